@@ -1,0 +1,197 @@
+// Package backend is the contract of a backend plugin: it reads and writes the calendars of one kind of server.
+//
+// A backend keeps nothing but connections. The host owns time, storage, retries and policy; it calls Probe, Pull,
+// Fetch and Apply, and whichever of the optional interfaces (Pusher, Finder) the value returned by Open implements.
+// Errors carry a kind of package fault; the host reacts to kinds alone. Requests go through Env.HTTP, which authorizes
+// them and ends them with their context.
+package backend
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/roomwire/roomwire/sdk/calendar"
+)
+
+// These are package calendar's types under the names that the contract uses.
+type (
+	Mailbox = calendar.Mailbox
+	Ref     = calendar.Ref
+	Cursor  = calendar.Cursor
+	Item    = calendar.Item
+	Change  = calendar.Change
+)
+
+// A Backend serves every mailbox of one sync mode. It is safe for concurrent use; the host keeps to one Pull and one
+// Apply at a time per mailbox.
+type Backend interface {
+	// Probe reports whether the mailbox can be reached and acted for; it changes nothing.
+	Probe(ctx context.Context, m Mailbox) (Status, error)
+	// Pull emits what changed since req.Since, page by page. The host stores each page with its Next before emit
+	// returns, so Pull may be cut off after any page. fault.StateExpired when req.Since is too old.
+	Pull(ctx context.Context, req PullRequest, emit func(Page) error) error
+	// Fetch reads items by reference, in the order of refs; a missing one is fault.NotFound for that item alone.
+	Fetch(ctx context.Context, m Mailbox, refs []Ref) ([]Fetched, error)
+	// Apply makes one mutation and reports the item after it. A Create whose Key an item of the calendar bears
+	// already changes nothing and reports that item with Repeated. fault.Conflict when the item changed since
+	// Mutation.IfRevision; fault.NotFound when the item to update is gone. A Delete of what is gone succeeds.
+	Apply(ctx context.Context, m calendar.Mutation) (Result, error)
+}
+
+// Status is what Probe found.
+type Status struct {
+	Server string // product and version for people, e.g. "Exchange 15.2.1748.10"
+	// Delegate is set when the mailbox is reached by folder permission: it cannot be subscribed to.
+	Delegate bool
+}
+
+// A PullRequest asks for the changes of one calendar.
+type PullRequest struct {
+	Mailbox Mailbox
+	Since   Cursor // empty: from the beginning
+}
+
+// A Page is a part of the changes, in order.
+type Page struct {
+	Changes []Change
+	Next    Cursor // to go on from when this page is stored
+	// Full is set on every page of a pull that began from nothing: when the page with Last arrived, whatever was not
+	// mentioned is not in the calendar.
+	Full bool
+	Last bool // no page follows
+}
+
+// Fetched is one answer of Fetch: an item, or why there is none.
+type Fetched struct {
+	Item Item
+	Err  error
+}
+
+// A Result is what Apply did.
+type Result struct {
+	Item     Item // as the server holds it now; after a Delete only Ref is set
+	Repeated bool // the Key was known: nothing was changed
+}
+
+// A Pusher learns of changes by messages that the server sends to the host's public endpoint.
+type Pusher interface {
+	// Subscribe asks the server to notify url of changes in the mailbox's calendar.
+	Subscribe(ctx context.Context, req SubscribeRequest) (Subscription, error)
+	// Unsubscribe ends a subscription where the protocol can; one that is gone already is no error. A protocol that
+	// ends subscriptions by the answer to a message only (EWS push) reports fault.Unsupported.
+	Unsubscribe(ctx context.Context, m Mailbox, s Subscription) error
+	// Receive reads one request that arrived at the endpoint and says how to answer it. It uses no network and keeps
+	// no state. in.Trusted tells whether the request bore a living token; to what did not, the reply makes the server
+	// stop. A body that is no message of the protocol is fault.Invalid.
+	Receive(ctx context.Context, in Inbound) (Reply, error)
+}
+
+// A SubscribeRequest asks for a push subscription.
+type SubscribeRequest struct {
+	Mailbox        Mailbox
+	URL            string        // where the server sends to; holds the secret token
+	StatusInterval time.Duration // how often a server without news shall say that it is alive; whole minutes
+	Existing       *Subscription // renew this one where the protocol can, else make a new one
+}
+
+// A Subscription is what the server granted.
+type Subscription struct {
+	ID      string
+	Expires time.Time // zero: it ends when the server likes
+}
+
+// Inbound is a raw HTTP request at the notification endpoint.
+type Inbound struct {
+	Method  string
+	Query   string // raw
+	Header  http.Header
+	Body    []byte // bounded by the host
+	Trusted bool
+}
+
+// A Reply is how to answer an Inbound, and what it meant.
+type Reply struct {
+	Status      int
+	ContentType string
+	Body        []byte
+	Hints       []Hint
+}
+
+// HintKind is what a message says of a mailbox.
+type HintKind int
+
+// The hints.
+const (
+	Alive HintKind = iota // the subscription lives; nothing changed
+	Dirty                 // something changed: pull
+	Lost                  // events were missed or the subscription ended: subscribe anew and pull
+)
+
+// A Hint is one message's meaning for one subscription. It never carries content: what changed is what Pull says.
+type Hint struct {
+	Subscription string // id, as in Subscription.ID
+	Kind         HintKind
+}
+
+// A Finder looks items up by a marker.
+type Finder interface {
+	// Find returns the calendar's items that bear the marker value, in no particular order; none is no error.
+	Find(ctx context.Context, m Mailbox, by Marker, value string) ([]Item, error)
+}
+
+// Marker is one of the two marks that tie an item to a booking.
+type Marker int
+
+// The markers.
+const (
+	OurKey     Marker = iota // Item.Key
+	ForeignKey               // Item.ForeignKey
+)
+
+// Abilities are the optional interfaces that a backend implements, and what it cannot carry.
+type Abilities struct {
+	Pusher, Finder bool
+}
+
+// Env is what the host gives an instance.
+type Env struct {
+	// HTTP authorizes every request. The identity's secrets never pass through the backend, and the mailbox of the
+	// call in progress travels in the request's context.
+	HTTP *http.Client
+	Log  hclog.Logger // goes to the host's log under the plugin's name
+	// ActAs: the identity is a service account that must tell the server whom it acts for (impersonation). When it
+	// is false the identity reaches the mailboxes by folder permission.
+	ActAs bool
+	// Markers names the properties in which Item.Key and Item.ForeignKey are kept.
+	Markers Markers
+}
+
+// Markers names the two properties. Our own is the same everywhere; the booking system's differs by installation.
+type Markers struct {
+	Key     Property
+	Foreign Property
+}
+
+// A Property is a named string property of an item (MAPI named property).
+type Property struct {
+	Set  string // property set GUID without braces, or a distinguished set's name such as "PublicStrings"
+	Name string
+}
+
+// DefaultMarkers are the properties used unless an installation says otherwise.
+func DefaultMarkers() Markers {
+	return Markers{
+		Key:     Property{Set: "6b2f0c1e-93d4-4f7a-8c55-1d0e7a9b42f3", Name: "RoomwireBookingId"},
+		Foreign: Property{Set: "PublicStrings", Name: "AppointmentOid"},
+	}
+}
+
+// A Plugin is a backend plugin as a value. C is its settings: a struct whose fields bear `json:"name"` and, for the
+// operator, `doc:"…"`, `required:"true"`, `secret:"true"`; unknown settings are refused before Open is called.
+type Plugin[C any] struct {
+	Name, Version string
+	Open          func(ctx context.Context, settings C, env Env) (Backend, error)
+}

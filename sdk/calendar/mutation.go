@@ -1,0 +1,79 @@
+package calendar
+
+import "strings"
+
+// Op is what a Mutation does.
+type Op int
+
+// The operations.
+const (
+	Create Op = iota + 1
+	Update
+	Delete
+)
+
+// Mail says who is told of a mutation by the server.
+type Mail int
+
+// The audiences.
+const (
+	MailNobody    Mail = iota // a repair, a resync, a rollback: nobody
+	MailAll                   // every attendee
+	MailConcerned             // attendees whose invitation changes
+)
+
+// Fields is the set of an Event's fields that an Update writes; everything else on the item is left as it is.
+type Fields uint32
+
+// The fields. Time covers Start, End, AllDay, Zone.
+const (
+	FieldSubject Fields = 1 << iota
+	FieldBody
+	FieldLocation
+	FieldTime
+	FieldBusy
+	FieldClass
+	FieldReminder
+	FieldAttendees // required and optional people
+	FieldResources // attendees whose Role is Resource
+
+	AllFields = FieldSubject | FieldBody | FieldLocation | FieldTime | FieldBusy | FieldClass | FieldReminder |
+		FieldAttendees | FieldResources
+)
+
+// Has reports whether every field of g is in f.
+func (f Fields) Has(g Fields) bool { return f&g == g }
+
+// Any reports whether some field of g is in f.
+func (f Fields) Any(g Fields) bool { return f&g != 0 }
+
+// String lists the fields, for logs.
+func (f Fields) String() string {
+	names := []string{"subject", "body", "location", "time", "busy", "class", "reminder", "attendees", "resources"}
+	var set []string
+	for i, n := range names {
+		if f&(1<<i) != 0 {
+			set = append(set, n)
+		}
+	}
+	return strings.Join(set, ",")
+}
+
+// A Mutation is one write to a calendar.
+type Mutation struct {
+	Op      Op
+	Mailbox Mailbox
+	// Key makes a Create idempotent: it is written on the item as our marker, and a Create whose Key an item of the
+	// calendar already bears changes nothing. On Update and Delete it names the same item, for backends that must
+	// search for it.
+	Key string
+	// ForeignKey is written beside Key on Create, and on Update when the item lacks it; empty writes none.
+	ForeignKey string
+	Ref        Ref // of the item; empty for Create
+	// IfRevision is the revision the decision was based on. A backend answers fault.Conflict when the item's content
+	// has changed since; empty skips the check.
+	IfRevision string
+	Event      Event  // for Create and Update
+	Fields     Fields // for Update: what to write of Event
+	Mail       Mail
+}
