@@ -1,0 +1,153 @@
+// Package booking is the booking model and its rules. It knows nothing of Exchange, does no I/O and reads no clock.
+package booking
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Status tells whether a booking stands.
+type Status string
+
+// The statuses.
+const (
+	Confirmed Status = "confirmed"
+	Cancelled Status = "cancelled"
+)
+
+// Busy is the state that others see in free/busy views; the values are the REST API's.
+type Busy string
+
+// The busy states.
+const (
+	Free             Busy = "free"
+	Tentative        Busy = "tentative"
+	Occupied         Busy = "busy"
+	OutOfOffice      Busy = "oof"
+	WorkingElsewhere Busy = "working-elsewhere"
+)
+
+// Class is the access class (iCalendar CLASS).
+type Class string
+
+// The classes.
+const (
+	Public       Class = "public"
+	Personal     Class = "personal"
+	Private      Class = "private"
+	Confidential Class = "confidential"
+)
+
+// Role tells how an attendee takes part.
+type Role string
+
+// The roles.
+const (
+	Required Role = "required"
+	Optional Role = "optional"
+)
+
+// An Attendee is a participant. Rooms are a Booking's Resources, not attendees.
+type Attendee struct {
+	Email string `json:"email"`
+	Name  string `json:"name,omitempty"`
+	Role  Role   `json:"role"`
+}
+
+// A Booking is a reservation of resources by one organizer.
+type Booking struct {
+	Tenant  string
+	ID      string
+	Version int64 // grows by one with every change; 0 before the first save
+
+	Title string
+	Notes string
+
+	// Start and End are moments in UTC, to the second; End is exclusive. Where AllDay is set they are dates, written
+	// as midnight UTC of the first day and of the day after the last.
+	Start, End time.Time
+	AllDay     bool
+	Zone       string // IANA; empty means UTC
+
+	Organizer string     // person id
+	Resources []string   // resource ids, sorted, without repeats
+	Attendees []Attendee // sorted by e-mail address, without repeats
+	Location  string     // free text; empty: the resources' names are shown
+
+	Busy            Busy
+	Class           Class
+	ReminderMinutes *int // before the start; nil: no reminder
+
+	Status Status
+	// SyncDisabled takes this one booking out of the sync; SyncProblem says why, for people.
+	SyncDisabled bool
+	SyncProblem  string
+	// ItemExpected: the appointment was made in the calendar and will be found there by the booking's id (process C);
+	// it is not created until ExpectedUntil.
+	ItemExpected  bool
+	ExpectedUntil time.Time
+
+	Created, Updated time.Time
+}
+
+// Normalize brings b into its canonical form: times in UTC to the second, lists sorted and without repeats, defaults
+// filled in. It never changes what the booking means.
+func (b *Booking) Normalize() {
+	b.Title = strings.TrimSpace(b.Title)
+	b.Location = strings.TrimSpace(b.Location)
+	b.Start, b.End = b.Start.UTC().Truncate(time.Second), b.End.UTC().Truncate(time.Second)
+	b.Resources = slices.Clone(b.Resources)
+	slices.Sort(b.Resources)
+	b.Resources = slices.Compact(b.Resources)
+	b.Attendees = slices.Clone(b.Attendees)
+	for i := range b.Attendees {
+		a := &b.Attendees[i]
+		a.Email, a.Name = strings.TrimSpace(a.Email), strings.TrimSpace(a.Name)
+		if a.Role == "" {
+			a.Role = Required
+		}
+	}
+	slices.SortStableFunc(b.Attendees, func(x, y Attendee) int {
+		return cmp.Compare(strings.ToLower(x.Email), strings.ToLower(y.Email))
+	})
+	b.Attendees = slices.CompactFunc(b.Attendees, func(x, y Attendee) bool { return strings.EqualFold(x.Email, y.Email) })
+	if b.Busy == "" {
+		b.Busy = Occupied
+	}
+	if b.Class == "" {
+		b.Class = Public
+	}
+	if b.Status == "" {
+		b.Status = Confirmed
+	}
+}
+
+// Same reports whether a and b say the same, leaving aside version, tenant, sync state and timestamps. Both must be
+// normalized.
+func Same(a, b *Booking) bool {
+	return a.Title == b.Title && a.Notes == b.Notes && a.Start.Equal(b.Start) && a.End.Equal(b.End) &&
+		a.AllDay == b.AllDay && a.Zone == b.Zone && a.Organizer == b.Organizer &&
+		slices.Equal(a.Resources, b.Resources) && slices.Equal(a.Attendees, b.Attendees) &&
+		a.Location == b.Location && a.Busy == b.Busy && a.Class == b.Class && a.Status == b.Status &&
+		sameReminder(a.ReminderMinutes, b.ReminderMinutes)
+}
+
+func sameReminder(a, b *int) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}
+
+// Clone returns a copy that shares nothing with b.
+func (b *Booking) Clone() *Booking {
+	c := *b
+	c.Resources, c.Attendees = slices.Clone(b.Resources), slices.Clone(b.Attendees)
+	if b.ReminderMinutes != nil {
+		m := *b.ReminderMinutes
+		c.ReminderMinutes = &m
+	}
+	return &c
+}
