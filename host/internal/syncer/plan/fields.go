@@ -1,0 +1,151 @@
+// Package plan decides what must happen to a booking and its calendar item, given what both sides last agreed on.
+//
+// It is pure: no clock, no store, no network. Plan is total: every input has a decision.
+package plan
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/roomwire/roomwire/sdk/calendar"
+)
+
+// Fields is what booking and item are compared by, in canonical form; see Canonical. Change keys, timestamps, zones
+// of single events and attendees' names and answers are not part of a comparison.
+type Fields struct {
+	Subject  string    `json:"subject,omitempty"`
+	Body     string    `json:"body,omitempty"`
+	Location string    `json:"location,omitempty"`
+	Start    time.Time `json:"start"`
+	End      time.Time `json:"end"`
+	AllDay   bool      `json:"all_day,omitempty"`
+	Zone     string    `json:"zone,omitempty"` // carried along, not compared
+
+	Busy     calendar.Busy  `json:"busy,omitempty"`
+	Class    calendar.Class `json:"class,omitempty"`
+	Reminder *int           `json:"reminder,omitempty"` // minutes before the start; nil: none
+
+	Attendees []Person `json:"attendees,omitempty"` // people, sorted by address
+	Resources []string `json:"resources,omitempty"` // addresses of rooms, sorted
+}
+
+// A Person is an invited attendee.
+type Person struct {
+	Email    string `json:"email"` // lower case
+	Name     string `json:"name,omitempty"`
+	Optional bool   `json:"optional,omitempty"`
+}
+
+// Canonical returns f in the form that comparison needs: trimmed texts, UTC to the second, lower-case sorted
+// addresses. It is idempotent.
+func Canonical(f Fields) Fields {
+	f.Subject, f.Location = collapse(f.Subject), collapse(f.Location)
+	f.Body = strings.TrimSpace(strings.ReplaceAll(f.Body, "\r\n", "\n"))
+	f.Start, f.End = f.Start.UTC().Truncate(time.Second), f.End.UTC().Truncate(time.Second)
+	if f.Busy == calendar.BusyUnspecified {
+		f.Busy = calendar.Occupied
+	}
+	if f.Reminder != nil {
+		m := *f.Reminder
+		f.Reminder = &m
+	}
+	people := make([]Person, 0, len(f.Attendees))
+	for _, p := range f.Attendees {
+		p.Email = strings.ToLower(strings.TrimSpace(p.Email))
+		if p.Email != "" {
+			people = append(people, p)
+		}
+	}
+	slices.SortStableFunc(people, func(a, b Person) int { return cmp.Compare(a.Email, b.Email) })
+	f.Attendees = slices.CompactFunc(people, func(a, b Person) bool { return a.Email == b.Email })
+	rooms := make([]string, 0, len(f.Resources))
+	for _, r := range f.Resources {
+		if r = strings.ToLower(strings.TrimSpace(r)); r != "" {
+			rooms = append(rooms, r)
+		}
+	}
+	slices.Sort(rooms)
+	f.Resources = slices.Compact(rooms)
+	if len(f.Attendees) == 0 {
+		f.Attendees = nil
+	}
+	if len(f.Resources) == 0 {
+		f.Resources = nil
+	}
+	return f
+}
+
+// collapse makes runs of white space one blank: servers and clients differ in how they keep them.
+func collapse(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// Diff returns the fields in which a and b differ. Both must be canonical.
+func Diff(a, b Fields) calendar.Fields {
+	var d calendar.Fields
+	set := func(differs bool, f calendar.Fields) {
+		if differs {
+			d |= f
+		}
+	}
+	set(a.Subject != b.Subject, calendar.FieldSubject)
+	set(collapse(a.Body) != collapse(b.Body), calendar.FieldBody)
+	set(a.Location != b.Location, calendar.FieldLocation)
+	set(!a.Start.Equal(b.Start) || !a.End.Equal(b.End) || a.AllDay != b.AllDay, calendar.FieldTime)
+	set(a.Busy != b.Busy, calendar.FieldBusy)
+	set(a.Class != b.Class, calendar.FieldClass)
+	set(!sameReminder(a.Reminder, b.Reminder), calendar.FieldReminder)
+	set(!slices.EqualFunc(a.Attendees, b.Attendees, samePerson), calendar.FieldAttendees)
+	set(!slices.Equal(a.Resources, b.Resources), calendar.FieldResources)
+	return d
+}
+
+func samePerson(a, b Person) bool { return a.Email == b.Email && a.Optional == b.Optional }
+
+func sameReminder(a, b *int) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}
+
+// groups are merged as wholes: a time is a start with its end, a place is a room with its name.
+var groups = [...]calendar.Fields{
+	calendar.FieldTime,
+	calendar.FieldLocation | calendar.FieldResources,
+	calendar.FieldAttendees,
+	calendar.FieldSubject,
+	calendar.FieldBusy | calendar.FieldClass | calendar.FieldReminder,
+}
+
+// take returns f with the fields in which replaced by those of from.
+func take(f, from Fields, which calendar.Fields) Fields {
+	if which.Any(calendar.FieldSubject) {
+		f.Subject = from.Subject
+	}
+	if which.Any(calendar.FieldBody) {
+		f.Body = from.Body
+	}
+	if which.Any(calendar.FieldLocation) {
+		f.Location = from.Location
+	}
+	if which.Any(calendar.FieldTime) {
+		f.Start, f.End, f.AllDay, f.Zone = from.Start, from.End, from.AllDay, from.Zone
+	}
+	if which.Any(calendar.FieldBusy) {
+		f.Busy = from.Busy
+	}
+	if which.Any(calendar.FieldClass) {
+		f.Class = from.Class
+	}
+	if which.Any(calendar.FieldReminder) {
+		f.Reminder = from.Reminder
+	}
+	if which.Any(calendar.FieldAttendees) {
+		f.Attendees = from.Attendees
+	}
+	if which.Any(calendar.FieldResources) {
+		f.Resources = from.Resources
+	}
+	return f
+}

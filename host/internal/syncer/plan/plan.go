@@ -1,0 +1,143 @@
+package plan
+
+import "github.com/roomwire/roomwire/sdk/calendar"
+
+// Input is everything a decision rests on. Fields must be canonical.
+type Input struct {
+	Base    *Fields // what both sides last agreed on; nil if they never did
+	Booking *Fields // nil: cancelled
+	Item    *Fields // nil: the calendar says explicitly that it is gone
+	// Reset: the booking prevails in everything (rollback), also over a deletion.
+	Reset bool
+}
+
+// Side is one of the two.
+type Side string
+
+// The sides.
+const (
+	BookingSide  Side = "booking"
+	CalendarSide Side = "calendar"
+)
+
+// A Loss is an edit that a decision does not carry out. It is shown to a person, never dropped silently.
+type Loss struct {
+	Side    Side            // whose edit
+	Fields  calendar.Fields // which fields; zero if it was a deletion
+	Deleted bool
+}
+
+// A Decision is what must happen. At most one of CreateItem, ItemFields, DeleteItem is set; at most one of
+// BookingFields, CancelBooking.
+type Decision struct {
+	CreateItem bool            // make the item as Item says
+	ItemFields calendar.Fields // write these fields of Item
+	Item       Fields          // for CreateItem and ItemFields
+	DeleteItem bool
+
+	BookingFields calendar.Fields // change these fields of the booking to those of Booking
+	Booking       Fields
+	CancelBooking bool
+
+	Unlink bool // both are over: forget the pair
+	// Base is what both sides agree on when every effect has happened; nil if the pair is over.
+	Base *Fields
+	Lost []Loss
+}
+
+// Idle reports whether nothing is to be done to either side.
+func (d Decision) Idle() bool {
+	return !d.CreateItem && d.ItemFields == 0 && !d.DeleteItem && d.BookingFields == 0 && !d.CancelBooking && !d.Unlink
+}
+
+// Plan decides. Edits of one side are carried to the other; where both sides edited the same group of fields the
+// booking prevails and the calendar's edit is a Loss. An edit of the booking beats a deletion of the item; the
+// cancellation of the booking beats an edit of the item. The body is the exception: it goes from booking to item
+// only, and never over a text that was changed in the calendar.
+func Plan(in Input) Decision {
+	switch {
+	case in.Booking == nil && in.Item == nil:
+		return Decision{Unlink: true}
+	case in.Booking == nil:
+		return cancelled(in)
+	case in.Item == nil:
+		return gone(in)
+	case in.Reset, in.Base == nil:
+		return prevail(in)
+	default:
+		return merge(in)
+	}
+}
+
+func cancelled(in Input) Decision {
+	d := Decision{DeleteItem: true}
+	if in.Base != nil {
+		if edited := Diff(*in.Base, *in.Item) &^ calendar.FieldBody; edited != 0 {
+			d.Lost = []Loss{{Side: CalendarSide, Fields: edited}}
+		}
+	}
+	return d
+}
+
+func gone(in Input) Decision {
+	create := Decision{CreateItem: true, Item: *in.Booking, Base: in.Booking}
+	switch {
+	case in.Reset, in.Base == nil:
+		return create
+	case Diff(*in.Base, *in.Booking) == 0:
+		return Decision{CancelBooking: true}
+	default:
+		create.Lost = []Loss{{Side: CalendarSide, Deleted: true}}
+		return create
+	}
+}
+
+// prevail makes the item as the booking, whatever it says. Without a base nobody knows who edited what, so what the
+// item says otherwise is a Loss.
+func prevail(in Input) Decision {
+	differ := Diff(*in.Booking, *in.Item) &^ calendar.FieldBody
+	d := Decision{ItemFields: differ, Base: in.Booking}
+	if differ == 0 {
+		return d
+	}
+	d.Item = take(*in.Item, *in.Booking, differ)
+	if !in.Reset {
+		d.Lost = []Loss{{Side: CalendarSide, Fields: differ}}
+	}
+	return d
+}
+
+func merge(in Input) Decision {
+	byBooking, byItem := Diff(*in.Base, *in.Booking), Diff(*in.Base, *in.Item)
+	differ := Diff(*in.Booking, *in.Item)
+	var d Decision
+	for _, g := range groups {
+		switch b, i := byBooking&g, byItem&g; {
+		case differ&g == 0: // equal: nothing to carry, whoever changed it
+		case i == 0:
+			d.ItemFields |= differ & g
+		case b == 0:
+			d.BookingFields |= differ & g
+		default:
+			d.ItemFields |= differ & g
+			d.Lost = append(d.Lost, Loss{Side: CalendarSide, Fields: i & differ})
+		}
+	}
+	if byBooking.Any(calendar.FieldBody) && differ.Any(calendar.FieldBody) {
+		if byItem.Any(calendar.FieldBody) {
+			d.Lost = append(d.Lost, Loss{Side: BookingSide, Fields: calendar.FieldBody})
+		} else {
+			d.ItemFields |= calendar.FieldBody
+		}
+	}
+	agreed := *in.Booking
+	if d.BookingFields != 0 {
+		d.Booking = take(*in.Booking, *in.Item, d.BookingFields)
+		agreed = d.Booking
+	}
+	if d.ItemFields != 0 {
+		d.Item = take(*in.Item, *in.Booking, d.ItemFields)
+	}
+	d.Base = &agreed
+	return d
+}
