@@ -1,0 +1,145 @@
+package ews
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/roomwire/roomwire/plugins/internal/ews/xmlscan"
+	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/fault"
+)
+
+// A Folder is the mailbox's calendar folder.
+type Folder struct {
+	ID      string
+	Name    string // as the mailbox's language has it
+	Version ServerVersion
+}
+
+// GetFolder reads the calendar folder: the cheapest proof that the mailbox can be reached and acted for.
+func (c *Client) GetFolder(ctx context.Context, m calendar.Mailbox) (Folder, error) {
+	a, err := send(ctx, c, m, request{"GetFolder", "opening the calendar", func(w *writer) {
+		w.inside("m:GetFolder", func() {
+			w.inside("m:FolderShape", func() {
+				w.text("t:BaseShape", "IdOnly")
+				w.inside("t:AdditionalProperties", func() { w.empty("t:FieldURI", "FieldURI", "folder:DisplayName") })
+			})
+			w.inside("m:FolderIds", func() { c.calendarFolder(w, m) })
+		})
+	}}, decodeFolder)
+	f, err := only(a, err)
+	f.Version = a.version
+	return f, c.folderFault(err)
+}
+
+func decodeFolder(s *xmlscan.Scanner, child string, into *Folder) {
+	if child != "Folders" {
+		return
+	}
+	for range s.Children() {
+		for field := range s.Children() {
+			switch field {
+			case "FolderId":
+				into.ID = s.Attr("Id")
+			case "DisplayName":
+				into.Name = s.Text()
+			}
+		}
+	}
+}
+
+// folderFault corrects what a failure means where the object is the calendar folder itself: every mailbox has one, so
+// "not found" says that the account may not see it, and is never taken for an item that is gone.
+func (c *Client) folderFault(err error) error {
+	e, ok := err.(*fault.Error) //nolint:errorlint // made by this package, never wrapped
+	if !ok || (e.Kind != fault.NotFound && e.Code != "ErrorFolderNotFound") {
+		return err
+	}
+	changed := *e
+	changed.Kind = fault.Forbidden
+	changed.Message += ": the account has no permission on this calendar, or the mailbox has none"
+	return &changed
+}
+
+// A SyncRequest asks for changes of the calendar folder.
+type SyncRequest struct {
+	State      string     // empty: from the beginning
+	Max        int        // 1 to 512
+	Properties []Property // to be told of created and updated items
+}
+
+// A SyncPage is an answer to it. Its changes are in order; an item may occur more than once.
+type SyncPage struct {
+	State   string
+	Last    bool // no page follows
+	Changes []SyncChange
+}
+
+// A SyncChange is one change. Items that are not calendar items are not mentioned.
+type SyncChange struct {
+	Deleted bool // deleted, or moved elsewhere; only Item.ItemID is known
+	Item    CalendarItem
+}
+
+// SyncFolderItems reads one page of changes. fault.StateExpired if the state is of no use any more.
+func (c *Client) SyncFolderItems(ctx context.Context, m calendar.Mailbox, r SyncRequest) (SyncPage, error) {
+	a, err := send(ctx, c, m, request{"SyncFolderItems", "reading changes in the calendar", func(w *writer) {
+		w.inside("m:SyncFolderItems", func() {
+			w.inside("m:ItemShape", func() {
+				w.text("t:BaseShape", "IdOnly")
+				w.inside("t:AdditionalProperties", func() {
+					w.empty("t:FieldURI", "FieldURI", "calendar:CalendarItemType")
+					for _, p := range r.Properties {
+						p.uri(w)
+					}
+				})
+			})
+			w.inside("m:SyncFolderId", func() { c.calendarFolder(w, m) })
+			if r.State != "" {
+				w.text("m:SyncState", r.State)
+			}
+			w.text("m:MaxChangesReturned", strconv.Itoa(min(max(r.Max, 1), 512)))
+			w.text("m:SyncScope", "NormalItems")
+		})
+	}}, decodeSync)
+	page, err := only(a, err)
+	if err != nil {
+		return page, c.folderFault(err)
+	}
+	if page.State == "" {
+		return page, a.at.unreadable(fmt.Errorf("no sync state in it"))
+	}
+	if !page.Last && page.State == r.State {
+		return page, a.at.unreadable(fmt.Errorf("its sync state does not advance"))
+	}
+	return page, nil
+}
+
+func decodeSync(s *xmlscan.Scanner, child string, into *SyncPage) {
+	switch child {
+	case "SyncState":
+		into.State = s.Text()
+	case "IncludesLastItemInRange":
+		into.Last = truth(s.Text())
+	case "Changes":
+		for kind := range s.Children() {
+			switch kind {
+			case "Create", "Update":
+				for element := range s.Children() {
+					if element == "CalendarItem" {
+						into.Changes = append(into.Changes, SyncChange{Item: decodeItem(s)})
+					}
+				}
+			case "Delete":
+				for element := range s.Children() {
+					if element == "ItemId" {
+						gone := SyncChange{Deleted: true}
+						gone.Item.ItemID = decodeItemID(s)
+						into.Changes = append(into.Changes, gone)
+					}
+				}
+			}
+		}
+	}
+}

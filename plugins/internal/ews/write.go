@@ -1,0 +1,78 @@
+package ews
+
+import (
+	"context"
+
+	"github.com/roomwire/roomwire/plugins/internal/ews/xmlscan"
+	"github.com/roomwire/roomwire/sdk/calendar"
+)
+
+// Mail says whom the server tells of a write.
+type Mail int
+
+// The audiences.
+const (
+	Nobody    Mail = iota
+	All            // every attendee
+	Concerned      // those whose invitation changes
+)
+
+// CreateItem makes an item in the calendar. Nothing makes it happen only once: after an error that is no clear refusal,
+// search before trying again.
+func (c *Client) CreateItem(ctx context.Context, m calendar.Mailbox, fields []Field, mail Mail) (ItemID, error) {
+	to := "SendToNone"
+	if mail != Nobody {
+		to = "SendToAllAndSaveCopy"
+	}
+	return onlyID(send(ctx, c, m, request{"CreateItem", "creating an item in the calendar", func(w *writer) {
+		w.inside("m:CreateItem", func() {
+			w.inside("m:SavedItemFolderId", func() { c.calendarFolder(w, m) })
+			w.inside("m:Items", func() { item(w, fields) })
+		}, "SendMeetingInvitations", to)
+	}}, decodeItems))
+}
+
+// UpdateItem writes the fields of an item, in their order, unless it was changed since id's ChangeKey: fault.Conflict.
+func (c *Client) UpdateItem(ctx context.Context, m calendar.Mailbox, id ItemID, fields []Field, mail Mail) (ItemID, error) {
+	to := [...]string{Nobody: "SendToNone", All: "SendToAllAndSaveCopy", Concerned: "SendToChangedAndSaveCopy"}[mail]
+	return onlyID(send(ctx, c, m, request{"UpdateItem", "changing an item in the calendar", func(w *writer) {
+		w.inside("m:UpdateItem", func() {
+			w.inside("m:ItemChanges", func() {
+				w.inside("t:ItemChange", func() {
+					if id.ChangeKey == "" {
+						w.empty("t:ItemId", "Id", id.ID)
+					} else {
+						w.empty("t:ItemId", "Id", id.ID, "ChangeKey", id.ChangeKey)
+					}
+					w.inside("t:Updates", func() {
+						for _, f := range fields {
+							f.update(w)
+						}
+					})
+				})
+			})
+		}, "ConflictResolution", "NeverOverwrite", "SendMeetingInvitationsOrCancellations", to)
+	}}, decodeItems))
+}
+
+// DeleteItem moves an item to Deleted Items. fault.NotFound if it is not there.
+func (c *Client) DeleteItem(ctx context.Context, m calendar.Mailbox, id string, mail Mail) error {
+	to := "SendToNone"
+	if mail != Nobody {
+		to = "SendToAllAndSaveCopy"
+	}
+	_, err := only(send(ctx, c, m, request{"DeleteItem", "deleting an item in the calendar", func(w *writer) {
+		w.inside("m:DeleteItem", func() {
+			w.inside("m:ItemIds", func() { w.empty("t:ItemId", "Id", id) })
+		}, "DeleteType", "MoveToDeletedItems", "SendMeetingCancellations", to)
+	}}, func(*xmlscan.Scanner, string, *struct{}) {}))
+	return err
+}
+
+func onlyID(a answer[[]CalendarItem], err error) (ItemID, error) {
+	items, err := only(a, err)
+	if err != nil || len(items) == 0 {
+		return ItemID{}, err
+	}
+	return items[0].ItemID, nil
+}
