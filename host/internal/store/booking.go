@@ -1,0 +1,245 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/store/internal/db"
+)
+
+// A BookingFilter chooses bookings; its zero value chooses those that stand.
+type BookingFilter struct {
+	After            string    // id of the last booking of the page before
+	Limit            int       // 0: as many as a page may hold, 1000
+	Person           string    // organizer; empty: all
+	From, To         time.Time // those that touch the time between; zero: open
+	Problem          bool      // those with a SyncProblem only
+	IncludeCancelled bool
+}
+
+// Booking returns one booking.
+func (r Reads) Booking(ctx context.Context, tenant, id string) (*booking.Booking, bool, error) {
+	if r.lock != nil {
+		exists, err := r.lock(ctx, lockBooking, tenant, id)
+		if err == nil && !exists {
+			err = r.reserve(ctx, bookingName(tenant, id)) // whoever finds none may make it
+		}
+		if err != nil {
+			return nil, false, fmt.Errorf("read booking %s: %w", id, err)
+		}
+	}
+	row, err := r.q.GetBooking(ctx, db.GetBookingParams{Tenant: tenant, ID: id})
+	ok, err := found(err)
+	if err != nil {
+		return nil, false, fmt.Errorf("read booking %s: %w", id, err)
+	}
+	if !ok {
+		return nil, false, nil
+	}
+	b, err := bookingFromRow(row)
+	return b, err == nil, err
+}
+
+// Bookings returns the bookings that f chooses, ordered by id.
+func (r Reads) Bookings(ctx context.Context, tenant string, f BookingFilter) ([]*booking.Booking, error) {
+	from, to := int64(math.MinInt64), int64(math.MaxInt64)
+	if !f.From.IsZero() {
+		from = f.From.UnixMilli()
+	}
+	if !f.To.IsZero() {
+		to = f.To.UnixMilli()
+	}
+	rows, err := r.q.ListBookings(ctx, db.ListBookingsParams{
+		Tenant: tenant, After: f.After, Organizer: f.Person, FromMs: from, ToMs: to,
+		OnlyProblems: f.Problem, IncludeCancelled: f.IncludeCancelled, MaxRows: page(f.Limit),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list bookings: %w", err)
+	}
+	return bookingsFromRows(rows)
+}
+
+// UnlinkedBookings returns bookings that should be in the person's calendar and have no link: they stand, take part in
+// the sync, and end after the given moment. Those that end first come first.
+func (r Reads) UnlinkedBookings(ctx context.Context, tenant, person string, endAfter time.Time, limit int) ([]*booking.Booking, error) {
+	rows, err := r.q.ListUnlinkedBookings(ctx, db.ListUnlinkedBookingsParams{
+		Tenant: tenant, Organizer: person, EndAfter: endAfter.UnixMilli(), MaxRows: page(limit),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list bookings of %s without a link: %w", person, err)
+	}
+	return bookingsFromRows(rows)
+}
+
+// PutBooking writes b as it is, its version too.
+func (t *Tx) PutBooking(ctx context.Context, b *booking.Booking) error {
+	row, err := bookingToRow(b)
+	if err != nil {
+		return err
+	}
+	if err := t.q.UpsertBooking(ctx, row); err != nil {
+		return fmt.Errorf("save booking %s: %w", b.ID, err)
+	}
+	err = t.q.DeleteBookingResources(ctx, db.DeleteBookingResourcesParams{Tenant: b.Tenant, Booking: b.ID})
+	if err != nil {
+		return fmt.Errorf("save resources of booking %s: %w", b.ID, err)
+	}
+	if b.Status != booking.Confirmed {
+		return nil
+	}
+	for _, resource := range resourcesOf(b) {
+		err := t.q.InsertBookingResource(ctx, db.InsertBookingResourceParams{
+			Tenant: b.Tenant, Resource: resource, Booking: b.ID, SpanStart: row.SpanStart, SpanEnd: row.SpanEnd,
+		})
+		if err != nil {
+			return fmt.Errorf("save resources of booking %s: %w", b.ID, err)
+		}
+	}
+	return nil
+}
+
+// Overlapping returns the ids of other bookings that stand and occupy one of b's resources at the same time, sorted.
+// Until the transaction ends nobody else gets an answer about those resources, so b may be saved if there are none.
+func (t *Tx) Overlapping(ctx context.Context, b *booking.Booking) ([]string, error) {
+	if b.Status != booking.Confirmed || len(b.Resources) == 0 {
+		return nil, nil
+	}
+	resources := resourcesOf(b)
+	names := make([]string, len(resources))
+	for i, resource := range resources {
+		names[i] = "resource\x00" + b.Tenant + "\x00" + resource
+	}
+	if err := t.reserveNames(ctx, names...); err != nil {
+		return nil, fmt.Errorf("look for bookings in the way of %s: %w", b.ID, err)
+	}
+	start, end := booking.Span(b)
+	var ids []string
+	for _, resource := range resources {
+		others, err := t.q.ListOverlapping(ctx, db.ListOverlappingParams{
+			Tenant: b.Tenant, Resource: resource, Booking: b.ID, SpanStart: start.UnixMilli(), SpanEnd: end.UnixMilli(),
+		})
+		if err != nil {
+			return nil, fmt.Errorf("look for bookings in the way of %s: %w", b.ID, err)
+		}
+		ids = append(ids, others...)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), nil
+}
+
+// ResourceBookings returns the bookings that occupy a resource between two moments, ordered by their start.
+func (r Reads) ResourceBookings(ctx context.Context, tenant, resource string, from, to time.Time, limit int) ([]*booking.Booking, error) {
+	rows, err := r.q.ListResourceBookings(ctx, db.ListResourceBookingsParams{
+		Tenant: tenant, Resource: resource, FromMs: from.UnixMilli(), ToMs: to.UnixMilli(), MaxRows: page(limit),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list bookings of resource %s: %w", resource, err)
+	}
+	return bookingsFromRows(rows)
+}
+
+func bookingName(tenant, id string) string { return "booking\x00" + tenant + "\x00" + id }
+
+// resourcesOf returns b's resources without repeats, whether b is normalized or not.
+func resourcesOf(b *booking.Booking) []string {
+	resources := slices.Clone(b.Resources)
+	slices.Sort(resources)
+	return slices.Compact(resources)
+}
+
+func bookingToRow(b *booking.Booking) (db.UpsertBookingParams, error) {
+	resources, err := json.Marshal(b.Resources)
+	if err != nil {
+		return db.UpsertBookingParams{}, fmt.Errorf("write resources of booking %s: %w", b.ID, err)
+	}
+	attendees, err := json.Marshal(b.Attendees)
+	if err != nil {
+		return db.UpsertBookingParams{}, fmt.Errorf("write attendees of booking %s: %w", b.ID, err)
+	}
+	var reminder sql.NullInt64
+	if b.ReminderMinutes != nil {
+		reminder = sql.NullInt64{Int64: int64(*b.ReminderMinutes), Valid: true}
+	}
+	start, end := booking.Span(b)
+	return db.UpsertBookingParams{
+		Tenant:          b.Tenant,
+		ID:              b.ID,
+		Version:         b.Version,
+		Title:           b.Title,
+		Notes:           b.Notes,
+		StartAt:         b.Start.UnixMilli(), // 1970 is a start like any other
+		EndAt:           b.End.UnixMilli(),
+		AllDay:          b.AllDay,
+		Zone:            b.Zone,
+		Organizer:       b.Organizer,
+		Resources:       string(resources),
+		Attendees:       string(attendees),
+		Location:        b.Location,
+		Busy:            string(b.Busy),
+		Class:           string(b.Class),
+		ReminderMinutes: reminder,
+		Status:          string(b.Status),
+		SyncDisabled:    b.SyncDisabled,
+		SyncProblem:     b.SyncProblem,
+		ItemExpected:    b.ItemExpected,
+		ExpectedUntil:   millis(b.ExpectedUntil),
+		SpanStart:       start.UnixMilli(),
+		SpanEnd:         end.UnixMilli(),
+		Created:         millis(b.Created),
+		Updated:         millis(b.Updated),
+	}, nil
+}
+
+func bookingsFromRows(rows []db.Booking) ([]*booking.Booking, error) {
+	list := make([]*booking.Booking, len(rows))
+	for i, row := range rows {
+		b, err := bookingFromRow(row)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = b
+	}
+	return list, nil
+}
+
+func bookingFromRow(row db.Booking) (*booking.Booking, error) {
+	b := &booking.Booking{
+		Tenant:        row.Tenant,
+		ID:            row.ID,
+		Version:       row.Version,
+		Title:         row.Title,
+		Notes:         row.Notes,
+		Start:         time.UnixMilli(row.StartAt).UTC(),
+		End:           time.UnixMilli(row.EndAt).UTC(),
+		AllDay:        row.AllDay,
+		Zone:          row.Zone,
+		Organizer:     row.Organizer,
+		Location:      row.Location,
+		Busy:          booking.Busy(row.Busy),
+		Class:         booking.Class(row.Class),
+		Status:        booking.Status(row.Status),
+		SyncDisabled:  row.SyncDisabled,
+		SyncProblem:   row.SyncProblem,
+		ItemExpected:  row.ItemExpected,
+		ExpectedUntil: moment(row.ExpectedUntil),
+		Created:       moment(row.Created),
+		Updated:       moment(row.Updated),
+	}
+	if row.ReminderMinutes.Valid {
+		m := int(row.ReminderMinutes.Int64)
+		b.ReminderMinutes = &m
+	}
+	if err := json.Unmarshal([]byte(row.Resources), &b.Resources); err != nil {
+		return nil, fmt.Errorf("read resources of booking %s: %w", row.ID, err)
+	}
+	if err := json.Unmarshal([]byte(row.Attendees), &b.Attendees); err != nil {
+		return nil, fmt.Errorf("read attendees of booking %s: %w", row.ID, err)
+	}
+	return b, nil
+}

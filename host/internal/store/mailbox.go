@@ -1,0 +1,206 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/roomwire/roomwire/host/internal/store/internal/db"
+)
+
+// A MailboxKey names a mailbox that is due.
+type MailboxKey struct {
+	Tenant, Person string
+	Fresh          bool // a notice, not the clock, wants the pass
+}
+
+// Mailbox returns what is remembered of a person's calendar.
+func (r Reads) Mailbox(ctx context.Context, tenant, person string) (Mailbox, bool, error) {
+	if err := r.hold(ctx, lockMailbox, tenant, person); err != nil {
+		return Mailbox{}, false, err
+	}
+	row, err := r.q.GetMailbox(ctx, db.GetMailboxParams{Tenant: tenant, Person: person})
+	ok, err := found(err)
+	if err != nil {
+		return Mailbox{}, false, fmt.Errorf("read mailbox %s: %w", person, err)
+	}
+	if !ok {
+		return Mailbox{}, false, nil
+	}
+	return mailboxFromRow(row), true, nil
+}
+
+// SaveMailbox writes m, but for Wanted, Done, Epoch, LastHeard and DeletionsApproved, which have methods of their own.
+// A mailbox that is gone is left alone.
+func (t *Tx) SaveMailbox(ctx context.Context, m Mailbox) error {
+	_, err := t.q.SaveMailbox(ctx, db.SaveMailboxParams{
+		Tenant:         m.Tenant,
+		Person:         m.Person,
+		PullCursor:     m.Cursor,
+		Round:          m.Round,
+		RoundOpen:      m.RoundOpen,
+		Way:            m.Way,
+		SubscriptionID: m.SubscriptionID,
+		SubscribedAt:   millis(m.SubscribedAt),
+		LastPull:       millis(m.LastPull),
+		LastPush:       millis(m.LastPush),
+		RenewAt:        millis(m.RenewAt),
+		PollAt:         millis(m.PollAt),
+		ReconcileAt:    millis(m.ReconcileAt),
+		WaitUntil:      millis(m.WaitUntil),
+		Failures:       int64(m.Failures),
+		NextDue:        millis(m.NextDue),
+		HeldDeletions:  int64(m.HeldDeletions),
+	})
+	if err != nil {
+		return fmt.Errorf("save mailbox %s: %w", m.Person, err)
+	}
+	return nil
+}
+
+// MarkDirty records that the mailbox is to be looked at, and has the queue do so at the given moment; zero means now,
+// or shortly after, so that further notices share the pass. A mark during a pass makes exactly one more. Nothing happens
+// before Mailbox.WaitUntil. A mailbox that does not exist is left alone.
+func (t *Tx) MarkDirty(ctx context.Context, tenant, person string, at time.Time) error {
+	return t.mark(ctx, tenant, person, at, false)
+}
+
+// MarkDirtyBulk does as MarkDirty, but for work that yields to fresh notices.
+func (t *Tx) MarkDirtyBulk(ctx context.Context, tenant, person string, at time.Time) error {
+	return t.mark(ctx, tenant, person, at, true)
+}
+
+// jobTrust is how long a job is believed to wait in the queue. After that it is put there again, which changes nothing
+// if it still waits.
+const jobTrust = 15 * time.Minute
+
+func (t *Tx) mark(ctx context.Context, tenant, person string, at time.Time, bulk bool) error {
+	now := t.s.now()
+	if at.IsZero() {
+		at = now
+		if !bulk {
+			at = now.Add(t.s.coalesce)
+		}
+	}
+	row, err := t.q.MarkMailbox(ctx, db.MarkMailboxParams{Tenant: tenant, Person: person, Fresh: !bulk, At: millis(at)})
+	if ok, err := found(err); err != nil {
+		return fmt.Errorf("mark mailbox %s: %w", person, err)
+	} else if !ok {
+		return nil
+	}
+	switch {
+	case t.s.queue == nil:
+		return nil
+	case moment(row.LeaseUntil).After(now):
+		return nil // the pass under way sees the mark when it ends
+	case moment(row.QueuedAt).Add(jobTrust).After(now) && (bulk || !row.QueuedBulk):
+		return nil // a job waits already, at least as well placed
+	}
+	if err := t.s.queue.Wake(ctx, t, tenant, person, moment(row.NextDue), bulk); err != nil {
+		return fmt.Errorf("wake queue for mailbox %s: %w", person, err)
+	}
+	return nil
+}
+
+// SetDone records that everything wanted up to done is dealt with. It never goes back.
+func (t *Tx) SetDone(ctx context.Context, tenant, person string, done int64) error {
+	if _, err := t.q.SetDone(ctx, db.SetDoneParams{Tenant: tenant, Person: person, Done: done}); err != nil {
+		return fmt.Errorf("save progress of mailbox %s: %w", person, err)
+	}
+	return nil
+}
+
+// ApproveDeletions records, or takes back, an administrator's word that the deletions held back are meant.
+func (t *Tx) ApproveDeletions(ctx context.Context, tenant, person string, approved bool) error {
+	_, err := t.q.ApproveDeletions(ctx, db.ApproveDeletionsParams{Tenant: tenant, Person: person, Approved: approved})
+	if err != nil {
+		return fmt.Errorf("save approval for mailbox %s: %w", person, err)
+	}
+	return nil
+}
+
+// Due returns the mailboxes that are due by the clock and wait neither in the queue nor for a pass under way, fresh
+// ones first.
+func (r Reads) Due(ctx context.Context, now time.Time, limit int) ([]MailboxKey, error) {
+	rows, err := r.q.DueMailboxes(ctx, db.DueMailboxesParams{
+		Now: millis(now), QueuedBefore: queuedBefore(now), MaxRows: page(limit),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list due mailboxes: %w", err)
+	}
+	keys := make([]MailboxKey, len(rows))
+	for i, row := range rows {
+		keys[i] = MailboxKey(row)
+	}
+	return keys, nil
+}
+
+// IsDue reports whether Due would list the mailbox, and whether a notice wants it.
+func (r Reads) IsDue(ctx context.Context, tenant, person string, now time.Time) (due, fresh bool, err error) {
+	if err := r.hold(ctx, lockMailbox, tenant, person); err != nil {
+		return false, false, err
+	}
+	fresh, err = r.q.DueMailbox(ctx, db.DueMailboxParams{
+		Tenant: tenant, Person: person, Now: millis(now), QueuedBefore: queuedBefore(now),
+	})
+	if due, err = found(err); err != nil {
+		return false, false, fmt.Errorf("look whether mailbox %s is due: %w", person, err)
+	}
+	return due, fresh, nil
+}
+
+func queuedBefore(now time.Time) int64 { return millis(now.Add(-jobTrust)) }
+
+// NextDue returns the first moment after now at which a mailbox becomes due; zero if there is none.
+func (r Reads) NextDue(ctx context.Context, now time.Time) (time.Time, error) {
+	ms, err := r.q.NextDue(ctx, millis(now))
+	if _, err := found(err); err != nil {
+		return time.Time{}, fmt.Errorf("look for the next due mailbox: %w", err)
+	}
+	return moment(ms), nil
+}
+
+// QueueCounts says how many mailboxes, of all tenants, are where.
+type QueueCounts struct {
+	Running    int64 // a pass is under way
+	Queued     int64 // a job waits for a fresh notice
+	QueuedBulk int64 // a job waits among the bulk work
+	Due        int64 // due, but not in the queue yet
+	Later      int64 // due later, by the clock
+}
+
+// QueueCounts counts the mailboxes by what they wait for.
+func (r Reads) QueueCounts(ctx context.Context, now time.Time) (QueueCounts, error) {
+	row, err := r.q.CountQueue(ctx, millis(now))
+	if err != nil {
+		return QueueCounts{}, fmt.Errorf("count queue: %w", err)
+	}
+	return QueueCounts(row), nil
+}
+
+func mailboxFromRow(row db.Mailbox) Mailbox {
+	return Mailbox{
+		Tenant:            row.Tenant,
+		Person:            row.Person,
+		Epoch:             row.Epoch,
+		Cursor:            row.PullCursor,
+		Round:             row.Round,
+		RoundOpen:         row.RoundOpen,
+		Wanted:            row.Wanted,
+		Done:              row.Done,
+		Way:               row.Way,
+		SubscriptionID:    row.SubscriptionID,
+		SubscribedAt:      moment(row.SubscribedAt),
+		LastHeard:         moment(row.LastHeard),
+		LastPull:          moment(row.LastPull),
+		LastPush:          moment(row.LastPush),
+		RenewAt:           moment(row.RenewAt),
+		PollAt:            moment(row.PollAt),
+		ReconcileAt:       moment(row.ReconcileAt),
+		WaitUntil:         moment(row.WaitUntil),
+		Failures:          int(row.Failures),
+		NextDue:           moment(row.NextDue),
+		HeldDeletions:     int(row.HeldDeletions),
+		DeletionsApproved: row.DeletionsApproved,
+	}
+}

@@ -1,0 +1,76 @@
+-- name: GetBooking :one
+SELECT * FROM booking WHERE tenant = @tenant AND id = @id;
+
+-- name: ListBookings :many
+SELECT * FROM booking
+WHERE tenant = @tenant AND id > @after
+  AND (organizer = @organizer OR @organizer = '')
+  AND (span_end > @from_ms OR span_start >= @from_ms) AND span_start < @to_ms
+  AND (sync_problem <> '' OR @only_problems = FALSE)
+  AND (status <> 'cancelled' OR @include_cancelled = TRUE)
+ORDER BY id
+LIMIT @max_rows;
+
+-- name: ListUnlinkedBookings :many
+SELECT * FROM booking
+WHERE booking.tenant = @tenant AND booking.organizer = @organizer AND booking.status = 'confirmed'
+  AND NOT booking.sync_disabled AND booking.span_end > @end_after
+  AND NOT EXISTS (
+      SELECT 1 FROM link
+      WHERE link.tenant = booking.tenant AND link.booking = booking.id AND link.state <> 'dead'
+  )
+ORDER BY booking.span_end, booking.id
+LIMIT @max_rows;
+
+-- name: UpsertBooking :exec
+INSERT INTO booking (tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources,
+    attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected,
+    expected_until, span_start, span_end, created, updated)
+VALUES (@tenant, @id, @version, @title, @notes, @start_at, @end_at, @all_day, @zone, @organizer, @resources,
+    @attendees, @location, @busy, @class, @reminder_minutes, @status, @sync_disabled, @sync_problem, @item_expected,
+    @expected_until, @span_start, @span_end, @created, @updated)
+ON CONFLICT (tenant, id) DO UPDATE SET
+    version = excluded.version,
+    title = excluded.title,
+    notes = excluded.notes,
+    start_at = excluded.start_at,
+    end_at = excluded.end_at,
+    all_day = excluded.all_day,
+    zone = excluded.zone,
+    organizer = excluded.organizer,
+    resources = excluded.resources,
+    attendees = excluded.attendees,
+    location = excluded.location,
+    busy = excluded.busy,
+    class = excluded.class,
+    reminder_minutes = excluded.reminder_minutes,
+    status = excluded.status,
+    sync_disabled = excluded.sync_disabled,
+    sync_problem = excluded.sync_problem,
+    item_expected = excluded.item_expected,
+    expected_until = excluded.expected_until,
+    span_start = excluded.span_start,
+    span_end = excluded.span_end,
+    created = excluded.created,
+    updated = excluded.updated;
+
+-- name: DeleteBookingResources :exec
+DELETE FROM booking_resource WHERE tenant = @tenant AND booking = @booking;
+
+-- name: InsertBookingResource :exec
+INSERT INTO booking_resource (tenant, resource, booking, span_start, span_end)
+VALUES (@tenant, @resource, @booking, @span_start, @span_end);
+
+-- name: ListOverlapping :many
+SELECT booking FROM booking_resource
+WHERE tenant = @tenant AND resource = @resource AND booking <> @booking
+  AND span_start < @span_end AND span_end > @span_start
+ORDER BY booking;
+
+-- name: ListResourceBookings :many
+SELECT booking.* FROM booking_resource
+JOIN booking ON booking.tenant = booking_resource.tenant AND booking.id = booking_resource.booking
+WHERE booking_resource.tenant = @tenant AND booking_resource.resource = @resource
+  AND booking_resource.span_start < @to_ms AND booking_resource.span_end > @from_ms
+ORDER BY booking_resource.span_start, booking.id
+LIMIT @max_rows;

@@ -1,0 +1,94 @@
+-- name: GetMailbox :one
+SELECT * FROM mailbox WHERE tenant = @tenant AND person = @person;
+
+-- name: InsertMailbox :exec
+INSERT INTO mailbox (tenant, person) VALUES (@tenant, @person)
+ON CONFLICT (tenant, person) DO NOTHING;
+
+-- name: MoveMailbox :exec
+UPDATE mailbox
+SET epoch = epoch + 1, pull_cursor = '', round_open = FALSE, way = '', subscription_id = '', subscribed_at = 0,
+    last_heard = 0, renew_at = 0, poll_at = 0, reconcile_at = 0, wait_until = 0, failures = 0, held_deletions = 0,
+    deletions_approved = FALSE
+WHERE tenant = @tenant AND person = @person;
+
+-- name: SaveMailbox :execrows
+UPDATE mailbox
+SET pull_cursor = @pull_cursor, round = @round, round_open = @round_open, way = @way,
+    subscription_id = @subscription_id, subscribed_at = @subscribed_at, last_pull = @last_pull,
+    last_push = @last_push, renew_at = @renew_at, poll_at = @poll_at, reconcile_at = @reconcile_at,
+    wait_until = @wait_until, failures = @failures, next_due = @next_due, held_deletions = @held_deletions
+WHERE tenant = @tenant AND person = @person;
+
+-- name: MarkMailbox :one
+UPDATE mailbox
+SET wanted = wanted + 1,
+    fresh = fresh OR @fresh,
+    next_due = CASE
+        WHEN next_due > 0 AND next_due <= @at THEN next_due
+        WHEN wait_until <= @at THEN @at
+        WHEN next_due > 0 AND next_due <= wait_until THEN next_due
+        ELSE wait_until
+    END
+WHERE tenant = @tenant AND person = @person
+RETURNING next_due, queued_at, queued_bulk, lease_until;
+
+-- name: SetDone :execrows
+UPDATE mailbox SET done = @done WHERE tenant = @tenant AND person = @person AND done < @done;
+
+-- name: ApproveDeletions :execrows
+UPDATE mailbox SET deletions_approved = @approved WHERE tenant = @tenant AND person = @person;
+
+-- name: DueMailboxes :many
+SELECT tenant, person, fresh FROM mailbox
+WHERE next_due > 0 AND next_due <= @now AND lease_until <= @now AND queued_at <= @queued_before
+ORDER BY fresh DESC, next_due
+LIMIT @max_rows;
+
+-- name: DueMailbox :one
+SELECT fresh FROM mailbox
+WHERE tenant = @tenant AND person = @person
+  AND next_due > 0 AND next_due <= @now AND lease_until <= @now AND queued_at <= @queued_before;
+
+-- name: SetQueued :exec
+UPDATE mailbox SET queued_at = @queued_at, queued_bulk = @queued_bulk WHERE tenant = @tenant AND person = @person;
+
+-- name: TakeLease :one
+UPDATE mailbox
+SET lease_until = @until, lease_fence = lease_fence + 1, queued_at = 0, queued_bulk = FALSE, fresh = FALSE,
+    next_due = 0
+WHERE tenant = @tenant AND person = @person AND lease_until <= @now
+RETURNING wanted, lease_fence;
+
+-- name: RenewLease :execrows
+UPDATE mailbox SET lease_until = @until
+WHERE tenant = @tenant AND person = @person AND lease_fence = @fence AND lease_until > 0;
+
+-- name: GetLease :one
+SELECT lease_fence, lease_until FROM mailbox WHERE tenant = @tenant AND person = @person;
+
+-- name: EndLease :exec
+UPDATE mailbox
+SET done = @done, next_due = @next_due, queued_at = @queued_at, queued_bulk = FALSE, lease_until = 0
+WHERE tenant = @tenant AND person = @person;
+
+-- name: ResetQueue :exec
+UPDATE mailbox
+SET next_due = CASE WHEN lease_until > 0 AND (next_due = 0 OR next_due > @now) THEN @now ELSE next_due END,
+    queued_at = 0, queued_bulk = FALSE, lease_until = 0
+WHERE queued_at > 0 OR lease_until > 0;
+
+-- name: CountQueue :one
+SELECT
+    COUNT(CASE WHEN lease_until > @now THEN 1 END) AS running,
+    COUNT(CASE WHEN lease_until <= @now AND queued_at > 0 AND NOT queued_bulk THEN 1 END) AS queued,
+    COUNT(CASE WHEN lease_until <= @now AND queued_at > 0 AND queued_bulk THEN 1 END) AS queued_bulk,
+    COUNT(CASE WHEN lease_until <= @now AND queued_at = 0 AND next_due > 0 AND next_due <= @now THEN 1 END) AS due,
+    COUNT(CASE WHEN lease_until <= @now AND queued_at = 0 AND next_due > @now THEN 1 END) AS later
+FROM mailbox;
+
+-- name: NextDue :one
+SELECT next_due FROM mailbox WHERE next_due > @now ORDER BY next_due LIMIT 1;
+
+-- name: DeleteMailbox :exec
+DELETE FROM mailbox WHERE tenant = @tenant AND person = @person;

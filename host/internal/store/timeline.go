@@ -1,0 +1,150 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/roomwire/roomwire/host/internal/store/internal/db"
+	"github.com/roomwire/roomwire/sdk/calendar"
+)
+
+// AddActivity adds a to the timeline; a.ID is not looked at.
+func (t *Tx) AddActivity(ctx context.Context, a Activity) error {
+	if a.At.IsZero() {
+		a.At = t.s.now()
+	}
+	_, err := t.q.InsertActivity(ctx, db.InsertActivityParams{
+		Tenant: a.Tenant, Person: a.Person, Booking: a.Booking, At: millis(a.At), What: a.What, Why: a.Why,
+	})
+	if err != nil {
+		return fmt.Errorf("record activity of %s: %w", a.Person, err)
+	}
+	return nil
+}
+
+// Activities returns the timeline of a person, of a booking, or of a booking with a person (empty: any), newest first.
+func (r Reads) Activities(ctx context.Context, tenant, person, booking string, limit int) ([]Activity, error) {
+	rows, err := r.q.ListActivities(ctx, db.ListActivitiesParams{
+		Tenant: tenant, Person: person, Booking: booking, MaxRows: page(limit),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read timeline: %w", err)
+	}
+	return mapped(rows, activityFromRow), nil
+}
+
+// AddDifference lays d before a person. It changes nothing while one that says the same is open. d.ID and d.Open are not
+// looked at.
+func (t *Tx) AddDifference(ctx context.Context, d Difference) error {
+	if d.At.IsZero() {
+		d.At = t.s.now()
+	}
+	_, err := t.q.GetOpenDifference(ctx, db.GetOpenDifferenceParams{
+		Tenant: d.Tenant, Person: d.Person, Booking: d.Booking, Kind: d.Kind, Detail: d.Detail, Ref: string(d.Ref),
+	})
+	if ok, err := found(err); err != nil {
+		return fmt.Errorf("look for open difference of %s: %w", d.Person, err)
+	} else if ok {
+		return nil
+	}
+	_, err = t.q.InsertDifference(ctx, db.InsertDifferenceParams{
+		Tenant: d.Tenant, Person: d.Person, Booking: d.Booking, At: millis(d.At), Kind: d.Kind, Detail: d.Detail,
+		Ref: string(d.Ref),
+	})
+	if err != nil {
+		return fmt.Errorf("record difference of %s: %w", d.Person, err)
+	}
+	return nil
+}
+
+// A DifferenceFilter chooses differences; its zero value chooses all open ones.
+type DifferenceFilter struct {
+	Person, Booking, Kind string // empty: any
+	IncludeClosed         bool
+	Limit                 int // 0: as many as a page may hold, 1000
+}
+
+// Differences returns the differences that f chooses, newest first.
+func (r Reads) Differences(ctx context.Context, tenant string, f DifferenceFilter) ([]Difference, error) {
+	rows, err := r.q.ListDifferences(ctx, db.ListDifferencesParams{
+		Tenant: tenant, Person: f.Person, Booking: f.Booking, Kind: f.Kind, IncludeClosed: f.IncludeClosed,
+		MaxRows: page(f.Limit),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list differences: %w", err)
+	}
+	return mapped(rows, differenceFromRow), nil
+}
+
+// CloseDifferences closes the open differences of a booking of one kind, or of all kinds if it is empty.
+func (t *Tx) CloseDifferences(ctx context.Context, tenant, booking, kind string) error {
+	_, err := t.q.CloseDifferences(ctx, db.CloseDifferencesParams{Tenant: tenant, Booking: booking, Kind: kind})
+	if err != nil {
+		return fmt.Errorf("close differences of booking %s: %w", booking, err)
+	}
+	return nil
+}
+
+// CloseDifference closes one difference; false if there is no such open one.
+func (t *Tx) CloseDifference(ctx context.Context, tenant string, id int64) (bool, error) {
+	n, err := t.q.CloseDifference(ctx, db.CloseDifferenceParams{Tenant: tenant, ID: id})
+	if err != nil {
+		return false, fmt.Errorf("close difference %d: %w", id, err)
+	}
+	return n == 1, nil
+}
+
+// Prune removes what has served its time, of all tenants: activities, closed differences and subscriptions that never
+// came into force from before activityBefore, and changes from before changesBefore; zero keeps them. It returns how
+// many rows went.
+func (t *Tx) Prune(ctx context.Context, activityBefore, changesBefore time.Time) (int64, error) {
+	var total int64
+	steps := []struct {
+		what   string
+		before time.Time
+		run    func(context.Context, int64) (int64, error)
+	}{
+		{"activities", activityBefore, t.q.PruneActivities},
+		{"differences", activityBefore, t.q.PruneDifferences},
+		{"subscriptions", activityBefore, t.q.PruneSubscriptions},
+		{"changes", changesBefore, t.q.PruneChanges},
+	}
+	for _, s := range steps {
+		if s.before.IsZero() {
+			continue
+		}
+		n, err := s.run(ctx, millis(s.before))
+		if err != nil {
+			return total, fmt.Errorf("prune %s: %w", s.what, err)
+		}
+		total += n
+	}
+	return total, nil
+}
+
+func activityFromRow(row db.Activity) Activity {
+	return Activity{
+		Tenant:  row.Tenant,
+		Person:  row.Person,
+		Booking: row.Booking,
+		ID:      row.ID,
+		At:      moment(row.At),
+		What:    row.What,
+		Why:     row.Why,
+	}
+}
+
+func differenceFromRow(row db.Difference) Difference {
+	return Difference{
+		Tenant:  row.Tenant,
+		Person:  row.Person,
+		Booking: row.Booking,
+		ID:      row.ID,
+		At:      moment(row.At),
+		Kind:    row.Kind,
+		Detail:  row.Detail,
+		Ref:     calendar.Ref(row.Ref),
+		Open:    row.IsOpen,
+	}
+}
