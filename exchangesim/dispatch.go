@@ -1,0 +1,194 @@
+package exchangesim
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/roomwire/roomwire/exchangesim/internal/login"
+)
+
+// An operation answers one EWS request with the element inside the body. It runs with the server's lock held. An error
+// becomes a SOAP fault.
+type operation func(*call) (*node, error)
+
+// operations are those of this server, by the name of the request element.
+func operations() map[string]operation {
+	table := map[string]operation{
+		"GetFolder":           (*call).getFolder,
+		"FindFolder":          (*call).findFolder,
+		"CreateFolder":        (*call).createFolder,
+		"DeleteFolder":        (*call).deleteFolder,
+		"SyncFolderHierarchy": (*call).syncFolderHierarchy,
+		"SyncFolderItems":     (*call).syncFolderItems,
+		"GetItem":             (*call).getItem,
+		"FindItem":            (*call).findItem,
+		"CreateItem":          (*call).createItem,
+		"UpdateItem":          (*call).updateItem,
+		"DeleteItem":          (*call).deleteItem,
+		"MoveItem":            (*call).moveItem,
+		"CopyItem":            (*call).copyItem,
+		"Subscribe":           (*call).subscribe,
+		"Unsubscribe":         (*call).unsubscribe,
+		"GetEvents":           (*call).getEvents,
+	}
+	for name, op := range peripheralOperations() {
+		table[name] = op
+	}
+	return table
+}
+
+// A call is one EWS request on its way through an operation.
+type call struct {
+	*Server
+	name         string // of the operation, such as GetItem
+	req          *node  // the request element
+	caller       *Person
+	actor        *Person   // whom the request acts as; the caller unless impersonating
+	// impersonation is the SOAP header that asks to act as somebody else, or nil.
+	impersonation *node
+	zoneID       string    // of the TimeZoneContext; UTC without one
+	now          time.Time // one instant for the whole request
+}
+
+// versions are the values of RequestServerVersion that Exchange 2019 knows.
+var versions = []string{
+	"Exchange2007", "Exchange2007_SP1", "Exchange2009", "Exchange2010", "Exchange2010_SP1", "Exchange2010_SP2", "Exchange2012",
+	"Exchange2013", "Exchange2013_SP1", "Exchange2015", "Exchange2016",
+	"V2015_10_05", "V2016_01_06", "V2016_04_13", "V2016_07_13", "V2016_10_10", "V2017_01_07", "V2017_04_14", "V2017_07_11",
+}
+
+const xmlContentType = "text/xml; charset=utf-8"
+
+// ServeHTTP implements http.Handler: EWS under /EWS/ in any letter case, the control API under /sim/. NTLM needs the
+// connection state that HTTPServer, Start and ConnContext set up; without it only Basic is offered.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := strings.ToLower(r.URL.Path)
+	switch {
+	case path == "/sim" || strings.HasPrefix(path, "/sim/"):
+		s.serveControl(w, r)
+	case path == "/ews/exchange.asmx" || strings.HasPrefix(path, "/ews/") && describes(path):
+		if hasConnState(r.Context()) {
+			s.logins.ServeHTTP(w, r)
+			return
+		}
+		s.basicLogin.ServeHTTP(w, r.WithContext(login.ConnContext(r.Context(), nil)))
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+// serveEWS handles an authenticated request.
+func (s *Server) serveEWS(w http.ResponseWriter, r *http.Request) {
+	if path := strings.ToLower(r.URL.Path); r.Method != http.MethodPost {
+		s.serveDescription(w, r, path)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.opts.MaxRequestBytes))
+	if err != nil {
+		var tooBig *http.MaxBytesError
+		if errors.As(err, &tooBig) {
+			s.answer(w, "", body, http.StatusInternalServerError, envelope(faultBody(fail("ErrorRequestStreamTooBig", "The request is longer than %d bytes.", tooBig.Limit))))
+		}
+		return // else the client went away
+	}
+	account, _ := login.From(r.Context())
+	caller, _ := account.Tag.(*Person)
+	status, name, reply := s.handle(r.Context(), caller, body)
+	s.answer(w, name, body, status, reply)
+}
+
+func (s *Server) answer(w http.ResponseWriter, name string, body []byte, status int, reply []byte) {
+	s.recorder.record(name, body, reply)
+	w.Header().Set("Content-Type", xmlContentType)
+	w.Header().Set("Cache-Control", "private")
+	w.WriteHeader(status)
+	_, _ = w.Write(reply)
+}
+
+// handle reads a request, carries it out under the faults programmed for it, and returns the answer. It panics with
+// http.ErrAbortHandler where a fault cuts the connection.
+func (s *Server) handle(ctx context.Context, caller *Person, body []byte) (status int, name string, reply []byte) {
+	c, err := s.parse(caller, body)
+	if err != nil {
+		return http.StatusInternalServerError, "", envelope(faultBody(asEWS(err)))
+	}
+	plan := s.faults.take(ctx, c)
+	switch {
+	case plan.cutBefore:
+		s.recorder.record(c.name, body, nil)
+		panic(http.ErrAbortHandler)
+	case plan.status != 0:
+		return plan.status, c.name, []byte{}
+	case plan.fault != nil:
+		return http.StatusInternalServerError, c.name, envelope(faultBody(plan.fault))
+	}
+	status, reply = s.run(c)
+	if there := s.stopAt(ctx, plan.after); plan.cutAfter || !there {
+		s.recorder.record(c.name, body, reply)
+		panic(http.ErrAbortHandler)
+	}
+	return status, c.name, reply
+}
+
+// run carries out a request under the lock.
+func (s *Server) run(c *call) (int, []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts[c.name]++
+	err := c.identify()
+	var body *node
+	if err == nil {
+		body, err = s.operations[c.name](c)
+	}
+	if err != nil {
+		return http.StatusInternalServerError, envelope(faultBody(asEWS(err)))
+	}
+	return http.StatusOK, envelope(body)
+}
+
+// parse reads the envelope.
+func (s *Server) parse(caller *Person, body []byte) (*call, error) {
+	root, err := parseXML(body)
+	if err != nil {
+		return nil, fail("ErrorSchemaValidation", "The request failed schema validation: %v", err)
+	}
+	if root.name != "Envelope" || root.prefix != "s" {
+		return nil, fail("ErrorSchemaValidation", "The request is not a SOAP 1.1 envelope.")
+	}
+	requests := root.child("Body").children()
+	if len(requests) != 1 {
+		return nil, fail("ErrorInvalidRequest", "The body of the request must hold exactly one operation.")
+	}
+	req := requests[0]
+	c := &call{Server: s, name: strings.TrimSuffix(req.name, "Request"), req: req, caller: caller, actor: caller, zoneID: "UTC", now: s.now()}
+	if _, ok := s.operations[c.name]; !ok {
+		return nil, fail("ErrorInvalidRequest", "The operation %q is not known.", req.name)
+	}
+	return c, c.readHeader(root.child("Header"))
+}
+
+// readHeader takes over what the SOAP header says, apart from the impersonation.
+func (c *call) readHeader(header *node) error {
+	for _, name := range []string{"RequestServerVersion", "ExchangeImpersonation", "TimeZoneContext", "MailboxCulture", "DateTimePrecision"} {
+		if len(header.all(name)) > 1 {
+			return fail("ErrorDuplicateSOAPHeader", "The SOAP header %s may be there only once.", name)
+		}
+	}
+	if v := header.child("RequestServerVersion"); v != nil && !slices.Contains(versions, v.attr("Version")) {
+		return fail("ErrorInvalidServerVersion", "The specified server version is invalid.")
+	}
+	if z := header.child("TimeZoneContext", "TimeZoneDefinition"); z != nil {
+		id, err := zoneDefinition(z)
+		if err != nil {
+			return err
+		}
+		c.zoneID = id
+	}
+	c.impersonation = header.child("ExchangeImpersonation")
+	return nil
+}

@@ -1,0 +1,219 @@
+// Package exchangesim is an in-memory Exchange server spoken to over EWS SOAP by any client.
+//
+// It behaves like Exchange 2019 on-premises where a calendar client can tell: ids change when items move, change keys change
+// on their own after a write, one edit causes several notifications, push subscriptions are retried and then dropped in
+// silence, unknown versions are refused. It shares no code with the product it helps to test.
+//
+//	sim, err := exchangesim.New(exchangesim.Options{})
+//	running, err := sim.Start("127.0.0.1:0")            // running.URL + "/EWS/Exchange.asmx"
+//	id, err := sim.Outlook("alice@example.com").Create(exchangesim.Appointment{Subject: "Desk", Start: start, End: end})
+package exchangesim
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/roomwire/roomwire/exchangesim/internal/login"
+)
+
+// Options configure a Server. The zero value is a server with the sample people.
+type Options struct {
+	People []Person // empty: SamplePeople
+	Domain string   // NetBIOS domain of logins; empty: EXAMPLE
+	Logger *slog.Logger
+	// RecordDir, if set, receives every request and answer body in numbered files.
+	RecordDir string
+	// Now is the server's clock; nil: time.Now. Waiting always uses real timers (those of a synctest bubble in one).
+	Now func() time.Time
+	// RetryBase is the pause before the first repetition of a push notification that was not accepted; 0: 30 seconds. It doubles.
+	RetryBase time.Duration
+	// Minute is the length of the minutes of StatusFrequency, Timeout and ConnectionTimeout; 0: a minute. Tests shorten it.
+	Minute time.Duration
+	// PushClient sends notifications; nil: a client that follows no redirects and uses no proxy.
+	PushClient *http.Client
+	// MaxSubscriptions per mailbox; 0: 5000, as on-premises.
+	MaxSubscriptions int
+	// MaxRequestBytes is the longest request body; 0: 400 KiB, as documented.
+	MaxRequestBytes int64
+	// Schemes are the login schemes offered, of Negotiate, NTLM and Basic; empty: all.
+	Schemes []string
+	// ExtendedProtection is the mode of channel binding for NTLM over TLS.
+	ExtendedProtection Protection
+	// CopyToAttendees delivers meetings into the calendars of attendees who have a mailbox here, as the Calendar Attendant does.
+	CopyToAttendees bool
+}
+
+// Protection says what the server demands of NTLM logins over TLS.
+type Protection int
+
+// The modes of Extended Protection that IIS knows.
+const (
+	ProtectionNone    Protection = iota // channel bindings are not looked at
+	ProtectionAllow                     // one that is sent must be right
+	ProtectionRequire                   // one must be sent and be right
+)
+
+// A Server is one Exchange organization in memory; safe for concurrent use.
+type Server struct {
+	opts       Options
+	log        *slog.Logger
+	logins     http.Handler // EWS behind Negotiate, NTLM and Basic
+	basicLogin http.Handler // EWS behind Basic alone, for connections without state
+	operations map[string]operation
+	itemFields []field
+	faults     *Faults
+	recorder   *recorder
+	secret     []byte // signs sync states and watermarks, so those of another server are refused
+
+	ctx  context.Context
+	stop context.CancelFunc
+	work sync.WaitGroup
+
+	mu          sync.Mutex
+	people      []*Person
+	boxes       map[string]*mailbox // by every address in lower case
+	byID        map[string]*mailbox // by mailbox GUID
+	certificate *x509.Certificate
+	mails       []Mail
+	counts      map[string]int
+	subs        map[string]*subscription
+	subCounter  uint64
+	undelivered int           // notification groups queued or in flight
+	idle        chan struct{} // closed and replaced when undelivered falls to zero
+}
+
+// New makes a server. Close it when done.
+func New(o Options) (*Server, error) {
+	if len(o.People) == 0 {
+		o.People = SamplePeople()
+	}
+	if o.Domain == "" {
+		o.Domain = "EXAMPLE"
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.RetryBase == 0 {
+		o.RetryBase = 30 * time.Second
+	}
+	if o.Minute == 0 {
+		o.Minute = time.Minute
+	}
+	if o.PushClient == nil {
+		o.PushClient = defaultPushClient()
+	}
+	if o.MaxSubscriptions == 0 {
+		o.MaxSubscriptions = 5000
+	}
+	if o.MaxRequestBytes == 0 {
+		o.MaxRequestBytes = 400 << 10
+	}
+	s := &Server{
+		opts:       o,
+		log:        o.Logger,
+		operations: operations(),
+		itemFields: itemFields(),
+		secret:     make([]byte, 16),
+		boxes:      map[string]*mailbox{},
+		byID:       map[string]*mailbox{},
+		counts:     map[string]int{},
+		subs:       map[string]*subscription{},
+		idle:       make(chan struct{}),
+	}
+	_, _ = rand.Read(s.secret) // never fails
+	s.faults = newFaults(s)
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	var err error
+	if s.recorder, err = newRecorder(o.RecordDir); err != nil {
+		return nil, err
+	}
+	for _, p := range o.People {
+		if err := s.AddPerson(p); err != nil {
+			return nil, err
+		}
+	}
+	lo := login.Options{
+		Accounts:      s.account,
+		Schemes:       o.Schemes,
+		DefaultDomain: o.Domain,
+		Protection:    login.Protection(o.ExtendedProtection),
+		Certificate:   s.shownCertificate,
+	}
+	s.logins = login.Handler(lo, http.HandlerFunc(s.serveEWS))
+	lo.Schemes = []string{login.Basic}
+	s.basicLogin = login.Handler(lo, http.HandlerFunc(s.serveEWS))
+	return s, nil
+}
+
+// Close ends all subscriptions and waits for the senders of notifications.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	s.stop() // under the lock: no sender starts afterwards
+	s.mu.Unlock()
+	s.faults.Reset()
+	s.work.Wait()
+	s.opts.PushClient.CloseIdleConnections()
+	return s.recorder.failure()
+}
+
+// Faults programs trouble.
+func (s *Server) Faults() *Faults { return s.faults }
+
+// Count returns how many requests for an EWS operation, such as "CreateItem", were served. An empty operation counts all.
+func (s *Server) Count(operation string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if operation != "" {
+		return s.counts[operation]
+	}
+	n := 0
+	for _, c := range s.counts {
+		n += c
+	}
+	return n
+}
+
+// WaitIdle returns when every notification queued so far has been delivered, given up or dropped. Notifications that are
+// held back by Faults keep it waiting.
+func (s *Server) WaitIdle(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		n, idle := s.undelivered, s.idle
+		s.mu.Unlock()
+		if n == 0 {
+			return nil
+		}
+		select {
+		case <-idle:
+		case <-ctx.Done():
+			return fmt.Errorf("%d notifications are still on their way: %w", n, ctx.Err())
+		}
+	}
+}
+
+// settled counts n notification groups as done with; s.mu is held.
+func (s *Server) settled(n int) {
+	if n == 0 {
+		return
+	}
+	s.undelivered -= n
+	if s.undelivered == 0 {
+		close(s.idle)
+		s.idle = make(chan struct{})
+	}
+}
+
+func (s *Server) now() time.Time { return s.opts.Now() }
+
+// find returns the mailbox with that address; s.mu is held.
+func (s *Server) find(address string) *mailbox { return s.boxes[strings.ToLower(address)] }
