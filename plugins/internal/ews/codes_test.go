@@ -271,7 +271,9 @@ func TestTransportFailure(t *testing.T) {
 	if _, err := given.GetFolder(t.Context(), ada); fault.Of(err) != fault.Unavailable || errors.Is(err, context.Canceled) {
 		t.Errorf("a plugin that died: %v, want Unavailable", err)
 	}
-	if _, err := respond(200, "").GetFolder(t.Context(), calendarAt("ht tp://x")); fault.Of(err) != fault.Invalid {
-		t.Errorf("a bad URL: %v, want Invalid", err)
+	for _, url := range []string{"", "ht tp://x", "mail.example.com/EWS/Exchange.asmx", "ftp://x/y", "https:///EWS"} {
+		if _, err := respond(200, "").GetFolder(t.Context(), calendarAt(url)); fault.Of(err) != fault.Invalid {
+			t.Errorf("URL %q: %v, want Invalid", url, err)
+		}
 	}
 }

@@ -90,8 +90,10 @@ func only[T any](a answer[T], err error) (T, error) {
 
 // post sends r and returns the body of a successful answer, or of one that holds a SOAP fault.
 func (c *Client) post(ctx context.Context, m calendar.Mailbox, r request, at *site) ([]byte, error) {
-	doc := c.envelope(m, r)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.URL, bytes.NewReader(doc))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.URL, bytes.NewReader(c.envelope(m, r)))
+	if err == nil && (req.URL.Host == "" || (req.URL.Scheme != "https" && req.URL.Scheme != "http")) {
+		err = fmt.Errorf("%q is not like https://mail.example.com/EWS/Exchange.asmx", m.URL)
+	}
 	if err != nil {
 		return nil, at.badURL(err)
 	}

@@ -1,0 +1,171 @@
+package exchange
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/roomwire/roomwire/plugins/internal/ews"
+	"github.com/roomwire/roomwire/sdk/backend"
+	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/fault"
+)
+
+var audience = map[calendar.Mail]ews.Mail{
+	calendar.MailNobody:    ews.Nobody,
+	calendar.MailAll:       ews.All,
+	calendar.MailConcerned: ews.Concerned,
+}
+
+// Apply implements backend.Backend.
+func (b *Backend) Apply(ctx context.Context, m calendar.Mutation) (backend.Result, error) {
+	if _, ok := audience[m.Mail]; !ok {
+		return backend.Result{}, fmt.Errorf("mail audience %d is not known: %w", m.Mail, fault.Invalid)
+	}
+	switch m.Op {
+	case calendar.Create:
+		return b.create(ctx, m)
+	case calendar.Update:
+		return b.update(ctx, m)
+	case calendar.Delete:
+		return b.delete(ctx, m)
+	}
+	return backend.Result{}, fmt.Errorf("mutation %d is not known: %w", m.Op, fault.Invalid)
+}
+
+// create makes an item, unless one with the key is there: nobody can know whether an earlier try got through.
+func (b *Backend) create(ctx context.Context, m calendar.Mutation) (backend.Result, error) {
+	if m.Key == "" {
+		return backend.Result{}, fmt.Errorf("an item without a key cannot be created safely: %w", fault.Invalid)
+	}
+	fields, err := toEWS(m.Event, calendar.AllFields)
+	if err != nil {
+		return backend.Result{}, err
+	}
+	if there, ok, err := b.own(ctx, m.Mailbox, b.key, m.Key); err != nil || ok {
+		return backend.Result{Item: there, Repeated: ok}, err
+	}
+	fields = append(fields, ews.Named(valued(b.key, m.Key)))
+	if m.ForeignKey != "" {
+		fields = append(fields, ews.Named(valued(b.foreign, m.ForeignKey)))
+	}
+	id, err := b.ews.CreateItem(ctx, m.Mailbox, fields, audience[m.Mail])
+	if err != nil {
+		return backend.Result{}, err
+	}
+	if id.ID == "" {
+		return backend.Result{}, fmt.Errorf("creating an item in the calendar of %s: the server did not say which: %w",
+			m.Mailbox.Address, fault.Unavailable)
+	}
+	item, err := b.readOne(ctx, m.Mailbox, id.ID)
+	if err != nil { // it is there all the same, as it was sent
+		item = backend.Item{
+			Ref: backend.Ref(id.ID), Revision: id.ChangeKey, Key: m.Key, ForeignKey: m.ForeignKey, Event: m.Event,
+		}
+	}
+	return backend.Result{Item: item}, nil
+}
+
+// own returns the mailbox's own item that bears a marker: the oldest, as copies bear it too. Attendees' copies of
+// somebody else's meeting, which may bear it as well, are not meant.
+func (b *Backend) own(ctx context.Context, m backend.Mailbox, p ews.Property, value string) (backend.Item, bool, error) {
+	found, err := b.find(ctx, m, valued(p, value))
+	if err != nil {
+		return backend.Item{}, false, err
+	}
+	for _, item := range found {
+		if !item.ReadOnly {
+			return item, true, nil
+		}
+	}
+	return backend.Item{}, false, nil
+}
+
+func valued(p ews.Property, value string) ews.Property {
+	p.Value = value
+	return p
+}
+
+// update writes the chosen fields of an item.
+func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Result, error) {
+	fields, err := toEWS(m.Event, m.Fields)
+	if err != nil {
+		return backend.Result{}, err
+	}
+	now, err := b.current(ctx, m)
+	if err != nil {
+		return backend.Result{}, err
+	}
+	if err := writable(m, now); err != nil {
+		return backend.Result{}, err
+	}
+	if now.Kind == calendar.Master && m.Fields.Has(calendar.FieldTime) {
+		return backend.Result{}, fmt.Errorf("moving a whole series in the calendar of %s would damage it: %w",
+			m.Mailbox.Address, fault.Unsupported)
+	}
+	if m.ForeignKey != "" && now.ForeignKey == "" {
+		fields = append(fields, ews.Named(valued(b.foreign, m.ForeignKey)))
+		now.ForeignKey = m.ForeignKey
+	}
+	if len(fields) == 0 {
+		return backend.Result{Item: now}, nil
+	}
+	id, err := b.ews.UpdateItem(ctx, m.Mailbox, ews.ItemID{ID: string(now.Ref), ChangeKey: now.Revision}, fields, audience[m.Mail])
+	if err != nil {
+		return backend.Result{}, err
+	}
+	if id.ID == "" {
+		id = ews.ItemID{ID: string(now.Ref)}
+	}
+	item, err := b.readOne(ctx, m.Mailbox, id.ID)
+	if err != nil { // the write stands all the same
+		item = now
+		item.Ref, item.Revision, item.Event = backend.Ref(id.ID), id.ChangeKey, overlay(now.Event, m.Event, m.Fields)
+	}
+	return backend.Result{Item: item}, nil
+}
+
+// current returns the item to update as it is now. When the reference leads nowhere the item may have been moved to
+// another folder and back, which changes its id: then it is found by its markers.
+func (b *Backend) current(ctx context.Context, m calendar.Mutation) (backend.Item, error) {
+	now, gone := b.readOne(ctx, m.Mailbox, string(m.Ref))
+	if fault.Of(gone) != fault.NotFound {
+		if gone == nil && m.IfRevision != "" && now.Revision != m.IfRevision {
+			return now, fmt.Errorf("the item in the calendar of %s was changed meanwhile: %w", m.Mailbox.Address, fault.Conflict)
+		}
+		return now, gone
+	}
+	for _, p := range []ews.Property{valued(b.key, m.Key), valued(b.foreign, m.ForeignKey)} {
+		if p.Value == "" {
+			continue
+		}
+		if moved, ok, err := b.own(ctx, m.Mailbox, p, p.Value); err != nil || ok {
+			return moved, err
+		}
+	}
+	return backend.Item{}, gone
+}
+
+// writable refuses what only the organizer may change.
+func writable(m calendar.Mutation, now backend.Item) error {
+	if !now.ReadOnly {
+		return nil
+	}
+	return fmt.Errorf("the item in the calendar of %s is an attendee's copy; only the organizer may change the meeting: %w",
+		m.Mailbox.Address, fault.Forbidden)
+}
+
+// delete moves an item to Deleted Items. One that is gone is no error; a copy with the same marker is not touched.
+func (b *Backend) delete(ctx context.Context, m calendar.Mutation) (backend.Result, error) {
+	done := backend.Result{Item: backend.Item{Ref: m.Ref}}
+	now, err := b.readOne(ctx, m.Mailbox, string(m.Ref))
+	if err == nil {
+		err = writable(m, now)
+	}
+	if err == nil {
+		err = b.ews.DeleteItem(ctx, m.Mailbox, string(m.Ref), audience[m.Mail])
+	}
+	if err != nil && fault.Of(err) != fault.NotFound {
+		return backend.Result{}, err
+	}
+	return done, nil
+}
