@@ -1,0 +1,128 @@
+# Roomwire's own settings. Every one has a default that works: a setting behind
+# a # shows its default or an example. What an installation of ROOMS already
+# has, RoomsAppSettings.config in this folder, is taken as it is.
+#
+#   roomwire config check     explains every fault with line and remedy
+#   roomwire config show      prints what is in force and where it comes from
+#
+# Each setting can come from the environment instead, which goes first:
+# ROOMWIRE_ and its path, e.g. ROOMWIRE_STORE_URL, ROOMWIRE_TENANT_DEFAULT_ROOT_URL,
+# ROOMWIRE_SYNC_MODE_EWS1_PASSWORD. A text may be env("NAME") or file("FILE"):
+# so passwords stay out of this file. A relative path is meant from this folder.
+# A backslash in a text is written twice. Complete reference:
+# docs/administrator/configuration.md
+
+# The addresses the host answers on.
+listen {
+  notifications = ":8080"          # public: the notification endpoint and /healthz, nothing else
+  api           = "127.0.0.1:8081" # REST, the administrators' pages and /metrics
+
+  # TLS of its own, for both. Behind IIS or nginx, plain HTTP is right.
+  # cert_file = "certs/roomwire.pem"
+  # key_file  = "certs/roomwire.key"
+
+  # TLS for one of them: a block in place of the setting.
+  # notifications {
+  #   address   = ":8443"
+  #   cert_file = "certs/public.pem"
+  #   key_file  = "certs/public.key"
+  # }
+  # api {
+  #   address = "127.0.0.1:8081"
+  # }
+}
+
+# Where everything that must outlive a crash is kept.
+store {
+  url = "sqlite:data/roomwire.db"
+  # url = env("ROOMWIRE_DATABASE")   # postgres://USER:PASSWORD@HOST/DATABASE
+}
+
+# The plugin binaries, and plugins.lock with their pins. A relative folder is
+# meant from the folder of the roomwire executable.
+plugins {
+  dir = "plugins"
+}
+
+log {
+  level  = "info" # trace, debug, info, warn, error
+  format = "text" # text, json
+}
+
+# One block for each ROOMS installation (Mandant); the name is the first path
+# element of its root URL.
+tenant "Default" {
+  root_url  = "https://rooms.example.com/Default" # "Applikation Root-Url"
+  time_zone = "Europe/Berlin"                     # of times that come without one; default UTC
+}
+
+# The numbers of the sync engine. Durations have their unit: "90s", "30m", "4h".
+sync {
+  # subscription_interval = "240m" # "Exchange: Subscriptions Intervall"
+  # status_frequency      = "30m"  # Exchange's sign of life on a subscription, whole minutes
+  # back_sync_delay       = "0s"   # "BackSync delay in minutes"
+  # coalesce              = "2s"   # notices of one mailbox within this time are one pass
+  # reconcile_interval    = "24h"  # a mailbox is compared in full
+  # poll_interval         = "5m"   # a mailbox is read by the clock where no notices can arrive
+  # attempt_timeout       = "2m"   # one pass over one mailbox, or one write
+  # workers_per_server    = 10     # calls under way to one server
+  # workers_per_mailbox   = 1      # calls under way for one mailbox
+
+  # More deletions in one pass than the limit, if they are also more than the
+  # share of the mailbox's synced items: stop and ask an administrator.
+  # mass_deletion_limit = 20
+  # mass_deletion_share = 0.5
+
+  # rollback_tries = 5 # conflict behaviour Rollback
+  # cancel_tries   = 2 # conflict behaviour Cancel
+
+  # resource_sync               = false # "Exchange Ressource Sync enabled"
+  # resolve_distribution_groups = false # also ExchangeSyncResolveDistributionGroups
+}
+
+# Ways to reach mailboxes, as persons name them. The modes ROOMS knows need no
+# block when their keys are in RoomsAppSettings.config: Exchange2013 (on-premises
+# 2013, 2016, 2019, SE), Exchange2016Pull, O365, O365Pull, Microsoft365. EWS1
+# and EWS2 are two more slots for servers on-premises.
+#
+# sync_mode "EWS1" {
+#   backend = "exchange2013"
+#   auth    = ["ntlm", "basic"] # the first of these that the server offers; never Basic after NTLM was refused
+#   url     = "https://mail.example.com/EWS/Exchange.asmx" # prefilled for persons that have none
+#   pull    = false # true: ask the server by the clock, do not subscribe
+#
+#   use_impersonation = true # also ExchangeUseImpersonation; false: delegate access, read by the clock
+#
+#   user     = "EXAMPLE\\svc-rooms" # or svc-rooms@example.com
+#   password = env("EWS1_PASSWORD")
+#   domain   = ""
+#   channel_binding = "auto" # ntlm, Extended Protection: off, auto, require
+#
+#   http {
+#     ca_file = "certs/company-ca.pem"
+#     proxy   = "http://proxy.example.com:3128"
+#     timeout = "100s"
+#   }
+#
+#   # The property by which ROOMS marks its items; installations differ.
+#   markers {
+#     appointment_oid_set  = "PublicStrings" # or a GUID
+#     appointment_oid_name = "AppointmentOid"
+#   }
+#
+#   # Whatever else a plugin takes, by the names it declares.
+#   auth_settings "ntlm" {}
+#   backend_settings {}
+# }
+#
+# sync_mode "O365" {
+#   backend       = "exchangeonline"
+#   auth          = ["oauth"]
+#   tenant_id     = "00000000-0000-0000-0000-000000000000"
+#   app_id        = "00000000-0000-0000-0000-000000000000"
+#   client_secret = file("secrets/o365")
+#   cloud         = "global" # usgov, usgov-dod, china, custom
+#   # in place of client_secret:
+#   # certificate_file     = "certs/app.pfx"
+#   # certificate_password = env("APP_PFX_PASSWORD")
+# }

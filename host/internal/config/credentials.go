@@ -1,0 +1,132 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// authSettings returns which settings go to which auth plugin.
+func authSettings() map[string][]string {
+	return map[string][]string{
+		"ntlm":  {"user", "password", "domain", "channel_binding"},
+		"basic": {"user", "password", "domain"},
+		"oauth": {"tenant_id", "app_id", "client_secret", "certificate_file", "certificate_password", "cloud"},
+	}
+}
+
+// credentials fills AuthSettings and complains of what is missing. It returns
+// the cloud.
+func (l *loader) credentials(s section, m *SyncMode, k KnownMode, at place) (cloud string) {
+	table := authSettings()
+	taken := map[string]any{}
+	for _, name := range authNames() {
+		users := authUsing(table, m.Auth, name)
+		if len(users) == 0 {
+			l.unusedCredential(s, m, name)
+			continue
+		}
+		var value any
+		var where place
+		if a, _ := s.spec.attr(name); a.kind == kindFile {
+			path, _, fileAt := s.file(name)
+			value, where = path, fileAt
+		} else {
+			value, where, _ = s.get(name)
+		}
+		text, _ := value.(string)
+		if at.src == nil && at.env == "" {
+			at = where // a mode without a block: complain where one of its keys stands
+		}
+		if text == "" {
+			continue
+		}
+		if a, _ := s.spec.attr(name); a.kind == kindSecret {
+			value = NewSecret(text)
+		}
+		taken[name] = value
+		for _, plugin := range users {
+			if m.AuthSettings[plugin] == nil {
+				m.AuthSettings[plugin] = Settings{}
+			}
+			m.AuthSettings[plugin][name] = value
+		}
+	}
+	l.twoDomains(taken, m, at)
+	for _, plugin := range m.Auth {
+		l.missing(s, m, k, plugin, at)
+	}
+	cloud, _ = taken["cloud"].(string)
+	return cloud
+}
+
+// twoDomains complains of DOMAIN\user together with another domain.
+func (l *loader) twoDomains(taken map[string]any, m *SyncMode, at place) {
+	user, _ := taken["user"].(string)
+	domain, _ := taken["domain"].(string)
+	prefix, _, ok := strings.Cut(user, `\`)
+	if ok && domain != "" && !strings.EqualFold(prefix, domain) {
+		l.add(at, Error, fmt.Sprintf("sync mode %s has two domains for its user: %s and %s", m.Name, prefix, domain), "Which of them is meant cannot be known.", "Write the domain once: in the user's name or by itself.")
+	}
+}
+
+// authNames returns all credential settings in the order they are shown.
+func authNames() []string {
+	t := authSettings()
+	return slices.Concat(t["ntlm"], t["oauth"])
+}
+
+func authUsing(table map[string][]string, auth []string, name string) []string {
+	var out []string
+	for _, plugin := range auth {
+		if slices.Contains(table[plugin], name) {
+			out = append(out, plugin)
+		}
+	}
+	return out
+}
+
+// unusedCredential warns of a setting that stands in the block and that none
+// of its auth plugins takes.
+func (l *loader) unusedCredential(s section, m *SyncMode, name string) {
+	s.rooms = nil // ROOMS keys of other modes are no mistake
+	if !s.has(name) {
+		return
+	}
+	a, _ := s.spec.attr(name)
+	w, _ := s.find(a)
+	l.add(w.at, Warning, fmt.Sprintf("sync mode %s: %s has no effect", m.Name, name), fmt.Sprintf("None of auth = %s takes it.", quoteList(m.Auth)), "Delete it, or correct auth. Settings of other auth plugins stand in auth_settings \"PLUGIN\" { … }.")
+}
+
+// missing complains of each setting that plugin cannot do without.
+func (l *loader) missing(s section, m *SyncMode, k KnownMode, plugin string, at place) {
+	need := map[string][]string{"ntlm": {"user", "password"}, "basic": {"user", "password"}, "oauth": {"tenant_id", "app_id", "client_secret"}}[plugin]
+	direct := l.hcl.free[key(append(slices.Clone(s.path), "auth_settings", plugin)...)]
+	for _, name := range need {
+		if s.has(name) || direct[name] != nil || name == "client_secret" && (s.has("certificate_file") || direct["certificate_file"] != nil) {
+			continue
+		}
+		ways := []string{}
+		if roomsKey := k.settings[name]; roomsKey != "" {
+			ways = append(ways, roomsKey+" in "+RoomsFile+" or in the environment")
+		}
+		value := name + ` = "…"`
+		if spec, _ := s.spec.attr(name); spec.kind == kindSecret {
+			value = name + ` = env("…")`
+		}
+		ways = append(ways, fmt.Sprintf("%s in sync_mode %q { … }", value, m.Name), envName("sync_mode", m.Name, name))
+		remedy := "Set " + strings.Join(ways, ", or ") + "."
+		why := "Nobody can log in without it."
+		if name == "client_secret" {
+			remedy += " With a certificate in its place: certificate_file."
+			if w, ok := l.rooms.values[key("ExchangeCertThumbprint")]; ok && !w.faulty {
+				why = "ExchangeCertThumbprint names a certificate in the Windows store; Roomwire reads certificates from files only."
+				remedy = fmt.Sprintf("Export it with its private key (certlm.msc, Personal, All Tasks, Export, PFX) and write certificate_file = \"FILE.pfx\" and certificate_password = env(\"…\") in sync_mode %q { … }.", m.Name)
+			}
+		}
+		if len(k.Keys) > 0 && l.hcl.blocks[key("sync_mode", strings.ToLower(m.Name))].src == nil {
+			remedy += fmt.Sprintf(" If nobody uses %s, empty the other keys of it: %s.", m.Name, strings.Join(k.Keys, ", "))
+		}
+		l.once(at, Error, fmt.Sprintf("sync mode %s has no %s", m.Name, strings.ReplaceAll(name, "_", " ")), why, remedy)
+	}
+}

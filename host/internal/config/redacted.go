@@ -1,0 +1,139 @@
+package config
+
+import (
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// shownValue is one line of Redacted.
+type shownValue struct {
+	head  string // the block, nested ones separated by \x1f
+	name  string
+	text  string // as it is written in HCL, secrets replaced
+	where string
+}
+
+// show records a setting for Redacted.
+func (l *loader) show(head string, a attr, text string, at place) {
+	switch {
+	case a.kind == kindSecret:
+		text = NewSecret(text).String()
+	case text == "":
+		text = "(not set)"
+	case a.kind == kindBool, a.kind == kindInt, a.kind == kindShare:
+	default:
+		text = strconv.Quote(hideURLPassword(text))
+	}
+	l.showText(head, a.name, text, at)
+}
+
+func (l *loader) showText(head, name, text string, at place) {
+	l.showFrom(head, name, text, at.written())
+}
+
+func (l *loader) showFrom(head, name, text, where string) {
+	l.shown = append(l.shown, shownValue{head, name, text, where})
+}
+
+// showSettings records the free settings of a plugin.
+func (l *loader) showSettings(head string, settings Settings, path []string) {
+	names := make([]string, 0, len(settings))
+	for name := range settings {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		w := l.hcl.values[key(append(path, name)...)]
+		l.showText(head, name, plainText(settings[name]), w.at)
+	}
+}
+
+// plainText writes a free value as HCL would have it.
+func plainText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return strconv.Quote(hideURLPassword(v))
+	case Secret:
+		return v.String()
+	case []any:
+		parts := make([]string, len(v))
+		for i := range v {
+			parts[i] = plainText(v[i])
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case map[string]any:
+		names := make([]string, 0, len(v))
+		for name := range v {
+			names = append(names, name)
+		}
+		sort.Strings(names)
+		parts := make([]string, len(names))
+		for i, name := range names {
+			parts[i] = name + " = " + plainText(v[name])
+		}
+		return "{ " + strings.Join(parts, ", ") + " }"
+	default:
+		return fmt.Sprint(v)
+	}
+}
+
+func quoteList(list []string) string {
+	parts := make([]string, len(list))
+	for i, s := range list {
+		parts[i] = strconv.Quote(s)
+	}
+	return "[" + strings.Join(parts, ", ") + "]"
+}
+
+// Redacted prints the configuration in force, each value with where it came
+// from: default, FILE:LINE, or environment NAME. Secrets are "(set)" or "(not
+// set)". The same configuration always gives the same text.
+func (c *Config) Redacted() string {
+	type line struct{ left, where string }
+	var lines []line
+	var open []string
+	indent := func() string { return strings.Repeat("  ", len(open)) }
+	enter := func(head string) {
+		want := strings.Split(head, "\x1f")
+		same := 0
+		for same < len(open) && same < len(want) && open[same] == want[same] {
+			same++
+		}
+		for len(open) > same {
+			open = open[:len(open)-1]
+			lines = append(lines, line{left: indent() + "}"})
+		}
+		for _, h := range want[same:] {
+			if len(open) == 0 && len(lines) > 0 {
+				lines = append(lines, line{})
+			}
+			lines = append(lines, line{left: indent() + h + " {"})
+			open = append(open, h)
+		}
+	}
+	for _, v := range c.shown {
+		enter(v.head)
+		lines = append(lines, line{indent() + v.name + " = " + v.text, v.where})
+	}
+	for len(open) > 0 {
+		open = open[:len(open)-1]
+		lines = append(lines, line{left: indent() + "}"})
+	}
+	width := 0
+	for _, l := range lines {
+		if n := len([]rune(l.left)); l.where != "" && n > width && n <= 72 {
+			width = n
+		}
+	}
+	var b strings.Builder
+	for _, l := range lines {
+		b.WriteString(l.left)
+		if l.where != "" {
+			b.WriteString(strings.Repeat(" ", max(0, width-len([]rune(l.left)))) + "  # " + l.where)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}

@@ -1,0 +1,211 @@
+package config
+
+import "slices"
+
+// kind says how the text of a setting is read.
+type kind int
+
+const (
+	kindText     kind = iota
+	kindSecret        // text that is never shown
+	kindBool          // true or false
+	kindInt           // a whole number in min..max
+	kindShare         // a number in min..max
+	kindDuration      // Go notation; min and max in seconds
+	kindURL           // absolute, http or https
+	kindProxy         // a URL that may hold a password
+	kindStore         // the store's URL
+	kindFile          // a file that must be readable
+	kindFolder        // a path
+	kindAddr          // host:port
+	kindChoice        // one of choices
+	kindName          // part of a plugin's file name
+	kindNames         // a list of kindName
+	kindZone          // an IANA time zone
+	kindLabel         // any text without control characters
+)
+
+// attr describes one setting. The tables of attrs are the reference: the
+// documentation and the example are tested against them.
+type attr struct {
+	name     string
+	kind     kind
+	def      string // as it would be written, without quotes; "" is unset
+	min, max float64
+	unit     string   // how the number is meant: only for ROOMS keys, which have bare numbers
+	choices  []string // for kindChoice
+	doc      string   // one sentence
+}
+
+// block describes one kind of block in roomwire.hcl.
+type block struct {
+	name   string
+	label  string // what the label names; "" when the block has none
+	doc    string
+	attrs  []attr
+	blocks []block
+	free   bool // any attribute may stand in it: the settings of a plugin
+}
+
+func (b block) attr(name string) (attr, bool) {
+	for _, a := range b.attrs {
+		if a.name == name {
+			return a, true
+		}
+	}
+	return attr{}, false
+}
+
+func (b block) block(name string) (block, bool) {
+	for _, c := range b.blocks {
+		if c.name == name {
+			return c, true
+		}
+	}
+	return block{}, false
+}
+
+// names returns what may stand in the block.
+func (b block) names() []string {
+	var out []string
+	for _, a := range b.attrs {
+		out = append(out, a.name)
+	}
+	for _, c := range b.blocks {
+		if !slices.Contains(out, c.name) {
+			out = append(out, c.name)
+		}
+	}
+	return out
+}
+
+const day = 24 * 3600
+
+// schema returns roomwire.hcl's table.
+func schema() block {
+	return block{blocks: []block{listenBlock(), {
+		name: "store", doc: "Where everything that must outlive a crash is kept.",
+		attrs: []attr{{name: "url", kind: kindStore, def: "sqlite:data/roomwire.db",
+			doc: "`sqlite:FILE`, relative to this file's folder, or `postgres://USER:PASSWORD@HOST/DATABASE`."}},
+	}, {
+		name: "plugins", doc: "Where the plugin binaries and plugins.lock are.",
+		attrs: []attr{{name: "dir", kind: kindFolder, def: "plugins",
+			doc: "A folder; a relative one is meant from the folder of the roomwire executable."}},
+	}, {
+		name: "log", doc: "What is logged and how.",
+		attrs: []attr{
+			{name: "level", kind: kindChoice, def: "info", choices: []string{"trace", "debug", "info", "warn", "error"},
+				doc: "The least important messages to log: trace, debug, info, warn or error."},
+			{name: "format", kind: kindChoice, def: "text", choices: []string{"text", "json"},
+				doc: "text for people, json for log collectors."},
+		},
+	}, syncBlock(), {
+		name: "tenant", label: "the tenant (Mandant), the first path element of its root URL",
+		doc: "One block for each ROOMS installation. Without any, there is one tenant called Default.",
+		attrs: []attr{
+			{name: "root_url", kind: kindURL, doc: "\"Applikation Root-Url\" of this installation, e.g. https://rooms.example.com/Default."},
+			{name: "time_zone", kind: kindZone, def: "UTC", doc: "The IANA time zone of times that come without one, e.g. Europe/Berlin."},
+		},
+	}, syncModeBlock()}}
+}
+
+func listenBlock() block {
+	own := func(def string) []attr {
+		return []attr{
+			{name: "address", kind: kindAddr, def: def, doc: "host:port; without a host, every interface."},
+			{name: "cert_file", kind: kindFile, doc: "PEM file with the certificate chain; with key_file, the listener speaks TLS."},
+			{name: "key_file", kind: kindFile, doc: "PEM file with the private key."},
+		}
+	}
+	const public, private = ":8080", "127.0.0.1:8081"
+	return block{
+		name: "listen", doc: "The addresses the host answers on.",
+		attrs: []attr{
+			{name: "notifications", kind: kindAddr, def: public, doc: "Public: the notification endpoint and /healthz, nothing else."},
+			{name: "api", kind: kindAddr, def: private, doc: "REST, the administrators' pages and /metrics."},
+			{name: "cert_file", kind: kindFile, doc: "PEM file with the certificate chain for both listeners; with key_file, they speak TLS."},
+			{name: "key_file", kind: kindFile, doc: "PEM file with the private key."},
+		},
+		blocks: []block{
+			{name: "notifications", doc: "The same with a certificate of its own, in place of the attribute.", attrs: own(public)},
+			{name: "api", doc: "The same with a certificate of its own, in place of the attribute.", attrs: own(private)},
+		},
+	}
+}
+
+func syncBlock() block {
+	return block{
+		name: "sync", doc: "The numbers of the sync engine and its schedule.",
+		attrs: []attr{
+			{name: "subscription_interval", kind: kindDuration, def: "240m", min: 60, max: 30 * day,
+				doc: "\"Exchange: Subscriptions Intervall\": how often all push subscriptions are renewed."},
+			{name: "status_frequency", kind: kindDuration, def: "30m", min: 60, max: 1440 * 60,
+				doc: "How often Exchange sends a sign of life on a subscription, in whole minutes. It also bounds how long Exchange retries when the endpoint is away."},
+			{name: "back_sync_delay", kind: kindDuration, def: "0s", min: 0, max: day,
+				doc: "\"BackSync delay in minutes\": how long a notice waits before its mailbox is read."},
+			{name: "coalesce", kind: kindDuration, def: "2s", min: 0, max: 300,
+				doc: "Notices of one mailbox that arrive within this time are handled in one pass."},
+			{name: "reconcile_interval", kind: kindDuration, def: "24h", min: 600, max: 30 * day,
+				doc: "How often a mailbox is compared with its bookings in full."},
+			{name: "poll_interval", kind: kindDuration, def: "5m", min: 5, max: day,
+				doc: "How often a mailbox is read by the clock where no notices can arrive."},
+			{name: "attempt_timeout", kind: kindDuration, def: "2m", min: 5, max: 3600,
+				doc: "The time one pass over a mailbox or one write may take before it is tried again."},
+			{name: "workers_per_server", kind: kindInt, def: "10", min: 1, max: 200,
+				doc: "Calls under way to one server at a time."},
+			{name: "workers_per_mailbox", kind: kindInt, def: "1", min: 1, max: 4,
+				doc: "Calls under way for one mailbox at a time."},
+			{name: "mass_deletion_limit", kind: kindInt, def: "20", min: 1, max: 1e6,
+				doc: "More deletions than this in one pass over one mailbox, and more than mass_deletion_share, stop the mailbox until an administrator has looked."},
+			{name: "mass_deletion_share", kind: kindShare, def: "0.5", min: 0, max: 1,
+				doc: "The share of the mailbox's synced items, 0 to 1, that mass_deletion_limit is about."},
+			{name: "rollback_tries", kind: kindInt, def: "5", min: 1, max: 100,
+				doc: "Conflict behaviour Rollback: tries before sync of that booking is disabled."},
+			{name: "cancel_tries", kind: kindInt, def: "2", min: 1, max: 100,
+				doc: "Conflict behaviour Cancel: tries before sync of that booking is disabled."},
+			{name: "resource_sync", kind: kindBool, def: "false",
+				doc: "\"Exchange Ressource Sync enabled\": whether rooms' mailboxes are synced."},
+			{name: "resolve_distribution_groups", kind: kindBool, def: "false",
+				doc: "Whether distribution groups are resolved to their members, Exchange to ROOMS. The ROOMS key ExchangeSyncResolveDistributionGroups gives the same."},
+		},
+	}
+}
+
+func syncModeBlock() block {
+	return block{
+		name: "sync_mode", label: "the sync mode, as persons name it",
+		doc: "One block for each way to reach mailboxes. The modes ROOMS knows need none when their keys are in RoomsAppSettings.config.",
+		attrs: []attr{
+			{name: "backend", kind: kindName, doc: "The backend plugin: exchange2013, exchangeonline, graph, or another that is installed."},
+			{name: "auth", kind: kindNames, doc: "The auth plugins, the preferred one first: ntlm, basic, oauth, or others that are installed."},
+			{name: "url", kind: kindURL, doc: "The server's URL, prefilled for persons that have none of their own."},
+			{name: "pull", kind: kindBool, doc: "Ask the server by the clock instead of being called by it."},
+			{name: "use_impersonation", kind: kindBool, doc: "true: the service user acts as the mailbox. false: delegate access by folder permission; such persons are read by the clock. The ROOMS key ExchangeUseImpersonation gives the same."},
+			{name: "user", kind: kindText, doc: "ntlm, basic: the service user, as NAME, DOMAIN\\\\NAME or UPN."},
+			{name: "password", kind: kindSecret, doc: "ntlm, basic: its password."},
+			{name: "domain", kind: kindText, doc: "ntlm, basic: its domain."},
+			{name: "channel_binding", kind: kindChoice, choices: []string{"off", "auto", "require"},
+				doc: "ntlm: Extended Protection. auto sends the binding and goes without when the server refuses it."},
+			{name: "tenant_id", kind: kindText, doc: "oauth: the directory (tenant) id."},
+			{name: "app_id", kind: kindText, doc: "oauth: the application (client) id."},
+			{name: "client_secret", kind: kindSecret, doc: "oauth: the client secret."},
+			{name: "certificate_file", kind: kindFile, doc: "oauth: PEM or PFX file with certificate and key, in place of a client secret."},
+			{name: "certificate_password", kind: kindSecret, doc: "oauth: the password of certificate_file."},
+			{name: "cloud", kind: kindChoice, choices: []string{"global", "usgov", "usgov-dod", "china", "custom"},
+				doc: "oauth: which Microsoft cloud. custom allows any host as url."},
+		},
+		blocks: []block{
+			{name: "http", doc: "How the server is reached; plugins inherit no environment.", attrs: []attr{
+				{name: "ca_file", kind: kindFile, doc: "PEM file with further certificate authorities to trust."},
+				{name: "proxy", kind: kindProxy, doc: "The proxy's URL, e.g. http://proxy.example.com:3128."},
+				{name: "timeout", kind: kindDuration, def: "100s", min: 1, max: 3600, doc: "The time one request may take."},
+			}},
+			{name: "markers", doc: "The property by which ROOMS marks its items; installations differ.", attrs: []attr{
+				{name: "appointment_oid_set", kind: kindLabel, def: "PublicStrings", doc: "The property set: a name Exchange knows, or a GUID."},
+				{name: "appointment_oid_name", kind: kindLabel, def: "AppointmentOid", doc: "The property's name."},
+			}},
+			{name: "auth_settings", label: "the auth plugin", free: true, doc: "Further settings of an auth plugin, by the names it declares."},
+			{name: "backend_settings", free: true, doc: "Further settings of the backend plugin, by the names it declares."},
+		},
+	}
+}

@@ -1,0 +1,104 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Paths of the public notification endpoint. They are matched without regard
+// to case, as IIS does.
+const (
+	LegacyEndpoint  = "/WebServices/SyncNotification.svc"
+	WebhookEndpoint = "/api/webhooks/exchange"
+)
+
+// endpoint is what the ROOMS keys say of the notification URL.
+type endpoint struct {
+	override string // the whole URL; empty means from the root URL
+	path     string // for the root URL's host
+}
+
+func (l *loader) endpoint(rooms section) endpoint {
+	e := endpoint{path: LegacyEndpoint}
+	if !rooms.boolean("ExchangePushNotificationUseLegacyEndpoint") {
+		e.path = WebhookEndpoint
+	}
+	for _, name := range []string{"ExchangePushNotificationEndpointUrl", "ExchangeServiceUrl"} {
+		v, at, _ := rooms.get(name)
+		raw, _ := v.(string)
+		if raw == "" {
+			continue
+		}
+		clean := l.endpointURL(name, raw, at)
+		if e.override == "" {
+			e.override = clean
+		}
+	}
+	return e
+}
+
+// endpointURL drops what Roomwire adds by itself and warns of paths nobody
+// answers.
+func (l *loader) endpointURL(name, raw string, at place) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return raw // was checked; cannot happen
+	}
+	if u.RawQuery != "" || u.ForceQuery {
+		l.add(at, Warning, fmt.Sprintf("%s has a query; it is left out", name), "Roomwire adds the tenant and a secret for each subscription itself.", "Delete the ? and what follows it.")
+		u.RawQuery, u.ForceQuery = "", false
+	}
+	known := []string{LegacyEndpoint, WebhookEndpoint}
+	if !slices.ContainsFunc(known, func(p string) bool { return strings.EqualFold(p, u.Path) }) {
+		l.add(at, Warning, fmt.Sprintf("%s has the path %q, which Roomwire does not answer", name, u.Path), "Exchange would call there, and notifications would be lost unless a reverse proxy rewrites the path.",
+			"End it in "+LegacyEndpoint+" or "+WebhookEndpoint+".")
+	}
+	return u.String()
+}
+
+func (l *loader) tenants(spec block, e endpoint) []Tenant {
+	list := l.hcl.labelled["tenant"]
+	if len(list) == 0 {
+		list = []labelled{{label: "Default"}}
+	}
+	var out []Tenant
+	for _, t := range list {
+		out = append(out, l.tenant(spec, t, e))
+	}
+	return out
+}
+
+func (l *loader) tenant(spec block, t labelled, e endpoint) Tenant {
+	s := l.section(spec, "tenant", t.label)
+	s.head = fmt.Sprintf("tenant %q", t.label)
+	v, at, _ := s.get("root_url")
+	root, _ := v.(string)
+	root = strings.TrimRight(root, "/")
+	tenant := Tenant{Name: t.label, RootURL: root, TimeZone: s.text("time_zone"), notificationURL: e.override}
+	u, err := url.Parse(root)
+	if root != "" && err == nil {
+		first, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+		if !strings.EqualFold(first, t.label) {
+			l.add(at, Warning, fmt.Sprintf("the root URL of tenant %s does not name it", t.label), "The tenant is the first path element of the root URL: http(s)://[ROOMS-URL]/[Mandant].",
+				fmt.Sprintf("Write %s://%s/%s, or call the tenant %q.", u.Scheme, u.Host, t.label, first))
+		}
+		if tenant.notificationURL == "" {
+			tenant.notificationURL = u.Scheme + "://" + u.Host + e.path
+		}
+	}
+	if tenant.notificationURL == "" && !s.has("root_url") {
+		l.add(t.at, Warning, fmt.Sprintf("tenant %s has no notification URL", t.label), "Exchange cannot be told where to send notifications, so calendars are only read by the clock.",
+			fmt.Sprintf("Set root_url in tenant %q { … } or %s, or ExchangeServiceUrl in %s.", t.label, envName("tenant", t.label, "root_url"), RoomsFile))
+	}
+	l.showFrom(s.head, "notification_url", quoteOrUnset(tenant.notificationURL), "computed")
+	return tenant
+}
+
+func quoteOrUnset(s string) string {
+	if s == "" {
+		return "(not set)"
+	}
+	return fmt.Sprintf("%q", s)
+}
