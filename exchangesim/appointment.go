@@ -4,64 +4,66 @@ import "time"
 
 // An Appointment is what a person sees in Outlook.
 type Appointment struct {
-	ID          string // set by the server
-	ChangeKey   string // set by the server
-	UID         string // empty on Create: made by the server
-	Subject     string
-	Body        string // plain text, lines end with \r\n as in Exchange
-	Location    string
-	Sensitivity string // Normal, Personal, Private or Confidential; empty on Create: Normal
-	BusyStatus  string // Free, Tentative, Busy, OOF or WorkingElsewhere; empty on Create: Busy
-	Start, End  time.Time
-	TimeZone    string // Windows id; empty on Create: the person's
-	AllDay      bool
+	ID          string    `json:"id"`         // set by the server
+	ChangeKey   string    `json:"change_key"` // set by the server
+	UID         string    `json:"uid"`        // empty on Create: made by the server
+	Subject     string    `json:"subject"`
+	Body        string    `json:"body"` // plain text, lines end with \r\n as in Exchange
+	Location    string    `json:"location"`
+	Sensitivity string    `json:"sensitivity"` // Normal, Personal, Private or Confidential; empty on Create: Normal
+	BusyStatus  string    `json:"busy_status"` // Free, Tentative, Busy, OOF or WorkingElsewhere; empty on Create: Busy
+	Start       time.Time `json:"start,omitzero"`
+	End         time.Time `json:"end,omitzero"`
+	TimeZone    string    `json:"time_zone"` // Windows id; empty on Create: the person's
+	AllDay      bool      `json:"all_day"`
 
-	ReminderSet     bool
-	ReminderMinutes int
+	ReminderSet     bool `json:"reminder_set"`
+	ReminderMinutes int  `json:"reminder_minutes"`
 
-	Organizer  Attendee // set by the server
-	Required   []Attendee
-	Optional   []Attendee
-	Resources  []Attendee
-	IsMeeting  bool // set by the server
-	Cancelled  bool // set by the server
-	Categories []string
+	Organizer  Attendee   `json:"organizer"` // set by the server
+	Required   []Attendee `json:"required,omitempty"`
+	Optional   []Attendee `json:"optional,omitempty"`
+	Resources  []Attendee `json:"resources,omitempty"`
+	IsMeeting  bool       `json:"is_meeting"` // set by the server
+	Cancelled  bool       `json:"cancelled"`  // set by the server
+	Categories []string   `json:"categories,omitempty"`
 	// Properties are named properties, by PropertyKey. Of one with many values the first is seen.
-	Properties map[string]string
-	Recurrence *Recurrence // of a series
+	Properties map[string]string `json:"properties"`
+	Recurrence *Recurrence       `json:"recurrence,omitempty"` // of a series
 
-	Created, Modified time.Time // set by the server
+	Created  time.Time `json:"created,omitzero"`
+	Modified time.Time `json:"modified,omitzero"` // set by the server
 }
 
 // An Attendee is somebody invited.
 type Attendee struct {
-	Name     string
-	Address  string
-	Response string // Unknown, Organizer, Tentative, Accept, Decline or NoResponseReceived
+	Name     string `json:"name"`
+	Address  string `json:"address"`
+	Response string `json:"response"` // Unknown, Organizer, Tentative, Accept, Decline or NoResponseReceived
 }
 
 // A Recurrence is a plain series.
 type Recurrence struct {
-	Pattern  string   // Daily, Weekly, AbsoluteMonthly, RelativeMonthly, AbsoluteYearly or RelativeYearly
-	Interval int      // every so many days, weeks or months; at least 1
-	Days     []string // of the week, such as Tuesday, or Day, Weekday, WeekendDay
-	FirstDay string   // of the week; empty: Sunday
-	Day      int      // of the month
-	Month    string   // such as December
-	Index    string   // First, Second, Third, Fourth or Last
-	Start    string   // first day, 2006-01-02
-	Count    int      // number of occurrences; 0: until End
-	End      string   // last day; empty with Count 0: never
+	Pattern  string   `json:"pattern,omitempty"`   // Daily, Weekly, AbsoluteMonthly, RelativeMonthly, AbsoluteYearly or RelativeYearly
+	Interval int      `json:"interval,omitempty"`  // every so many days, weeks or months; at least 1
+	Days     []string `json:"days,omitempty"`      // of the week, such as Tuesday, or Day, Weekday, WeekendDay
+	FirstDay string   `json:"first_day,omitempty"` // of the week; empty: Sunday
+	Day      int      `json:"day,omitempty"`       // of the month
+	Month    string   `json:"month,omitempty"`     // such as December
+	Index    string   `json:"index,omitempty"`     // First, Second, Third, Fourth or Last
+	Start    string   `json:"start,omitempty"`     // first day, 2006-01-02
+	Count    int      `json:"count,omitempty"`     // number of occurrences; 0: until End
+	End      string   `json:"end,omitempty"`       // last day; empty with Count 0: never
 }
 
 // Mail is one meeting mail that the server sent to attendees.
 type Mail struct {
-	From    string
-	To      []string
-	Kind    string // request, update or cancellation
-	ItemID  string // of the organizer's item
-	Subject string
-	At      time.Time
+	From    string    `json:"from"`
+	To      []string  `json:"to,omitempty"`
+	Kind    string    `json:"kind"`    // request, update or cancellation
+	ItemID  string    `json:"item_id"` // of the organizer's item
+	Subject string    `json:"subject"`
+	At      time.Time `json:"at,omitzero"`
 }
 
 // Mails returns every meeting mail sent so far.

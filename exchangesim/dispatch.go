@@ -45,14 +45,14 @@ func operations() map[string]operation {
 // A call is one EWS request on its way through an operation.
 type call struct {
 	*Server
-	name         string // of the operation, such as GetItem
-	req          *node  // the request element
-	caller       *Person
-	actor        *Person   // whom the request acts as; the caller unless impersonating
+	name   string // of the operation, such as GetItem
+	req    *node  // the request element
+	caller *Person
+	actor  *Person // whom the request acts as; the caller unless impersonating
 	// impersonation is the SOAP header that asks to act as somebody else, or nil.
 	impersonation *node
-	zoneID       string    // of the TimeZoneContext; UTC without one
-	now          time.Time // one instant for the whole request
+	zoneID        string    // of the TimeZoneContext; UTC without one
+	now           time.Time // one instant for the whole request
 }
 
 // versions are the values of RequestServerVersion that Exchange 2019 knows.

@@ -66,6 +66,7 @@ type Server struct {
 	log        *slog.Logger
 	logins     http.Handler // EWS behind Negotiate, NTLM and Basic
 	basicLogin http.Handler // EWS behind Basic alone, for connections without state
+	controls   http.Handler // the API under /sim/
 	operations map[string]operation
 	itemFields []field
 	faults     *Faults
@@ -132,6 +133,7 @@ func New(o Options) (*Server, error) {
 	}
 	_, _ = rand.Read(s.secret) // never fails
 	s.faults = newFaults(s)
+	s.controls = s.control()
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	var err error
 	if s.recorder, err = newRecorder(o.RecordDir); err != nil {

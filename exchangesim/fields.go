@@ -149,7 +149,9 @@ func itemFields() []field {
 		itemText("LastModifiedName", inAll, func(v *view) string { return v.it.author }),
 		itemText("LastModifiedTime", inAll, func(v *view) string { return stamp(v.it.modified) }),
 		itemText("IsAssociated", inAll, fixed("false")),
-		itemText("WebClientReadFormQueryString", inAll, func(v *view) string { return "https://mail.example.com/owa/?itemid=" + v.id() + "&exvsurl=1&path=/calendar/item" }),
+		itemText("WebClientReadFormQueryString", inAll, func(v *view) string {
+			return "https://mail.example.com/owa/?itemid=" + v.id() + "&exvsurl=1&path=/calendar/item"
+		}),
 		{uri: "item:ConversationId", name: "ConversationId", shape: inAll, get: func(v *view) *node {
 			return el("t:ConversationId", attr{"Id", entryID{box: guidOf(v.c.uid), kind: folderKind, number: 1}.String()})
 		}},

@@ -75,13 +75,23 @@ func (o *Outlook) Create(a Appointment) (id string, err error) {
 
 // Update changes an appointment; attendees of a meeting are told.
 func (o *Outlook) Update(id string, change func(*Appointment)) error {
+	return o.edit(id, func(a *Appointment) error {
+		change(a)
+		return nil
+	})
+}
+
+// edit is Update with a change that can fail, and then changes nothing.
+func (o *Outlook) edit(id string, change func(*Appointment) error) error {
 	return o.with(func(c *call, b *mailbox) error {
 		it, err := b.item(id)
 		if err != nil {
 			return err
 		}
 		a := it.appointment()
-		change(&a)
+		if err := change(&a); err != nil {
+			return err
+		}
 		made := it.content.clone()
 		if err := made.take(a); err != nil {
 			return err

@@ -11,18 +11,18 @@ import (
 
 // A Person is an account of the organization, mostly with a mailbox.
 type Person struct {
-	Name     string // display name; empty: the address's local part
-	Address  string // primary SMTP address, which is the UPN too
-	User     string // DOMAIN\name; empty: the server's domain and the address's local part
-	Password string
-	Aliases  []string // proxy addresses
+	Name     string   `json:"name,omitempty"`    // display name; empty: the address's local part
+	Address  string   `json:"address,omitempty"` // primary SMTP address, which is the UPN too
+	User     string   `json:"user,omitempty"`    // DOMAIN\name; empty: the server's domain and the address's local part
+	Password string   `json:"password,omitempty"`
+	Aliases  []string `json:"aliases,omitempty"` // proxy addresses
 	// Impersonation is the right to act as everybody (the role ApplicationImpersonation without a scope).
-	Impersonation bool
-	NoMailbox     bool
-	Room          bool
-	TimeZone      string   // Windows id; empty: W. Europe Standard Time
-	Delegates     []string // addresses or users who may open this person's calendar
-	SID           string   // empty: made from the order in which people were added
+	Impersonation bool     `json:"impersonation,omitempty"`
+	NoMailbox     bool     `json:"no_mailbox,omitempty"`
+	Room          bool     `json:"room,omitempty"`
+	TimeZone      string   `json:"time_zone,omitempty"` // Windows id; empty: W. Europe Standard Time
+	Delegates     []string `json:"delegates,omitempty"` // addresses or users who may open this person's calendar
+	SID           string   `json:"sid,omitempty"`       // empty: made from the order in which people were added
 }
 
 // SamplePeople are alice, bob and carol, two rooms, a service user with impersonation rights and one without; all passwords

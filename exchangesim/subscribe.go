@@ -30,9 +30,12 @@ type subscription struct {
 
 // SubscriptionInfo describes a subscription that is alive.
 type SubscriptionInfo struct {
-	ID, Mailbox, Kind, URL string
-	StatusFrequency        int // minutes
-	Queued                 int // notifications not told yet
+	ID              string `json:"id"`
+	Mailbox         string `json:"mailbox"`
+	Kind            string `json:"kind"`
+	URL             string `json:"url"`
+	StatusFrequency int    `json:"status_frequency"` // minutes
+	Queued          int    `json:"queued"`           // notifications not told yet
 }
 
 var eventTypes = []string{"CopiedEvent", "CreatedEvent", "DeletedEvent", "ModifiedEvent", "MovedEvent", "NewMailEvent", "FreeBusyChangedEvent"}
