@@ -7,7 +7,7 @@
 //
 //	handler := endpoint.New(endpoint.Options{
 //		Tenants:       []string{"Default"},
-//		Subscriptions: endpoint.OnStore(st, cfg.Sync.BackSyncDelay, time.Now),
+//		Subscriptions: endpoint.OnStore(st, cfg.Sync.BackSyncDelay),
 //		Receiver:      supervisor.Pusher,
 //		DefaultMode:   "Exchange2013",
 //		Log:           log,
