@@ -1,0 +1,156 @@
+package launch
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/roomwire/roomwire/sdk/auth"
+	"github.com/roomwire/roomwire/sdk/backend"
+	"github.com/roomwire/roomwire/sdk/fault"
+	"github.com/roomwire/roomwire/sdk/internal/wire"
+)
+
+// A BackendConfig is what an instance of a backend is opened with.
+type BackendConfig struct {
+	Settings map[string]any
+	// Identities in the order of preference: the first whose scheme a server offers is used there, and no other after
+	// it was refused.
+	Identities []Identity
+	ActAs      bool
+	Markers    backend.Markers // the zero value means backend.DefaultMarkers
+	HTTP       HTTPOptions
+}
+
+// An Identity is one that a backend may use. Its secret never reaches the backend, but Basic's header is the password.
+type Identity struct {
+	Name string // told apart from the others by it
+	AuthTraits
+	Auth auth.Authenticator
+	// Allow reports why the identity may not be used for an origin (scheme://host:port); nil allows every one.
+	Allow func(origin string) error
+}
+
+// HTTPOptions are what a program would else take from its environment.
+type HTTPOptions struct {
+	CAFile  string        // certificates (PEM) trusted beside the system's
+	CAPEM   []byte        // the same, given directly
+	Proxy   string        // URL; empty for none
+	Timeout time.Duration // of a whole request; zero for none but the call's own deadline
+}
+
+// A Backend is an instance of a backend plugin. It is a backend.Pusher or backend.Finder if, and only if, the plugin's
+// own value is.
+type Backend interface {
+	backend.Backend
+	// Close ends the instance; calls under way go on to their end.
+	io.Closer
+}
+
+type plain struct {
+	backend.Backend
+	io.Closer
+}
+
+type pushing struct {
+	plain
+	backend.Pusher
+}
+
+type finding struct {
+	plain
+	backend.Finder
+}
+
+type pushingFinding struct {
+	plain
+	backend.Pusher
+	backend.Finder
+}
+
+type closeFunc func() error
+
+// Close implements io.Closer.
+func (f closeFunc) Close() error { return f() }
+
+// OpenBackend opens an instance of a backend plugin.
+func (p *Process) OpenBackend(ctx context.Context, c BackendConfig) (Backend, error) {
+	if p.about.Kind != BackendPlugin {
+		return nil, fmt.Errorf("%s is an %s plugin, not a backend: %w", p.about.Name, p.about.Kind, fault.Invalid)
+	}
+	wc, err := c.wire()
+	if err != nil {
+		return nil, err
+	}
+	permitted := map[string]wire.HostIdentity{}
+	for _, id := range c.Identities {
+		permitted[id.Name] = wire.HostIdentity{Auth: id.Auth, Allow: id.Allow}
+	}
+	if len(permitted) != len(c.Identities) {
+		return nil, fmt.Errorf("two identities of a backend have the same name: %w", fault.Invalid)
+	}
+	id := p.id()
+	p.host.Permit(id, permitted)
+	b, err := p.conn.OpenBackend(ctx, &p.gate, id, wc)
+	if err != nil {
+		p.host.Forget(id)
+		return nil, err
+	}
+	// The identities stay permitted until the process ends: calls under way when the instance is closed may still log in.
+	return wrap(b, closeFunc(closing(b.Close))), nil
+}
+
+// wrap hides the abilities that the far side lacks.
+func wrap(b *wire.BackendClient, c io.Closer) Backend {
+	base := plain{Backend: b, Closer: c}
+	switch {
+	case b.Abilities.Pusher && b.Abilities.Finder:
+		return pushingFinding{plain: base, Pusher: b, Finder: b}
+	case b.Abilities.Pusher:
+		return pushing{plain: base, Pusher: b}
+	case b.Abilities.Finder:
+		return finding{plain: base, Finder: b}
+	default:
+		return base
+	}
+}
+
+func (c BackendConfig) wire() (wire.BackendConfig, error) {
+	settings, err := encode(c.Settings)
+	if err != nil {
+		return wire.BackendConfig{}, err
+	}
+	pem, err := c.HTTP.pem()
+	if err != nil {
+		return wire.BackendConfig{}, err
+	}
+	if c.Markers == (backend.Markers{}) {
+		c.Markers = backend.DefaultMarkers()
+	}
+	wc := wire.BackendConfig{
+		Settings: settings, ActAs: c.ActAs, Markers: c.Markers,
+		HTTP: wire.HTTPOptions{CAPEM: pem, Proxy: c.HTTP.Proxy, Timeout: c.HTTP.Timeout},
+	}
+	for _, id := range c.Identities {
+		wc.Identities = append(wc.Identities, wire.Identity{Name: id.Name, Traits: id.AuthTraits})
+	}
+	return wc, nil
+}
+
+// pem reads the CA file on the host's side, where the operator's paths and permissions hold.
+func (o HTTPOptions) pem() ([]byte, error) {
+	if o.CAFile == "" {
+		return o.CAPEM, nil
+	}
+	pem, err := os.ReadFile(o.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("reading the CA file: %w: %w", err, fault.Invalid)
+	}
+	if !x509.NewCertPool().AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("the CA file %s holds no certificate in PEM form: %w", o.CAFile, fault.Invalid)
+	}
+	return append(append([]byte{}, o.CAPEM...), pem...), nil
+}
