@@ -14,7 +14,7 @@ type Mail int
 const (
 	Nobody    Mail = iota
 	All            // every attendee
-	Concerned      // those whose invitation changes
+	Concerned      // those added or removed
 )
 
 // CreateItem makes an item in the calendar. Nothing makes it happen only once: after an error that is no clear refusal,

@@ -10,15 +10,26 @@ import (
 	"github.com/roomwire/roomwire/sdk/fault"
 )
 
-var audience = map[calendar.Mail]ews.Mail{
-	calendar.MailNobody:    ews.Nobody,
-	calendar.MailAll:       ews.All,
-	calendar.MailConcerned: ews.Concerned,
+// inInvitation are the fields that every attendee's invitation shows.
+const inInvitation = calendar.FieldSubject | calendar.FieldBody | calendar.FieldLocation | calendar.FieldTime
+
+// audience returns whom the server is to tell. What Exchange calls "changed" are only those added or removed (MS-OXWSMTGS
+// 2.2.5.3), whereas a new time or place concerns everybody, and a reminder nobody.
+func audience(m calendar.Mutation) ews.Mail {
+	switch {
+	case m.Mail == calendar.MailNobody:
+		return ews.Nobody
+	case m.Mail == calendar.MailAll || m.Op != calendar.Update || m.Fields.Any(inInvitation):
+		return ews.All
+	case m.Fields.Any(calendar.FieldAttendees | calendar.FieldResources):
+		return ews.Concerned
+	}
+	return ews.Nobody
 }
 
 // Apply implements backend.Backend.
 func (b *Backend) Apply(ctx context.Context, m calendar.Mutation) (backend.Result, error) {
-	if _, ok := audience[m.Mail]; !ok {
+	if m.Mail < calendar.MailNobody || m.Mail > calendar.MailConcerned {
 		return backend.Result{}, fmt.Errorf("mail audience %d is not known: %w", m.Mail, fault.Invalid)
 	}
 	switch m.Op {
@@ -48,7 +59,7 @@ func (b *Backend) create(ctx context.Context, m calendar.Mutation) (backend.Resu
 	if m.ForeignKey != "" {
 		fields = append(fields, ews.Named(valued(b.foreign, m.ForeignKey)))
 	}
-	id, err := b.ews.CreateItem(ctx, m.Mailbox, fields, audience[m.Mail])
+	id, err := b.ews.CreateItem(ctx, m.Mailbox, fields, audience(m))
 	if err != nil {
 		return backend.Result{}, err
 	}
@@ -109,7 +120,7 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 	if len(fields) == 0 {
 		return backend.Result{Item: now}, nil
 	}
-	id, err := b.ews.UpdateItem(ctx, m.Mailbox, ews.ItemID{ID: string(now.Ref), ChangeKey: now.Revision}, fields, audience[m.Mail])
+	id, err := b.ews.UpdateItem(ctx, m.Mailbox, ews.ItemID{ID: string(now.Ref), ChangeKey: now.Revision}, fields, audience(m))
 	if err != nil {
 		return backend.Result{}, err
 	}
@@ -162,7 +173,7 @@ func (b *Backend) delete(ctx context.Context, m calendar.Mutation) (backend.Resu
 		err = writable(m, now)
 	}
 	if err == nil {
-		err = b.ews.DeleteItem(ctx, m.Mailbox, string(m.Ref), audience[m.Mail])
+		err = b.ews.DeleteItem(ctx, m.Mailbox, string(m.Ref), audience(m))
 	}
 	if err != nil && fault.Of(err) != fault.NotFound {
 		return backend.Result{}, err

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/roomwire/roomwire/plugins/internal/ews"
@@ -149,6 +150,7 @@ func overlay(old, e calendar.Event, chosen calendar.Fields) calendar.Event {
 			}
 		}
 	}
+	slices.SortStableFunc(all, func(a, b calendar.Attendee) int { return int(a.Role - b.Role) })
 	old.Attendees = all
 	return old
 }
