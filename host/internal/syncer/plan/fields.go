@@ -149,3 +149,9 @@ func take(f, from Fields, which calendar.Fields) Fields {
 	}
 	return f
 }
+
+// Agreed returns base with every field in which booking and item say the same set to what they say: what both sides
+// agree on before a pending write is done.
+func Agreed(base, booking, item Fields) Fields {
+	return take(base, booking, calendar.AllFields&^Diff(booking, item))
+}

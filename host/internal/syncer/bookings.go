@@ -1,0 +1,337 @@
+package syncer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/directory"
+	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/host/internal/syncer/plan"
+	"github.com/roomwire/roomwire/sdk/calendar"
+)
+
+// Sources of a change, as the feed names them.
+const (
+	sourceAPI      = "api"
+	sourceCalendar = "calendar"
+	sourceSync     = "sync"
+)
+
+// Put creates or replaces a booking on behalf of the booking system, and records what its calendar needs. Saying the
+// same again changes nothing, not even the version. Errors: *booking.InvalidError, *booking.OverlapError,
+// *booking.VersionError.
+func (e *Engine) Put(ctx context.Context, b *booking.Booking, match booking.Match) (saved *booking.Booking, created bool, err error) {
+	b = b.Clone()
+	b.Status = booking.Confirmed
+	b.Normalize()
+	if v := booking.Validate(b); len(v) > 0 {
+		return nil, false, &booking.InvalidError{Booking: b.ID, Violations: v}
+	}
+	err = e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		old, found, err := tx.Booking(ctx, b.Tenant, b.ID)
+		if err != nil {
+			return err
+		}
+		saved, created = nil, !found
+		if err := matches(b.ID, old, found, match); err != nil {
+			return err
+		}
+		if v, err := strangers(ctx, tx, b); err != nil {
+			return err
+		} else if len(v) > 0 {
+			return &booking.InvalidError{Booking: b.ID, Violations: v}
+		}
+		if found && booking.Same(old, b) && !old.SyncDisabled {
+			saved = old
+			return nil
+		}
+		if others, err := tx.Overlapping(ctx, b); err != nil {
+			return err
+		} else if len(others) > 0 {
+			return &booking.OverlapError{Booking: b.ID, Others: others}
+		}
+		next := b.Clone()
+		next.SyncDisabled, next.SyncProblem = false, ""
+		if next.ItemExpected {
+			next.ExpectedUntil = e.now().Add(e.Limits.ExpectWait)
+		}
+		if err := e.save(ctx, tx, old, next, sourceAPI, ""); err != nil {
+			return err
+		}
+		saved = next
+		return e.relink(ctx, tx, old, next)
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	return saved, created, nil
+}
+
+// Cancel cancels a booking on behalf of the booking system; its item is removed. Cancelling what is cancelled changes
+// nothing. Errors: booking.ErrNotFound, *booking.VersionError.
+func (e *Engine) Cancel(ctx context.Context, tenant, id string, match booking.Match) (*booking.Booking, error) {
+	var saved *booking.Booking
+	err := e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		old, found, err := tx.Booking(ctx, tenant, id)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return fmt.Errorf("booking %q: %w", id, booking.ErrNotFound)
+		}
+		if err := matches(id, old, found, match); err != nil {
+			return err
+		}
+		if old.Status == booking.Cancelled {
+			saved = old
+			return nil
+		}
+		saved = old.Clone()
+		saved.Status = booking.Cancelled
+		if err := e.save(ctx, tx, old, saved, sourceAPI, ""); err != nil {
+			return err
+		}
+		return e.relink(ctx, tx, old, saved)
+	})
+	return saved, err
+}
+
+func matches(id string, old *booking.Booking, found bool, m booking.Match) error {
+	current := int64(0)
+	if found {
+		current = old.Version
+	}
+	if m.Absent && found || m.Set && m.Version != current {
+		return &booking.VersionError{Booking: id, Current: current}
+	}
+	return nil
+}
+
+// strangers lists the organizer and resources that the directory does not know.
+func strangers(ctx context.Context, p people, b *booking.Booking) ([]booking.Violation, error) {
+	var v []booking.Violation
+	row, found, err := p.Person(ctx, b.Tenant, b.Organizer)
+	switch {
+	case err != nil:
+		return nil, err
+	case !found:
+		v = append(v, booking.Violation{Field: "organizer", Reason: fmt.Sprintf("%q is no person of this tenant: import the person first", b.Organizer)})
+	case row.Kind == directory.KindResource:
+		v = append(v, booking.Violation{Field: "organizer", Reason: fmt.Sprintf("%q is a resource, not a person", b.Organizer)})
+	}
+	for i, id := range b.Resources {
+		row, found, err := p.Person(ctx, b.Tenant, id)
+		switch field := fmt.Sprintf("resources[%d]", i); {
+		case err != nil:
+			return nil, err
+		case !found:
+			v = append(v, booking.Violation{Field: field, Reason: fmt.Sprintf("%q is no resource of this tenant: import it first, with kind \"resource\"", id)})
+		case row.Kind != directory.KindResource:
+			v = append(v, booking.Violation{Field: field, Reason: fmt.Sprintf("%q is a person, not a resource", id)})
+		}
+	}
+	return v, nil
+}
+
+// save writes the next version of a booking and its entry in the change feed. old is nil for a new one.
+func (e *Engine) save(ctx context.Context, tx *store.Tx, old, next *booking.Booking, source, reason string) error {
+	now := e.now()
+	kind := "updated"
+	next.Version, next.Created, next.Updated = 1, now, now
+	if old != nil {
+		next.Version, next.Created = old.Version+1, old.Created
+	}
+	switch {
+	case old == nil || old.Status == booking.Cancelled && next.Status == booking.Confirmed:
+		kind = "created"
+	case next.Status == booking.Cancelled:
+		kind = "cancelled"
+	case next.SyncDisabled && !old.SyncDisabled:
+		kind = "problem"
+	}
+	if err := tx.PutBooking(ctx, next); err != nil {
+		return err
+	}
+	data, err := e.Render(next)
+	if err != nil {
+		return fmt.Errorf("booking %q for the change feed: %w", next.ID, err)
+	}
+	_, err = tx.AppendChange(ctx, store.ChangeRecord{
+		Tenant: next.Tenant, Kind: kind, Source: source, Booking: next.ID, Version: next.Version, At: now, Data: data, Reason: reason,
+	})
+	return err
+}
+
+// relink records what the calendars need after the booking system changed a booking from old (nil: new) to next.
+func (e *Engine) relink(ctx context.Context, tx *store.Tx, old, next *booking.Booking) error {
+	links, err := tx.LinksOfBooking(ctx, next.Tenant, next.ID)
+	if err != nil {
+		return err
+	}
+	var mine *store.Link
+	for i, l := range links {
+		switch {
+		case l.State == store.LinkDead || l.State == store.LinkDeleting:
+		case next.Status == booking.Confirmed && l.Person == next.Organizer:
+			mine = &links[i]
+		default:
+			why := "booking cancelled"
+			if next.Status == booking.Confirmed {
+				why = "organizer changed"
+			}
+			if err := e.retire(ctx, tx, l, why); err != nil {
+				return err
+			}
+		}
+	}
+	if next.Status != booking.Confirmed {
+		return nil
+	}
+	organizer, found, err := tx.Person(ctx, next.Tenant, next.Organizer)
+	if err != nil || !found || organizer.SyncDisabled {
+		return err // linked when the person's sync is switched on: see LinkUnlinked
+	}
+	if mine == nil {
+		return e.link(ctx, tx, next, len(links), calendar.MailAll, "new booking")
+	}
+	mine.Tries, mine.Problem = 0, ""
+	if err := tx.PutLink(ctx, *mine); err != nil {
+		return err
+	}
+	mail, err := audience(ctx, tx, old, next)
+	if err != nil {
+		return err
+	}
+	return e.intend(ctx, tx, *mine, store.OpSync, mail, "booking changed")
+}
+
+// link makes the first link of a booking to its organizer's calendar, or the next one. before is how many it had.
+func (e *Engine) link(ctx context.Context, tx *store.Tx, b *booking.Booking, before int, mail calendar.Mail, cause string) error {
+	mb, found, err := tx.Mailbox(ctx, b.Tenant, b.Organizer)
+	if err != nil || !found {
+		return err
+	}
+	l := store.Link{
+		Tenant: b.Tenant, Key: fmt.Sprintf("%s.%d", b.ID, before+1), Booking: b.ID, Person: b.Organizer,
+		Epoch: mb.Epoch, State: store.LinkPending, Created: e.now(),
+	}
+	if b.ItemExpected {
+		l.State = store.LinkExpected
+	}
+	if err := tx.PutLink(ctx, l); err != nil {
+		return err
+	}
+	return e.intend(ctx, tx, l, store.OpSync, mail, cause)
+}
+
+// retire records that a link's item shall go.
+func (e *Engine) retire(ctx context.Context, tx *store.Tx, l store.Link, cause string) error {
+	l.State = store.LinkDeleting
+	if err := tx.PutLink(ctx, l); err != nil {
+		return err
+	}
+	return e.intend(ctx, tx, l, store.OpDelete, calendar.MailAll, cause)
+}
+
+// intend records an intent and wakes the mailbox.
+func (e *Engine) intend(ctx context.Context, tx *store.Tx, l store.Link, op store.Op, mail calendar.Mail, cause string) error {
+	if err := e.note(ctx, tx, l, op, mail, cause); err != nil {
+		return err
+	}
+	return tx.MarkDirty(ctx, l.Tenant, l.Person, time.Time{})
+}
+
+// audience says who is told of a person's change from old to next: everybody of a new time or place, those concerned
+// of a change of people, nobody of the rest.
+func audience(ctx context.Context, p people, old, next *booking.Booking) (calendar.Mail, error) {
+	if old == nil {
+		return calendar.MailAll, nil
+	}
+	was, err := fieldsOfBooking(ctx, p, old)
+	if err != nil {
+		return 0, err
+	}
+	is, err := fieldsOfBooking(ctx, p, next)
+	if err != nil {
+		return 0, err
+	}
+	switch d := plan.Diff(was, is); {
+	case d.Any(calendar.FieldTime | calendar.FieldLocation | calendar.FieldResources):
+		return calendar.MailAll, nil
+	case d.Any(calendar.FieldAttendees):
+		return calendar.MailConcerned, nil
+	}
+	return calendar.MailNobody, nil
+}
+
+// LinkUnlinked links bookings of a person that have no item yet, because the person's sync was off or the person
+// unknown when they were made. Nobody is mailed. It returns how many it linked; call again while it is not zero.
+func (e *Engine) LinkUnlinked(ctx context.Context, tenant, person string) (int, error) {
+	const batch = 200
+	n := 0
+	err := e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		n = 0
+		bookings, err := tx.UnlinkedBookings(ctx, tenant, person, e.now(), batch)
+		if err != nil {
+			return err
+		}
+		for _, b := range bookings {
+			links, err := tx.LinksOfBooking(ctx, tenant, b.ID)
+			if err != nil {
+				return err
+			}
+			if err := e.link(ctx, tx, b, len(links), calendar.MailNobody, "sync switched on"); err != nil {
+				return err
+			}
+			n++
+		}
+		return nil
+	})
+	return n, err
+}
+
+// loadFields reads stored fields; nil stays nil.
+func loadFields(data []byte) (*plan.Fields, error) {
+	if len(data) == 0 {
+		return nil, nil
+	}
+	var f plan.Fields
+	if err := json.Unmarshal(data, &f); err != nil {
+		return nil, fmt.Errorf("stored fields: %w", err)
+	}
+	f = plan.Canonical(f)
+	return &f, nil
+}
+
+func saveFields(f *plan.Fields) []byte {
+	if f == nil {
+		return nil
+	}
+	data, _ := json.Marshal(f) // plain data: cannot fail
+	return data
+}
+
+// refused reports whether err is a booking rule's refusal, and why in a sentence.
+func refused(err error) (string, bool) {
+	if o, ok := errors.AsType[*booking.OverlapError](err); ok {
+		others := slices.Clone(o.Others)
+		return fmt.Sprintf("a resource is taken at that time by booking %s", join(others)), true
+	}
+	if v, ok := errors.AsType[*booking.InvalidError](err); ok {
+		return fmt.Sprintf("%s %s", v.Violations[0].Field, v.Violations[0].Reason), true
+	}
+	return "", false
+}
+
+func join(ids []string) string {
+	const most = 3
+	if len(ids) <= most {
+		return fmt.Sprintf("%q", ids)
+	}
+	return fmt.Sprintf("%q and %d more", ids[:most], len(ids)-most)
+}

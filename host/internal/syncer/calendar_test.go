@@ -1,0 +1,275 @@
+package syncer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/roomwire/roomwire/sdk/backend"
+	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/fault"
+)
+
+// memory is a calendar server in memory, as a backend: every mailbox with a log of changes that a cursor points into.
+type memory struct {
+	mu    sync.Mutex
+	boxes map[string]*box
+	mails []string
+	calls map[string]int
+	// before is asked before each call and may make it fail; after, once a write has had its effect.
+	before, after func(call string) error
+	page          int // changes per page
+	next          int
+	noPush        error
+	subscribed    []backend.SubscribeRequest
+}
+
+type box struct {
+	items map[calendar.Ref]*calendar.Item
+	log   []calendar.Ref // in order; a ref that is not in items is a deletion
+}
+
+func newMemory() *memory {
+	return &memory{boxes: map[string]*box{}, calls: map[string]int{}, page: 3}
+}
+
+func (m *memory) box(address string) *box {
+	if m.boxes[address] == nil {
+		m.boxes[address] = &box{items: map[calendar.Ref]*calendar.Item{}}
+	}
+	return m.boxes[address]
+}
+
+func (m *memory) enter(call string) error {
+	m.calls[call]++
+	if m.before != nil {
+		return m.before(call)
+	}
+	return nil
+}
+
+func (m *memory) leave(call string) error {
+	if m.after != nil {
+		return m.after(call)
+	}
+	return nil
+}
+
+func (m *memory) put(address string, it calendar.Item) calendar.Item {
+	m.next++
+	it.Revision = "r" + strconv.Itoa(m.next)
+	if it.Ref == "" {
+		it.Ref = calendar.Ref("i" + strconv.Itoa(m.next))
+	}
+	b := m.box(address)
+	b.items[it.Ref] = &it
+	b.log = append(b.log, it.Ref)
+	return it
+}
+
+// edit, add, remove and items are what a person does in Outlook.
+func (m *memory) edit(address string, ref calendar.Ref, change func(*calendar.Event)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	it := *m.box(address).items[ref]
+	it.Event.Attendees = slices.Clone(it.Event.Attendees)
+	change(&it.Event)
+	m.put(address, it)
+}
+
+func (m *memory) add(address string, it calendar.Item) calendar.Ref {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.put(address, it).Ref
+}
+
+func (m *memory) remove(address string, ref calendar.Ref) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b := m.box(address)
+	delete(b.items, ref)
+	b.log = append(b.log, ref)
+}
+
+func (m *memory) items(address string) []calendar.Item {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []calendar.Item
+	for _, it := range m.box(address).items {
+		all = append(all, *it)
+	}
+	slices.SortFunc(all, func(a, b calendar.Item) int { return len(a.Ref) - len(b.Ref) })
+	return all
+}
+
+func (m *memory) Probe(context.Context, backend.Mailbox) (backend.Status, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return backend.Status{Server: "memory"}, m.enter("probe")
+}
+
+func (m *memory) Pull(_ context.Context, req backend.PullRequest, emit func(backend.Page) error) error {
+	at, _ := strconv.Atoi(string(req.Since))
+	for {
+		m.mu.Lock()
+		if err := m.enter("pull"); err != nil {
+			m.mu.Unlock()
+			return err
+		}
+		b := m.box(req.Mailbox.Address)
+		if at > len(b.log) || req.Since == "garbage" {
+			m.mu.Unlock()
+			return fmt.Errorf("cursor %q: %w", req.Since, fault.StateExpired)
+		}
+		end := min(at+m.page, len(b.log))
+		page := backend.Page{Full: req.Since == "", Last: end == len(b.log), Next: calendar.Cursor(strconv.Itoa(end))}
+		for _, ref := range b.log[at:end] {
+			it := b.items[ref]
+			switch {
+			case it == nil:
+				page.Changes = append(page.Changes, backend.Change{Ref: ref, Deleted: true})
+			case it.Key == "" && it.ForeignKey == "":
+				page.Changes = append(page.Changes, backend.Change{Ref: ref})
+			default:
+				c := *it
+				page.Changes = append(page.Changes, backend.Change{Ref: ref, Item: &c})
+			}
+		}
+		m.mu.Unlock()
+		if err := emit(page); err != nil || page.Last {
+			return err
+		}
+		at = end
+	}
+}
+
+func (m *memory) Fetch(_ context.Context, mb backend.Mailbox, refs []backend.Ref) ([]backend.Fetched, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.enter("fetch"); err != nil {
+		return nil, err
+	}
+	got := make([]backend.Fetched, len(refs))
+	for i, ref := range refs {
+		if it := m.box(mb.Address).items[ref]; it != nil {
+			got[i].Item = *it
+		} else {
+			got[i].Err = fmt.Errorf("item %q: %w", ref, fault.NotFound)
+		}
+	}
+	return got, nil
+}
+
+func (m *memory) Find(_ context.Context, mb backend.Mailbox, by backend.Marker, value string) ([]backend.Item, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.enter("find"); err != nil {
+		return nil, err
+	}
+	return m.find(mb.Address, by, value), nil
+}
+
+func (m *memory) find(address string, by backend.Marker, value string) []backend.Item {
+	var found []backend.Item
+	for _, it := range m.box(address).items {
+		if by == backend.OurKey && it.Key == value || by == backend.ForeignKey && it.ForeignKey == value {
+			found = append(found, *it)
+		}
+	}
+	return found
+}
+
+func (m *memory) Apply(_ context.Context, mu calendar.Mutation) (backend.Result, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.enter("apply"); err != nil {
+		return backend.Result{}, err
+	}
+	b := m.box(mu.Mailbox.Address)
+	res := backend.Result{}
+	switch mu.Op {
+	case calendar.Create:
+		if found := m.find(mu.Mailbox.Address, backend.OurKey, mu.Key); len(found) > 0 {
+			return backend.Result{Item: found[0], Repeated: true}, nil
+		}
+		res.Item = m.put(mu.Mailbox.Address, calendar.Item{Key: mu.Key, ForeignKey: mu.ForeignKey, Event: mu.Event})
+	case calendar.Update:
+		it := b.items[mu.Ref]
+		if it == nil {
+			return res, fmt.Errorf("item: %w", fault.NotFound)
+		}
+		if mu.IfRevision != "" && mu.IfRevision != it.Revision {
+			return res, fmt.Errorf("item: %w", fault.Conflict)
+		}
+		next := *it
+		next.Event = overwrite(it.Event, mu.Event, mu.Fields)
+		res.Item = m.put(mu.Mailbox.Address, next)
+	case calendar.Delete:
+		if b.items[mu.Ref] != nil {
+			delete(b.items, mu.Ref)
+			b.log = append(b.log, mu.Ref)
+		}
+		res.Item.Ref = mu.Ref
+	}
+	if mu.Mail != calendar.MailNobody {
+		m.mails = append(m.mails, fmt.Sprintf("%d %s", mu.Op, mu.Key))
+	}
+	return res, m.leave("apply")
+}
+
+func overwrite(old, with calendar.Event, f calendar.Fields) calendar.Event {
+	if f.Any(calendar.FieldSubject) {
+		old.Subject = with.Subject
+	}
+	if f.Any(calendar.FieldBody) {
+		old.Body = with.Body
+	}
+	if f.Any(calendar.FieldLocation) {
+		old.Location = with.Location
+	}
+	if f.Any(calendar.FieldTime) {
+		old.Start, old.End, old.AllDay, old.Zone = with.Start, with.End, with.AllDay, with.Zone
+	}
+	if f.Any(calendar.FieldBusy) {
+		old.Busy = with.Busy
+	}
+	if f.Any(calendar.FieldClass) {
+		old.Class = with.Class
+	}
+	if f.Any(calendar.FieldReminder) {
+		old.Reminder = with.Reminder
+	}
+	if f.Any(calendar.FieldAttendees | calendar.FieldResources) {
+		old.Attendees = with.Attendees
+	}
+	return old
+}
+
+func (m *memory) Subscribe(_ context.Context, req backend.SubscribeRequest) (backend.Subscription, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.enter("subscribe"); err != nil {
+		return backend.Subscription{}, err
+	}
+	if m.noPush != nil {
+		return backend.Subscription{}, m.noPush
+	}
+	m.subscribed = append(m.subscribed, req)
+	return backend.Subscription{ID: fmt.Sprintf("s%d", len(m.subscribed))}, nil
+}
+
+func (m *memory) Unsubscribe(context.Context, backend.Mailbox, backend.Subscription) error {
+	return nil
+}
+
+func (m *memory) Receive(context.Context, backend.Inbound) (backend.Reply, error) {
+	return backend.Reply{}, fault.Unsupported
+}
+
+var (
+	_ backend.Backend = (*memory)(nil)
+	_ backend.Pusher  = (*memory)(nil)
+	_ backend.Finder  = (*memory)(nil)
+)

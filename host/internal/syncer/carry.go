@@ -1,0 +1,400 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/roomwire/roomwire/host/internal/directory"
+	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/host/internal/syncer/plan"
+	"github.com/roomwire/roomwire/sdk/backend"
+	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/fault"
+)
+
+// intentBatch is how many intents are read at once.
+const intentBatch = 100
+
+// conflictTries is how often a write is planned anew because the item changed under it.
+const conflictTries = 3
+
+// errStale asks for another look: what was planned on has changed.
+var errStale = errors.New("the pair changed meanwhile")
+
+// carryAll carries the mailbox's due intents out. A fault of one item defers that item; a fault of the mailbox ends
+// the pass.
+func (e *Engine) carryAll(ctx context.Context, p *pass) error {
+	for {
+		intents, err := e.Store.Intents(ctx, p.mb.Tenant, p.mb.Person, e.now(), intentBatch)
+		if err != nil {
+			return ours(err)
+		}
+		for _, in := range intents {
+			err := e.carry(ctx, p, in)
+			if err == nil {
+				continue
+			}
+			if errors.Is(err, errStale) {
+				err = fmt.Errorf("the item keeps changing while it is written to: %w", fault.Conflict)
+			}
+			if _, our := errors.AsType[storeError](err); our || mailboxWide(err) {
+				return err
+			}
+			if err := e.postpone(ctx, p, in, err); err != nil {
+				return err
+			}
+		}
+		if len(intents) < intentBatch {
+			return nil
+		}
+	}
+}
+
+// carry carries one intent out. It plans on what both sides say now, not on what they said when the intent was
+// recorded, and does so anew when the item changes under it.
+func (e *Engine) carry(ctx context.Context, p *pass, in store.Intent) error {
+	for try := 0; ; try++ {
+		err := e.attempt(ctx, p, in)
+		if (errors.Is(err, fault.Conflict) || errors.Is(err, errStale)) && try < conflictTries {
+			continue
+		}
+		return err
+	}
+}
+
+// A step is what attempt has to do outside a transaction.
+type step struct {
+	verdict
+	link    store.Link
+	intent  store.Intent
+	pair    pair
+	event   calendar.Event
+	settled bool // nothing is left to do
+}
+
+func (e *Engine) attempt(ctx context.Context, p *pass, in store.Intent) error {
+	l, found, err := e.Store.Link(ctx, in.Tenant, in.Key)
+	if err != nil {
+		return ours(err)
+	}
+	if !found {
+		return ours(e.drop(ctx, in))
+	}
+	item, err := e.current(ctx, p, l)
+	if err != nil {
+		return err
+	}
+	s, err := e.prepare(ctx, p, in, l, item)
+	if err != nil || s.settled {
+		return err
+	}
+	switch {
+	case s.CreateItem:
+		return e.createItem(ctx, p, s)
+	case s.DeleteItem:
+		return e.deleteItem(ctx, p, s)
+	default:
+		return e.updateItem(ctx, p, s)
+	}
+}
+
+// current reads the item of a link as it is now; nil if there is none. An item whose reference is unknown or no
+// longer good is looked for by its markers.
+func (e *Engine) current(ctx context.Context, p *pass, l store.Link) (*calendar.Item, error) {
+	if l.Ref != "" {
+		got, err := p.mode.Backend.Fetch(ctx, p.mailbox, []calendar.Ref{l.Ref})
+		if err != nil {
+			return nil, err
+		}
+		if len(got) != 1 {
+			return nil, fmt.Errorf("the backend answered %d items for one: %w", len(got), fault.Internal)
+		}
+		if got[0].Err == nil {
+			return &got[0].Item, nil
+		}
+		if !errors.Is(got[0].Err, fault.NotFound) {
+			return nil, got[0].Err
+		}
+		if l.State == store.LinkDeleting {
+			return nil, nil // what bears its key elsewhere is a copy that somebody made: not ours to delete
+		}
+	}
+	item, err := e.findOne(ctx, p, l.Key)
+	if err != nil || item != nil || l.State != store.LinkPending && l.State != store.LinkExpected {
+		return item, err
+	}
+	return e.find(ctx, p, backend.ForeignKey, l.Booking)
+}
+
+// prepare decides on the pair within one transaction and stores what the decision means for the booking.
+func (e *Engine) prepare(ctx context.Context, p *pass, in store.Intent, seen store.Link, item *calendar.Item) (step, error) {
+	var s step
+	err := e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s = step{}
+		l, found, err := tx.Link(ctx, in.Tenant, in.Key)
+		if err != nil {
+			return err
+		}
+		if !found || l.State == store.LinkDead {
+			s.settled = true
+			return e.dropTx(ctx, tx, in)
+		}
+		if l.Ref != seen.Ref || l.State != seen.State {
+			return errStale
+		}
+		if l.Ref == "" && item != nil && len(l.Sent) > 0 {
+			l.Base = l.Sent
+		}
+		pr, err := pairUp(ctx, tx, l)
+		if err != nil {
+			return err
+		}
+		pr.item, pr.carrying = item, true
+		if s.settled, err = e.standStill(ctx, tx, &pr, in); err != nil || s.settled {
+			return err
+		}
+		latest, found, err := tx.Intent(ctx, in.Tenant, in.Key)
+		if err != nil || !found {
+			s.settled = true
+			return err
+		}
+		pr.reset = latest.Op == store.OpReset
+		if item == nil {
+			pr.link.Ref, pr.link.Revision = "", ""
+		}
+		if vanished, err := e.vanished(ctx, tx, &pr, in); err != nil || vanished {
+			s.settled = true
+			return err
+		}
+		v, err := e.settle(ctx, tx, &pr)
+		if err != nil {
+			return err
+		}
+		s.verdict, s.pair, s.link = v, pr, pr.link
+		if s.intent, found, err = tx.Intent(ctx, in.Tenant, in.Key); err != nil || !found {
+			s.settled = true // ended with its link
+			return err
+		}
+		if v.rebuffed {
+			return nil
+		}
+		return e.arm(ctx, tx, &s)
+	})
+	if errors.Is(err, errStale) || err == nil && s.rebuffed && !s.settled {
+		return s, errStale // now as a reset
+	}
+	return s, ours(err)
+}
+
+// vanished hands a pair whose item is gone though nobody meant it over to gone, where deletions are counted.
+func (e *Engine) vanished(ctx context.Context, tx *store.Tx, pr *pair, in store.Intent) (bool, error) {
+	if pr.item != nil || pr.booking == nil {
+		return false, nil
+	}
+	given, err := e.input(ctx, tx, pr)
+	if err != nil || !plan.Plan(given).CancelBooking {
+		return false, err
+	}
+	l, _, err := tx.Link(ctx, in.Tenant, in.Key)
+	if err != nil {
+		return false, err
+	}
+	l.GoneAt = e.now()
+	if err := tx.PutLink(ctx, l); err != nil {
+		return false, err
+	}
+	if err := tx.MarkDirty(ctx, in.Tenant, in.Person, zeroTime); err != nil {
+		return false, err
+	}
+	return true, e.dropTx(ctx, tx, in)
+}
+
+// standStill handles pairs that are not to be touched now.
+func (e *Engine) standStill(ctx context.Context, tx *store.Tx, pr *pair, in store.Intent) (bool, error) {
+	if pr.item != nil {
+		if why := untouchable(pr.item); why != "" {
+			pr.link.Ref, pr.link.Revision = pr.item.Ref, pr.item.Revision
+			return true, e.leaveAlone(ctx, tx, pr, why)
+		}
+		return false, nil
+	}
+	b := pr.booking
+	switch {
+	case b != nil && b.SyncDisabled:
+		return true, e.dropTx(ctx, tx, in)
+	case b != nil && pr.link.State == store.LinkExpected && b.ExpectedUntil.After(e.now()):
+		// Made by the add-in: it will be found by its AppointmentOid.
+		return true, tx.DeferIntent(ctx, in.Tenant, in.Key, b.ExpectedUntil, in.Failures)
+	}
+	return false, nil
+}
+
+// arm stores what a write needs to be safe to repeat, or ends the intent if there is nothing to write.
+func (e *Engine) arm(ctx context.Context, tx *store.Tx, s *step) error {
+	switch {
+	case s.CreateItem:
+		s.link.State, s.link.Sent, s.link.Ref, s.link.Revision = store.LinkPending, saveFields(&s.fields), "", ""
+		if err := tx.PutLink(ctx, s.link); err != nil {
+			return err
+		}
+	case s.DeleteItem:
+		return nil
+	case s.ItemFields == 0:
+		s.settled = true
+		_, err := tx.FinishIntent(ctx, s.intent.Tenant, s.intent.Key, s.intent.Wanted)
+		return err
+	}
+	var err error
+	s.event, err = eventOf(ctx, tx, s.pair.booking, &s.fields, s.pair.item)
+	return err
+}
+
+func (e *Engine) createItem(ctx context.Context, p *pass, s step) error {
+	e.Failpoint("create:intent-stored")
+	mail := s.intent.Mail
+	if mail == calendar.MailConcerned {
+		mail = calendar.MailAll // nobody was ever invited by this item
+	}
+	res, err := p.mode.Backend.Apply(ctx, calendar.Mutation{
+		Op: calendar.Create, Mailbox: p.mailbox, Key: s.link.Key, ForeignKey: s.link.Booking, Event: s.event, Mail: mail,
+	})
+	if err != nil {
+		return fmt.Errorf("create the item of booking %q: %w", s.link.Booking, err)
+	}
+	p.carried = true
+	e.Failpoint("create:applied")
+	if res.Repeated {
+		return errStale // an earlier try got through: it is found by its key and compared with what was sent
+	}
+	err = e.written(ctx, s, &res.Item, "item created")
+	e.Failpoint("create:recorded")
+	return err
+}
+
+func (e *Engine) updateItem(ctx context.Context, p *pass, s step) error {
+	fields := s.ItemFields
+	if fields.Any(calendar.FieldAttendees | calendar.FieldResources) {
+		fields |= calendar.FieldAttendees | calendar.FieldResources // a room may sit among the people
+	}
+	e.Failpoint("update:planned")
+	res, err := p.mode.Backend.Apply(ctx, calendar.Mutation{
+		Op: calendar.Update, Mailbox: p.mailbox, Key: s.link.Key, Ref: s.pair.item.Ref, IfRevision: s.pair.item.Revision,
+		Event: s.event, Fields: fields, Mail: s.intent.Mail,
+	})
+	if err != nil {
+		return fmt.Errorf("change the item of booking %q: %w", s.link.Booking, err)
+	}
+	p.carried = true
+	e.Failpoint("update:applied")
+	what := "item changed"
+	if s.pair.reset {
+		what = "item reset"
+	}
+	err = e.written(ctx, s, &res.Item, what)
+	e.Failpoint("update:recorded")
+	return err
+}
+
+// written records a write: both sides now say what was sent. What somebody did to the item since is seen by the next
+// pull as an edit.
+func (e *Engine) written(ctx context.Context, s step, item *calendar.Item, what string) error {
+	return ours(e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		l, found, err := tx.Link(ctx, s.link.Tenant, s.link.Key)
+		if err != nil || !found {
+			return err
+		}
+		l.Ref, l.Revision, l.Sent, l.GoneAt, l.Problem = item.Ref, item.Revision, nil, zeroTime, ""
+		base := s.fields
+		l.Base, l.Epoch = saveFields(&base), s.link.Epoch
+		if l.SeenRound < s.link.SeenRound {
+			l.SeenRound = s.link.SeenRound
+		}
+		if l.State == store.LinkPending || l.State == store.LinkExpected {
+			l.State = store.LinkLive
+		}
+		if mb, found, err := tx.Mailbox(ctx, l.Tenant, l.Person); err != nil {
+			return err
+		} else if found {
+			l.SeenRound = mb.Round
+		}
+		if err := tx.PutLink(ctx, l); err != nil {
+			return err
+		}
+		why := s.intent.Cause
+		if s.ItemFields != 0 {
+			why += ": " + inWords(s.ItemFields)
+		}
+		if err := e.record(ctx, tx, l.Tenant, l.Person, l.Booking, what, why); err != nil {
+			return err
+		}
+		_, err = tx.FinishIntent(ctx, l.Tenant, l.Key, s.intent.Wanted)
+		return err
+	}))
+}
+
+func (e *Engine) deleteItem(ctx context.Context, p *pass, s step) error {
+	e.Failpoint("delete:planned")
+	_, err := p.mode.Backend.Apply(ctx, calendar.Mutation{
+		Op: calendar.Delete, Mailbox: p.mailbox, Key: s.link.Key, Ref: s.pair.item.Ref, IfRevision: s.pair.item.Revision, Mail: s.intent.Mail,
+	})
+	if err != nil {
+		return fmt.Errorf("delete the item of booking %q: %w", s.link.Booking, err)
+	}
+	p.carried = true
+	e.Failpoint("delete:applied")
+	err = ours(e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		l, found, err := tx.Link(ctx, s.link.Tenant, s.link.Key)
+		if err != nil || !found {
+			return err
+		}
+		if err := e.bury(ctx, tx, &l); err != nil {
+			return err
+		}
+		return e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "item deleted", s.intent.Cause)
+	}))
+	e.Failpoint("delete:recorded")
+	return err
+}
+
+// postpone puts an intent off that failed for its item alone, longer each time, and gives the booking up when it has
+// failed too often.
+func (e *Engine) postpone(ctx context.Context, p *pass, in store.Intent, cause error) error {
+	in.Failures++
+	e.Log.Warn("a write to a calendar failed", "tenant", in.Tenant, "person", in.Person, "booking", in.Booking,
+		"kind", string(fault.Of(cause)), "tries", in.Failures, "error", cause.Error())
+	return ours(e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if in.Failures >= e.tries(p) {
+			l, found, err := tx.Link(ctx, in.Tenant, in.Key)
+			if err != nil || !found {
+				return err
+			}
+			pr, err := pairUp(ctx, tx, l)
+			if err != nil {
+				return err
+			}
+			return e.giveUp(ctx, tx, &pr, fmt.Sprintf("the calendar refused the change %s: %s", plural(in.Failures, "time", "times"), cause))
+		}
+		wait := e.Limits.RetryBase << min(in.Failures-1, 6)
+		return tx.DeferIntent(ctx, in.Tenant, in.Key, e.now().Add(min(wait, time.Hour)), in.Failures)
+	}))
+}
+
+// tries is how often a write that fails for its item alone is tried.
+func (e *Engine) tries(p *pass) int {
+	if conflictBehaviour(p.person) == directory.Cancel {
+		return max(e.Limits.CancelTries, 1)
+	}
+	return max(e.Limits.RollbackTries, 1)
+}
+
+// drop removes an intent that has nothing to do any more.
+func (e *Engine) drop(ctx context.Context, in store.Intent) error {
+	return e.tx(ctx, func(ctx context.Context, tx *store.Tx) error { return e.dropTx(ctx, tx, in) })
+}
+
+func (e *Engine) dropTx(ctx context.Context, tx *store.Tx, in store.Intent) error {
+	_, err := tx.FinishIntent(ctx, in.Tenant, in.Key, in.Wanted)
+	return err
+}

@@ -1,0 +1,124 @@
+// Package syncer is the sync engine: it keeps bookings and calendar items the same.
+//
+// One direction of thought: a notice only marks a mailbox dirty; Pass pulls what changed; package plan decides; the
+// store remembers; Pass carries intents out. Every effect on a calendar is ordered: intent recorded, effect with an
+// idempotency key, result recorded. A crash between any two steps repeats a step that is safe to repeat.
+package syncer
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/sdk/backend"
+)
+
+// A Mode is one way to reach mailboxes, ready for use.
+type Mode struct {
+	Name      string
+	URL       string // prefilled for persons without one of their own
+	Backend   backend.Backend
+	Pusher    backend.Pusher // nil: it cannot be subscribed to
+	Finder    backend.Finder // nil: it cannot search
+	Subscribe bool           // false: never subscribe, pull by the clock (delegate access)
+}
+
+// Modes finds the Mode of a person.
+type Modes interface {
+	// Mode returns the mode called name. Its error is a sentence that says what to do about it, with a fault kind.
+	Mode(name string) (Mode, error)
+}
+
+// Options makes an Engine.
+type Options struct {
+	Store *store.Store
+	Modes Modes
+	Log   hclog.Logger
+	Now   func() time.Time
+	// NotificationURL returns where servers shall send notices of a tenant to, with the tenant's query and without a
+	// token; empty if nothing is configured.
+	NotificationURL func(tenant string) string
+	// Render gives a booking the form it has in the change feed.
+	Render func(*booking.Booking) ([]byte, error)
+	// Failpoint is called between the steps of every write; tests make it end the process. It may be nil.
+	Failpoint func(step string)
+	Limits    Limits
+}
+
+// Limits are the engine's numbers.
+type Limits struct {
+	SubscriptionInterval time.Duration // push subscriptions are renewed this often
+	StatusFrequency      time.Duration // a server without news says this often that it is alive
+	ReconcileInterval    time.Duration // a mailbox is read in full this often
+	PollInterval         time.Duration // a mailbox that cannot be subscribed to is pulled this often
+	AttemptTimeout       time.Duration // one pass takes at most this long
+	ExpectWait           time.Duration // how long an appointment made by the add-in is waited for
+	RetryBase, RetryMax  time.Duration // back-off after failures
+	WorkersPerServer     int
+	MassDeletionLimit    int     // more items found gone in one pass stop it …
+	MassDeletionShare    float64 // … if they are also more than this share of the mailbox's items
+	RollbackTries        int
+	CancelTries          int
+}
+
+// DefaultLimits are those of an installation that configures nothing.
+func DefaultLimits() Limits {
+	return Limits{
+		SubscriptionInterval: 240 * time.Minute, StatusFrequency: 30 * time.Minute, ReconcileInterval: 24 * time.Hour,
+		PollInterval: 5 * time.Minute, AttemptTimeout: 4 * time.Minute, ExpectWait: 15 * time.Minute,
+		RetryBase: 30 * time.Second, RetryMax: 10 * time.Minute, WorkersPerServer: 10,
+		MassDeletionLimit: 20, MassDeletionShare: 0.5, RollbackTries: 5, CancelTries: 2,
+	}
+}
+
+// Engine carries bookings to calendars and back. It is safe for concurrent use; Pass must not run twice at once for
+// one mailbox, which the schedule sees to.
+type Engine struct {
+	Options
+	pauses  *pauses
+	servers *servers
+}
+
+// New returns an Engine. Store, Modes and Render are required.
+func New(o Options) *Engine {
+	if o.Log == nil {
+		o.Log = hclog.NewNullLogger()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Failpoint == nil {
+		o.Failpoint = func(string) {}
+	}
+	if o.NotificationURL == nil {
+		o.NotificationURL = func(string) string { return "" }
+	}
+	return &Engine{Options: o, pauses: newPauses(), servers: newServers(o.Limits.WorkersPerServer)}
+}
+
+// now is the moment in the form in which it is stored.
+func (e *Engine) now() time.Time { return e.Now().UTC().Truncate(time.Millisecond) }
+
+// tx runs f in one write transaction.
+func (e *Engine) tx(ctx context.Context, f func(ctx context.Context, tx *store.Tx) error) error {
+	return e.Store.Tx(ctx, f)
+}
+
+// record puts one line on a person's timeline.
+func (e *Engine) record(ctx context.Context, tx *store.Tx, tenant, person, booking, what, why string) error {
+	return tx.AddActivity(ctx, store.Activity{
+		Tenant: tenant, Person: person, Booking: booking, At: e.now(), What: what, Why: why,
+	})
+}
+
+// newToken returns 256 random bits in URL form.
+func newToken() string {
+	b := make([]byte, 32)
+	_, _ = rand.Read(b) // never fails
+	return base64.RawURLEncoding.EncodeToString(b)
+}

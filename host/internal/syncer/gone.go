@@ -1,0 +1,163 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+
+	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/sdk/backend"
+	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/fault"
+)
+
+// gone decides on the links whose item was found gone. Each is looked for once more, by reference and by marker,
+// because items change their reference when they are moved; held reports that they were too many to believe.
+func (e *Engine) gone(ctx context.Context, p *pass) (held bool, err error) {
+	links, err := e.Store.GoneLinks(ctx, p.mb.Tenant, p.mb.Person)
+	if err != nil {
+		return false, ours(err)
+	}
+	if len(links) == 0 {
+		p.mb.HeldDeletions = 0
+		return false, nil
+	}
+	missing, err := e.verify(ctx, p, links)
+	if err != nil {
+		return false, err
+	}
+	if tooMany, err := e.tooMany(ctx, p, len(missing)); err != nil {
+		return false, err
+	} else if tooMany {
+		if p.mb.HeldDeletions != len(missing) {
+			e.Log.Warn("too many items vanished from a calendar at once; their bookings are kept until somebody decides",
+				"tenant", p.mb.Tenant, "person", p.mb.Person, "items", len(missing))
+		}
+		p.mb.HeldDeletions = len(missing)
+		return true, nil
+	}
+	for _, l := range missing {
+		err := e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+			now, found, err := tx.Link(ctx, l.Tenant, l.Key)
+			if err != nil || !found || now.GoneAt.IsZero() || now.State == store.LinkDead {
+				return err
+			}
+			now.GoneAt = zeroTime
+			pr, err := pairUp(ctx, tx, now)
+			if err != nil {
+				return err
+			}
+			if pr.booking != nil && pr.booking.SyncDisabled {
+				return e.bury(ctx, tx, &pr.link)
+			}
+			pr.link.Ref, pr.link.Revision = "", ""
+			_, err = e.settle(ctx, tx, &pr)
+			return err
+		})
+		if err != nil {
+			return false, ours(err)
+		}
+		e.Failpoint("gone:settled")
+	}
+	p.mb.HeldDeletions = 0
+	if p.mb.DeletionsApproved {
+		p.mb.DeletionsApproved = false
+		err := e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+			return tx.ApproveDeletions(ctx, p.mb.Tenant, p.mb.Person, false)
+		})
+		return false, ours(err)
+	}
+	return false, nil
+}
+
+// verify looks for the items of links once more and returns the links that are really without one. What is found is
+// settled.
+func (e *Engine) verify(ctx context.Context, p *pass, links []store.Link) ([]store.Link, error) {
+	var missing []store.Link
+	const batch = 50
+	for len(links) > 0 {
+		n := min(batch, len(links))
+		part := links[:n]
+		links = links[n:]
+		refs := make([]calendar.Ref, n)
+		for i, l := range part {
+			refs[i] = l.Ref
+		}
+		got, err := p.mode.Backend.Fetch(ctx, p.mailbox, refs)
+		if err != nil {
+			return nil, err
+		}
+		for i, l := range part {
+			switch {
+			case errors.Is(got[i].Err, fault.NotFound):
+				item, err := e.findOne(ctx, p, l.Key)
+				if err != nil {
+					return nil, err
+				}
+				if item == nil {
+					missing = append(missing, l)
+				} else if err := e.restore(ctx, p, l, item); err != nil {
+					return nil, err
+				}
+			case got[i].Err != nil:
+				return nil, got[i].Err
+			case got[i].Item.Event.Cancelled:
+				missing = append(missing, l)
+			default:
+				if err := e.restore(ctx, p, l, &got[i].Item); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	return missing, nil
+}
+
+func (e *Engine) restore(ctx context.Context, p *pass, l store.Link, item *calendar.Item) error {
+	return ours(e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		now, found, err := tx.Link(ctx, l.Tenant, l.Key)
+		if err != nil || !found || now.State == store.LinkDead {
+			return err
+		}
+		return e.pairItem(ctx, tx, p, now, item)
+	}))
+}
+
+// findOne returns the one item of the calendar that bears our key; nil if there is none. Several are copies of which
+// nobody knows the original: that is fault.Conflict.
+func (e *Engine) findOne(ctx context.Context, p *pass, key string) (*calendar.Item, error) {
+	return e.find(ctx, p, backend.OurKey, key)
+}
+
+func (e *Engine) find(ctx context.Context, p *pass, by backend.Marker, value string) (*calendar.Item, error) {
+	if p.mode.Finder == nil {
+		return nil, nil
+	}
+	items, err := p.mode.Finder.Find(ctx, p.mailbox, by, value)
+	if err != nil {
+		return nil, err
+	}
+	var own []calendar.Item
+	for _, it := range items {
+		if !it.ReadOnly {
+			own = append(own, it)
+		}
+	}
+	if len(own) == 0 {
+		return nil, nil
+	}
+	// Copies carry the marker as well; the oldest reference cannot be told, so any of them stands for the booking and
+	// the others are listed when they are met.
+	return &own[0], nil
+}
+
+// tooMany reports whether so many deletions at once need an administrator's word.
+func (e *Engine) tooMany(ctx context.Context, p *pass, n int) (bool, error) {
+	if n <= e.Limits.MassDeletionLimit || p.mb.DeletionsApproved {
+		return false, nil
+	}
+	total, err := e.Store.CountLinks(ctx, p.mb.Tenant, p.mb.Person)
+	if err != nil {
+		return false, ours(err)
+	}
+	return float64(n) > e.Limits.MassDeletionShare*float64(total), nil
+}

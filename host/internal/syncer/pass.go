@@ -1,0 +1,265 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/sdk/backend"
+	"github.com/roomwire/roomwire/sdk/fault"
+)
+
+var zeroTime time.Time
+
+// errStopped ends a pass whose mailbox was changed under it, or whose deletions are held back.
+var errStopped = errors.New("pass stopped")
+
+// An Outcome is what a pass came to.
+type Outcome struct {
+	Clean bool      // whatever was wanted when it began is dealt with
+	Next  time.Time // when another pass is due though nobody asks; zero: not at all
+}
+
+// A pass is the work on one mailbox, from Pass to its Outcome.
+type pass struct {
+	person  store.PersonRow
+	mb      store.Mailbox
+	mode    Mode
+	mailbox backend.Mailbox
+	// suspects are items that bear the key of a link whose own item lies elsewhere: moved, or a copy.
+	suspects    []suspect
+	stopped     error // a fault of our own that ended the pull
+	pushProblem string
+	carried     bool // something was written to the calendar
+}
+
+// Pass does whatever one mailbox needs now: subscribe, pull, decide, carry out. Faults of server, network and rights
+// become the person's state and an Outcome that says when to try again; an error is a fault of our own store.
+func (e *Engine) Pass(ctx context.Context, tenant, person string) (Outcome, error) {
+	p, out, err := e.begin(ctx, tenant, person)
+	if p == nil {
+		return out, err
+	}
+	server := serverOf(p.mode.Name, p.mailbox.URL)
+	if pause, paused := e.pauses.of(server, e.now()); paused {
+		return e.trouble(ctx, p, pause.err, pause.until)
+	}
+	leave, ok := e.servers.enter(server)
+	if !ok {
+		return Outcome{Next: e.now().Add(busyServerDelay)}, nil
+	}
+	defer leave()
+	attempt, cancel := context.WithTimeout(ctx, e.Limits.AttemptTimeout)
+	defer cancel()
+	if err := e.work(attempt, p); err != nil {
+		if ctx.Err() != nil {
+			return Outcome{}, ctx.Err() // the host is stopping: the pass is repeated at its next start
+		}
+		if errors.Is(err, errStopped) {
+			return e.finish(ctx, p)
+		}
+		if _, ours := errors.AsType[storeError](err); ours {
+			return Outcome{}, err
+		}
+		return e.trouble(ctx, p, err, zeroTime)
+	}
+	return e.finish(ctx, p)
+}
+
+// begin loads what a pass needs; p is nil when there is nothing to do.
+func (e *Engine) begin(ctx context.Context, tenant, person string) (p *pass, out Outcome, err error) {
+	row, found, err := e.Store.Person(ctx, tenant, person)
+	if err != nil || !found {
+		return nil, Outcome{Clean: true}, err
+	}
+	mb, found, err := e.Store.Mailbox(ctx, tenant, person)
+	if err != nil || !found {
+		return nil, Outcome{Clean: true}, err
+	}
+	p = &pass{person: row, mb: mb}
+	if row.SyncDisabled || row.Email == "" || row.SyncMode == "" {
+		return nil, Outcome{Clean: true}, e.switchedOff(ctx, p)
+	}
+	now := e.now()
+	if mb.WaitUntil.After(now) {
+		return nil, Outcome{Next: mb.WaitUntil}, nil
+	}
+	mode, err := e.Modes.Mode(row.SyncMode)
+	if err != nil {
+		out, err := e.trouble(ctx, p, err, zeroTime)
+		return nil, out, err
+	}
+	url := row.SyncURL
+	if url == "" {
+		url = mode.URL
+	}
+	p.mode, p.mailbox = mode, backend.Mailbox{Address: row.Email, URL: url}
+	return p, Outcome{}, nil
+}
+
+// switchedOff makes the state of a person without sync true: no subscription, nothing due.
+func (e *Engine) switchedOff(ctx context.Context, p *pass) error {
+	if p.person.State.Status == store.StatusDisabled {
+		return nil
+	}
+	return e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.DropSubscriptions(ctx, p.mb.Tenant, p.mb.Person); err != nil {
+			return err
+		}
+		p.mb.SubscriptionID, p.mb.Way = "", ""
+		p.mb.RenewAt, p.mb.PollAt, p.mb.NextDue, p.mb.WaitUntil = zeroTime, zeroTime, zeroTime, zeroTime
+		if err := tx.SaveMailbox(ctx, p.mb); err != nil {
+			return err
+		}
+		reason := "sync is switched off for this person"
+		switch {
+		case p.person.SyncDisabled:
+		case p.person.Email == "":
+			reason = "there is no mail address, so there is no calendar to keep"
+		default:
+			reason = "no sync mode is set"
+		}
+		return tx.SetPersonState(ctx, p.mb.Tenant, p.mb.Person, store.PersonState{Status: store.StatusDisabled, Reason: reason, Since: e.now()})
+	})
+}
+
+// work is one pass against a server that lets us.
+func (e *Engine) work(ctx context.Context, p *pass) error {
+	if p.person.State.Status != store.StatusOK {
+		if _, err := p.mode.Backend.Probe(ctx, p.mailbox); err != nil {
+			return fmt.Errorf("reach the calendar of %s: %w", p.person.Email, err)
+		}
+	}
+	if err := e.subscribe(ctx, p); err != nil {
+		return err
+	}
+	if err := e.linkAll(ctx, p); err != nil {
+		return err
+	}
+	if err := e.pull(ctx, p); err != nil {
+		return err
+	}
+	if err := e.inspect(ctx, p); err != nil {
+		return err
+	}
+	held, err := e.gone(ctx, p)
+	if err != nil {
+		return err
+	}
+	if err := e.carryAll(ctx, p); err != nil {
+		return err
+	}
+	if held {
+		return errStopped
+	}
+	return nil
+}
+
+// linkAll links what is not linked yet when a mailbox is read in full: at its first pass, after a switch, daily.
+func (e *Engine) linkAll(ctx context.Context, p *pass) error {
+	if !e.reconcileDue(p) {
+		return nil
+	}
+	for {
+		n, err := e.LinkUnlinked(ctx, p.mb.Tenant, p.mb.Person)
+		if err != nil {
+			return storeError{err}
+		}
+		if n == 0 {
+			return nil
+		}
+	}
+}
+
+// finish stores the state after a pass that went through.
+func (e *Engine) finish(ctx context.Context, p *pass) (Outcome, error) {
+	now := e.now()
+	var out Outcome
+	err := e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		intents, err := tx.Intents(ctx, p.mb.Tenant, p.mb.Person, farFuture, intentBatch)
+		if err != nil {
+			return err
+		}
+		p.mb.LastPull, p.mb.Failures, p.mb.WaitUntil = now, 0, zeroTime
+		if p.carried {
+			p.mb.LastPush = now
+		}
+		if p.mb.Way == wayPoll {
+			p.mb.PollAt = now.Add(e.Limits.PollInterval)
+		}
+		state := store.PersonState{Status: store.StatusOK, Since: now}
+		switch {
+		case p.mb.HeldDeletions > 0:
+			state = heldState(p.mb.HeldDeletions, now)
+		case p.mb.Way == wayPoll && p.mode.Subscribe && p.mode.Pusher != nil:
+			state.Reason = pollPrefix + e.noPushReason(p)
+		}
+		if err := tx.SetPersonState(ctx, p.mb.Tenant, p.mb.Person, state); err != nil {
+			return err
+		}
+		p.mb.NextDue = e.due(p, now)
+		for _, in := range intents {
+			at := in.NotBefore
+			if at.Before(now) {
+				at = now // came while the pass ran: at once
+			}
+			p.mb.NextDue = earliest(p.mb.NextDue, at)
+		}
+		out = Outcome{Clean: true, Next: p.mb.NextDue}
+		return tx.SaveMailbox(ctx, p.mb)
+	})
+	return out, err
+}
+
+// due is the earliest moment at which the mailbox needs a pass though nobody asks.
+func (e *Engine) due(p *pass, now time.Time) time.Time {
+	next := earliest(p.mb.RenewAt, p.mb.PollAt, p.mb.ReconcileAt)
+	if p.mb.Way == wayPush {
+		next = earliest(next, silentAt(p.mb, e.Limits.StatusFrequency, now))
+	}
+	return next
+}
+
+// earliest returns the earliest of the times that are set.
+func earliest(times ...time.Time) time.Time {
+	var first time.Time
+	for _, t := range times {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	return first
+}
+
+func heldState(n int, now time.Time) store.PersonState {
+	return store.PersonState{
+		Status: store.StatusAttention, Kind: "mass deletion", Since: now,
+		Reason: fmt.Sprintf("%s vanished from the calendar in one pass; the bookings are kept until somebody decides", plural(n, "item", "items")),
+		Remedy: "approve the deletions (roomwire sync approve), or have the items made again (roomwire sync restore)",
+	}
+}
+
+// storeError marks a fault of our own store: the pass is repeated, the person's state says nothing of it.
+type storeError struct{ error }
+
+// Unwrap makes errors.Is see the cause.
+func (s storeError) Unwrap() error { return s.error }
+
+// ours marks err as a fault of our own unless it is nil.
+func ours(err error) error {
+	if err == nil {
+		return nil
+	}
+	return storeError{err}
+}
+
+// mailboxWide reports whether a fault concerns the whole mailbox, so that going on with its next item makes no sense.
+func mailboxWide(err error) bool {
+	switch fault.Of(err) {
+	case fault.Throttled, fault.Unavailable, fault.Unauthorized, fault.Forbidden, fault.MailboxNotFound, fault.MailboxMoved, fault.Internal:
+		return true
+	}
+	return false
+}

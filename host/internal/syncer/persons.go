@@ -1,0 +1,214 @@
+package syncer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/directory"
+	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/sdk/calendar"
+)
+
+// An ImportResult is what became of one imported person.
+type ImportResult struct {
+	ID      string
+	Created bool
+	Changed bool
+	Err     error // the person was not imported; the others were
+}
+
+// PutPerson creates or changes a person or resource and wakes the sync where it matters.
+func (e *Engine) PutPerson(ctx context.Context, p directory.Person) (created bool, err error) {
+	err = e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		res, err := e.putPerson(ctx, tx, p)
+		created = res.Created
+		return err
+	})
+	return created, err
+}
+
+func (e *Engine) putPerson(ctx context.Context, tx *store.Tx, p directory.Person) (store.PutResult, error) {
+	before, found, err := tx.Person(ctx, p.Tenant, p.ID)
+	if err != nil {
+		return store.PutResult{}, err
+	}
+	res, err := tx.PutPerson(ctx, p)
+	if err != nil || !res.Created && !res.Changed {
+		return res, err
+	}
+	if res.Moved && found {
+		if err := e.uproot(ctx, tx, p.Tenant, p.ID); err != nil {
+			return res, err
+		}
+	}
+	if found && before.SyncDisabled && !p.SyncDisabled || res.Moved {
+		// What happened in between is only known by reading everything.
+		mb, found, err := tx.Mailbox(ctx, p.Tenant, p.ID)
+		if err != nil || !found {
+			return res, err
+		}
+		mb.ReconcileAt, mb.WaitUntil, mb.Failures = zeroTime, zeroTime, 0
+		if err := tx.SaveMailbox(ctx, mb); err != nil {
+			return res, err
+		}
+	}
+	return res, tx.MarkDirty(ctx, p.Tenant, p.ID, zeroTime)
+}
+
+// uproot prepares the links of a person whose mailbox is to be reached elsewhere from now on. If it is the same mailbox
+// at another place its items are found by their markers and what was agreed on still holds; else they are made anew.
+// Nobody is mailed, and nothing counts as deleted.
+func (e *Engine) uproot(ctx context.Context, tx *store.Tx, tenant, person string) error {
+	mb, found, err := tx.Mailbox(ctx, tenant, person)
+	if err != nil || !found {
+		return err
+	}
+	const batch = 200
+	for after := ""; ; {
+		links, err := tx.LinksOfPerson(ctx, tenant, person, after, batch)
+		if err != nil {
+			return err
+		}
+		for _, l := range links {
+			after = l.Key
+			op := store.OpDelete
+			if l.State != store.LinkDeleting {
+				op = store.OpSync
+				if len(l.Base) > 0 {
+					l.Sent = l.Base
+				}
+				l.State, l.Base = store.LinkPending, nil
+			}
+			l.Ref, l.Revision, l.GoneAt, l.Epoch = "", "", zeroTime, mb.Epoch
+			if err := tx.PutLink(ctx, l); err != nil {
+				return err
+			}
+			if err := e.note(ctx, tx, l, op, calendar.MailNobody, "the mailbox is reached at another place"); err != nil {
+				return err
+			}
+		}
+		if len(links) < batch {
+			return nil
+		}
+	}
+}
+
+// ImportPersons puts many persons, each for itself.
+func (e *Engine) ImportPersons(ctx context.Context, people []directory.Person) ([]ImportResult, error) {
+	const batch = 500
+	results := make([]ImportResult, 0, len(people))
+	for len(people) > 0 {
+		part := people[:min(batch, len(people))]
+		people = people[len(part):]
+		mark := len(results)
+		err := e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+			results = results[:mark]
+			for _, p := range part {
+				res, err := e.putPerson(ctx, tx, p)
+				if taken, ok := asTaken(err); ok {
+					results = append(results, ImportResult{ID: p.ID, Err: taken})
+					continue
+				}
+				if err != nil {
+					return err
+				}
+				results = append(results, ImportResult{ID: p.ID, Created: res.Created, Changed: res.Changed})
+			}
+			return nil
+		})
+		if err != nil {
+			return results[:mark], err
+		}
+	}
+	return results, nil
+}
+
+func asTaken(err error) (error, bool) {
+	for e := err; e != nil; {
+		if t, ok := e.(*store.TakenError); ok {
+			return t, true
+		}
+		u, ok := e.(interface{ Unwrap() error })
+		if !ok {
+			return nil, false
+		}
+		e = u.Unwrap()
+	}
+	return nil, false
+}
+
+// DeletePerson forgets a person. The calendar is left as it is; the person's bookings stay and are no longer synced. A
+// person of the same id that comes later goes on where this one ended.
+func (e *Engine) DeletePerson(ctx context.Context, tenant, id string) error {
+	return e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if _, found, err := tx.Person(ctx, tenant, id); err != nil {
+			return err
+		} else if !found {
+			return fmt.Errorf("person %q: %w", id, booking.ErrNotFound)
+		}
+		return tx.DeletePerson(ctx, tenant, id)
+	})
+}
+
+// Sync wakes a mailbox now, whatever it was waiting for; full reads it from the beginning.
+func (e *Engine) Sync(ctx context.Context, tenant, id string, full bool) error {
+	return e.withMailbox(ctx, tenant, id, func(ctx context.Context, tx *store.Tx, mb *store.Mailbox) error {
+		mb.WaitUntil = zeroTime
+		if full {
+			mb.ReconcileAt = zeroTime
+		}
+		return nil
+	})
+}
+
+// ApproveDeletions lets the held deletions of a mailbox through.
+func (e *Engine) ApproveDeletions(ctx context.Context, tenant, id string) error {
+	return e.withMailbox(ctx, tenant, id, func(ctx context.Context, tx *store.Tx, _ *store.Mailbox) error {
+		if err := e.record(ctx, tx, tenant, id, "", "deletions approved", "by an administrator"); err != nil {
+			return err
+		}
+		return tx.ApproveDeletions(ctx, tenant, id, true)
+	})
+}
+
+// RestoreDeletions has the items made again whose deletion was held. Nobody is mailed.
+func (e *Engine) RestoreDeletions(ctx context.Context, tenant, id string) error {
+	return e.withMailbox(ctx, tenant, id, func(ctx context.Context, tx *store.Tx, mb *store.Mailbox) error {
+		links, err := tx.GoneLinks(ctx, tenant, id)
+		if err != nil {
+			return err
+		}
+		for _, l := range links {
+			l.GoneAt = zeroTime
+			if err := tx.PutLink(ctx, l); err != nil {
+				return err
+			}
+			if err := e.intend(ctx, tx, l, store.OpReset, calendar.MailNobody, "deletion undone by an administrator"); err != nil {
+				return err
+			}
+		}
+		mb.HeldDeletions = 0
+		return e.record(ctx, tx, tenant, id, "", "deletions undone", plural(len(links), "item", "items"))
+	})
+}
+
+func (e *Engine) withMailbox(ctx context.Context, tenant, id string, f func(context.Context, *store.Tx, *store.Mailbox) error) error {
+	return e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		mb, found, err := tx.Mailbox(ctx, tenant, id)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return fmt.Errorf("person %q: %w", id, booking.ErrNotFound)
+		}
+		if err := f(ctx, tx, &mb); err != nil {
+			return err
+		}
+		if err := tx.SaveMailbox(ctx, mb); err != nil {
+			return err
+		}
+		return tx.MarkDirty(ctx, tenant, id, time.Time{})
+	})
+}

@@ -1,0 +1,307 @@
+package syncer
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/directory"
+	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/host/internal/syncer/plan"
+	"github.com/roomwire/roomwire/sdk/calendar"
+)
+
+// A pair is a link with both its sides, as read within one transaction.
+type pair struct {
+	link    store.Link
+	booking *booking.Booking // nil: there is none, or it is cancelled, or it belongs to another organizer now
+	person  store.PersonRow
+	// item is nil when the calendar says explicitly that it is gone, or it was never made.
+	item  *calendar.Item
+	reset bool // the booking prevails
+	// carrying: the caller carries the decision out at once, so that it needs no intent.
+	carrying bool
+}
+
+// A verdict is a decision and the booking's fields it rests on, which are what is written to the item.
+type verdict struct {
+	plan.Decision
+	fields   plan.Fields
+	rebuffed bool // the booking's rules refused what the calendar says
+}
+
+// pairUp loads the booking side of a link.
+func pairUp(ctx context.Context, tx *store.Tx, l store.Link) (pair, error) {
+	p := pair{link: l}
+	person, found, err := tx.Person(ctx, l.Tenant, l.Person)
+	if err != nil {
+		return p, err
+	}
+	if !found {
+		return p, fmt.Errorf("person %q of link %q: %w", l.Person, l.Key, booking.ErrNotFound)
+	}
+	p.person = person
+	b, found, err := tx.Booking(ctx, l.Tenant, l.Booking)
+	if err != nil {
+		return p, err
+	}
+	if found && b.Status == booking.Confirmed && b.Organizer == l.Person && l.State != store.LinkDeleting {
+		p.booking = b
+	}
+	return p, nil
+}
+
+// settle decides on a pair and carries out what concerns the booking, within tx. What concerns the item is returned
+// and recorded as an intent; carry does it. The link is stored with what is agreed by now.
+func (e *Engine) settle(ctx context.Context, tx *store.Tx, p *pair) (verdict, error) {
+	in, err := e.input(ctx, tx, p)
+	if err != nil {
+		return verdict{}, err
+	}
+	d := plan.Plan(in)
+	if err := e.showLosses(ctx, tx, p, d); err != nil {
+		return verdict{}, err
+	}
+	switch {
+	case d.CancelBooking:
+		return verdict{Decision: d}, e.cancelFromCalendar(ctx, tx, p, "deleted in the calendar")
+	case d.Unlink:
+		return verdict{Decision: d}, e.bury(ctx, tx, &p.link)
+	case d.DeleteItem:
+		return verdict{Decision: d}, e.settleDeletion(ctx, tx, p)
+	}
+	if d.BookingFields != 0 {
+		why, err := e.changeFromCalendar(ctx, tx, p, d)
+		if err != nil {
+			return verdict{}, err
+		}
+		if why != "" {
+			return verdict{rebuffed: true}, e.rebuff(ctx, tx, p, why)
+		}
+		// The booking may have become more than was carried over, e.g. a room brings its name along.
+		f, err := fieldsOfBooking(ctx, tx, p.booking)
+		if err != nil {
+			return verdict{}, err
+		}
+		d.ItemFields |= plan.Diff(f, d.Booking) &^ calendar.FieldBody
+		in.Booking = &f
+	}
+	return verdict{Decision: d, fields: *in.Booking}, e.agree(ctx, tx, p, in, d)
+}
+
+func (e *Engine) input(ctx context.Context, tx *store.Tx, p *pair) (plan.Input, error) {
+	base, err := loadFields(p.link.Base)
+	if err != nil {
+		return plan.Input{}, fmt.Errorf("link %q: %w", p.link.Key, err)
+	}
+	in := plan.Input{Base: base, Reset: p.reset}
+	if p.booking != nil {
+		f, err := fieldsOfBooking(ctx, tx, p.booking)
+		if err != nil {
+			return in, err
+		}
+		in.Booking = &f
+	}
+	if p.item != nil {
+		f, err := fieldsOfItem(ctx, tx, p.link.Tenant, p.person.Email, &p.item.Event)
+		if err != nil {
+			return in, err
+		}
+		in.Item = &f
+	}
+	return in, nil
+}
+
+// agree stores what both sides say the same by now as the base; the rest stays as it was, to be seen as an edit again
+// until it is carried. A write to the item that is still to be done becomes an intent.
+func (e *Engine) agree(ctx context.Context, tx *store.Tx, p *pair, in plan.Input, d plan.Decision) error {
+	l := &p.link
+	if p.item != nil {
+		l.Ref, l.Revision, l.GoneAt = p.item.Ref, p.item.Revision, zeroTime
+		if l.State == store.LinkPending || l.State == store.LinkExpected {
+			l.State = store.LinkLive
+		}
+		l.Sent = nil
+		switch {
+		case d.ItemFields == 0:
+			base := *in.Booking
+			l.Base = saveFields(&base)
+		case in.Base != nil:
+			base := plan.Agreed(*in.Base, *in.Booking, *in.Item)
+			l.Base = saveFields(&base)
+		}
+	}
+	if err := tx.PutLink(ctx, *l); err != nil {
+		return err
+	}
+	if p.carrying || d.ItemFields == 0 && !d.CreateItem {
+		return nil
+	}
+	op := store.OpSync
+	if p.reset {
+		op = store.OpReset
+	}
+	return e.note(ctx, tx, *l, op, calendar.MailNobody, "the calendar differs")
+}
+
+func (e *Engine) showLosses(ctx context.Context, tx *store.Tx, p *pair, d plan.Decision) error {
+	for _, loss := range d.Lost {
+		detail := fmt.Sprintf("the %s's change of %s gave way: the other side changed it as well", loss.Side, inWords(loss.Fields))
+		switch {
+		case loss.Deleted:
+			detail = "the item was deleted in the calendar while the booking was changed: it is made anew"
+		case loss.Side == plan.BookingSide:
+			detail = "the booking's notes were not written: the text was changed in the calendar"
+		case p.booking == nil:
+			detail = fmt.Sprintf("the calendar's change of %s went with the item: the booking was cancelled", inWords(loss.Fields))
+		case len(p.link.Base) == 0:
+			detail = fmt.Sprintf("the item found in the calendar had another %s: the booking's was taken", inWords(loss.Fields))
+		}
+		if err := e.differ(ctx, tx, p, "edit lost", detail); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// differ lays something before a person; saying it again adds nothing.
+func (e *Engine) differ(ctx context.Context, tx *store.Tx, p *pair, kind, detail string) error {
+	return tx.AddDifference(ctx, store.Difference{
+		Tenant: p.link.Tenant, Person: p.link.Person, Booking: p.link.Booking, At: e.now(), Kind: kind, Detail: detail,
+		Ref: p.link.Ref, Open: true,
+	})
+}
+
+// changeFromCalendar carries an edit made in the calendar into the booking, if its rules allow it; else it says why
+// not and changes nothing.
+func (e *Engine) changeFromCalendar(ctx context.Context, tx *store.Tx, p *pair, d plan.Decision) (refusal string, err error) {
+	next := p.booking.Clone()
+	if err := applyFields(ctx, tx, next, d.BookingFields, &d.Booking); err != nil {
+		return "", err
+	}
+	if v := booking.Validate(next); len(v) > 0 {
+		why, _ := refused(&booking.InvalidError{Booking: next.ID, Violations: v})
+		return why, nil
+	}
+	if d.BookingFields.Any(calendar.FieldTime | calendar.FieldResources) {
+		others, err := tx.Overlapping(ctx, next)
+		if err != nil {
+			return "", err
+		}
+		if len(others) > 0 {
+			why, _ := refused(&booking.OverlapError{Booking: next.ID, Others: others})
+			return why, nil
+		}
+	}
+	if booking.Same(p.booking, next) {
+		return "", nil
+	}
+	if err := e.save(ctx, tx, p.booking, next, sourceCalendar, ""); err != nil {
+		return "", err
+	}
+	p.booking = next
+	p.link.Tries = 0
+	return "", e.record(ctx, tx, next.Tenant, p.link.Person, next.ID, "booking changed", "changed in the calendar: "+inWords(d.BookingFields))
+}
+
+// rebuff carries out the person's conflict behaviour: what the calendar says is not allowed.
+func (e *Engine) rebuff(ctx context.Context, tx *store.Tx, p *pair, why string) error {
+	l := &p.link
+	l.Ref, l.Revision, l.GoneAt = p.item.Ref, p.item.Revision, zeroTime
+	if l.State == store.LinkPending || l.State == store.LinkExpected {
+		l.State, l.Sent = store.LinkLive, nil
+	}
+	if conflictBehaviour(p.person) == directory.Cancel {
+		return e.cancelFromCalendar(ctx, tx, p, "conflict: "+why)
+	}
+	if in, found, err := tx.Intent(ctx, l.Tenant, l.Key); err != nil {
+		return err
+	} else if found && in.Op == store.OpReset && !p.carrying {
+		return tx.PutLink(ctx, *l) // the same change, told again before it was reset
+	}
+	l.Tries++
+	if l.Tries > e.Limits.RollbackTries {
+		return e.giveUp(ctx, tx, p, fmt.Sprintf("%s; the item was reset %d times and changed again", why, e.Limits.RollbackTries))
+	}
+	if err := tx.PutLink(ctx, *l); err != nil {
+		return err
+	}
+	if err := e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "change refused, item is reset", why); err != nil {
+		return err
+	}
+	return e.note(ctx, tx, *l, store.OpReset, calendar.MailNobody, why)
+}
+
+// giveUp takes one booking out of the sync and says why.
+func (e *Engine) giveUp(ctx context.Context, tx *store.Tx, p *pair, why string) error {
+	l := &p.link
+	l.Problem = why
+	if err := tx.PutLink(ctx, *l); err != nil {
+		return err
+	}
+	if in, found, err := tx.Intent(ctx, l.Tenant, l.Key); err != nil {
+		return err
+	} else if found {
+		if _, err := tx.FinishIntent(ctx, l.Tenant, l.Key, in.Wanted); err != nil {
+			return err
+		}
+	}
+	if p.booking != nil {
+		next := p.booking.Clone()
+		next.SyncDisabled, next.SyncProblem = true, why
+		if err := e.save(ctx, tx, p.booking, next, sourceSync, why); err != nil {
+			return err
+		}
+		p.booking = next
+	}
+	if err := e.differ(ctx, tx, p, "sync disabled", why); err != nil {
+		return err
+	}
+	return e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "sync of the booking disabled", why)
+}
+
+// cancelFromCalendar cancels the booking and ends the link. The calendar is not touched.
+func (e *Engine) cancelFromCalendar(ctx context.Context, tx *store.Tx, p *pair, why string) error {
+	next := p.booking.Clone()
+	next.Status = booking.Cancelled
+	if err := e.save(ctx, tx, p.booking, next, sourceCalendar, why); err != nil {
+		return err
+	}
+	p.booking = nil
+	if err := e.bury(ctx, tx, &p.link); err != nil {
+		return err
+	}
+	return e.record(ctx, tx, next.Tenant, p.link.Person, next.ID, "booking cancelled", why)
+}
+
+// settleDeletion makes sure that the item of a booking that no longer stands will be removed. Who is told was decided
+// when the booking was cancelled.
+func (e *Engine) settleDeletion(ctx context.Context, tx *store.Tx, p *pair) error {
+	l := &p.link
+	l.State, l.Ref, l.Revision, l.GoneAt = store.LinkDeleting, p.item.Ref, p.item.Revision, zeroTime
+	if err := tx.PutLink(ctx, *l); err != nil || p.carrying {
+		return err
+	}
+	return e.note(ctx, tx, *l, store.OpDelete, calendar.MailNobody, "the booking no longer stands")
+}
+
+// note records an intent that the pass under way carries out itself, or the next one.
+func (e *Engine) note(ctx context.Context, tx *store.Tx, l store.Link, op store.Op, mail calendar.Mail, cause string) error {
+	return tx.PutIntent(ctx, store.Intent{
+		Tenant: l.Tenant, Key: l.Key, Person: l.Person, Booking: l.Booking, Op: op, Mail: mail, Cause: cause, Created: e.now(),
+	})
+}
+
+// bury ends a link. Its key stays known, so that an item that bears it is never taken for a living one.
+func (e *Engine) bury(ctx context.Context, tx *store.Tx, l *store.Link) error {
+	l.State, l.GoneAt, l.Sent = store.LinkDead, zeroTime, nil
+	if err := tx.PutLink(ctx, *l); err != nil {
+		return err
+	}
+	in, found, err := tx.Intent(ctx, l.Tenant, l.Key)
+	if err != nil || !found {
+		return err
+	}
+	_, err = tx.FinishIntent(ctx, l.Tenant, l.Key, in.Wanted)
+	return err
+}

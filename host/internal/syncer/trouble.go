@@ -1,0 +1,218 @@
+package syncer
+
+import (
+	"context"
+	"hash/fnv"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/sdk/fault"
+)
+
+// farFuture is later than anything scheduled.
+var farFuture = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// busyServerDelay is how long a mailbox waits when its server's places are taken.
+const busyServerDelay = 250 * time.Millisecond
+
+// A reaction is how a kind of fault is met.
+type reaction struct {
+	status store.Status
+	base   time.Duration // first wait; zero: Limits.RetryBase
+	max    time.Duration // waits double up to this; zero: Limits.RetryMax
+	server bool          // the server's other mailboxes are left alone, too
+	remedy string
+}
+
+var reactions = map[fault.Kind]reaction{
+	fault.Throttled:   {status: store.StatusWaiting},
+	fault.Unavailable: {status: store.StatusWaiting},
+	fault.Conflict:    {status: store.StatusWaiting},
+	fault.Internal:    {status: store.StatusWaiting, remedy: "this is a defect of the plugin: its log says more"},
+	fault.MailboxMoved: {
+		status: store.StatusWaiting, base: 2 * time.Minute, max: 30 * time.Minute,
+		remedy: "wait for the move to end; if the mailbox moved to another server or to Exchange Online, change the person's sync mode or URL",
+	},
+	// Every try with a wrong password counts towards locking the service account out.
+	fault.Unauthorized: {
+		status: store.StatusAttention, base: 5 * time.Minute, max: time.Hour, server: true,
+		remedy: "check user and password of the service account in RoomsAppSettings.config (roomwire config check) and that it is not locked",
+	},
+	fault.Forbidden: {
+		status: store.StatusAttention, base: 15 * time.Minute, max: 6 * time.Hour,
+		remedy: "give the service account the right to act for this mailbox (on-premises: management role ApplicationImpersonation, with a scope that holds the mailbox)",
+	},
+	fault.MailboxNotFound: {
+		status: store.StatusAttention, base: time.Hour, max: 24 * time.Hour,
+		remedy: "check the person's mail address (the primary one is needed) and sync URL, and that the mailbox is enabled",
+	},
+	fault.Invalid: {
+		status: store.StatusAttention, base: 15 * time.Minute, max: 6 * time.Hour,
+		remedy: "check the person's sync mode and URL",
+	},
+	fault.Unsupported: {
+		status: store.StatusAttention, base: 15 * time.Minute, max: 6 * time.Hour,
+		remedy: "choose another sync mode for the person",
+	},
+}
+
+// trouble makes a failed pass the person's state and says when to try again. until, if set, is when the pause ends
+// that the pass ran into.
+func (e *Engine) trouble(ctx context.Context, p *pass, cause error, until time.Time) (Outcome, error) {
+	kind := fault.Of(cause)
+	r, known := reactions[kind]
+	if !known {
+		r = reactions[fault.Unavailable]
+	}
+	now := e.now()
+	if until.IsZero() {
+		p.mb.Failures++
+		until = now.Add(e.wait(p, r, fault.After(cause)))
+		if fe, ok := faultOf(cause); p.mode.Name != "" && (r.server || ok && fe.Scope == fault.ScopeServer && kind == fault.Throttled) {
+			why := cause
+			if ok {
+				why = fe // without the name of the mailbox it was met with
+			}
+			e.pauses.set(serverOf(p.mode.Name, p.mailbox.URL), pause{until: until, err: why})
+		}
+	}
+	p.mb.WaitUntil, p.mb.NextDue = until, until
+	reason := cause.Error()
+	log := e.Log.With("tenant", p.mb.Tenant, "person", p.mb.Person, "kind", string(kind), "error", reason, "again", until)
+	if fe, ok := faultOf(cause); ok && fe.ID != "" {
+		log = log.With("request-id", fe.ID)
+	}
+	if r.status == store.StatusAttention {
+		log.Warn("the sync of a mailbox needs attention")
+	} else {
+		log.Info("the sync of a mailbox waits")
+	}
+	err := e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.SaveMailbox(ctx, p.mb); err != nil {
+			return err
+		}
+		before := p.person.State
+		if before.Status != r.status || before.Kind != string(kind) {
+			if err := e.record(ctx, tx, p.mb.Tenant, p.mb.Person, "", "sync "+string(r.status), reason); err != nil {
+				return err
+			}
+		}
+		return tx.SetPersonState(ctx, p.mb.Tenant, p.mb.Person, store.PersonState{
+			Status: r.status, Kind: string(kind), Reason: reason, Remedy: r.remedy, Since: now, Until: until,
+		})
+	})
+	return Outcome{Next: until}, err
+}
+
+// wait doubles with every failure in a row, never shorter than what the server asks for, and differs between
+// mailboxes so that they do not come back all at once.
+func (e *Engine) wait(p *pass, r reaction, asked time.Duration) time.Duration {
+	base, most := r.base, r.max
+	if base == 0 {
+		base = e.Limits.RetryBase
+	}
+	if most == 0 {
+		most = e.Limits.RetryMax
+	}
+	d := base
+	for range min(p.mb.Failures-1, 16) {
+		d = min(2*d, most)
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(p.mb.Tenant + "/" + p.mb.Person))
+	d += d / 4 * time.Duration(h.Sum32()%100) / 100
+	return max(d, asked)
+}
+
+func faultOf(err error) (*fault.Error, bool) {
+	for err != nil {
+		if fe, ok := err.(*fault.Error); ok {
+			return fe, true
+		}
+		u, ok := err.(interface{ Unwrap() error })
+		if !ok {
+			return nil, false
+		}
+		err = u.Unwrap()
+	}
+	return nil, false
+}
+
+// serverOf names what a pause or a limit holds for: a server with the credentials of a mode.
+func serverOf(mode, rawURL string) string {
+	host := rawURL
+	if u, err := url.Parse(rawURL); err == nil && u.Host != "" {
+		host = u.Host
+	}
+	return mode + "@" + strings.ToLower(host)
+}
+
+// A pause keeps everybody away from a server.
+type pause struct {
+	until time.Time
+	err   error // why
+}
+
+type pauses struct {
+	mu sync.Mutex
+	by map[string]pause
+}
+
+func newPauses() *pauses { return &pauses{by: map[string]pause{}} }
+
+func (p *pauses) set(server string, why pause) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.by[server] = why
+}
+
+func (p *pauses) of(server string, now time.Time) (pause, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	why, found := p.by[server]
+	if found && !why.until.After(now) {
+		delete(p.by, server)
+		return pause{}, false
+	}
+	return why, found
+}
+
+// Resume forgets all pauses, e.g. because the configuration changed.
+func (e *Engine) Resume() {
+	e.pauses.mu.Lock()
+	defer e.pauses.mu.Unlock()
+	clear(e.pauses.by)
+}
+
+// servers bounds how many mailboxes of one server are worked on at once.
+type servers struct {
+	mu   sync.Mutex
+	most int
+	busy map[string]int
+}
+
+func newServers(most int) *servers {
+	if most <= 0 {
+		most = 1
+	}
+	return &servers{most: most, busy: map[string]int{}}
+}
+
+func (s *servers) enter(server string) (leave func(), ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.busy[server] >= s.most {
+		return nil, false
+	}
+	s.busy[server]++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.busy[server]--; s.busy[server] == 0 {
+			delete(s.busy, server)
+		}
+	}, true
+}
