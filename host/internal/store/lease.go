@@ -126,15 +126,17 @@ func (t *Tx) EndLease(ctx context.Context, l Lease, end PassEnd) (due time.Time,
 	return due, m.Fresh, nil
 }
 
-// SetQueued records that a job waits in the queue for the mailbox, so that further marks need not wake it.
-func (t *Tx) SetQueued(ctx context.Context, tenant, person string, bulk bool) error {
-	err := t.q.SetQueued(ctx, db.SetQueuedParams{
+// SetQueued records that a job waits in the queue for the mailbox, so that further marks need not wake it. It returns
+// the number of the pass that the job is for, which makes jobs for one pass alike and jobs for different ones different;
+// exists is false if there is no such mailbox.
+func (t *Tx) SetQueued(ctx context.Context, tenant, person string, bulk bool) (pass int64, exists bool, err error) {
+	fence, err := t.q.SetQueued(ctx, db.SetQueuedParams{
 		Tenant: tenant, Person: person, QueuedAt: millis(t.s.now()), QueuedBulk: bulk,
 	})
-	if err != nil {
-		return fmt.Errorf("record job of mailbox %s: %w", person, err)
+	if exists, err = found(err); err != nil {
+		return 0, false, fmt.Errorf("record job of mailbox %s: %w", person, err)
 	}
-	return nil
+	return fence + 1, exists, nil
 }
 
 // ResetQueue forgets the leases and the jobs of a process that is dead; its mailboxes are due at once. It is right only

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/store/internal/db"
@@ -119,8 +120,8 @@ func (t *Tx) ApproveDeletions(ctx context.Context, tenant, person string, approv
 	return nil
 }
 
-// Due returns the mailboxes that are due by the clock and wait neither in the queue nor for a pass under way, fresh
-// ones first.
+// Due returns the mailboxes that are due by the clock, fresh ones first, and then those whose pass died with its host.
+// Left out are those that wait in the queue or have a pass under way.
 func (r Reads) Due(ctx context.Context, now time.Time, limit int) ([]MailboxKey, error) {
 	rows, err := r.q.DueMailboxes(ctx, db.DueMailboxesParams{
 		Now: millis(now), QueuedBefore: queuedBefore(now), MaxRows: page(limit),
@@ -128,9 +129,21 @@ func (r Reads) Due(ctx context.Context, now time.Time, limit int) ([]MailboxKey,
 	if err != nil {
 		return nil, fmt.Errorf("list due mailboxes: %w", err)
 	}
-	keys := make([]MailboxKey, len(rows))
-	for i, row := range rows {
-		keys[i] = MailboxKey(row)
+	keys := mapped(rows, func(row db.DueMailboxesRow) MailboxKey { return MailboxKey(row) })
+	rest := page(limit) - int32(len(keys))
+	if rest == 0 {
+		return keys, nil
+	}
+	dead, err := r.q.DeadPasses(ctx, db.DeadPassesParams{
+		Now: millis(now), QueuedBefore: queuedBefore(now), MaxRows: rest,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list mailboxes whose pass died: %w", err)
+	}
+	for _, row := range dead {
+		if k := MailboxKey(row); !slices.Contains(keys, k) {
+			keys = append(keys, k)
+		}
 	}
 	return keys, nil
 }
@@ -150,15 +163,6 @@ func (r Reads) IsDue(ctx context.Context, tenant, person string, now time.Time) 
 }
 
 func queuedBefore(now time.Time) int64 { return millis(now.Add(-jobTrust)) }
-
-// NextDue returns the first moment after now at which a mailbox becomes due; zero if there is none.
-func (r Reads) NextDue(ctx context.Context, now time.Time) (time.Time, error) {
-	ms, err := r.q.NextDue(ctx, millis(now))
-	if _, err := found(err); err != nil {
-		return time.Time{}, fmt.Errorf("look for the next due mailbox: %w", err)
-	}
-	return moment(ms), nil
-}
 
 // QueueCounts says how many mailboxes, of all tenants, are where.
 type QueueCounts struct {

@@ -121,6 +121,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
+// Now returns the present moment of the store's clock.
+func (s *Store) Now() time.Time { return s.now() }
+
 // Dialect returns the kind of database.
 func (s *Store) Dialect() Dialect { return s.dialect }
 
@@ -132,9 +135,8 @@ type Queue interface {
 	Wake(ctx context.Context, tx *Tx, tenant, person string, at time.Time, bulk bool) error
 }
 
-// SetQueue names the queue that marks wake, and how long after a notice the pass shall begin, so that the notices that
-// follow share it. Without a queue marks are only recorded, and a queue that is set later finds them (see Due). It
-// must be called before the store is used by others.
+// SetQueue names the queue that marks wake. Without one marks are only recorded, and a queue that is set later finds
+// them (see Due). It must be called before the store is used by others.
 func (s *Store) SetQueue(q Queue) { s.queue = q }
 
 // SetCoalesce sets how long after a fresh notice its pass shall begin, so that the notices that follow share it. It

@@ -45,13 +45,21 @@ WHERE next_due > 0 AND next_due <= @now AND lease_until <= @now AND queued_at <=
 ORDER BY fresh DESC, next_due
 LIMIT @max_rows;
 
+-- name: DeadPasses :many
+SELECT tenant, person, fresh FROM mailbox
+WHERE lease_until > 0 AND lease_until <= @now AND queued_at <= @queued_before
+ORDER BY lease_until
+LIMIT @max_rows;
+
 -- name: DueMailbox :one
 SELECT fresh FROM mailbox
 WHERE tenant = @tenant AND person = @person
-  AND next_due > 0 AND next_due <= @now AND lease_until <= @now AND queued_at <= @queued_before;
+  AND ((next_due > 0 AND next_due <= @now) OR lease_until > 0)
+  AND lease_until <= @now AND queued_at <= @queued_before;
 
--- name: SetQueued :exec
-UPDATE mailbox SET queued_at = @queued_at, queued_bulk = @queued_bulk WHERE tenant = @tenant AND person = @person;
+-- name: SetQueued :one
+UPDATE mailbox SET queued_at = @queued_at, queued_bulk = @queued_bulk WHERE tenant = @tenant AND person = @person
+RETURNING lease_fence;
 
 -- name: TakeLease :one
 UPDATE mailbox
@@ -74,7 +82,11 @@ WHERE tenant = @tenant AND person = @person;
 
 -- name: ResetQueue :exec
 UPDATE mailbox
-SET next_due = CASE WHEN lease_until > 0 AND (next_due = 0 OR next_due > @now) THEN @now ELSE next_due END,
+SET next_due = CASE
+        WHEN lease_until > 0 AND (next_due = 0 OR next_due > @now) THEN @now
+        WHEN queued_at > 0 AND (next_due = 0 OR next_due > queued_at) THEN queued_at
+        ELSE next_due
+    END,
     queued_at = 0, queued_bulk = FALSE, lease_until = 0
 WHERE queued_at > 0 OR lease_until > 0;
 
@@ -86,9 +98,6 @@ SELECT
     COUNT(CASE WHEN lease_until <= @now AND queued_at = 0 AND next_due > 0 AND next_due <= @now THEN 1 END) AS due,
     COUNT(CASE WHEN lease_until <= @now AND queued_at = 0 AND next_due > @now THEN 1 END) AS later
 FROM mailbox;
-
--- name: NextDue :one
-SELECT next_due FROM mailbox WHERE next_due > @now ORDER BY next_due LIMIT 1;
 
 -- name: DeleteMailbox :exec
 DELETE FROM mailbox WHERE tenant = @tenant AND person = @person;

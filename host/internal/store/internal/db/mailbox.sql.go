@@ -58,6 +58,48 @@ func (q *Queries) CountQueue(ctx context.Context, now int64) (CountQueueRow, err
 	return i, err
 }
 
+const deadPasses = `-- name: DeadPasses :many
+SELECT tenant, person, fresh FROM mailbox
+WHERE lease_until > 0 AND lease_until <= $1 AND queued_at <= $2
+ORDER BY lease_until
+LIMIT $3
+`
+
+type DeadPassesParams struct {
+	Now          int64
+	QueuedBefore int64
+	MaxRows      int32
+}
+
+type DeadPassesRow struct {
+	Tenant string
+	Person string
+	Fresh  bool
+}
+
+func (q *Queries) DeadPasses(ctx context.Context, arg DeadPassesParams) ([]DeadPassesRow, error) {
+	rows, err := q.db.QueryContext(ctx, deadPasses, arg.Now, arg.QueuedBefore, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DeadPassesRow
+	for rows.Next() {
+		var i DeadPassesRow
+		if err := rows.Scan(&i.Tenant, &i.Person, &i.Fresh); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const deleteMailbox = `-- name: DeleteMailbox :exec
 DELETE FROM mailbox WHERE tenant = $1 AND person = $2
 `
@@ -75,7 +117,8 @@ func (q *Queries) DeleteMailbox(ctx context.Context, arg DeleteMailboxParams) er
 const dueMailbox = `-- name: DueMailbox :one
 SELECT fresh FROM mailbox
 WHERE tenant = $1 AND person = $2
-  AND next_due > 0 AND next_due <= $3 AND lease_until <= $3 AND queued_at <= $4
+  AND ((next_due > 0 AND next_due <= $3) OR lease_until > 0)
+  AND lease_until <= $3 AND queued_at <= $4
 `
 
 type DueMailboxParams struct {
@@ -307,17 +350,6 @@ func (q *Queries) MoveMailbox(ctx context.Context, arg MoveMailboxParams) error 
 	return err
 }
 
-const nextDue = `-- name: NextDue :one
-SELECT next_due FROM mailbox WHERE next_due > $1 ORDER BY next_due LIMIT 1
-`
-
-func (q *Queries) NextDue(ctx context.Context, now int64) (int64, error) {
-	row := q.db.QueryRowContext(ctx, nextDue, now)
-	var next_due int64
-	err := row.Scan(&next_due)
-	return next_due, err
-}
-
 const renewLease = `-- name: RenewLease :execrows
 UPDATE mailbox SET lease_until = $1
 WHERE tenant = $2 AND person = $3 AND lease_fence = $4 AND lease_until > 0
@@ -345,7 +377,11 @@ func (q *Queries) RenewLease(ctx context.Context, arg RenewLeaseParams) (int64, 
 
 const resetQueue = `-- name: ResetQueue :exec
 UPDATE mailbox
-SET next_due = CASE WHEN lease_until > 0 AND (next_due = 0 OR next_due > $1) THEN $1 ELSE next_due END,
+SET next_due = CASE
+        WHEN lease_until > 0 AND (next_due = 0 OR next_due > $1) THEN $1
+        WHEN queued_at > 0 AND (next_due = 0 OR next_due > queued_at) THEN queued_at
+        ELSE next_due
+    END,
     queued_at = 0, queued_bulk = FALSE, lease_until = 0
 WHERE queued_at > 0 OR lease_until > 0
 `
@@ -428,8 +464,9 @@ func (q *Queries) SetDone(ctx context.Context, arg SetDoneParams) (int64, error)
 	return result.RowsAffected()
 }
 
-const setQueued = `-- name: SetQueued :exec
+const setQueued = `-- name: SetQueued :one
 UPDATE mailbox SET queued_at = $1, queued_bulk = $2 WHERE tenant = $3 AND person = $4
+RETURNING lease_fence
 `
 
 type SetQueuedParams struct {
@@ -439,14 +476,16 @@ type SetQueuedParams struct {
 	Person     string
 }
 
-func (q *Queries) SetQueued(ctx context.Context, arg SetQueuedParams) error {
-	_, err := q.db.ExecContext(ctx, setQueued,
+func (q *Queries) SetQueued(ctx context.Context, arg SetQueuedParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, setQueued,
 		arg.QueuedAt,
 		arg.QueuedBulk,
 		arg.Tenant,
 		arg.Person,
 	)
-	return err
+	var lease_fence int64
+	err := row.Scan(&lease_fence)
+	return lease_fence, err
 }
 
 const takeLease = `-- name: TakeLease :one

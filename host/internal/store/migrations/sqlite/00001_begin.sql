@@ -60,6 +60,7 @@ CREATE TABLE mailbox (
 );
 
 CREATE INDEX mailbox_due ON mailbox (fresh DESC, next_due) WHERE next_due > 0;
+CREATE INDEX mailbox_lease ON mailbox (lease_until) WHERE lease_until > 0;
 
 CREATE TABLE subscription (
     token_hash BLOB NOT NULL PRIMARY KEY,

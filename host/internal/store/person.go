@@ -1,0 +1,242 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/roomwire/roomwire/host/internal/directory"
+	"github.com/roomwire/roomwire/host/internal/store/internal/db"
+)
+
+// A PersonRow is a person with the state of the sync.
+type PersonRow struct {
+	directory.Person
+	State            PersonState
+	Created, Updated time.Time
+}
+
+// A PersonFilter chooses persons; its zero value chooses all.
+type PersonFilter struct {
+	After  string // id of the last person of the page before
+	Limit  int    // 0: as many as a page may hold, 1000
+	Status Status // empty: any
+	Kind   string // a directory.Kind; empty: any
+}
+
+// A PutResult says what PutPerson did.
+type PutResult struct {
+	Created bool // there was no such person
+	Changed bool // something is different from before; set with Created, too
+	Moved   bool // what was linked before lies elsewhere: the address, sync mode or URL is another one
+}
+
+// A TakenError refuses an e-mail address that another person of the tenant has.
+type TakenError struct {
+	Email string
+	By    string // id of the other person, if known
+}
+
+// Error implements error.
+func (e *TakenError) Error() string {
+	if e.By == "" {
+		return fmt.Sprintf("e-mail address %s belongs to another person", e.Email)
+	}
+	return fmt.Sprintf("e-mail address %s belongs to person %q", e.Email, e.By)
+}
+
+// Person returns one person.
+func (r Reads) Person(ctx context.Context, tenant, id string) (PersonRow, bool, error) {
+	if err := r.hold(ctx, lockPerson, tenant, id); err != nil {
+		return PersonRow{}, false, err
+	}
+	row, err := r.q.GetPerson(ctx, db.GetPersonParams{Tenant: tenant, ID: id})
+	return personFound(row, err)
+}
+
+// PersonByEmail returns the person with this address, whatever its case.
+func (r Reads) PersonByEmail(ctx context.Context, tenant, email string) (PersonRow, bool, error) {
+	row, err := r.q.GetPersonByEmail(ctx, db.GetPersonByEmailParams{
+		Tenant: tenant, EmailKey: directory.FoldEmail(email),
+	})
+	return personFound(row, err)
+}
+
+func personFound(row db.Person, err error) (PersonRow, bool, error) {
+	ok, err := found(err)
+	if err != nil {
+		return PersonRow{}, false, fmt.Errorf("read person: %w", err)
+	}
+	if !ok {
+		return PersonRow{}, false, nil
+	}
+	return personFromRow(row), true, nil
+}
+
+// Persons returns the persons that f chooses, ordered by id.
+func (r Reads) Persons(ctx context.Context, tenant string, f PersonFilter) ([]PersonRow, error) {
+	rows, err := r.q.ListPersons(ctx, db.ListPersonsParams{
+		Tenant: tenant, After: f.After, Status: string(f.Status), Kind: f.Kind, MaxRows: page(f.Limit),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list persons: %w", err)
+	}
+	return mapped(rows, personFromRow), nil
+}
+
+// PutPerson makes or replaces a person, with a mailbox. A person that moved starts anew there: the mailbox's epoch grows,
+// cursor and subscriptions are gone, and the state is StatusNew. Whoever is new or changed is looked at soon, after
+// fresher work. An address that another person of the tenant has is refused with *TakenError.
+func (t *Tx) PutPerson(ctx context.Context, p directory.Person) (PutResult, error) {
+	before, exists, err := t.Person(ctx, p.Tenant, p.ID)
+	if err != nil {
+		return PutResult{}, err
+	}
+	var res PutResult
+	res.Created = !exists
+	res.Changed = !exists || before.Person != p
+	res.Moved = exists && (directory.FoldEmail(before.Email) != directory.FoldEmail(p.Email) ||
+		before.SyncMode != p.SyncMode || before.SyncURL != p.SyncURL)
+	if !res.Changed {
+		return res, nil
+	}
+	other, taken, err := t.PersonByEmail(ctx, p.Tenant, p.Email)
+	if err != nil {
+		return PutResult{}, err
+	}
+	if taken && other.ID != p.ID {
+		return PutResult{}, &TakenError{Email: p.Email, By: other.ID}
+	}
+	err = t.q.UpsertPerson(ctx, db.UpsertPersonParams{
+		Tenant:            p.Tenant,
+		ID:                p.ID,
+		Email:             p.Email,
+		EmailKey:          directory.FoldEmail(p.Email),
+		DisplayName:       p.DisplayName,
+		Kind:              string(p.Kind),
+		SyncMode:          p.SyncMode,
+		SyncUrl:           p.SyncURL,
+		SyncDisabled:      p.SyncDisabled,
+		ConflictBehaviour: string(p.ConflictBehaviour),
+		MailOnError:       p.MailOnError,
+		Status:            string(StatusNew),
+		Created:           millis(t.s.now()),
+	})
+	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) && pg.Code == "23505" {
+		return PutResult{}, &TakenError{Email: p.Email} // somebody was faster
+	}
+	if err != nil {
+		return PutResult{}, fmt.Errorf("save person %s: %w", p.ID, err)
+	}
+	if err := t.q.InsertMailbox(ctx, db.InsertMailboxParams{Tenant: p.Tenant, Person: p.ID}); err != nil {
+		return PutResult{}, fmt.Errorf("make mailbox of person %s: %w", p.ID, err)
+	}
+	if res.Moved {
+		if err := t.move(ctx, p.Tenant, p.ID); err != nil {
+			return PutResult{}, err
+		}
+	}
+	return res, t.MarkDirtyBulk(ctx, p.Tenant, p.ID, time.Time{})
+}
+
+func (t *Tx) move(ctx context.Context, tenant, id string) error {
+	if err := t.DropSubscriptions(ctx, tenant, id); err != nil {
+		return err
+	}
+	if err := t.q.MoveMailbox(ctx, db.MoveMailboxParams{Tenant: tenant, Person: id}); err != nil {
+		return fmt.Errorf("move mailbox of person %s: %w", id, err)
+	}
+	return t.SetPersonState(ctx, tenant, id, PersonState{Status: StatusNew})
+}
+
+// DeletePerson removes a person with mailbox, subscriptions and intents. The links are dead from then on, and what was
+// laid before the person is closed; bookings and timeline stay. A person that does not exist is left alone.
+func (t *Tx) DeletePerson(ctx context.Context, tenant, id string) error {
+	steps := []func() error{
+		func() error { return t.hold(ctx, lockPerson, tenant, id) },
+		func() error {
+			return t.q.DropSubscriptions(ctx, db.DropSubscriptionsParams{Tenant: tenant, Person: id})
+		},
+		func() error {
+			return t.q.DropIntentsOfPerson(ctx, db.DropIntentsOfPersonParams{Tenant: tenant, Person: id})
+		},
+		func() error {
+			return t.q.KillLinksOfPerson(ctx, db.KillLinksOfPersonParams{Tenant: tenant, Person: id})
+		},
+		func() error {
+			return t.q.CloseDifferencesOfPerson(ctx, db.CloseDifferencesOfPersonParams{Tenant: tenant, Person: id})
+		},
+		func() error {
+			return t.q.DeleteMailbox(ctx, db.DeleteMailboxParams{Tenant: tenant, Person: id})
+		},
+		func() error {
+			_, err := t.q.DeletePerson(ctx, db.DeletePersonParams{Tenant: tenant, ID: id})
+			return err
+		},
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return fmt.Errorf("delete person %s: %w", id, err)
+		}
+	}
+	return nil
+}
+
+// SetPersonState records how the person's sync is. While status and kind stay the same, Since does, too; otherwise it is
+// st.Since, or now if that is zero. A person that does not exist is left alone.
+func (t *Tx) SetPersonState(ctx context.Context, tenant, id string, st PersonState) error {
+	before, exists, err := t.Person(ctx, tenant, id)
+	if err != nil || !exists {
+		return err
+	}
+	switch {
+	case before.State.Status == st.Status && before.State.Kind == st.Kind:
+		st.Since = before.State.Since
+	case st.Since.IsZero():
+		st.Since = t.s.now()
+	}
+	_, err = t.q.SetPersonState(ctx, db.SetPersonStateParams{
+		Tenant:     tenant,
+		ID:         id,
+		Status:     string(st.Status),
+		Fault:      st.Kind,
+		Reason:     st.Reason,
+		Remedy:     st.Remedy,
+		StateSince: millis(st.Since),
+		StateUntil: millis(st.Until),
+	})
+	if err != nil {
+		return fmt.Errorf("save state of person %s: %w", id, err)
+	}
+	return nil
+}
+
+func personFromRow(row db.Person) PersonRow {
+	return PersonRow{
+		Person: directory.Person{
+			Tenant:            row.Tenant,
+			ID:                row.ID,
+			Email:             row.Email,
+			DisplayName:       row.DisplayName,
+			Kind:              directory.Kind(row.Kind),
+			SyncMode:          row.SyncMode,
+			SyncURL:           row.SyncUrl,
+			SyncDisabled:      row.SyncDisabled,
+			ConflictBehaviour: directory.ConflictBehaviour(row.ConflictBehaviour),
+			MailOnError:       row.MailOnError,
+		},
+		State: PersonState{
+			Status: Status(row.Status),
+			Kind:   row.Fault,
+			Reason: row.Reason,
+			Remedy: row.Remedy,
+			Since:  moment(row.StateSince),
+			Until:  moment(row.StateUntil),
+		},
+		Created: moment(row.Created),
+		Updated: moment(row.Updated),
+	}
+}
