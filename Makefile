@@ -1,0 +1,54 @@
+# Roomwire. `make help` lists what there is.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+EXE     := $(shell $(GO) env GOEXE)
+PLUGINS := $(notdir $(wildcard plugins/auth-*) $(wildcard plugins/backend-*))
+TOOL    := $(GO) tool -modfile=tools/go.mod
+BUF     := $(GO) tool -modfile=tools/buf/go.mod buf
+LINT    := $(GO) tool -modfile=tools/lint/go.mod golangci-lint
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test lint bench generate check cross clean
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+build: ## Build the host, the Exchange stand-in and the plugins into bin/, and pin the plugins
+	@mkdir -p bin/plugins
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/roomwire$(EXE) ./host
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/exchangesim$(EXE) ./exchangesim/cmd/exchangesim
+	@for p in $(PLUGINS); do echo "build $$p"; \
+		$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/plugins/roomwire-$$p$(EXE) ./plugins/$$p || exit 1; done
+	bin/roomwire$(EXE) plugin lock bin/plugins
+
+demo: build ## Run host and Exchange stand-in together on sample people, and walk through the main job
+	bin/roomwire$(EXE) demo
+
+test: ## Run every test, with the race detector
+	$(GO) vet ./...
+	$(GO) test -race -timeout 30m ./...
+
+lint: ## Check the style, the wire contract, and that generated code is current
+	$(LINT) run ./...
+	$(BUF) lint
+	$(MAKE) check
+
+bench: ## Run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+generate: ## Generate code anew: wire contract, SQL, REST, time zones
+	$(BUF) generate
+	$(TOOL) sqlc generate
+	$(GO) generate ./...
+
+check: generate ## Fail if generated code is not what is checked in
+	git diff --exit-code
+
+cross: ## Compile for every platform that is supported
+	@for t in linux/amd64 linux/arm64 windows/amd64 darwin/arm64; do echo "compile for $$t"; \
+		GOOS=$${t%/*} GOARCH=$${t#*/} CGO_ENABLED=0 $(GO) build -o /dev/null ./host ./exchangesim/cmd/exchangesim ./plugins/... ./sdk/... || exit 1; done
+
+clean: ## Remove what was built
+	rm -rf bin

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/roomwire/roomwire/host/internal/api/client"
+)
+
+func apikeyCmd(f *flags) *cobra.Command {
+	cmd := &cobra.Command{Use: "apikey", Short: "Make and revoke keys of the REST API"}
+	cmd.AddCommand(&cobra.Command{
+		Use: "create NAME", Short: "Make a key; it is shown this once", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			a, err := f.connect(cmd)
+			if err != nil {
+				return err
+			}
+			defer a.close()
+			res, err := a.CreateAPIKeyWithResponse(cmd.Context(), a.tenant, client.APIKeyInput{Name: args[0]})
+			if err != nil {
+				return fmt.Errorf("ask the host: %w", err)
+			}
+			if err := said(res.HTTPResponse, res.ApplicationProblemJSONDefault); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "key %s of tenant %s; it is not shown again:\n", res.JSON201.ID, a.tenant)
+			fmt.Fprintln(cmd.OutOrStdout(), res.JSON201.Key)
+			return nil
+		},
+	}, &cobra.Command{
+		Use: "list", Short: "List the keys", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, err := f.connect(cmd)
+			if err != nil {
+				return err
+			}
+			defer a.close()
+			res, err := a.ListAPIKeysWithResponse(cmd.Context(), a.tenant)
+			if err != nil {
+				return fmt.Errorf("ask the host: %w", err)
+			}
+			if err := said(res.HTTPResponse, res.ApplicationProblemJSONDefault); err != nil {
+				return err
+			}
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			fmt.Fprintln(w, "ID\tNAME\tCREATED\tLAST USED\tREVOKED")
+			for _, k := range res.JSON200.Apikeys {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", k.ID, k.Name, when(&k.Created), when(k.LastUsed), when(k.Revoked))
+			}
+			return w.Flush()
+		},
+	}, &cobra.Command{
+		Use: "revoke ID", Short: "Revoke a key", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			a, err := f.connect(cmd)
+			if err != nil {
+				return err
+			}
+			defer a.close()
+			res, err := a.RevokeAPIKeyWithResponse(cmd.Context(), a.tenant, args[0])
+			if err != nil {
+				return fmt.Errorf("ask the host: %w", err)
+			}
+			if err := said(res.HTTPResponse, res.ApplicationProblemJSONDefault); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "key %s revoked\n", args[0])
+			return nil
+		},
+	})
+	return cmd
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/roomwire/roomwire/host/internal/api/client"
+)
+
+func bookingCmd(f *flags) *cobra.Command {
+	cmd := &cobra.Command{Use: "booking", Short: "Look at bookings"}
+	cmd.AddCommand(bookingListCmd(f), &cobra.Command{
+		Use: "show ID", Short: "Show a booking", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			a, err := f.connect(cmd)
+			if err != nil {
+				return err
+			}
+			defer a.close()
+			res, err := a.GetBookingWithResponse(cmd.Context(), a.tenant, args[0], &client.GetBookingParams{})
+			if err != nil {
+				return fmt.Errorf("ask the host: %w", err)
+			}
+			if err := said(res.HTTPResponse, res.ApplicationProblemJSONDefault); err != nil {
+				return err
+			}
+			enc := json.NewEncoder(cmd.OutOrStdout())
+			enc.SetIndent("", "  ")
+			return enc.Encode(res.JSON200)
+		},
+	})
+	return cmd
+}
+
+func bookingListCmd(f *flags) *cobra.Command {
+	var person string
+	var problem, cancelled bool
+	cmd := &cobra.Command{
+		Use: "list", Short: "List bookings", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, err := f.connect(cmd)
+			if err != nil {
+				return err
+			}
+			defer a.close()
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			fmt.Fprintln(w, "ID\tVERSION\tORGANIZER\tSTART\tEND\tRESOURCES\tSTATUS\tPROBLEM")
+			params := &client.ListBookingsParams{Problem: &problem, IncludeCancelled: &cancelled}
+			if person != "" {
+				params.Person = &person
+			}
+			for {
+				res, err := a.ListBookingsWithResponse(cmd.Context(), a.tenant, params)
+				if err != nil {
+					return fmt.Errorf("ask the host: %w", err)
+				}
+				if err := said(res.HTTPResponse, res.ApplicationProblemJSONDefault); err != nil {
+					return err
+				}
+				for _, b := range res.JSON200.Bookings {
+					fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%v\t%s\t%s\n",
+						b.ID, b.Version, b.Organizer, b.Start, b.End, b.Resources, b.Status, deref(b.SyncProblem))
+				}
+				if deref(res.JSON200.Next) == "" {
+					return w.Flush()
+				}
+				params.After = res.JSON200.Next
+			}
+		},
+	}
+	cmd.Flags().StringVar(&person, "person", "", "only those of this organizer")
+	cmd.Flags().BoolVar(&problem, "problem", false, "only those with a sync problem")
+	cmd.Flags().BoolVar(&cancelled, "cancelled", false, "cancelled ones, too")
+	return cmd
+}

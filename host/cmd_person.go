@@ -1,0 +1,285 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/roomwire/roomwire/host/internal/api/client"
+)
+
+func personCmd(f *flags) *cobra.Command {
+	cmd := &cobra.Command{Use: "person", Short: "Say who is kept in sync, and see how their sync is"}
+	cmd.AddCommand(personImportCmd(f), personListCmd(f), personShowCmd(f), personSetCmd(f), personDeleteCmd(f))
+	return cmd
+}
+
+func personImportCmd(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "import FILE",
+		Short: "Create or update persons and resources from a CSV file (- for standard input)",
+		Long: `Create or update persons and resources from a CSV file with the header line
+  id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error
+Only id and email are needed. Good lines are taken, faulty ones are reported with their number; exit code 1 if there
+were any. Nobody is removed.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in := io.Reader(cmd.InOrStdin())
+			if args[0] != "-" {
+				file, err := os.Open(args[0])
+				if err != nil {
+					return fmt.Errorf("read the persons: %w", err)
+				}
+				defer file.Close()
+				in = file
+			}
+			a, err := f.connect(cmd)
+			if err != nil {
+				return err
+			}
+			defer a.close()
+			res, err := a.ImportPersonsWithBodyWithResponse(cmd.Context(), a.tenant, "text/csv", in)
+			if err != nil {
+				return fmt.Errorf("ask the host: %w", err)
+			}
+			if err := said(res.HTTPResponse, res.ApplicationProblemJSONDefault); err != nil {
+				return err
+			}
+			return printImport(cmd, args[0], res.JSON200)
+		},
+	}
+}
+
+func printImport(cmd *cobra.Command, file string, r *client.ImportReport) error {
+	for _, l := range r.Lines {
+		if l.Reason != nil {
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s:%d: %s\n", file, l.Line, *l.Reason)
+		}
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%d created, %d updated, %d unchanged, %d refused\n", r.Created, r.Updated, r.Unchanged, r.Failed)
+	if r.Failed > 0 {
+		return errShown
+	}
+	return nil
+}
+
+func personListCmd(f *flags) *cobra.Command {
+	var status string
+	cmd := &cobra.Command{
+		Use: "list", Short: "List persons and resources with the state of their sync", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, err := f.connect(cmd)
+			if err != nil {
+				return err
+			}
+			defer a.close()
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			fmt.Fprintln(w, "ID\tEMAIL\tKIND\tMODE\tSYNC\tWHY")
+			params := &client.ListPersonsParams{}
+			if status != "" {
+				s := client.Status(status)
+				params.Status = &s
+			}
+			for {
+				res, err := a.ListPersonsWithResponse(cmd.Context(), a.tenant, params)
+				if err != nil {
+					return fmt.Errorf("ask the host: %w", err)
+				}
+				if err := said(res.HTTPResponse, res.ApplicationProblemJSONDefault); err != nil {
+					return err
+				}
+				for _, p := range res.JSON200.Persons {
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", p.ID, p.Email, p.Kind, p.SyncMode, p.Sync.Status, deref(p.Sync.Reason))
+				}
+				if deref(res.JSON200.Next) == "" {
+					return w.Flush()
+				}
+				params.After = res.JSON200.Next
+			}
+		},
+	}
+	cmd.Flags().StringVar(&status, "status", "", "only those whose sync is: new, ok, waiting, attention or disabled")
+	return cmd
+}
+
+func personShowCmd(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use: "show ID", Short: "Show a person, how their sync is, and what was done lately", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			a, err := f.connect(cmd)
+			if err != nil {
+				return err
+			}
+			defer a.close()
+			res, err := a.GetPersonWithResponse(cmd.Context(), a.tenant, args[0])
+			if err != nil {
+				return fmt.Errorf("ask the host: %w", err)
+			}
+			if err := said(res.HTTPResponse, res.ApplicationProblemJSONDefault); err != nil {
+				return err
+			}
+			act, err := a.ListActivityWithResponse(cmd.Context(), a.tenant, args[0], &client.ListActivityParams{})
+			if err != nil {
+				return fmt.Errorf("ask the host: %w", err)
+			}
+			if err := said(act.HTTPResponse, act.ApplicationProblemJSONDefault); err != nil {
+				return err
+			}
+			return printPerson(cmd.OutOrStdout(), res.JSON200, act.JSON200)
+		},
+	}
+}
+
+func printPerson(out io.Writer, p *client.Person, act *client.ActivityPage) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(w, "%s\t%s\n", name, value)
+		}
+	}
+	line("id", p.ID)
+	line("name", p.DisplayName)
+	line("email", p.Email)
+	line("kind", string(p.Kind))
+	line("sync mode", p.SyncMode)
+	line("sync URL", p.SyncURL)
+	line("conflict behaviour", string(p.ConflictBehaviour))
+	s := p.Sync
+	line("sync", string(s.Status))
+	line("  why", deref(s.Reason))
+	line("  what to do", deref(s.Remedy))
+	line("  since", when(s.Since))
+	if s.Until != nil {
+		line("  tried again", when(s.Until))
+	}
+	line("notices arrive by", string(deref(s.Way)))
+	line("last heard of", when(s.LastHeard))
+	line("last pull", when(s.LastPull))
+	line("last push", when(s.LastPush))
+	if n := deref(s.OpenWork); n > 0 {
+		line("open work", fmt.Sprint(n))
+	}
+	if n := deref(s.HeldDeletions); n > 0 {
+		line("held deletions", fmt.Sprint(n))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for i, a := range act.Activities {
+		if i == 0 {
+			fmt.Fprintln(out, "\nlately:")
+		}
+		if i == 20 {
+			break
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", when(&a.At), deref(a.Booking), a.What, deref(a.Why))
+	}
+	return w.Flush()
+}
+
+func personSetCmd(f *flags) *cobra.Command {
+	var in struct {
+		email, name, kind, mode, url, conflict string
+		disabled, mail                         bool
+	}
+	cmd := &cobra.Command{
+		Use: "set ID", Short: "Create a person or change some of their settings", Args: cobra.ExactArgs(1),
+		Example: `  roomwire person set ada --email ada@example.com --mode Exchange2013
+  roomwire person set ada --sync-disabled`,
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&in.email, "email", "", "primary SMTP address of the mailbox")
+	fl.StringVar(&in.name, "name", "", "display name")
+	fl.StringVar(&in.kind, "kind", "", "person or resource")
+	fl.StringVar(&in.mode, "mode", "", "sync mode")
+	fl.StringVar(&in.url, "url", "", "sync URL, where the mode's own does not fit")
+	fl.StringVar(&in.conflict, "conflict", "", "what becomes of a change in the calendar that the rules refuse: Rollback or Cancel")
+	fl.BoolVar(&in.disabled, "sync-disabled", false, "switch the sync off")
+	fl.BoolVar(&in.mail, "mail-on-error", false, "mail the person when their sync has a problem")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		a, err := f.connect(cmd)
+		if err != nil {
+			return err
+		}
+		defer a.close()
+		body := client.PersonInput{}
+		old, err := a.GetPersonWithResponse(cmd.Context(), a.tenant, args[0])
+		if err != nil {
+			return fmt.Errorf("ask the host: %w", err)
+		}
+		if p := old.JSON200; p != nil {
+			body = client.PersonInput{
+				Email: p.Email, DisplayName: &p.DisplayName, Kind: &p.Kind, SyncMode: p.SyncMode, SyncURL: &p.SyncURL,
+				ConflictBehaviour: &p.ConflictBehaviour, SyncDisabled: &p.SyncDisabled, MailOnError: &p.MailOnError,
+			}
+		} else if old.StatusCode() != 404 {
+			return said(old.HTTPResponse, old.ApplicationProblemJSONDefault)
+		}
+		changed := func(name string) bool { return cmd.Flags().Changed(name) }
+		if changed("email") {
+			body.Email = in.email
+		}
+		if changed("name") {
+			body.DisplayName = &in.name
+		}
+		if changed("kind") {
+			k := client.Kind(in.kind)
+			body.Kind = &k
+		}
+		if changed("mode") {
+			body.SyncMode = in.mode
+		}
+		if changed("url") {
+			body.SyncURL = &in.url
+		}
+		if changed("conflict") {
+			c := client.ConflictBehaviour(in.conflict)
+			body.ConflictBehaviour = &c
+		}
+		if changed("sync-disabled") {
+			body.SyncDisabled = &in.disabled
+		}
+		if changed("mail-on-error") {
+			body.MailOnError = &in.mail
+		}
+		res, err := a.PutPersonWithResponse(cmd.Context(), a.tenant, args[0], body)
+		if err != nil {
+			return fmt.Errorf("ask the host: %w", err)
+		}
+		if err := said(res.HTTPResponse, res.ApplicationProblemJSONDefault); err != nil {
+			return err
+		}
+		what := "changed"
+		if res.JSON201 != nil {
+			what = "created"
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", args[0], what)
+		return nil
+	}
+	return cmd
+}
+
+func personDeleteCmd(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use: "delete ID", Short: "Forget a person; the calendar stays as it is, and bookings are no longer synced", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			a, err := f.connect(cmd)
+			if err != nil {
+				return err
+			}
+			defer a.close()
+			res, err := a.DeletePersonWithResponse(cmd.Context(), a.tenant, args[0])
+			if err != nil {
+				return fmt.Errorf("ask the host: %w", err)
+			}
+			if err := said(res.HTTPResponse, res.ApplicationProblemJSONDefault); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s forgotten\n", args[0])
+			return nil
+		},
+	}
+}
