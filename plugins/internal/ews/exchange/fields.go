@@ -87,10 +87,14 @@ func timeFields(e calendar.Event) ([]ews.Field, error) {
 	}, nil
 }
 
-// midnight returns when the date begins in a place.
+// midnight returns when the date begins in a place; where the clock is put forward at midnight, that is one o'clock.
 func midnight(date time.Time, at *time.Location) time.Time {
 	d := date.UTC()
-	return time.Date(d.Year(), d.Month(), d.Day(), 0, 0, 0, 0, at)
+	t := time.Date(d.Year(), d.Month(), d.Day(), 0, 0, 0, 0, at)
+	if t.Day() != d.Day() { // no such midnight, and this is the evening before
+		_, t = t.ZoneBounds()
+	}
+	return t
 }
 
 // withPeople adds the attendees: people and resources each apart, so that one can be written without the other.
