@@ -1,0 +1,116 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/roomwire/roomwire/host/internal/api/internal/rest"
+	"github.com/roomwire/roomwire/host/internal/booking"
+)
+
+const dateForm = "2006-01-02"
+
+// Render returns b as the REST API shows it. The change feed stores bookings in this form.
+func Render(b *booking.Booking) ([]byte, error) {
+	data, err := json.Marshal(bookingOut(b))
+	if err != nil {
+		return nil, fmt.Errorf("booking %q as JSON: %w", b.ID, err)
+	}
+	return data, nil
+}
+
+func bookingOut(b *booking.Booking) rest.Booking {
+	out := rest.Booking{
+		ID: b.ID, Version: b.Version, Status: rest.BookingStatus(b.Status), Title: b.Title, Notes: b.Notes,
+		AllDay: b.AllDay, Zone: b.Zone, Organizer: b.Organizer, Location: b.Location,
+		Busy: rest.Busy(b.Busy), Class: rest.Class(b.Class), ReminderMinutes: b.ReminderMinutes,
+		SyncDisabled: b.SyncDisabled, SyncProblem: given(b.SyncProblem),
+		Created: b.Created.UTC(), Updated: b.Updated.UTC(),
+		Resources: append([]string{}, b.Resources...), Attendees: make([]rest.Attendee, len(b.Attendees)),
+	}
+	out.Start, out.End = timesOut(b)
+	for i, a := range b.Attendees {
+		role := rest.Role(a.Role)
+		out.Attendees[i] = rest.Attendee{Email: a.Email, Name: given(a.Name), Role: &role}
+	}
+	if b.ItemExpected {
+		expected := rest.BookingItemExpected
+		out.Item = &expected
+	}
+	return out
+}
+
+// timesOut writes moments in the booking's own zone, so that a person reading them sees the time of the wall clock.
+func timesOut(b *booking.Booking) (start, end string) {
+	if b.AllDay {
+		return b.Start.UTC().Format(dateForm), b.End.UTC().Format(dateForm)
+	}
+	loc, err := time.LoadLocation(b.Zone) // empty is UTC
+	if err != nil {
+		loc = time.UTC
+	}
+	return b.Start.In(loc).Format(time.RFC3339), b.End.In(loc).Format(time.RFC3339)
+}
+
+// bookingIn reads what a caller wants a booking to be. The violations are those of the form; the rules come after.
+func bookingIn(tenant, id string, in *rest.BookingInput) (*booking.Booking, []booking.Violation) {
+	var v []booking.Violation
+	if in.ID != nil && *in.ID != id {
+		v = append(v, booking.Violation{Field: "id", Reason: "is not the one in the path: leave it out"})
+	}
+	b := &booking.Booking{
+		Tenant: tenant, ID: id, Title: or(in.Title, ""), Notes: or(in.Notes, ""), Zone: or(in.Zone, ""),
+		Organizer: in.Organizer, Resources: or(in.Resources, nil), Location: or(in.Location, ""),
+		Busy: booking.Busy(or(in.Busy, "")), Class: booking.Class(or(in.Class, "")), ReminderMinutes: in.ReminderMinutes,
+		Status: booking.Confirmed, ItemExpected: in.Item != nil,
+	}
+	for _, a := range or(in.Attendees, nil) {
+		b.Attendees = append(b.Attendees, booking.Attendee{Email: a.Email, Name: or(a.Name, ""), Role: booking.Role(or(a.Role, ""))})
+	}
+	for field, text := range map[string]string{"title": b.Title, "notes": b.Notes, "location": b.Location} {
+		if strings.ContainsFunc(text, unkeepable) {
+			v = append(v, booking.Violation{Field: field, Reason: "holds a control character, which no calendar keeps"})
+		}
+	}
+	slices.SortFunc(v, func(x, y booking.Violation) int { return strings.Compare(x.Field, y.Field) })
+	startDate, endDate := false, false
+	formed := len(v)
+	var why string
+	if b.Start, startDate, why = timeIn(in.Start); why != "" {
+		v = append(v, booking.Violation{Field: "start", Reason: why})
+	}
+	if b.End, endDate, why = timeIn(in.End); why != "" {
+		v = append(v, booking.Violation{Field: "end", Reason: why})
+	}
+	b.AllDay = startDate
+	switch {
+	case len(v) > formed:
+	case startDate != endDate:
+		v = append(v, booking.Violation{Field: "end", Reason: "must be a date if the start is one, and a moment if that is one"})
+	case in.AllDay != nil && *in.AllDay != startDate:
+		v = append(v, booking.Violation{Field: "all_day", Reason: "contradicts start and end: all-day bookings have dates, others moments with offset; leave it out"})
+	}
+	return b, v
+}
+
+// unkeepable reports characters that XML 1.0, and so Exchange, has no way to hold.
+func unkeepable(r rune) bool {
+	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF
+}
+
+func timeIn(s string) (at time.Time, date bool, why string) {
+	if at, err := time.Parse(dateForm, s); err == nil {
+		return at, true, ""
+	}
+	at, err := time.Parse(time.RFC3339, s)
+	switch {
+	case err != nil:
+		return time.Time{}, false, "is neither a moment with offset, such as 2026-12-01T10:00:00+01:00, nor a date, such as 2026-12-01"
+	case at.UTC().Year() < 1601 || at.UTC().Year() > 4500: // what Exchange and every database can hold
+		return time.Time{}, false, "lies too far away"
+	}
+	return at, false, ""
+}

@@ -1,0 +1,143 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/roomwire/roomwire/host/internal/api/internal/rest"
+	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/store"
+)
+
+// problem is an answer that says why a request did not work. It is an error so that handlers can return it.
+type problem struct {
+	kind       string // of the urn
+	status     int
+	detail     string
+	violations []booking.Violation
+	others     []string
+	current    *int64
+	cause      error // for the log; set only if the operator should care
+}
+
+// Error implements error.
+func (p problem) Error() string { return p.detail }
+
+const urn = "urn:roomwire:problem:"
+
+// titles says what each kind means. The set is part of the API.
+var titles = map[string]string{
+	"unauthorized":  "No valid API key",
+	"forbidden":     "This key may not do that",
+	"not-found":     "Not found",
+	"method":        "Method not allowed",
+	"malformed":     "The request cannot be read",
+	"media-type":    "Unsupported content type",
+	"too-large":     "The body is too large",
+	"invalid":       "The request breaks rules",
+	"overlap":       "A resource is taken",
+	"version":       "Another version is current",
+	"email-taken":   "The e-mail address belongs to another person",
+	"feed-position": "The change feed does not reach that far",
+	"busy":          "Too many requests",
+	"unavailable":   "Not available now",
+	"internal":      "Internal error",
+}
+
+func notFound(format string, args ...any) problem {
+	return problem{kind: "not-found", status: http.StatusNotFound, detail: fmt.Sprintf(format, args...)}
+}
+
+func malformed(format string, args ...any) problem {
+	return problem{kind: "malformed", status: http.StatusBadRequest, detail: fmt.Sprintf(format, args...)}
+}
+
+func invalid(violations ...booking.Violation) problem {
+	return problem{
+		kind: "invalid", status: http.StatusUnprocessableEntity, violations: violations,
+		detail: fmt.Sprintf("%s %s", violations[0].Field, violations[0].Reason),
+	}
+}
+
+// problemOf finds the answer that fits err. What it does not know is an internal error, whose particulars go to the
+// log and not to the caller.
+func problemOf(err error) problem {
+	var p problem
+	var overlap *booking.OverlapError
+	var version *booking.VersionError
+	var broken *booking.InvalidError
+	var taken *store.TakenError
+	switch {
+	case errors.As(err, &p):
+		return p
+	case errors.Is(err, booking.ErrNotFound):
+		return notFound("%s", err)
+	case errors.As(err, &overlap):
+		return problem{kind: "overlap", status: http.StatusConflict, detail: overlap.Error(), others: overlap.Others}
+	case errors.As(err, &version):
+		detail := version.Error()
+		if version.Current == 0 {
+			detail = fmt.Sprintf("there is no booking %q", version.Booking)
+		}
+		return problem{kind: "version", status: http.StatusPreconditionFailed, detail: detail, current: &version.Current}
+	case errors.As(err, &broken) && len(broken.Violations) > 0:
+		return invalid(broken.Violations...)
+	case errors.As(err, &taken):
+		return problem{
+			kind: "email-taken", status: http.StatusConflict, detail: taken.Error(),
+			violations: []booking.Violation{{Field: "email", Reason: "belongs to another person of this tenant"}},
+		}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return problem{kind: "unavailable", status: http.StatusServiceUnavailable, detail: "the request took too long; repeat it", cause: err}
+	}
+	return problem{
+		kind: "internal", status: http.StatusInternalServerError, cause: err,
+		detail: "the host failed to do this; its log says why under this request_id",
+	}
+}
+
+// refuse answers with p.
+func (h *handler) refuse(w http.ResponseWriter, r *http.Request, p problem) {
+	id := requestID(r.Context())
+	if p.cause != nil {
+		h.Log.Error("a request failed", "request_id", id, "method", r.Method, "error", p.cause)
+	}
+	body := rest.Problem{Type: urn + p.kind, Title: titles[p.kind], Status: p.status, Detail: p.detail, CurrentVersion: p.current}
+	if id != "" {
+		body.RequestID = &id
+	}
+	if len(p.others) > 0 {
+		body.Others = &p.others
+	}
+	if len(p.violations) > 0 {
+		list := make([]rest.Violation, len(p.violations))
+		for i, v := range p.violations {
+			list[i] = rest.Violation{Field: v.Field, Reason: v.Reason}
+		}
+		body.Violations = &list
+	}
+	if p.status == http.StatusTooManyRequests || p.status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "5")
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(p.status)
+	_ = json.NewEncoder(w).Encode(body) // the caller is gone if this fails
+}
+
+// failed answers for a handler that returned err.
+func (h *handler) failed(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
+		return // the caller is gone
+	}
+	h.refuse(w, r, problemOf(err))
+}
+
+// badRequest answers for generated code that could not read a request which had passed the check.
+func (h *handler) badRequest(w http.ResponseWriter, r *http.Request, err error) {
+	text, _, _ := strings.Cut(err.Error(), "\n")
+	h.refuse(w, r, malformed("%s", text))
+}

@@ -1,0 +1,286 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/roomwire/roomwire/host/internal/api/internal/rest"
+	"github.com/roomwire/roomwire/host/internal/apikey"
+	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/config"
+	"github.com/roomwire/roomwire/host/internal/directory"
+	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/host/internal/store/storetest"
+)
+
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// engine does to bookings and persons what the syncer does, without calendars.
+type engine struct{ *store.Store }
+
+func (e engine) Put(ctx context.Context, b *booking.Booking, match booking.Match) (saved *booking.Booking, created bool, err error) {
+	b.Normalize()
+	if v := booking.Validate(b); len(v) > 0 {
+		return nil, false, &booking.InvalidError{Booking: b.ID, Violations: v}
+	}
+	err = e.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		old, found, err := tx.Booking(ctx, b.Tenant, b.ID)
+		if err != nil {
+			return err
+		}
+		if err := check(b.ID, old, found, match); err != nil {
+			return err
+		}
+		for i, id := range append([]string{b.Organizer}, b.Resources...) {
+			if _, known, err := tx.Person(ctx, b.Tenant, id); err != nil {
+				return err
+			} else if !known {
+				return &booking.InvalidError{Booking: b.ID, Violations: []booking.Violation{{Field: fmt.Sprintf("who[%d]", i), Reason: "unknown: " + id}}}
+			}
+		}
+		if others, err := tx.Overlapping(ctx, b); err != nil || len(others) > 0 {
+			if err == nil {
+				err = &booking.OverlapError{Booking: b.ID, Others: others}
+			}
+			return err
+		}
+		created = !found
+		if found && booking.Same(old, b) {
+			saved = old
+			return nil
+		}
+		b.Version, b.Created, b.Updated = 1, noon, noon
+		kind := "created"
+		if found {
+			b.Version, kind = old.Version+1, "updated"
+		}
+		saved = b
+		return e.save(ctx, tx, b, kind)
+	})
+	return saved, created, err
+}
+
+func (e engine) Cancel(ctx context.Context, tenant, id string, match booking.Match) (saved *booking.Booking, err error) {
+	err = e.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		old, found, err := tx.Booking(ctx, tenant, id)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return fmt.Errorf("booking %q: %w", id, booking.ErrNotFound)
+		}
+		if err := check(id, old, found, match); err != nil {
+			return err
+		}
+		saved = old
+		if old.Status == booking.Cancelled {
+			return nil
+		}
+		saved.Status = booking.Cancelled
+		saved.Version++
+		return e.save(ctx, tx, saved, "cancelled")
+	})
+	return saved, err
+}
+
+func check(id string, old *booking.Booking, found bool, match booking.Match) error {
+	current := int64(0)
+	if found {
+		current = old.Version
+	}
+	if match.Absent && found || match.Set && match.Version != current {
+		return &booking.VersionError{Booking: id, Current: current}
+	}
+	return nil
+}
+
+func (engine) save(ctx context.Context, tx *store.Tx, b *booking.Booking, kind string) error {
+	if err := tx.PutBooking(ctx, b); err != nil {
+		return err
+	}
+	data, err := Render(b)
+	if err != nil {
+		return err
+	}
+	_, err = tx.AppendChange(ctx, store.ChangeRecord{Tenant: b.Tenant, Kind: kind, Source: "api", Booking: b.ID, Version: b.Version, At: noon, Data: data})
+	return err
+}
+
+// people is the half of the engine that concerns persons.
+type people struct {
+	*store.Store
+	synced func(id string, full bool)
+}
+
+func (p people) Put(ctx context.Context, person directory.Person) (created bool, err error) {
+	err = p.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		res, err := tx.PutPerson(ctx, person)
+		created = res.Created
+		return err
+	})
+	return created, err
+}
+
+func (p people) Import(ctx context.Context, _ string, rows []directory.Person) ([]Imported, error) {
+	results := make([]Imported, len(rows))
+	for i, person := range rows {
+		results[i].Err = p.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+			res, err := tx.PutPerson(ctx, person)
+			results[i].Created, results[i].Changed = res.Created, res.Changed
+			return err
+		})
+	}
+	return results, nil
+}
+
+func (p people) Delete(ctx context.Context, tenant, id string) error {
+	return p.of(ctx, tenant, id, func(ctx context.Context, tx *store.Tx) error { return tx.DeletePerson(ctx, tenant, id) })
+}
+
+func (p people) ApproveDeletions(ctx context.Context, tenant, id string) error {
+	return p.of(ctx, tenant, id, func(ctx context.Context, tx *store.Tx) error { return tx.ApproveDeletions(ctx, tenant, id, true) })
+}
+
+func (p people) RestoreDeletions(ctx context.Context, tenant, id string) error {
+	return p.of(ctx, tenant, id, func(ctx context.Context, tx *store.Tx) error { return tx.ApproveDeletions(ctx, tenant, id, false) })
+}
+
+func (p people) Sync(ctx context.Context, tenant, id string, full bool) error {
+	return p.of(ctx, tenant, id, func(context.Context, *store.Tx) error {
+		p.synced(id, full)
+		return nil
+	})
+}
+
+func (p people) of(ctx context.Context, tenant, id string, f func(context.Context, *store.Tx) error) error {
+	return p.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if _, found, err := tx.Person(ctx, tenant, id); err != nil {
+			return err
+		} else if !found {
+			return fmt.Errorf("person %q: %w", id, booking.ErrNotFound)
+		}
+		return f(ctx, tx)
+	})
+}
+
+// rig is an API on a store with the persons alice and bob and the rooms r1 and r2 in tenant Default, and eve in Other.
+type rig struct {
+	Options
+	store      *store.Store
+	key, admin string // of Default, and the host's own
+	other      string // of Other
+	synced     []string
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	g := &rig{store: storetest.New(t, store.Options{URL: storetest.SQLite(t)})}
+	var hash []byte
+	var own, foreign store.APIKey
+	g.admin, hash = apikey.NewAdmin()
+	g.key, own = apikey.New("Default", "test", noon)
+	g.other, foreign = apikey.New("Other", "test", noon)
+	g.Options = Options{
+		Tenants: []string{"Default", "Other"}, Bookings: engine{g.store},
+		Persons: people{g.store, func(id string, full bool) { g.synced = append(g.synced, fmt.Sprint(id, full)) }},
+		Reads:   g.store, Keys: KeysOn(g.store),
+		Modes:        func() []config.SyncMode { return []config.SyncMode{{Name: "Feed", Backend: "feed"}} },
+		AdminKeyHash: hash, Now: func() time.Time { return noon },
+	}
+	err := g.store.Tx(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		for _, p := range []directory.Person{
+			{Tenant: "Default", ID: "alice", Email: "alice@example.com", Kind: directory.KindPerson, SyncMode: "Feed"},
+			{Tenant: "Default", ID: "bob", Email: "bob@example.com", Kind: directory.KindPerson},
+			{Tenant: "Default", ID: "r1", Email: "r1@example.com", Kind: directory.KindResource},
+			{Tenant: "Default", ID: "r2", Email: "r2@example.com", Kind: directory.KindResource},
+			{Tenant: "Other", ID: "eve", Email: "eve@example.com", Kind: directory.KindPerson},
+		} {
+			p.ConflictBehaviour = directory.Rollback
+			if _, err := tx.PutPerson(ctx, p); err != nil {
+				return err
+			}
+		}
+		if err := tx.AddAPIKey(ctx, own); err != nil {
+			return err
+		}
+		return tx.AddAPIKey(ctx, foreign)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// answer is what came back.
+type answer struct {
+	*http.Response
+	text    string
+	problem rest.Problem
+}
+
+// call sends a request with the key of tenant Default. Headers are pairs; one named Authorization replaces the key.
+func (g *rig) call(t *testing.T, h http.Handler, method, path, body string, headers ...string) answer {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+g.key)
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return read(t, w.Result())
+}
+
+// read sees that every error is a problem document.
+func read(t *testing.T, r *http.Response) answer {
+	t.Helper()
+	defer func() { _ = r.Body.Close() }()
+	data, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := answer{Response: r, text: string(data)}
+	if r.StatusCode < 400 {
+		return a
+	}
+	if got := r.Header.Get("Content-Type"); got != "application/problem+json" {
+		t.Errorf("%d came as %q: %s", r.StatusCode, got, data)
+	}
+	if err := json.Unmarshal(data, &a.problem); err != nil {
+		t.Errorf("%d: %v: %s", r.StatusCode, err, data)
+	}
+	if p := a.problem; p.Status != r.StatusCode || p.Title == "" || p.Detail == "" || !strings.HasPrefix(p.Type, urn) || p.RequestID == nil {
+		t.Errorf("incomplete problem document: %s", data)
+	}
+	return a
+}
+
+// fields lists the fields at fault.
+func (a answer) fields() string {
+	var names []string
+	if a.problem.Violations != nil {
+		for _, v := range *a.problem.Violations {
+			names = append(names, v.Field)
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+func (a answer) booking(t *testing.T) rest.Booking {
+	t.Helper()
+	var b rest.Booking
+	if err := json.Unmarshal([]byte(a.text), &b); err != nil {
+		t.Fatalf("%d: %v: %s", a.StatusCode, err, a.text)
+	}
+	return b
+}
