@@ -2,7 +2,7 @@ package ews
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"strconv"
 
 	"github.com/roomwire/roomwire/plugins/internal/ews/xmlscan"
@@ -43,7 +43,7 @@ func (c *Client) FindItems(ctx context.Context, m calendar.Mailbox, p Property) 
 		}
 		next := max(page.next, offset+len(page.items))
 		if next <= offset || next > maxFound {
-			return nil, at.unreadable(fmt.Errorf("its paging does not come to an end"))
+			return nil, at.unreadable(errors.New("its paging does not come to an end"))
 		}
 		offset = next
 	}

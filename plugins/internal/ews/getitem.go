@@ -2,6 +2,7 @@ package ews
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/roomwire/roomwire/plugins/internal/ews/xmlscan"
@@ -68,7 +69,7 @@ func unfinished(err error) bool {
 }
 
 func codeOf(err error) string {
-	if e, ok := err.(*fault.Error); ok { //nolint:errorlint // made by this package, never wrapped
+	if e, ok := errors.AsType[*fault.Error](err); ok {
 		return e.Code
 	}
 	return ""

@@ -2,7 +2,7 @@ package ews
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"strconv"
 
 	"github.com/roomwire/roomwire/plugins/internal/ews/xmlscan"
@@ -52,7 +52,7 @@ func decodeFolder(s *xmlscan.Scanner, child string, into *Folder) {
 // folderFault corrects what a failure means where the object is the calendar folder itself: every mailbox has one, so
 // "not found" says that the account may not see it, and is never taken for an item that is gone.
 func (c *Client) folderFault(err error) error {
-	e, ok := err.(*fault.Error) //nolint:errorlint // made by this package, never wrapped
+	e, ok := errors.AsType[*fault.Error](err)
 	if !ok || (e.Kind != fault.NotFound && e.Code != "ErrorFolderNotFound") {
 		return err
 	}
@@ -108,10 +108,10 @@ func (c *Client) SyncFolderItems(ctx context.Context, m calendar.Mailbox, r Sync
 		return page, c.folderFault(err)
 	}
 	if page.State == "" {
-		return page, a.at.unreadable(fmt.Errorf("no sync state in it"))
+		return page, a.at.unreadable(errors.New("no sync state in it"))
 	}
 	if !page.Last && page.State == r.State {
-		return page, a.at.unreadable(fmt.Errorf("its sync state does not advance"))
+		return page, a.at.unreadable(errors.New("its sync state does not advance"))
 	}
 	return page, nil
 }

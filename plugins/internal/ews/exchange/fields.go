@@ -66,7 +66,7 @@ func timeFields(e calendar.Event) ([]ews.Field, error) {
 	}
 	id, ok := zones.Windows(zone)
 	if !ok {
-		return nil, fmt.Errorf("Exchange has no time zone for %q: %w", zone, fault.Invalid)
+		return nil, fmt.Errorf("time zone %q has no Windows name, which Exchange needs: %w", zone, fault.Invalid)
 	}
 	start, end := e.Start, e.End
 	if e.AllDay {
