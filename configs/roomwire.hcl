@@ -71,7 +71,7 @@ sync {
   # More deletions in one pass than the limit, if they are also more than the
   # share of the mailbox's synced items: stop and ask an administrator.
   # mass_deletion_limit = 20
-  # mass_deletion_share = 0.5
+  # mass_deletion_share = 0.1
 
   # rollback_tries = 5 # conflict behaviour Rollback
   # cancel_tries   = 2 # conflict behaviour Cancel

@@ -157,7 +157,7 @@ func syncBlock() block {
 				doc: "Calls under way for one mailbox at a time."},
 			{name: "mass_deletion_limit", kind: kindInt, def: "20", min: 1, max: 1e6,
 				doc: "More deletions than this in one pass over one mailbox, and more than mass_deletion_share, stop the mailbox until an administrator has looked."},
-			{name: "mass_deletion_share", kind: kindShare, def: "0.5", min: 0, max: 1,
+			{name: "mass_deletion_share", kind: kindShare, def: "0.1", min: 0, max: 1,
 				doc: "The share of the mailbox's synced items, 0 to 1, that mass_deletion_limit is about."},
 			{name: "rollback_tries", kind: kindInt, def: "5", min: 1, max: 100,
 				doc: "Conflict behaviour Rollback: tries before sync of that booking is disabled."},

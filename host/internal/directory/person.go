@@ -42,7 +42,7 @@ const (
 type Person struct {
 	Tenant            string
 	ID                string // as the booking system knows it; unique in the tenant
-	Email             string // primary SMTP address; unique in the tenant, whatever its case
+	Email             string // primary SMTP address; unique in the tenant, whatever its case; empty for a desk without a mailbox
 	DisplayName       string
 	Kind              Kind
 	SyncMode          string
@@ -121,6 +121,9 @@ func (p Person) checkID() []Fault {
 func (p Person) checkEmail() []Fault {
 	const why = "It names the mailbox."
 	const remedy = "Write the primary SMTP address alone, e.g. alice@example.com."
+	if p.Email == "" && p.Kind == KindResource && p.SyncMode == "" {
+		return nil // a desk: it is booked, and has no mailbox
+	}
 	if p.Email == "" {
 		return []Fault{{"email", "the e-mail address is empty", why, remedy}}
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -31,10 +32,13 @@ func (r Reads) Mailbox(ctx context.Context, tenant, person string) (Mailbox, boo
 	return mailboxFromRow(row), true, nil
 }
 
+// ErrMoved refuses to save a mailbox that was read before its person was moved or deleted.
+var ErrMoved = errors.New("the person's mailbox, sync mode or URL was changed meanwhile")
+
 // SaveMailbox writes m, but for Wanted, Done, Epoch, LastHeard and DeletionsApproved, which have methods of their own.
-// A mailbox that is gone is left alone.
+// A mailbox that is gone, or has another epoch by now, is left alone: ErrMoved.
 func (t *Tx) SaveMailbox(ctx context.Context, m Mailbox) error {
-	_, err := t.q.SaveMailbox(ctx, db.SaveMailboxParams{
+	n, err := t.q.SaveMailbox(ctx, db.SaveMailboxParams{
 		Tenant:         m.Tenant,
 		Person:         m.Person,
 		PullCursor:     m.Cursor,
@@ -52,9 +56,13 @@ func (t *Tx) SaveMailbox(ctx context.Context, m Mailbox) error {
 		Failures:       int64(m.Failures),
 		NextDue:        millis(m.NextDue),
 		HeldDeletions:  int64(m.HeldDeletions),
+		Epoch:          m.Epoch,
 	})
 	if err != nil {
 		return fmt.Errorf("save mailbox %s: %w", m.Person, err)
+	}
+	if n == 0 {
+		return fmt.Errorf("save mailbox %s: %w", m.Person, ErrMoved)
 	}
 	return nil
 }

@@ -103,12 +103,14 @@ func (t *Tx) PutPerson(ctx context.Context, p directory.Person) (PutResult, erro
 	if !res.Changed {
 		return res, nil
 	}
-	other, taken, err := t.PersonByEmail(ctx, p.Tenant, p.Email)
-	if err != nil {
-		return PutResult{}, err
-	}
-	if taken && other.ID != p.ID {
-		return PutResult{}, &TakenError{Email: p.Email, By: other.ID}
+	if p.Email != "" {
+		other, taken, err := t.PersonByEmail(ctx, p.Tenant, p.Email)
+		if err != nil {
+			return PutResult{}, err
+		}
+		if taken && other.ID != p.ID {
+			return PutResult{}, &TakenError{Email: p.Email, By: other.ID}
+		}
 	}
 	err = t.q.UpsertPerson(ctx, db.UpsertPersonParams{
 		Tenant:            p.Tenant,

@@ -72,7 +72,7 @@ func DefaultLimits() Limits {
 		SubscriptionInterval: 240 * time.Minute, StatusFrequency: 30 * time.Minute, ReconcileInterval: 24 * time.Hour,
 		PollInterval: 5 * time.Minute, AttemptTimeout: 4 * time.Minute, ExpectWait: 15 * time.Minute,
 		RetryBase: 30 * time.Second, RetryMax: 10 * time.Minute, WorkersPerServer: 10,
-		MassDeletionLimit: 20, MassDeletionShare: 0.5, RollbackTries: 5, CancelTries: 2,
+		MassDeletionLimit: 20, MassDeletionShare: 0.1, RollbackTries: 5, CancelTries: 2,
 	}
 }
 

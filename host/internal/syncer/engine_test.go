@@ -700,6 +700,32 @@ func TestMailboxChangeMakesItemsAnewAndCancelsNothing(t *testing.T) {
 	})
 }
 
+func TestMoveDuringAPassIsNotUndoneByIt(t *testing.T) {
+	each(t, func(w *world) {
+		w.book("b1")
+		w.pass("alice")
+		w.pass("alice")
+		moved := false
+		w.server.before = func(call string) error {
+			if call == "pull" && !moved {
+				moved = true
+				w.person(directory.Person{ID: "alice", Email: "alice@new.example.com", DisplayName: "Alice"})
+			}
+			return nil
+		}
+		w.pass("alice")
+		w.pass("alice")
+		mb, _, _ := w.store.Mailbox(w.Context(), tenant, "alice")
+		if mb.Epoch != 2 || mb.RoundOpen {
+			w.Errorf("mailbox = %+v", mb)
+		}
+		w.only("alice@new.example.com")
+		if b := w.booking("b1"); b.Status != booking.Confirmed {
+			w.Errorf("booking = %+v", b)
+		}
+	})
+}
+
 // TestCrashBetweenAnyTwoStepsLeavesOneItem ends the pass at every failpoint in turn, as a killed host would, and goes
 // on with a new engine.
 func TestCrashBetweenAnyTwoStepsLeavesOneItem(t *testing.T) {

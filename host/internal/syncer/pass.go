@@ -53,19 +53,24 @@ func (e *Engine) Pass(ctx context.Context, tenant, person string) (Outcome, erro
 	defer leave()
 	attempt, cancel := context.WithTimeout(ctx, e.Limits.AttemptTimeout)
 	defer cancel()
-	if err := e.work(attempt, p); err != nil {
-		if ctx.Err() != nil {
-			return Outcome{}, ctx.Err() // the host is stopping: the pass is repeated at its next start
-		}
-		if errors.Is(err, errStopped) {
-			return e.finish(ctx, p)
-		}
-		if _, ours := errors.AsType[storeError](err); ours {
-			return Outcome{}, err
-		}
-		return e.trouble(ctx, p, err, zeroTime)
+	out, err = e.conclude(ctx, p, e.work(attempt, p))
+	if errors.Is(err, store.ErrMoved) {
+		return Outcome{Next: e.now()}, nil // what was done concerned the mailbox as it was
 	}
-	return e.finish(ctx, p)
+	return out, err
+}
+
+func (e *Engine) conclude(ctx context.Context, p *pass, err error) (Outcome, error) {
+	switch {
+	case err == nil, errors.Is(err, errStopped):
+		return e.finish(ctx, p)
+	case ctx.Err() != nil:
+		return Outcome{}, ctx.Err() // the host is stopping: the pass is repeated at its next start
+	}
+	if _, ours := errors.AsType[storeError](err); ours {
+		return Outcome{}, err
+	}
+	return e.trouble(ctx, p, err, zeroTime)
 }
 
 // begin loads what a pass needs; p is nil when there is nothing to do.

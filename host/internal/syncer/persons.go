@@ -54,7 +54,7 @@ func (e *Engine) putPerson(ctx context.Context, tx *store.Tx, p directory.Person
 			return res, err
 		}
 	}
-	return res, tx.MarkDirty(ctx, p.Tenant, p.ID, zeroTime)
+	return res, nil // PutPerson has marked the mailbox
 }
 
 // uproot prepares the links of a person whose mailbox is to be reached elsewhere from now on. If it is the same mailbox

@@ -18,7 +18,7 @@ SET pull_cursor = @pull_cursor, round = @round, round_open = @round_open, way = 
     subscription_id = @subscription_id, subscribed_at = @subscribed_at, last_pull = @last_pull,
     last_push = @last_push, renew_at = @renew_at, poll_at = @poll_at, reconcile_at = @reconcile_at,
     wait_until = @wait_until, failures = @failures, next_due = @next_due, held_deletions = @held_deletions
-WHERE tenant = @tenant AND person = @person;
+WHERE tenant = @tenant AND person = @person AND epoch = @epoch;
 
 -- name: MarkMailbox :one
 UPDATE mailbox

@@ -397,7 +397,7 @@ SET pull_cursor = $1, round = $2, round_open = $3, way = $4,
     subscription_id = $5, subscribed_at = $6, last_pull = $7,
     last_push = $8, renew_at = $9, poll_at = $10, reconcile_at = $11,
     wait_until = $12, failures = $13, next_due = $14, held_deletions = $15
-WHERE tenant = $16 AND person = $17
+WHERE tenant = $16 AND person = $17 AND epoch = $18
 `
 
 type SaveMailboxParams struct {
@@ -418,6 +418,7 @@ type SaveMailboxParams struct {
 	HeldDeletions  int64
 	Tenant         string
 	Person         string
+	Epoch          int64
 }
 
 func (q *Queries) SaveMailbox(ctx context.Context, arg SaveMailboxParams) (int64, error) {
@@ -439,6 +440,7 @@ func (q *Queries) SaveMailbox(ctx context.Context, arg SaveMailboxParams) (int64
 		arg.HeldDeletions,
 		arg.Tenant,
 		arg.Person,
+		arg.Epoch,
 	)
 	if err != nil {
 		return 0, err

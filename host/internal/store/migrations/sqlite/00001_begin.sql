@@ -26,7 +26,8 @@ CREATE TABLE person (
     PRIMARY KEY (tenant, id)
 );
 
-CREATE UNIQUE INDEX person_email ON person (tenant, email_key);
+-- Desks have no mailbox, and so no address.
+CREATE UNIQUE INDEX person_email ON person (tenant, email_key) WHERE email_key <> '';
 
 CREATE TABLE mailbox (
     tenant             TEXT NOT NULL,
