@@ -65,6 +65,7 @@ sync {
   # reconcile_interval    = "24h"  # a mailbox is compared in full
   # poll_interval         = "5m"   # a mailbox is read by the clock where no notices can arrive
   # attempt_timeout       = "2m"   # one pass over one mailbox, or one write
+  # retry_delay           = "30s"  # the first wait after a fault that passes; it doubles up to 10 minutes
   # workers_per_server    = 10     # calls under way to one server
   # workers_per_mailbox   = 1      # calls under way for one mailbox
 

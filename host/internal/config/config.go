@@ -89,6 +89,7 @@ type Sync struct {
 	ReconcileInterval    time.Duration // how often a mailbox is compared in full
 	PollInterval         time.Duration // timed pulls, where no notices can arrive
 	AttemptTimeout       time.Duration // one pass over one mailbox, or one write
+	RetryDelay           time.Duration // the first wait after a fault that passes; at most 10 minutes
 	WorkersPerServer     int           // calls under way to one server
 	WorkersPerMailbox    int           // calls under way for one mailbox
 	MassDeletionLimit    int           // more deletions than this in one pass stop the mailbox, if also more than the share

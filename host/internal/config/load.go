@@ -246,6 +246,7 @@ func (l *loader) sync(s section) Sync {
 		ReconcileInterval:    s.duration("reconcile_interval"),
 		PollInterval:         s.duration("poll_interval"),
 		AttemptTimeout:       s.duration("attempt_timeout"),
+		RetryDelay:           s.duration("retry_delay"),
 		WorkersPerServer:     s.whole("workers_per_server"),
 		WorkersPerMailbox:    s.whole("workers_per_mailbox"),
 		MassDeletionLimit:    s.whole("mass_deletion_limit"),

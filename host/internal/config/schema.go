@@ -151,6 +151,8 @@ func syncBlock() block {
 				doc: "How often a mailbox is read by the clock where no notices can arrive."},
 			{name: "attempt_timeout", kind: kindDuration, def: "2m", min: 5, max: 3600,
 				doc: "The time one pass over a mailbox or one write may take before it is tried again."},
+			{name: "retry_delay", kind: kindDuration, def: "30s", min: 1, max: 600,
+				doc: "How long a mailbox waits after a fault that passes, such as a server that is busy or away. The wait doubles with every fault in a row, up to ten minutes, and is never shorter than what the server asks for."},
 			{name: "workers_per_server", kind: kindInt, def: "10", min: 1, max: 200,
 				doc: "Calls under way to one server at a time."},
 			{name: "workers_per_mailbox", kind: kindInt, def: "1", min: 1, max: 4,
