@@ -113,6 +113,7 @@ var codes = map[string]meaning{
 	"ErrorInvalidExchangeImpersonationHeaderData": {fault.Forbidden, box,
 		"the server cannot impersonate this address; it must be the mailbox's primary SMTP address"},
 	"ErrorAccessDenied":           {fault.Forbidden, box, "access denied"},
+	"ErrorFolderNotFound":         {fault.Forbidden, box, "the calendar is not there, or the account may not see it"},
 	"ErrorCalendarIsNotOrganizer": {fault.Forbidden, box, "only the organizer may do this"},
 
 	// Our request.

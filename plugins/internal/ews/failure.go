@@ -98,17 +98,17 @@ func (at site) status(resp *http.Response, body []byte) error {
 		}
 	}
 	e := &fault.Error{Kind: fault.Unavailable, Scope: fault.ScopeServer, After: after}
-	switch c := resp.StatusCode; {
-	case c == http.StatusUnauthorized:
+	switch resp.StatusCode {
+	case http.StatusUnauthorized:
 		e.Kind, e.Message = fault.Unauthorized, "the server refuses the credentials"
-	case c == http.StatusForbidden:
+	case http.StatusForbidden:
 		e.Kind, e.Scope = fault.Forbidden, fault.ScopeMailbox
 		e.Message = "the server denies access; EWS may be off for this mailbox or application"
-	case c == http.StatusTooManyRequests, c == http.StatusServiceUnavailable:
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		e.Kind, e.Message = fault.Throttled, "the server is busy"
-	case c == http.StatusNotFound:
+	case http.StatusNotFound:
 		e.Message = "there is no Exchange Web Service at this URL"
-	case c == http.StatusBadRequest, c == http.StatusRequestEntityTooLarge, c == http.StatusUnsupportedMediaType:
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType:
 		e.Kind, e.Scope, e.Message = fault.Invalid, fault.ScopeMailbox, "the server refuses the request"
 	default:
 		e.Message = "the server failed"

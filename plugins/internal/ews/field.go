@@ -87,6 +87,9 @@ func StartTimeZone(id string) Field { return zoneField("StartTimeZone", id) }
 // EndTimeZone goes with StartTimeZone.
 func EndTimeZone(id string) Field { return zoneField("EndTimeZone", id) }
 
+// IsZone reports whether f is StartTimeZone or EndTimeZone.
+func (f Field) IsZone() bool { return f.element == "StartTimeZone" || f.element == "EndTimeZone" }
+
 func zoneField(element, id string) Field {
 	return Field{uri: "calendar:" + element, element: element, content: func(w *writer) {
 		w.empty("t:"+element, "Id", id)

@@ -53,7 +53,7 @@ func decodeFolder(s *xmlscan.Scanner, child string, into *Folder) {
 // "not found" says that the account may not see it, and is never taken for an item that is gone.
 func (c *Client) folderFault(err error) error {
 	e, ok := errors.AsType[*fault.Error](err)
-	if !ok || (e.Kind != fault.NotFound && e.Code != "ErrorFolderNotFound") {
+	if !ok || e.Kind != fault.NotFound {
 		return err
 	}
 	changed := *e

@@ -24,12 +24,13 @@ func (c *Client) CreateItem(ctx context.Context, m calendar.Mailbox, fields []Fi
 	if mail != Nobody {
 		to = "SendToAllAndSaveCopy"
 	}
-	return onlyID(send(ctx, c, m, request{"CreateItem", "creating an item in the calendar", func(w *writer) {
+	id, err := onlyID(send(ctx, c, m, request{"CreateItem", "creating an item in the calendar", func(w *writer) {
 		w.inside("m:CreateItem", func() {
 			w.inside("m:SavedItemFolderId", func() { c.calendarFolder(w, m) })
 			w.inside("m:Items", func() { item(w, fields) })
 		}, "SendMeetingInvitations", to)
 	}}, decodeItems))
+	return id, c.folderFault(err)
 }
 
 // UpdateItem writes the fields of an item, in their order, unless it was changed since id's ChangeKey: fault.Conflict.

@@ -3,8 +3,10 @@ package exchange
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/roomwire/roomwire/plugins/internal/ews"
+	"github.com/roomwire/roomwire/plugins/internal/zones"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
@@ -113,6 +115,10 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 		return backend.Result{}, fmt.Errorf("moving a whole series in the calendar of %s would damage it: %w",
 			m.Mailbox.Address, fault.Unsupported)
 	}
+	if sameZone(now.Event.Zone, m.Event.Zone) {
+		// Servers are known to refuse a zone now and then (ErrorInvalidPropertySet): it is written only if it changes.
+		fields = slices.DeleteFunc(fields, ews.Field.IsZone)
+	}
 	if m.ForeignKey != "" && now.ForeignKey == "" {
 		fields = append(fields, ews.Named(valued(b.foreign, m.ForeignKey)))
 		now.ForeignKey = m.ForeignKey
@@ -133,6 +139,13 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 		item.Ref, item.Revision, item.Event = backend.Ref(id.ID), id.ChangeKey, overlay(now.Event, m.Event, m.Fields)
 	}
 	return backend.Result{Item: item}, nil
+}
+
+// sameZone reports whether two zones are certainly the same to Exchange. No name may mean UTC, or a zone of its own rules.
+func sameZone(a, b string) bool {
+	idA, okA := zones.Windows(a)
+	idB, okB := zones.Windows(b)
+	return okA && okB && idA == idB
 }
 
 // current returns the item to update as it is now. When the reference leads nowhere the item may have been moved to

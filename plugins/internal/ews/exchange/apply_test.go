@@ -2,7 +2,10 @@ package exchange
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -441,5 +444,46 @@ func TestBadMutationsAreRefusedBeforeAnythingIsSent(t *testing.T) {
 	w.sim.Faults().Busy("", 1, 5*time.Minute)
 	if _, err := w.Apply(t.Context(), bad(func(*calendar.Mutation) {})); !errors.As(err, &e) || e.After != 5*time.Minute || e.ID == "" {
 		t.Errorf("a busy server: %+v, want After 5m and a request id", err)
+	}
+}
+
+func TestAZoneIsWrittenOnlyWhenItChanges(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		old, now string
+		written  bool
+	}{
+		{"Europe/Berlin", "Europe/Berlin", false},
+		{"Europe/Berlin", "Europe/Vienna", false}, // the same to Exchange
+		{"Europe/Berlin", "Europe/London", true},
+		{"", "", true}, // a zone without a name may be anything
+	} {
+		dir := t.TempDir()
+		sim, err := exchangesim.New(exchangesim.Options{RecordDir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := newWorldOf(t, sim, service)
+		e := desk()
+		e.Zone = tt.old
+		item := w.create(t, "bk-1", e)
+		e.Zone, e.Start = tt.now, e.Start.Add(-time.Hour)
+		r, err := w.Apply(t.Context(), calendar.Mutation{
+			Op: calendar.Update, Mailbox: w.alice, Ref: item.Ref, Event: e, Fields: calendar.FieldTime,
+		})
+		if err != nil || !r.Item.Event.Start.Equal(e.Start) || r.Item.Event.Zone != home(t, tt.now) {
+			t.Errorf("%s to %s: %+v, %v", tt.old, tt.now, r.Item.Event, err)
+		}
+		sent, err := filepath.Glob(filepath.Join(dir, "*UpdateItem.req.xml"))
+		if err != nil || len(sent) != 1 {
+			t.Fatal(sent, err)
+		}
+		doc, err := os.ReadFile(sent[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(string(doc), "StartTimeZone"); got != tt.written {
+			t.Errorf("%q to %q: zone written %t, want %t", tt.old, tt.now, got, tt.written)
+		}
 	}
 }
