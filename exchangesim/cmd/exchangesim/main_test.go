@@ -1,0 +1,71 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestServesBothListenersUntilItIsTold(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cert, people := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "people.json")
+	if err := os.WriteFile(people, []byte(`[{"address":"zoe@example.com","password":"pw"}]`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	out, in := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		done <- run(ctx, []string{"--listen", "127.0.0.1:0", "--listen-tls", "127.0.0.1:0", "--cert-out", cert, "--people", people, "--record", filepath.Join(dir, "rec")}, in, io.Discard)
+	}()
+	lines := bufio.NewScanner(out)
+	var bases []string
+	for range 2 {
+		if !lines.Scan() {
+			t.Fatal("no address")
+		}
+		_, control, _ := strings.Cut(lines.Text(), "control at ")
+		bases = append(bases, control)
+	}
+	pem, err := os.ReadFile(cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(pem)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true}}
+	for _, base := range bases {
+		resp, err := client.Get(base + "people")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var list []struct{ Address string }
+		if err := json.NewDecoder(resp.Body).Decode(&list); err != nil || len(list) != 1 || list[0].Address != "zoe@example.com" {
+			t.Errorf("%s: %v, %v", base, list, err)
+		}
+		_ = resp.Body.Close()
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFaultyOptionsAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"--nope"}, {"extra"}, {"--cert-out", "x"}, {"--people", "/does/not/exist"}, {"--push-ca", "/does/not/exist"}, {"--listen", "nowhere"}} {
+		if err := run(t.Context(), args, io.Discard, &bytes.Buffer{}); err == nil {
+			t.Errorf("%v was accepted", args)
+		}
+	}
+}
