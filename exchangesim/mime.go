@@ -172,7 +172,7 @@ func timeZoneComponent(id string, t time.Time) *component {
 	loc := mustZone(id)
 	tz := &component{name: "VTIMEZONE"}
 	tz.add("TZID", id)
-	r := ruleOf(loc, t.In(loc).Year())
+	r := ruleOf(loc, t.In(loc).Year(), 0)
 	part := func(name string, from, to time.Duration) *component {
 		c := &component{name: name}
 		c.add("DTSTART", "16010101T000000")
@@ -189,7 +189,7 @@ func timeZoneComponent(id string, t time.Time) *component {
 	}
 	before := r.bias
 	for i, change := range r.changes {
-		c := part(strings.ToUpper(change.name), before, change.bias)
+		c := part(strings.ToUpper(r.name(change.bias)), before, change.bias)
 		c.lines[0].value = "16010101T" + change.wall.Format("150405")
 		c.add("RRULE", fmt.Sprintf("FREQ=YEARLY;INTERVAL=1;BYDAY=%d%s;BYMONTH=%d", r.nth[i][0], shortDay(change.wall.Weekday()), change.wall.Month()))
 		before = change.bias

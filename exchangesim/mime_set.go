@@ -232,9 +232,9 @@ func windowsZone(tzid string) (string, bool) {
 	}
 	// Any zone whose clock changes alike shows the same times.
 	year := 2026
-	mine := ruleOf(loc, year)
+	mine := ruleOf(loc, year, 0)
 	for _, id := range zoneIDs() {
-		theirs := ruleOf(mustZone(id), year)
+		theirs := ruleOf(mustZone(id), year, 0)
 		if mine.bias == theirs.bias && slices.EqualFunc(mine.changes, theirs.changes, func(a, b clockChange) bool { return a.bias == b.bias && a.wall.Equal(b.wall) }) {
 			return id, true
 		}

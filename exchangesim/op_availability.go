@@ -235,7 +235,7 @@ func (c *call) workingHours(owner *Person) *node {
 		return add(n, "Time", c.wall.Format("15:04:05"), "DayOrder", strconv.Itoa(nth), "Month", strconv.Itoa(int(c.wall.Month())), "DayOfWeek", c.wall.Weekday().String())
 	}
 	toStandard, toDaylight := season("StandardTime", 0, nil, 0), season("DaylightTime", 0, nil, 0)
-	if r := ruleOf(loc, year); r.seasonal() {
+	if r := ruleOf(loc, year, 0); r.seasonal() {
 		for i := range r.changes {
 			change := r.changes[i]
 			if change.bias == standard {

@@ -9,7 +9,7 @@ import (
 
 // The years around now for which the rules of a zone are spelt out.
 const (
-	yearsBefore = 5
+	yearsBefore = 3
 	yearsAfter  = 10
 )
 
@@ -47,7 +47,6 @@ func (c *call) getServerTimeZones() (*node, error) {
 type clockChange struct {
 	wall time.Time // what the clock shows just before, as if it were UTC
 	bias time.Duration
-	name string
 }
 
 // changesIn lists the changes of a zone's clock in a year of its own.
@@ -65,18 +64,10 @@ func changesIn(loc *time.Location, year int) []clockChange {
 			found = append(found, clockChange{
 				wall: next.UTC().Add(time.Duration(before) * time.Second),
 				bias: -time.Duration(after) * time.Second,
-				name: periodName(next),
 			})
 		}
 		at = next
 	}
-}
-
-func periodName(t time.Time) string {
-	if t.IsDST() {
-		return "Daylight"
-	}
-	return "Standard"
 }
 
 // A yearRule is the way the clock changes in one or several years on end.
@@ -87,14 +78,25 @@ type yearRule struct {
 	bias    time.Duration
 }
 
-// zoneRules are Periods, TransitionsGroups and Transitions of a zone around a year.
-func zoneRules(id string, year int) []*node {
-	loc := mustZone(id)
+// rulesAround are the rules of the years around one. early has a bit for each change of a year: if set, one at midnight is
+// put a second earlier, as Windows does. "The last Thursday at 24:00" may lie in another month and would need a rule per year.
+func rulesAround(loc *time.Location, year, early int) []yearRule {
 	var rules []yearRule
 	for y := year - yearsBefore; y <= year+yearsAfter; y++ {
-		r := ruleOf(loc, y)
+		r := ruleOf(loc, y, early)
 		if len(rules) == 0 || !rules[len(rules)-1].absorb(r) {
 			rules = append(rules, r)
+		}
+	}
+	return rules
+}
+
+// zoneRules are Periods, TransitionsGroups and Transitions of a zone around a year.
+func zoneRules(id string, year int) []*node {
+	rules := rulesAround(mustZone(id), year, 0)
+	for early := 1; early < 4; early++ {
+		if fewer := rulesAround(mustZone(id), year, early); len(fewer) < len(rules) {
+			rules = fewer
 		}
 	}
 	periods, groups, transitions := el("t:Periods"), el("t:TransitionsGroups"), el("t:Transitions")
@@ -112,18 +114,19 @@ func zoneRules(id string, year int) []*node {
 	}
 	for i, r := range rules {
 		group := el("t:TransitionsGroup", intAttr("Id", i))
-		to := func(id string) *node { return el("t:To", attr{"Kind", "Period"}, id) }
-		if !r.seasonal() {
-			start := time.Date(r.from, 1, 1, 0, 0, 0, 0, loc)
-			group.kids = append(group.kids, el("t:Transition", to(period(r.from, periodName(start), r.bias))))
+		to := func(bias time.Duration) *node {
+			return el("t:To", attr{"Kind", "Period"}, period(r.from, r.name(bias), bias))
 		}
-		for k, c := range r.changes {
-			target := to(period(r.from, c.name, c.bias))
-			if !r.seasonal() {
-				group.kids = append(group.kids, el("t:AbsoluteDateTransition", target, el("t:DateTime", c.wall.Format("2006-01-02T15:04:05"))))
-				continue
-			}
-			group.kids = append(group.kids, el("t:RecurringDayTransition", target,
+		// Clients accept one transition without a date, or two with one.
+		switch {
+		case len(r.changes) == 0:
+			group.kids = append(group.kids, el("t:Transition", to(r.bias)))
+		case len(r.changes) == 1: // in a year in which the clock was changed for good
+			group.kids = append(group.kids, el("t:RecurringDateTransition", to(r.bias),
+				el("t:TimeOffset", "PT0S"), el("t:Month", "1"), el("t:Day", "1")))
+		}
+		for k, c := range r.changes[:min(len(r.changes), 2)] {
+			group.kids = append(group.kids, el("t:RecurringDayTransition", to(c.bias),
 				el("t:TimeOffset", biasText(c.wall.Sub(midnight(c.wall, time.UTC, false)))),
 				el("t:Month", strconv.Itoa(int(c.wall.Month()))),
 				el("t:DayOfWeek", c.wall.Weekday().String()),
@@ -140,13 +143,25 @@ func zoneRules(id string, year int) []*node {
 	return []*node{periods, groups, transitions}
 }
 
+// name is Standard for the period nearest to the west, and Daylight for the other.
+func (r yearRule) name(bias time.Duration) string {
+	if bias < r.bias || slices.ContainsFunc(r.changes, func(c clockChange) bool { return bias < c.bias }) {
+		return "Daylight"
+	}
+	return "Standard"
+}
+
 // seasonal reports whether the clock changes to and fro each year.
 func (r yearRule) seasonal() bool { return len(r.changes) == 2 && r.changes[1].bias == r.bias }
 
-func ruleOf(loc *time.Location, year int) yearRule {
+func ruleOf(loc *time.Location, year, early int) yearRule {
 	_, offset := time.Date(year, 1, 1, 0, 0, 0, 0, loc).Zone()
 	r := yearRule{from: year, changes: changesIn(loc, year), bias: -time.Duration(offset) * time.Second}
-	for _, c := range r.changes {
+	for i := range r.changes {
+		c := &r.changes[i]
+		if early>>i&1 == 1 && midnight(c.wall, time.UTC, false).Equal(c.wall) {
+			c.wall = c.wall.Add(-time.Second)
+		}
 		nth := []int{(c.wall.Day()-1)/7 + 1}
 		if c.wall.AddDate(0, 0, 7).Month() != c.wall.Month() {
 			nth = append([]int{-1}, nth...)
