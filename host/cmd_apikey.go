@@ -47,7 +47,7 @@ func apikeyCmd(f *flags) *cobra.Command {
 			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			fmt.Fprintln(w, "ID\tNAME\tCREATED\tLAST USED\tREVOKED")
-			for _, k := range res.JSON200.Apikeys {
+			for _, k := range res.JSON200.Items {
 				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", k.ID, k.Name, when(&k.Created), when(k.LastUsed), when(k.Revoked))
 			}
 			return w.Flush()

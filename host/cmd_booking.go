@@ -60,7 +60,7 @@ func bookingListCmd(f *flags) *cobra.Command {
 				if err := said(res.HTTPResponse, res.ApplicationProblemJSONDefault); err != nil {
 					return err
 				}
-				for _, b := range res.JSON200.Bookings {
+				for _, b := range res.JSON200.Items {
 					fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%v\t%s\t%s\n",
 						b.ID, b.Version, b.Organizer, b.Start, b.End, b.Resources, b.Status, deref(b.SyncProblem))
 				}

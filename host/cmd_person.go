@@ -91,7 +91,7 @@ func personListCmd(f *flags) *cobra.Command {
 				if err := said(res.HTTPResponse, res.ApplicationProblemJSONDefault); err != nil {
 					return err
 				}
-				for _, p := range res.JSON200.Persons {
+				for _, p := range res.JSON200.Items {
 					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", p.ID, p.Email, p.Kind, p.SyncMode, p.Sync.Status, deref(p.Sync.Reason))
 				}
 				if deref(res.JSON200.Next) == "" {
@@ -155,11 +155,11 @@ func printPerson(out io.Writer, p *client.Person, act *client.ActivityPage) erro
 	if s.Until != nil {
 		line("  tried again", when(s.Until))
 	}
-	line("notices arrive by", string(deref(s.Way)))
+	line("notices arrive by", deref(s.Way))
 	line("last heard of", when(s.LastHeard))
 	line("last pull", when(s.LastPull))
 	line("last push", when(s.LastPush))
-	if n := deref(s.OpenWork); n > 0 {
+	if n := deref(s.OpenWrites); n > 0 {
 		line("open work", fmt.Sprint(n))
 	}
 	if n := deref(s.HeldDeletions); n > 0 {
@@ -168,7 +168,7 @@ func printPerson(out io.Writer, p *client.Person, act *client.ActivityPage) erro
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	for i, a := range act.Activities {
+	for i, a := range act.Items {
 		if i == 0 {
 			fmt.Fprintln(out, "\nlately:")
 		}
@@ -212,7 +212,7 @@ func personSetCmd(f *flags) *cobra.Command {
 		}
 		if p := old.JSON200; p != nil {
 			body = client.PersonInput{
-				Email: p.Email, DisplayName: &p.DisplayName, Kind: &p.Kind, SyncMode: p.SyncMode, SyncURL: &p.SyncURL,
+				Email: p.Email, DisplayName: &p.DisplayName, Kind: &p.Kind, SyncMode: &p.SyncMode, SyncURL: &p.SyncURL,
 				ConflictBehaviour: &p.ConflictBehaviour, SyncDisabled: &p.SyncDisabled, MailOnError: &p.MailOnError,
 			}
 		} else if old.StatusCode() != 404 {
@@ -230,7 +230,7 @@ func personSetCmd(f *flags) *cobra.Command {
 			body.Kind = &k
 		}
 		if changed("mode") {
-			body.SyncMode = in.mode
+			body.SyncMode = &in.mode
 		}
 		if changed("url") {
 			body.SyncURL = &in.url

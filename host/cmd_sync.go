@@ -96,7 +96,7 @@ func diffCmd(f *flags) *cobra.Command {
 			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			fmt.Fprintln(w, "AT\tPERSON\tBOOKING\tWHAT\tDETAIL")
-			for _, d := range res.JSON200.Differences {
+			for _, d := range res.JSON200.Items {
 				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", when(&d.At), d.Person, deref(d.Booking), d.Kind, d.Detail)
 			}
 			return w.Flush()

@@ -1,14 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
-	"os"
+	"net/url"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/roomwire/roomwire/host/internal/api/client"
+	"github.com/roomwire/roomwire/host/internal/apikey"
 	"github.com/roomwire/roomwire/host/internal/app"
 	"github.com/roomwire/roomwire/host/internal/config"
 )
@@ -39,17 +41,12 @@ func (f *flags) connect(cmd *cobra.Command) (*admin, error) {
 		return nil, err
 	}
 	a := &admin{tenant: tenant, close: func() {}}
-	base, transport, err := runningHost(cfg)
+	base, key, transport, err := runningHost(cfg)
 	if err != nil {
 		return nil, err
 	}
-	key := ""
-	if base != "" {
-		if key, err = app.ReadAdminKey(cfg); err != nil {
-			return nil, err
-		}
-	} else {
-		local, err := app.OpenLocal(cmd.Context(), cfg, hclog.NewNullLogger(), version)
+	if base == "" {
+		local, err := app.OpenLocal(cmd.Context(), cfg, hclog.NewNullLogger())
 		if err != nil {
 			return nil, err
 		}
@@ -68,32 +65,42 @@ func (f *flags) connect(cmd *cobra.Command) (*admin, error) {
 	return a, nil
 }
 
-// runningHost returns the address of the host's API if a host listens there, else "".
-func runningHost(cfg *config.Config) (string, http.RoundTripper, error) {
-	l := cfg.Listen.API
-	host, port, err := net.SplitHostPort(l.Addr)
-	if err != nil {
-		return "", nil, fmt.Errorf("listen.api %q: %w", l.Addr, err)
+// runningHost returns address and key of the host that runs on the configuration's data; an empty address if none does.
+func runningHost(cfg *config.Config) (base, key string, transport http.RoundTripper, err error) {
+	f, err := apikey.Read(app.DataDir(cfg))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", "", nil, nil
 	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
-	addr := net.JoinHostPort(host, port)
-	conn, err := net.DialTimeout("tcp", addr, 3*time.Second)
 	if err != nil {
-		return "", nil, nil
+		return "", "", nil, err
+	}
+	u, err := url.Parse(f.URL)
+	if err != nil {
+		return "", "", nil, fmt.Errorf("the address in the host's key file: %w", err)
+	}
+	conn, err := net.DialTimeout("tcp", u.Host, 3*time.Second)
+	if err != nil {
+		return "", "", nil, nil // left behind by a host that was killed
 	}
 	_ = conn.Close()
-	if !l.TLS() {
-		return "http://" + addr, nil, nil
+	if u.Scheme != "https" {
+		return f.URL, f.Key, http.DefaultTransport, nil
 	}
-	pem, err := os.ReadFile(l.CertFile)
+	pair, err := tls.LoadX509KeyPair(cfg.Listen.API.CertFile, cfg.Listen.API.KeyFile)
 	if err != nil {
-		return "", nil, fmt.Errorf("read the certificate of the API listener: %w", err)
+		return "", "", nil, fmt.Errorf("read the certificate of the API listener: %w", err)
 	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(pem)
-	return "https://" + addr, &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}, nil
+	pinned := pair.Certificate[0]
+	return f.URL, f.Key, &http.Transport{TLSClientConfig: &tls.Config{
+		// The certificate names the public host, not this machine's loopback address: it is compared as a whole.
+		InsecureSkipVerify: true, //nolint:gosec // verified below
+		VerifyConnection: func(s tls.ConnectionState) error {
+			if len(s.PeerCertificates) == 0 || !bytes.Equal(s.PeerCertificates[0].Raw, pinned) {
+				return errors.New("the API listener shows another certificate than the configured one")
+			}
+			return nil
+		},
+	}}, nil
 }
 
 // said turns an answer that is no success into an error that says what the host said.

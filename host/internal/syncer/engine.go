@@ -26,12 +26,14 @@ type Mode struct {
 	Pusher    backend.Pusher // nil: it cannot be subscribed to
 	Finder    backend.Finder // nil: it cannot search
 	Subscribe bool           // false: never subscribe, pull by the clock (delegate access)
+	// Admit is told the URL of a mailbox before the backend is: the backend may log in there. It may be nil.
+	Admit func(url string)
 }
 
 // Modes finds the Mode of a person.
 type Modes interface {
 	// Mode returns the mode called name. Its error is a sentence that says what to do about it, with a fault kind.
-	Mode(name string) (Mode, error)
+	Mode(ctx context.Context, name string) (Mode, error)
 }
 
 // Options makes an Engine.

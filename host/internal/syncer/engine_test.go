@@ -51,7 +51,7 @@ func (w *world) later(d time.Duration) {
 
 type oneMode struct{ m *memory }
 
-func (o oneMode) Mode(name string) (Mode, error) {
+func (o oneMode) Mode(_ context.Context, name string) (Mode, error) {
 	if name != "Memory" {
 		return Mode{}, fmt.Errorf("sync mode %q: %w", name, fault.Invalid)
 	}

@@ -91,7 +91,7 @@ func (e *Engine) begin(ctx context.Context, tenant, person string) (p *pass, out
 	if mb.WaitUntil.After(now) {
 		return nil, Outcome{Next: mb.WaitUntil}, nil
 	}
-	mode, err := e.Modes.Mode(row.SyncMode)
+	mode, err := e.Modes.Mode(ctx, row.SyncMode)
 	if err != nil {
 		out, err := e.trouble(ctx, p, err, zeroTime)
 		return nil, out, err
@@ -101,6 +101,9 @@ func (e *Engine) begin(ctx context.Context, tenant, person string) (p *pass, out
 		url = mode.URL
 	}
 	p.mode, p.mailbox = mode, backend.Mailbox{Address: row.Email, URL: url}
+	if mode.Admit != nil {
+		mode.Admit(url)
+	}
 	return p, Outcome{}, nil
 }
 

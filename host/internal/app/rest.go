@@ -1,0 +1,102 @@
+package app
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/roomwire/roomwire/host/internal/api"
+	"github.com/roomwire/roomwire/host/internal/apikey"
+	"github.com/roomwire/roomwire/host/internal/config"
+	"github.com/roomwire/roomwire/host/internal/directory"
+	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/host/internal/syncer"
+)
+
+func apiOptions(ctx context.Context, cfg *config.Config, st *store.Store, e *syncer.Engine, adminKeyHash []byte, log hclog.Logger) api.Options {
+	return api.Options{
+		Tenants:      tenantNames(cfg),
+		Bookings:     e,
+		Persons:      persons{e},
+		Reads:        st,
+		Keys:         keys{st},
+		Modes:        func() []config.SyncMode { return cfg.SyncModes },
+		Log:          log.Named("api"),
+		AdminKeyHash: adminKeyHash,
+		Closing:      ctx.Done(),
+	}
+}
+
+// persons is the engine's handling of persons under the names that the API uses.
+type persons struct{ e *syncer.Engine }
+
+func (p persons) Put(ctx context.Context, d directory.Person) (bool, error) {
+	return p.e.PutPerson(ctx, d)
+}
+
+func (p persons) Delete(ctx context.Context, tenant, id string) error {
+	return p.e.DeletePerson(ctx, tenant, id)
+}
+
+func (p persons) Import(ctx context.Context, _ string, rows []directory.Person) ([]api.Imported, error) {
+	done, err := p.e.ImportPersons(ctx, rows)
+	out := make([]api.Imported, len(done))
+	for i, r := range done {
+		out[i] = api.Imported{Created: r.Created, Changed: r.Changed, Err: r.Err}
+	}
+	return out, err
+}
+
+func (p persons) ApproveDeletions(ctx context.Context, tenant, id string) error {
+	return p.e.ApproveDeletions(ctx, tenant, id)
+}
+
+func (p persons) RestoreDeletions(ctx context.Context, tenant, id string) error {
+	return p.e.RestoreDeletions(ctx, tenant, id)
+}
+
+func (p persons) Sync(ctx context.Context, tenant, id string, full bool) error {
+	return p.e.Sync(ctx, tenant, id, full)
+}
+
+// keys is the store's keeping of API keys, a transaction for each call.
+type keys struct{ *store.Store }
+
+func (k keys) AddAPIKey(ctx context.Context, key store.APIKey) error {
+	return k.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.AddAPIKey(ctx, key) })
+}
+
+func (k keys) RevokeAPIKey(ctx context.Context, tenant, id string) (revoked bool, err error) {
+	err = k.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		revoked, err = tx.RevokeAPIKey(ctx, tenant, id)
+		return err
+	})
+	return revoked, err
+}
+
+func (k keys) TouchAPIKey(ctx context.Context, tenant, id string, at time.Time) error {
+	return k.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.TouchAPIKey(ctx, tenant, id, at) })
+}
+
+// ReadAdminKey returns the key that opens the API of the host running on this configuration's data.
+func ReadAdminKey(cfg *config.Config) (string, error) {
+	f, err := apikey.Read(DataDir(cfg))
+	return f.Key, err
+}
+
+// withTenant adds the tenant to a notification URL, as a bare query, unless an administrator wrote it there.
+func withTenant(notificationURL, tenant string) string {
+	base, query, _ := strings.Cut(notificationURL, "?")
+	first, _, _ := strings.Cut(query, "&")
+	if strings.EqualFold(first, tenant) {
+		return notificationURL
+	}
+	u := base + "?" + url.QueryEscape(tenant)
+	if query != "" {
+		u += "&" + query
+	}
+	return u
+}

@@ -1,0 +1,122 @@
+// Package supervise starts plugins, keeps them running, and hands out what they offer as handles that outlive any of
+// their processes.
+//
+// Only binaries that are pinned in plugins.lock are started. A plugin that crashes is started again after a rest of 1 s
+// to 1 min; calls under way fail as fault.Unavailable, and the next call opens its instance anew. What fails is
+// contained to those who use the plugin.
+package supervise
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// drainTime is how long calls under way may take when a plugin is stopped.
+const drainTime = 10 * time.Second
+
+// Options makes a Supervisor.
+type Options struct {
+	Dir    string // of the plugin binaries and plugins.lock
+	RunDir string // for the plugins' sockets
+	Log    hclog.Logger
+}
+
+// A Supervisor keeps plugins. It is safe for concurrent use.
+type Supervisor struct {
+	o Options
+
+	mu      sync.Mutex
+	keepers map[string]*keeper
+	auths   map[string]*authenticator
+	running context.Context // nil before Run
+	wait    sync.WaitGroup
+}
+
+// New returns a Supervisor of the plugins in o.Dir. Nothing is started before Run.
+func New(o Options) *Supervisor {
+	if o.Log == nil {
+		o.Log = hclog.NewNullLogger()
+	}
+	return &Supervisor{o: o, keepers: map[string]*keeper{}, auths: map[string]*authenticator{}}
+}
+
+// Run keeps the plugins running that somebody has a handle of, until ctx ends; then it drains and stops them all.
+func (s *Supervisor) Run(ctx context.Context) error {
+	s.mu.Lock()
+	s.running = ctx
+	for _, k := range s.keepers {
+		s.keep(k)
+	}
+	s.mu.Unlock()
+	<-ctx.Done()
+	s.mu.Lock()   // no keeper is added from now on
+	s.mu.Unlock() //nolint:staticcheck // it is only waited for
+	s.wait.Wait()
+	return ctx.Err()
+}
+
+// keep runs a keeper; s.mu is held.
+func (s *Supervisor) keep(k *keeper) {
+	if s.running != nil && s.running.Err() == nil {
+		ctx := s.running
+		s.wait.Go(func() { k.run(ctx) })
+	}
+}
+
+// keeper returns the keeper of a plugin, making it at its first use.
+func (s *Supervisor) keeper(name string) *keeper {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k := s.keepers[name]; k != nil {
+		return k
+	}
+	k := newKeeper(name, s.o.Log, launcher(s.o.Dir, s.o.RunDir, name, s.o.Log))
+	s.keepers[name] = k
+	s.keep(k)
+	return k
+}
+
+// PluginStatus says how a plugin is.
+type PluginStatus struct {
+	Name     string
+	Version  string // empty while it is down
+	Running  bool
+	Since    time.Time // of the last start or end
+	Restarts int
+	Problem  string // why it is down
+}
+
+// Status lists the plugins in use, by name.
+func (s *Supervisor) Status() []PluginStatus {
+	s.mu.Lock()
+	keepers := make([]*keeper, 0, len(s.keepers))
+	for _, k := range s.keepers {
+		keepers = append(keepers, k)
+	}
+	s.mu.Unlock()
+	all := make([]PluginStatus, len(keepers))
+	for i, k := range keepers {
+		all[i] = k.status()
+	}
+	slices.SortFunc(all, func(a, b PluginStatus) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+func (k *keeper) status() PluginStatus {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	st := PluginStatus{Name: k.name, Running: k.proc != nil, Since: k.since, Restarts: k.restarts}
+	switch {
+	case k.proc != nil:
+		st.Version = k.proc.Description().Version
+	case k.down != nil:
+		st.Problem = fmt.Sprint(k.down)
+	}
+	return st
+}
