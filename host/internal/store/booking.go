@@ -25,14 +25,8 @@ type BookingFilter struct {
 
 // Booking returns one booking.
 func (r Reads) Booking(ctx context.Context, tenant, id string) (*booking.Booking, bool, error) {
-	if r.lock != nil {
-		exists, err := r.lock(ctx, lockBooking, tenant, id)
-		if err == nil && !exists {
-			err = r.reserve(ctx, bookingName(tenant, id)) // whoever finds none may make it
-		}
-		if err != nil {
-			return nil, false, fmt.Errorf("read booking %s: %w", id, err)
-		}
+	if err := r.holdBooking(ctx, tenant, id); err != nil {
+		return nil, false, fmt.Errorf("read booking %s: %w", id, err)
 	}
 	row, err := r.q.GetBooking(ctx, db.GetBookingParams{Tenant: tenant, ID: id})
 	ok, err := found(err)
@@ -44,6 +38,22 @@ func (r Reads) Booking(ctx context.Context, tenant, id string) (*booking.Booking
 	}
 	b, err := bookingFromRow(row)
 	return b, err == nil, err
+}
+
+// holdBooking locks a booking, or its id if there is none: whoever finds none may make it.
+func (r Reads) holdBooking(ctx context.Context, tenant, id string) error {
+	if r.lock == nil {
+		return nil
+	}
+	exists, err := r.lock(ctx, lockBooking, tenant, id)
+	if err != nil || exists {
+		return err
+	}
+	if err := r.reserve(ctx, bookingName(tenant, id)); err != nil {
+		return err
+	}
+	_, err = r.lock(ctx, lockBooking, tenant, id) // somebody else may have made it while we waited
+	return err
 }
 
 // Bookings returns the bookings that f chooses, ordered by id.

@@ -2,7 +2,8 @@
 SELECT * FROM person WHERE tenant = @tenant AND id = @id;
 
 -- name: GetPersonByEmail :one
-SELECT * FROM person WHERE tenant = @tenant AND email_key = @email_key;
+-- The index leaves out those without an address, so the query must, too, to be served by it.
+SELECT * FROM person WHERE tenant = @tenant AND email_key = @email_key AND email_key <> '';
 
 -- name: ListPersons :many
 SELECT * FROM person

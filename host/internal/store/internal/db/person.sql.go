@@ -63,7 +63,7 @@ func (q *Queries) GetPerson(ctx context.Context, arg GetPersonParams) (Person, e
 }
 
 const getPersonByEmail = `-- name: GetPersonByEmail :one
-SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated FROM person WHERE tenant = $1 AND email_key = $2
+SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated FROM person WHERE tenant = $1 AND email_key = $2 AND email_key <> ''
 `
 
 type GetPersonByEmailParams struct {
@@ -71,6 +71,7 @@ type GetPersonByEmailParams struct {
 	EmailKey string
 }
 
+// The index leaves out those without an address, so the query must, too, to be served by it.
 func (q *Queries) GetPersonByEmail(ctx context.Context, arg GetPersonByEmailParams) (Person, error) {
 	row := q.db.QueryRowContext(ctx, getPersonByEmail, arg.Tenant, arg.EmailKey)
 	var i Person
