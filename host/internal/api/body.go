@@ -91,7 +91,7 @@ func jsonFault(data []byte) string {
 			}
 		}
 		switch {
-		case errors.Is(err, io.EOF) && values == 1:
+		case errors.Is(err, io.EOF) && values == 1 && depth == 0:
 			return ""
 		case err != nil:
 			return fmt.Sprintf("it is damaged at byte %d, in line %d", d.InputOffset(), 1+bytes.Count(data[:d.InputOffset()], []byte("\n")))

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,8 +9,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
 
 	"github.com/roomwire/roomwire/host/internal/api/internal/rest"
 	"github.com/roomwire/roomwire/host/internal/apikey"
@@ -238,7 +244,41 @@ func (g *rig) call(t *testing.T, h http.Handler, method, path, body string, head
 	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
+	asDescribed(t, r, w)
 	return read(t, w.Result())
+}
+
+var description = sync.OnceValues(func() (routers.Router, error) {
+	spec, err := rest.GetSpec()
+	if err != nil {
+		return nil, err
+	}
+	return gorillamux.NewRouter(spec)
+})
+
+// asDescribed sees that an answer is one that the description promises.
+func asDescribed(t *testing.T, r *http.Request, w *httptest.ResponseRecorder) {
+	t.Helper()
+	router, err := description()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r = r.Clone(r.Context())
+	if r.Method == http.MethodHead {
+		r.Method = http.MethodGet
+	}
+	route, params, err := router.FindRoute(r)
+	if err != nil {
+		return // 404 and 405 are nobody's answers
+	}
+	err = openapi3filter.ValidateResponse(r.Context(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route},
+		Status:                 w.Code, Header: w.Header(), Body: io.NopCloser(bytes.NewReader(w.Body.Bytes())),
+		Options: &openapi3filter.Options{IncludeResponseStatus: true},
+	})
+	if err != nil {
+		t.Errorf("%s %s: the answer %d is not as described: %v", r.Method, r.URL, w.Code, err)
+	}
 }
 
 // read sees that every error is a problem document.
