@@ -51,7 +51,7 @@ func (s *Server) control() http.Handler {
 		return nil, nil
 	})
 	handle("POST /sim/logins/reject", func(r *http.Request) (any, error) {
-		s.faults.RejectLogins(r.URL.Query().Get("user"))
+		s.faults.RejectAuth(r.URL.Query().Get("user"))
 		return nil, nil
 	})
 	handle("POST /sim/touch", func(r *http.Request) (any, error) {

@@ -62,6 +62,9 @@ var versions = []string{
 	"V2015_10_05", "V2016_01_06", "V2016_04_13", "V2016_07_13", "V2016_10_10", "V2017_01_07", "V2017_04_14", "V2017_07_11",
 }
 
+// streaming is the one operation that is answered bit by bit.
+const streaming = "GetStreamingEvents"
+
 const xmlContentType = "text/xml; charset=utf-8"
 
 // ServeHTTP implements http.Handler: EWS under /EWS/ in any letter case, the control API under /sim/. NTLM needs the
@@ -98,8 +101,25 @@ func (s *Server) serveEWS(w http.ResponseWriter, r *http.Request) {
 	}
 	account, _ := login.From(r.Context())
 	caller, _ := account.Tag.(*Person)
-	status, name, reply := s.handle(r.Context(), caller, body)
-	s.answer(w, name, body, status, reply)
+	c, err := s.parse(caller, body)
+	if err != nil {
+		s.answer(w, "", body, http.StatusInternalServerError, envelope(faultBody(asEWS(err))))
+		return
+	}
+	if c.name == streaming {
+		plan := s.faults.take(r.Context(), c)
+		if plan.cutBefore || plan.cutAfter {
+			panic(http.ErrAbortHandler)
+		}
+		if status, reply, hit := plan.answer(); hit {
+			s.answer(w, c.name, body, status, reply)
+			return
+		}
+		s.stream(r.Context(), w, c, body)
+		return
+	}
+	status, reply := s.handle(r.Context(), c, body)
+	s.answer(w, c.name, body, status, reply)
 }
 
 func (s *Server) answer(w http.ResponseWriter, name string, body []byte, status int, reply []byte) {
@@ -110,29 +130,34 @@ func (s *Server) answer(w http.ResponseWriter, name string, body []byte, status 
 	_, _ = w.Write(reply)
 }
 
-// handle reads a request, carries it out under the faults programmed for it, and returns the answer. It panics with
+// handle carries a request out under the faults programmed for it, and returns the answer. It panics with
 // http.ErrAbortHandler where a fault cuts the connection.
-func (s *Server) handle(ctx context.Context, caller *Person, body []byte) (status int, name string, reply []byte) {
-	c, err := s.parse(caller, body)
-	if err != nil {
-		return http.StatusInternalServerError, "", envelope(faultBody(asEWS(err)))
-	}
+func (s *Server) handle(ctx context.Context, c *call, body []byte) (status int, reply []byte) {
 	plan := s.faults.take(ctx, c)
-	switch {
-	case plan.cutBefore:
+	if plan.cutBefore {
 		s.recorder.record(c.name, body, nil)
 		panic(http.ErrAbortHandler)
-	case plan.status != 0:
-		return plan.status, c.name, []byte{}
-	case plan.fault != nil:
-		return http.StatusInternalServerError, c.name, envelope(faultBody(plan.fault))
+	}
+	if status, reply, hit := plan.answer(); hit {
+		return status, reply
 	}
 	status, reply = s.run(c)
 	if there := s.stopAt(ctx, plan.after); plan.cutAfter || !there {
 		s.recorder.record(c.name, body, reply)
 		panic(http.ErrAbortHandler)
 	}
-	return status, c.name, reply
+	return status, reply
+}
+
+// answer is what a plan answers instead of carrying the request out, if it does.
+func (p plan) answer() (status int, reply []byte, hit bool) {
+	switch {
+	case p.status != 0:
+		return p.status, []byte{}, true
+	case p.fault != nil:
+		return http.StatusInternalServerError, envelope(faultBody(p.fault)), true
+	}
+	return 0, nil, false
 }
 
 // run carries out a request under the lock.
@@ -166,7 +191,7 @@ func (s *Server) parse(caller *Person, body []byte) (*call, error) {
 	}
 	req := requests[0]
 	c := &call{Server: s, name: strings.TrimSuffix(req.name, "Request"), req: req, caller: caller, actor: caller, zoneID: "UTC", now: s.now()}
-	if _, ok := s.operations[c.name]; !ok {
+	if _, ok := s.operations[c.name]; !ok && c.name != streaming {
 		return nil, fail("ErrorInvalidRequest", "The operation %q is not known.", req.name)
 	}
 	return c, c.readHeader(root.child("Header"))

@@ -24,10 +24,8 @@ func (b *mailbox) notify(group ...event) {
 		b.marks++
 		group[i].mark = b.marks
 	}
-	for _, sub := range b.server.subs {
-		if sub.box == b {
-			sub.offer(group)
-		}
+	for _, sub := range b.subs {
+		sub.offer(group)
 	}
 }
 

@@ -79,6 +79,7 @@ type Server struct {
 
 	mu          sync.Mutex
 	people      []*Person
+	users       map[string]*Person  // by address and by DOMAIN\user, in lower case
 	boxes       map[string]*mailbox // by every address in lower case
 	byID        map[string]*mailbox // by mailbox GUID
 	certificate *x509.Certificate
@@ -125,6 +126,7 @@ func New(o Options) (*Server, error) {
 		operations: operations(),
 		itemFields: itemFields(),
 		secret:     make([]byte, 16),
+		users:      map[string]*Person{},
 		boxes:      map[string]*mailbox{},
 		byID:       map[string]*mailbox{},
 		counts:     map[string]int{},

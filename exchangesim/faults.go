@@ -184,8 +184,8 @@ func (f *Faults) release() {
 	}
 }
 
-// RejectLogins refuses the logins of a user, by name without domain or by UPN, from now on; an empty name means everybody.
-func (f *Faults) RejectLogins(user string) {
+// RejectAuth refuses the logins of a user, by name without domain or by UPN, from now on; an empty name means everybody.
+func (f *Faults) RejectAuth(user string) {
 	f.set(func() { f.rejected[strings.ToLower(user)] = true })
 }
 

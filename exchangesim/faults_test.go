@@ -137,7 +137,14 @@ func FuzzRequest(f *testing.F) {
 	defer func() { _ = s.Close() }()
 	alice := s.person(func(p *Person) bool { return p.Address == "alice@example.com" })
 	f.Fuzz(func(t *testing.T, body string) {
-		_, _, reply := s.handle(t.Context(), alice, []byte(body))
+		c, err := s.parse(alice, []byte(body))
+		if err != nil {
+			return
+		}
+		if c.name == streaming {
+			return
+		}
+		_, reply := s.handle(t.Context(), c, []byte(body))
 		if _, err := parseXML(reply); err != nil {
 			t.Errorf("answer %q: %v", reply, err)
 		}

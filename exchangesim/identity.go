@@ -40,7 +40,7 @@ func (c *call) connecting(kind, value string) (*Person, error) {
 		}
 		p = b.owner
 	case "PrincipalName":
-		if p = c.person(func(p *Person) bool { return strings.EqualFold(p.Address, value) }); p == nil {
+		if p = c.users[strings.ToLower(value)]; p == nil {
 			return nil, fail("ErrorInvalidUserPrincipalName", "The user principal name (UPN) isn't valid.")
 		}
 	case "SID":

@@ -2,6 +2,8 @@ package exchangesim
 
 import (
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/Azure/go-ntlmssp"
@@ -86,7 +88,7 @@ func TestWrongPasswordIsRefused(t *testing.T) {
 		t.Errorf("status %d, %v", status, err)
 	}
 	s.SetPassword("alice@example.com", "secret")
-	s.Faults().RejectLogins("alice")
+	s.Faults().RejectAuth("alice")
 	if status, _, err := c.send(t.Context(), getCalendar); status != http.StatusUnauthorized || err != nil {
 		t.Errorf("rejected login: status %d, %v", status, err)
 	}
@@ -108,5 +110,24 @@ func TestNTLMIsServed(t *testing.T) {
 	}
 	if n := s.Count("GetFolder"); n != 1 {
 		t.Errorf("%d requests were served, want 1", n)
+	}
+}
+
+func TestServerWithoutConnectionStateOffersBasic(t *testing.T) {
+	t.Parallel()
+	s, c := serve(t, Options{})
+	bare := httptest.NewServer(s)
+	defer bare.Close()
+	c.url, c.http = bare.URL, bare.Client()
+	if got := c.as("alice@example.com").code(getCalendar); got != "NoError" {
+		t.Errorf("GetFolder = %s", got)
+	}
+	resp, err := bare.Client().Get(bare.URL + "/ews/Exchange.asmx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if got := resp.Header.Values("WWW-Authenticate"); len(got) != 1 || !strings.HasPrefix(got[0], "Basic") {
+		t.Errorf("WWW-Authenticate = %q", got)
 	}
 }

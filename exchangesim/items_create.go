@@ -10,16 +10,17 @@ var sendings = []string{"SendToNone", "SendOnlyToAll", "SendToAllAndSaveCopy"}
 
 func (c *call) createItem() (*node, error) {
 	var saved *folder
+	var refused error
 	if c.req.child("SavedItemFolderId") != nil {
-		f, err := c.targetFolder("SavedItemFolderId")
-		if err != nil {
-			return response("CreateItem", failure("CreateItem", err, el("m:Items"))), nil
-		}
-		saved = f
+		saved, refused = c.targetFolder("SavedItemFolderId")
 	}
 	var messages []*node
 	for _, n := range c.req.child("Items").children() {
-		made, err := c.create(n, saved)
+		var made *item
+		err := refused
+		if err == nil {
+			made, err = c.create(n, saved)
+		}
 		switch {
 		case err != nil:
 			messages = append(messages, failure("CreateItem", err, el("m:Items")))

@@ -54,18 +54,16 @@ func (c *call) copyItem() (*node, error) { return c.transfer("CopyItem") }
 
 // transfer moves or copies items into a folder.
 func (c *call) transfer(operation string) (*node, error) {
-	to, err := c.targetFolder("ToFolderId")
+	to, refused := c.targetFolder("ToFolderId")
 	var messages []*node
 	for _, id := range c.req.child("ItemIds").children() {
 		var made *item
+		err := refused
 		if err == nil {
 			made, err = c.transferOne(id, to, operation)
 		}
 		if err != nil {
 			messages = append(messages, failure(operation, err, el("m:Items")))
-			if to != nil {
-				err = nil
-			}
 			continue
 		}
 		messages = append(messages, success(operation, el("m:Items", idOnly().node(c.viewOf(made)))))

@@ -21,6 +21,7 @@ type mailbox struct {
 	order    []*folder          // parents first
 	items    map[string]*item
 	removed  []tombstone // of folders
+	subs     map[string]*subscription
 }
 
 // A folder is one folder of a mailbox.
@@ -50,6 +51,7 @@ func newMailbox(s *Server, owner *Person) *mailbox {
 	b := &mailbox{
 		server: s, owner: owner, guid: guidOf(owner.Address), epoch: 1,
 		folders: map[string]*folder{}, known: map[string]*folder{}, items: map[string]*item{},
+		subs: map[string]*subscription{},
 	}
 	b.numbers = 0x1000 // the numbers below would make ids that are easy to mistake for each other
 	for _, f := range []struct{ parent, distinguished, name, class string }{

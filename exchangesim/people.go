@@ -59,15 +59,15 @@ func (s *Server) AddPerson(p Person) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, other := range s.people {
-		if strings.EqualFold(other.Address, p.Address) || strings.EqualFold(other.User, p.User) {
-			return fmt.Errorf("person %s: the address or the user %s is taken", p.Address, p.User)
-		}
+	address, user := strings.ToLower(p.Address), strings.ToLower(p.User)
+	if s.users[address] != nil || s.users[user] != nil {
+		return fmt.Errorf("person %s: the address or the user %s is taken", p.Address, p.User)
 	}
 	if p.SID == "" {
 		p.SID = fmt.Sprintf("S-1-5-21-1004336348-1177238915-682003330-%d", 1100+len(s.people))
 	}
 	s.people = append(s.people, &p)
+	s.users[address], s.users[user] = &p, &p
 	if p.NoMailbox {
 		return nil
 	}
@@ -113,7 +113,7 @@ func (s *Server) Disconnect(address string, gone bool) bool {
 func (s *Server) changePerson(address string, change func(*Person)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.person(func(p *Person) bool { return strings.EqualFold(p.Address, address) })
+	p := s.users[strings.ToLower(address)]
 	if p == nil {
 		return false
 	}
@@ -137,9 +137,11 @@ func (s *Server) account(user, domain string) (login.Account, bool) {
 	if s.faults.rejects(user) {
 		return login.Account{}, false
 	}
-	p := s.person(func(p *Person) bool {
-		return domain == "" && strings.EqualFold(p.Address, user) || strings.EqualFold(p.User, domain+`\`+user)
-	})
+	name := user // a UPN, which is the address
+	if domain != "" {
+		name = domain + `\` + user
+	}
+	p := s.users[strings.ToLower(name)]
 	if p == nil {
 		return login.Account{}, false
 	}

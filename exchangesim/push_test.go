@@ -83,7 +83,11 @@ func subscribePush(t *testing.T, s *Server, frequency int) {
 	t.Helper()
 	body := fmt.Sprintf(`<m:Subscribe><m:PushSubscriptionRequest><t:FolderIds>%s</t:FolderIds><t:EventTypes><t:EventType>CreatedEvent</t:EventType><t:EventType>ModifiedEvent</t:EventType><t:EventType>DeletedEvent</t:EventType><t:EventType>MovedEvent</t:EventType></t:EventTypes><t:StatusFrequency>%d</t:StatusFrequency><t:URL>https://hub.example.com/x?Default&amp;k=secret</t:URL></m:PushSubscriptionRequest></m:Subscribe>`, calendarFolder, frequency)
 	alice := s.person(func(p *Person) bool { return p.Address == "alice@example.com" })
-	status, _, reply := s.handle(t.Context(), alice, []byte(strings.NewReplacer("HEADER", "", "BODY", body).Replace(testEnvelope)))
+	c, err := s.parse(alice, []byte(strings.NewReplacer("HEADER", "", "BODY", body).Replace(testEnvelope)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, reply := s.handle(t.Context(), c, nil)
 	if status != http.StatusOK || !strings.Contains(string(reply), `ResponseClass="Success"`) {
 		t.Fatalf("Subscribe: %s", reply)
 	}

@@ -24,6 +24,7 @@ type subscription struct {
 	timeout    time.Duration // of a pull subscription
 	heard      time.Time     // when it was asked last
 	push       *pusher
+	stream     *stream       // the connection that tells of a streaming subscription, if one is open
 	changed    chan struct{} // of capacity 1: there is something to look at
 	ended      chan struct{} // closed when it is no more
 }
@@ -42,6 +43,9 @@ var eventTypes = []string{"CopiedEvent", "CreatedEvent", "DeletedEvent", "Modifi
 
 // wake makes whoever serves the subscription look at it.
 func (sub *subscription) wake() {
+	if sub.stream != nil {
+		sub.stream.wake()
+	}
 	select {
 	case sub.changed <- struct{}{}:
 	default:
@@ -54,6 +58,7 @@ func (sub *subscription) end() {
 		return
 	}
 	delete(sub.server.subs, sub.id)
+	delete(sub.box.subs, sub.id)
 	close(sub.ended)
 	if sub.push != nil {
 		sub.server.settled(len(sub.queue))
@@ -96,7 +101,7 @@ func (c *call) subscribe() (*node, error) {
 	if err != nil {
 		return response("Subscribe", failure("Subscribe", err)), nil
 	}
-	c.subs[sub.id] = sub
+	c.subs[sub.id], sub.box.subs[sub.id] = sub, sub
 	answer := success("Subscribe", el("m:SubscriptionId", sub.id))
 	if sub.kind != "streaming" {
 		answer.kids = append(answer.kids, el("m:Watermark", sub.box.watermark(sub.last)))
@@ -135,13 +140,7 @@ func (c *call) newSubscription(n *node) (*subscription, error) {
 	if err := c.subscriptionKind(sub, n); err != nil {
 		return nil, err
 	}
-	count := 0
-	for _, other := range c.subs {
-		if other.box == sub.box {
-			count++
-		}
-	}
-	if count >= c.opts.MaxSubscriptions {
+	if len(sub.box.subs) >= c.opts.MaxSubscriptions {
 		return nil, fail("ErrorExceededSubscriptionCount", "You have exceeded the available subscriptions for your account.")
 	}
 	c.subCounter++
