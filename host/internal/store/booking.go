@@ -65,10 +65,19 @@ func (r Reads) Bookings(ctx context.Context, tenant string, f BookingFilter) ([]
 	if !f.To.IsZero() {
 		to = f.To.UnixMilli()
 	}
-	rows, err := r.q.ListBookings(ctx, db.ListBookingsParams{
-		Tenant: tenant, After: f.After, Organizer: f.Person, FromMs: from, ToMs: to,
-		OnlyProblems: f.Problem, IncludeCancelled: f.IncludeCancelled, MaxRows: page(f.Limit),
-	})
+	var rows []db.Booking
+	var err error
+	if f.Person == "" {
+		rows, err = r.q.ListBookings(ctx, db.ListBookingsParams{
+			Tenant: tenant, After: f.After, FromMs: from, ToMs: to,
+			OnlyProblems: f.Problem, IncludeCancelled: f.IncludeCancelled, MaxRows: page(f.Limit),
+		})
+	} else {
+		rows, err = r.q.ListBookingsOfPerson(ctx, db.ListBookingsOfPersonParams{
+			Tenant: tenant, Organizer: f.Person, After: f.After, FromMs: from, ToMs: to,
+			OnlyProblems: f.Problem, IncludeCancelled: f.IncludeCancelled, MaxRows: page(f.Limit),
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list bookings: %w", err)
 	}

@@ -48,6 +48,7 @@ func (s *Store) NewPool(ctx context.Context) (*pgxpool.Pool, error) {
 	if !strings.Contains(s.url, "pool_max_conns") {
 		config.MaxConns = poolSize
 	}
+	config.MaxConns = max(config.MaxConns, 2) // migrations hold a lock on one and work on another
 	config.ConnConfig.RuntimeParams["application_name"] = "roomwire"
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {

@@ -23,11 +23,22 @@ func (t *Tx) AddActivity(ctx context.Context, a Activity) error {
 	return nil
 }
 
-// Activities returns the timeline of a person, of a booking, or of a booking with a person (empty: any), newest first.
+// Activities returns the timeline of a person, of a booking, of both together, or of the whole tenant, newest first.
 func (r Reads) Activities(ctx context.Context, tenant, person, booking string, limit int) ([]Activity, error) {
-	rows, err := r.q.ListActivities(ctx, db.ListActivitiesParams{
-		Tenant: tenant, Person: person, Booking: booking, MaxRows: page(limit),
-	})
+	var rows []db.Activity
+	var err error
+	switch {
+	case person != "":
+		rows, err = r.q.ListActivitiesOfPerson(ctx, db.ListActivitiesOfPersonParams{
+			Tenant: tenant, Person: person, Booking: booking, MaxRows: page(limit),
+		})
+	case booking != "":
+		rows, err = r.q.ListActivitiesOfBooking(ctx, db.ListActivitiesOfBookingParams{
+			Tenant: tenant, Booking: booking, MaxRows: page(limit),
+		})
+	default:
+		rows, err = r.q.ListActivities(ctx, db.ListActivitiesParams{Tenant: tenant, MaxRows: page(limit)})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read timeline: %w", err)
 	}

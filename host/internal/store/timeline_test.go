@@ -31,6 +31,8 @@ func TestTheTimelineIsNewestFirst(t *testing.T) {
 			{"alice", "", 2, "four two "},
 			{"", "b1", 0, "four three one "},
 			{"bob", "b1", 0, "three "},
+			{"alice", "b1", 0, "four one "},
+			{"", "", 2, "four three "},
 			{"carol", "", 0, ""},
 		} {
 			list, err := s.Activities(t.Context(), tenant, c.person, c.booking, c.limit)

@@ -4,7 +4,15 @@ SELECT * FROM booking WHERE tenant = @tenant AND id = @id;
 -- name: ListBookings :many
 SELECT * FROM booking
 WHERE tenant = @tenant AND id > @after
-  AND (organizer = @organizer OR @organizer = '')
+  AND (span_end > @from_ms OR span_start >= @from_ms) AND span_start < @to_ms
+  AND (sync_problem <> '' OR @only_problems = FALSE)
+  AND (status <> 'cancelled' OR @include_cancelled = TRUE)
+ORDER BY id
+LIMIT @max_rows;
+
+-- name: ListBookingsOfPerson :many
+SELECT * FROM booking
+WHERE tenant = @tenant AND organizer = @organizer AND id > @after
   AND (span_end > @from_ms OR span_start >= @from_ms) AND span_start < @to_ms
   AND (sync_problem <> '' OR @only_problems = FALSE)
   AND (status <> 'cancelled' OR @include_cancelled = TRUE)

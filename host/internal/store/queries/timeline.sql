@@ -4,12 +4,16 @@ VALUES (@tenant, @person, @booking, @at, @what, @why)
 RETURNING id;
 
 -- name: ListActivities :many
+SELECT * FROM activity WHERE tenant = @tenant ORDER BY id DESC LIMIT @max_rows;
+
+-- name: ListActivitiesOfPerson :many
 SELECT * FROM activity
-WHERE tenant = @tenant
-  AND (person = @person OR @person = '')
-  AND (booking = @booking OR @booking = '')
+WHERE tenant = @tenant AND person = @person AND (booking = @booking OR @booking = '')
 ORDER BY id DESC
 LIMIT @max_rows;
+
+-- name: ListActivitiesOfBooking :many
+SELECT * FROM activity WHERE tenant = @tenant AND booking = @booking ORDER BY id DESC LIMIT @max_rows;
 
 -- name: PruneActivities :execrows
 DELETE FROM activity WHERE at < @before;

@@ -93,18 +93,16 @@ func (q *Queries) InsertBookingResource(ctx context.Context, arg InsertBookingRe
 const listBookings = `-- name: ListBookings :many
 SELECT tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources, attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected, expected_until, span_start, span_end, created, updated FROM booking
 WHERE tenant = $1 AND id > $2
-  AND (organizer = $3 OR $3 = '')
-  AND (span_end > $4 OR span_start >= $4) AND span_start < $5
-  AND (sync_problem <> '' OR $6 = FALSE)
-  AND (status <> 'cancelled' OR $7 = TRUE)
+  AND (span_end > $3 OR span_start >= $3) AND span_start < $4
+  AND (sync_problem <> '' OR $5 = FALSE)
+  AND (status <> 'cancelled' OR $6 = TRUE)
 ORDER BY id
-LIMIT $8
+LIMIT $7
 `
 
 type ListBookingsParams struct {
 	Tenant           string
 	After            string
-	Organizer        string
 	FromMs           int64
 	ToMs             int64
 	OnlyProblems     interface{}
@@ -116,7 +114,85 @@ func (q *Queries) ListBookings(ctx context.Context, arg ListBookingsParams) ([]B
 	rows, err := q.db.QueryContext(ctx, listBookings,
 		arg.Tenant,
 		arg.After,
+		arg.FromMs,
+		arg.ToMs,
+		arg.OnlyProblems,
+		arg.IncludeCancelled,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Booking
+	for rows.Next() {
+		var i Booking
+		if err := rows.Scan(
+			&i.Tenant,
+			&i.ID,
+			&i.Version,
+			&i.Title,
+			&i.Notes,
+			&i.StartAt,
+			&i.EndAt,
+			&i.AllDay,
+			&i.Zone,
+			&i.Organizer,
+			&i.Resources,
+			&i.Attendees,
+			&i.Location,
+			&i.Busy,
+			&i.Class,
+			&i.ReminderMinutes,
+			&i.Status,
+			&i.SyncDisabled,
+			&i.SyncProblem,
+			&i.ItemExpected,
+			&i.ExpectedUntil,
+			&i.SpanStart,
+			&i.SpanEnd,
+			&i.Created,
+			&i.Updated,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listBookingsOfPerson = `-- name: ListBookingsOfPerson :many
+SELECT tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources, attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected, expected_until, span_start, span_end, created, updated FROM booking
+WHERE tenant = $1 AND organizer = $2 AND id > $3
+  AND (span_end > $4 OR span_start >= $4) AND span_start < $5
+  AND (sync_problem <> '' OR $6 = FALSE)
+  AND (status <> 'cancelled' OR $7 = TRUE)
+ORDER BY id
+LIMIT $8
+`
+
+type ListBookingsOfPersonParams struct {
+	Tenant           string
+	Organizer        string
+	After            string
+	FromMs           int64
+	ToMs             int64
+	OnlyProblems     interface{}
+	IncludeCancelled interface{}
+	MaxRows          int32
+}
+
+func (q *Queries) ListBookingsOfPerson(ctx context.Context, arg ListBookingsOfPersonParams) ([]Booking, error) {
+	rows, err := q.db.QueryContext(ctx, listBookingsOfPerson,
+		arg.Tenant,
 		arg.Organizer,
+		arg.After,
 		arg.FromMs,
 		arg.ToMs,
 		arg.OnlyProblems,

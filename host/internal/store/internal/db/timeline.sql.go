@@ -151,23 +151,102 @@ func (q *Queries) InsertDifference(ctx context.Context, arg InsertDifferencePara
 }
 
 const listActivities = `-- name: ListActivities :many
+SELECT id, tenant, person, booking, at, what, why FROM activity WHERE tenant = $1 ORDER BY id DESC LIMIT $2
+`
+
+type ListActivitiesParams struct {
+	Tenant  string
+	MaxRows int32
+}
+
+func (q *Queries) ListActivities(ctx context.Context, arg ListActivitiesParams) ([]Activity, error) {
+	rows, err := q.db.QueryContext(ctx, listActivities, arg.Tenant, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Activity
+	for rows.Next() {
+		var i Activity
+		if err := rows.Scan(
+			&i.ID,
+			&i.Tenant,
+			&i.Person,
+			&i.Booking,
+			&i.At,
+			&i.What,
+			&i.Why,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listActivitiesOfBooking = `-- name: ListActivitiesOfBooking :many
+SELECT id, tenant, person, booking, at, what, why FROM activity WHERE tenant = $1 AND booking = $2 ORDER BY id DESC LIMIT $3
+`
+
+type ListActivitiesOfBookingParams struct {
+	Tenant  string
+	Booking string
+	MaxRows int32
+}
+
+func (q *Queries) ListActivitiesOfBooking(ctx context.Context, arg ListActivitiesOfBookingParams) ([]Activity, error) {
+	rows, err := q.db.QueryContext(ctx, listActivitiesOfBooking, arg.Tenant, arg.Booking, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Activity
+	for rows.Next() {
+		var i Activity
+		if err := rows.Scan(
+			&i.ID,
+			&i.Tenant,
+			&i.Person,
+			&i.Booking,
+			&i.At,
+			&i.What,
+			&i.Why,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listActivitiesOfPerson = `-- name: ListActivitiesOfPerson :many
 SELECT id, tenant, person, booking, at, what, why FROM activity
-WHERE tenant = $1
-  AND (person = $2 OR $2 = '')
-  AND (booking = $3 OR $3 = '')
+WHERE tenant = $1 AND person = $2 AND (booking = $3 OR $3 = '')
 ORDER BY id DESC
 LIMIT $4
 `
 
-type ListActivitiesParams struct {
+type ListActivitiesOfPersonParams struct {
 	Tenant  string
 	Person  string
 	Booking string
 	MaxRows int32
 }
 
-func (q *Queries) ListActivities(ctx context.Context, arg ListActivitiesParams) ([]Activity, error) {
-	rows, err := q.db.QueryContext(ctx, listActivities,
+func (q *Queries) ListActivitiesOfPerson(ctx context.Context, arg ListActivitiesOfPersonParams) ([]Activity, error) {
+	rows, err := q.db.QueryContext(ctx, listActivitiesOfPerson,
 		arg.Tenant,
 		arg.Person,
 		arg.Booking,

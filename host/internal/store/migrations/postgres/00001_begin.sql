@@ -156,7 +156,7 @@ CREATE TABLE link (
     PRIMARY KEY (tenant, key)
 );
 
-CREATE INDEX link_ref ON link (tenant, person, ref) WHERE state <> 'dead';
+CREATE INDEX link_ref ON link (tenant, person, ref);
 CREATE INDEX link_booking ON link (tenant, booking);
 CREATE INDEX link_gone ON link (tenant, person) WHERE gone_at > 0;
 
