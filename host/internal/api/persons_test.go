@@ -48,6 +48,9 @@ func TestPersonsAreCreatedReplacedAndForgotten(t *testing.T) {
 	if r.StatusCode != 200 || p.Kind != rest.KindResource || p.MailOnError || p.ConflictBehaviour != rest.ConflictBehaviourCancel || p.DisplayName != "" {
 		t.Errorf("replaced: %d %s", r.StatusCode, r.text)
 	}
+	if r := g.call(t, h, "PUT", persons+"/desk-7", `{"kind":"resource"}`); r.StatusCode != 201 {
+		t.Errorf("a desk without a mailbox: %d %s", r.StatusCode, r.text)
+	}
 	for _, want := range []int{204, 404} {
 		if r := g.call(t, h, "DELETE", persons+"/carol%20m", ""); r.StatusCode != want {
 			t.Errorf("DELETE: %d %s, want %d", r.StatusCode, r.text, want)
@@ -68,7 +71,7 @@ func TestFaultsOfAPersonAreNamed(t *testing.T) {
 		{"/x", `{"email":"x@example.com","sync_modus":"Feed"}`, "sync_modus", "spelling", 422},
 		{"/x", `{"id":"y","email":"x@example.com"}`, "id", "path", 422},
 		{"/%20x", `{"email":"x@example.com"}`, "id", "spaces", 422},
-		{"/x", `{}`, "email", "missing", 422},
+		{"/x", `{}`, "email", "empty", 422},
 		{"/x", `{"email":"ALICE@example.com"}`, "email", "alice", 409},
 	} {
 		r := g.call(t, h, "PUT", persons+c.path, c.body)

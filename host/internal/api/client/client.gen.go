@@ -532,8 +532,8 @@ type PersonInput struct {
 	ConflictBehaviour *ConflictBehaviour `json:"conflict_behaviour,omitempty"`
 	DisplayName       *string            `json:"display_name,omitempty"`
 
-	// Email Primary SMTP address of the mailbox.
-	Email string `json:"email"`
+	// Email Primary SMTP address of the mailbox. A resource without a sync mode may go without.
+	Email string `json:"email,omitempty"`
 
 	// ID May be left out; else it equals the one in the path.
 	ID           *string `json:"id,omitempty"`
