@@ -8,7 +8,7 @@ import (
 )
 
 // logHandler lets River, which knows slog, write to the host's log. What is routine to River is of no interest to an
-// operator, so its information is our debugging.
+// operator, so its information is our tracing.
 type logHandler struct {
 	log   hclog.Logger
 	group string
@@ -22,7 +22,7 @@ func (h *logHandler) Enabled(_ context.Context, l slog.Level) bool {
 	case l >= slog.LevelWarn:
 		return h.log.IsWarn()
 	}
-	return h.log.IsDebug()
+	return h.log.IsTrace()
 }
 
 // Handle implements slog.Handler.
@@ -32,7 +32,7 @@ func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
 		pairs = append(pairs, h.group+a.Key, a.Value.Resolve().Any())
 		return true
 	})
-	level := hclog.Debug
+	level := hclog.Trace
 	switch {
 	case r.Level >= slog.LevelError:
 		level = hclog.Error
