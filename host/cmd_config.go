@@ -14,7 +14,7 @@ func configCmd(f *flags) *cobra.Command {
 		Long:  "Check the configuration and explain every fault with file, line and remedy. Nothing is changed. Exit code 1 if it cannot be used.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := f.load(cmd)
+			cfg, err := f.load(cmd, true)
 			if err != nil {
 				return err
 			}
@@ -37,7 +37,7 @@ func configCmd(f *flags) *cobra.Command {
 		Short: "Show the configuration in force and where each value comes from; secrets are hidden",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := f.load(cmd)
+			cfg, err := f.load(cmd, true)
 			if err != nil {
 				return err
 			}

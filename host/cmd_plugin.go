@@ -22,7 +22,7 @@ in it. A binary that is not in the list, or is not what it was, is not started.`
 			if len(args) == 1 {
 				dir = args[0]
 			} else {
-				cfg, err := f.load(cmd)
+				cfg, err := f.load(cmd, false)
 				if err != nil {
 					return err
 				}
@@ -40,7 +40,7 @@ in it. A binary that is not in the list, or is not what it was, is not started.`
 		Short: "List the pinned plugins and whether their binaries are what they were",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := f.load(cmd)
+			cfg, err := f.load(cmd, false)
 			if err != nil {
 				return err
 			}

@@ -19,7 +19,7 @@ func serveCmd(f *flags) *cobra.Command {
 finished in time is repeated at the next start, and nothing is lost.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := f.load(cmd)
+			cfg, err := f.load(cmd, true)
 			if err != nil {
 				return err
 			}

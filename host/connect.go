@@ -32,7 +32,7 @@ type admin struct {
 
 // connect finds the host. It needs the key file that the host writes, so only who may read the host's data may use it.
 func (f *flags) connect(cmd *cobra.Command) (*admin, error) {
-	cfg, err := f.load(cmd)
+	cfg, err := f.load(cmd, false)
 	if err != nil {
 		return nil, err
 	}

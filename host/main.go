@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	_ "time/tzdata" // Windows has none, and nobody's calendar may hang on the machine's
 
@@ -58,7 +59,7 @@ func root() *cobra.Command {
 		Version:       version,
 	}
 	cmd.SetVersionTemplate("roomwire {{.Version}}\n")
-	cmd.PersistentFlags().StringVar(&f.configDir, "config", "", "folder of roomwire.hcl and RoomsAppSettings.config (default: configs)")
+	cmd.PersistentFlags().StringVar(&f.configDir, "config", "", "folder of roomwire.hcl and RoomsAppSettings.config (default: $ROOMWIRE_CONFIG, else configs here or beside the program)")
 	cmd.PersistentFlags().StringVar(&f.tenant, "tenant", "", "tenant (Mandant); needed only if there are several")
 	cmd.AddCommand(serveCmd(&f), demoCmd(), configCmd(&f), pluginCmd(&f), personCmd(&f), bookingCmd(&f), syncCmd(&f),
 		diffCmd(&f), apikeyCmd(&f), versionCmd())
@@ -72,20 +73,38 @@ func versionCmd() *cobra.Command {
 	}
 }
 
-// load reads the configuration and prints what is wrong with it; an error means that it cannot be used.
-func (f *flags) load(cmd *cobra.Command) (*config.Config, error) {
+// load reads the configuration. What is wrong with it is printed, and so are mere warnings if the command is about the
+// configuration; an error means that it cannot be used.
+func (f *flags) load(cmd *cobra.Command, warnings bool) (*config.Config, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find out where this program lies: %w", err)
 	}
-	cfg, diags := config.Load(config.Source{Dir: f.configDir, Environ: os.Environ(), Executable: exe})
-	if len(diags) > 0 {
+	cfg, diags := config.Load(config.Source{Dir: f.configFolder(exe), Environ: os.Environ(), Executable: exe})
+	if len(diags) > 0 && (warnings || diags.HasErrors()) {
 		fmt.Fprint(cmd.ErrOrStderr(), diags)
 	}
 	if diags.HasErrors() {
 		return nil, errShown
 	}
 	return cfg, nil
+}
+
+// configFolder is the one that --config or ROOMWIRE_CONFIG names, else configs in the working folder, else configs beside the
+// executable; empty if there is none of them, and the defaults hold.
+func (f *flags) configFolder(exe string) string {
+	if f.configDir != "" {
+		return f.configDir
+	}
+	if dir := os.Getenv("ROOMWIRE_CONFIG"); dir != "" {
+		return dir
+	}
+	for _, dir := range []string{"configs", filepath.Join(filepath.Dir(exe), "configs")} {
+		if info, err := os.Stat(dir); err == nil && info.IsDir() {
+			return dir
+		}
+	}
+	return ""
 }
 
 // pickTenant returns the tenant that --tenant names, or the only one.

@@ -43,7 +43,7 @@ func instanceOf(mode config.SyncMode, known *origins) supervise.Instance {
 		ActAs: mode.UseImpersonation, Markers: markers,
 		HTTP: launch.HTTPOptions{CAFile: mode.HTTP.CAFile, Proxy: mode.HTTP.Proxy, Timeout: mode.HTTP.Timeout},
 		Allow: func(origin string) error {
-			if problem := mode.CheckURL(origin); problem != nil {
+			if problem := mode.CheckURL(origin + "/EWS/Exchange.asmx"); problem != nil { // the path is not what is asked about
 				return fmt.Errorf("sync mode %q may not log in at %s: %s: %w", mode.Name, origin, problem, fault.Invalid)
 			}
 			if !known.has(origin) {

@@ -9,6 +9,7 @@ package supervise
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -48,6 +49,9 @@ func New(o Options) *Supervisor {
 
 // Run keeps the plugins running that somebody has a handle of, until ctx ends; then it drains and stops them all.
 func (s *Supervisor) Run(ctx context.Context) error {
+	if err := s.clearRunDir(); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	s.running = ctx
 	for _, k := range s.keepers {
@@ -59,6 +63,20 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	s.mu.Unlock() //nolint:staticcheck // it is only waited for
 	s.wait.Wait()
 	return ctx.Err()
+}
+
+// clearRunDir makes the folder of the plugins' sockets and removes what a killed host left in it.
+func (s *Supervisor) clearRunDir() error {
+	if s.o.RunDir == "" {
+		return nil
+	}
+	if err := os.RemoveAll(s.o.RunDir); err != nil {
+		return fmt.Errorf("clear the folder of the plugins' sockets: %w", err)
+	}
+	if err := os.MkdirAll(s.o.RunDir, 0o700); err != nil {
+		return fmt.Errorf("make the folder of the plugins' sockets: %w", err)
+	}
+	return nil
 }
 
 // keep runs a keeper; s.mu is held.

@@ -374,7 +374,7 @@ func (e *Engine) postpone(ctx context.Context, p *pass, in store.Intent, cause e
 			if err != nil {
 				return err
 			}
-			return e.giveUp(ctx, tx, &pr, fmt.Sprintf("the calendar refused the change %s: %s", plural(in.Failures, "time", "times"), cause))
+			return e.giveUp(ctx, tx, &pr, fmt.Sprintf("the calendar refused the change %s: %s", plural(in.Failures, "time", "times"), sentence(cause)))
 		}
 		wait := e.Limits.RetryBase << min(in.Failures-1, 6)
 		return tx.DeferIntent(ctx, in.Tenant, in.Key, e.now().Add(min(wait, time.Hour)), in.Failures)

@@ -95,7 +95,7 @@ func (e *Engine) renew(ctx context.Context, p *pass, base string, old store.Subs
 	case kind == fault.Unsupported || kind == fault.SubscriptionLost || kind == fault.Invalid || kind == fault.Forbidden:
 		e.Log.Warn("a mailbox cannot be subscribed to; it is pulled by the clock",
 			"tenant", p.mb.Tenant, "person", p.mb.Person, "error", err.Error())
-		e.poll(p, err.Error(), e.now().Add(e.Limits.SubscriptionInterval))
+		e.poll(p, sentence(err), e.now().Add(e.Limits.SubscriptionInterval))
 		return nil
 	default:
 		return err

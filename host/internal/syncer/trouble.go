@@ -69,6 +69,9 @@ func (e *Engine) trouble(ctx context.Context, p *pass, cause error, until time.T
 	}
 	now := e.now()
 	if until.IsZero() {
+		if p.person.State.Kind != string(kind) {
+			p.mb.Failures = 0 // another trouble than before begins anew
+		}
 		p.mb.Failures++
 		until = now.Add(e.wait(p, r, fault.After(cause)))
 		if fe, ok := faultOf(cause); p.mode.Name != "" && (r.server || ok && fe.Scope == fault.ScopeServer && kind == fault.Throttled) {
@@ -80,7 +83,7 @@ func (e *Engine) trouble(ctx context.Context, p *pass, cause error, until time.T
 		}
 	}
 	p.mb.WaitUntil, p.mb.NextDue = until, until
-	reason := cause.Error()
+	reason := sentence(cause)
 	log := e.Log.With("tenant", p.mb.Tenant, "person", p.mb.Person, "kind", string(kind), "error", reason, "again", until)
 	if fe, ok := faultOf(cause); ok && fe.ID != "" {
 		log = log.With("request-id", fe.ID)
@@ -105,6 +108,20 @@ func (e *Engine) trouble(ctx context.Context, p *pass, cause error, until time.T
 		})
 	})
 	return Outcome{Next: until}, err
+}
+
+// sentence is err for people: the kinds that it was wrapped with say nothing more at its end.
+func sentence(err error) string {
+	s := err.Error()
+	for trimmed := true; trimmed; {
+		trimmed = false
+		for _, k := range fault.Kinds() {
+			if short, cut := strings.CutSuffix(s, ": "+string(k)); cut {
+				s, trimmed = short, true
+			}
+		}
+	}
+	return s
 }
 
 // wait doubles with every failure in a row, never shorter than what the server asks for, and differs between
