@@ -16,7 +16,7 @@ import (
 // victimURL names the database for the process that is to be killed.
 const victimURL = "ROOMWIRE_TEST_VICTIM"
 
-// TestVictim is no test of its own: it is the host that TestKilledHost kills.
+// TestVictim is no test of its own: it is the host that TestAKilledHostsPassesRunAgain kills.
 func TestVictim(t *testing.T) {
 	url := os.Getenv(victimURL)
 	if url == "" {

@@ -175,8 +175,8 @@ func queuedBefore(now time.Time) int64 { return millis(now.Add(-jobTrust)) }
 // QueueCounts says how many mailboxes, of all tenants, are where.
 type QueueCounts struct {
 	Running    int64 // a pass is under way
-	Queued     int64 // a job waits for a fresh notice
-	QueuedBulk int64 // a job waits among the bulk work
+	Queued     int64 // a job waits for a worker, or to be repeated after a failure
+	QueuedBulk int64 // a job waits among the bulk work, which yields to the rest
 	Due        int64 // due, but not in the queue yet
 	Later      int64 // due later, by the clock
 }
