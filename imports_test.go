@@ -25,6 +25,7 @@ var allowed = map[string][]string{
 	"sdk/internal/httpauth":     {"sdk/fault", "sdk/auth", "sdk/backend"},
 	"sdk/serve":                 {"proto", "sdk/internal", "sdk/calendar", "sdk/fault", "sdk/auth", "sdk/backend"},
 	"sdk/launch":                {"proto", "sdk/internal", "sdk/calendar", "sdk/fault", "sdk/auth", "sdk/backend"},
+	"sdk/launch/testplugin":     {"sdk/serve", "sdk/calendar", "sdk/fault", "sdk/auth", "sdk/backend"},
 	"sdk":                       {"sdk"},
 	"plugins":                   {"sdk", "plugins/internal"},
 	"exchangesim":               {},

@@ -53,7 +53,7 @@ func (f *flags) onPerson(use, short, done string, do func(context.Context, *admi
 				return err
 			}
 			defer a.close()
-			resp, problem, err := do(cmd.Context(), a, args[0])
+			resp, problem, err := do(cmd.Context(), a, args[0]) //nolint:bodyclose // the client has read and closed it
 			if err != nil {
 				return fmt.Errorf("ask the host: %w", err)
 			}

@@ -234,7 +234,9 @@ func serveUntil(ctx context.Context, ln net.Listener, srv *http.Server) error {
 	if err := srv.Shutdown(wait); err != nil {
 		_ = srv.Close()
 	}
-	<-done
+	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", ln.Addr(), err)
+	}
 	return ctx.Err()
 }
 
