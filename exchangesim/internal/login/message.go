@@ -81,7 +81,8 @@ func field(b []byte, pos, head int) ([]byte, int, error) {
 	return b[offset : offset+int64(length)], int(offset), nil
 }
 
-// parseNegotiate reads a Type 1 message, with or without the version field.
+// parseNegotiate reads a Type 1 message, with or without the version field. That a client forgets to offer NTLM by its flag
+// is no hindrance: Python's does, and IIS serves it.
 func parseNegotiate(b []byte) (negotiate, error) {
 	const head = 32
 	if err := header(b, 1, head); err != nil {
@@ -90,9 +91,6 @@ func parseNegotiate(b []byte) (negotiate, error) {
 	n := negotiate{Flags: binary.LittleEndian.Uint32(b[12:]), raw: bytes.Clone(b)}
 	if n.Flags&(flagUnicode|flagOEM) == 0 {
 		return negotiate{}, fmt.Errorf("%w: no character set offered", errMalformed)
-	}
-	if n.Flags&flagNTLM == 0 {
-		return negotiate{}, fmt.Errorf("%w: NTLM not offered", errMalformed)
 	}
 	domain, _, err := field(b, 16, head)
 	if err != nil {

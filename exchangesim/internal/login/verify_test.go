@@ -180,7 +180,6 @@ func TestMalformedMessagesAreRefused(t *testing.T) {
 		"no signature":           type1(func(b []byte) { b[0] = 'n' }),
 		"other type":             type1(func(b []byte) { b[8] = 2 }),
 		"no character set":       type1(func(b []byte) { b[12] = 0 }),
-		"NTLM not offered":       type1(func(b []byte) { b[13] = 0 }),
 		"domain in the header":   type1(func(b []byte) { b[16], b[20] = 1, 8 }),
 		"domain beyond the end":  type1(func(b []byte) { b[16], b[20] = 1, 32 }),
 		"workstation far beyond": type1(func(b []byte) { copy(b[24:], bytes.Repeat([]byte{0xff}, 8)) }),
@@ -237,4 +236,16 @@ func FuzzMessages(f *testing.F) {
 			_ = verifyIntegrity(m, exampleNonce[:], b, b)
 		}
 	})
+}
+
+func TestType1OfPythonsClientIsUnderstood(t *testing.T) {
+	t.Parallel()
+	raw, err := hex.DecodeString("4e544c4d5353500001000000329088e20700070028000000000000002f0000000601b11d0000000f4558414d504c45")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := parseNegotiate(raw)
+	if err != nil || n.Domain != "EXAMPLE" {
+		t.Errorf("parseNegotiate = %+v, %v", n, err)
+	}
 }
