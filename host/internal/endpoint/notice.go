@@ -10,6 +10,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/fault"
@@ -154,7 +156,7 @@ func (h *handler) receive(ctx context.Context, w http.ResponseWriter, in backend
 	plugin, ok := h.Receiver(mode)
 	if !ok {
 		h.Counters.PluginFailed.Add(1)
-		h.Log.Warn("the plugin that reads this sync mode's messages is not running; Exchange is asked to repeat them", "sync_mode", mode)
+		h.Log.Log(severity(in), "the plugin that reads this sync mode's messages is not running; Exchange is asked to repeat them", "sync_mode", mode)
 		plain(w, http.StatusServiceUnavailable, "unavailable")
 		return backend.Reply{}, false
 	}
@@ -168,10 +170,18 @@ func (h *handler) receive(ctx context.Context, w http.ResponseWriter, in backend
 		plain(w, http.StatusBadRequest, "not a notification")
 	default:
 		h.Counters.PluginFailed.Add(1)
-		h.Log.Warn("a message from Exchange could not be read; Exchange is asked to repeat it", "sync_mode", mode, "error", err, "status", reply.Status)
+		h.Log.Log(severity(in), "a message from Exchange could not be read; Exchange is asked to repeat it", "sync_mode", mode, "error", err, "status", reply.Status)
 		plain(w, http.StatusServiceUnavailable, "unavailable")
 	}
 	return backend.Reply{}, false
+}
+
+// severity keeps strangers from filling the log.
+func severity(in backend.Inbound) hclog.Level {
+	if in.Trusted {
+		return hclog.Warn
+	}
+	return hclog.Debug
 }
 
 // inbound copies what the plugin may see. Credentials that a stranger sends are nobody's business.
