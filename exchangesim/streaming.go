@@ -36,7 +36,7 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, c *call, bod
 	s.recorder.record(c.name, body, nil)
 	out := http.NewResponseController(w)
 	send := func(message *node) bool {
-		if _, err := w.Write(envelope(response(c.name, message))); err != nil {
+		if _, err := w.Write(streamEnvelope(response(c.name, message))); err != nil {
 			return false
 		}
 		return out.Flush() == nil
@@ -71,6 +71,11 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, c *call, bod
 			return
 		}
 	}
+}
+
+// streamEnvelope wraps a body as Exchange does here, and clients rely on: the envelope itself has no prefix.
+func streamEnvelope(body *node) []byte {
+	return el("Envelope", attr{"xmlns", namespaces[0].uri}, el("s:Header", serverVersion()), el("s:Body", body)).document()
 }
 
 // openStream takes the subscriptions that a request names; refusal is the answer if it cannot.
@@ -147,7 +152,7 @@ func (s *Server) streamed(st *stream) *node {
 		if sub.stream != st || len(sub.queue) == 0 {
 			continue
 		}
-		n := el("t:Notification", el("t:SubscriptionId", sub.id))
+		n := el("m:Notification", el("t:SubscriptionId", sub.id)) // the schema says t:, servers and clients say m:
 		for _, group := range sub.queue {
 			for _, e := range group {
 				x := e.node()

@@ -23,7 +23,7 @@ func envelopes(t *testing.T, r io.Reader) <-chan *node {
 				return
 			}
 			text.Write(one)
-			if strings.HasSuffix(text.String(), "</s:Envelope>") {
+			if strings.HasSuffix(text.String(), "</Envelope>") || strings.HasSuffix(text.String(), "</s:Envelope>") {
 				root, err := parseXML([]byte(text.String()))
 				var syntax *xml.SyntaxError
 				if errors.As(err, &syntax) {
