@@ -45,6 +45,7 @@ type Options struct {
 	Lease        time.Duration // after how long without a sign of life a host is thought dead; default 1 min
 
 	firstRetry time.Duration // default 1 s; tests have less
+	poll       time.Duration // how often the queue looks for failed jobs that are ready; default 1 s; tests have less
 }
 
 // Stats says how many mailboxes, of all tenants, are where.
@@ -105,6 +106,7 @@ func setDefaults(o *Options) {
 		{&o.DrainTimeout, 20 * time.Second},
 		{&o.Lease, time.Minute},
 		{&o.firstRetry, time.Second},
+		{&o.poll, time.Second},
 	} {
 		if *d.value <= 0 {
 			*d.value = d.usual

@@ -55,6 +55,7 @@ func run(t *testing.T, o Options) (stop func()) {
 	t.Helper()
 	if o.ScanEvery == 0 {
 		o.ScanEvery = 20 * time.Millisecond
+		o.poll = 20 * time.Millisecond
 	}
 	s, err := New(t.Context(), o)
 	if err != nil {
@@ -115,7 +116,7 @@ func settled(t *testing.T, s *store.Store, persons ...string) {
 // eventually waits, as long as the test may last, until ok.
 func eventually(t *testing.T, ok func() bool) {
 	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
@@ -179,7 +180,7 @@ func TestMarksBeforeAPassShareIt(t *testing.T) {
 func TestManyNoticesNoTwoPassesNoneLost(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {
-		const persons, notifiers, notices = 12, 6, 60
+		const persons, notifiers, notices = 8, 6, 25
 		// On PostgreSQL two hosts share the work.
 		hosts := []*store.Store{storetest.New(t, store.Options{URL: url})}
 		if hosts[0].Dialect() == store.PostgreSQL {

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -57,10 +58,20 @@ func New(t *testing.T, o store.Options) *store.Store {
 	return s
 }
 
-// SQLite returns the URL of an SQLite database that does not exist yet.
+// SQLite returns the URL of an SQLite database that does not exist yet; its folder is removed after the test. It lies in
+// memory where the system has a place for that: every commit waits for the disk otherwise, which no test is about.
 func SQLite(t *testing.T) string {
 	t.Helper()
-	return "sqlite:" + filepath.Join(t.TempDir(), "roomwire.db")
+	dir, err := os.MkdirTemp("/dev/shm", "roomwire-test")
+	if err != nil {
+		return "sqlite:" + filepath.Join(t.TempDir(), "roomwire.db")
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Errorf("remove folder of database: %v", err)
+		}
+	})
+	return "sqlite:" + filepath.Join(dir, "roomwire.db")
 }
 
 // Postgres returns the URL of an empty PostgreSQL database, which is dropped after the test. It skips the test where
