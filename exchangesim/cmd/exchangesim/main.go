@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -36,6 +37,7 @@ func main() {
 // settings are the flags.
 type settings struct {
 	listen, listenTLS, certOut, host, people, record, pushCA string
+	auth                                                     []string
 	copies                                                   bool
 }
 
@@ -50,6 +52,16 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f.StringVar(&s.people, "people", "", "read the accounts from `FILE` (JSON); without it: sample people")
 	f.StringVar(&s.record, "record", "", "write every request and answer body to numbered files in `DIR`")
 	f.StringVar(&s.pushCA, "push-ca", "", "trust the certificates in `FILE` (PEM) when sending notifications")
+	f.Func("auth", "offer only these login `SCHEMES`, of negotiate, ntlm and basic, with commas between them", func(list string) error {
+		for name := range strings.SplitSeq(list, ",") {
+			scheme, ok := map[string]string{"negotiate": "Negotiate", "ntlm": "NTLM", "basic": "Basic"}[strings.ToLower(name)]
+			if !ok {
+				return fmt.Errorf("%q is not a login scheme", name)
+			}
+			s.auth = append(s.auth, scheme)
+		}
+		return nil
+	})
 	f.BoolVar(&s.copies, "copy-to-attendees", false, "deliver meetings into the calendars of attendees")
 	if err := f.Parse(args); err != nil {
 		return s, err
@@ -73,7 +85,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return err
 	}
 	options := exchangesim.Options{
-		RecordDir: set.record, CopyToAttendees: set.copies,
+		RecordDir: set.record, CopyToAttendees: set.copies, Schemes: set.auth,
 		Logger: slog.New(slog.NewTextHandler(stderr, nil)),
 	}
 	if options.People, err = people(set.people); err != nil {

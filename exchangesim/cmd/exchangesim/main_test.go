@@ -63,7 +63,7 @@ func TestServesBothListenersUntilItIsTold(t *testing.T) {
 
 func TestFaultyOptionsAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"--nope"}, {"extra"}, {"--cert-out", "x"}, {"--people", "/does/not/exist"}, {"--push-ca", "/does/not/exist"}, {"--listen", "nowhere"}} {
+	for _, args := range [][]string{{"--nope"}, {"extra"}, {"--cert-out", "x"}, {"--people", "/does/not/exist"}, {"--push-ca", "/does/not/exist"}, {"--listen", "nowhere"}, {"--auth", "kerberos"}} {
 		if err := run(t.Context(), args, io.Discard, &bytes.Buffer{}); err == nil {
 			t.Errorf("%v was accepted", args)
 		}
