@@ -68,7 +68,6 @@ type Options struct {
 
 // A Process is a running plugin.
 type Process struct {
-	client  *plugin.Client
 	conn    *wire.Conn
 	process *process
 	about   Description
@@ -118,6 +117,9 @@ func start(ctx context.Context, path string, o Options) (*Process, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	var run *process
+	// What the plugin prints by os.Stdout and os.Stderr arrives apart from its log; to an operator it is the same.
+	printed, printing := io.Pipe()
+	go wire.CopyLog(printed, o.Log)
 	client := plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  wire.Handshake(),
 		VersionedPlugins: wire.Versions(&wire.ClientPlugin{}),
@@ -128,6 +130,8 @@ func start(ctx context.Context, path string, o Options) (*Process, error) {
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: socketDir(o.RunDir)},
 		Logger:           hclog.NewNullLogger(), // what matters is logged by whoever keeps the process
 		StartTimeout:     startTimeout,
+		SyncStdout:       printing,
+		SyncStderr:       printing,
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
 			env := append(systemEnv(os.Getenv), wire.LogLevelVariable+"="+o.Log.GetLevel().String())
 			var err error
@@ -135,17 +139,21 @@ func start(ctx context.Context, path string, o Options) (*Process, error) {
 			return run, err
 		},
 	})
-	protocol, err := startWithin(ctx, client)
+	clean := sync.OnceFunc(func() {
+		client.Kill()
+		_ = printing.Close()
+	})
+	protocol, err := startWithin(ctx, client, clean)
 	if err != nil {
 		return nil, unavailable(err)
 	}
 	raw, err := protocol.Dispense(wire.PluginName)
 	if err != nil {
-		client.Kill()
+		clean()
 		return nil, unavailable(err)
 	}
 	conn := raw.(*wire.Conn) // ClientPlugin dispenses nothing else
-	p := &Process{client: client, conn: conn, process: run, clean: sync.OnceFunc(client.Kill)}
+	p := &Process{conn: conn, process: run, clean: clean}
 	context.AfterFunc(conn.Exited, p.clean)
 	if err := p.attach(ctx, o.Log); err != nil {
 		p.clean()
@@ -154,8 +162,8 @@ func start(ctx context.Context, path string, o Options) (*Process, error) {
 	return p, nil
 }
 
-// startWithin starts the process; when ctx ends first, the process is killed.
-func startWithin(ctx context.Context, client *plugin.Client) (plugin.ClientProtocol, error) {
+// startWithin starts the process; when that fails or ctx ends first, clean is called.
+func startWithin(ctx context.Context, client *plugin.Client, clean func()) (plugin.ClientProtocol, error) {
 	type result struct {
 		protocol plugin.ClientProtocol
 		err      error
@@ -167,12 +175,15 @@ func startWithin(ctx context.Context, client *plugin.Client) (plugin.ClientProto
 	}()
 	select {
 	case r := <-done:
+		if r.err != nil {
+			clean()
+		}
 		return r.protocol, r.err
 	case <-ctx.Done():
 		// The start is bounded by startTimeout itself; what comes of it is killed.
 		go func() {
 			<-done
-			client.Kill()
+			clean()
 		}()
 		return nil, ctx.Err()
 	}

@@ -1,0 +1,190 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/roomwire/roomwire/sdk/backend"
+	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/fault"
+)
+
+func TestAbilitiesAreTrueAcrossTheWire(t *testing.T) {
+	t.Parallel()
+	p, _ := startPlugin(t, "backend")
+	for _, tc := range []struct {
+		abilities      string
+		pusher, finder bool
+	}{{"", false, false}, {"pusher", true, false}, {"finder", false, true}, {"both", true, true}} {
+		b := openBackend(t, p, BackendConfig{Settings: map[string]any{"abilities": tc.abilities}})
+		_, pusher := b.(backend.Pusher)
+		_, finder := b.(backend.Finder)
+		if pusher != tc.pusher || finder != tc.finder {
+			t.Errorf("%q: pusher %v, finder %v", tc.abilities, pusher, finder)
+		}
+	}
+}
+
+func TestEveryKindOfFaultCrossesTheWire(t *testing.T) {
+	t.Parallel()
+	p, _ := startPlugin(t, "backend")
+	b := openBackend(t, p, BackendConfig{})
+	check := func(what string, err error, kind fault.Kind) {
+		t.Helper()
+		e, ok := errors.AsType[*fault.Error](err)
+		if !errors.Is(err, kind) || !ok {
+			t.Fatalf("%s: %v, want kind %s", what, err, kind)
+		}
+		want := fault.Error{Kind: kind, Message: e.Message, After: 90 * time.Second, Scope: fault.ScopeServer, Code: "ErrorCode", ID: "42"}
+		if *e != want || e.Error() != "doing it: a message \uFFFD (ErrorCode)" {
+			t.Errorf("%s: %+v says %q, want %+v", what, *e, e, want)
+		}
+	}
+	var refs []backend.Ref
+	for _, kind := range fault.Kinds() {
+		_, err := b.Probe(t.Context(), backend.Mailbox{Address: "kind:" + string(kind)})
+		check("call", err, kind)
+		refs = append(refs, backend.Ref(kind))
+	}
+	fetched, err := b.Fetch(t.Context(), backend.Mailbox{}, refs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range fetched {
+		check("item", f.Err, fault.Kind(refs[i]))
+	}
+	if _, err := b.Probe(t.Context(), backend.Mailbox{Address: "kind:of its own"}); fault.Of(err) != fault.Unavailable {
+		t.Errorf("an unknown kind: %v, want unavailable", err)
+	}
+}
+
+func TestEmitReturnsWhenTheHostHasStoredThePage(t *testing.T) {
+	t.Parallel()
+	p, _ := startPlugin(t, "backend")
+	b := openBackend(t, p, BackendConfig{})
+	var cursors []backend.Cursor
+	err := b.Pull(t.Context(), backend.PullRequest{Mailbox: backend.Mailbox{Address: "xyz"}, Since: "s\x00\xff"}, func(page backend.Page) error {
+		st, err := b.Probe(t.Context(), backend.Mailbox{Address: "emitted"})
+		if want := fmt.Sprint(len(cursors)); err != nil || st.Server != want {
+			t.Errorf("while page %d is being stored emit has returned %s times, %v", len(cursors)+1, st.Server, err)
+		}
+		if page.Full || page.Last != (len(cursors) == 2) || len(page.Changes) != 1 || !page.Changes[0].Deleted {
+			t.Errorf("page = %+v", page)
+		}
+		cursors = append(cursors, page.Next)
+		return nil
+	})
+	if want := []backend.Cursor{"s\x00\xff+0\xff", "s\x00\xff+1\xff", "s\x00\xff+2\xff"}; err != nil || !slices.Equal(cursors, want) {
+		t.Errorf("cursors = %q, %v; want %q: they are opaque bytes", cursors, err, want)
+	}
+}
+
+func TestThePullIsCutOffByTheHostsOwnError(t *testing.T) {
+	t.Parallel()
+	p, j := startPlugin(t, "backend")
+	b := openBackend(t, p, BackendConfig{})
+	full := errors.New("the disk is full")
+	pages := 0
+	err := b.Pull(t.Context(), backend.PullRequest{Mailbox: backend.Mailbox{Address: "xyz"}}, func(backend.Page) error {
+		if pages++; pages == 2 {
+			return full
+		}
+		return nil
+	})
+	if !errors.Is(err, full) || pages != 2 {
+		t.Errorf("pull = %v after %d pages, want the host's error after 2", err, pages)
+	}
+	j.wait("pull cut off: pages=2")
+	ctx, cancel := context.WithCancel(t.Context())
+	err = b.Pull(ctx, backend.PullRequest{Mailbox: backend.Mailbox{Address: "xyz"}}, func(backend.Page) error {
+		cancel()
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled pull: %v", err)
+	}
+}
+
+func TestEverythingOfABackendCrossesTheWire(t *testing.T) {
+	t.Parallel()
+	p, _ := startPlugin(t, "backend")
+	b := openBackend(t, p, BackendConfig{Settings: map[string]any{"abilities": "both"}})
+	start := time.Date(2026, 3, 29, 1, 30, 0, 0, time.UTC)
+	m := calendar.Mutation{
+		Op: calendar.Create, Mailbox: backend.Mailbox{Address: "a", URL: "u"}, Key: "k", ForeignKey: "f", Ref: "r\xff",
+		IfRevision: "v\x00", Fields: calendar.AllFields, Mail: calendar.MailConcerned,
+		Event: calendar.Event{
+			UID: "u", Subject: "s", Body: "b\r\n", Location: "l", Start: start, End: start.Add(time.Hour), Zone: "Europe/Berlin",
+			Busy: calendar.WorkingElsewhere, Class: calendar.Confidential, Reminder: &calendar.Reminder{Before: 15 * time.Minute},
+			Organizer: calendar.Address{Name: "o", Email: "o@example.com"}, Cancelled: true, Recurrence: "FREQ=DAILY",
+			Attendees: []calendar.Attendee{{Address: calendar.Address{Email: "r@example.com"}, Role: calendar.Resource, Response: calendar.Declined}},
+		},
+	}
+	r, err := b.Apply(t.Context(), m)
+	if err != nil || !r.Repeated || r.Item.Ref != m.Ref || r.Item.Revision != m.IfRevision || r.Item.Key != "k" || r.Item.ForeignKey != "f" {
+		t.Errorf("apply = %+v, %v", r, err)
+	}
+	if !reflect.DeepEqual(r.Item.Event, m.Event) {
+		t.Errorf("event = %+v, want %+v", r.Item.Event, m.Event)
+	}
+
+	fetched, err := b.Fetch(t.Context(), backend.Mailbox{Address: "a"}, []backend.Ref{"x", "not found", "y"})
+	if err != nil || len(fetched) != 3 || fetched[0].Item.Ref != "x" || fault.Of(fetched[1].Err) != fault.NotFound ||
+		fetched[2].Item.Event.Subject != "a\uFFFD" {
+		t.Errorf("fetch = %+v, %v", fetched, err)
+	}
+	if _, err := b.Fetch(t.Context(), backend.Mailbox{Address: "short"}, []backend.Ref{"x"}); fault.Of(err) != fault.Internal {
+		t.Errorf("a fetch that answers too little: %v, want internal", err)
+	}
+
+	items, err := b.(backend.Finder).Find(t.Context(), backend.Mailbox{}, backend.OurKey, "k")
+	if err != nil || len(items) != 2 || items[0].Key != "k" || items[1].Key != "AppointmentOid" {
+		t.Errorf("find = %+v, %v; want the key, and the default marker's name", items, err)
+	}
+	if items, err := b.(backend.Finder).Find(t.Context(), backend.Mailbox{}, backend.ForeignKey, "f"); err != nil || items[0].ForeignKey != "f" {
+		t.Errorf("find by the foreign key = %+v, %v", items, err)
+	}
+	checkPusher(t, b.(backend.Pusher))
+}
+
+func checkPusher(t *testing.T, push backend.Pusher) {
+	t.Helper()
+	sub, err := push.Subscribe(t.Context(), backend.SubscribeRequest{URL: "https://host/?k=1", StatusInterval: time.Minute})
+	if err != nil || sub.ID != "https://host/?k=1" || !sub.Expires.Equal(time.Unix(60, 0)) {
+		t.Errorf("subscribe = %+v, %v", sub, err)
+	}
+	sub, err = push.Subscribe(t.Context(), backend.SubscribeRequest{URL: "u", Existing: &backend.Subscription{ID: "old"}})
+	if err != nil || sub.ID != "old" {
+		t.Errorf("renew = %+v, %v", sub, err)
+	}
+	if err := push.Unsubscribe(t.Context(), backend.Mailbox{}, sub); fault.Of(err) != fault.Unsupported {
+		t.Errorf("unsubscribe = %v", err)
+	}
+	reply, err := push.Receive(t.Context(), backend.Inbound{
+		Method: "POST", Query: "?a", Header: http.Header{"Content-Type": {"text/xml"}, "X": {"\xff"}}, Body: []byte("\xffbody"), Trusted: true,
+	})
+	if err != nil || reply.Status != 202 || reply.ContentType != "text/xml" || string(reply.Body) != "POST?a\xffbody" {
+		t.Errorf("receive = %+v, %v", reply, err)
+	}
+	if want := []backend.Hint{{Subscription: "a", Kind: backend.Alive}, {Kind: backend.Lost}, {Kind: backend.Dirty}}; !slices.Equal(reply.Hints, want) {
+		t.Errorf("hints = %+v, want %+v", reply.Hints, want)
+	}
+}
+
+func TestOpenSaysWhyNot(t *testing.T) {
+	t.Parallel()
+	p, _ := startPlugin(t, "backend")
+	_, err := p.OpenBackend(t.Context(), BackendConfig{Settings: map[string]any{"refuse": "the URL is missing"}})
+	if fault.Of(err) != fault.Invalid || err.Error() != "the URL is missing: invalid" {
+		t.Errorf("error = %v", err)
+	}
+	if _, err := p.OpenAuth(t.Context(), nil); fault.Of(err) != fault.Invalid {
+		t.Errorf("a backend opened for authorization: %v", err)
+	}
+}
