@@ -96,15 +96,20 @@ func (e *Engine) begin(ctx context.Context, tenant, person string) (p *pass, out
 		out, err := e.trouble(ctx, p, err, zeroTime)
 		return nil, out, err
 	}
-	url := row.SyncURL
-	if url == "" {
-		url = mode.URL
-	}
+	url := urlOf(row, mode)
 	p.mode, p.mailbox = mode, backend.Mailbox{Address: row.Email, URL: url}
 	if mode.Admit != nil {
 		mode.Admit(url)
 	}
 	return p, Outcome{}, nil
+}
+
+// urlOf returns where a person's mailbox is reached.
+func urlOf(row store.PersonRow, mode Mode) string {
+	if row.SyncURL != "" {
+		return row.SyncURL
+	}
+	return mode.URL
 }
 
 // switchedOff makes the state of a person without sync true: no subscription, nothing due.

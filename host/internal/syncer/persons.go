@@ -152,8 +152,16 @@ func (e *Engine) DeletePerson(ctx context.Context, tenant, id string) error {
 	})
 }
 
-// Sync wakes a mailbox now, whatever it was waiting for; full reads it from the beginning.
+// Sync wakes a mailbox now, whatever it was waiting for; full reads it from the beginning. Whoever asks believes that
+// the cause of a failure is gone, so a pause that everybody keeps from the server ends, too.
 func (e *Engine) Sync(ctx context.Context, tenant, id string, full bool) error {
+	if row, found, err := e.Store.Person(ctx, tenant, id); err != nil {
+		return err
+	} else if found {
+		if mode, err := e.Modes.Mode(ctx, row.SyncMode); err == nil { // else the pass will say what is wrong
+			e.pauses.lift(serverOf(mode.Name, urlOf(row, mode)))
+		}
+	}
 	return e.withMailbox(ctx, tenant, id, func(ctx context.Context, tx *store.Tx, mb *store.Mailbox) error {
 		mb.WaitUntil = zeroTime
 		if full {

@@ -197,6 +197,13 @@ func (p *pauses) of(server string, now time.Time) (pause, bool) {
 	return why, found
 }
 
+// lift ends the pause of a server, if there is one.
+func (p *pauses) lift(server string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.by, server)
+}
+
 // Resume forgets all pauses, e.g. because the configuration changed.
 func (e *Engine) Resume() {
 	e.pauses.mu.Lock()
