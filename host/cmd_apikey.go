@@ -20,10 +20,7 @@ func apikeyCmd(f *flags) *cobra.Command {
 			}
 			defer a.close()
 			res, err := a.CreateAPIKeyWithResponse(cmd.Context(), a.tenant, client.APIKeyInput{Name: args[0]})
-			if err != nil {
-				return fmt.Errorf("ask the host: %w", err)
-			}
-			if err := said(res.HTTPResponse, res.ApplicationProblemJSONDefault); err != nil {
+			if err := client.Check(res, err); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "key %s of tenant %s; it is not shown again:\n", res.JSON201.ID, a.tenant)
@@ -39,10 +36,7 @@ func apikeyCmd(f *flags) *cobra.Command {
 			}
 			defer a.close()
 			res, err := a.ListAPIKeysWithResponse(cmd.Context(), a.tenant)
-			if err != nil {
-				return fmt.Errorf("ask the host: %w", err)
-			}
-			if err := said(res.HTTPResponse, res.ApplicationProblemJSONDefault); err != nil {
+			if err := client.Check(res, err); err != nil {
 				return err
 			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
@@ -61,10 +55,7 @@ func apikeyCmd(f *flags) *cobra.Command {
 			}
 			defer a.close()
 			res, err := a.RevokeAPIKeyWithResponse(cmd.Context(), a.tenant, args[0])
-			if err != nil {
-				return fmt.Errorf("ask the host: %w", err)
-			}
-			if err := said(res.HTTPResponse, res.ApplicationProblemJSONDefault); err != nil {
+			if err := client.Check(res, err); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "key %s revoked\n", args[0])

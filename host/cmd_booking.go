@@ -21,10 +21,7 @@ func bookingCmd(f *flags) *cobra.Command {
 			}
 			defer a.close()
 			res, err := a.GetBookingWithResponse(cmd.Context(), a.tenant, args[0], &client.GetBookingParams{})
-			if err != nil {
-				return fmt.Errorf("ask the host: %w", err)
-			}
-			if err := said(res.HTTPResponse, res.ApplicationProblemJSONDefault); err != nil {
+			if err := client.Check(res, err); err != nil {
 				return err
 			}
 			enc := json.NewEncoder(cmd.OutOrStdout())
@@ -54,10 +51,7 @@ func bookingListCmd(f *flags) *cobra.Command {
 			}
 			for {
 				res, err := a.ListBookingsWithResponse(cmd.Context(), a.tenant, params)
-				if err != nil {
-					return fmt.Errorf("ask the host: %w", err)
-				}
-				if err := said(res.HTTPResponse, res.ApplicationProblemJSONDefault); err != nil {
+				if err := client.Check(res, err); err != nil {
 					return err
 				}
 				for _, b := range res.JSON200.Items {

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -42,10 +44,7 @@ were any. Nobody is removed.`,
 			}
 			defer a.close()
 			res, err := a.ImportPersonsWithBodyWithResponse(cmd.Context(), a.tenant, "text/csv", in)
-			if err != nil {
-				return fmt.Errorf("ask the host: %w", err)
-			}
-			if err := said(res.HTTPResponse, res.ApplicationProblemJSONDefault); err != nil {
+			if err := client.Check(res, err); err != nil {
 				return err
 			}
 			return printImport(cmd, args[0], res.JSON200)
@@ -85,10 +84,7 @@ func personListCmd(f *flags) *cobra.Command {
 			}
 			for {
 				res, err := a.ListPersonsWithResponse(cmd.Context(), a.tenant, params)
-				if err != nil {
-					return fmt.Errorf("ask the host: %w", err)
-				}
-				if err := said(res.HTTPResponse, res.ApplicationProblemJSONDefault); err != nil {
+				if err := client.Check(res, err); err != nil {
 					return err
 				}
 				for _, p := range res.JSON200.Items {
@@ -115,17 +111,11 @@ func personShowCmd(f *flags) *cobra.Command {
 			}
 			defer a.close()
 			res, err := a.GetPersonWithResponse(cmd.Context(), a.tenant, args[0])
-			if err != nil {
-				return fmt.Errorf("ask the host: %w", err)
-			}
-			if err := said(res.HTTPResponse, res.ApplicationProblemJSONDefault); err != nil {
+			if err := client.Check(res, err); err != nil {
 				return err
 			}
 			act, err := a.ListActivityWithResponse(cmd.Context(), a.tenant, args[0], &client.ListActivityParams{})
-			if err != nil {
-				return fmt.Errorf("ask the host: %w", err)
-			}
-			if err := said(act.HTTPResponse, act.ApplicationProblemJSONDefault); err != nil {
+			if err := client.Check(act, err); err != nil {
 				return err
 			}
 			return printPerson(cmd.OutOrStdout(), res.JSON200, act.JSON200)
@@ -196,7 +186,7 @@ func personSetCmd(f *flags) *cobra.Command {
 	fl.StringVar(&in.kind, "kind", "", "person or resource")
 	fl.StringVar(&in.mode, "mode", "", "sync mode")
 	fl.StringVar(&in.url, "url", "", "sync URL, where the mode's own does not fit")
-	fl.StringVar(&in.conflict, "conflict", "", "what becomes of a change in the calendar that the rules refuse: Rollback or Cancel")
+	fl.StringVar(&in.conflict, "conflict", "", "what becomes of a change in the calendar that the rules refuse: rollback or cancel")
 	fl.BoolVar(&in.disabled, "sync-disabled", false, "switch the sync off")
 	fl.BoolVar(&in.mail, "mail-on-error", false, "mail the person when their sync has a problem")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -207,16 +197,14 @@ func personSetCmd(f *flags) *cobra.Command {
 		defer a.close()
 		body := client.PersonInput{}
 		old, err := a.GetPersonWithResponse(cmd.Context(), a.tenant, args[0])
-		if err != nil {
-			return fmt.Errorf("ask the host: %w", err)
+		if err := client.Check(old, err); err != nil && !errors.Is(err, client.NotFound) {
+			return err
 		}
 		if p := old.JSON200; p != nil {
 			body = client.PersonInput{
 				Email: p.Email, DisplayName: &p.DisplayName, Kind: &p.Kind, SyncMode: &p.SyncMode, SyncURL: &p.SyncURL,
 				ConflictBehaviour: &p.ConflictBehaviour, SyncDisabled: &p.SyncDisabled, MailOnError: &p.MailOnError,
 			}
-		} else if old.StatusCode() != 404 {
-			return said(old.HTTPResponse, old.ApplicationProblemJSONDefault)
 		}
 		changed := func(name string) bool { return cmd.Flags().Changed(name) }
 		if changed("email") {
@@ -226,7 +214,7 @@ func personSetCmd(f *flags) *cobra.Command {
 			body.DisplayName = &in.name
 		}
 		if changed("kind") {
-			k := client.Kind(in.kind)
+			k := client.Kind(strings.ToLower(in.kind))
 			body.Kind = &k
 		}
 		if changed("mode") {
@@ -236,7 +224,7 @@ func personSetCmd(f *flags) *cobra.Command {
 			body.SyncURL = &in.url
 		}
 		if changed("conflict") {
-			c := client.ConflictBehaviour(in.conflict)
+			c := client.ConflictBehaviour(strings.ToLower(in.conflict))
 			body.ConflictBehaviour = &c
 		}
 		if changed("sync-disabled") {
@@ -246,10 +234,7 @@ func personSetCmd(f *flags) *cobra.Command {
 			body.MailOnError = &in.mail
 		}
 		res, err := a.PutPersonWithResponse(cmd.Context(), a.tenant, args[0], body)
-		if err != nil {
-			return fmt.Errorf("ask the host: %w", err)
-		}
-		if err := said(res.HTTPResponse, res.ApplicationProblemJSONDefault); err != nil {
+		if err := client.Check(res, err); err != nil {
 			return err
 		}
 		what := "changed"
@@ -272,10 +257,7 @@ func personDeleteCmd(f *flags) *cobra.Command {
 			}
 			defer a.close()
 			res, err := a.DeletePersonWithResponse(cmd.Context(), a.tenant, args[0])
-			if err != nil {
-				return fmt.Errorf("ask the host: %w", err)
-			}
-			if err := said(res.HTTPResponse, res.ApplicationProblemJSONDefault); err != nil {
+			if err := client.Check(res, err); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s forgotten\n", args[0])

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -15,36 +14,27 @@ func syncCmd(f *flags) *cobra.Command {
 	cmd := &cobra.Command{Use: "sync", Short: "Sync a person now; decide on deletions that are held back"}
 	var full bool
 	now := f.onPerson("now ID", "Sync a person now, whatever their sync was waiting for", "a pass will run",
-		func(ctx context.Context, a *admin, id string) (*http.Response, *client.Problem, error) {
+		func(ctx context.Context, a *admin, id string) error {
 			res, err := a.SyncPersonWithResponse(ctx, a.tenant, id, client.SyncInput{Full: &full})
-			if err != nil {
-				return nil, nil, err
-			}
-			return res.HTTPResponse, res.ApplicationProblemJSONDefault, nil
+			return client.Check(res, err)
 		})
 	now.Flags().BoolVar(&full, "full", false, "read the calendar from the beginning")
 	cmd.AddCommand(now,
 		f.onPerson("approve ID", "Held-back deletions are meant: cancel the bookings", "the bookings will be cancelled",
-			func(ctx context.Context, a *admin, id string) (*http.Response, *client.Problem, error) {
+			func(ctx context.Context, a *admin, id string) error {
 				res, err := a.ApproveDeletionsWithResponse(ctx, a.tenant, id)
-				if err != nil {
-					return nil, nil, err
-				}
-				return res.HTTPResponse, res.ApplicationProblemJSONDefault, nil
+				return client.Check(res, err)
 			}),
 		f.onPerson("restore ID", "Held-back deletions are a mistake: make the items again; nobody is mailed", "the items will be made again",
-			func(ctx context.Context, a *admin, id string) (*http.Response, *client.Problem, error) {
+			func(ctx context.Context, a *admin, id string) error {
 				res, err := a.RestoreDeletionsWithResponse(ctx, a.tenant, id)
-				if err != nil {
-					return nil, nil, err
-				}
-				return res.HTTPResponse, res.ApplicationProblemJSONDefault, nil
+				return client.Check(res, err)
 			}))
 	return cmd
 }
 
 // onPerson is a command that asks the host to do one thing for one person.
-func (f *flags) onPerson(use, short, done string, do func(context.Context, *admin, string) (*http.Response, *client.Problem, error)) *cobra.Command {
+func (f *flags) onPerson(use, short, done string, do func(context.Context, *admin, string) error) *cobra.Command {
 	return &cobra.Command{
 		Use: use, Short: short, Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -53,11 +43,7 @@ func (f *flags) onPerson(use, short, done string, do func(context.Context, *admi
 				return err
 			}
 			defer a.close()
-			resp, problem, err := do(cmd.Context(), a, args[0]) //nolint:bodyclose // the client has read and closed it
-			if err != nil {
-				return fmt.Errorf("ask the host: %w", err)
-			}
-			if err := said(resp, problem); err != nil {
+			if err := do(cmd.Context(), a, args[0]); err != nil {
 				return err
 			}
 			if a.local {
@@ -88,10 +74,7 @@ func diffCmd(f *flags) *cobra.Command {
 				params.Booking = &booking
 			}
 			res, err := a.ListDifferencesWithResponse(cmd.Context(), a.tenant, params)
-			if err != nil {
-				return fmt.Errorf("ask the host: %w", err)
-			}
-			if err := said(res.HTTPResponse, res.ApplicationProblemJSONDefault); err != nil {
+			if err := client.Check(res, err); err != nil {
 				return err
 			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -101,26 +100,6 @@ func runningHost(cfg *config.Config) (base, key string, transport http.RoundTrip
 			return nil
 		},
 	}}, nil
-}
-
-// said turns an answer that is no success into an error that says what the host said.
-func said(resp *http.Response, p *client.Problem) error {
-	if resp.StatusCode < 300 {
-		return nil
-	}
-	if p == nil {
-		return fmt.Errorf("the host answered %s", resp.Status)
-	}
-	parts := []string{p.Title}
-	if p.Detail != "" {
-		parts = []string{p.Detail}
-	}
-	if p.Violations != nil {
-		for _, v := range *p.Violations {
-			parts = append(parts, fmt.Sprintf("  %s: %s", v.Field, v.Reason))
-		}
-	}
-	return errors.New(strings.Join(parts, "\n"))
 }
 
 // deref returns what p points to, or the zero value.
