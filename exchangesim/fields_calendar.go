@@ -54,7 +54,7 @@ func calendarFields() []field {
 		{uri: "calendar:ModifiedOccurrences", name: "ModifiedOccurrences", shape: inDefault, heavy: true, get: (*view).modifiedOccurrences},
 		{uri: "calendar:DeletedOccurrences", name: "DeletedOccurrences", shape: inDefault, heavy: true, get: (*view).deletedOccurrences},
 		{uri: "calendar:MeetingTimeZone", name: "MeetingTimeZone", shape: onRequest, heavy: true, get: func(*view) *node { return nil }, set: (*edit).setMeetingZone},
-		{uri: "calendar:StartTimeZone", name: "StartTimeZone", shape: onRequest, get: func(v *view) *node { return zoneNode("t:StartTimeZone", v.c.startZone) }, set: func(e *edit, n *node) error { return setZone(n, &e.startZone) }},
+		{uri: "calendar:StartTimeZone", name: "StartTimeZone", shape: onRequest, get: func(v *view) *node { return zoneNode("t:StartTimeZone", v.c.startZone) }, set: (*edit).setStartZone},
 		{uri: "calendar:EndTimeZone", name: "EndTimeZone", shape: onRequest, get: func(v *view) *node { return zoneNode("t:EndTimeZone", v.c.endZone) }, set: func(e *edit, n *node) error { return setZone(n, &e.endZone) }},
 		calendarText("ConferenceType", "ConferenceType", onRequest, fixed("0")).settable(ignore, nil),
 		calendarText("AllowNewTimeProposal", "AllowNewTimeProposal", inAll, func(v *view) string { return boolean(v.c.newTimeAllowed) }).

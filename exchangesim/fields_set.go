@@ -74,6 +74,16 @@ func (e *edit) setEnd(n *node) error {
 	return err
 }
 
+// setStartZone takes the end along where it had the same zone.
+func (e *edit) setStartZone(n *node) error {
+	together := e.endZone == e.startZone
+	err := setZone(n, &e.startZone)
+	if err == nil && together {
+		e.endZone = e.startZone
+	}
+	return err
+}
+
 func setZone(n *node, where *string) error {
 	id, err := zoneDefinition(n)
 	if err == nil {

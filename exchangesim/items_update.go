@@ -51,7 +51,7 @@ func (c *call) update(n *node, resolution string) (*view, error) {
 		return nil, fail("ErrorIncorrectUpdatePropertyCount", "There are no updates.")
 	}
 	var changed []string
-	for _, u := range updates {
+	for _, u := range zonesFirst(updates) {
 		name, err := e.apply(u, v)
 		if err != nil {
 			return nil, err
@@ -75,6 +75,23 @@ func (c *call) update(n *node, resolution string) (*view, error) {
 		return c.occurrence(v.it, v.index)
 	}
 	return c.viewOf(v.it), nil
+}
+
+// zonesFirst moves time zones to the front: what times without an offset mean depends on them, and clients send them behind.
+func zonesFirst(updates []*node) []*node {
+	ofZone := func(u *node) bool {
+		uri := u.child("FieldURI").attr("FieldURI")
+		return uri == "calendar:StartTimeZone" || uri == "calendar:EndTimeZone" || uri == "calendar:MeetingTimeZone"
+	}
+	var zones, rest []*node
+	for _, u := range updates {
+		if ofZone(u) {
+			zones = append(zones, u)
+		} else {
+			rest = append(rest, u)
+		}
+	}
+	return append(zones, rest...)
 }
 
 // conflict checks the change key that an update came with.
@@ -144,6 +161,15 @@ func (e *edit) apply(u *node, v *view) (string, error) {
 
 func (e *edit) deleteField(p path, f *field) error {
 	switch {
+	case p.key == "0x37":
+		e.subject = ""
+		return nil
+	case p.key == "0x1000":
+		e.body = body{kind: "Text"}
+		return nil
+	case p.key == "Appointment/id:0x8208":
+		e.location = ""
+		return nil
 	case p.key != "":
 		delete(e.props, p.key)
 		return nil

@@ -62,14 +62,14 @@ func (c *call) convertID() (*node, error) {
 	}
 	var messages []*node
 	for _, source := range c.req.child("SourceIds").children() {
-		converted, err := c.convertOne(formats, source)
+		converted, owner, err := c.convertOne(formats, source)
 		if err != nil {
 			messages = append(messages, failure("ConvertId", err))
 			continue
 		}
 		messages = append(messages, success("ConvertId", el("m:AlternateId",
 			attr{"xmlns:xsi", instanceNamespace}, attr{"xsi:type", "t:AlternateIdType"},
-			attr{"Format", target}, attr{"Id", to.write(converted)}, attr{"Mailbox", source.attr("Mailbox")})))
+			attr{"Format", target}, attr{"Id", to.write(converted)}, attr{"Mailbox", owner})))
 	}
 	if len(messages) == 0 {
 		return nil, fail("ErrorSchemaValidation", "SourceIds is empty.")
@@ -77,22 +77,28 @@ func (c *call) convertID() (*node, error) {
 	return response("ConvertId", messages...), nil
 }
 
-// convertOne returns the EWS id behind one source.
-func (c *call) convertOne(formats map[string]idFormat, source *node) (string, error) {
+// convertOne returns the EWS id behind one source, and the address of the mailbox it belongs to. The id knows its mailbox; the
+// one in the request only counts where the id's is unknown. A Java client learns so whose mailbox it is in.
+func (c *call) convertOne(formats map[string]idFormat, source *node) (id, owner string, err error) {
 	from, ok := formats[source.attr("Format")]
 	switch {
 	case !ok:
-		return "", fail("ErrorSchemaValidation", "%q is not a valid Format.", source.attr("Format"))
+		return "", "", fail("ErrorSchemaValidation", "%q is not a valid Format.", source.attr("Format"))
 	case source.name != "AlternateId":
-		return "", fail("ErrorUnsupportedTypeForConversion", "There are no public folders.")
+		return "", "", fail("ErrorUnsupportedTypeForConversion", "There are no public folders.")
 	}
-	id, err := from.read(source.attr("Id"))
+	if id, err = from.read(source.attr("Id")); err != nil {
+		return "", "", fail("ErrorInvalidIdMalformed", "Id is malformed.")
+	}
+	parsed, err := parseID(id)
 	if err != nil {
-		return "", fail("ErrorInvalidIdMalformed", "Id is malformed.")
+		return "", "", err
 	}
-	if _, err := parseID(id); err != nil {
-		return "", err
+	b := c.byID[parsed.box]
+	if b == nil {
+		if b, err = c.mailboxFor(source.attr("Mailbox")); err != nil {
+			return "", "", err
+		}
 	}
-	_, err = c.mailboxFor(source.attr("Mailbox"))
-	return id, err
+	return id, b.owner.Address, nil
 }

@@ -222,11 +222,17 @@ func (it *item) appointment() Appointment {
 		Properties: map[string]string{}, Recurrence: c.recurrence, Created: it.created, Modified: it.modified,
 	}
 	for key, p := range c.props {
-		if len(p.values) > 0 {
+		if named(key) && len(p.values) > 0 {
 			a.Properties[key] = p.values[0]
 		}
 	}
 	return a
+}
+
+// named reports whether a key is one of a property with a name, and not of a tag or an id.
+func named(key string) bool {
+	_, name, ok := strings.Cut(key, "/")
+	return ok && !strings.HasPrefix(name, "id:")
 }
 
 // take puts what a person wrote into the content.
@@ -258,8 +264,8 @@ func (c *content) take(a Appointment) error {
 		}
 		props[key] = property{"String", []string{value}}
 	}
-	for key, old := range c.props { // tags are no named properties; a person does not see them
-		if !strings.Contains(key, "/") {
+	for key, old := range c.props { // what has no name is not in the appointment
+		if !named(key) {
 			props[key] = old
 		}
 	}

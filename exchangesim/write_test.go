@@ -191,3 +191,25 @@ func TestMeetingMailGoesToWhomTheRequestSays(t *testing.T) {
 		t.Fatalf("deletion sent %+v", m)
 	}
 }
+
+func TestUpdateTakesZonesAndTagsAsClientsSendThem(t *testing.T) {
+	t.Parallel()
+	s, c := serve(t, Options{})
+	id, _ := c.create(`<t:Body BodyType="Text">text</t:Body>` + plain)
+	c.must(updateItem("AlwaysOverwrite", itemID(id, ""),
+		setField("calendar:Start", "<t:Start>2026-12-05T10:00:00</t:Start>")+setField("calendar:End", "<t:End>2026-12-05T11:00:00</t:End>")+
+			setField("calendar:StartTimeZone", `<t:StartTimeZone Id="W. Europe Standard Time"/>`)+
+			`<t:DeleteItemField><t:ExtendedFieldURI PropertyTag="0x1000" PropertyType="String"/></t:DeleteItemField>`+
+			`<t:SetItemField><t:ExtendedFieldURI PropertyTag="0x37" PropertyType="String"/><t:Item><t:ExtendedProperty><t:ExtendedFieldURI PropertyTag="0x37" PropertyType="String"/><t:Value>by tag</t:Value></t:ExtendedProperty></t:Item></t:SetItemField>`+
+			`<t:SetItemField><t:ExtendedFieldURI PropertyTag="0x10f3" PropertyType="String"/><t:Item><t:ExtendedProperty><t:ExtendedFieldURI PropertyTag="0x10f3" PropertyType="String"/><t:Value>u.ics</t:Value></t:ExtendedProperty></t:Item></t:SetItemField>`))
+	a := s.Outlook("alice@example.com").Items()[0]
+	if want := time.Date(2026, 12, 5, 9, 0, 0, 0, time.UTC); !a.Start.Equal(want) || !a.End.Equal(want.Add(time.Hour)) {
+		t.Errorf("from %v to %v, want an hour from %v", a.Start, a.End, want)
+	}
+	if a.Body != "" || a.Subject != "by tag" || len(a.Properties) != 0 {
+		t.Errorf("appointment = %+v", a)
+	}
+	if got := c.found(`<m:Restriction><t:IsEqualTo><t:ExtendedFieldURI PropertyTag="0x10F3" PropertyType="String"/><t:FieldURIOrConstant><t:Constant Value="u.ics"/></t:FieldURIOrConstant></t:IsEqualTo></m:Restriction>`); got != "by tag" {
+		t.Errorf("found by tag: %q", got)
+	}
+}
