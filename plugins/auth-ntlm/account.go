@@ -92,10 +92,14 @@ func (a *account) answer(scheme string, challenge []string, binding []byte) (str
 	if err != nil {
 		return "", err
 	}
-	if len(binding) > 0 {
+	switch {
+	case len(binding) == 0:
+	case hasTargetInfo(token):
 		if token, err = withBinding(token, binding); err != nil {
 			return "", err
 		}
+	case a.binding == bindRequire:
+		return "", fmt.Errorf(`channel_binding is "require", but the server's NTLM has no place for one: %w`, fault.Unauthorized)
 	}
 	message, err := ntlmssp.NewAuthenticateMessage(token, a.user, a.password, nil)
 	if err != nil {

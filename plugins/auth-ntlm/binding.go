@@ -38,6 +38,9 @@ func checkChallenge(token []byte) error {
 	return nil
 }
 
+// hasTargetInfo reports whether a checked challenge has target information at all: what has none checks no binding.
+func hasTargetInfo(token []byte) bool { return binary.LittleEndian.Uint16(token[targetInfoAt:]) > 0 }
+
 // withBinding returns the challenge with the channel binding among its target information, which the answer repeats
 // and signs. hash is that of the server's certificate.
 func withBinding(token, hash []byte) ([]byte, error) {

@@ -198,6 +198,20 @@ func TestASecondExchangeThatWouldBeTheSameIsRefusedWithAdvice(t *testing.T) {
 	}
 }
 
+func TestAChallengeWithoutTargetInformationIsAnsweredUnbound(t *testing.T) {
+	t.Parallel()
+	hash := make([]byte, 32)
+	_, last := legs(t, begin(t, Settings{User: `EXAMPLE\alice`, Password: "secret"}, auth.Target{ChannelBinding: hash}), "NTLM", nil, challengeToken(nil))
+	if ok, _ := proves(t, last, "alice", "EXAMPLE", "secret"); !ok {
+		t.Error("the answer does not prove the password")
+	}
+	require := &account{user: "a", password: "x", binding: bindRequire}
+	_, err := require.answer("NTLM", []string{"NTLM " + base64.StdEncoding.EncodeToString(challengeToken(nil))}, hash)
+	if fault.Of(err) != fault.Unauthorized || !strings.Contains(err.Error(), "no place") {
+		t.Errorf("require: %v, want unauthorized with the reason", err)
+	}
+}
+
 func TestAServerThatDoesNotTakeItUpIsUnauthorized(t *testing.T) {
 	t.Parallel()
 	for name, challenge := range map[string][]string{
