@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/roomwire/roomwire/sdk/auth"
 	"github.com/roomwire/roomwire/sdk/backend"
@@ -42,9 +41,7 @@ type Backend struct {
 	spec   Instance
 	keeper *keeper
 
-	mu   sync.Mutex
-	in   process // the process that open belongs to
-	open launch.Backend
+	opened *opened[launch.Backend]
 }
 
 // Backend returns a handle of an instance. The plugin is started as soon as the Supervisor runs.
@@ -52,7 +49,7 @@ func (s *Supervisor) Backend(spec Instance) *Backend {
 	for _, id := range spec.Identities {
 		s.keeper(id.Plugin)
 	}
-	return &Backend{s: s, spec: spec, keeper: s.keeper(spec.Plugin)}
+	return &Backend{s: s, spec: spec, keeper: s.keeper(spec.Plugin), opened: newOpened[launch.Backend]()}
 }
 
 // get returns the open instance in the running process, opening it if this process has none yet.
@@ -61,31 +58,23 @@ func (b *Backend) get(ctx context.Context) (launch.Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.open != nil && b.in == p {
-		return b.open, nil
-	}
-	lp, ok := p.(*launch.Process)
-	if !ok {
-		return nil, fmt.Errorf("plugin %s cannot be opened: %w", b.spec.Plugin, fault.Internal)
-	}
-	config := launch.BackendConfig{
-		Settings: b.spec.Settings, ActAs: b.spec.ActAs, Markers: b.spec.Markers, HTTP: b.spec.HTTP,
-	}
-	for _, id := range b.spec.Identities {
-		i, err := b.identity(ctx, id)
-		if err != nil {
-			return nil, err
+	return b.opened.get(ctx, p, func(lp *launch.Process) (launch.Backend, error) {
+		config := launch.BackendConfig{
+			Settings: b.spec.Settings, ActAs: b.spec.ActAs, Markers: b.spec.Markers, HTTP: b.spec.HTTP,
 		}
-		config.Identities = append(config.Identities, i)
-	}
-	open, err := lp.OpenBackend(ctx, config)
-	if err != nil {
-		return nil, fmt.Errorf("open plugin %s for sync mode %q: %w", b.spec.Plugin, b.spec.Name, err)
-	}
-	b.in, b.open = p, open
-	return open, nil
+		for _, id := range b.spec.Identities {
+			i, err := b.identity(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			config.Identities = append(config.Identities, i)
+		}
+		open, err := lp.OpenBackend(ctx, config)
+		if err != nil {
+			return nil, fmt.Errorf("open plugin %s for sync mode %q: %w", b.spec.Plugin, b.spec.Name, err)
+		}
+		return open, nil
+	})
 }
 
 // identity looks what an auth plugin can do; it must have been started once for that.
@@ -227,10 +216,7 @@ var (
 type authenticator struct {
 	keeper   *keeper
 	settings map[string]any
-
-	mu   sync.Mutex
-	in   process
-	open *launch.Authenticator
+	opened   *opened[*launch.Authenticator]
 }
 
 func (s *Supervisor) authenticator(id Identity) *authenticator {
@@ -239,7 +225,7 @@ func (s *Supervisor) authenticator(id Identity) *authenticator {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.auths[key] == nil {
-		s.auths[key] = &authenticator{keeper: k, settings: id.Settings}
+		s.auths[key] = &authenticator{keeper: k, settings: id.Settings, opened: newOpened[*launch.Authenticator]()}
 	}
 	return s.auths[key]
 }
@@ -257,27 +243,15 @@ func (a *authenticator) Begin(ctx context.Context, target auth.Target) (auth.Exc
 	if err != nil {
 		return nil, err
 	}
-	open, err := a.instance(ctx, p)
+	open, err := a.opened.get(ctx, p, func(lp *launch.Process) (*launch.Authenticator, error) {
+		open, err := lp.OpenAuth(ctx, a.settings)
+		if err != nil {
+			return nil, fmt.Errorf("open plugin %s: %w", a.keeper.name, err)
+		}
+		return open, nil
+	})
 	if err != nil {
 		return nil, err
 	}
 	return open.Begin(ctx, target)
-}
-
-func (a *authenticator) instance(ctx context.Context, p process) (*launch.Authenticator, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.open != nil && a.in == p {
-		return a.open, nil
-	}
-	lp, ok := p.(*launch.Process)
-	if !ok {
-		return nil, fmt.Errorf("plugin %s cannot be opened: %w", a.keeper.name, fault.Internal)
-	}
-	open, err := lp.OpenAuth(ctx, a.settings)
-	if err != nil {
-		return nil, fmt.Errorf("open plugin %s: %w", a.keeper.name, err)
-	}
-	a.in, a.open = p, open
-	return open, nil
 }

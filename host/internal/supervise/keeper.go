@@ -131,7 +131,8 @@ func (k *keeper) get(ctx context.Context) (process, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.proc == nil {
-		return nil, fmt.Errorf("plugin %s does not run (since %s): %w: %w",
+		// The reason's own kind, if any, is about the start; to a call the plugin is just not there.
+		return nil, fmt.Errorf("plugin %s does not run (since %s): %v: %w",
 			k.name, k.since.UTC().Format("2006-01-02 15:04:05 MST"), k.down, fault.Unavailable)
 	}
 	return k.proc, nil
