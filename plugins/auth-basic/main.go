@@ -19,7 +19,9 @@ type Settings struct {
 type basic struct{ header auth.Header }
 
 // Begin implements auth.Authenticator.
-func (b basic) Begin(context.Context, auth.Target) (auth.Exchange, error) { return auth.Fixed(b.header), nil }
+func (b basic) Begin(context.Context, auth.Target) (auth.Exchange, error) {
+	return auth.Fixed(b.header), nil
+}
 
 func open(_ context.Context, s Settings, _ auth.Env) (auth.Authenticator, error) {
 	value, err := header(s)
