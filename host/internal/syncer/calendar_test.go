@@ -3,8 +3,10 @@ package syncer
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/roomwire/roomwire/sdk/backend"
@@ -14,10 +16,11 @@ import (
 
 // memory is a calendar server in memory, as a backend: every mailbox with a log of changes that a cursor points into.
 type memory struct {
-	mu    sync.Mutex
-	boxes map[string]*box
-	mails []string
-	calls map[string]int
+	mu     sync.Mutex
+	boxes  map[string]*box
+	mails  []string
+	calls  map[string]int
+	writes int // that had an effect
 	// before is asked before each call and may make it fail; after, once a write has had its effect.
 	before, after func(call string) error
 	page          int // changes per page
@@ -29,6 +32,24 @@ type memory struct {
 type box struct {
 	items map[calendar.Ref]*calendar.Item
 	log   []calendar.Ref // in order; a ref that is not in items is a deletion
+	// lives counts how often the server forgot its history: cursors of former lives are worth nothing.
+	lives int
+}
+
+// cursor writes a position in the log of a life; position reads it, ok only if it is of this life.
+func (b *box) cursor(at int) calendar.Cursor {
+	return calendar.Cursor(fmt.Sprintf("%d/%d", b.lives, at))
+}
+
+func (b *box) position(c calendar.Cursor) (at int, ok bool) {
+	if c == "" {
+		return 0, true
+	}
+	var life int
+	if _, err := fmt.Sscanf(string(c), "%d/%d", &life, &at); err != nil {
+		return 0, false
+	}
+	return at, life == b.lives && at <= len(b.log)
 }
 
 func newMemory() *memory {
@@ -42,8 +63,11 @@ func (m *memory) box(address string) *box {
 	return m.boxes[address]
 }
 
+// enter and leave run without the lock, so that a test may have somebody else act between two calls.
 func (m *memory) enter(call string) error {
+	m.mu.Lock()
 	m.calls[call]++
+	m.mu.Unlock()
 	if m.before != nil {
 		return m.before(call)
 	}
@@ -61,7 +85,7 @@ func (m *memory) put(address string, it calendar.Item) calendar.Item {
 	m.next++
 	it.Revision = "r" + strconv.Itoa(m.next)
 	if it.Ref == "" {
-		it.Ref = calendar.Ref("i" + strconv.Itoa(m.next))
+		it.Ref = calendar.Ref(fmt.Sprintf("i%06d", m.next))
 	}
 	b := m.box(address)
 	b.items[it.Ref] = &it
@@ -93,6 +117,47 @@ func (m *memory) remove(address string, ref calendar.Ref) {
 	b.log = append(b.log, ref)
 }
 
+// move takes an item out of the calendar and back, which gives it another reference.
+func (m *memory) move(address string, ref calendar.Ref) calendar.Ref {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b := m.box(address)
+	it := *b.items[ref]
+	delete(b.items, ref)
+	b.log = append(b.log, ref)
+	it.Ref = ""
+	return m.put(address, it).Ref
+}
+
+// migrate moves a whole mailbox to another server, where every item has another reference.
+func (m *memory) migrate(address string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b := m.box(address)
+	refs := slices.Sorted(maps.Keys(b.items))
+	old := b.items
+	b.items, b.log = map[calendar.Ref]*calendar.Item{}, nil
+	b.lives++
+	for _, ref := range refs {
+		it := *old[ref]
+		it.Ref = ""
+		m.put(address, it)
+	}
+}
+
+// forget has the server lose its history: cursors are worth nothing, and what exists is all that a full read tells.
+func (m *memory) forget(address string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b := m.box(address)
+	b.lives++
+	b.log = nil
+	for ref := range b.items {
+		b.log = append(b.log, ref)
+	}
+	slices.Sort(b.log)
+}
+
 func (m *memory) items(address string) []calendar.Item {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -100,31 +165,28 @@ func (m *memory) items(address string) []calendar.Item {
 	for _, it := range m.box(address).items {
 		all = append(all, *it)
 	}
-	slices.SortFunc(all, func(a, b calendar.Item) int { return len(a.Ref) - len(b.Ref) })
+	slices.SortFunc(all, func(a, b calendar.Item) int { return strings.Compare(string(a.Ref), string(b.Ref)) })
 	return all
 }
 
 func (m *memory) Probe(context.Context, backend.Mailbox) (backend.Status, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	return backend.Status{Server: "memory"}, m.enter("probe")
 }
 
 func (m *memory) Pull(_ context.Context, req backend.PullRequest, emit func(backend.Page) error) error {
-	at, _ := strconv.Atoi(string(req.Since))
-	for {
-		m.mu.Lock()
+	for since := req.Since; ; {
 		if err := m.enter("pull"); err != nil {
-			m.mu.Unlock()
 			return err
 		}
+		m.mu.Lock()
 		b := m.box(req.Mailbox.Address)
-		if at > len(b.log) || req.Since == "garbage" {
+		at, ok := b.position(since)
+		if !ok {
 			m.mu.Unlock()
-			return fmt.Errorf("cursor %q: %w", req.Since, fault.StateExpired)
+			return fmt.Errorf("cursor %q: %w", since, fault.StateExpired)
 		}
 		end := min(at+m.page, len(b.log))
-		page := backend.Page{Full: req.Since == "", Last: end == len(b.log), Next: calendar.Cursor(strconv.Itoa(end))}
+		page := backend.Page{Full: req.Since == "", Last: end == len(b.log), Next: b.cursor(end)}
 		for _, ref := range b.log[at:end] {
 			it := b.items[ref]
 			switch {
@@ -141,16 +203,16 @@ func (m *memory) Pull(_ context.Context, req backend.PullRequest, emit func(back
 		if err := emit(page); err != nil || page.Last {
 			return err
 		}
-		at = end
+		since = page.Next
 	}
 }
 
 func (m *memory) Fetch(_ context.Context, mb backend.Mailbox, refs []backend.Ref) ([]backend.Fetched, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	if err := m.enter("fetch"); err != nil {
 		return nil, err
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	got := make([]backend.Fetched, len(refs))
 	for i, ref := range refs {
 		if it := m.box(mb.Address).items[ref]; it != nil {
@@ -163,11 +225,11 @@ func (m *memory) Fetch(_ context.Context, mb backend.Mailbox, refs []backend.Ref
 }
 
 func (m *memory) Find(_ context.Context, mb backend.Mailbox, by backend.Marker, value string) ([]backend.Item, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	if err := m.enter("find"); err != nil {
 		return nil, err
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	return m.find(mb.Address, by, value), nil
 }
 
@@ -178,15 +240,24 @@ func (m *memory) find(address string, by backend.Marker, value string) []backend
 			found = append(found, *it)
 		}
 	}
+	slices.SortFunc(found, func(a, b calendar.Item) int { return strings.Compare(string(a.Ref), string(b.Ref)) })
 	return found
 }
 
 func (m *memory) Apply(_ context.Context, mu calendar.Mutation) (backend.Result, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	if err := m.enter("apply"); err != nil {
 		return backend.Result{}, err
 	}
+	res, err := m.apply(mu)
+	if err != nil || res.Repeated {
+		return res, err
+	}
+	return res, m.leave("apply")
+}
+
+func (m *memory) apply(mu calendar.Mutation) (backend.Result, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	b := m.box(mu.Mailbox.Address)
 	res := backend.Result{}
 	switch mu.Op {
@@ -207,16 +278,18 @@ func (m *memory) Apply(_ context.Context, mu calendar.Mutation) (backend.Result,
 		next.Event = overwrite(it.Event, mu.Event, mu.Fields)
 		res.Item = m.put(mu.Mailbox.Address, next)
 	case calendar.Delete:
-		if b.items[mu.Ref] != nil {
-			delete(b.items, mu.Ref)
-			b.log = append(b.log, mu.Ref)
-		}
 		res.Item.Ref = mu.Ref
+		if b.items[mu.Ref] == nil {
+			return res, nil
+		}
+		delete(b.items, mu.Ref)
+		b.log = append(b.log, mu.Ref)
 	}
+	m.writes++
 	if mu.Mail != calendar.MailNobody {
 		m.mails = append(m.mails, fmt.Sprintf("%d %s", mu.Op, mu.Key))
 	}
-	return res, m.leave("apply")
+	return res, nil
 }
 
 func overwrite(old, with calendar.Event, f calendar.Fields) calendar.Event {
@@ -248,11 +321,11 @@ func overwrite(old, with calendar.Event, f calendar.Fields) calendar.Event {
 }
 
 func (m *memory) Subscribe(_ context.Context, req backend.SubscribeRequest) (backend.Subscription, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	if err := m.enter("subscribe"); err != nil {
 		return backend.Subscription{}, err
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.noPush != nil {
 		return backend.Subscription{}, m.noPush
 	}

@@ -80,7 +80,7 @@ func (e *Engine) attempt(ctx context.Context, p *pass, in store.Intent) error {
 		return ours(err)
 	}
 	if !found {
-		return ours(e.drop(ctx, in))
+		return e.drop(ctx, p, in)
 	}
 	item, err := e.current(ctx, p, l)
 	if err != nil {
@@ -131,7 +131,7 @@ func (e *Engine) current(ctx context.Context, p *pass, l store.Link) (*calendar.
 // prepare decides on the pair within one transaction and stores what the decision means for the booking.
 func (e *Engine) prepare(ctx context.Context, p *pass, in store.Intent, seen store.Link, item *calendar.Item) (step, error) {
 	var s step
-	err := e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err := e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 		s = step{}
 		l, found, err := tx.Link(ctx, in.Tenant, in.Key)
 		if err != nil {
@@ -185,7 +185,7 @@ func (e *Engine) prepare(ctx context.Context, p *pass, in store.Intent, seen sto
 	if errors.Is(err, errStale) || err == nil && s.rebuffed && !s.settled {
 		return s, errStale // now as a reset
 	}
-	return s, ours(err)
+	return s, err
 }
 
 // vanished hands a pair whose item is gone though nobody meant it over to gone, where deletions are counted.
@@ -268,7 +268,7 @@ func (e *Engine) createItem(ctx context.Context, p *pass, s step) error {
 	if res.Repeated {
 		return errStale // an earlier try got through: it is found by its key and compared with what was sent
 	}
-	err = e.written(ctx, s, &res.Item, "item created")
+	err = e.written(ctx, p, s, &res.Item, "item created")
 	e.Failpoint("create:recorded")
 	return err
 }
@@ -292,32 +292,24 @@ func (e *Engine) updateItem(ctx context.Context, p *pass, s step) error {
 	if s.pair.reset {
 		what = "item reset"
 	}
-	err = e.written(ctx, s, &res.Item, what)
+	err = e.written(ctx, p, s, &res.Item, what)
 	e.Failpoint("update:recorded")
 	return err
 }
 
 // written records a write: both sides now say what was sent. What somebody did to the item since is seen by the next
 // pull as an edit.
-func (e *Engine) written(ctx context.Context, s step, item *calendar.Item, what string) error {
-	return ours(e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+func (e *Engine) written(ctx context.Context, p *pass, s step, item *calendar.Item, what string) error {
+	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 		l, found, err := tx.Link(ctx, s.link.Tenant, s.link.Key)
 		if err != nil || !found {
 			return err
 		}
 		l.Ref, l.Revision, l.Sent, l.GoneAt, l.Problem = item.Ref, item.Revision, nil, zeroTime, ""
 		base := s.fields
-		l.Base, l.Epoch = saveFields(&base), s.link.Epoch
-		if l.SeenRound < s.link.SeenRound {
-			l.SeenRound = s.link.SeenRound
-		}
+		l.Base, l.Epoch, l.SeenRound = saveFields(&base), p.mb.Epoch, p.mb.Round
 		if l.State == store.LinkPending || l.State == store.LinkExpected {
 			l.State = store.LinkLive
-		}
-		if mb, found, err := tx.Mailbox(ctx, l.Tenant, l.Person); err != nil {
-			return err
-		} else if found {
-			l.SeenRound = mb.Round
 		}
 		if err := tx.PutLink(ctx, l); err != nil {
 			return err
@@ -331,7 +323,7 @@ func (e *Engine) written(ctx context.Context, s step, item *calendar.Item, what 
 		}
 		_, err = tx.FinishIntent(ctx, l.Tenant, l.Key, s.intent.Wanted)
 		return err
-	}))
+	})
 }
 
 func (e *Engine) deleteItem(ctx context.Context, p *pass, s step) error {
@@ -344,7 +336,7 @@ func (e *Engine) deleteItem(ctx context.Context, p *pass, s step) error {
 	}
 	p.carried = true
 	e.Failpoint("delete:applied")
-	err = ours(e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err = e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 		l, found, err := tx.Link(ctx, s.link.Tenant, s.link.Key)
 		if err != nil || !found {
 			return err
@@ -353,7 +345,7 @@ func (e *Engine) deleteItem(ctx context.Context, p *pass, s step) error {
 			return err
 		}
 		return e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "item deleted", s.intent.Cause)
-	}))
+	})
 	e.Failpoint("delete:recorded")
 	return err
 }
@@ -364,7 +356,7 @@ func (e *Engine) postpone(ctx context.Context, p *pass, in store.Intent, cause e
 	in.Failures++
 	e.Log.Warn("a write to a calendar failed", "tenant", in.Tenant, "person", in.Person, "booking", in.Booking,
 		"kind", string(fault.Of(cause)), "tries", in.Failures, "error", cause.Error())
-	return ours(e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 		if in.Failures >= e.tries(p) {
 			l, found, err := tx.Link(ctx, in.Tenant, in.Key)
 			if err != nil || !found {
@@ -378,7 +370,7 @@ func (e *Engine) postpone(ctx context.Context, p *pass, in store.Intent, cause e
 		}
 		wait := e.Limits.RetryBase << min(in.Failures-1, 6)
 		return tx.DeferIntent(ctx, in.Tenant, in.Key, e.now().Add(min(wait, time.Hour)), in.Failures)
-	}))
+	})
 }
 
 // tries is how often a write that fails for its item alone is tried.
@@ -390,8 +382,8 @@ func (e *Engine) tries(p *pass) int {
 }
 
 // drop removes an intent that has nothing to do any more.
-func (e *Engine) drop(ctx context.Context, in store.Intent) error {
-	return e.tx(ctx, func(ctx context.Context, tx *store.Tx) error { return e.dropTx(ctx, tx, in) })
+func (e *Engine) drop(ctx context.Context, p *pass, in store.Intent) error {
+	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error { return e.dropTx(ctx, tx, in) })
 }
 
 func (e *Engine) dropTx(ctx context.Context, tx *store.Tx, in store.Intent) error {

@@ -449,14 +449,8 @@ func TestLostCursorReadsInFullAndFindsDeletions(t *testing.T) {
 		w.pass("alice")
 		w.pass("alice") // reads its own writes
 		victim := w.server.items(alice)[0]
-		w.server.mu.Lock()
-		b := w.server.box(alice)
-		delete(b.items, victim.Ref)
-		b.log = nil // the server forgets its history: only what exists is listed
-		for ref := range b.items {
-			b.log = append(b.log, ref)
-		}
-		w.server.mu.Unlock()
+		w.server.remove(alice, victim.Ref)
+		w.server.forget(alice)
 		w.pass("alice")
 		cancelled := 0
 		for i := range 5 {

@@ -17,26 +17,25 @@ func (e *Engine) gone(ctx context.Context, p *pass) (held bool, err error) {
 	if err != nil {
 		return false, ours(err)
 	}
+	approved := p.mb.DeletionsApproved // an approval that comes while we look is for the next pass
 	if len(links) == 0 {
-		p.mb.HeldDeletions = 0
-		return false, nil
+		return false, e.hold(ctx, p, 0, approved)
 	}
 	missing, err := e.verify(ctx, p, links)
 	if err != nil {
 		return false, err
 	}
-	if tooMany, err := e.tooMany(ctx, p, len(missing)); err != nil {
+	if tooMany, err := e.tooMany(ctx, p, len(missing), approved); err != nil {
 		return false, err
 	} else if tooMany {
 		if p.mb.HeldDeletions != len(missing) {
 			e.Log.Warn("too many items vanished from a calendar at once; their bookings are kept until somebody decides",
 				"tenant", p.mb.Tenant, "person", p.mb.Person, "items", len(missing))
 		}
-		p.mb.HeldDeletions = len(missing)
-		return true, nil
+		return true, e.hold(ctx, p, len(missing), approved)
 	}
 	for _, l := range missing {
-		err := e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		err := e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 			now, found, err := tx.Link(ctx, l.Tenant, l.Key)
 			if err != nil || !found || now.GoneAt.IsZero() || now.State == store.LinkDead {
 				return err
@@ -54,19 +53,26 @@ func (e *Engine) gone(ctx context.Context, p *pass) (held bool, err error) {
 			return err
 		})
 		if err != nil {
-			return false, ours(err)
+			return false, err
 		}
 		e.Failpoint("gone:settled")
 	}
-	p.mb.HeldDeletions = 0
-	if p.mb.DeletionsApproved {
-		p.mb.DeletionsApproved = false
-		err := e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-			return tx.ApproveDeletions(ctx, p.mb.Tenant, p.mb.Person, false)
-		})
-		return false, ours(err)
+	return false, e.hold(ctx, p, 0, approved)
+}
+
+// hold stores how many deletions are held back from now on. An approval that was looked at is used up: it was meant for
+// those that were held when it was given.
+func (e *Engine) hold(ctx context.Context, p *pass, n int, approved bool) error {
+	if p.mb.HeldDeletions == n && !approved {
+		return nil
 	}
-	return false, nil
+	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+		p.mb.HeldDeletions = n
+		if err := tx.SaveMailbox(ctx, p.mb); err != nil || !approved {
+			return err
+		}
+		return tx.ApproveDeletions(ctx, p.mb.Tenant, p.mb.Person, false)
+	})
 }
 
 // verify looks for the items of links once more and returns the links that are really without one. What is found is
@@ -113,13 +119,13 @@ func (e *Engine) verify(ctx context.Context, p *pass, links []store.Link) ([]sto
 }
 
 func (e *Engine) restore(ctx context.Context, p *pass, l store.Link, item *calendar.Item) error {
-	return ours(e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 		now, found, err := tx.Link(ctx, l.Tenant, l.Key)
 		if err != nil || !found || now.State == store.LinkDead {
 			return err
 		}
 		return e.pairItem(ctx, tx, p, now, item)
-	}))
+	})
 }
 
 // findOne returns the one item of the calendar that bears our key; nil if there is none. Several are copies of which
@@ -151,8 +157,11 @@ func (e *Engine) find(ctx context.Context, p *pass, by backend.Marker, value str
 }
 
 // tooMany reports whether so many deletions at once need an administrator's word.
-func (e *Engine) tooMany(ctx context.Context, p *pass, n int) (bool, error) {
-	if n <= e.Limits.MassDeletionLimit || p.mb.DeletionsApproved {
+func (e *Engine) tooMany(ctx context.Context, p *pass, n int, approved bool) (bool, error) {
+	if approved {
+		n -= p.mb.HeldDeletions // the word was about these; what vanished since is another matter
+	}
+	if n <= e.Limits.MassDeletionLimit {
 		return false, nil
 	}
 	total, err := e.Store.CountLinks(ctx, p.mb.Tenant, p.mb.Person)

@@ -35,6 +35,28 @@ type pass struct {
 	carried     bool // something was written to the calendar
 }
 
+// inPass runs f in one write transaction of a pass. It begins with p.mb as the store has it by then, so that what others
+// wanted of the mailbox meanwhile is not undone; f changes p.mb and saves it. ErrMoved ends a pass whose mailbox lies
+// elsewhere by now: whatever it learnt is about another calendar.
+func (e *Engine) inPass(ctx context.Context, p *pass, f func(ctx context.Context, tx *store.Tx) error) error {
+	before, suspects := p.mb, len(p.suspects)
+	err := e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		mb, found, err := tx.Mailbox(ctx, before.Tenant, before.Person)
+		switch {
+		case err != nil:
+			return err
+		case !found, mb.Epoch != before.Epoch:
+			return fmt.Errorf("mailbox of %s: %w", before.Person, store.ErrMoved)
+		}
+		p.mb, p.suspects = mb, p.suspects[:suspects]
+		return f(ctx, tx)
+	})
+	if err != nil {
+		p.mb = before
+	}
+	return ours(err)
+}
+
 // Pass does whatever one mailbox needs now: subscribe, pull, decide, carry out. Faults of server, network and rights
 // become the person's state and an Outcome that says when to try again; an error is a fault of our own store.
 func (e *Engine) Pass(ctx context.Context, tenant, person string) (Outcome, error) {
@@ -117,7 +139,7 @@ func (e *Engine) switchedOff(ctx context.Context, p *pass) error {
 	if p.person.State.Status == store.StatusDisabled {
 		return nil
 	}
-	return e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 		if err := tx.DropSubscriptions(ctx, p.mb.Tenant, p.mb.Person); err != nil {
 			return err
 		}
@@ -190,8 +212,8 @@ func (e *Engine) linkAll(ctx context.Context, p *pass) error {
 func (e *Engine) finish(ctx context.Context, p *pass) (Outcome, error) {
 	now := e.now()
 	var out Outcome
-	err := e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		intents, err := tx.Intents(ctx, p.mb.Tenant, p.mb.Person, farFuture, intentBatch)
+	err := e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+		intent, waiting, err := tx.NextIntent(ctx, p.mb.Tenant, p.mb.Person)
 		if err != nil {
 			return err
 		}
@@ -213,12 +235,11 @@ func (e *Engine) finish(ctx context.Context, p *pass) (Outcome, error) {
 			return err
 		}
 		p.mb.NextDue = e.due(p, now)
-		for _, in := range intents {
-			at := in.NotBefore
-			if at.Before(now) {
-				at = now // came while the pass ran: at once
+		if waiting {
+			if intent.Before(now) {
+				intent = now // came while the pass ran: at once
 			}
-			p.mb.NextDue = earliest(p.mb.NextDue, at)
+			p.mb.NextDue = earliest(p.mb.NextDue, intent)
 		}
 		out = Outcome{Clean: true, Next: p.mb.NextDue}
 		return tx.SaveMailbox(ctx, p.mb)

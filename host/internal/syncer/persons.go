@@ -171,9 +171,12 @@ func (e *Engine) Sync(ctx context.Context, tenant, id string, full bool) error {
 	})
 }
 
-// ApproveDeletions lets the held deletions of a mailbox through.
+// ApproveDeletions lets the deletions through that are held at this moment; if none are, it changes nothing.
 func (e *Engine) ApproveDeletions(ctx context.Context, tenant, id string) error {
-	return e.withMailbox(ctx, tenant, id, func(ctx context.Context, tx *store.Tx, _ *store.Mailbox) error {
+	return e.withMailbox(ctx, tenant, id, func(ctx context.Context, tx *store.Tx, mb *store.Mailbox) error {
+		if mb.HeldDeletions == 0 {
+			return nil // a word about nothing must not let the next mass deletion through
+		}
 		if err := e.record(ctx, tx, tenant, id, "", "deletions approved", "by an administrator"); err != nil {
 			return err
 		}

@@ -53,9 +53,13 @@ func (e *Engine) pull(ctx context.Context, p *pass) error {
 
 // beginRound makes the next pull a full read. Items that it does not mention by its end are gone.
 func (e *Engine) beginRound(ctx context.Context, p *pass) error {
-	p.mb.Round++
-	p.mb.RoundOpen, p.mb.Cursor = true, ""
-	return ours(e.tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.SaveMailbox(ctx, p.mb) }))
+	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+		p.mb.Round++
+		p.mb.RoundOpen, p.mb.Cursor = true, ""
+		// Set now, not at the end: who wants another full read while this one is under way sets it to zero again.
+		p.mb.ReconcileAt = e.now().Add(e.Limits.ReconcileInterval)
+		return tx.SaveMailbox(ctx, p.mb)
+	})
 }
 
 // page settles one page of changes and stores it with its cursor in one transaction.
@@ -64,9 +68,7 @@ func (e *Engine) page(ctx context.Context, p *pass, page backend.Page) error {
 	if err != nil {
 		return err
 	}
-	before, suspects := p.mb, len(p.suspects)
-	err = e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		p.mb, p.suspects = before, p.suspects[:suspects]
+	err = e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 		for _, ch := range page.Changes {
 			item := ch.Item
 			if item == nil && fetched[ch.Ref] != nil {
@@ -79,7 +81,6 @@ func (e *Engine) page(ctx context.Context, p *pass, page backend.Page) error {
 		p.mb.Cursor = string(page.Next)
 		if page.Last && p.mb.RoundOpen {
 			p.mb.RoundOpen = false
-			p.mb.ReconcileAt = e.now().Add(e.Limits.ReconcileInterval)
 			if err := e.unseen(ctx, tx, p); err != nil {
 				return err
 			}
@@ -88,9 +89,8 @@ func (e *Engine) page(ctx context.Context, p *pass, page backend.Page) error {
 		return tx.SaveMailbox(ctx, p.mb)
 	})
 	if err != nil {
-		p.mb = before
-		p.stopped = ours(err)
-		return p.stopped
+		p.stopped = err
+		return err
 	}
 	e.Failpoint("page:stored")
 	return nil
@@ -312,7 +312,7 @@ func (e *Engine) inspect(ctx context.Context, p *pass) error {
 		if len(got) == 1 && got[0].Err != nil && !moved {
 			return got[0].Err
 		}
-		err = e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		err = e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 			l, found, err := tx.Link(ctx, p.mb.Tenant, s.key)
 			if err != nil || !found || l.State == store.LinkDead {
 				return err
@@ -324,7 +324,7 @@ func (e *Engine) inspect(ctx context.Context, p *pass) error {
 				"copy left alone", "somebody copied the booking's item: the copy carries its marker and was left alone")
 		})
 		if err != nil {
-			return ours(err)
+			return err
 		}
 	}
 	p.suspects = nil

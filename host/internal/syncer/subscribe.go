@@ -45,11 +45,9 @@ func (e *Engine) subscribe(ctx context.Context, p *pass) error {
 	base := e.NotificationURL(p.mb.Tenant)
 	switch {
 	case p.mode.Pusher == nil || !p.mode.Subscribe:
-		e.poll(p, "", zeroTime)
-		return nil
+		return e.poll(ctx, p, "", zeroTime)
 	case base == "":
-		e.poll(p, "no public URL is configured (set the tenant's root_url, or ExchangeServiceUrl)", zeroTime)
-		return nil
+		return e.poll(ctx, p, "no public URL is configured (set the tenant's root_url, or ExchangeServiceUrl)", zeroTime)
 	}
 	subs, err := e.Store.Subscriptions(ctx, p.mb.Tenant, p.mb.Person)
 	if err != nil {
@@ -76,13 +74,13 @@ func inForce(subs []store.Subscription) (store.Subscription, bool) {
 func (e *Engine) renew(ctx context.Context, p *pass, base string, old store.Subscription, active bool) error {
 	token := newToken()
 	hash := TokenHash(token)
-	err := e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err := e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 		return tx.AddSubscription(ctx, store.Subscription{
 			Tenant: p.mb.Tenant, Person: p.mb.Person, TokenHash: hash, Mode: p.mode.Name, Created: e.now(),
 		})
 	})
 	if err != nil {
-		return ours(err)
+		return err
 	}
 	e.Failpoint("subscribe:token-stored")
 	req := backend.SubscribeRequest{Mailbox: p.mailbox, URL: base + "&k=" + token, StatusInterval: e.Limits.StatusFrequency}
@@ -95,19 +93,27 @@ func (e *Engine) renew(ctx context.Context, p *pass, base string, old store.Subs
 	case kind == fault.Unsupported || kind == fault.SubscriptionLost || kind == fault.Invalid || kind == fault.Forbidden:
 		e.Log.Warn("a mailbox cannot be subscribed to; it is pulled by the clock",
 			"tenant", p.mb.Tenant, "person", p.mb.Person, "error", err.Error())
-		e.poll(p, sentence(err), e.now().Add(e.Limits.SubscriptionInterval))
-		return nil
+		return e.poll(ctx, p, sentence(err), e.now().Add(e.Limits.SubscriptionInterval))
 	default:
 		return err
 	}
 	e.Failpoint("subscribe:granted")
 	now := e.now()
-	p.mb.Way, p.mb.SubscriptionID, p.mb.SubscribedAt = wayPush, got.ID, now
-	p.mb.RenewAt, p.mb.PollAt = now.Add(e.Limits.SubscriptionInterval), zeroTime
-	if !got.Expires.IsZero() {
-		p.mb.RenewAt = earliest(p.mb.RenewAt, now.Add(got.Expires.Sub(now)/2))
-	}
-	return ours(e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+		_, asked, err := tx.SubscriptionByToken(ctx, hash)
+		if err != nil {
+			return err
+		}
+		if !asked {
+			// News came that subscriptions of this mailbox are lost, and took this one along: the next pass asks anew.
+			p.mb.Way, p.mb.SubscriptionID, p.mb.RenewAt = wayPush, "", now
+			return tx.SaveMailbox(ctx, p.mb)
+		}
+		p.mb.Way, p.mb.SubscriptionID, p.mb.SubscribedAt = wayPush, got.ID, now
+		p.mb.RenewAt, p.mb.PollAt = now.Add(e.Limits.SubscriptionInterval), zeroTime
+		if !got.Expires.IsZero() {
+			p.mb.RenewAt = earliest(p.mb.RenewAt, now.Add(got.Expires.Sub(now)/2))
+		}
 		if err := tx.ActivateSubscription(ctx, p.mb.Tenant, p.mb.Person, hash, got.ID, now); err != nil {
 			return err
 		}
@@ -115,13 +121,19 @@ func (e *Engine) renew(ctx context.Context, p *pass, base string, old store.Subs
 			return err
 		}
 		return tx.SaveMailbox(ctx, p.mb)
-	}))
+	})
 }
 
 // poll puts the mailbox on the clock; why is empty where this is how it is meant to be.
-func (e *Engine) poll(p *pass, why string, again time.Time) {
-	p.mb.Way, p.mb.SubscriptionID, p.mb.RenewAt = wayPoll, "", again
+func (e *Engine) poll(ctx context.Context, p *pass, why string, again time.Time) error {
 	p.pushProblem = why
+	if p.mb.Way == wayPoll && p.mb.SubscriptionID == "" && p.mb.RenewAt.Equal(again) {
+		return nil
+	}
+	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+		p.mb.Way, p.mb.SubscriptionID, p.mb.RenewAt = wayPoll, "", again
+		return tx.SaveMailbox(ctx, p.mb)
+	})
 }
 
 // noPushReason says why a mailbox that could be subscribed to is not.

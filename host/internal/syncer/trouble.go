@@ -67,13 +67,13 @@ func (e *Engine) trouble(ctx context.Context, p *pass, cause error, until time.T
 	if !known {
 		r = reactions[fault.Unavailable]
 	}
-	now := e.now()
+	now, failures := e.now(), p.mb.Failures
 	if until.IsZero() {
 		if p.person.State.Kind != string(kind) {
-			p.mb.Failures = 0 // another trouble than before begins anew
+			failures = 0 // another trouble than before begins anew
 		}
-		p.mb.Failures++
-		until = now.Add(e.wait(p, r, fault.After(cause)))
+		failures++
+		until = now.Add(e.wait(p, r, failures, fault.After(cause)))
 		if fe, ok := faultOf(cause); p.mode.Name != "" && (r.server || ok && fe.Scope == fault.ScopeServer && kind == fault.Throttled) {
 			why := cause
 			if ok {
@@ -82,7 +82,6 @@ func (e *Engine) trouble(ctx context.Context, p *pass, cause error, until time.T
 			e.pauses.set(serverOf(p.mode.Name, p.mailbox.URL), pause{until: until, err: why})
 		}
 	}
-	p.mb.WaitUntil, p.mb.NextDue = until, until
 	reason := sentence(cause)
 	log := e.Log.With("tenant", p.mb.Tenant, "person", p.mb.Person, "kind", string(kind), "error", reason, "again", until)
 	if fe, ok := faultOf(cause); ok && fe.ID != "" {
@@ -93,7 +92,8 @@ func (e *Engine) trouble(ctx context.Context, p *pass, cause error, until time.T
 	} else {
 		log.Info("the sync of a mailbox waits")
 	}
-	err := e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err := e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+		p.mb.Failures, p.mb.WaitUntil, p.mb.NextDue = failures, until, until
 		if err := tx.SaveMailbox(ctx, p.mb); err != nil {
 			return err
 		}
@@ -126,7 +126,7 @@ func sentence(err error) string {
 
 // wait doubles with every failure in a row, never shorter than what the server asks for, and differs between
 // mailboxes so that they do not come back all at once.
-func (e *Engine) wait(p *pass, r reaction, asked time.Duration) time.Duration {
+func (e *Engine) wait(p *pass, r reaction, failures int, asked time.Duration) time.Duration {
 	base, most := r.base, r.max
 	if base == 0 {
 		base = e.Limits.RetryBase
@@ -135,7 +135,7 @@ func (e *Engine) wait(p *pass, r reaction, asked time.Duration) time.Duration {
 		most = e.Limits.RetryMax
 	}
 	d := base
-	for range min(p.mb.Failures-1, 16) {
+	for range min(failures-1, 16) {
 		d = min(2*d, most)
 	}
 	h := fnv.New32a()

@@ -1,0 +1,461 @@
+package syncer
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/host/internal/syncer/plan"
+	"github.com/roomwire/roomwire/sdk/calendar"
+)
+
+// outlook is what a person does to a calendar.
+func (m *model) outlook(a act) {
+	p := m.person(a.A)
+	address := p.Email
+	if a.A/3%8 == 0 { // sometimes at the address of before
+		address = m.addresses()[a.A/24%6]
+	}
+	switch a.Do {
+	case "forget":
+		m.say("the server forgets the history of %s", address)
+		m.server.forget(address)
+		return
+	case "migrate":
+		m.migrate(p)
+		return
+	}
+	m.recognize()
+	items := m.server.items(address)
+	if len(items) == 0 {
+		return
+	}
+	if a.Do == "wipe" {
+		for _, it := range items {
+			m.remove(address, it)
+		}
+		return
+	}
+	it := items[a.B%len(items)]
+	switch a.Do {
+	case "edit":
+		m.edit(address, it, a.C)
+	case "remove":
+		m.remove(address, it)
+	case "touch":
+		m.say("the server touches %s", it.Ref)
+		m.server.edit(address, it.Ref, func(*calendar.Event) {})
+	case "move":
+		if m.hasCopies(it.Ref) {
+			return
+		}
+		ref := m.server.move(address, it.Ref)
+		m.say("%s is moved out of %s and back as %s", it.Ref, address, ref)
+		if d := m.copies[it.Ref]; d != nil {
+			delete(m.copies, it.Ref)
+			d.settled = false
+			m.copies[ref] = d
+		}
+		if e, found := m.mine[it.Ref]; found {
+			delete(m.mine, it.Ref)
+			m.mine[ref] = e
+		}
+	case "copy":
+		l, linked, err := m.stage.store.LinkByRef(m.t.Context(), m.tenant, p.ID, it.Ref)
+		m.must(err)
+		if !linked || l.State != store.LinkLive || m.copies[it.Ref] != nil || address != p.Email {
+			return // what the engine does not know yet may be taken for its copy
+		}
+		of := it.Ref
+		it.Ref = ""
+		ref := m.server.add(address, it)
+		m.say("%s in %s is copied to %s", of, address, ref)
+		m.copies[ref] = &duplicate{box: address, of: of, event: it.Event}
+	}
+}
+
+func (m *model) hasCopies(of calendar.Ref) bool {
+	for _, d := range m.copies {
+		if d.of == of {
+			return true
+		}
+	}
+	return false
+}
+
+// migrate moves a mailbox to another server: everything has another reference there.
+func (m *model) migrate(p *who) {
+	if len(m.copies) > 0 || len(m.mine) > 0 {
+		return // nobody could tell them apart any more
+	}
+	next := p.Person
+	m.unique++
+	next.SyncURL = fmt.Sprintf("https://server%d.example.com", m.unique)
+	m.say("the mailbox of %s migrates", p.ID)
+	m.server.migrate(p.Email)
+	m.putPerson(next)
+}
+
+func (m *model) edit(address string, it calendar.Item, n int) {
+	m.unique++
+	field, token := "", ""
+	m.server.edit(address, it.Ref, func(e *calendar.Event) {
+		switch n % 8 {
+		case 0, 1:
+			e.Subject = fmt.Sprintf("subject %d", m.unique)
+			field, token = "subject", e.Subject
+		case 2, 3:
+			e.Start = hourOf(n / 8)
+			e.End = e.Start.Add(time.Hour)
+			field, token = "time", e.Start.String()
+		case 4:
+			e.Attendees = slices.DeleteFunc(e.Attendees, func(a calendar.Attendee) bool { return a.Role == calendar.Resource })
+			for _, id := range roomsOf[n/8%3] {
+				e.Attendees = append(e.Attendees, calendar.Attendee{Address: calendar.Address{Email: id + "@example.com"}, Role: calendar.Resource})
+			}
+		case 5:
+			e.Attendees = append(e.Attendees, calendar.Attendee{Address: calendar.Address{Email: fmt.Sprintf("friend%d@example.com", n/8%3)}})
+		case 6:
+			e.Body = fmt.Sprintf("body %d", m.unique)
+		case 7:
+			e.Location = fmt.Sprintf("corner %d", m.unique)
+			field, token = "place", e.Location
+		}
+	})
+	now := m.item(address, it.Ref)
+	m.say("edit of %s in %s, kind %d: %q at %s in %q", it.Ref, address, n%8, now.Event.Subject, now.Event.Start.Format("15:04"), now.Event.Location)
+	if d := m.copies[it.Ref]; d != nil {
+		d.event = now.Event
+		return
+	}
+	if _, found := m.mine[it.Ref]; found {
+		m.mine[it.Ref] = now.Event
+		return
+	}
+	notes := m.note(it.ForeignKey)
+	if field != "" {
+		notes.edits[field] = token
+	}
+	if strings.Contains(address, "carol") {
+		notes.mayCancel = true // where a refused change cancels
+	}
+}
+
+func (m *model) item(address string, ref calendar.Ref) calendar.Item {
+	for _, it := range m.server.items(address) {
+		if it.Ref == ref {
+			return it
+		}
+	}
+	return calendar.Item{}
+}
+
+func (m *model) remove(address string, it calendar.Item) {
+	m.say("%s is deleted in %s", it.Ref, address)
+	m.server.remove(address, it.Ref)
+	if m.copies[it.Ref] != nil {
+		if m.copies[it.Ref].of == "" {
+			m.note(it.ForeignKey).mayCancel = true // it may be adopted at this moment
+		}
+		delete(m.copies, it.Ref)
+		return
+	}
+	if _, found := m.mine[it.Ref]; found {
+		delete(m.mine, it.Ref)
+		return
+	}
+	n := m.note(it.ForeignKey)
+	n.mayCancel = true
+	if b := m.booking(it.ForeignKey); b != nil && m.people[b.Organizer].Email == address && !m.hasCopies(it.Ref) {
+		n.removed, n.puts = true, 0 // otherwise it is no longer, or not the only one, that stands for the booking
+	}
+}
+
+// recognize finds out which duplicates stand for their booking by now, and whether they may.
+func (m *model) recognize() {
+	for ref, d := range m.copies {
+		l, found := m.linked(d.box, ref)
+		if !found || l.State != store.LinkLive && l.State != store.LinkDeleting {
+			continue
+		}
+		if d.of != "" && (d.settled || m.item(d.box, d.of).Ref != "") {
+			m.fail("the copy %s of %s in %s was taken for the item of %s", ref, d.of, d.box, l.Booking)
+		}
+		delete(m.copies, ref)
+	}
+}
+
+func (m *model) linked(box string, ref calendar.Ref) (store.Link, bool) {
+	for _, name := range m.names {
+		if strings.TrimPrefix(box, "new.") == name+"@example.com" {
+			l, found, err := m.stage.store.LinkByRef(m.t.Context(), m.tenant, name, ref)
+			m.must(err)
+			return l, found
+		}
+	}
+	return store.Link{}, false
+}
+
+// settleAll lets everything come to rest, and checks what must be true then.
+func (m *model) settleAll(n int) {
+	m.armed, m.crash, m.after = nil, 0, nil
+	m.say("-- quiet")
+	limit := m.stage.now().Add(26 * time.Hour)
+	for round := 0; ; round++ {
+		if round > 150 {
+			m.fail("it does not come to rest: %d passes", round)
+		}
+		name, at := m.nextDue()
+		if name == "" || at.After(limit) {
+			if !m.decideHeld(n) {
+				break
+			}
+			limit = m.stage.now().Add(26 * time.Hour)
+			continue
+		}
+		if at.After(m.stage.now()) {
+			m.stage.set(at)
+		}
+		m.pass(name)
+	}
+	m.check()
+}
+
+func (m *model) mailbox(name string) store.Mailbox {
+	mb, _, err := m.stage.store.Mailbox(m.t.Context(), m.tenant, name)
+	m.must(err)
+	return mb
+}
+
+func (m *model) nextDue() (name string, at time.Time) {
+	for _, n := range m.names {
+		if due := m.mailbox(n).NextDue; !due.IsZero() && (name == "" || due.Before(at)) {
+			name, at = n, due
+		}
+	}
+	return name, at
+}
+
+// decideHeld has an administrator decide on deletions that are held.
+func (m *model) decideHeld(n int) (decided bool) {
+	for _, name := range m.names {
+		if m.mailbox(name).HeldDeletions == 0 || m.people[name].SyncDisabled {
+			continue
+		}
+		decided = true
+		if n%2 == 0 {
+			m.do(act{Do: "approve", A: slices.Index(m.names, name)})
+		} else {
+			m.do(act{Do: "restore", A: slices.Index(m.names, name)})
+		}
+	}
+	return decided
+}
+
+// check looks at everything that must be true when nothing is due any more.
+func (m *model) check() {
+	ctx := m.t.Context()
+	m.recognize()
+	for ref, d := range m.copies {
+		if it := m.item(d.box, ref); !reflect.DeepEqual(it.Event, d.event) {
+			m.fail("the copy %s in %s is not as it was left: %+v, want %+v", ref, d.box, it.Event, d.event)
+		}
+		d.settled = d.of == "" || m.item(d.box, d.of).Ref != ""
+	}
+	for ref, e := range m.mine {
+		if !slices.ContainsFunc(m.addresses(), func(box string) bool { return reflect.DeepEqual(m.item(box, ref).Event, e) }) {
+			m.fail("the appointment %s, which is nobody's business, is not as it was left", ref)
+		}
+	}
+	bookings, err := m.stage.store.Bookings(ctx, m.tenant, store.BookingFilter{IncludeCancelled: true})
+	m.must(err)
+	taken := map[string]string{}
+	for _, b := range bookings {
+		m.checkBooking(b)
+		if b.Status == booking.Confirmed {
+			for _, r := range b.Resources {
+				key := r + b.Start.String()
+				if taken[key] != "" {
+					m.fail("%s and %s have the same room at the same time", taken[key], b.ID)
+				}
+				taken[key] = b.ID
+			}
+		}
+	}
+	for _, name := range m.names {
+		m.checkCalendar(m.people[name])
+	}
+	for _, b := range bookings {
+		n := m.note(b.ID)
+		mails := 0
+		for _, mail := range m.server.mails {
+			if strings.Contains(mail, " "+b.ID+".") {
+				mails++
+			}
+		}
+		if mails > n.mails {
+			m.fail("%s was mailed about %d times, %d are justified: %v", b.ID, mails, n.mails, m.server.mails)
+		}
+		if !m.people[b.Organizer].SyncDisabled {
+			*n = note{mails: n.mails, edits: map[string]string{}, mayCancel: b.Status == booking.Cancelled}
+		}
+	}
+	open, err := m.stage.store.Differences(ctx, m.tenant, store.DifferenceFilter{})
+	m.must(err)
+	m.tx(func(ctx context.Context, tx *store.Tx) error {
+		for _, d := range open {
+			if _, err := tx.CloseDifference(ctx, m.tenant, d.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, p := range m.people {
+		p.restless = p.SyncDisabled
+	}
+}
+
+func (m *model) history(id string) (list []store.ChangeRecord) {
+	all, err := m.stage.store.Changes(m.t.Context(), m.tenant, 0, 1000)
+	m.must(err)
+	for _, c := range all {
+		if c.Booking == id {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+func (m *model) differences(id string) []store.Difference {
+	d, err := m.stage.store.Differences(m.t.Context(), m.tenant, store.DifferenceFilter{Booking: id})
+	m.must(err)
+	return d
+}
+
+func (m *model) checkBooking(b *booking.Booking) {
+	ctx, n, organizer := m.t.Context(), m.note(b.ID), m.people[b.Organizer]
+	history := m.history(b.ID)
+	if b.Status == booking.Cancelled && !n.mayCancel {
+		m.fail("%s is cancelled though nobody cancelled or deleted it: %s", b.ID, history[len(history)-1].Reason)
+	}
+	if n.cancelled && b.Status != booking.Cancelled {
+		m.fail("%s stands though the booking system cancelled it", b.ID)
+	}
+	if b.Status != booking.Confirmed || organizer.SyncDisabled {
+		return
+	}
+	open := m.differences(b.ID)
+	if b.SyncDisabled {
+		if b.SyncProblem == "" {
+			m.fail("%s is out of the sync and nobody knows why", b.ID)
+		}
+		return
+	}
+	if n.removed && n.puts == 0 && len(open) == 0 && !organizer.restless {
+		m.fail("%s stands though its item was deleted", b.ID)
+	}
+	var found []calendar.Item
+	for _, it := range m.server.items(organizer.Email) {
+		if it.ForeignKey == b.ID && m.copies[it.Ref] == nil {
+			found = append(found, it)
+		}
+	}
+	if len(found) != 1 {
+		m.fail("%s has %d items with %s, want 1", b.ID, len(found), organizer.Email)
+	}
+	want, err := fieldsOfBooking(ctx, m.stage.store, b)
+	m.must(err)
+	got, err := fieldsOfItem(ctx, m.stage.store, m.tenant, organizer.Email, &found[0].Event)
+	m.must(err)
+	if d := plan.Diff(want, got) &^ calendar.FieldBody; d != 0 {
+		m.fail("%s and its item differ in %s:\n%+v\n%+v", b.ID, d, want, got)
+	}
+	m.checkEdits(b, history, open)
+}
+
+// checkEdits looks for what people changed in the calendar: in the booking, in its history, or laid before somebody.
+func (m *model) checkEdits(b *booking.Booking, history []store.ChangeRecord, open []store.Difference) {
+	n := m.note(b.ID)
+	if n.removed || m.people[b.Organizer].restless || len(open) > 0 {
+		return
+	}
+	for field, token := range n.edits {
+		kept := false
+		for _, c := range history {
+			switch {
+			case field == "subject":
+				kept = kept || strings.Contains(string(c.Data), token)
+			case field == "place":
+				kept = kept || strings.Contains(string(c.Data), token)
+			case field == "time":
+				kept = kept || strings.Contains(string(c.Data), `"Start":"`+startIn(token))
+			}
+		}
+		if !kept {
+			m.fail("%s: the calendar's %s %q was lost", b.ID, field, token)
+		}
+	}
+}
+
+func startIn(token string) string {
+	at, _ := time.Parse("2006-01-02 15:04:05 -0700 MST", token)
+	return at.Format(time.RFC3339)
+}
+
+// checkCalendar looks for items of ours that no booking stands behind.
+func (m *model) checkCalendar(p *who) {
+	if p.SyncDisabled {
+		return
+	}
+	if mb := m.mailbox(p.ID); mb.RoundOpen || mb.Wanted > mb.Done {
+		m.fail("the mailbox of %s is not done with: %+v", p.ID, mb)
+	}
+	if left, err := m.stage.store.Intents(m.t.Context(), m.tenant, p.ID, farFuture, 100); err != nil || len(left) > 0 {
+		m.fail("intents of %s are left: %+v, %v", p.ID, left, err)
+	}
+	for _, it := range m.server.items(p.Email) {
+		if it.ForeignKey == "" || m.copies[it.Ref] != nil {
+			continue
+		}
+		b := m.booking(it.ForeignKey)
+		switch {
+		case b == nil:
+			m.fail("item %s of %s bears an unknown booking %s", it.Ref, p.ID, it.ForeignKey)
+		case b.Status == booking.Confirmed && b.Organizer == p.ID, b.SyncDisabled:
+		case m.leftByRule(b.ID):
+		default:
+			m.fail("item %s of %s is left though %s is %s and organized by %s", it.Ref, p.ID, b.ID, b.Status, b.Organizer)
+		}
+	}
+}
+
+// leftByRule: where a conflict cancels, the item stays and loses its link.
+func (m *model) leftByRule(id string) bool {
+	for _, c := range m.history(id) {
+		if strings.HasPrefix(c.Reason, "conflict") || c.Kind == "problem" {
+			return true
+		}
+	}
+	return false
+}
+
+// repeatsNothing reads everything in full once more: nothing may be written, neither here nor there.
+func (m *model) repeatsNothing() {
+	writes := m.server.writes
+	seq, err := m.stage.store.LastSeq(m.t.Context(), m.tenant)
+	m.must(err)
+	for _, name := range m.names {
+		m.must(m.engine.Sync(m.t.Context(), m.tenant, name, true))
+	}
+	m.settleAll(1)
+	after, err := m.stage.store.LastSeq(m.t.Context(), m.tenant)
+	m.must(err)
+	if m.server.writes != writes || after != seq {
+		m.fail("a full read of what is at rest led to %d writes and %d changes", m.server.writes-writes, after-seq)
+	}
+}

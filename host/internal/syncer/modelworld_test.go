@@ -1,0 +1,468 @@
+package syncer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/directory"
+	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/fault"
+)
+
+// model is the world of one schedule, with what the people in it remember of their own doing.
+type model struct {
+	t      *testing.T
+	stage  *stage
+	tenant string
+	engine *Engine
+	server *memory
+	trace  func(string)
+
+	names  []string // of persons
+	people map[string]*who
+	notes  map[string]*note
+	copies map[calendar.Ref]*duplicate
+	mine   map[calendar.Ref]calendar.Event // appointments that are nobody's business
+	unique int
+
+	armed []*arm
+	crash int // failpoints until the host dies; 0: it lives
+	after error
+}
+
+type who struct {
+	directory.Person
+	restless bool // switched, moved or restored since the last quiet
+}
+
+// note is what the model remembers of a booking since the last quiet, but for mails.
+type note struct {
+	mails     int  // that persons' doings justify, since ever
+	puts      int  // changes by the booking system
+	mayCancel bool // somebody deleted, cancelled, or broke a rule
+	removed   bool // somebody deleted the item
+	cancelled bool // last word of the booking system
+	edits     map[string]string
+}
+
+// duplicate is an item that bears a booking's marker and is not known to be the booking's: a copy, or one that the
+// add-in made.
+type duplicate struct {
+	box     string
+	of      calendar.Ref // empty: made by the add-in
+	event   calendar.Event
+	settled bool // a copy that was met while its original was there
+}
+
+// arm is a fault, or an act amid a pass, that waits for a call of the server.
+type arm struct {
+	calls int
+	kind  int
+	act   act
+	amid  bool
+}
+
+type crashed struct{ step string }
+
+func newModel(t *testing.T, s *stage) *model {
+	s.plays++
+	s.set(time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC))
+	m := &model{
+		t: t, stage: s, tenant: fmt.Sprintf("t%d", s.plays), server: newMemory(),
+		people: map[string]*who{}, notes: map[string]*note{}, copies: map[calendar.Ref]*duplicate{}, mine: map[calendar.Ref]calendar.Event{},
+	}
+	m.server.before, m.server.after = m.beforeCall, m.afterCall
+	m.newEngine()
+	for _, name := range []string{"alice", "bob", "carol"} {
+		p := directory.Person{ID: name, Email: name + "@example.com", Kind: directory.KindPerson}
+		if name == "carol" {
+			p.ConflictBehaviour = directory.Cancel
+		}
+		m.names = append(m.names, name)
+		m.putPerson(p)
+	}
+	for _, r := range []string{"a", "b"} {
+		m.putPerson(directory.Person{ID: "room-" + r, Email: "room-" + r + "@example.com", DisplayName: "Room " + r, Kind: directory.KindResource, SyncDisabled: true})
+	}
+	return m
+}
+
+func (m *model) newEngine() {
+	limits := DefaultLimits()
+	limits.SubscriptionInterval, limits.StatusFrequency = 10000*time.Hour, 10000*time.Hour
+	limits.MassDeletionLimit = 2
+	m.engine = New(Options{
+		Store: m.stage.store, Modes: oneMode{m.server}, Now: m.stage.now, Limits: limits,
+		NotificationURL: func(string) string { return "https://rooms.example.com/x?Default" },
+		Render:          func(b *booking.Booking) ([]byte, error) { return json.Marshal(b) },
+		Failpoint: func(step string) {
+			if m.crash == 0 {
+				return
+			}
+			if m.crash--; m.crash == 0 {
+				m.say("  dies at %s", step)
+				panic(crashed{step})
+			}
+		},
+	})
+}
+
+func (m *model) say(format string, args ...any) {
+	if m.trace != nil {
+		m.trace(fmt.Sprintf(format, args...))
+	}
+}
+
+func (m *model) fail(format string, args ...any) { panic(broken(fmt.Sprintf(format, args...))) }
+
+func (m *model) must(err error) {
+	if err != nil {
+		m.fail("%v", err)
+	}
+}
+
+func (m *model) tx(f func(ctx context.Context, tx *store.Tx) error) {
+	m.must(m.stage.store.Tx(m.t.Context(), f))
+}
+
+func (m *model) note(id string) *note {
+	if m.notes[id] == nil {
+		m.notes[id] = &note{edits: map[string]string{}}
+	}
+	return m.notes[id]
+}
+
+func (m *model) putPerson(p directory.Person) {
+	p.Tenant, p.SyncMode = m.tenant, "Memory"
+	if m.people[p.ID] == nil {
+		m.people[p.ID] = &who{}
+	}
+	m.people[p.ID].Person = p
+	m.people[p.ID].restless = true
+	_, err := m.engine.PutPerson(m.t.Context(), p)
+	m.must(err)
+}
+
+func (m *model) person(n int) *who { return m.people[m.names[n%len(m.names)]] }
+
+// beforeCall and afterCall let armed things happen.
+func (m *model) beforeCall(call string) error {
+	for i, a := range m.armed {
+		if a.calls--; a.calls > 0 {
+			continue
+		}
+		m.armed = slices.Delete(m.armed, i, i+1)
+		if a.amid {
+			m.say("  amid %s:", call)
+			m.do(a.act)
+			return nil
+		}
+		return m.faultAt(call, a.kind)
+	}
+	return nil
+}
+
+func (m *model) faultAt(call string, kind int) error {
+	var err error
+	switch kind % 8 {
+	case 0, 1:
+		err = fault.Unavailable
+	case 2:
+		err = &fault.Error{Kind: fault.Throttled, After: 90 * time.Second, Scope: fault.ScopeServer}
+	case 3:
+		err = fault.Unauthorized
+	case 4:
+		if err = fault.Unavailable; call == "pull" {
+			err = fault.StateExpired
+		}
+	case 5, 6:
+		if call == "apply" {
+			m.after = fmt.Errorf("the answer was lost: %w", fault.Unavailable)
+			m.say("  the answer to %s is lost", call)
+			return nil
+		}
+		err = fault.Unavailable
+	case 7:
+		if err = fault.Unavailable; call == "apply" {
+			err = fault.Conflict
+		}
+	}
+	m.say("  %s fails: %v", call, err)
+	return fmt.Errorf("%s: %w", call, err)
+}
+
+func (m *model) afterCall(string) error {
+	err := m.after
+	m.after = nil
+	return err
+}
+
+// do carries one act out.
+func (m *model) do(a act) {
+	ctx := m.t.Context()
+	switch a.Do {
+	case "put":
+		m.put(a)
+	case "cancel":
+		m.cancel(a)
+	case "edit", "remove", "move", "copy", "touch", "forget", "wipe", "migrate":
+		m.outlook(a)
+	case "addin":
+		m.addIn(a)
+	case "stranger":
+		p := m.person(a.A)
+		ref := m.server.add(p.Email, calendar.Item{Event: calendar.Event{Subject: "dentist"}})
+		m.mine[ref] = calendar.Event{Subject: "dentist"}
+	case "switch":
+		p := m.person(a.A)
+		next := p.Person
+		next.SyncDisabled = !next.SyncDisabled
+		m.say("sync of %s disabled: %v", p.ID, next.SyncDisabled)
+		m.putPerson(next)
+	case "relocate":
+		p := m.person(a.A)
+		next := p.Person
+		if strings.HasPrefix(next.Email, "new.") {
+			next.Email = strings.TrimPrefix(next.Email, "new.")
+		} else {
+			next.Email = "new." + next.Email
+		}
+		m.say("%s has address %s now", p.ID, next.Email)
+		m.putPerson(next)
+	case "sync":
+		m.say("sync %s", m.person(a.A).ID)
+		m.must(m.engine.Sync(ctx, m.tenant, m.person(a.A).ID, a.B%2 == 0))
+	case "approve":
+		m.say("approve %s", m.person(a.A).ID)
+		m.must(m.engine.ApproveDeletions(ctx, m.tenant, m.person(a.A).ID))
+	case "restore":
+		m.say("restore %s", m.person(a.A).ID)
+		m.person(a.A).restless = true
+		m.must(m.engine.RestoreDeletions(ctx, m.tenant, m.person(a.A).ID))
+	case "lost":
+		id := m.person(a.A).ID
+		m.say("subscription of %s is lost", id)
+		m.tx(func(ctx context.Context, tx *store.Tx) error {
+			if err := tx.DropSubscriptions(ctx, m.tenant, id); err != nil {
+				return err
+			}
+			return tx.MarkDirty(ctx, m.tenant, id, time.Time{})
+		})
+	case "pass":
+		m.pass(m.person(a.A).ID)
+	case "later":
+		d := []time.Duration{time.Minute, 10 * time.Minute, time.Hour, 5 * time.Hour}[a.A%4]
+		m.say("%s later", d)
+		m.stage.set(m.stage.now().Add(d))
+	case "fault":
+		m.armed = append(m.armed, &arm{calls: 1 + a.A%6, kind: a.B})
+	case "amid":
+		inner := act{innerActs[a.B%len(innerActs)], a.C, a.A / 7, a.B / len(innerActs)}
+		m.armed = append(m.armed, &arm{calls: 1 + a.A%6, act: inner, amid: true})
+	case "crash":
+		m.crash = 1 + a.A%8
+	case "settle":
+		m.settleAll(a.A)
+	}
+}
+
+var innerActs = []string{"put", "put", "put", "cancel", "edit", "edit", "remove", "move", "sync", "restore", "approve", "switch", "relocate", "lost", "migrate"}
+
+// pass makes one pass as the schedule would.
+func (m *model) pass(person string) {
+	m.say("pass of %s", person)
+	var lease store.Lease
+	m.tx(func(ctx context.Context, tx *store.Tx) (err error) {
+		var taken bool
+		if lease, taken, _, err = tx.TakeLease(ctx, m.tenant, person, m.stage.now().Add(time.Hour)); err == nil && !taken {
+			err = errors.New("the lease of " + person + " is taken")
+		}
+		return err
+	})
+	out, died, err := m.tryPass(lease)
+	if died {
+		m.newEngine()
+		m.tx(func(ctx context.Context, tx *store.Tx) error { return tx.ResetQueue(ctx) })
+		return
+	}
+	if err != nil {
+		m.fail("pass of %s: %v", person, err)
+	}
+	m.tx(func(ctx context.Context, tx *store.Tx) error {
+		_, _, err := tx.EndLease(ctx, lease, store.PassEnd{Clean: out.Clean, Next: out.Next})
+		return err
+	})
+}
+
+func (m *model) tryPass(lease store.Lease) (out Outcome, died bool, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			if _, died = r.(crashed); !died {
+				panic(r)
+			}
+		}
+	}()
+	out, err = m.engine.Pass(store.WithLease(m.t.Context(), lease), lease.Tenant, lease.Person)
+	return out, false, err
+}
+
+func hourOf(n int) time.Time { return time.Date(2027, 3, 1, 8+n%4, 0, 0, 0, time.UTC) }
+
+var roomsOf = [][]string{{"room-a"}, {"room-b"}, nil}
+
+func (m *model) booking(id string) *booking.Booking {
+	b, _, err := m.stage.store.Booking(m.t.Context(), m.tenant, id)
+	m.must(err)
+	return b
+}
+
+// put is the booking system's. What it changes depends on whether the booking exists.
+func (m *model) put(a act) {
+	id := fmt.Sprintf("b%d", a.A%4)
+	old := m.booking(id)
+	b := &booking.Booking{Tenant: m.tenant, ID: id, Organizer: m.names[max(a.C%5-2, 0)], Zone: "Europe/Berlin"} // mostly alice
+	m.unique++
+	title := fmt.Sprintf("title %d", m.unique)
+	if old == nil {
+		b.Title, b.Start, b.Resources = title, hourOf(a.B), roomsOf[a.C/5%3]
+		b.End = b.Start.Add(time.Hour)
+		b.ItemExpected = a.B/7%4 == 0
+		b.Attendees = []booking.Attendee{{Email: "dave@example.com"}}
+	} else {
+		b = old.Clone()
+		switch a.B % 10 {
+		case 0:
+			b.Title = title
+		case 1, 2:
+			b.Start = hourOf(a.C)
+			b.End = b.Start.Add(time.Hour)
+		case 3:
+			b.Resources = roomsOf[a.C%3]
+		case 9:
+			b.Organizer = m.names[a.C%len(m.names)]
+		case 5:
+			b.Attendees = append(b.Attendees, booking.Attendee{Email: fmt.Sprintf("guest%d@example.com", a.C%3)})
+		case 6:
+			n := a.C % 60
+			b.ReminderMinutes = &n
+		case 7:
+			b.Notes = title
+		case 8:
+			b.Location = fmt.Sprintf("floor %d", a.C%3)
+		}
+	}
+	m.save(b, old)
+}
+
+// save puts a booking and notes whom it may mail.
+func (m *model) save(b, old *booking.Booking) bool {
+	ctx := m.t.Context()
+	linked := false
+	links, err := m.stage.store.LinksOfBooking(ctx, m.tenant, b.ID)
+	m.must(err)
+	for _, l := range links {
+		linked = linked || l.State != store.LinkDead && l.State != store.LinkDeleting && l.Person == b.Organizer
+	}
+	saved, _, err := m.engine.Put(ctx, b, booking.Match{})
+	if _, taken := errors.AsType[*booking.OverlapError](err); taken {
+		m.say("put %s: refused", b.ID)
+		return false
+	}
+	m.must(err)
+	m.say("put %s: %q at %s in %v by %s, version %d", saved.ID, saved.Title, saved.Start.Format("15:04"), saved.Resources, saved.Organizer, saved.Version)
+	if old != nil && saved.Version == old.Version {
+		return true
+	}
+	n := m.note(b.ID)
+	n.puts++
+	n.cancelled = false
+	switch {
+	case old == nil, old.Status == booking.Cancelled:
+		n.mails++
+	case old.Organizer != saved.Organizer:
+		n.mails += 2
+	default:
+		if mail, err := audience(ctx, m.stage.store, old, saved); err != nil {
+			m.fail("%v", err)
+		} else if mail != calendar.MailNobody || !linked {
+			n.mails++
+		}
+	}
+	return true
+}
+
+func (m *model) cancel(a act) {
+	id := fmt.Sprintf("b%d", a.A%4)
+	old := m.booking(id)
+	if old == nil || old.Status == booking.Cancelled {
+		return
+	}
+	m.say("cancel %s", id)
+	_, err := m.engine.Cancel(m.t.Context(), m.tenant, id, booking.Match{})
+	m.must(err)
+	n := m.note(id)
+	n.mails++
+	n.puts++
+	n.mayCancel, n.cancelled = true, true
+}
+
+// addIn is Outlook with the add-in: it books and makes the item, in either order.
+func (m *model) addIn(a act) {
+	p := m.person(a.A)
+	id := fmt.Sprintf("b%d", a.B%4)
+	if a.C%3 > 0 && m.booking(id) == nil {
+		m.unique++
+		b := &booking.Booking{
+			Tenant: m.tenant, ID: id, Organizer: p.ID, Zone: "Europe/Berlin", Title: fmt.Sprintf("title %d", m.unique), ItemExpected: true,
+			Start: hourOf(a.C), End: hourOf(a.C).Add(time.Hour), Resources: roomsOf[a.C/4%3],
+		}
+		if !m.save(b, nil) {
+			return
+		}
+	}
+	if a.C%3 > 1 {
+		return // the item never comes
+	}
+	b := m.booking(id)
+	for _, address := range m.addresses() {
+		for _, it := range m.server.items(address) {
+			if it.ForeignKey == id {
+				return
+			}
+		}
+	}
+	event := calendar.Event{Subject: "by the add-in", Start: hourOf(a.B), End: hourOf(a.B).Add(time.Hour), Busy: calendar.Occupied}
+	if b != nil {
+		if b.Status == booking.Cancelled || b.Organizer != p.ID {
+			return
+		}
+		f, err := fieldsOfBooking(m.t.Context(), m.stage.store, b)
+		m.must(err)
+		if event, err = eventOf(m.t.Context(), m.stage.store, b, &f, nil); err != nil {
+			m.fail("%v", err)
+		}
+		if a.C%2 == 0 {
+			event.Location = ""
+		}
+	}
+	m.say("add-in item of %s with %s", id, p.ID)
+	ref := m.server.add(p.Email, calendar.Item{ForeignKey: id, Event: event})
+	m.copies[ref] = &duplicate{box: p.Email, event: event}
+}
+
+// addresses are all that calendars were ever kept under.
+func (m *model) addresses() []string {
+	var all []string
+	for _, name := range m.names {
+		all = append(all, name+"@example.com", "new."+name+"@example.com")
+	}
+	return all
+}
