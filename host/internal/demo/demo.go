@@ -82,8 +82,11 @@ func Run(ctx context.Context, o Options) error {
 		return ErrInterrupted
 	}
 	r.summary(failed, sc.counts())
-	if failed && o.KeepData != "" {
-		p.text("Everything that was written is in " + dir + ".")
+	switch {
+	case o.KeepData != "":
+		p.text("Configuration, database and logs are kept in " + dir + ".")
+	case failed && o.Once:
+		p.text("With --keep-data DIR the logs are kept.")
 	}
 	if !o.Once && st.ctx.Err() == nil {
 		if err := sc.invite(ctx); err != nil {

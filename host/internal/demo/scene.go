@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -190,30 +188,3 @@ func (s *scene) items(who player, id string) int {
 }
 
 var appointmentOid = exchangesim.PropertyKey("PublicStrings", "AppointmentOid")
-
-// invite prints what can be tried while the demonstration stays up.
-func (s *scene) invite(ctx context.Context) error {
-	r, err := s.rest.CreateAPIKeyWithResponse(ctx, tenant, client.APIKeyInput{Name: "demonstration"})
-	if err := client.Check(r, err); err != nil {
-		if ctx.Err() != nil {
-			return ErrInterrupted
-		}
-		return fmt.Errorf("make an API key: %w", err)
-	}
-	st, base := s.stage, s.stage.host.APIURL()
-	exe, err := os.Executable()
-	if err != nil {
-		exe = "roomwire"
-	}
-	s.gap()
-	s.text("Everything stays up until Ctrl-C. Try:")
-	s.fact("REST", base+"/"+tenant+"/api/v1, described at "+base+"/openapi.json")
-	s.fact("", "curl -H 'Authorization: Bearer "+r.JSON201.Key+"' "+base+"/"+tenant+"/api/v1/bookings")
-	s.fact("Commands", exe+" --config "+st.cfg.Dir+" person list")
-	s.fact("Endpoint", st.host.NotificationsURL())
-	s.fact("Exchange (EWS)", st.https.URL+`/EWS/Exchange.asmx, EXAMPLE\alice and others, password "secret"`)
-	s.fact("Act as Outlook", "curl '"+st.http.URL+"/sim/appointments?mailbox="+alice.email+"'")
-	s.fact("", "curl '"+st.http.URL+"/sim/mails'; the rest of /sim is told in exchangesim/README.md")
-	s.fact("Logs", filepath.Join(st.dir, "log"))
-	return nil
-}
