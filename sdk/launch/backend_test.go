@@ -177,6 +177,19 @@ func checkPusher(t *testing.T, push backend.Pusher) {
 	}
 }
 
+func TestAMessageMayHaveSixteenMegabytesAndNoMore(t *testing.T) {
+	t.Parallel()
+	p, _ := startPlugin(t, "backend")
+	push := openBackend(t, p, BackendConfig{Settings: map[string]any{"abilities": "pusher"}}).(backend.Pusher)
+	large := make([]byte, 15<<20)
+	if reply, err := push.Receive(t.Context(), backend.Inbound{Body: large}); err != nil || len(reply.Body) != len(large) {
+		t.Errorf("15 MiB: %d bytes back, %v", len(reply.Body), err)
+	}
+	if _, err := push.Receive(t.Context(), backend.Inbound{Body: make([]byte, 17<<20)}); fault.Of(err) != fault.Invalid {
+		t.Errorf("17 MiB: %v, want invalid: it can never get through", err)
+	}
+}
+
 func TestOpenSaysWhyNot(t *testing.T) {
 	t.Parallel()
 	p, _ := startPlugin(t, "backend")

@@ -3,7 +3,6 @@ package httpauth
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -99,25 +98,15 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 // Close implements io.Closer.
 func (f failing) Close() error { return nil }
 
-// A watched body tells, once, when it is done with: whole is true when it was read to its end.
+// A watched body tells when it is done with.
 type watched struct {
 	io.ReadCloser
-	eof  bool
-	done func(whole bool)
-}
-
-// Read implements io.Reader.
-func (w *watched) Read(p []byte) (int, error) {
-	n, err := w.ReadCloser.Read(p)
-	if errors.Is(err, io.EOF) {
-		w.eof = true
-	}
-	return n, err
+	done func()
 }
 
 // Close implements io.Closer.
 func (w *watched) Close() error {
 	err := w.ReadCloser.Close()
-	w.done(w.eof)
+	w.done()
 	return err
 }

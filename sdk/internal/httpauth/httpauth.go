@@ -57,6 +57,7 @@ type Transport struct {
 	origins map[string]*origin
 	headers headerCache
 	pools   poolSet
+	trials  trialSet
 }
 
 // New makes a Transport.
@@ -147,12 +148,12 @@ func (t *Transport) authorized(r *http.Request, body *body) (*http.Response, err
 	if c.identity.PerMailbox {
 		c.mailbox = mailboxOf(r.Context())
 	}
-	var resp *http.Response
-	if c.identity.PerConnection {
-		resp, err = c.onLane(r, body)
-	} else {
-		resp, err = c.withHeader(r, body)
-	}
+	resp, err := t.trials.trial(c.key()).send(r.Context(), func() (*http.Response, error) {
+		if c.identity.PerConnection {
+			return c.onLane(r, body)
+		}
+		return c.withHeader(r, body)
+	})
 	o.heard(i, err)
 	return resp, err
 }

@@ -42,7 +42,7 @@ func (c *caller) onLane(r *http.Request, body *body) (*http.Response, error) {
 func (c *caller) hold(ctx context.Context, resp *http.Response, p *pool, l *lane) {
 	release := sync.OnceFunc(func() { p.put(l) })
 	stop := context.AfterFunc(ctx, release)
-	resp.Body = &watched{ReadCloser: resp.Body, done: func(bool) {
+	resp.Body = &watched{ReadCloser: resp.Body, done: func() {
 		stop()
 		release()
 	}}

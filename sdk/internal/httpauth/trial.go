@@ -1,0 +1,68 @@
+package httpauth
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"github.com/roomwire/roomwire/sdk/fault"
+)
+
+// A trial lets one request at a time show that an identity is accepted, until one has: many callers with a wrong
+// password would else lock the account out before the first of them learns of it. Those who wait for a request that is
+// refused are refused with it.
+type trial struct {
+	accepted atomic.Bool
+	flight   flight[struct{}]
+}
+
+// trialSet holds the trials of a Transport.
+type trialSet struct {
+	mu   sync.Mutex
+	byID map[poolKey]*trial
+}
+
+func (s *trialSet) trial(k poolKey) *trial {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byID == nil {
+		s.byID = map[poolKey]*trial{}
+	}
+	t, ok := s.byID[k]
+	if !ok {
+		t = &trial{}
+		s.byID[k] = t
+	}
+	return t
+}
+
+// send makes the request by do, now or after the one that is on trial.
+func (t *trial) send(ctx context.Context, do func() (*http.Response, error)) (*http.Response, error) {
+	if t.accepted.Load() {
+		return t.judged(do())
+	}
+	var resp *http.Response
+	mine := false
+	_, err := t.flight.do(ctx, func() (struct{}, error) {
+		var err error
+		mine = true
+		resp, err = t.judged(do())
+		return struct{}{}, err
+	})
+	if mine || fault.Of(err) == fault.Unauthorized || ctx.Err() != nil {
+		return resp, err
+	}
+	return t.judged(do())
+}
+
+// judged keeps in mind what the answer says of the identity.
+func (t *trial) judged(resp *http.Response, err error) (*http.Response, error) {
+	switch {
+	case err == nil:
+		t.accepted.Store(true)
+	case fault.Of(err) == fault.Unauthorized:
+		t.accepted.Store(false)
+	}
+	return resp, err
+}
