@@ -47,7 +47,7 @@ func (t *trial) send(ctx context.Context, do func() (*http.Response, error)) (*h
 	_, err := t.flight.do(ctx, func() (struct{}, error) {
 		var err error
 		mine = true
-		resp, err = t.judged(do())
+		resp, err = t.judged(do()) //nolint:bodyclose // the caller's caller closes it
 		return struct{}{}, err
 	})
 	if mine || fault.Of(err) == fault.Unauthorized || ctx.Err() != nil {
