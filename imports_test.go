@@ -48,6 +48,7 @@ var allowed = map[string][]string{
 	},
 	"host/internal/app":  {"host/internal", "sdk"},
 	"host/internal/demo": {"host/internal", "sdk", "exchangesim$"},
+	"examples":           {"sdk"},
 }
 
 // noIO are packages that decide and must not reach anything outside: no store, no clock, no network.
