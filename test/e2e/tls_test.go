@@ -1,0 +1,79 @@
+package e2e
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/roomwire/roomwire/exchangesim"
+)
+
+// TestHostWithTLSOfItsOwn has both listeners speak TLS: notifications arrive, and commands find the host.
+func TestHostWithTLSOfItsOwn(t *testing.T) {
+	t.Parallel()
+	cert, key := selfSigned(t)
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(cert)
+	trusting := func() *http.Client {
+		return &http.Client{Timeout: patience, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	}
+	s := newSite(t, setup{stopped: true, sim: exchangesim.Options{PushClient: trusting()}})
+	s.write("host.pem", string(cert))
+	s.write("host.key", string(key))
+	hcl, err := os.ReadFile(filepath.Join(s.dir, "roomwire.hcl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	withTLS := strings.Replace(string(hcl), "listen {\n", "listen {\n  cert_file = \"host.pem\"\n  key_file  = \"host.key\"\n", 1)
+	s.write("roomwire.hcl", strings.Replace(withTLS, s.public+"/Default", strings.Replace(s.public, "http:", "https:", 1)+"/Default", 1))
+	s.public, s.api = strings.Replace(s.public, "http:", "https:", 1), strings.Replace(s.api, "http:", "https:", 1)
+	s.http = trusting()
+	t.Cleanup(s.http.CloseIdleConnections)
+	s.serve()
+	s.settle()
+	subscribed(s)
+	s.put(meeting("secured", "alice", day(1, 9)))
+	s.settle()
+	s.outlook("alice", s.only("alice", hush+" secured").ID, func(a *exchangesim.Appointment) { a.BusyStatus = "OOF" })
+	s.awaitChange("secured", "updated", "calendar")
+	s.settle()
+	if shown := s.show("alice"); !strings.Contains(shown, "sync ok") {
+		t.Errorf("person show says: %s", shown)
+	}
+}
+
+// selfSigned makes a certificate for the loopback address, and its key.
+func selfSigned(t *testing.T) (cert, key []byte) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "roomwire"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		BasicConstraintsValid: true, IsCA: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw})
+}
