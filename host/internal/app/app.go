@@ -181,6 +181,12 @@ func (a *App) Run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = apikey.Remove(DataDir(a.Config)) }()
+	switch n, err := a.engine.Resume(ctx); {
+	case err != nil:
+		return fmt.Errorf("take up the mailboxes that wait: %w", err)
+	case n > 0:
+		a.Log.Info("mailboxes that waited after a failure are tried again", "mailboxes", n)
+	}
 
 	// The plugins outlive the work that needs them, and the listeners open before there is something to hear.
 	plugins, stopPlugins := context.WithCancel(context.WithoutCancel(ctx))

@@ -91,6 +91,16 @@ func (t *Tx) DeferIntent(ctx context.Context, tenant, key string, notBefore time
 	return nil
 }
 
+// ReviseIntent changes what an intent wants and who is to be told, which folding could only widen. An intent that does not
+// exist is left alone.
+func (t *Tx) ReviseIntent(ctx context.Context, tenant, key string, op Op, mail calendar.Mail) error {
+	_, err := t.q.ReviseIntent(ctx, db.ReviseIntentParams{Tenant: tenant, Key: key, Op: string(op), Mail: mailToWidth(mail)})
+	if err != nil {
+		return fmt.Errorf("revise intent: %w", err)
+	}
+	return nil
+}
+
 // Audiences are stored by their width, so that the wider of two is the larger.
 const (
 	widthNobody    = 0

@@ -157,6 +157,25 @@ func TestIntentsFold(t *testing.T) {
 	})
 }
 
+func TestARevisedIntentIsNarrowerAndStillTheSame(t *testing.T) {
+	t.Parallel()
+	storetest.Open(t, func(t *testing.T, s *store.Store) {
+		intent := store.Intent{
+			Tenant: tenant, Key: "k", Person: "alice", Booking: "b", Op: store.OpReset, Mail: calendar.MailAll, Created: morning,
+		}
+		tx(t, s, func(ctx context.Context, tx *store.Tx) error {
+			return errors.Join(tx.PutIntent(ctx, intent), tx.PutIntent(ctx, intent),
+				tx.ReviseIntent(ctx, tenant, "k", store.OpSync, calendar.MailConcerned),
+				tx.ReviseIntent(ctx, tenant, "none", store.OpSync, calendar.MailAll))
+		})
+		want := intent
+		want.Op, want.Mail, want.Wanted = store.OpSync, calendar.MailConcerned, 2
+		if got, ok, err := s.Intent(t.Context(), tenant, "k"); err != nil || !ok || got != want {
+			t.Errorf("intent = %+v, %v, %v\nwant %+v", got, ok, err, want)
+		}
+	})
+}
+
 func TestAnIntentFoldedMeanwhileIsNotFinished(t *testing.T) {
 	t.Parallel()
 	storetest.Open(t, func(t *testing.T, s *store.Store) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/store/internal/db"
+	"github.com/roomwire/roomwire/sdk/fault"
 )
 
 // A MailboxKey names a mailbox that is due.
@@ -168,6 +169,16 @@ func (r Reads) IsDue(ctx context.Context, tenant, person string, now time.Time) 
 		return false, false, fmt.Errorf("look whether mailbox %s is due: %w", person, err)
 	}
 	return due, fresh, nil
+}
+
+// ResumeMailboxes ends the waits after failures of all mailboxes of all tenants, which are due at once, and returns how
+// many there were. Those that a server asked to be left alone (fault.Throttled) wait on.
+func (t *Tx) ResumeMailboxes(ctx context.Context) (int64, error) {
+	n, err := t.q.ResumeMailboxes(ctx, db.ResumeMailboxesParams{Now: millis(t.s.now()), Throttled: string(fault.Throttled)})
+	if err != nil {
+		return 0, fmt.Errorf("end the waits of mailboxes: %w", err)
+	}
+	return n, nil
 }
 
 func queuedBefore(now time.Time) int64 { return millis(now.Add(-jobTrust)) }

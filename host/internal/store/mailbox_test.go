@@ -130,6 +130,41 @@ func TestMarksWakeTheQueueOnce(t *testing.T) {
 	})
 }
 
+func TestResumedMailboxesAreDueUnlessTheirServerAskedThemToWait(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, url string) {
+		c := newClock()
+		s := storetest.New(t, store.Options{URL: url, Now: c.Now})
+		kinds := map[string]string{"alice": "unauthorized", "bob": "throttled", "carol": ""}
+		addPerson(t, s, "alice", "bob", "carol")
+		tx(t, s, func(ctx context.Context, tx *store.Tx) error {
+			for _, p := range []string{"alice", "bob", "carol"} {
+				m := must[store.Mailbox](t)(tx.Mailbox(ctx, tenant, p))
+				m.NextDue = time.Time{}
+				if kinds[p] != "" {
+					m.WaitUntil, m.NextDue, m.Failures = c.now.Add(6*time.Hour), c.now.Add(6*time.Hour), 7
+				}
+				state := store.PersonState{Status: store.StatusAttention, Kind: kinds[p]}
+				if err := errors.Join(tx.SaveMailbox(ctx, m), tx.SetPersonState(ctx, tenant, p, state)); err != nil {
+					return err
+				}
+			}
+			n, err := tx.ResumeMailboxes(ctx)
+			if n != 1 {
+				t.Errorf("%d mailboxes resumed, want 1", n)
+			}
+			return err
+		})
+		keys, err := s.Due(t.Context(), c.now, 10)
+		if err != nil || len(keys) != 1 || keys[0].Person != "alice" {
+			t.Errorf("due = %+v, %v", keys, err)
+		}
+		if m := must[store.Mailbox](t)(s.Mailbox(t.Context(), tenant, "alice")); m.Failures != 0 || !m.WaitUntil.IsZero() {
+			t.Errorf("mailbox = %+v", m)
+		}
+	})
+}
+
 func TestNothingIsDueBeforeTheWaitIsOver(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, url string) {

@@ -260,13 +260,18 @@ func audience(ctx context.Context, p people, old, next *booking.Booking) (calend
 	if err != nil {
 		return 0, err
 	}
-	switch d := plan.Diff(was, is); {
+	return concerned(plan.Diff(was, is)), nil
+}
+
+// concerned says who is told that a person changed the fields d.
+func concerned(d calendar.Fields) calendar.Mail {
+	switch {
 	case d.Any(calendar.FieldTime | calendar.FieldLocation | calendar.FieldResources):
-		return calendar.MailAll, nil
+		return calendar.MailAll
 	case d.Any(calendar.FieldAttendees):
-		return calendar.MailConcerned, nil
+		return calendar.MailConcerned
 	}
-	return calendar.MailNobody, nil
+	return calendar.MailNobody
 }
 
 // LinkUnlinked links bookings of a person that have no item yet, because the person's sync was off or the person

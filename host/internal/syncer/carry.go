@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/host/internal/syncer/plan"
@@ -121,11 +122,19 @@ func (e *Engine) current(ctx context.Context, p *pass, l store.Link) (*calendar.
 			return nil, nil // what bears its key elsewhere is a copy that somebody made: not ours to delete
 		}
 	}
-	item, err := e.findOne(ctx, p, l.Key)
-	if err != nil || item != nil || l.State != store.LinkPending && l.State != store.LinkExpected {
+	item, err := e.find(ctx, p, l, backend.OurKey)
+	if err != nil || item != nil || l.State == store.LinkLive {
 		return item, err
 	}
-	return e.find(ctx, p, backend.ForeignKey, l.Booking)
+	if l.State == store.LinkDeleting {
+		// It may have been made by the add-in and lie elsewhere by now. While its booking stands here, too, it is not
+		// known whose it is.
+		b, found, err := e.Store.Booking(ctx, l.Tenant, l.Booking)
+		if err != nil || !found || b.Status == booking.Confirmed && b.Organizer == l.Person {
+			return nil, ours(err)
+		}
+	}
+	return e.find(ctx, p, l, backend.ForeignKey)
 }
 
 // prepare decides on the pair within one transaction and stores what the decision means for the booking.
@@ -144,8 +153,13 @@ func (e *Engine) prepare(ctx context.Context, p *pass, in store.Intent, seen sto
 		if l.Ref != seen.Ref || l.State != seen.State {
 			return errStale
 		}
-		if l.Ref == "" && item != nil && len(l.Sent) > 0 {
+		switch adopted := l.Ref == "" && item != nil; {
+		case adopted && len(l.Sent) > 0:
 			l.Base = l.Sent
+		case adopted && item.Key != l.Key:
+			if err := e.hush(ctx, tx, l); err != nil {
+				return err
+			}
 		}
 		pr, err := pairUp(ctx, tx, l)
 		if err != nil {
@@ -214,6 +228,9 @@ func (e *Engine) vanished(ctx context.Context, tx *store.Tx, pr *pair, in store.
 // standStill handles pairs that are not to be touched now.
 func (e *Engine) standStill(ctx context.Context, tx *store.Tx, pr *pair, in store.Intent) (bool, error) {
 	if pr.item != nil {
+		if pr.booking != nil && pr.booking.SyncDisabled {
+			return true, e.dropTx(ctx, tx, in)
+		}
 		if why := untouchable(pr.item); why != "" {
 			pr.link.Ref, pr.link.Revision = pr.item.Ref, pr.item.Revision
 			return true, e.leaveAlone(ctx, tx, pr, why)
@@ -266,11 +283,45 @@ func (e *Engine) createItem(ctx context.Context, p *pass, s step) error {
 	p.carried = true
 	e.Failpoint("create:applied")
 	if res.Repeated {
+		stands, err := standsFor(ctx, e.Store, s.link, &res.Item)
+		if err != nil {
+			return ours(err)
+		}
+		if !stands {
+			return e.rekey(ctx, p, s)
+		}
 		return errStale // an earlier try got through: it is found by its key and compared with what was sent
 	}
 	err = e.written(ctx, p, s, &res.Item, "item created")
 	e.Failpoint("create:recorded")
 	return err
+}
+
+// rekey gives a booking another link, and so another key, when the item that bears the present one is a copy that
+// somebody made: it is not ours to take.
+func (e *Engine) rekey(ctx context.Context, p *pass, s step) error {
+	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+		l, found, err := tx.Link(ctx, s.link.Tenant, s.link.Key)
+		if err != nil || !found || l.State == store.LinkDead {
+			return err
+		}
+		in, found, err := tx.Intent(ctx, l.Tenant, l.Key)
+		if err != nil || !found {
+			return err
+		}
+		if err := e.bury(ctx, tx, &l); err != nil {
+			return err
+		}
+		b, found, err := tx.Booking(ctx, l.Tenant, l.Booking)
+		if err != nil || !found || b.Status != booking.Confirmed || b.Organizer != l.Person {
+			return err
+		}
+		links, err := tx.LinksOfBooking(ctx, l.Tenant, l.Booking)
+		if err != nil {
+			return err
+		}
+		return e.link(ctx, tx, b, len(links), in.Mail, in.Cause)
+	})
 }
 
 func (e *Engine) updateItem(ctx context.Context, p *pass, s step) error {
@@ -321,8 +372,15 @@ func (e *Engine) written(ctx context.Context, p *pass, s step, item *calendar.It
 		if err := e.record(ctx, tx, l.Tenant, l.Person, l.Booking, what, why); err != nil {
 			return err
 		}
-		_, err = tx.FinishIntent(ctx, l.Tenant, l.Key, s.intent.Wanted)
-		return err
+		if done, err := tx.FinishIntent(ctx, l.Tenant, l.Key, s.intent.Wanted); err != nil || done {
+			return err
+		}
+		// It was folded meanwhile. The reset is done; what came since is none.
+		in, found, err := tx.Intent(ctx, l.Tenant, l.Key)
+		if err != nil || !found || in.Op != store.OpReset {
+			return err
+		}
+		return tx.ReviseIntent(ctx, in.Tenant, in.Key, store.OpSync, in.Mail)
 	})
 }
 

@@ -95,7 +95,10 @@ func (e *Engine) verify(ctx context.Context, p *pass, links []store.Link) ([]sto
 		for i, l := range part {
 			switch {
 			case errors.Is(got[i].Err, fault.NotFound):
-				item, err := e.findOne(ctx, p, l.Key)
+				var item *calendar.Item
+				if l.State != store.LinkDeleting { // what bears its key elsewhere is not ours to delete
+					item, err = e.find(ctx, p, l, backend.OurKey)
+				}
 				if err != nil {
 					return nil, err
 				}
@@ -128,32 +131,31 @@ func (e *Engine) restore(ctx context.Context, p *pass, l store.Link, item *calen
 	})
 }
 
-// findOne returns the one item of the calendar that bears our key; nil if there is none. Several are copies of which
-// nobody knows the original: that is fault.Conflict.
-func (e *Engine) findOne(ctx context.Context, p *pass, key string) (*calendar.Item, error) {
-	return e.find(ctx, p, backend.OurKey, key)
-}
-
-func (e *Engine) find(ctx context.Context, p *pass, by backend.Marker, value string) (*calendar.Item, error) {
+// find returns the item of the calendar that bears l's key, or the id of its booking, and may be taken for its item; nil
+// if there is none. Of several any will do: the others are copies, and listed when they are met.
+func (e *Engine) find(ctx context.Context, p *pass, l store.Link, by backend.Marker) (*calendar.Item, error) {
 	if p.mode.Finder == nil {
 		return nil, nil
+	}
+	value := l.Key
+	if by == backend.ForeignKey {
+		value = l.Booking
 	}
 	items, err := p.mode.Finder.Find(ctx, p.mailbox, by, value)
 	if err != nil {
 		return nil, err
 	}
-	var own []calendar.Item
-	for _, it := range items {
-		if !it.ReadOnly {
-			own = append(own, it)
+	for i := range items {
+		if items[i].ReadOnly {
+			continue
+		}
+		if stands, err := standsFor(ctx, e.Store, l, &items[i]); err != nil {
+			return nil, ours(err)
+		} else if stands {
+			return &items[i], nil
 		}
 	}
-	if len(own) == 0 {
-		return nil, nil
-	}
-	// Copies carry the marker as well; the oldest reference cannot be told, so any of them stands for the booking and
-	// the others are listed when they are met.
-	return &own[0], nil
+	return nil, nil
 }
 
 // tooMany reports whether so many deletions at once need an administrator's word.

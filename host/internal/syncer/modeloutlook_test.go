@@ -75,7 +75,7 @@ func (m *model) outlook(a act) {
 		it.Ref = ""
 		ref := m.server.add(address, it)
 		m.say("%s in %s is copied to %s", of, address, ref)
-		m.copies[ref] = &duplicate{box: address, of: of, event: it.Event}
+		m.copies[ref] = &duplicate{box: address, booking: it.ForeignKey, of: of, event: it.Event}
 	}
 }
 
@@ -171,6 +171,9 @@ func (m *model) remove(address string, it calendar.Item) {
 	}
 	n := m.note(it.ForeignKey)
 	n.mayCancel = true
+	if _, known := m.linked(address, it.Ref); !known {
+		n.mails++ // made by a try whose answer was lost: nobody can know that it ever was
+	}
 	if b := m.booking(it.ForeignKey); b != nil && m.people[b.Organizer].Email == address && !m.hasCopies(it.Ref) {
 		n.removed, n.puts = true, 0 // otherwise it is no longer, or not the only one, that stands for the booking
 	}
@@ -262,7 +265,12 @@ func (m *model) check() {
 	ctx := m.t.Context()
 	m.recognize()
 	for ref, d := range m.copies {
-		if it := m.item(d.box, ref); !reflect.DeepEqual(it.Event, d.event) {
+		it := m.item(d.box, ref)
+		if it.Ref == "" && d.of == "" && m.overIn(d) {
+			delete(m.copies, ref) // what the add-in made goes with its booking
+			continue
+		}
+		if !reflect.DeepEqual(it.Event, d.event) {
 			m.fail("the copy %s in %s is not as it was left: %+v, want %+v", ref, d.box, it.Event, d.event)
 		}
 		d.settled = d.of == "" || m.item(d.box, d.of).Ref != ""
@@ -318,6 +326,12 @@ func (m *model) check() {
 	for _, p := range m.people {
 		p.restless = p.SyncDisabled
 	}
+}
+
+// overIn reports whether the booking of a duplicate has no place in its calendar any more.
+func (m *model) overIn(d *duplicate) bool {
+	b := m.booking(d.booking)
+	return b != nil && (b.Status == booking.Cancelled || m.people[b.Organizer].Email != d.box)
 }
 
 func (m *model) history(id string) (list []store.ChangeRecord) {

@@ -57,6 +57,7 @@ type note struct {
 // add-in made.
 type duplicate struct {
 	box     string
+	booking string
 	of      calendar.Ref // empty: made by the add-in
 	event   calendar.Event
 	settled bool // a copy that was met while its original was there
@@ -236,6 +237,7 @@ func (m *model) do(a act) {
 			next.Email = "new." + next.Email
 		}
 		m.say("%s has address %s now", p.ID, next.Email)
+		m.unanswered(p.ID)
 		m.putPerson(next)
 	case "sync":
 		m.say("sync %s", m.person(a.A).ID)
@@ -271,6 +273,15 @@ func (m *model) do(a act) {
 		m.crash = 1 + a.A%8
 	case "settle":
 		m.settleAll(a.A)
+	}
+}
+
+// unanswered: what was asked of the old calendar and not answered may have been done, and is asked of the new one again.
+func (m *model) unanswered(person string) {
+	intents, err := m.stage.store.Intents(m.t.Context(), m.tenant, person, farFuture, 100)
+	m.must(err)
+	for _, in := range intents {
+		m.note(in.Booking).mails++
 	}
 }
 
@@ -455,7 +466,7 @@ func (m *model) addIn(a act) {
 	}
 	m.say("add-in item of %s with %s", id, p.ID)
 	ref := m.server.add(p.Email, calendar.Item{ForeignKey: id, Event: event})
-	m.copies[ref] = &duplicate{box: p.Email, event: event}
+	m.copies[ref] = &duplicate{box: p.Email, booking: id, event: event}
 }
 
 // addresses are all that calendars were ever kept under.

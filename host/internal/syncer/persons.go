@@ -79,7 +79,10 @@ func (e *Engine) uproot(ctx context.Context, tx *store.Tx, tenant, person string
 				if len(l.Base) > 0 {
 					l.Sent = l.Base
 				}
-				l.State, l.Base = store.LinkPending, nil
+				l.Base = nil
+				if l.State != store.LinkExpected { // that one is still to be made in the calendar
+					l.State = store.LinkPending
+				}
 			}
 			l.Ref, l.Revision, l.GoneAt, l.Epoch = "", "", zeroTime, mb.Epoch
 			if err := tx.PutLink(ctx, l); err != nil {

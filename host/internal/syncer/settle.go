@@ -62,6 +62,12 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, p *pair) (verdict, er
 	if err := e.showLosses(ctx, tx, p, d); err != nil {
 		return verdict{}, err
 	}
+	if err := e.showUndone(ctx, tx, p, in, d); err != nil {
+		return verdict{}, err
+	}
+	if err := e.narrow(ctx, tx, p, d.ItemFields); err != nil {
+		return verdict{}, err
+	}
 	switch {
 	case d.CancelBooking:
 		return verdict{Decision: d}, e.cancelFromCalendar(ctx, tx, p, "deleted in the calendar")
@@ -116,6 +122,13 @@ func (e *Engine) input(ctx context.Context, tx *store.Tx, p *pair) (plan.Input, 
 // until it is carried. A write to the item that is still to be done becomes an intent.
 func (e *Engine) agree(ctx context.Context, tx *store.Tx, p *pair, in plan.Input, d plan.Decision) error {
 	l := &p.link
+	if p.item == nil && d.CreateItem {
+		// Decided once: no later change of the booking makes a deletion of it that was overruled.
+		l.Base, l.Ref, l.Revision = nil, "", ""
+		if l.State == store.LinkLive {
+			l.State = store.LinkPending
+		}
+	}
 	if p.item != nil {
 		l.Ref, l.Revision, l.GoneAt = p.item.Ref, p.item.Revision, zeroTime
 		if l.State == store.LinkPending || l.State == store.LinkExpected {
@@ -162,6 +175,18 @@ func (e *Engine) showLosses(ctx context.Context, tx *store.Tx, p *pair, d plan.D
 		}
 	}
 	return nil
+}
+
+// showUndone lays before a person what somebody changed in the calendar and a reset takes back.
+func (e *Engine) showUndone(ctx context.Context, tx *store.Tx, p *pair, in plan.Input, d plan.Decision) error {
+	if !p.reset || in.Base == nil || in.Item == nil {
+		return nil
+	}
+	undone := plan.Diff(*in.Base, *in.Item) & d.ItemFields
+	if undone == 0 {
+		return nil
+	}
+	return e.differ(ctx, tx, p, "edit lost", fmt.Sprintf("the calendar's change of %s was undone: the item was reset to the booking", inWords(undone)))
 }
 
 // differ lays something before a person; saying it again adds nothing.
@@ -283,6 +308,33 @@ func (e *Engine) settleDeletion(ctx context.Context, tx *store.Tx, p *pair) erro
 		return err
 	}
 	return e.note(ctx, tx, *l, store.OpDelete, calendar.MailNobody, "the booking no longer stands")
+}
+
+// hush has nobody mailed of what is intended for a link whose item somebody else made: whoever made it told them.
+func (e *Engine) hush(ctx context.Context, tx *store.Tx, l store.Link) error {
+	in, found, err := tx.Intent(ctx, l.Tenant, l.Key)
+	if err != nil || !found || in.Mail == calendar.MailNobody {
+		return err
+	}
+	return tx.ReviseIntent(ctx, in.Tenant, in.Key, in.Op, calendar.MailNobody)
+}
+
+// narrow has only those told of a pending write whom the fields concern that the booking still has to bring to its item.
+// The intent names the widest audience since it was recorded, but a try whose answer was lost has told them already, and
+// what follows from the calendar's own changes is nobody's news.
+func (e *Engine) narrow(ctx context.Context, tx *store.Tx, p *pair, fields calendar.Fields) error {
+	if p.booking == nil || p.item == nil {
+		return nil
+	}
+	in, found, err := tx.Intent(ctx, p.link.Tenant, p.link.Key)
+	if err != nil || !found || in.Op == store.OpDelete {
+		return err
+	}
+	mail := concerned(fields)
+	if in.Mail == mail || in.Mail == calendar.MailNobody || mail == calendar.MailAll {
+		return nil
+	}
+	return tx.ReviseIntent(ctx, in.Tenant, in.Key, in.Op, mail)
 }
 
 // note records an intent that the pass under way carries out itself, or the next one.

@@ -204,11 +204,18 @@ func (p *pauses) lift(server string) {
 	delete(p.by, server)
 }
 
-// Resume forgets all pauses, e.g. because the configuration changed.
-func (e *Engine) Resume() {
+// Resume has the mailboxes tried soon that wait after a failure, e.g. because the host was started anew and whatever was
+// in the way may be mended. What a server asked for is honoured. It returns how many mailboxes there are.
+func (e *Engine) Resume(ctx context.Context) (int64, error) {
 	e.pauses.mu.Lock()
-	defer e.pauses.mu.Unlock()
 	clear(e.pauses.by)
+	e.pauses.mu.Unlock()
+	var n int64
+	err := e.tx(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+		n, err = tx.ResumeMailboxes(ctx)
+		return err
+	})
+	return n, err
 }
 
 // servers bounds how many mailboxes of one server are worked on at once.

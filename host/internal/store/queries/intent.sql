@@ -33,5 +33,8 @@ DELETE FROM intent WHERE tenant = @tenant AND key = @key AND wanted = @wanted;
 -- name: DeferIntent :execrows
 UPDATE intent SET not_before = @not_before, failures = @failures WHERE tenant = @tenant AND key = @key;
 
+-- name: ReviseIntent :execrows
+UPDATE intent SET op = @op, mail = @mail WHERE tenant = @tenant AND key = @key;
+
 -- name: DropIntentsOfPerson :exec
 DELETE FROM intent WHERE tenant = @tenant AND person = @person;

@@ -90,6 +90,15 @@ SET next_due = CASE
     queued_at = 0, queued_bulk = FALSE, lease_until = 0
 WHERE queued_at > 0 OR lease_until > 0;
 
+-- name: ResumeMailboxes :execrows
+UPDATE mailbox
+SET wait_until = 0, failures = 0,
+    next_due = CASE WHEN next_due > 0 AND next_due < @now THEN next_due ELSE @now END
+WHERE wait_until > @now AND NOT EXISTS (
+    SELECT 1 FROM person
+    WHERE person.tenant = mailbox.tenant AND person.id = mailbox.person AND person.fault = @throttled
+);
+
 -- name: CountQueue :one
 SELECT
     COUNT(CASE WHEN lease_until > @now THEN 1 END) AS running,

@@ -207,3 +207,27 @@ func (q *Queries) ListIntents(ctx context.Context, arg ListIntentsParams) ([]Int
 	}
 	return items, nil
 }
+
+const reviseIntent = `-- name: ReviseIntent :execrows
+UPDATE intent SET op = $1, mail = $2 WHERE tenant = $3 AND key = $4
+`
+
+type ReviseIntentParams struct {
+	Op     string
+	Mail   int64
+	Tenant string
+	Key    string
+}
+
+func (q *Queries) ReviseIntent(ctx context.Context, arg ReviseIntentParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, reviseIntent,
+		arg.Op,
+		arg.Mail,
+		arg.Tenant,
+		arg.Key,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}

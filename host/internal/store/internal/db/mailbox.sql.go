@@ -391,6 +391,29 @@ func (q *Queries) ResetQueue(ctx context.Context, now int64) error {
 	return err
 }
 
+const resumeMailboxes = `-- name: ResumeMailboxes :execrows
+UPDATE mailbox
+SET wait_until = 0, failures = 0,
+    next_due = CASE WHEN next_due > 0 AND next_due < $1 THEN next_due ELSE $1 END
+WHERE wait_until > $1 AND NOT EXISTS (
+    SELECT 1 FROM person
+    WHERE person.tenant = mailbox.tenant AND person.id = mailbox.person AND person.fault = $2
+)
+`
+
+type ResumeMailboxesParams struct {
+	Now       int64
+	Throttled string
+}
+
+func (q *Queries) ResumeMailboxes(ctx context.Context, arg ResumeMailboxesParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, resumeMailboxes, arg.Now, arg.Throttled)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const saveMailbox = `-- name: SaveMailbox :execrows
 UPDATE mailbox
 SET pull_cursor = $1, round = $2, round_open = $3, way = $4,
