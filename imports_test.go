@@ -34,7 +34,7 @@ var allowed = map[string][]string{
 	"host/internal/directory":   {"host/internal/config"},
 	"host/internal/booking":     {},
 	"host/internal/apikey":      {"host/internal/store"},
-	"host/internal/store":       {"host/internal/booking", "host/internal/directory", "host/internal/config", "sdk/calendar"},
+	"host/internal/store":       {"host/internal/booking", "host/internal/directory", "host/internal/config", "sdk/calendar", "sdk/fault"},
 	"host/internal/supervise":   {"host/internal/config", "sdk"},
 	"host/internal/syncer/plan": {"sdk/calendar"},
 	"host/internal/syncer": {
