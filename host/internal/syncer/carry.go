@@ -1,9 +1,11 @@
 package syncer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
@@ -32,6 +34,8 @@ func (e *Engine) carryAll(ctx context.Context, p *pass) error {
 		if err != nil {
 			return ours(err)
 		}
+		// What failed before may be what the server cannot stand: the others are not to wait for it.
+		slices.SortStableFunc(intents, func(a, b store.Intent) int { return cmp.Compare(a.Failures, b.Failures) })
 		for _, in := range intents {
 			err := e.carry(ctx, p, in)
 			if err == nil {
@@ -40,8 +44,11 @@ func (e *Engine) carryAll(ctx context.Context, p *pass) error {
 			if errors.Is(err, errStale) {
 				err = fmt.Errorf("the item keeps changing while it is written to: %w", fault.Conflict)
 			}
-			if _, our := errors.AsType[storeError](err); our || mailboxWide(err) {
+			if _, our := errors.AsType[storeError](err); our {
 				return err
+			}
+			if mailboxWide(err) {
+				return e.suspect(ctx, p, in, err)
 			}
 			if err := e.postpone(ctx, p, in, err); err != nil {
 				return err
@@ -51,6 +58,22 @@ func (e *Engine) carryAll(ctx context.Context, p *pass) error {
 			return nil
 		}
 	}
+}
+
+// suspect marks an intent that was carried out when a fault of the mailbox showed, and returns that fault. It costs no
+// try: most likely another one would have met the same.
+func (e *Engine) suspect(ctx context.Context, p *pass, in store.Intent, cause error) error {
+	if in.Failures > 0 {
+		return cause
+	}
+	ctx = context.WithoutCancel(ctx) // the pass may have taken too long
+	err := e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+		return tx.DeferIntent(ctx, in.Tenant, in.Key, in.NotBefore, 1)
+	})
+	if err != nil {
+		return err
+	}
+	return cause
 }
 
 // carry carries one intent out. It plans on what both sides say now, not on what they said when the intent was
@@ -399,7 +422,11 @@ func (e *Engine) deleteItem(ctx context.Context, p *pass, s step) error {
 		if err != nil || !found {
 			return err
 		}
+		l.Problem = ""
 		if err := e.bury(ctx, tx, &l); err != nil {
+			return err
+		}
+		if err := tx.CloseDifferences(ctx, l.Tenant, l.Booking, itemNotDeleted); err != nil {
 			return err
 		}
 		return e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "item deleted", s.intent.Cause)

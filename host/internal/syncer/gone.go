@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
@@ -23,6 +24,9 @@ func (e *Engine) gone(ctx context.Context, p *pass) (held bool, err error) {
 	}
 	missing, err := e.verify(ctx, p, links)
 	if err != nil {
+		return false, err
+	}
+	if missing, err = e.forget(ctx, p, missing); err != nil {
 		return false, err
 	}
 	if tooMany, err := e.tooMany(ctx, p, len(missing), approved); err != nil {
@@ -45,9 +49,6 @@ func (e *Engine) gone(ctx context.Context, p *pass) (held bool, err error) {
 			if err != nil {
 				return err
 			}
-			if pr.booking != nil && pr.booking.SyncDisabled {
-				return e.bury(ctx, tx, &pr.link)
-			}
 			pr.link.Ref, pr.link.Revision = "", ""
 			_, err = e.settle(ctx, tx, &pr)
 			return err
@@ -58,6 +59,47 @@ func (e *Engine) gone(ctx context.Context, p *pass) (held bool, err error) {
 		e.Failpoint("gone:settled")
 	}
 	return false, e.hold(ctx, p, 0, approved)
+}
+
+// forget ends the links that put nothing at stake and returns the rest: their booking is cancelled already, or out of the
+// sync, or over. Calendars are tidied up and archived by people and by servers; what took place is not cancelled by that.
+func (e *Engine) forget(ctx context.Context, p *pass, missing []store.Link) ([]store.Link, error) {
+	var rest []store.Link
+	for _, l := range missing {
+		harmless := false
+		err := e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+			now, found, err := tx.Link(ctx, l.Tenant, l.Key)
+			if err != nil || !found || now.GoneAt.IsZero() || now.State == store.LinkDead {
+				return err
+			}
+			pr, err := pairUp(ctx, tx, now)
+			if err != nil {
+				return err
+			}
+			b := pr.booking
+			past := b != nil && e.past(b)
+			if harmless = b == nil || b.SyncDisabled || past; !harmless {
+				return nil
+			}
+			if err := e.bury(ctx, tx, &pr.link); err != nil || !past {
+				return err
+			}
+			return e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "item of a past booking removed", "removed from the calendar; the booking stays as it was")
+		})
+		if err != nil {
+			return nil, err
+		}
+		if !harmless {
+			rest = append(rest, l)
+		}
+	}
+	return rest, nil
+}
+
+// past reports whether a booking is over.
+func (e *Engine) past(b *booking.Booking) bool {
+	_, end := booking.Span(b)
+	return !end.After(e.now())
 }
 
 // hold stores how many deletions are held back from now on. An approval that was looked at is used up: it was meant for

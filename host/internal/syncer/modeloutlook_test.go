@@ -171,10 +171,13 @@ func (m *model) remove(address string, it calendar.Item) {
 	}
 	n := m.note(it.ForeignKey)
 	n.mayCancel = true
-	if _, known := m.linked(address, it.Ref); !known {
+	clear(n.edits)
+	l, known := m.linked(address, it.Ref)
+	if !known {
 		n.mails++ // made by a try whose answer was lost: nobody can know that it ever was
 	}
-	if b := m.booking(it.ForeignKey); b != nil && m.people[b.Organizer].Email == address && !m.hasCopies(it.Ref) {
+	b := m.booking(it.ForeignKey)
+	if l.State == store.LinkLive && b != nil && m.people[b.Organizer].Email == address && !m.hasCopies(it.Ref) {
 		n.removed, n.puts = true, 0 // otherwise it is no longer, or not the only one, that stands for the booking
 	}
 }

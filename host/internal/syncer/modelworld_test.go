@@ -443,6 +443,9 @@ func (m *model) addIn(a act) {
 		return // the item never comes
 	}
 	b := m.booking(id)
+	if m.note(id).removed {
+		return // deleted and made anew before anybody looked: which of the two is meant?
+	}
 	for _, address := range m.addresses() {
 		for _, it := range m.server.items(address) {
 			if it.ForeignKey == id {

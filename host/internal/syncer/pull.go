@@ -278,8 +278,7 @@ func (e *Engine) byForeignKey(ctx context.Context, tx *store.Tx, p *pass, item *
 		p.suspects = append(p.suspects, suspect{key: l.Key, item: *item})
 		return nil
 	}
-	_, end := booking.Span(b)
-	if b.Status != booking.Confirmed || b.Organizer != p.mb.Person || b.SyncDisabled || !end.After(e.now()) {
+	if b.Status != booking.Confirmed || b.Organizer != p.mb.Person || b.SyncDisabled || e.past(b) {
 		return nil
 	}
 	l := store.Link{

@@ -257,6 +257,10 @@ func (e *Engine) rebuff(ctx context.Context, tx *store.Tx, p *pair, why string) 
 	return e.note(ctx, tx, *l, store.OpReset, calendar.MailNobody, why)
 }
 
+// itemNotDeleted is what a difference is called when the item of a booking that no longer stands cannot be removed. It is
+// tried again when the calendar is read in full.
+const itemNotDeleted = "item not deleted"
+
 // giveUp takes one booking out of the sync and says why.
 func (e *Engine) giveUp(ctx context.Context, tx *store.Tx, p *pair, why string) error {
 	l := &p.link
@@ -270,6 +274,13 @@ func (e *Engine) giveUp(ctx context.Context, tx *store.Tx, p *pair, why string) 
 		if _, err := tx.FinishIntent(ctx, l.Tenant, l.Key, in.Wanted); err != nil {
 			return err
 		}
+	}
+	if l.State == store.LinkDeleting {
+		// The booking is over; only its item is too much.
+		if err := e.differ(ctx, tx, p, itemNotDeleted, why); err != nil {
+			return err
+		}
+		return e.record(ctx, tx, l.Tenant, l.Person, l.Booking, itemNotDeleted, why)
 	}
 	if p.booking != nil {
 		next := p.booking.Clone()

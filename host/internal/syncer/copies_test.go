@@ -1,0 +1,197 @@
+package syncer
+
+import (
+	"testing"
+	"time"
+
+	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/directory"
+	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/sdk/calendar"
+)
+
+func doraWithout(sync bool) directory.Person {
+	return directory.Person{ID: "dora", Email: "dora@example.com", SyncDisabled: sync}
+}
+
+// copied has b1 in alice's calendar with a copy of its item, which was met.
+func (w *world) copied() (original, dup calendar.Ref) {
+	w.Helper()
+	w.book("b1")
+	w.pass("alice")
+	it := w.only(alice)
+	original = it.Ref
+	it.Ref = ""
+	dup = w.server.add(alice, it)
+	w.pass("alice")
+	return original, dup
+}
+
+func TestCopyDoesNotStandForADeletedOriginal(t *testing.T) {
+	each(t, func(w *world) {
+		original, dup := w.copied()
+		w.server.remove(alice, original)
+		w.pass("alice")
+		w.later(25 * time.Hour)
+		w.pass("alice")
+		if it := w.only(alice); it.Ref != dup || w.booking("b1").Status != booking.Cancelled {
+			w.Errorf("item %s, want the copy %s; booking %s", it.Ref, dup, w.booking("b1").Status)
+		}
+	})
+}
+
+func TestItemMadeAnewBesideACopyHasAKeyOfItsOwn(t *testing.T) {
+	each(t, func(w *world) {
+		original, dup := w.copied()
+		w.server.remove(alice, original)
+		w.book("b1", at(14))
+		w.pass("alice")
+		w.pass("alice")
+		items := w.server.items(alice)
+		if len(items) != 2 || items[0].Ref != dup || items[0].Event.Start.Hour() != 9 || items[1].Event.Start.Hour() != 14 || items[0].Key == items[1].Key {
+			w.Fatalf("items = %+v", items)
+		}
+		w.book("b1", at(15))
+		w.pass("alice")
+		if items := w.server.items(alice); items[0].Event.Start.Hour() != 9 || items[1].Event.Start.Hour() != 15 {
+			w.Errorf("items = %+v", items)
+		}
+	})
+}
+
+func TestMovedOriginalIsFoundAmongCopies(t *testing.T) {
+	each(t, func(w *world) {
+		original, dup := w.copied()
+		w.server.move(alice, original)
+		w.pass("alice")
+		w.book("b1", at(14))
+		w.pass("alice")
+		for _, it := range w.server.items(alice) {
+			if want := map[bool]int{true: 9, false: 14}[it.Ref == dup]; it.Event.Start.Hour() != want {
+				w.Errorf("%s at %d, want %d", it.Ref, it.Event.Start.Hour(), want)
+			}
+		}
+	})
+}
+
+func (w *world) addInItem(address string, change ...func(*calendar.Event)) calendar.Ref {
+	w.Helper()
+	e := calendar.Event{
+		Subject: "Planning", Location: "Room A", Zone: "Europe/Berlin", Busy: calendar.Occupied,
+		Start: time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC), End: time.Date(2026, 12, 1, 10, 0, 0, 0, time.UTC),
+		Attendees: []calendar.Attendee{
+			{Address: calendar.Address{Email: bob}},
+			{Address: calendar.Address{Email: "room-a@example.com"}, Role: calendar.Resource},
+		},
+	}
+	for _, c := range change {
+		c(&e)
+	}
+	return w.server.add(address, calendar.Item{ForeignKey: "b1", Event: e})
+}
+
+func TestTakeOverAdoptsAndMailsNobody(t *testing.T) {
+	elsewhere := func(e *calendar.Event) { e.Location = "somewhere else" }
+	each(t, func(w *world) {
+		ref := w.addInItem(alice, elsewhere)
+		w.book("b1") // a booking like any other: its maker does not know that an item exists
+		w.pass("alice")
+		w.pass("alice")
+		it := w.only(alice)
+		if it.Ref != ref || it.Event.Location != "Room A" || len(w.server.mails) != 0 {
+			w.Errorf("item %+v, mails %v", it, w.server.mails)
+		}
+		if w.differences("edit lost") != 1 {
+			w.Errorf("the item's own place was not laid before anybody")
+		}
+	})
+}
+
+func TestTakeOverOfAMailboxThatIsSwitchedOn(t *testing.T) {
+	each(t, func(w *world) {
+		w.person(doraWithout(true))
+		w.book("b1", by("dora"))
+		ref := w.addInItem("dora@example.com")
+		w.person(doraWithout(false))
+		w.pass("dora")
+		w.later(25 * time.Hour)
+		w.pass("dora")
+		if it := w.only("dora@example.com"); it.Ref != ref || w.server.writes != 0 {
+			w.Errorf("item %+v after %d writes", it, w.server.writes)
+		}
+		w.book("b1", by("dora"), at(14))
+		w.pass("dora")
+		if it := w.only("dora@example.com"); it.Event.Start.Hour() != 14 {
+			w.Errorf("item %+v", it)
+		}
+	})
+}
+
+func TestItemOfTheAddInThatComesLateIsListed(t *testing.T) {
+	each(t, func(w *world) {
+		w.pass("alice")
+		w.book("b1", func(b *booking.Booking) { b.ItemExpected = true })
+		w.pass("alice")
+		w.later(16 * time.Minute)
+		w.pass("alice")
+		made := w.only(alice)
+		late := w.addInItem(alice)
+		w.pass("alice")
+		w.server.edit(alice, late, func(e *calendar.Event) { e.Subject = "mine" })
+		w.pass("alice")
+		if b := w.booking("b1"); b.Title != "Planning" || w.differences("copy left alone") != 1 {
+			w.Errorf("booking %q, %d differences", b.Title, w.differences("copy left alone"))
+		}
+		if _, err := w.engine.Cancel(w.Context(), tenant, "b1", booking.Match{}); err != nil {
+			w.Fatal(err)
+		}
+		w.pass("alice")
+		if it := w.only(alice); it.Ref != late || it.Ref == made.Ref {
+			w.Errorf("item %s is left, want %s", it.Ref, late)
+		}
+	})
+}
+
+func TestAdoptedItemIsDeletedWhereItWasMovedTo(t *testing.T) {
+	for name, move := range map[string]func(*world, calendar.Ref){
+		"OutAndBack": func(w *world, ref calendar.Ref) { w.server.move(alice, ref) },
+		"ToAnotherServer": func(w *world, _ calendar.Ref) {
+			w.server.migrate(alice)
+			w.person(directory.Person{ID: "alice", Email: alice, DisplayName: "Alice", SyncURL: "https://other.example.com"})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(w *world) {
+				w.book("b1", func(b *booking.Booking) { b.ItemExpected = true })
+				ref := w.addInItem(alice)
+				w.pass("alice")
+				if _, err := w.engine.Cancel(w.Context(), tenant, "b1", booking.Match{}); err != nil {
+					w.Fatal(err)
+				}
+				move(w, ref)
+				w.pass("alice")
+				w.none(alice)
+			})
+		})
+	}
+}
+
+func TestItemLeftByAConflictStandsForItsBookingWhenThatIsBack(t *testing.T) {
+	each(t, func(w *world) {
+		w.book("b1", by("carol"))
+		w.book("b2", at(14), by("bob"))
+		w.pass("carol")
+		ref := w.only(carol).Ref
+		w.server.edit(carol, ref, func(e *calendar.Event) { e.Start, e.End = e.Start.Add(5*time.Hour), e.End.Add(5*time.Hour) })
+		w.pass("carol")
+		w.book("b1", by("carol"), at(16))
+		w.pass("carol")
+		w.pass("carol")
+		if it := w.only(carol); it.Ref != ref || it.Event.Start.Hour() != 16 {
+			w.Errorf("item %+v", it)
+		}
+		if s := w.state("carol"); s.Status != store.StatusOK {
+			w.Errorf("state %+v", s)
+		}
+	})
+}
