@@ -110,6 +110,9 @@ func (e *Engine) attempt(ctx context.Context, p *pass, in store.Intent) error {
 	if err != nil {
 		return err
 	}
+	if item != nil && item.Event.Cancelled && l.State != store.LinkDeleting {
+		item = nil // called off in the calendar: it stands for nothing any more
+	}
 	s, err := e.prepare(ctx, p, in, l, item)
 	if err != nil || s.settled {
 		return err
@@ -303,14 +306,14 @@ func (e *Engine) createItem(ctx context.Context, p *pass, s step) error {
 	if err != nil {
 		return fmt.Errorf("create the item of booking %q: %w", s.link.Booking, err)
 	}
-	p.carried = true
+	p.carried, p.advanced = true, true
 	e.Failpoint("create:applied")
 	if res.Repeated {
 		stands, err := standsFor(ctx, e.Store, s.link, &res.Item)
 		if err != nil {
 			return ours(err)
 		}
-		if !stands {
+		if !stands || res.Item.Event.Cancelled {
 			return e.rekey(ctx, p, s)
 		}
 		return errStale // an earlier try got through: it is found by its key and compared with what was sent
@@ -320,8 +323,8 @@ func (e *Engine) createItem(ctx context.Context, p *pass, s step) error {
 	return err
 }
 
-// rekey gives a booking another link, and so another key, when the item that bears the present one is a copy that
-// somebody made: it is not ours to take.
+// rekey gives a booking another link, and so another key, when the item that bears the present one cannot be its item: a
+// copy that somebody made, or a meeting called off.
 func (e *Engine) rekey(ctx context.Context, p *pass, s step) error {
 	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 		l, found, err := tx.Link(ctx, s.link.Tenant, s.link.Key)
@@ -360,7 +363,7 @@ func (e *Engine) updateItem(ctx context.Context, p *pass, s step) error {
 	if err != nil {
 		return fmt.Errorf("change the item of booking %q: %w", s.link.Booking, err)
 	}
-	p.carried = true
+	p.carried, p.advanced = true, true
 	e.Failpoint("update:applied")
 	what := "item changed"
 	if s.pair.reset {
@@ -415,7 +418,7 @@ func (e *Engine) deleteItem(ctx context.Context, p *pass, s step) error {
 	if err != nil {
 		return fmt.Errorf("delete the item of booking %q: %w", s.link.Booking, err)
 	}
-	p.carried = true
+	p.carried, p.advanced = true, true
 	e.Failpoint("delete:applied")
 	err = e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 		l, found, err := tx.Link(ctx, s.link.Tenant, s.link.Key)

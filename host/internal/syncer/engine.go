@@ -84,6 +84,8 @@ type Engine struct {
 	Options
 	pauses  *pauses
 	servers *servers
+	// limit ends a pass that takes too long.
+	limit func(context.Context) (context.Context, context.CancelFunc)
 }
 
 // New returns an Engine. Store, Modes and Render are required.
@@ -100,7 +102,12 @@ func New(o Options) *Engine {
 	if o.NotificationURL == nil {
 		o.NotificationURL = func(string) string { return "" }
 	}
-	return &Engine{Options: o, pauses: newPauses(), servers: newServers(o.Limits.WorkersPerServer)}
+	return &Engine{
+		Options: o, pauses: newPauses(), servers: newServers(o.Limits.WorkersPerServer),
+		limit: func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, o.Limits.AttemptTimeout)
+		},
+	}
 }
 
 // now is the moment in the form in which it is stored.

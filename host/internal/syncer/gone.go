@@ -188,7 +188,7 @@ func (e *Engine) find(ctx context.Context, p *pass, l store.Link, by backend.Mar
 		return nil, err
 	}
 	for i := range items {
-		if items[i].ReadOnly {
+		if items[i].ReadOnly || items[i].Event.Cancelled && l.State != store.LinkDeleting {
 			continue
 		}
 		if stands, err := standsFor(ctx, e.Store, l, &items[i]); err != nil {

@@ -185,6 +185,10 @@ func (m *model) remove(address string, it calendar.Item) {
 // recognize finds out which duplicates stand for their booking by now, and whether they may.
 func (m *model) recognize() {
 	for ref, d := range m.copies {
+		if d.of == "" && m.item(d.box, ref).Ref == "" && m.overIn(d) {
+			delete(m.copies, ref) // what the add-in made goes with its booking
+			continue
+		}
 		l, found := m.linked(d.box, ref)
 		if !found || l.State != store.LinkLive && l.State != store.LinkDeleting {
 			continue
@@ -268,12 +272,7 @@ func (m *model) check() {
 	ctx := m.t.Context()
 	m.recognize()
 	for ref, d := range m.copies {
-		it := m.item(d.box, ref)
-		if it.Ref == "" && d.of == "" && m.overIn(d) {
-			delete(m.copies, ref) // what the add-in made goes with its booking
-			continue
-		}
-		if !reflect.DeepEqual(it.Event, d.event) {
+		if it := m.item(d.box, ref); !reflect.DeepEqual(it.Event, d.event) {
 			m.fail("the copy %s in %s is not as it was left: %+v, want %+v", ref, d.box, it.Event, d.event)
 		}
 		d.settled = d.of == "" || m.item(d.box, d.of).Ref != ""

@@ -311,6 +311,7 @@ func (m *model) pass(person string) {
 		_, _, err := tx.EndLease(ctx, lease, store.PassEnd{Clean: out.Clean, Next: out.Next})
 		return err
 	})
+	m.recognize()
 }
 
 func (m *model) tryPass(lease store.Lease) (out Outcome, died bool, err error) {

@@ -33,6 +33,7 @@ type pass struct {
 	stopped     error // a fault of our own that ended the pull
 	pushProblem string
 	carried     bool // something was written to the calendar
+	advanced    bool // something is done that the next pass need not do again
 }
 
 // inPass runs f in one write transaction of a pass. It begins with p.mb as the store has it by then, so that what others
@@ -60,6 +61,14 @@ func (e *Engine) inPass(ctx context.Context, p *pass, f func(ctx context.Context
 // Pass does whatever one mailbox needs now: subscribe, pull, decide, carry out. Faults of server, network and rights
 // become the person's state and an Outcome that says when to try again; an error is a fault of our own store.
 func (e *Engine) Pass(ctx context.Context, tenant, person string) (Outcome, error) {
+	out, err := e.pass(ctx, tenant, person)
+	if errors.Is(err, store.ErrMoved) {
+		return Outcome{Next: e.now()}, nil // what was done concerned the mailbox as it was
+	}
+	return out, err
+}
+
+func (e *Engine) pass(ctx context.Context, tenant, person string) (Outcome, error) {
 	p, out, err := e.begin(ctx, tenant, person)
 	if p == nil {
 		return out, err
@@ -73,13 +82,13 @@ func (e *Engine) Pass(ctx context.Context, tenant, person string) (Outcome, erro
 		return Outcome{Next: e.now().Add(busyServerDelay)}, nil
 	}
 	defer leave()
-	attempt, cancel := context.WithTimeout(ctx, e.Limits.AttemptTimeout)
+	attempt, cancel := e.limit(ctx)
 	defer cancel()
-	out, err = e.conclude(ctx, p, e.work(attempt, p))
-	if errors.Is(err, store.ErrMoved) {
-		return Outcome{Next: e.now()}, nil // what was done concerned the mailbox as it was
+	err = e.work(attempt, p)
+	if err != nil && attempt.Err() != nil && ctx.Err() == nil && p.advanced {
+		return Outcome{Next: e.now()}, nil // too much for one pass, but no failure: the next one goes on
 	}
-	return out, err
+	return e.conclude(ctx, p, err)
 }
 
 func (e *Engine) conclude(ctx context.Context, p *pass, err error) (Outcome, error) {
@@ -249,6 +258,9 @@ func (e *Engine) finish(ctx context.Context, p *pass) (Outcome, error) {
 
 // due is the earliest moment at which the mailbox needs a pass though nobody asks.
 func (e *Engine) due(p *pass, now time.Time) time.Time {
+	if p.mb.ReconcileAt.IsZero() {
+		return now // somebody wants a full read, and the one under way was another
+	}
 	next := earliest(p.mb.RenewAt, p.mb.PollAt, p.mb.ReconcileAt)
 	if p.mb.Way == wayPush {
 		next = earliest(next, silentAt(p.mb, e.Limits.StatusFrequency, now))

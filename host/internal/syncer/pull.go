@@ -93,6 +93,7 @@ func (e *Engine) page(ctx context.Context, p *pass, page backend.Page) error {
 		p.stopped = err
 		return err
 	}
+	p.advanced = p.advanced || len(page.Changes) > 0
 	e.Failpoint("page:stored")
 	return nil
 }

@@ -74,6 +74,72 @@ func TestFullReadWantedDuringAPassIsMade(t *testing.T) {
 	})
 }
 
+func TestFullReadWantedWhileOneIsHalfDoneIsMadeAfterIt(t *testing.T) {
+	each(t, func(w *world) {
+		w.daily(0, 8)
+		if err := w.engine.Sync(w.Context(), tenant, "alice", true); err != nil {
+			w.Fatal(err)
+		}
+		n := 0
+		w.server.before = func(call string) error {
+			if call == "pull" {
+				if n++; n == 2 {
+					return fault.Unavailable
+				}
+			}
+			return nil
+		}
+		w.once("alice")
+		half := w.mailbox("alice")
+		if !half.RoundOpen {
+			w.Fatalf("mailbox = %+v", half)
+		}
+		if err := w.engine.Sync(w.Context(), tenant, "alice", true); err != nil {
+			w.Fatal(err)
+		}
+		w.pass("alice")
+		if mb := w.mailbox("alice"); mb.Round != half.Round+1 || mb.RoundOpen || mb.ReconcileAt.IsZero() || mb.NextDue.IsZero() {
+			w.Errorf("mailbox = %+v", mb)
+		}
+	})
+}
+
+func TestWorkTooLongForOnePassGoesOnAtOnce(t *testing.T) {
+	each(t, func(w *world) {
+		w.pass("alice")
+		for i := range 6 {
+			w.book(fmt.Sprintf("b%d", i), at(8+i))
+		}
+		w.engine.limit = func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
+			n := 0
+			w.server.before = func(call string) error {
+				if call == "apply" {
+					if n++; n > 2 {
+						cancel()
+						return fmt.Errorf("cut off: %w", fault.Unavailable)
+					}
+				}
+				return nil
+			}
+			return ctx, cancel
+		}
+		for pass := 1; pass <= 2; pass++ {
+			out := w.once("alice")
+			if got := len(w.server.items(alice)); got != 2*pass || out.Clean || !out.Next.Equal(w.now()) {
+				w.Errorf("pass %d: %d items, %+v", pass, got, out)
+			}
+		}
+		if s := w.state("alice"); s.Status != store.StatusOK {
+			w.Errorf("state = %+v", s)
+		}
+		w.pass("alice")
+		if got := len(w.server.items(alice)); got != 6 {
+			w.Errorf("%d items, want 6", got)
+		}
+	})
+}
+
 func TestSubscriptionLostWhileItIsAskedForIsAskedForAnew(t *testing.T) {
 	each(t, func(w *world) {
 		w.amid("subscribe", func() {
