@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
@@ -28,6 +29,9 @@ const (
 func (e *Engine) Put(ctx context.Context, b *booking.Booking, match booking.Match) (saved *booking.Booking, created bool, err error) {
 	b = b.Clone()
 	b.Status = booking.Confirmed
+	if b.Zone == "" {
+		b.Zone = e.Zone(b.Tenant)
+	}
 	b.Normalize()
 	if v := booking.Validate(b); len(v) > 0 {
 		return nil, false, &booking.InvalidError{Booking: b.ID, Violations: v}
@@ -336,7 +340,7 @@ func refused(err error) (string, bool) {
 func join(ids []string) string {
 	const most = 3
 	if len(ids) <= most {
-		return fmt.Sprintf("%q", ids)
+		return strings.Join(ids, ", ")
 	}
-	return fmt.Sprintf("%q and %d more", ids[:most], len(ids)-most)
+	return fmt.Sprintf("%s and %d more", strings.Join(ids[:most], ", "), len(ids)-most)
 }

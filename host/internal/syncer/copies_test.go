@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/fault"
 )
 
 func doraWithout(sync bool) directory.Person {
@@ -107,6 +109,27 @@ func TestTakeOverAdoptsAndMailsNobody(t *testing.T) {
 	})
 }
 
+func TestItemFoundAfterAFailedCreateDoesNotChangeTheBooking(t *testing.T) {
+	each(t, func(w *world) {
+		w.pass("alice")
+		w.book("b1")
+		w.server.before = func(call string) error {
+			if call == "apply" {
+				return fmt.Errorf("busy: %w", fault.Unavailable)
+			}
+			return nil
+		}
+		w.pass("alice")
+		w.server.before = nil
+		ref := w.addInItem(alice, func(e *calendar.Event) { e.Subject = "as the add-in named it" })
+		w.later(time.Hour)
+		w.pass("alice")
+		if it, b := w.only(alice), w.booking("b1"); it.Ref != ref || it.Event.Subject != "Planning" || b.Version != 1 || w.differences("edit lost") != 1 {
+			w.Errorf("item %+v, booking %+v, %d differences", it, b, w.differences("edit lost"))
+		}
+	})
+}
+
 func TestTakeOverOfAMailboxThatIsSwitchedOn(t *testing.T) {
 	each(t, func(w *world) {
 		w.person(doraWithout(true))
@@ -191,6 +214,37 @@ func TestItemLeftByAConflictStandsForItsBookingWhenThatIsBack(t *testing.T) {
 			w.Errorf("item %+v", it)
 		}
 		if s := w.state("carol"); s.Status != store.StatusOK {
+			w.Errorf("state %+v", s)
+		}
+	})
+}
+
+func TestMeetingCalledOffStandsForNothing(t *testing.T) {
+	each(t, func(w *world) {
+		w.book("b1")
+		w.book("b2", at(12))
+		w.pass("alice")
+		for _, it := range w.server.items(alice) {
+			w.server.edit(alice, it.Ref, func(e *calendar.Event) { e.Cancelled = true })
+		}
+		w.book("b1", at(14)) // the booking system's change prevails: there shall be a meeting
+		w.pass("alice")
+		w.pass("alice")
+		if w.booking("b1").Status != booking.Confirmed || w.booking("b2").Status != booking.Cancelled {
+			w.Errorf("b1 is %s, b2 is %s", w.booking("b1").Status, w.booking("b2").Status)
+		}
+		var live []calendar.Item
+		for _, it := range w.server.items(alice) {
+			if !it.Event.Cancelled {
+				live = append(live, it)
+			}
+		}
+		if len(live) != 1 || live[0].Event.Start.Hour() != 14 {
+			w.Fatalf("items = %+v", live)
+		}
+		w.book("b1", at(15))
+		w.pass("alice")
+		if s := w.state("alice"); s.Status != store.StatusOK || w.booking("b1").SyncDisabled {
 			w.Errorf("state %+v", s)
 		}
 	})

@@ -45,6 +45,8 @@ type Options struct {
 	// NotificationURL returns where servers shall send notices of a tenant to, with the tenant's query and without a
 	// token; empty if nothing is configured.
 	NotificationURL func(tenant string) string
+	// Zone returns the time zone (IANA) of a tenant's bookings that come without one; empty means UTC. It may be nil.
+	Zone func(tenant string) string
 	// Render gives a booking the form it has in the change feed.
 	Render func(*booking.Booking) ([]byte, error)
 	// Failpoint is called between the steps of every write; tests make it end the process. It may be nil.
@@ -98,6 +100,9 @@ func New(o Options) *Engine {
 	}
 	if o.Failpoint == nil {
 		o.Failpoint = func(string) {}
+	}
+	if o.Zone == nil {
+		o.Zone = func(string) string { return "" }
 	}
 	if o.NotificationURL == nil {
 		o.NotificationURL = func(string) string { return "" }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/fault"
@@ -115,7 +116,7 @@ func (e *Engine) begin(ctx context.Context, tenant, person string) (p *pass, out
 		return nil, Outcome{Clean: true}, err
 	}
 	p = &pass{person: row, mb: mb}
-	if row.SyncDisabled || row.Email == "" || row.SyncMode == "" {
+	if row.SyncDisabled || row.Email == "" || row.SyncMode == "" || row.Kind == directory.KindResource {
 		return nil, Outcome{Clean: true}, e.switchedOff(ctx, p)
 	}
 	now := e.now()
@@ -160,6 +161,8 @@ func (e *Engine) switchedOff(ctx context.Context, p *pass) error {
 		reason := "sync is switched off for this person"
 		switch {
 		case p.person.SyncDisabled:
+		case p.person.Kind == directory.KindResource:
+			reason = "the calendars of rooms are not synchronized in this release; they are booked and invited"
 		case p.person.Email == "":
 			reason = "there is no mail address, so there is no calendar to keep"
 		default:
@@ -173,7 +176,7 @@ func (e *Engine) switchedOff(ctx context.Context, p *pass) error {
 func (e *Engine) work(ctx context.Context, p *pass) error {
 	if p.person.State.Status != store.StatusOK {
 		if _, err := p.mode.Backend.Probe(ctx, p.mailbox); err != nil {
-			return fmt.Errorf("reach the calendar of %s: %w", p.person.Email, err)
+			return err
 		}
 	}
 	if err := e.subscribe(ctx, p); err != nil {
@@ -225,6 +228,12 @@ func (e *Engine) finish(ctx context.Context, p *pass) (Outcome, error) {
 		intent, waiting, err := tx.NextIntent(ctx, p.mb.Tenant, p.mb.Person)
 		if err != nil {
 			return err
+		}
+		if p.person.State.Kind == string(fault.Unauthorized) {
+			// The credentials are good again, and they are everybody's.
+			if _, err := tx.ResumeMode(ctx, p.person.SyncMode, fault.Unauthorized); err != nil {
+				return err
+			}
 		}
 		p.mb.LastPull, p.mb.Failures, p.mb.WaitUntil = now, 0, zeroTime
 		if p.carried {

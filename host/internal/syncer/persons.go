@@ -167,6 +167,9 @@ func (e *Engine) Sync(ctx context.Context, tenant, id string, full bool) error {
 	}
 	return e.withMailbox(ctx, tenant, id, func(ctx context.Context, tx *store.Tx, mb *store.Mailbox) error {
 		mb.WaitUntil = zeroTime
+		if mb.Way == wayPoll {
+			mb.RenewAt = zeroTime // what refused the subscription may be mended
+		}
 		if full {
 			mb.ReconcileAt = zeroTime
 		}
@@ -204,6 +207,9 @@ func (e *Engine) RestoreDeletions(ctx context.Context, tenant, id string) error 
 			}
 		}
 		mb.HeldDeletions = 0
+		if len(links) == 0 {
+			return nil
+		}
 		return e.record(ctx, tx, tenant, id, "", "deletions undone", plural(len(links), "item", "items"))
 	})
 }

@@ -4,21 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
-	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
-
-// A suspect is an item that bears the key of a link whose own item was last seen elsewhere.
-type suspect struct {
-	key  string // of the link
-	item calendar.Item
-}
 
 func (e *Engine) reconcileDue(p *pass) bool {
 	return p.mb.ReconcileAt.IsZero() || !p.mb.ReconcileAt.After(e.now()) || p.mb.Cursor == "" && !p.mb.RoundOpen
@@ -181,122 +173,11 @@ func (e *Engine) seen(ctx context.Context, tx *store.Tx, p *pass, l *store.Link)
 	return tx.PutLink(ctx, *l)
 }
 
-// byKey finds the place of an item that bears our key and whose reference is new.
-func (e *Engine) byKey(ctx context.Context, tx *store.Tx, p *pass, item *calendar.Item) error {
-	l, found, err := tx.Link(ctx, p.mb.Tenant, item.Key)
-	if err != nil {
-		return err
-	}
-	switch {
-	case !found, l.Person != p.mb.Person:
-		return nil // of another installation, or an attendee's copy
-	case l.State == store.LinkDead && l.Ref == item.Ref:
-		return e.ofFormerLife(ctx, tx, p, l, item)
-	case l.State == store.LinkDead:
-		return e.differ(ctx, tx, &pair{link: store.Link{
-			Tenant: l.Tenant, Person: l.Person, Booking: l.Booking, Ref: item.Ref,
-		}}, unlinkedLeftAlone, "an item of a booking that is over, restored or copied by somebody, was left alone")
-	}
-	if stands, err := standsFor(ctx, tx, l, item); err != nil || !stands {
-		return err
-	}
-	if l.Ref == "" || !l.GoneAt.IsZero() {
-		return e.pairItem(ctx, tx, p, l, item)
-	}
-	p.suspects = append(p.suspects, suspect{key: l.Key, item: *item})
-	return nil
-}
-
-// ofFormerLife settles an item whose link ended while the item stayed: its booking was cancelled by a conflict, or its
-// person left. If the booking is linked to this calendar anew, it stands for it again.
-func (e *Engine) ofFormerLife(ctx context.Context, tx *store.Tx, p *pass, dead store.Link, item *calendar.Item) error {
-	links, err := tx.LinksOfBooking(ctx, dead.Tenant, dead.Booking)
-	if err != nil {
-		return err
-	}
-	for _, l := range links {
-		if l.Person == p.mb.Person && l.Ref == "" && (l.State == store.LinkPending || l.State == store.LinkExpected) {
-			return e.pairItem(ctx, tx, p, l, item)
-		}
-	}
-	return nil
-}
-
-// What differences are called that keep an item from being taken for its booking's.
-const (
-	copyLeftAlone     = "copy left alone"
-	unlinkedLeftAlone = "unlinked item left alone"
-)
-
-// memoryOfItems answers what is known of items and their links; *store.Store and *store.Tx are such.
-type memoryOfItems interface {
-	Link(ctx context.Context, tenant, key string) (store.Link, bool, error)
-	Differences(ctx context.Context, tenant string, f store.DifferenceFilter) ([]store.Difference, error)
-}
-
-// standsFor reports whether an item that bears a marker of l's booking may be taken for l's item. A copy bears the same
-// markers: one that was met beside its original stays a copy, also when the original is gone. So does an item that
-// bears another link's key, unless that link is over and the item was its own.
-func standsFor(ctx context.Context, s memoryOfItems, l store.Link, item *calendar.Item) (bool, error) {
-	if item.Key != "" && item.Key != l.Key {
-		other, found, err := s.Link(ctx, l.Tenant, item.Key)
-		if err != nil {
-			return false, err
-		}
-		if found && (other.State != store.LinkDead || other.Ref != item.Ref || other.Person != l.Person) {
-			return false, nil
-		}
-	}
-	met, err := s.Differences(ctx, l.Tenant, store.DifferenceFilter{
-		Person: l.Person, Booking: l.Booking, Kind: copyLeftAlone, IncludeClosed: true,
-	})
-	if err != nil {
-		return false, err
-	}
-	return !slices.ContainsFunc(met, func(d store.Difference) bool { return d.Ref == item.Ref }), nil
-}
-
-// byForeignKey is process C: an item made in the calendar bears the id of its booking.
-func (e *Engine) byForeignKey(ctx context.Context, tx *store.Tx, p *pass, item *calendar.Item) error {
-	b, found, err := tx.Booking(ctx, p.mb.Tenant, item.ForeignKey)
-	if err != nil || !found {
-		return err // the booking may come later: it looks for its item before it makes one
-	}
-	links, err := tx.LinksOfBooking(ctx, p.mb.Tenant, b.ID)
-	if err != nil {
-		return err
-	}
-	for _, l := range links {
-		if l.Person != p.mb.Person || l.State == store.LinkDead || l.State == store.LinkDeleting && l.GoneAt.IsZero() {
-			continue
-		}
-		if stands, err := standsFor(ctx, tx, l, item); err != nil || !stands {
-			return err
-		}
-		if l.Ref == "" || !l.GoneAt.IsZero() {
-			return e.pairItem(ctx, tx, p, l, item)
-		}
-		p.suspects = append(p.suspects, suspect{key: l.Key, item: *item})
-		return nil
-	}
-	if b.Status != booking.Confirmed || b.Organizer != p.mb.Person || b.SyncDisabled || e.past(b) {
-		return nil
-	}
-	l := store.Link{
-		Tenant: b.Tenant, Key: fmt.Sprintf("%s.%d", b.ID, len(links)+1), Booking: b.ID, Person: b.Organizer,
-		Epoch: p.mb.Epoch, State: store.LinkExpected, Created: e.now(),
-	}
-	return e.pairItem(ctx, tx, p, l, item)
-}
-
 // pairItem settles a link with its item.
 func (e *Engine) pairItem(ctx context.Context, tx *store.Tx, p *pass, l store.Link, item *calendar.Item) error {
 	adopted := l.Ref == ""
-	switch {
-	case adopted && len(l.Sent) > 0:
-		l.Base = l.Sent // made by a create whose answer was lost
-	case adopted && item.Key != l.Key:
-		if err := e.hush(ctx, tx, l); err != nil {
+	if adopted {
+		if err := e.adopt(ctx, tx, &l, item); err != nil {
 			return err
 		}
 	}
@@ -358,47 +239,6 @@ func (e *Engine) leaveAlone(ctx context.Context, tx *store.Tx, p *pair, kind str
 		}
 	}
 	return e.differ(ctx, tx, p, kind, detail)
-}
-
-// inspect finds out whether a suspect is a link's item under a new reference, or a copy that somebody made.
-func (e *Engine) inspect(ctx context.Context, p *pass) error {
-	for _, s := range p.suspects {
-		l, found, err := e.Store.Link(ctx, p.mb.Tenant, s.key)
-		if err != nil {
-			return ours(err)
-		}
-		if !found || l.Ref == s.item.Ref {
-			continue
-		}
-		got, err := p.mode.Backend.Fetch(ctx, p.mailbox, []calendar.Ref{l.Ref})
-		if err != nil {
-			return err
-		}
-		moved := len(got) == 1 && errors.Is(got[0].Err, fault.NotFound)
-		if len(got) == 1 && got[0].Err != nil && !moved {
-			return got[0].Err
-		}
-		err = e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
-			l, found, err := tx.Link(ctx, p.mb.Tenant, s.key)
-			if err != nil || !found || l.State == store.LinkDead {
-				return err
-			}
-			if moved {
-				return e.pairItem(ctx, tx, p, l, &s.item)
-			}
-			detail := "somebody copied the booking's item: the copy carries its marker and was left alone"
-			if s.item.Key == "" {
-				detail = "the calendar holds a second item that bears the booking's id; the booking has its item, so this one was left alone"
-			}
-			return e.differ(ctx, tx, &pair{link: store.Link{Tenant: l.Tenant, Person: l.Person, Booking: l.Booking, Ref: s.item.Ref}},
-				copyLeftAlone, detail)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	p.suspects = nil
-	return nil
 }
 
 // conflictBehaviour is the person's, or the default.

@@ -321,8 +321,17 @@ func (e *Engine) settleDeletion(ctx context.Context, tx *store.Tx, p *pair) erro
 	return e.note(ctx, tx, *l, store.OpDelete, calendar.MailNobody, "the booking no longer stands")
 }
 
-// hush has nobody mailed of what is intended for a link whose item somebody else made: whoever made it told them.
-func (e *Engine) hush(ctx context.Context, tx *store.Tx, l store.Link) error {
+// adopt takes an item for that of a link which had none. One with the link's own key was made by us: what was sent then
+// is what both sides agreed on. Of another one nobody knows that, and nobody is mailed of what is intended for it:
+// whoever made it told them.
+func (e *Engine) adopt(ctx context.Context, tx *store.Tx, l *store.Link, item *calendar.Item) error {
+	if item.Key == l.Key {
+		if len(l.Sent) > 0 {
+			l.Base = l.Sent
+		}
+		return nil
+	}
+	l.Sent = nil
 	in, found, err := tx.Intent(ctx, l.Tenant, l.Key)
 	if err != nil || !found || in.Mail == calendar.MailNobody {
 		return err

@@ -39,11 +39,11 @@ var reactions = map[fault.Kind]reaction{
 	// Every try with a wrong password counts towards locking the service account out.
 	fault.Unauthorized: {
 		status: store.StatusAttention, base: 5 * time.Minute, max: time.Hour, server: true,
-		remedy: "check user and password of the service account in RoomsAppSettings.config (roomwire config check) and that it is not locked",
+		remedy: "check user and password of the sync mode's service account (roomwire config show says where they are set), and that it is not locked",
 	},
 	fault.Forbidden: {
 		status: store.StatusAttention, base: 15 * time.Minute, max: 6 * time.Hour,
-		remedy: "give the service account the right to act for this mailbox (on-premises: management role ApplicationImpersonation, with a scope that holds the mailbox)",
+		remedy: "give the service account the right to act for this mailbox: on-premises the management role ApplicationImpersonation with a scope that holds the mailbox, or with ExchangeUseImpersonation=false a permission on the calendar folder",
 	},
 	fault.MailboxNotFound: {
 		status: store.StatusAttention, base: time.Hour, max: 24 * time.Hour,
@@ -204,18 +204,25 @@ func (p *pauses) lift(server string) {
 	delete(p.by, server)
 }
 
-// Resume has the mailboxes tried soon that wait after a failure, e.g. because the host was started anew and whatever was
-// in the way may be mended. What a server asked for is honoured. It returns how many mailboxes there are.
-func (e *Engine) Resume(ctx context.Context) (int64, error) {
+// freshSubscription is how old a push subscription may be and still be trusted at the start of the host: its server
+// repeats what it could not deliver meanwhile.
+const freshSubscription = 10 * time.Minute
+
+// Resume takes the work up at the start of the host: every mailbox is subscribed to anew and pulled, because nobody
+// listened while no host ran, and those that wait after a failure are tried, because whatever was in the way may be
+// mended. What a server asked for is honoured. It returns how many mailboxes waited.
+func (e *Engine) Resume(ctx context.Context) (waited int64, err error) {
 	e.pauses.mu.Lock()
 	clear(e.pauses.by)
 	e.pauses.mu.Unlock()
-	var n int64
-	err := e.tx(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
-		n, err = tx.ResumeMailboxes(ctx)
+	err = e.tx(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+		if waited, err = tx.ResumeMailboxes(ctx); err != nil {
+			return err
+		}
+		_, err = tx.StartMailboxes(ctx, freshSubscription)
 		return err
 	})
-	return n, err
+	return waited, err
 }
 
 // servers bounds how many mailboxes of one server are worked on at once.
