@@ -29,6 +29,9 @@ demo: build ## Run host and Exchange stand-in together on sample people, and wal
 test: ## Run every test, with the race detector
 	$(GO) vet ./...
 	$(GO) test -race -timeout 30m ./...
+	@for c in xmllint apache2 psql; do PATH="$$PATH:/usr/sbin" command -v $$c >/dev/null || \
+		echo "SKIPPED: the tests that need $$c, which is not installed (.ci/run installs it)"; done
+	@[ -d ../shared ] || echo "SKIPPED: the tests that read recordings and schemas, which are not beside this folder (../shared)"
 
 lint: ## Check the style, the wire contract, and that generated code is current
 	$(LINT) run ./...

@@ -15,7 +15,7 @@
 # The addresses the host answers on.
 listen {
   notifications = ":8080"          # public: the notification endpoint and /healthz, nothing else
-  api           = "127.0.0.1:8081" # REST, the administrators' pages and /metrics
+  api           = "127.0.0.1:8081" # REST: for the booking system and the commands
 
   # TLS of its own, for both. Behind IIS or nginx, plain HTTP is right.
   # cert_file = "certs/roomwire.pem"

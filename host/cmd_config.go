@@ -2,8 +2,13 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/roomwire/roomwire/host/internal/config"
+	"github.com/roomwire/roomwire/host/internal/supervise"
 )
 
 func configCmd(f *flags) *cobra.Command {
@@ -28,9 +33,9 @@ func configCmd(f *flags) *cobra.Command {
 				fmt.Fprintf(cmd.OutOrStdout(), "  tenant %q: notices arrive at %s\n", t.Name, url)
 			}
 			for _, m := range cfg.SyncModes {
-				fmt.Fprintf(cmd.OutOrStdout(), "  sync mode %q: backend %s, authentication %v\n", m.Name, m.Backend, m.Auth)
+				fmt.Fprintf(cmd.OutOrStdout(), "  sync mode %q: backend %s, authentication %s\n", m.Name, m.Backend, strings.Join(m.Auth, ", else "))
 			}
-			return nil
+			return checkPlugins(cmd.ErrOrStderr(), cfg)
 		},
 	}, &cobra.Command{
 		Use:   "show",
@@ -46,4 +51,33 @@ func configCmd(f *flags) *cobra.Command {
 		},
 	})
 	return cmd
+}
+
+// checkPlugins says which plugins that the sync modes name cannot be started. It is no fault of the configuration: other
+// modes work, and the persons of these are told.
+func checkPlugins(out io.Writer, cfg *config.Config) error {
+	entries, err := supervise.List(cfg.Plugins.Dir)
+	if err != nil {
+		fmt.Fprintf(out, "Warning: no plugin can be started: %v\n", err)
+		return nil
+	}
+	state := map[string]string{}
+	for _, e := range entries {
+		state[e.Name] = e.State
+	}
+	for _, m := range cfg.SyncModes {
+		wanted := []string{"backend-" + m.Backend}
+		for _, a := range m.Auth {
+			wanted = append(wanted, "auth-"+a)
+		}
+		for _, name := range wanted {
+			switch s, known := state[name]; {
+			case !known:
+				fmt.Fprintf(out, "Warning: sync mode %q cannot be used: its plugin %s is not in %s\n", m.Name, name, cfg.Plugins.Dir)
+			case s != supervise.StateGood:
+				fmt.Fprintf(out, "Warning: sync mode %q cannot be used: its plugin %s is %s\n", m.Name, name, s)
+			}
+		}
+	}
+	return nil
 }

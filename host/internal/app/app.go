@@ -110,6 +110,10 @@ func newEngine(o Options, st *store.Store, m syncer.Modes) *syncer.Engine {
 	limits.RollbackTries, limits.CancelTries = s.RollbackTries, s.CancelTries
 	return syncer.New(syncer.Options{
 		Store: st, Modes: m, Log: o.Log.Named("sync"), Render: api.Render, Failpoint: o.Failpoint, Limits: limits,
+		Zone: func(tenant string) string {
+			t, _ := o.Config.Tenant(tenant)
+			return t.TimeZone
+		},
 		NotificationURL: func(tenant string) string {
 			t, found := o.Config.Tenant(tenant)
 			if !found || t.NotificationURL() == "" {
@@ -218,6 +222,7 @@ func (a *App) public() http.Handler {
 		Subscriptions: endpoint.OnStore(a.store, a.Config.Sync.BackSyncDelay),
 		Receiver:      a.modes.pusher,
 		DefaultMode:   a.modes.defaultPusher(),
+		Health:        a.store.Ping,
 		Log:           a.Log.Named("endpoint"),
 	})
 }

@@ -38,7 +38,7 @@ type Config struct {
 // Listen holds the addresses the host answers on.
 type Listen struct {
 	Notifications Listener // public: the notification endpoint and /healthz, nothing else
-	API           Listener // REST, pages, metrics
+	API           Listener // REST
 }
 
 // Listener is one address. It speaks TLS when CertFile and KeyFile are set;

@@ -122,7 +122,7 @@ func listenBlock() block {
 		name: "listen", doc: "The addresses the host answers on.",
 		attrs: []attr{
 			{name: "notifications", kind: kindAddr, def: public, doc: "Public: the notification endpoint and /healthz, nothing else."},
-			{name: "api", kind: kindAddr, def: private, doc: "REST, the administrators' pages and /metrics."},
+			{name: "api", kind: kindAddr, def: private, doc: "REST: for the booking system and the commands of this machine."},
 			{name: "cert_file", kind: kindFile, doc: "PEM file with the certificate chain for both listeners; with key_file, they speak TLS."},
 			{name: "key_file", kind: kindFile, doc: "PEM file with the private key."},
 		},

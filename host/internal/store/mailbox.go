@@ -181,6 +181,27 @@ func (t *Tx) ResumeMailboxes(ctx context.Context) (int64, error) {
 	return n, nil
 }
 
+// ResumeMode ends the waits of the mailboxes of a sync mode that wait because of one kind of fault, and returns how many
+// there were.
+func (t *Tx) ResumeMode(ctx context.Context, mode string, kind fault.Kind) (int64, error) {
+	n, err := t.q.ResumeMode(ctx, db.ResumeModeParams{Now: millis(t.s.now()), Mode: mode, Fault: string(kind)})
+	if err != nil {
+		return 0, fmt.Errorf("end the waits of mailboxes of sync mode %s: %w", mode, err)
+	}
+	return n, nil
+}
+
+// StartMailboxes makes every mailbox that is kept in sync due, and renews the push subscriptions that are older than
+// fresh: what happened while no host ran is not known. It returns how many mailboxes there are.
+func (t *Tx) StartMailboxes(ctx context.Context, fresh time.Duration) (int64, error) {
+	now := t.s.now()
+	n, err := t.q.StartMailboxes(ctx, db.StartMailboxesParams{Now: millis(now), Fresh: millis(now.Add(-fresh))})
+	if err != nil {
+		return 0, fmt.Errorf("make the mailboxes due: %w", err)
+	}
+	return n, nil
+}
+
 func queuedBefore(now time.Time) int64 { return millis(now.Add(-jobTrust)) }
 
 // QueueCounts says how many mailboxes, of all tenants, are where.

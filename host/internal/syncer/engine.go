@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -88,6 +89,9 @@ type Engine struct {
 	servers *servers
 	// limit ends a pass that takes too long.
 	limit func(context.Context) (context.Context, context.CancelFunc)
+	// collide, set by tests, says whether the next transaction shall be undone at its end and made once more, as
+	// PostgreSQL has it when two collide.
+	collide func() bool
 }
 
 // New returns an Engine. Store, Modes and Render are required.
@@ -118,8 +122,19 @@ func New(o Options) *Engine {
 // now is the moment in the form in which it is stored.
 func (e *Engine) now() time.Time { return e.Now().UTC().Truncate(time.Millisecond) }
 
-// tx runs f in one write transaction.
+// errCollided undoes a transaction that is made once more.
+var errCollided = errors.New("collided")
+
+// tx runs f in one write transaction. It may be called again after a collision, so it must not go on from what it kept.
 func (e *Engine) tx(ctx context.Context, f func(ctx context.Context, tx *store.Tx) error) error {
+	if e.collide != nil && e.collide() {
+		_ = e.Store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+			if err := f(ctx, tx); err != nil {
+				return err
+			}
+			return errCollided
+		})
+	}
 	return e.Store.Tx(ctx, f)
 }
 

@@ -99,6 +99,21 @@ WHERE wait_until > @now AND NOT EXISTS (
     WHERE person.tenant = mailbox.tenant AND person.id = mailbox.person AND person.fault = @throttled
 );
 
+-- name: ResumeMode :execrows
+UPDATE mailbox
+SET wait_until = 0, failures = 0,
+    next_due = CASE WHEN next_due > 0 AND next_due < @now THEN next_due ELSE @now END
+WHERE wait_until > @now AND EXISTS (
+    SELECT 1 FROM person
+    WHERE person.tenant = mailbox.tenant AND person.id = mailbox.person AND person.sync_mode = @mode AND person.fault = @fault
+);
+
+-- name: StartMailboxes :execrows
+UPDATE mailbox
+SET next_due = CASE WHEN next_due > 0 AND next_due < @now THEN next_due ELSE @now END,
+    renew_at = CASE WHEN way = 'push' AND subscribed_at < @fresh THEN @now ELSE renew_at END
+WHERE way <> '' AND wait_until <= @now;
+
 -- name: CountQueue :one
 SELECT
     COUNT(CASE WHEN lease_until > @now THEN 1 END) AS running,

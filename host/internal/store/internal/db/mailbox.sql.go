@@ -414,6 +414,30 @@ func (q *Queries) ResumeMailboxes(ctx context.Context, arg ResumeMailboxesParams
 	return result.RowsAffected()
 }
 
+const resumeMode = `-- name: ResumeMode :execrows
+UPDATE mailbox
+SET wait_until = 0, failures = 0,
+    next_due = CASE WHEN next_due > 0 AND next_due < $1 THEN next_due ELSE $1 END
+WHERE wait_until > $1 AND EXISTS (
+    SELECT 1 FROM person
+    WHERE person.tenant = mailbox.tenant AND person.id = mailbox.person AND person.sync_mode = $2 AND person.fault = $3
+)
+`
+
+type ResumeModeParams struct {
+	Now   int64
+	Mode  string
+	Fault string
+}
+
+func (q *Queries) ResumeMode(ctx context.Context, arg ResumeModeParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, resumeMode, arg.Now, arg.Mode, arg.Fault)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const saveMailbox = `-- name: SaveMailbox :execrows
 UPDATE mailbox
 SET pull_cursor = $1, round = $2, round_open = $3, way = $4,
@@ -511,6 +535,26 @@ func (q *Queries) SetQueued(ctx context.Context, arg SetQueuedParams) (int64, er
 	var lease_fence int64
 	err := row.Scan(&lease_fence)
 	return lease_fence, err
+}
+
+const startMailboxes = `-- name: StartMailboxes :execrows
+UPDATE mailbox
+SET next_due = CASE WHEN next_due > 0 AND next_due < $1 THEN next_due ELSE $1 END,
+    renew_at = CASE WHEN way = 'push' AND subscribed_at < $2 THEN $1 ELSE renew_at END
+WHERE way <> '' AND wait_until <= $1
+`
+
+type StartMailboxesParams struct {
+	Now   int64
+	Fresh int64
+}
+
+func (q *Queries) StartMailboxes(ctx context.Context, arg StartMailboxesParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, startMailboxes, arg.Now, arg.Fresh)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const takeLease = `-- name: TakeLease :one
