@@ -140,10 +140,15 @@ func (m *model) edit(address string, it calendar.Item, n int) {
 	notes := m.note(it.ForeignKey)
 	if field != "" {
 		notes.edits[field] = token
+		notes.editedIn = m.people[nameOf(address)]
 	}
 	if strings.Contains(address, "carol") {
 		notes.mayCancel = true // where a refused change cancels
 	}
+}
+
+func nameOf(address string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(address, "new."), "@example.com")
 }
 
 func (m *model) item(address string, ref calendar.Ref) calendar.Item {
@@ -201,14 +206,9 @@ func (m *model) recognize() {
 }
 
 func (m *model) linked(box string, ref calendar.Ref) (store.Link, bool) {
-	for _, name := range m.names {
-		if strings.TrimPrefix(box, "new.") == name+"@example.com" {
-			l, found, err := m.stage.store.LinkByRef(m.t.Context(), m.tenant, name, ref)
-			m.must(err)
-			return l, found
-		}
-	}
-	return store.Link{}, false
+	l, found, err := m.stage.store.LinkByRef(m.t.Context(), m.tenant, nameOf(box), ref)
+	m.must(err)
+	return l, found
 }
 
 // settleAll lets everything come to rest, and checks what must be true then.
@@ -397,7 +397,7 @@ func (m *model) checkBooking(b *booking.Booking) {
 // checkEdits looks for what people changed in the calendar: in the booking, in its history, or laid before somebody.
 func (m *model) checkEdits(b *booking.Booking, history []store.ChangeRecord, open []store.Difference) {
 	n := m.note(b.ID)
-	if n.removed || m.people[b.Organizer].restless || len(open) > 0 {
+	if n.removed || m.people[b.Organizer].restless || n.editedIn != nil && n.editedIn.restless || len(open) > 0 {
 		return
 	}
 	for field, token := range n.edits {
@@ -444,6 +444,8 @@ func (m *model) checkCalendar(p *who) {
 			m.fail("item %s of %s bears an unknown booking %s", it.Ref, p.ID, it.ForeignKey)
 		case b.Status == booking.Confirmed && b.Organizer == p.ID, b.SyncDisabled:
 		case m.leftByRule(b.ID):
+		case slices.ContainsFunc(m.differences(b.ID), func(d store.Difference) bool { return d.Ref == it.Ref }):
+			m.copies[it.Ref] = &duplicate{box: p.Email, booking: b.ID, of: "?", event: it.Event, settled: true} // listed
 		default:
 			m.fail("item %s of %s is left though %s is %s and organized by %s", it.Ref, p.ID, b.ID, b.Status, b.Organizer)
 		}

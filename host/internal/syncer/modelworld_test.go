@@ -51,6 +51,7 @@ type note struct {
 	removed   bool // somebody deleted the item
 	cancelled bool // last word of the booking system
 	edits     map[string]string
+	editedIn  *who // whose calendar
 }
 
 // duplicate is an item that bears a booking's marker and is not known to be the booking's: a copy, or one that the
@@ -100,6 +101,10 @@ func (m *model) newEngine() {
 	limits := DefaultLimits()
 	limits.SubscriptionInterval, limits.StatusFrequency = 10000*time.Hour, 10000*time.Hour
 	limits.MassDeletionLimit = 2
+	defer func() {
+		n := 0
+		m.engine.collide = func() bool { n++; return n%3 == 0 }
+	}()
 	m.engine = New(Options{
 		Store: m.stage.store, Modes: oneMode{m.server}, Now: m.stage.now, Limits: limits,
 		NotificationURL: func(string) string { return "https://rooms.example.com/x?Default" },
@@ -302,6 +307,7 @@ func (m *model) pass(person string) {
 	if died {
 		m.newEngine()
 		m.tx(func(ctx context.Context, tx *store.Tx) error { return tx.ResetQueue(ctx) })
+		m.recognize()
 		return
 	}
 	if err != nil {
