@@ -109,6 +109,9 @@ func TestItemMadeByTheAddInIsFoundByItsBookingsID(t *testing.T) {
 			},
 		}})
 		w.pass("alice")
+		if open, err := w.store.Intents(w.Context(), tenant, "alice", farFuture, 10); err != nil || len(open) != 0 || w.booking("b1").ItemExpected {
+			w.Errorf("still waited for after it was found: %v, %v", open, err)
+		}
 		w.later(time.Hour)
 		w.pass("alice")
 		it := w.only(alice)
@@ -131,6 +134,9 @@ func TestExpectedItemThatNeverComesIsMade(t *testing.T) {
 		w.later(16 * time.Minute)
 		w.pass("alice")
 		w.only(alice)
+		if w.booking("b1").ItemExpected {
+			w.Error("still waited for after it was made")
+		}
 	})
 }
 

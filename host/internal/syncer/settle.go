@@ -122,6 +122,7 @@ func (e *Engine) input(ctx context.Context, tx *store.Tx, p *pair) (plan.Input, 
 // until it is carried. A write to the item that is still to be done becomes an intent.
 func (e *Engine) agree(ctx context.Context, tx *store.Tx, p *pair, in plan.Input, d plan.Decision) error {
 	l := &p.link
+	awaited := p.item != nil && l.State == store.LinkExpected
 	if p.item == nil && d.CreateItem {
 		// Decided once: no later change of the booking makes a deletion of it that was overruled.
 		l.Base, l.Ref, l.Revision = nil, "", ""
@@ -147,6 +148,11 @@ func (e *Engine) agree(ctx context.Context, tx *store.Tx, p *pair, in plan.Input
 	if err := tx.PutLink(ctx, *l); err != nil {
 		return err
 	}
+	if awaited {
+		if err := e.arrived(ctx, tx, l); err != nil {
+			return err
+		}
+	}
 	if p.carrying || d.ItemFields == 0 && !d.CreateItem {
 		return nil
 	}
@@ -155,6 +161,27 @@ func (e *Engine) agree(ctx context.Context, tx *store.Tx, p *pair, in plan.Input
 		op = store.OpReset
 	}
 	return e.note(ctx, tx, *l, op, calendar.MailNobody, "the calendar differs")
+}
+
+// arrived ends the wait for an item that the add-in made, or that was made in its place: nobody looks for it any more.
+// The booking's version stays: what it says has not changed.
+func (e *Engine) arrived(ctx context.Context, tx *store.Tx, l *store.Link) error {
+	b, found, err := tx.Booking(ctx, l.Tenant, l.Booking)
+	if err != nil {
+		return err
+	}
+	if found && b.ItemExpected {
+		b.ItemExpected, b.ExpectedUntil = false, zeroTime
+		if err := tx.PutBooking(ctx, b); err != nil {
+			return err
+		}
+	}
+	// The intent was put off until the item was to be made after all. It has nothing to wait for now.
+	in, found, err := tx.Intent(ctx, l.Tenant, l.Key)
+	if err != nil || !found || !in.NotBefore.After(e.now()) {
+		return err
+	}
+	return tx.DeferIntent(ctx, in.Tenant, in.Key, e.now(), 0)
 }
 
 func (e *Engine) showLosses(ctx context.Context, tx *store.Tx, p *pair, d plan.Decision) error {
