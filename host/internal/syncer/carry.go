@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/store"
@@ -209,15 +210,26 @@ func (e *Engine) prepare(ctx context.Context, p *pass, in store.Intent, seen sto
 
 // vanished hands a pair whose item is gone though nobody meant it over to gone, where deletions are counted.
 func (e *Engine) vanished(ctx context.Context, tx *store.Tx, pr *pair, in store.Intent) (bool, error) {
-	if pr.item != nil || pr.booking == nil {
+	if pr.item != nil || pr.booking == nil || pr.reset {
 		return false, nil
-	}
-	given, err := e.input(ctx, tx, pr)
-	if err != nil || !plan.Plan(given).CancelBooking {
-		return false, err
 	}
 	l, _, err := tx.Link(ctx, in.Tenant, in.Key)
 	if err != nil {
+		return false, err
+	}
+	if l.Ref != "" && l.GoneAt.IsZero() {
+		// Moved, perhaps: the next pull tells where to. The intent waits for what is found out.
+		l.GoneAt = e.now()
+		if err := tx.PutLink(ctx, l); err != nil {
+			return false, err
+		}
+		if err := tx.DeferIntent(ctx, in.Tenant, in.Key, e.now().Add(time.Second), in.Failures); err != nil {
+			return false, err
+		}
+		return true, tx.MarkDirty(ctx, in.Tenant, in.Person, zeroTime)
+	}
+	given, err := e.input(ctx, tx, pr)
+	if err != nil || !plan.Plan(given).CancelBooking {
 		return false, err
 	}
 	l.GoneAt = e.now()
@@ -369,6 +381,11 @@ func (e *Engine) written(ctx context.Context, p *pass, s step, item *calendar.It
 		}
 		if err := tx.PutLink(ctx, l); err != nil {
 			return err
+		}
+		if s.pair.booking != nil && s.pair.booking.ItemExpected {
+			if err := e.arrived(ctx, tx, &l); err != nil {
+				return err
+			}
 		}
 		why := s.intent.Cause
 		if s.ItemFields != 0 {

@@ -130,6 +130,27 @@ func TestItemFoundAfterAFailedCreateDoesNotChangeTheBooking(t *testing.T) {
 	})
 }
 
+func TestItemMovedWhileItIsAboutToBeWrittenIsNotMadeTwice(t *testing.T) {
+	each(t, func(w *world) {
+		w.addInItem(alice, func(e *calendar.Event) { e.Location = "somewhere else" })
+		w.book("b1")
+		moved := false
+		w.server.before = func(call string) error {
+			if call == "fetch" && !moved {
+				moved = true
+				w.server.move(alice, w.only(alice).Ref)
+			}
+			return nil
+		}
+		w.pass("alice")
+		w.later(time.Minute)
+		w.pass("alice")
+		if it := w.only(alice); it.Event.Location != "Room A" || !moved {
+			w.Errorf("item %+v", it)
+		}
+	})
+}
+
 func TestTakeOverOfAMailboxThatIsSwitchedOn(t *testing.T) {
 	each(t, func(w *world) {
 		w.person(doraWithout(true))

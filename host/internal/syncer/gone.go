@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/store"
@@ -121,6 +122,12 @@ func (e *Engine) hold(ctx context.Context, p *pass, n int, approved bool) error 
 // settled.
 func (e *Engine) verify(ctx context.Context, p *pass, links []store.Link) ([]store.Link, error) {
 	var missing []store.Link
+	links = slices.DeleteFunc(links, func(l store.Link) bool {
+		if l.Ref == "" {
+			missing = append(missing, l) // there is nothing to ask for
+		}
+		return l.Ref == ""
+	})
 	const batch = 50
 	for len(links) > 0 {
 		n := min(batch, len(links))

@@ -190,8 +190,8 @@ func (m *model) remove(address string, it calendar.Item) {
 // recognize finds out which duplicates stand for their booking by now, and whether they may.
 func (m *model) recognize() {
 	for ref, d := range m.copies {
-		if d.of == "" && m.item(d.box, ref).Ref == "" && m.overIn(d) {
-			delete(m.copies, ref) // what the add-in made goes with its booking
+		if m.item(d.box, ref).Ref == "" && m.overIn(d) && (d.of == "" || !d.settled && m.item(d.box, d.of).Ref == "") {
+			delete(m.copies, ref) // taken for the booking's item, as it may be, and gone with the booking
 			continue
 		}
 		l, found := m.linked(d.box, ref)
