@@ -15,6 +15,7 @@ import (
 // daily books n days in a row, and lets alice's calendar have them.
 func (w *world) daily(first, n int) {
 	w.Helper()
+	w.engine.Limits.MassDeletionLimit = 5
 	for i := first; i < first+n; i++ {
 		w.book(fmt.Sprintf("b%02d", i), func(b *booking.Booking) { b.Start, b.End = b.Start.AddDate(0, 0, i), b.End.AddDate(0, 0, i) })
 	}
@@ -51,11 +52,11 @@ func (w *world) approve() {
 
 func TestApprovalOfNothingLetsNoMassDeletionThrough(t *testing.T) {
 	each(t, func(w *world) {
-		w.daily(0, 30)
+		w.daily(0, 8)
 		w.approve()
-		w.wipe(0, 30)
+		w.wipe(0, 8)
 		w.pass("alice")
-		if n := w.standing(0, 30); n != 30 || w.mailbox("alice").HeldDeletions != 30 {
+		if n := w.standing(0, 8); n != 8 || w.mailbox("alice").HeldDeletions != 8 {
 			w.Errorf("%d stand, %+v", n, w.mailbox("alice"))
 		}
 	})
@@ -63,36 +64,36 @@ func TestApprovalOfNothingLetsNoMassDeletionThrough(t *testing.T) {
 
 func TestApprovalIsForWhatWasHeldAndForOnce(t *testing.T) {
 	each(t, func(w *world) {
-		w.daily(0, 60)
-		w.wipe(0, 25)
+		w.daily(0, 16)
+		w.wipe(0, 7)
 		w.pass("alice")
 		w.approve()
-		w.wipe(25, 30) // nobody was asked about these
+		w.wipe(7, 7) // nobody was asked about these
 		w.pass("alice")
-		if n := w.standing(0, 60); n != 60 || w.mailbox("alice").HeldDeletions != 55 {
+		if n := w.standing(0, 16); n != 16 || w.mailbox("alice").HeldDeletions != 14 {
 			w.Fatalf("%d stand, %+v", n, w.mailbox("alice"))
 		}
 		w.pass("alice")
-		if n := w.standing(0, 60); n != 60 {
+		if n := w.standing(0, 16); n != 16 {
 			w.Fatalf("%d stand after another pass", n)
 		}
 		w.approve()
 		w.pass("alice")
-		if n := w.standing(0, 60); n != 5 || w.mailbox("alice").DeletionsApproved {
-			w.Errorf("%d stand after the second approval, want 5; %+v", n, w.mailbox("alice"))
+		if n := w.standing(0, 16); n != 2 || w.mailbox("alice").DeletionsApproved {
+			w.Errorf("%d stand after the second approval, want 2; %+v", n, w.mailbox("alice"))
 		}
 	})
 }
 
 func TestApprovalDuringAPassIsForTheNext(t *testing.T) {
 	each(t, func(w *world) {
-		w.daily(0, 30)
-		w.wipe(0, 30)
+		w.daily(0, 8)
+		w.wipe(0, 8)
 		w.pass("alice")
 		w.amid("fetch", w.approve)
 		w.once("alice")
 		w.pass("alice")
-		if n := w.standing(0, 30); n != 0 {
+		if n := w.standing(0, 8); n != 0 {
 			w.Errorf("%d stand though the deletions were approved", n)
 		}
 	})
@@ -121,16 +122,16 @@ func TestBookingCancelledWhileItsDeletionIsHeldIsNotMadeAgain(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			each(t, func(w *world) {
-				w.daily(0, 30)
-				w.wipe(0, 30)
+				w.daily(0, 8)
+				w.wipe(0, 8)
 				w.pass("alice")
 				for _, step := range tc.steps {
 					step(w)
 				}
 				w.pass("alice")
 				w.pass("alice")
-				if n, items := w.standing(0, 30), len(w.server.items(alice)); n != 29 || items != 29 {
-					w.Errorf("%d bookings stand, %d items; want 29 of both", n, items)
+				if n, items := w.standing(0, 8), len(w.server.items(alice)); n != 7 || items != 7 {
+					w.Errorf("%d bookings stand, %d items; want 7 of both", n, items)
 				}
 				if mb := w.mailbox("alice"); mb.HeldDeletions != 0 || w.state("alice").Status != store.StatusOK {
 					w.Errorf("mailbox %+v, state %+v", mb, w.state("alice"))
@@ -142,12 +143,12 @@ func TestBookingCancelledWhileItsDeletionIsHeldIsNotMadeAgain(t *testing.T) {
 
 func TestTidyingUpThePastCancelsNothing(t *testing.T) {
 	each(t, func(w *world) {
-		w.daily(0, 30)
+		w.daily(0, 8)
 		w.later(60 * 24 * time.Hour)
 		w.pass("alice")
-		w.wipe(0, 30)
+		w.wipe(0, 8)
 		w.pass("alice")
-		if n := w.standing(0, 30); n != 30 || w.mailbox("alice").HeldDeletions != 0 || w.state("alice").Status != store.StatusOK {
+		if n := w.standing(0, 8); n != 8 || w.mailbox("alice").HeldDeletions != 0 || w.state("alice").Status != store.StatusOK {
 			w.Errorf("%d stand, %+v", n, w.mailbox("alice"))
 		}
 		w.pass("alice")
