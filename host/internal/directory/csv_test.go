@@ -32,7 +32,7 @@ func TestExampleIsGood(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	rows, errs := ParseCSV(f, Import{Tenant: "Default", Modes: modes()})
 	if len(errs) != 0 || len(rows) != 3 {
 		t.Fatalf("rows %+v, errors %v", rows, errs)

@@ -1,0 +1,20 @@
+package calendar
+
+import "testing"
+
+func TestFieldsTellWhatTheyHold(t *testing.T) {
+	t.Parallel()
+	f := FieldTime | FieldSubject
+	if !f.Has(FieldTime) || f.Has(FieldTime|FieldBody) || !f.Any(FieldTime|FieldBody) || f.Any(FieldBusy) {
+		t.Errorf("Has or Any is wrong for %v", f)
+	}
+	if got, want := f.String(), "subject,time"; got != want {
+		t.Errorf("String = %q, want %q", got, want)
+	}
+	if got, want := AllFields.String(), "subject,body,location,time,busy,class,reminder,attendees,resources"; got != want {
+		t.Errorf("AllFields = %q, want %q", got, want)
+	}
+	if got := Fields(0).String(); got != "" {
+		t.Errorf("no fields = %q", got)
+	}
+}
