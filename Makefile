@@ -4,6 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 EXE     := $(shell $(GO) env GOEXE)
+GENERATED := proto host/internal/store/internal/db '*.gen.go' '*_gen.go'
 PLUGINS := $(notdir $(wildcard plugins/auth-*) $(wildcard plugins/backend-*))
 TOOL    := $(GO) tool -modfile=tools/go.mod
 BUF     := $(GO) tool -modfile=tools/buf/go.mod buf
@@ -47,7 +48,7 @@ generate: ## Generate code anew: wire contract, SQL, REST, time zones
 	$(GO) generate ./...
 
 check: generate ## Fail if generated code is not what is checked in
-	git diff --exit-code
+	git diff --exit-code -- $(GENERATED)
 
 cross: ## Compile for every platform that is supported
 	@for t in windows/amd64 darwin/arm64; do echo "compile for $$t"; \
