@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -65,16 +66,29 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// clearRunDir makes the folder of the plugins' sockets and removes what a killed host left in it.
+// socketDirs is what the names of the folders begin with that go-plugin makes in RunDir, one for each process.
+const socketDirs = "plugin-dir"
+
+// clearRunDir makes the folder of the plugins' sockets and removes what a killed host left in it. It touches nothing
+// else: where the database lies in a folder with a "run" of its own, that may be anybody's.
 func (s *Supervisor) clearRunDir() error {
 	if s.o.RunDir == "" {
 		return nil
 	}
-	if err := os.RemoveAll(s.o.RunDir); err != nil {
-		return fmt.Errorf("clear the folder of the plugins' sockets: %w", err)
-	}
 	if err := os.MkdirAll(s.o.RunDir, 0o700); err != nil {
 		return fmt.Errorf("make the folder of the plugins' sockets: %w", err)
+	}
+	entries, err := os.ReadDir(s.o.RunDir)
+	if err != nil {
+		return fmt.Errorf("read the folder of the plugins' sockets: %w", err)
+	}
+	for _, e := range entries {
+		if !e.IsDir() || !strings.HasPrefix(e.Name(), socketDirs) {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(s.o.RunDir, e.Name())); err != nil {
+			s.o.Log.Warn("what a killed host left behind cannot be removed; it is in nobody's way", "error", err)
+		}
 	}
 	return nil
 }
