@@ -195,10 +195,22 @@ func (a *App) Run(ctx context.Context) error {
 	// The plugins outlive the work that needs them, and the listeners open before there is something to hear.
 	plugins, stopPlugins := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopPlugins()
-	supervised := make(chan error, 1)
-	go func() { supervised <- a.supervisor.Run(plugins) }()
+	supervised := make(chan struct{})
+	var unsupervised error // why; set when supervised is closed
+	go func() {
+		defer close(supervised)
+		unsupervised = a.supervisor.Run(plugins)
+	}()
 
 	g, run := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		select {
+		case <-supervised: // it never ends by itself: it could not begin, and everything would wait for plugins for good
+			return unsupervised
+		case <-run.Done():
+			return run.Err()
+		}
+	})
 	g.Go(func() error { return serveUntil(run, a.notifications, endpoint.Server(a.public())) })
 	g.Go(func() error { return serveUntil(run, a.rest, api.Server(a.restHandler(run, hash))) })
 	g.Go(func() error { return a.schedule.Run(run) })
@@ -206,9 +218,7 @@ func (a *App) Run(ctx context.Context) error {
 	a.Log.Info("running", "version", a.Version, "notifications", a.NotificationsURL(), "api", a.APIURL(), "store", a.Config.Store.String())
 	err := g.Wait()
 	stopPlugins()
-	if perr := <-supervised; perr != nil && !errors.Is(perr, context.Canceled) {
-		err = errors.Join(err, perr)
-	}
+	<-supervised
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
