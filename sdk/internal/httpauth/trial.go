@@ -50,8 +50,11 @@ func (t *trial) send(ctx context.Context, do func() (*http.Response, error)) (*h
 		resp, err = t.judged(do()) //nolint:bodyclose // the caller's caller closes it
 		return struct{}{}, err
 	})
-	if mine || fault.Of(err) == fault.Unauthorized || ctx.Err() != nil {
+	if mine || fault.Of(err) == fault.Unauthorized {
 		return resp, err
+	}
+	if ctx.Err() != nil { // the other's answer, even a good one, is none of ours
+		return nil, ctx.Err()
 	}
 	return t.judged(do())
 }

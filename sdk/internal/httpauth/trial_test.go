@@ -87,3 +87,19 @@ func TestALaterRefusalPutsTheIdentityOnTrialAgain(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoGivesUpAsTheTrialEndsGetsAnError(t *testing.T) {
+	t.Parallel()
+	over := make(chan struct{})
+	close(over)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 64 { // which of the two ends is seen first is chance
+		tr := &trial{}
+		tr.flight.work = &work[struct{}]{done: over}
+		resp, err := tr.send(ctx, func() (*http.Response, error) { return &http.Response{}, nil })
+		if !errors.Is(err, context.Canceled) || resp != nil {
+			t.Fatalf("send = %v, %v", resp, err)
+		}
+	}
+}
