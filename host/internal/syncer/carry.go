@@ -210,7 +210,7 @@ func (e *Engine) prepare(ctx context.Context, p *pass, in store.Intent, seen sto
 
 // vanished hands a pair whose item is gone though nobody meant it over to gone, where deletions are counted.
 func (e *Engine) vanished(ctx context.Context, tx *store.Tx, pr *pair, in store.Intent) (bool, error) {
-	if pr.item != nil || pr.booking == nil || pr.reset {
+	if pr.item != nil || pr.reset {
 		return false, nil
 	}
 	l, _, err := tx.Link(ctx, in.Tenant, in.Key)
@@ -227,6 +227,9 @@ func (e *Engine) vanished(ctx context.Context, tx *store.Tx, pr *pair, in store.
 			return false, err
 		}
 		return true, tx.MarkDirty(ctx, in.Tenant, in.Person, zeroTime)
+	}
+	if pr.booking == nil {
+		return false, nil
 	}
 	given, err := e.input(ctx, tx, pr)
 	if err != nil || !plan.Plan(given).CancelBooking {

@@ -199,6 +199,9 @@ func TestItemOfTheAddInThatComesLateIsListed(t *testing.T) {
 func TestAdoptedItemIsDeletedWhereItWasMovedTo(t *testing.T) {
 	for name, move := range map[string]func(*world, calendar.Ref){
 		"OutAndBack": func(w *world, ref calendar.Ref) { w.server.move(alice, ref) },
+		"WhileItIsAboutToBeDeleted": func(w *world, ref calendar.Ref) {
+			w.amid("fetch", func() { w.server.move(alice, ref) })
+		},
 		"ToAnotherServer": func(w *world, _ calendar.Ref) {
 			w.server.migrate(alice)
 			w.person(directory.Person{ID: "alice", Email: alice, DisplayName: "Alice", SyncURL: "https://other.example.com"})

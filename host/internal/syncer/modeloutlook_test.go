@@ -180,6 +180,8 @@ func (m *model) remove(address string, it calendar.Item) {
 	l, known := m.linked(address, it.Ref)
 	if !known {
 		n.mails++ // made by a try whose answer was lost: nobody can know that it ever was
+	} else if _, waiting, err := m.stage.store.Intent(m.t.Context(), m.tenant, l.Key); err != nil || waiting {
+		n.mails++ // told by such a try, perhaps, and told again when the item is made anew
 	}
 	b := m.booking(it.ForeignKey)
 	if l.State == store.LinkLive && b != nil && m.people[b.Organizer].Email == address && !m.hasCopies(it.Ref) {
