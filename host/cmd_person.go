@@ -185,7 +185,7 @@ func personSetCmd(f *flags) *cobra.Command {
 	fl.StringVar(&in.name, "name", "", "display name")
 	fl.StringVar(&in.kind, "kind", "", "person or resource")
 	fl.StringVar(&in.mode, "mode", "", "sync mode")
-	fl.StringVar(&in.url, "url", "", "sync URL, where the mode's own does not fit")
+	fl.StringVar(&in.url, "url", "", "sync URL, where the mode's own does not fit; another mode brings its own")
 	fl.StringVar(&in.conflict, "conflict", "", "what becomes of a change in the calendar that the rules refuse: rollback or cancel")
 	fl.BoolVar(&in.disabled, "sync-disabled", false, "switch the sync off")
 	fl.BoolVar(&in.mail, "mail-on-error", false, "mail the person when their sync has a problem")
@@ -218,6 +218,9 @@ func personSetCmd(f *flags) *cobra.Command {
 			body.Kind = &k
 		}
 		if changed("mode") {
+			if !strings.EqualFold(deref(body.SyncMode), in.mode) {
+				body.SyncURL = nil // the old mode's server: the new mode's identity must not be sent there
+			}
 			body.SyncMode = &in.mode
 		}
 		if changed("url") {
