@@ -83,7 +83,8 @@ func runningHost(cfg *config.Config) (base, key string, transport http.RoundTrip
 	}
 	_ = conn.Close()
 	if u.Scheme != "https" {
-		return f.URL, f.Key, http.DefaultTransport, nil
+		// Without the environment's proxy, which has no business with the key.
+		return f.URL, f.Key, &http.Transport{}, nil
 	}
 	pair, err := tls.LoadX509KeyPair(cfg.Listen.API.CertFile, cfg.Listen.API.KeyFile)
 	if err != nil {
