@@ -66,7 +66,8 @@ func diffCmd(f *flags) *cobra.Command {
 				return err
 			}
 			defer a.close()
-			params := &client.ListDifferencesParams{All: &all}
+			most := 500
+			params := &client.ListDifferencesParams{All: &all, Limit: &most}
 			if person != "" {
 				params.Person = &person
 			}
@@ -81,6 +82,9 @@ func diffCmd(f *flags) *cobra.Command {
 			fmt.Fprintln(w, "AT\tPERSON\tBOOKING\tWHAT\tDETAIL")
 			for _, d := range res.JSON200.Items {
 				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", when(&d.At), d.Person, deref(d.Booking), d.Kind, d.Detail)
+			}
+			if len(res.JSON200.Items) == most {
+				fmt.Fprintf(cmd.ErrOrStderr(), "only the latest %d are shown: choose with --person or --booking\n", most)
 			}
 			return w.Flush()
 		},

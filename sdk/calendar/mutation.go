@@ -70,8 +70,8 @@ type Mutation struct {
 	// ForeignKey is written beside Key on Create, and on Update when the item lacks it; empty writes none.
 	ForeignKey string
 	Ref        Ref // of the item; empty for Create
-	// IfRevision is the revision the decision was based on. A backend answers fault.Conflict when the item's content
-	// has changed since; empty skips the check.
+	// IfRevision is the revision an Update was decided on. A backend answers fault.Conflict when the item has changed
+	// since; empty skips the check. A Delete may leave it aside: a cancellation prevails over an edit.
 	IfRevision string
 	Event      Event  // for Create and Update
 	Fields     Fields // for Update: what to write of Event

@@ -211,8 +211,8 @@ func (a *App) Run(ctx context.Context) error {
 			return run.Err()
 		}
 	})
-	g.Go(func() error { return serveUntil(run, a.notifications, endpoint.Server(a.public())) })
-	g.Go(func() error { return serveUntil(run, a.rest, api.Server(a.restHandler(run, hash))) })
+	g.Go(func() error { return serveUntil(run, a.notifications, a.quiet(endpoint.Server(a.public()))) })
+	g.Go(func() error { return serveUntil(run, a.rest, a.quiet(api.Server(a.restHandler(run, hash)))) })
 	g.Go(func() error { return a.schedule.Run(run) })
 	g.Go(func() error { return a.tidy(run) })
 	a.Log.Info("running", "version", a.Version, "notifications", a.NotificationsURL(), "api", a.APIURL(), "store", a.Config.Store.String())
@@ -239,6 +239,12 @@ func (a *App) public() http.Handler {
 
 func (a *App) restHandler(ctx context.Context, adminKeyHash []byte) http.Handler {
 	return api.New(apiOptions(ctx, a.Config, a.store, a.engine, adminKeyHash, a.Log))
+}
+
+// quiet has net/http log what strangers do wrong, such as a failed TLS handshake, where only we would look.
+func (a *App) quiet(srv *http.Server) *http.Server {
+	srv.ErrorLog = a.Log.Named("http").StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug})
+	return srv
 }
 
 // serveUntil serves until ctx ends, then waits for the requests under way.

@@ -94,6 +94,7 @@ func New(o Options) http.Handler {
 		batch:     newBatcher(o.Subscriptions.Heard, o.ReplyTimeout),
 		trusted:   make(chan struct{}, orDefault(o.MaxTrusted, 128)),
 		untrusted: make(chan struct{}, orDefault(o.MaxUntrusted, 16)),
+		lookups:   make(chan struct{}, maxLookups),
 	}
 }
 
@@ -117,10 +118,14 @@ func Server(handler http.Handler) *http.Server {
 	}
 }
 
+// maxLookups is how many requests ask the store at once; the others wait for their turn. It leaves the store to those who
+// work with it, whatever strangers send.
+const maxLookups = 16
+
 type handler struct {
 	Options
-	batch              *batcher
-	trusted, untrusted chan struct{} // semaphores
+	batch                       *batcher
+	trusted, untrusted, lookups chan struct{} // semaphores
 }
 
 // ServeHTTP implements http.Handler.

@@ -26,7 +26,12 @@ type sender struct {
 // notice answers a POST. Until the store has said that a token is unknown, and while it cannot be asked, the answer is
 // 503: "Unsubscribe" would silence a mailbox for good.
 func (h *handler) notice(w http.ResponseWriter, r *http.Request) {
-	from, err := h.identify(r)
+	from, err := h.lookUp(r)
+	if errors.Is(err, errBusy) {
+		h.Counters.Busy.Add(1)
+		plain(w, http.StatusServiceUnavailable, "busy")
+		return
+	}
 	if err != nil {
 		h.Counters.StoreFailed.Add(1)
 		h.Log.Warn("a message from Exchange could not be checked against the subscriptions; Exchange is asked to repeat it", "error", err)
@@ -102,6 +107,22 @@ func (h *handler) heard(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	}
 	log.Debug("notice", "kind", int(kind))
 	write(w, reply)
+}
+
+// errBusy means that too many requests ask the store already.
+var errBusy = errors.New("busy")
+
+// lookUp identifies the sender when its turn has come.
+func (h *handler) lookUp(r *http.Request) (sender, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), h.ReplyTimeout)
+	defer cancel()
+	select {
+	case h.lookups <- struct{}{}:
+		defer func() { <-h.lookups }()
+		return h.identify(r)
+	case <-ctx.Done():
+		return sender{}, errBusy
+	}
 }
 
 // identify looks the token up. A token of a tenant that is not configured, or that the query contradicts, is no token.

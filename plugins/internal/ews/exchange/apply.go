@@ -162,7 +162,12 @@ func (b *Backend) current(ctx context.Context, m calendar.Mutation) (backend.Ite
 		if p.Value == "" {
 			continue
 		}
-		if moved, ok, err := b.own(ctx, m.Mailbox, p, p.Value); err != nil || ok {
+		moved, ok, err := b.own(ctx, m.Mailbox, p, p.Value)
+		if err == nil && ok && m.IfRevision != "" && moved.Revision != m.IfRevision {
+			// It may be a copy that somebody made and edited: the host is to look before anything is written.
+			err = fmt.Errorf("the item in the calendar of %s was moved meanwhile: %w", m.Mailbox.Address, fault.Conflict)
+		}
+		if err != nil || ok {
 			return moved, err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/roomwire/roomwire/plugins/internal/ews"
 	"github.com/roomwire/roomwire/sdk/backend"
@@ -22,7 +23,7 @@ func (b *Backend) fromEWS(m backend.Mailbox, i *ews.CalendarItem) (backend.Item,
 	event := calendar.Event{
 		UID:       i.UID,
 		Subject:   i.Subject,
-		Body:      plainText(i.Body),
+		Body:      clipped(plainText(i.Body)),
 		Location:  i.Location,
 		Start:     i.Start,
 		End:       i.End,
@@ -158,4 +159,19 @@ func nameOf[T comparable](names map[string]T, value T) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("%T %v is not known: %w", value, value, fault.Invalid)
+}
+
+// maxBody bounds what is told of an item's text, in bytes. A page holds many items and travels as one message; texts
+// longer than a booking's notes can be are the calendar's own in any case.
+const maxBody = 40 << 10
+
+func clipped(text string) string {
+	if len(text) <= maxBody {
+		return text
+	}
+	end := maxBody
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end]
 }
