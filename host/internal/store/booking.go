@@ -84,8 +84,8 @@ func (r Reads) Bookings(ctx context.Context, tenant string, f BookingFilter) ([]
 	return bookingsFromRows(rows)
 }
 
-// UnlinkedBookings returns bookings that should be in the person's calendar and have no link: they stand, take part in
-// the sync, and end after the given moment. Those that end first come first.
+// UnlinkedBookings returns bookings that should be in the person's calendar and have no link, or none but such as are to
+// go: they stand, take part in the sync, and end after the given moment. Those that end first come first.
 func (r Reads) UnlinkedBookings(ctx context.Context, tenant, person string, endAfter time.Time, limit int) ([]*booking.Booking, error) {
 	rows, err := r.q.ListUnlinkedBookings(ctx, db.ListUnlinkedBookingsParams{
 		Tenant: tenant, Organizer: person, EndAfter: endAfter.UnixMilli(), MaxRows: page(limit),

@@ -151,6 +151,47 @@ func TestItemMovedWhileItIsAboutToBeWrittenIsNotMadeTwice(t *testing.T) {
 	})
 }
 
+func TestItemThatIsToGoIsNotTakenForTheBookingThatIsBack(t *testing.T) {
+	each(t, func(w *world) {
+		w.pass("alice")
+		w.book("b1", func(b *booking.Booking) { b.ItemExpected = true })
+		ref := w.addInItem(alice)
+		w.pass("alice")
+		if _, err := w.engine.Cancel(w.Context(), tenant, "b1", booking.Match{}); err != nil {
+			w.Fatal(err)
+		}
+		w.book("b1", at(14))
+		refused := false
+		w.server.before = func(call string) error {
+			if call == "apply" && !refused {
+				refused = true
+				return fmt.Errorf("not now: %w", fault.Invalid)
+			}
+			return nil
+		}
+		w.pass("alice")
+		w.later(time.Hour)
+		w.pass("alice")
+		w.later(25 * time.Hour)
+		w.pass("alice")
+		if it, b := w.only(alice), w.booking("b1"); it.Ref == ref || it.Event.Start.Hour() != 14 || b.Status != booking.Confirmed || !refused {
+			w.Errorf("item %+v, booking %+v", it, b)
+		}
+	})
+}
+
+func TestBookingIsLinkedThoughItsFormerOrganizersItemStillWaitsToGo(t *testing.T) {
+	each(t, func(w *world) {
+		w.book("b1")
+		w.person(doraWithout(true))
+		w.book("b1", by("dora"))
+		w.person(directory.Person{ID: "alice", Email: alice, DisplayName: "Alice", SyncDisabled: true})
+		w.person(doraWithout(false))
+		w.pass("dora")
+		w.only("dora@example.com")
+	})
+}
+
 func TestTakeOverOfAMailboxThatIsSwitchedOn(t *testing.T) {
 	each(t, func(w *world) {
 		w.person(doraWithout(true))

@@ -38,7 +38,7 @@ func (e *Engine) pull(ctx context.Context, p *pass) error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("read the changes of %s: %w", p.person.Email, err)
+			return err
 		}
 		return nil
 	}

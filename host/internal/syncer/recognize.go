@@ -68,6 +68,7 @@ func (e *Engine) ofFormerLife(ctx context.Context, tx *store.Tx, p *pass, dead s
 // memoryOfItems answers what is known of items and their links; *store.Store and *store.Tx are such.
 type memoryOfItems interface {
 	Link(ctx context.Context, tenant, key string) (store.Link, bool, error)
+	LinkByRef(ctx context.Context, tenant, person string, ref calendar.Ref) (store.Link, bool, error)
 	Differences(ctx context.Context, tenant string, f store.DifferenceFilter) ([]store.Difference, error)
 }
 
@@ -83,6 +84,9 @@ func standsFor(ctx context.Context, s memoryOfItems, l store.Link, item *calenda
 		if found && (other.State != store.LinkDead || other.Ref != item.Ref || other.Person != l.Person) {
 			return false, nil
 		}
+	}
+	if other, found, err := s.LinkByRef(ctx, l.Tenant, l.Person, item.Ref); err != nil || found && other.Key != l.Key {
+		return false, err // another link's item, which is to go perhaps
 	}
 	met, err := s.Differences(ctx, l.Tenant, store.DifferenceFilter{
 		Person: l.Person, Booking: l.Booking, Kind: copyLeftAlone, IncludeClosed: true,

@@ -39,7 +39,7 @@ var reactions = map[fault.Kind]reaction{
 	// Every try with a wrong password counts towards locking the service account out.
 	fault.Unauthorized: {
 		status: store.StatusAttention, base: 5 * time.Minute, max: time.Hour, server: true,
-		remedy: "check user and password of the sync mode's service account (roomwire config show says where they are set), and that it is not locked",
+		remedy: "check user and password of the sync mode's service account (roomwire config show says where they are set), and that it is not locked; restart the host after changing them",
 	},
 	fault.Forbidden: {
 		status: store.StatusAttention, base: 15 * time.Minute, max: 6 * time.Hour,

@@ -25,7 +25,7 @@ WHERE booking.tenant = @tenant AND booking.organizer = @organizer AND booking.st
   AND NOT booking.sync_disabled AND booking.span_end > @end_after
   AND NOT EXISTS (
       SELECT 1 FROM link
-      WHERE link.tenant = booking.tenant AND link.booking = booking.id AND link.state <> 'dead'
+      WHERE link.tenant = booking.tenant AND link.booking = booking.id AND link.state <> 'dead' AND link.state <> 'deleting'
   )
 ORDER BY booking.span_end, booking.id
 LIMIT @max_rows;

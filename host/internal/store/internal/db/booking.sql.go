@@ -368,7 +368,7 @@ WHERE booking.tenant = $1 AND booking.organizer = $2 AND booking.status = 'confi
   AND NOT booking.sync_disabled AND booking.span_end > $3
   AND NOT EXISTS (
       SELECT 1 FROM link
-      WHERE link.tenant = booking.tenant AND link.booking = booking.id AND link.state <> 'dead'
+      WHERE link.tenant = booking.tenant AND link.booking = booking.id AND link.state <> 'dead' AND link.state <> 'deleting'
   )
 ORDER BY booking.span_end, booking.id
 LIMIT $4
