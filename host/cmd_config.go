@@ -23,6 +23,9 @@ func configCmd(f *flags) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if l := cfg.Listen; l.Notifications.Addr == l.API.Addr && !strings.HasSuffix(l.API.Addr, ":0") {
+				return fmt.Errorf("listen: notifications and api have the same address %s: give each a port of its own in roomwire.hcl", l.API.Addr)
+			}
 			fmt.Fprintf(cmd.OutOrStdout(), "The configuration in %s is good: %d tenant(s), %d sync mode(s).\n",
 				cfg.Dir, len(cfg.Tenants), len(cfg.SyncModes))
 			for _, t := range cfg.Tenants {
@@ -75,7 +78,7 @@ func checkPlugins(out io.Writer, cfg *config.Config) error {
 			case !known:
 				fmt.Fprintf(out, "Warning: sync mode %q cannot be used: its plugin %s is not in %s\n", m.Name, name, cfg.Plugins.Dir)
 			case s != supervise.StateGood:
-				fmt.Fprintf(out, "Warning: sync mode %q cannot be used: its plugin %s is %s\n", m.Name, name, s)
+				fmt.Fprintf(out, "Warning: sync mode %q cannot be used: its plugin %s is %s (see roomwire plugin list)\n", m.Name, name, s)
 			}
 		}
 	}

@@ -48,13 +48,31 @@ in it. A binary that is not in the list, or is not what it was, is not started.`
 			if err != nil {
 				return err
 			}
+			bad := false
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "NAME\tKIND\tSHA-256\tSTATE")
+			fmt.Fprintln(w, "NAME\tKIND\tPINNED SHA-256\tFOUND\tSTATE")
 			for _, e := range entries {
-				fmt.Fprintf(w, "%s\t%s\t%.12s…\t%s\n", e.Name, e.Kind, e.SHA256, e.State)
+				pinned, found := short(e.SHA256), short(e.Found)
+				if e.State == supervise.StateUnknown {
+					pinned = "-"
+				}
+				bad = bad || e.State != supervise.StateGood
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", e.Name, e.Kind, pinned, found, e.State)
 			}
-			return w.Flush()
+			if err := w.Flush(); err != nil || !bad {
+				return err
+			}
+			fmt.Fprintln(cmd.ErrOrStderr(), "If what is there is what you want, pin it with `roomwire plugin lock`; else put back what was pinned.")
+			return errShown
 		},
 	})
 	return cmd
+}
+
+// short is enough of a sum to tell two apart.
+func short(sum string) string {
+	if sum == "" {
+		return "-"
+	}
+	return sum[:min(12, len(sum))] + "…"
 }

@@ -22,15 +22,33 @@ func syncCmd(f *flags) *cobra.Command {
 	cmd.AddCommand(now,
 		f.onPerson("approve ID", "Held-back deletions are meant: cancel the bookings", "the bookings will be cancelled",
 			func(ctx context.Context, a *admin, id string) error {
+				if err := held(ctx, a, id); err != nil {
+					return err
+				}
 				res, err := a.ApproveDeletionsWithResponse(ctx, a.tenant, id)
 				return client.Check(res, err)
 			}),
 		f.onPerson("restore ID", "Held-back deletions are a mistake: make the items again; nobody is mailed", "the items will be made again",
 			func(ctx context.Context, a *admin, id string) error {
+				if err := held(ctx, a, id); err != nil {
+					return err
+				}
 				res, err := a.RestoreDeletionsWithResponse(ctx, a.tenant, id)
 				return client.Check(res, err)
 			}))
 	return cmd
+}
+
+// held refuses to decide on deletions where none are held back.
+func held(ctx context.Context, a *admin, id string) error {
+	res, err := a.GetPersonWithResponse(ctx, a.tenant, id)
+	if err := client.Check(res, err); err != nil {
+		return err
+	}
+	if deref(res.JSON200.Sync.HeldDeletions) == 0 {
+		return fmt.Errorf("no deletion is held back for %q: there is nothing to decide", id)
+	}
+	return nil
 }
 
 // onPerson is a command that asks the host to do one thing for one person.

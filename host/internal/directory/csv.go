@@ -227,6 +227,11 @@ func (p *parser) person(line int, fields []string) {
 			return
 		}
 	}
+	if len(fields) < len(p.header) {
+		p.add(line, Fault{What: fmt.Sprintf("the line has %d fields, the header %d", len(fields), len(p.header)), Why: "What is missing might have switched something off.",
+			Remedy: fmt.Sprintf("Write an empty field for what is not given: each line has the same number of %q.", p.comma)})
+		return
+	}
 	value := func(column string) string {
 		if i := slices.Index(p.header, column); i >= 0 && i < len(fields) {
 			return strings.TrimSpace(strings.ReplaceAll(fields[i], "\u00a0", " "))

@@ -31,13 +31,14 @@ type Pin struct {
 const (
 	StateGood    = "good"
 	StateMissing = "missing: pinned, but not there"
-	StateChanged = "changed: not what was pinned; it is not started"
-	StateUnknown = "unknown: not pinned; it is not started"
+	StateChanged = "changed: not what was pinned, so it is not started"
+	StateUnknown = "unknown: not pinned, so it is not started"
 )
 
 // An Entry is a plugin of a folder, pinned or not.
 type Entry struct {
 	Pin
+	Found string // the sum of the binary that is there, in hexadecimal; empty if there is none
 	State string
 }
 
@@ -143,7 +144,7 @@ func List(dir string) ([]Entry, error) {
 	for _, p := range pins {
 		e := Entry{Pin: p, State: StateMissing}
 		if i := slices.IndexFunc(found, func(f Pin) bool { return f.File == p.File }); i >= 0 {
-			e.State = StateGood
+			e.State, e.Found = StateGood, found[i].SHA256
 			if found[i].SHA256 != p.SHA256 {
 				e.State = StateChanged
 			}
@@ -152,7 +153,7 @@ func List(dir string) ([]Entry, error) {
 	}
 	for _, f := range found {
 		if !slices.ContainsFunc(pins, func(p Pin) bool { return p.File == f.File }) {
-			entries = append(entries, Entry{Pin: f, State: StateUnknown})
+			entries = append(entries, Entry{Pin: f, Found: f.SHA256, State: StateUnknown})
 		}
 	}
 	return entries, nil

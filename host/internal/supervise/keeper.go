@@ -62,7 +62,7 @@ func (k *keeper) run(ctx context.Context) {
 		if time.Since(began) >= goodRun {
 			rest = firstRest
 		}
-		k.log.Warn("a plugin is down; it is started again", "plugin", k.name, "error", err, "in", rest)
+		k.log.Warn("a plugin is down; it is tried again", "plugin", k.name, "error", err, "in", rest)
 		t := time.NewTimer(rest)
 		select {
 		case <-ctx.Done():

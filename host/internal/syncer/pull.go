@@ -3,7 +3,6 @@ package syncer
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
