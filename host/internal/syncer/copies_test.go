@@ -180,6 +180,24 @@ func TestItemThatIsToGoIsNotTakenForTheBookingThatIsBack(t *testing.T) {
 	})
 }
 
+func TestItemMadeForABookingThatIsBackIsNotTakenForTheOneThatIsToGo(t *testing.T) {
+	each(t, func(w *world) {
+		w.book("b1")
+		w.pass("alice")
+		w.server.remove(alice, w.only(alice).Ref)
+		if _, err := w.engine.Cancel(w.Context(), tenant, "b1", booking.Match{}); err != nil {
+			w.Fatal(err)
+		}
+		w.book("b1")
+		ref := w.addInItem(alice)
+		w.pass("alice")
+		w.pass("alice")
+		if it := w.only(alice); it.Ref != ref {
+			w.Errorf("item %s, want %s", it.Ref, ref)
+		}
+	})
+}
+
 func TestBookingIsLinkedThoughItsFormerOrganizersItemStillWaitsToGo(t *testing.T) {
 	each(t, func(w *world) {
 		w.book("b1")

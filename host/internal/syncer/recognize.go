@@ -107,9 +107,10 @@ func (e *Engine) byForeignKey(ctx context.Context, tx *store.Tx, p *pass, item *
 	if err != nil {
 		return err
 	}
+	here := b.Status == booking.Confirmed && b.Organizer == p.mb.Person
 	for _, l := range links {
-		if l.Person != p.mb.Person || l.State == store.LinkDead || l.State == store.LinkDeleting && l.GoneAt.IsZero() {
-			continue
+		if l.Person != p.mb.Person || l.State == store.LinkDead || l.State == store.LinkDeleting && (here || l.GoneAt.IsZero()) {
+			continue // an item is taken for one that is to go only if it can be nothing else
 		}
 		if stands, err := standsFor(ctx, tx, l, item); err != nil || !stands {
 			return err
@@ -120,12 +121,15 @@ func (e *Engine) byForeignKey(ctx context.Context, tx *store.Tx, p *pass, item *
 		p.suspects = append(p.suspects, suspect{key: l.Key, item: *item})
 		return nil
 	}
-	if b.Status != booking.Confirmed || b.Organizer != p.mb.Person || b.SyncDisabled || e.past(b) {
+	if !here || b.SyncDisabled || e.past(b) {
 		return nil
 	}
 	l := store.Link{
 		Tenant: b.Tenant, Key: fmt.Sprintf("%s.%d", b.ID, len(links)+1), Booking: b.ID, Person: b.Organizer,
 		Epoch: p.mb.Epoch, State: store.LinkExpected, Created: e.now(),
+	}
+	if stands, err := standsFor(ctx, tx, l, item); err != nil || !stands {
+		return err
 	}
 	return e.pairItem(ctx, tx, p, l, item)
 }
