@@ -51,6 +51,9 @@ func errorToStatus(ctx context.Context, err error) error {
 	return detailed.Err()
 }
 
+// clockSkew is how far apart a deadline may come on the two sides of a call.
+const clockSkew = 100 * time.Millisecond
+
 // errorFromStatus is the other end: it returns a *fault.Error, or the caller's own context error if, and only if, the
 // caller's context has ended. "Canceled" alone says nothing: a dying process looks the same.
 func errorFromStatus(ctx context.Context, err error) error {
@@ -62,6 +65,9 @@ func errorFromStatus(ctx context.Context, err error) error {
 		return err
 	}
 	if st.Code() == codes.Canceled || st.Code() == codes.DeadlineExceeded {
+		if at, set := ctx.Deadline(); set && st.Code() == codes.DeadlineExceeded && time.Until(at) < clockSkew {
+			<-ctx.Done() // the far side's copy of the deadline has come a moment before the caller's own
+		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
