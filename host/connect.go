@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -51,12 +50,8 @@ func (f *flags) connect(cmd *cobra.Command) (*admin, error) {
 		}
 		base, key, a.close, a.local = local.URL, local.Key, local.Close, true
 	}
-	a.ClientWithResponses, err = client.NewClientWithResponses(base,
-		client.WithHTTPClient(&http.Client{Transport: transport, Timeout: 10 * time.Minute}),
-		client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
-			r.Header.Set("Authorization", "Bearer "+key)
-			return nil
-		}))
+	a.ClientWithResponses, err = client.Open(base, key,
+		client.WithHTTPClient(&http.Client{Transport: transport, Timeout: 10 * time.Minute}))
 	if err != nil {
 		a.close()
 		return nil, fmt.Errorf("reach the host: %w", err)

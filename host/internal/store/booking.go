@@ -152,17 +152,6 @@ func (t *Tx) Overlapping(ctx context.Context, b *booking.Booking) ([]string, err
 	return slices.Compact(ids), nil
 }
 
-// ResourceBookings returns the bookings that occupy a resource between two moments, ordered by their start.
-func (r Reads) ResourceBookings(ctx context.Context, tenant, resource string, from, to time.Time, limit int) ([]*booking.Booking, error) {
-	rows, err := r.q.ListResourceBookings(ctx, db.ListResourceBookingsParams{
-		Tenant: tenant, Resource: resource, FromMs: from.UnixMilli(), ToMs: to.UnixMilli(), MaxRows: page(limit),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list bookings of resource %s: %w", resource, err)
-	}
-	return bookingsFromRows(rows)
-}
-
 func bookingName(tenant, id string) string { return "booking\x00" + tenant + "\x00" + id }
 
 // resourcesOf returns b's resources without repeats, whether b is normalized or not.

@@ -270,14 +270,3 @@ func TestUnlinkedBookingsAreThoseThatBelongIntoTheCalendar(t *testing.T) {
 		}
 	})
 }
-
-func TestResourceBookingsShowWhoIsInTheRoom(t *testing.T) {
-	t.Parallel()
-	storetest.Open(t, func(t *testing.T, s *store.Store) {
-		putBooking(t, s, meeting("b", 0, 2, "red"), meeting("a", 2, 1, "red", "blue"), meeting("c", 2, 1, "blue"))
-		list, err := s.ResourceBookings(t.Context(), tenant, "red", morning.Add(time.Hour), morning.Add(9*time.Hour), 10)
-		if got, want := ids(list), []string{"b", "a"}; err != nil || !slices.Equal(got, want) {
-			t.Errorf("ResourceBookings = %q, %v; want %q", got, err, want)
-		}
-	})
-}

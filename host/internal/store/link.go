@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/roomwire/roomwire/host/internal/store/internal/db"
 	"github.com/roomwire/roomwire/sdk/calendar"
@@ -63,24 +62,6 @@ func (r Reads) LinksUnseen(ctx context.Context, tenant, person string, round int
 func (r Reads) GoneLinks(ctx context.Context, tenant, person string) ([]Link, error) {
 	rows, err := r.q.ListLinksGone(ctx, db.ListLinksGoneParams{Tenant: tenant, Person: person})
 	return linkList(rows, err)
-}
-
-// ExpectedDue returns the links of a person that still wait for an item made in the calendar though their booking's
-// ExpectedUntil has come.
-func (r Reads) ExpectedDue(ctx context.Context, tenant, person string, now time.Time, limit int) ([]Link, error) {
-	rows, err := r.q.ListExpectedDue(ctx, db.ListExpectedDueParams{
-		Tenant: tenant, Person: person, Now: millis(now), MaxRows: page(limit),
-	})
-	return linkList(rows, err)
-}
-
-// NextExpected returns the first ExpectedUntil among the links of a person that wait for an item; zero if none does.
-func (r Reads) NextExpected(ctx context.Context, tenant, person string) (time.Time, error) {
-	ms, err := r.q.GetNextExpected(ctx, db.GetNextExpectedParams{Tenant: tenant, Person: person})
-	if _, err := found(err); err != nil {
-		return time.Time{}, fmt.Errorf("look for expected items of %s: %w", person, err)
-	}
-	return moment(ms), nil
 }
 
 // PutLink writes l, as a new one if there is none with its key. Created is kept as first written.

@@ -103,18 +103,8 @@ func TestLinksAreFoundByWhatIsOpenAboutThem(t *testing.T) {
 		expect("LinksUnseen", list, err, "unseen")
 		list, err = s.GoneLinks(ctx, tenant, "alice")
 		expect("GoneLinks", list, err, "gone")
-		list, err = s.ExpectedDue(ctx, tenant, "alice", morning.Add(-time.Second), 10)
-		expect("ExpectedDue, early", list, err)
-		list, err = s.ExpectedDue(ctx, tenant, "alice", morning, 10)
-		expect("ExpectedDue", list, err, "expected")
 		list, err = s.LinksOfPerson(ctx, tenant, "alice", "gone", 2)
 		expect("LinksOfPerson", list, err, "pending", "seen")
-		if at, err := s.NextExpected(ctx, tenant, "alice"); err != nil || !at.Equal(morning) {
-			t.Errorf("NextExpected = %v, %v; want %v", at, err, morning)
-		}
-		if at, err := s.NextExpected(ctx, tenant, "bob"); err != nil || !at.IsZero() {
-			t.Errorf("NextExpected of bob = %v, %v; want none", at, err)
-		}
 	})
 }
 

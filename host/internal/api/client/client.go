@@ -23,16 +23,17 @@ import (
 	"github.com/roomwire/roomwire/host/internal/apikey"
 )
 
-// Open returns a client of the host at base, e.g. http://127.0.0.1:8081, which shows key with every request.
-func Open(base, key string) (*ClientWithResponses, error) {
+// Open returns a client of the host at base, e.g. http://127.0.0.1:8081, which shows key with every request. Options say
+// how the host is reached, where the standard client will not do.
+func Open(base, key string, options ...ClientOption) (*ClientWithResponses, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("the host's address must be a URL such as http://127.0.0.1:8081")
 	}
-	c, err := NewClientWithResponses(base, WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
+	c, err := NewClientWithResponses(base, append(options, WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
 		r.Header.Set("Authorization", "Bearer "+key)
 		return nil
-	}))
+	}))...)
 	if err != nil {
 		return nil, fmt.Errorf("client of %s: %w", u.Host, err)
 	}

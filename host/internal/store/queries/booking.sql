@@ -74,11 +74,3 @@ SELECT booking FROM booking_resource
 WHERE tenant = @tenant AND resource = @resource AND booking <> @booking
   AND span_start < @span_end AND span_end > @span_start
 ORDER BY booking;
-
--- name: ListResourceBookings :many
-SELECT booking.* FROM booking_resource
-JOIN booking ON booking.tenant = booking_resource.tenant AND booking.id = booking_resource.booking
-WHERE booking_resource.tenant = @tenant AND booking_resource.resource = @resource
-  AND booking_resource.span_start < @to_ms AND booking_resource.span_end > @from_ms
-ORDER BY booking_resource.span_start, booking.id
-LIMIT @max_rows;

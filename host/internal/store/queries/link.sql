@@ -26,21 +26,6 @@ WHERE tenant = @tenant AND person = @person AND state <> 'dead' AND key > @after
 ORDER BY key
 LIMIT @max_rows;
 
--- name: ListExpectedDue :many
-SELECT link.* FROM link
-JOIN booking ON booking.tenant = link.tenant AND booking.id = link.booking
-WHERE link.tenant = @tenant AND link.person = @person AND link.state = 'expected'
-  AND booking.expected_until <= @now
-ORDER BY booking.expected_until, link.key
-LIMIT @max_rows;
-
--- name: GetNextExpected :one
-SELECT booking.expected_until FROM link
-JOIN booking ON booking.tenant = link.tenant AND booking.id = link.booking
-WHERE link.tenant = @tenant AND link.person = @person AND link.state = 'expected'
-ORDER BY booking.expected_until
-LIMIT 1;
-
 -- name: UpsertLink :exec
 INSERT INTO link (tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at,
     problem, created)

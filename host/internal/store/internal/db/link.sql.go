@@ -77,26 +77,6 @@ func (q *Queries) GetLinkByRef(ctx context.Context, arg GetLinkByRefParams) (Lin
 	return i, err
 }
 
-const getNextExpected = `-- name: GetNextExpected :one
-SELECT booking.expected_until FROM link
-JOIN booking ON booking.tenant = link.tenant AND booking.id = link.booking
-WHERE link.tenant = $1 AND link.person = $2 AND link.state = 'expected'
-ORDER BY booking.expected_until
-LIMIT 1
-`
-
-type GetNextExpectedParams struct {
-	Tenant string
-	Person string
-}
-
-func (q *Queries) GetNextExpected(ctx context.Context, arg GetNextExpectedParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, getNextExpected, arg.Tenant, arg.Person)
-	var expected_until int64
-	err := row.Scan(&expected_until)
-	return expected_until, err
-}
-
 const killLinksOfPerson = `-- name: KillLinksOfPerson :exec
 UPDATE link SET state = 'dead', base = NULL, sent = NULL, gone_at = 0, problem = ''
 WHERE tenant = $1 AND person = $2
@@ -110,66 +90,6 @@ type KillLinksOfPersonParams struct {
 func (q *Queries) KillLinksOfPerson(ctx context.Context, arg KillLinksOfPersonParams) error {
 	_, err := q.db.ExecContext(ctx, killLinksOfPerson, arg.Tenant, arg.Person)
 	return err
-}
-
-const listExpectedDue = `-- name: ListExpectedDue :many
-SELECT link.tenant, link.key, link.booking, link.person, link.epoch, link.state, link.ref, link.revision, link.base, link.sent, link.tries, link.seen_round, link.gone_at, link.problem, link.created FROM link
-JOIN booking ON booking.tenant = link.tenant AND booking.id = link.booking
-WHERE link.tenant = $1 AND link.person = $2 AND link.state = 'expected'
-  AND booking.expected_until <= $3
-ORDER BY booking.expected_until, link.key
-LIMIT $4
-`
-
-type ListExpectedDueParams struct {
-	Tenant  string
-	Person  string
-	Now     int64
-	MaxRows int32
-}
-
-func (q *Queries) ListExpectedDue(ctx context.Context, arg ListExpectedDueParams) ([]Link, error) {
-	rows, err := q.db.QueryContext(ctx, listExpectedDue,
-		arg.Tenant,
-		arg.Person,
-		arg.Now,
-		arg.MaxRows,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []Link
-	for rows.Next() {
-		var i Link
-		if err := rows.Scan(
-			&i.Tenant,
-			&i.Key,
-			&i.Booking,
-			&i.Person,
-			&i.Epoch,
-			&i.State,
-			&i.Ref,
-			&i.Revision,
-			&i.Base,
-			&i.Sent,
-			&i.Tries,
-			&i.SeenRound,
-			&i.GoneAt,
-			&i.Problem,
-			&i.Created,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const listLinksGone = `-- name: ListLinksGone :many
