@@ -1,7 +1,7 @@
 // Package backend is the contract of a backend plugin: it reads and writes the calendars of one kind of server.
 //
 // A backend keeps nothing but connections. The host owns time, storage, retries and policy; it calls Probe, Pull,
-// Fetch and Apply, and whichever of the optional interfaces (Pusher, Finder) the value returned by Open implements.
+// Fetch and Apply, and whichever of the optional interfaces (Pusher, Finder, Watcher) the value returned by Open implements.
 // Errors carry a kind of package fault; the host reacts to kinds alone. Requests go through Env.HTTP, which authorizes
 // them and ends them with their context.
 package backend
@@ -101,6 +101,11 @@ type SubscribeRequest struct {
 type Subscription struct {
 	ID      string
 	Expires time.Time // zero: it ends when the server likes
+	// Group is what Listen must be given to have further mailboxes watched together with this one: the server's affinity,
+	// opaque to the host. Empty for push subscriptions.
+	Group string
+	// Mark is where Watch goes on (WayAsking); opaque to the host. A Hint brings the next one.
+	Mark string
 }
 
 // Inbound is a raw HTTP request at the notification endpoint.
@@ -132,8 +137,55 @@ const (
 
 // A Hint is one message's meaning for one subscription. It never carries content: what changed is what Pull says.
 type Hint struct {
-	Subscription string // id, as in Subscription.ID
+	Subscription string // id, as in Subscription.ID; with Alive it may be empty, which means all that are watched
 	Kind         HintKind
+	Mark         string // the subscription's new Mark; empty: as it was
+}
+
+// A Watcher learns of changes without anybody calling in, where a server cannot reach the host. The host keeps the
+// subscriptions, calls Watch again and again, and backs off when it fails.
+type Watcher interface {
+	// Listen makes a subscription of the mailbox that Watch can be given. What changes from then on is told, even if
+	// Watch is called later. fault.Unsupported when the mailbox cannot be listened to at all (a delegate's).
+	Listen(ctx context.Context, req ListenRequest) (Subscription, error)
+	// Watch emits what happens to the subscriptions until req.For is over, the server ends the connection, or ctx ends;
+	// with For zero it looks once. It returns nil when it was not interrupted: call it again, with whatever mailboxes
+	// there are by then. A subscription that the server does not know, or no longer serves here, is emitted as Lost and
+	// is no error: what is lost must be listened to anew.
+	Watch(ctx context.Context, req WatchRequest, emit func([]Hint) error) error
+}
+
+// Way is how a Watcher learns of changes.
+type Way int
+
+// The ways.
+const (
+	WayStreaming Way = iota // a connection kept open, on which the server tells at once
+	WayAsking               // asking at intervals; subscriptions wait at the server (EWS pull subscriptions)
+)
+
+// MaxWatched is how many subscriptions one call of Watch may be given.
+const MaxWatched = 200
+
+// A ListenRequest asks for a subscription for Watch.
+type ListenRequest struct {
+	Mailbox Mailbox
+	Way     Way
+	Group   string        // of the subscriptions it is to be watched with; empty for the first of a group
+	Timeout time.Duration // WayAsking: how long the subscription lives while nobody asks; whole minutes
+}
+
+// A WatchRequest names what is watched together: at most MaxWatched mailboxes, of one URL, way and group.
+type WatchRequest struct {
+	Way     Way
+	Watched []Watched
+	For     time.Duration // how long to listen (WayStreaming; whole minutes, 1 to 30); zero: look once
+}
+
+// A Watched is one mailbox with its subscription.
+type Watched struct {
+	Mailbox      Mailbox
+	Subscription Subscription
 }
 
 // A Finder looks items up by a marker.
@@ -153,7 +205,7 @@ const (
 
 // Abilities are the optional interfaces that a backend implements, and what it cannot carry.
 type Abilities struct {
-	Pusher, Finder bool
+	Pusher, Finder, Watcher bool
 }
 
 // Env is what the host gives an instance.
