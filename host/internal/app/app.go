@@ -267,14 +267,17 @@ func serveUntil(ctx context.Context, ln net.Listener, srv *http.Server) error {
 	return ctx.Err()
 }
 
-// How long the timeline with closed differences, and the change feed are kept.
+// How long the timeline with closed differences, the change feed, and the answers to requests that may be repeated are kept.
 const (
 	keepTimeline = 90 * 24 * time.Hour
 	keepChanges  = 400 * 24 * time.Hour
+	keepAnswers  = 48 * time.Hour
 )
 
 func prune(ctx context.Context, tx *store.Tx, now time.Time) error {
-	_, err := tx.Prune(ctx, now.Add(-keepTimeline), now.Add(-keepChanges))
+	_, err := tx.Prune(ctx, store.Before{
+		Timeline: now.Add(-keepTimeline), Changes: now.Add(-keepChanges), Answers: now.Add(-keepAnswers),
+	})
 	return err
 }
 

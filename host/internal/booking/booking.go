@@ -81,6 +81,8 @@ type Booking struct {
 	ReminderMinutes *int // before the start; nil: no reminder
 
 	Status Status
+	// SyncOff: whoever made the booking does not want it in a calendar.
+	SyncOff bool
 	// SyncDisabled takes this one booking out of the sync; SyncProblem says why, for people.
 	SyncDisabled bool
 	SyncProblem  string
@@ -130,7 +132,7 @@ func Same(a, b *Booking) bool {
 	return a.Title == b.Title && a.Notes == b.Notes && a.Start.Equal(b.Start) && a.End.Equal(b.End) &&
 		a.AllDay == b.AllDay && a.Zone == b.Zone && a.Organizer == b.Organizer &&
 		slices.Equal(a.Resources, b.Resources) && slices.Equal(a.Attendees, b.Attendees) &&
-		a.Location == b.Location && a.Busy == b.Busy && a.Class == b.Class && a.Status == b.Status &&
+		a.Location == b.Location && a.Busy == b.Busy && a.Class == b.Class && a.Status == b.Status && a.SyncOff == b.SyncOff &&
 		sameReminder(a.ReminderMinutes, b.ReminderMinutes)
 }
 

@@ -50,6 +50,7 @@ type Person struct {
 	SyncDisabled      bool
 	ConflictBehaviour ConflictBehaviour
 	MailOnError       bool
+	SyncOnRequest     bool // a new booking of the person's is synced only if its maker says so ("own bookings by default" off)
 }
 
 // Fault is what is wrong with one field.

@@ -57,5 +57,5 @@ func (s stored) record(ctx context.Context, tx *store.Tx, h Heard) error {
 	if s.delay > 0 && h.Kind == backend.Dirty {
 		at = h.At.Add(s.delay)
 	}
-	return tx.MarkDirty(ctx, h.Tenant, h.Person, at)
+	return tx.Notice(ctx, h.Tenant, h.Person, at)
 }

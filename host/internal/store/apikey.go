@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/store/internal/db"
@@ -15,6 +16,7 @@ func (t *Tx) AddAPIKey(ctx context.Context, k APIKey) error {
 	}
 	err := t.q.InsertAPIKey(ctx, db.InsertAPIKeyParams{
 		Tenant: k.Tenant, ID: k.ID, Name: k.Name, Hash: k.Hash, Created: millis(k.Created),
+		Scopes: strings.Join(k.Scopes, " "),
 	})
 	if err != nil {
 		return fmt.Errorf("add api key %s: %w", k.ID, err)
@@ -68,6 +70,7 @@ func apiKeyFromRow(row db.ApiKey) APIKey {
 		ID:       row.ID,
 		Name:     row.Name,
 		Hash:     row.Hash,
+		Scopes:   strings.Fields(row.Scopes),
 		Created:  moment(row.Created),
 		Revoked:  moment(row.Revoked),
 		LastUsed: moment(row.LastUsed),

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/roomwire/roomwire/host/internal/store/internal/db"
 )
@@ -75,4 +76,64 @@ func bytesOf(b []byte) []byte {
 		return nil
 	}
 	return b
+}
+
+// Change returns one change of the feed.
+func (r Reads) Change(ctx context.Context, tenant string, seq int64) (ChangeRecord, bool, error) {
+	return changeFound(r.q.GetChange(ctx, db.GetChangeParams{Tenant: tenant, Seq: seq}))
+}
+
+// ChangeBefore returns the last change of a booking before the given number: what the booking was before it.
+func (r Reads) ChangeBefore(ctx context.Context, tenant, booking string, seq int64) (ChangeRecord, bool, error) {
+	return changeFound(r.q.ChangeBefore(ctx, db.ChangeBeforeParams{Tenant: tenant, Booking: booking, Before: seq}))
+}
+
+func changeFound(row db.Change, err error) (ChangeRecord, bool, error) {
+	ok, err := found(err)
+	if err != nil {
+		return ChangeRecord{}, false, fmt.Errorf("read change: %w", err)
+	}
+	if !ok {
+		return ChangeRecord{}, false, nil
+	}
+	return changeFromRow(row), true, nil
+}
+
+// A Rejection is the booking system's refusal of a change that a calendar made.
+type Rejection struct {
+	Tenant  string
+	Seq     int64 // of the change
+	Booking string
+	At      time.Time
+	Reason  string // for people
+	Outcome string // what became of it, e.g. "rolled back"
+}
+
+// AddRejection records that a change was refused. A change can be refused once.
+func (t *Tx) AddRejection(ctx context.Context, r Rejection) error {
+	if r.At.IsZero() {
+		r.At = t.s.now()
+	}
+	err := t.q.InsertRejection(ctx, db.InsertRejectionParams{
+		Tenant: r.Tenant, Seq: r.Seq, Booking: r.Booking, At: millis(r.At), Reason: r.Reason, Outcome: r.Outcome,
+	})
+	if err != nil {
+		return fmt.Errorf("record rejection of change %d: %w", r.Seq, err)
+	}
+	return nil
+}
+
+// Rejection returns the refusal of a change, if it was refused.
+func (r Reads) Rejection(ctx context.Context, tenant string, seq int64) (Rejection, bool, error) {
+	row, err := r.q.GetRejection(ctx, db.GetRejectionParams{Tenant: tenant, Seq: seq})
+	ok, err := found(err)
+	if err != nil {
+		return Rejection{}, false, fmt.Errorf("read rejection of change %d: %w", seq, err)
+	}
+	if !ok {
+		return Rejection{}, false, nil
+	}
+	return Rejection{
+		Tenant: row.Tenant, Seq: row.Seq, Booking: row.Booking, At: moment(row.At), Reason: row.Reason, Outcome: row.Outcome,
+	}, true, nil
 }

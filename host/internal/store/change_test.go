@@ -139,7 +139,7 @@ func TestPruneTakesOnlyWhatHasServed(t *testing.T) {
 		prune := func(activities, changes time.Time, want int64) {
 			t.Helper()
 			tx(t, s, func(ctx context.Context, tx *store.Tx) error {
-				n, err := tx.Prune(ctx, activities, changes)
+				n, err := tx.Prune(ctx, store.Before{Timeline: activities, Changes: changes})
 				if n != want {
 					t.Errorf("Prune took %d rows, want %d", n, want)
 				}

@@ -36,7 +36,8 @@ func (r Reads) Mailbox(ctx context.Context, tenant, person string) (Mailbox, boo
 // ErrMoved refuses to save a mailbox that was read before its person was moved or deleted.
 var ErrMoved = errors.New("the person's mailbox, sync mode or URL was changed meanwhile")
 
-// SaveMailbox writes m, but for Wanted, Done, Epoch, LastHeard and DeletionsApproved, which have methods of their own.
+// SaveMailbox writes m, but for Wanted, Done, Epoch, LastHeard, Notices, LastNotice and DeletionsApproved, which have methods
+// of their own.
 // A mailbox that is gone, or has another epoch by now, is left alone: ErrMoved.
 func (t *Tx) SaveMailbox(ctx context.Context, m Mailbox) error {
 	n, err := t.q.SaveMailbox(ctx, db.SaveMailboxParams{
@@ -58,6 +59,12 @@ func (t *Tx) SaveMailbox(ctx context.Context, m Mailbox) error {
 		NextDue:        millis(m.NextDue),
 		HeldDeletions:  int64(m.HeldDeletions),
 		Epoch:          m.Epoch,
+		TryWay:         m.TryWay,
+		TrySince:       millis(m.TrySince),
+		ClimbAt:        millis(m.ClimbAt),
+		Falls:          int64(m.Falls),
+		Silences:       int64(m.Silences),
+		WayReason:      m.WayReason,
 	})
 	if err != nil {
 		return fmt.Errorf("save mailbox %s: %w", m.Person, err)
@@ -72,27 +79,42 @@ func (t *Tx) SaveMailbox(ctx context.Context, m Mailbox) error {
 // or shortly after, so that further notices share the pass. A mark during a pass makes exactly one more. Nothing happens
 // before Mailbox.WaitUntil. A mailbox that does not exist is left alone.
 func (t *Tx) MarkDirty(ctx context.Context, tenant, person string, at time.Time) error {
-	return t.mark(ctx, tenant, person, at, false)
+	return t.mark(ctx, tenant, person, mark{at: at})
+}
+
+// Notice does as MarkDirty on the word of a server, and counts it.
+func (t *Tx) Notice(ctx context.Context, tenant, person string, at time.Time) error {
+	return t.mark(ctx, tenant, person, mark{at: at, notice: true})
 }
 
 // MarkDirtyBulk does as MarkDirty, but for work that yields to fresh notices.
 func (t *Tx) MarkDirtyBulk(ctx context.Context, tenant, person string, at time.Time) error {
-	return t.mark(ctx, tenant, person, at, true)
+	return t.mark(ctx, tenant, person, mark{at: at, bulk: true})
 }
 
 // jobTrust is how long a job is believed to wait in the queue. After that it is put there again, which changes nothing
 // if it still waits.
 const jobTrust = 15 * time.Minute
 
-func (t *Tx) mark(ctx context.Context, tenant, person string, at time.Time, bulk bool) error {
-	now := t.s.now()
+// A mark is how a mailbox is made dirty.
+type mark struct {
+	at           time.Time
+	bulk, notice bool
+}
+
+func (t *Tx) mark(ctx context.Context, tenant, person string, m mark) error {
+	at, bulk, now := m.at, m.bulk, t.s.now()
 	if at.IsZero() {
 		at = now
 		if !bulk {
 			at = now.Add(t.s.coalesce)
 		}
 	}
-	row, err := t.q.MarkMailbox(ctx, db.MarkMailboxParams{Tenant: tenant, Person: person, Fresh: !bulk, At: millis(at)})
+	params := db.MarkMailboxParams{Tenant: tenant, Person: person, Fresh: !bulk, At: millis(at), NoticedAt: millis(now)}
+	if m.notice {
+		params.Notice = 1
+	}
+	row, err := t.q.MarkMailbox(ctx, params)
 	if ok, err := found(err); err != nil {
 		return fmt.Errorf("mark mailbox %s: %w", person, err)
 	} else if !ok {
@@ -246,5 +268,13 @@ func mailboxFromRow(row db.Mailbox) Mailbox {
 		NextDue:           moment(row.NextDue),
 		HeldDeletions:     int(row.HeldDeletions),
 		DeletionsApproved: row.DeletionsApproved,
+		TryWay:            row.TryWay,
+		TrySince:          moment(row.TrySince),
+		ClimbAt:           moment(row.ClimbAt),
+		Falls:             int(row.Falls),
+		Silences:          int(row.Silences),
+		WayReason:         row.WayReason,
+		Notices:           row.Notices,
+		LastNotice:        moment(row.LastNotice),
 	}
 }

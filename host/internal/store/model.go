@@ -41,7 +41,19 @@ type Mailbox struct {
 	// Wanted counts the reasons to look at the mailbox, Done those that a pass has dealt with.
 	Wanted, Done int64
 
-	Way string // how notices arrive: "push", "poll", or "" before the first pass
+	// Way is how notices arrive: "push", "streaming", "pull" (asking at intervals), "poll" (the calendar is read by the
+	// clock), or "" before the first pass.
+	Way       string
+	WayReason string    // why it is not the way that the sync mode prefers; empty if it is
+	TryWay    string    // a better way on probation beside Way; empty if none
+	TrySince  time.Time // when the probation began
+	ClimbAt   time.Time // when the next better way is tried; zero: not at all
+	Falls     int       // ways given up since one proved itself
+	Silences  int       // push subscriptions in a row that were silent for too long
+
+	Notices    int64     // those that said something changed, ever
+	LastNotice time.Time // when the last of them came
+
 	// SubscriptionID and SubscribedAt describe the push subscription in force; empty without one.
 	SubscriptionID string
 	SubscribedAt   time.Time
@@ -153,7 +165,8 @@ type Difference struct {
 // An APIKey is a credential of the REST API; the secret itself is not stored.
 type APIKey struct {
 	Tenant, ID, Name string
-	Hash             []byte // SHA-256 of the secret
+	Hash             []byte   // SHA-256 of the secret
+	Scopes           []string // what it may do, as the REST API names it
 	Created, Revoked time.Time
 	LastUsed         time.Time
 }

@@ -124,6 +124,7 @@ func (t *Tx) PutPerson(ctx context.Context, p directory.Person) (PutResult, erro
 		SyncDisabled:      p.SyncDisabled,
 		ConflictBehaviour: string(p.ConflictBehaviour),
 		MailOnError:       p.MailOnError,
+		OwnBookings:       !p.SyncOnRequest,
 		Status:            string(StatusNew),
 		Created:           millis(t.s.now()),
 	})
@@ -229,6 +230,7 @@ func personFromRow(row db.Person) PersonRow {
 			SyncDisabled:      row.SyncDisabled,
 			ConflictBehaviour: directory.ConflictBehaviour(row.ConflictBehaviour),
 			MailOnError:       row.MailOnError,
+			SyncOnRequest:     !row.OwnBookings,
 		},
 		State: PersonState{
 			Status: Status(row.Status),

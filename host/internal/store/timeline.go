@@ -106,20 +106,32 @@ func (t *Tx) CloseDifference(ctx context.Context, tenant string, id int64) (bool
 	return n == 1, nil
 }
 
-// Prune removes what has served its time, of all tenants: activities, closed differences and subscriptions that never
-// came into force from before activityBefore, and changes from before changesBefore; zero keeps them. It returns how
-// many rows went.
-func (t *Tx) Prune(ctx context.Context, activityBefore, changesBefore time.Time) (int64, error) {
+// Before says up to when things are removed; what is zero is kept.
+type Before struct {
+	// Timeline is for activities, closed differences, subscriptions that never came into force, test runs, mails and
+	// webhook messages given up.
+	Timeline time.Time
+	Changes  time.Time // the feed, with what was rejected of it
+	Answers  time.Time // kept for repeated requests
+}
+
+// Prune removes what has served its time, of all tenants. It returns how many rows went.
+func (t *Tx) Prune(ctx context.Context, b Before) (int64, error) {
 	var total int64
 	steps := []struct {
 		what   string
 		before time.Time
 		run    func(context.Context, int64) (int64, error)
 	}{
-		{"activities", activityBefore, t.q.PruneActivities},
-		{"differences", activityBefore, t.q.PruneDifferences},
-		{"subscriptions", activityBefore, t.q.PruneSubscriptions},
-		{"changes", changesBefore, t.q.PruneChanges},
+		{"activities", b.Timeline, t.q.PruneActivities},
+		{"differences", b.Timeline, t.q.PruneDifferences},
+		{"subscriptions", b.Timeline, t.q.PruneSubscriptions},
+		{"test runs", b.Timeline, t.q.PruneTestRuns},
+		{"mails", b.Timeline, t.q.PruneMails},
+		{"webhook messages", b.Timeline, t.q.PruneDead},
+		{"changes", b.Changes, t.q.PruneChanges},
+		{"rejections", b.Changes, t.q.PruneRejections},
+		{"answers", b.Answers, t.q.PruneIdempotency},
 	}
 	for _, s := range steps {
 		if s.before.IsZero() {

@@ -1,6 +1,6 @@
 -- name: InsertAPIKey :exec
-INSERT INTO api_key (tenant, id, name, hash, created, revoked, last_used)
-VALUES (@tenant, @id, @name, @hash, @created, 0, 0);
+INSERT INTO api_key (tenant, id, name, hash, created, revoked, last_used, scopes)
+VALUES (@tenant, @id, @name, @hash, @created, 0, 0, @scopes);
 
 -- name: GetAPIKeyByHash :one
 SELECT * FROM api_key WHERE hash = @hash AND revoked = 0;

@@ -22,7 +22,7 @@ LIMIT @max_rows;
 -- name: ListUnlinkedBookings :many
 SELECT * FROM booking
 WHERE booking.tenant = @tenant AND booking.organizer = @organizer AND booking.status = 'confirmed'
-  AND NOT booking.sync_disabled AND booking.span_end > @end_after
+  AND NOT booking.sync_disabled AND NOT booking.sync_off AND booking.span_end > @end_after
   AND NOT EXISTS (
       SELECT 1 FROM link
       WHERE link.tenant = booking.tenant AND link.booking = booking.id AND link.state <> 'dead' AND link.state <> 'deleting'
@@ -33,10 +33,10 @@ LIMIT @max_rows;
 -- name: UpsertBooking :exec
 INSERT INTO booking (tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources,
     attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected,
-    expected_until, span_start, span_end, created, updated)
+    expected_until, span_start, span_end, created, updated, sync_off)
 VALUES (@tenant, @id, @version, @title, @notes, @start_at, @end_at, @all_day, @zone, @organizer, @resources,
     @attendees, @location, @busy, @class, @reminder_minutes, @status, @sync_disabled, @sync_problem, @item_expected,
-    @expected_until, @span_start, @span_end, @created, @updated)
+    @expected_until, @span_start, @span_end, @created, @updated, @sync_off)
 ON CONFLICT (tenant, id) DO UPDATE SET
     version = excluded.version,
     title = excluded.title,
@@ -60,7 +60,8 @@ ON CONFLICT (tenant, id) DO UPDATE SET
     span_start = excluded.span_start,
     span_end = excluded.span_end,
     created = excluded.created,
-    updated = excluded.updated;
+    updated = excluded.updated,
+    sync_off = excluded.sync_off;
 
 -- name: DeleteBookingResources :exec
 DELETE FROM booking_resource WHERE tenant = @tenant AND booking = @booking;

@@ -15,3 +15,20 @@ SELECT * FROM change WHERE tenant = @tenant AND seq > @after ORDER BY seq LIMIT 
 
 -- name: PruneChanges :execrows
 DELETE FROM change WHERE at < @before;
+
+-- name: GetChange :one
+SELECT * FROM change WHERE tenant = @tenant AND seq = @seq;
+
+-- name: ChangeBefore :one
+-- What a booking was before a change of it.
+SELECT * FROM change WHERE tenant = @tenant AND booking = @booking AND seq < @before ORDER BY seq DESC LIMIT 1;
+
+-- name: InsertRejection :exec
+INSERT INTO change_rejection (tenant, seq, booking, at, reason, outcome)
+VALUES (@tenant, @seq, @booking, @at, @reason, @outcome);
+
+-- name: GetRejection :one
+SELECT * FROM change_rejection WHERE tenant = @tenant AND seq = @seq;
+
+-- name: PruneRejections :execrows
+DELETE FROM change_rejection WHERE at < @before;

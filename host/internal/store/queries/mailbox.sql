@@ -9,7 +9,7 @@ ON CONFLICT (tenant, person) DO NOTHING;
 UPDATE mailbox
 SET epoch = epoch + 1, pull_cursor = '', round_open = FALSE, way = '', subscription_id = '', subscribed_at = 0,
     last_heard = 0, renew_at = 0, poll_at = 0, reconcile_at = 0, wait_until = 0, failures = 0, held_deletions = 0,
-    deletions_approved = FALSE
+    deletions_approved = FALSE, try_way = '', try_since = 0, climb_at = 0, falls = 0, silences = 0, way_reason = ''
 WHERE tenant = @tenant AND person = @person;
 
 -- name: SaveMailbox :execrows
@@ -17,13 +17,17 @@ UPDATE mailbox
 SET pull_cursor = @pull_cursor, round = @round, round_open = @round_open, way = @way,
     subscription_id = @subscription_id, subscribed_at = @subscribed_at, last_pull = @last_pull,
     last_push = @last_push, renew_at = @renew_at, poll_at = @poll_at, reconcile_at = @reconcile_at,
-    wait_until = @wait_until, failures = @failures, next_due = @next_due, held_deletions = @held_deletions
+    wait_until = @wait_until, failures = @failures, next_due = @next_due, held_deletions = @held_deletions,
+    try_way = @try_way, try_since = @try_since, climb_at = @climb_at, falls = @falls, silences = @silences,
+    way_reason = @way_reason
 WHERE tenant = @tenant AND person = @person AND epoch = @epoch;
 
 -- name: MarkMailbox :one
 UPDATE mailbox
 SET wanted = wanted + 1,
     fresh = fresh OR @fresh,
+    notices = notices + @notice,
+    last_notice = CASE WHEN @notice > 0 THEN @noticed_at ELSE last_notice END,
     next_due = CASE
         WHEN next_due > 0 AND next_due <= @at THEN next_due
         WHEN wait_until <= @at THEN @at
@@ -125,3 +129,27 @@ FROM mailbox;
 
 -- name: DeleteMailbox :exec
 DELETE FROM mailbox WHERE tenant = @tenant AND person = @person;
+
+-- name: ListWatched :many
+-- Everybody whose changes are listened for, or are to be, whatever the tenant.
+SELECT mailbox.tenant, mailbox.person, mailbox.epoch, mailbox.way, mailbox.try_way,
+    person.email, person.sync_mode, person.sync_url
+FROM mailbox JOIN person ON person.tenant = mailbox.tenant AND person.id = mailbox.person
+WHERE (mailbox.way = 'streaming' OR mailbox.way = 'pull' OR mailbox.try_way <> '')
+  AND (mailbox.tenant > @after_tenant OR (mailbox.tenant = @after_tenant AND mailbox.person > @after_person))
+ORDER BY mailbox.tenant, mailbox.person
+LIMIT @max_rows;
+
+-- name: CountWays :many
+SELECT way, COUNT(*) AS mailboxes,
+    CAST(COALESCE(MIN(CASE WHEN subscribed_at > 0 THEN subscribed_at END), 0) AS BIGINT) AS oldest
+FROM mailbox WHERE way <> '' GROUP BY way;
+
+-- name: OldestDirty :one
+-- Due since when, of all that wait though nothing keeps them from being worked on.
+SELECT CAST(COALESCE(MIN(CASE WHEN queued_at > 0 AND queued_at < next_due THEN queued_at ELSE next_due END), 0) AS BIGINT) FROM mailbox
+WHERE next_due > 0 AND next_due <= @now AND wait_until <= @now;
+
+-- name: CountSilent :one
+SELECT COUNT(*) FROM mailbox
+WHERE way = 'push' AND subscribed_at > 0 AND subscribed_at < @before AND last_heard < @before;

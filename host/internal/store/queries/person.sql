@@ -15,9 +15,10 @@ LIMIT @max_rows;
 
 -- name: UpsertPerson :exec
 INSERT INTO person (tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled,
-    conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated)
+    conflict_behaviour, mail_on_error, own_bookings, status, fault, reason, remedy, state_since, state_until, created,
+    updated)
 VALUES (@tenant, @id, @email, @email_key, @display_name, @kind, @sync_mode, @sync_url, @sync_disabled,
-    @conflict_behaviour, @mail_on_error, @status, '', '', '', @created, 0, @created, @created)
+    @conflict_behaviour, @mail_on_error, @own_bookings, @status, '', '', '', @created, 0, @created, @created)
 ON CONFLICT (tenant, id) DO UPDATE SET
     email = excluded.email,
     email_key = excluded.email_key,
@@ -28,6 +29,7 @@ ON CONFLICT (tenant, id) DO UPDATE SET
     sync_disabled = excluded.sync_disabled,
     conflict_behaviour = excluded.conflict_behaviour,
     mail_on_error = excluded.mail_on_error,
+    own_bookings = excluded.own_bookings,
     updated = excluded.updated;
 
 -- name: SetPersonState :execrows
@@ -38,3 +40,17 @@ WHERE tenant = @tenant AND id = @id;
 
 -- name: DeletePerson :execrows
 DELETE FROM person WHERE tenant = @tenant AND id = @id;
+
+-- name: CountStates :many
+SELECT status, fault, COUNT(*) AS persons FROM person GROUP BY status, fault;
+
+-- name: CountModes :many
+SELECT sync_mode, sync_url, COUNT(*) AS persons FROM person
+WHERE sync_mode <> '' AND NOT sync_disabled GROUP BY sync_mode, sync_url ORDER BY sync_mode, persons DESC, sync_url;
+
+-- name: SamplePersons :many
+-- Persons of a mode and URL to try it with: those whose sync works, first.
+SELECT * FROM person
+WHERE sync_mode = @sync_mode AND sync_url = @sync_url AND NOT sync_disabled AND kind = 'person' AND email <> ''
+ORDER BY CASE status WHEN 'ok' THEN 0 ELSE 1 END, tenant, id
+LIMIT @max_rows;

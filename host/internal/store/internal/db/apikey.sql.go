@@ -10,7 +10,7 @@ import (
 )
 
 const getAPIKeyByHash = `-- name: GetAPIKeyByHash :one
-SELECT tenant, id, name, hash, created, revoked, last_used FROM api_key WHERE hash = $1 AND revoked = 0
+SELECT tenant, id, name, hash, created, revoked, last_used, scopes FROM api_key WHERE hash = $1 AND revoked = 0
 `
 
 func (q *Queries) GetAPIKeyByHash(ctx context.Context, hash []byte) (ApiKey, error) {
@@ -24,13 +24,14 @@ func (q *Queries) GetAPIKeyByHash(ctx context.Context, hash []byte) (ApiKey, err
 		&i.Created,
 		&i.Revoked,
 		&i.LastUsed,
+		&i.Scopes,
 	)
 	return i, err
 }
 
 const insertAPIKey = `-- name: InsertAPIKey :exec
-INSERT INTO api_key (tenant, id, name, hash, created, revoked, last_used)
-VALUES ($1, $2, $3, $4, $5, 0, 0)
+INSERT INTO api_key (tenant, id, name, hash, created, revoked, last_used, scopes)
+VALUES ($1, $2, $3, $4, $5, 0, 0, $6)
 `
 
 type InsertAPIKeyParams struct {
@@ -39,6 +40,7 @@ type InsertAPIKeyParams struct {
 	Name    string
 	Hash    []byte
 	Created int64
+	Scopes  string
 }
 
 func (q *Queries) InsertAPIKey(ctx context.Context, arg InsertAPIKeyParams) error {
@@ -48,12 +50,13 @@ func (q *Queries) InsertAPIKey(ctx context.Context, arg InsertAPIKeyParams) erro
 		arg.Name,
 		arg.Hash,
 		arg.Created,
+		arg.Scopes,
 	)
 	return err
 }
 
 const listAPIKeys = `-- name: ListAPIKeys :many
-SELECT tenant, id, name, hash, created, revoked, last_used FROM api_key WHERE tenant = $1 ORDER BY created, id
+SELECT tenant, id, name, hash, created, revoked, last_used, scopes FROM api_key WHERE tenant = $1 ORDER BY created, id
 `
 
 func (q *Queries) ListAPIKeys(ctx context.Context, tenant string) ([]ApiKey, error) {
@@ -73,6 +76,7 @@ func (q *Queries) ListAPIKeys(ctx context.Context, tenant string) ([]ApiKey, err
 			&i.Created,
 			&i.Revoked,
 			&i.LastUsed,
+			&i.Scopes,
 		); err != nil {
 			return nil, err
 		}

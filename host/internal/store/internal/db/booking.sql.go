@@ -25,7 +25,7 @@ func (q *Queries) DeleteBookingResources(ctx context.Context, arg DeleteBookingR
 }
 
 const getBooking = `-- name: GetBooking :one
-SELECT tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources, attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected, expected_until, span_start, span_end, created, updated FROM booking WHERE tenant = $1 AND id = $2
+SELECT tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources, attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected, expected_until, span_start, span_end, created, updated, sync_off FROM booking WHERE tenant = $1 AND id = $2
 `
 
 type GetBookingParams struct {
@@ -62,6 +62,7 @@ func (q *Queries) GetBooking(ctx context.Context, arg GetBookingParams) (Booking
 		&i.SpanEnd,
 		&i.Created,
 		&i.Updated,
+		&i.SyncOff,
 	)
 	return i, err
 }
@@ -91,7 +92,7 @@ func (q *Queries) InsertBookingResource(ctx context.Context, arg InsertBookingRe
 }
 
 const listBookings = `-- name: ListBookings :many
-SELECT tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources, attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected, expected_until, span_start, span_end, created, updated FROM booking
+SELECT tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources, attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected, expected_until, span_start, span_end, created, updated, sync_off FROM booking
 WHERE tenant = $1 AND id > $2
   AND (span_end > $3 OR span_start >= $3) AND span_start < $4
   AND (sync_problem <> '' OR $5 = FALSE)
@@ -153,6 +154,7 @@ func (q *Queries) ListBookings(ctx context.Context, arg ListBookingsParams) ([]B
 			&i.SpanEnd,
 			&i.Created,
 			&i.Updated,
+			&i.SyncOff,
 		); err != nil {
 			return nil, err
 		}
@@ -168,7 +170,7 @@ func (q *Queries) ListBookings(ctx context.Context, arg ListBookingsParams) ([]B
 }
 
 const listBookingsOfPerson = `-- name: ListBookingsOfPerson :many
-SELECT tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources, attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected, expected_until, span_start, span_end, created, updated FROM booking
+SELECT tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources, attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected, expected_until, span_start, span_end, created, updated, sync_off FROM booking
 WHERE tenant = $1 AND organizer = $2 AND id > $3
   AND (span_end > $4 OR span_start >= $4) AND span_start < $5
   AND (sync_problem <> '' OR $6 = FALSE)
@@ -232,6 +234,7 @@ func (q *Queries) ListBookingsOfPerson(ctx context.Context, arg ListBookingsOfPe
 			&i.SpanEnd,
 			&i.Created,
 			&i.Updated,
+			&i.SyncOff,
 		); err != nil {
 			return nil, err
 		}
@@ -291,9 +294,9 @@ func (q *Queries) ListOverlapping(ctx context.Context, arg ListOverlappingParams
 }
 
 const listUnlinkedBookings = `-- name: ListUnlinkedBookings :many
-SELECT tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources, attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected, expected_until, span_start, span_end, created, updated FROM booking
+SELECT tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources, attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected, expected_until, span_start, span_end, created, updated, sync_off FROM booking
 WHERE booking.tenant = $1 AND booking.organizer = $2 AND booking.status = 'confirmed'
-  AND NOT booking.sync_disabled AND booking.span_end > $3
+  AND NOT booking.sync_disabled AND NOT booking.sync_off AND booking.span_end > $3
   AND NOT EXISTS (
       SELECT 1 FROM link
       WHERE link.tenant = booking.tenant AND link.booking = booking.id AND link.state <> 'dead' AND link.state <> 'deleting'
@@ -349,6 +352,7 @@ func (q *Queries) ListUnlinkedBookings(ctx context.Context, arg ListUnlinkedBook
 			&i.SpanEnd,
 			&i.Created,
 			&i.Updated,
+			&i.SyncOff,
 		); err != nil {
 			return nil, err
 		}
@@ -366,10 +370,10 @@ func (q *Queries) ListUnlinkedBookings(ctx context.Context, arg ListUnlinkedBook
 const upsertBooking = `-- name: UpsertBooking :exec
 INSERT INTO booking (tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources,
     attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected,
-    expected_until, span_start, span_end, created, updated)
+    expected_until, span_start, span_end, created, updated, sync_off)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
     $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21, $22, $23, $24, $25)
+    $21, $22, $23, $24, $25, $26)
 ON CONFLICT (tenant, id) DO UPDATE SET
     version = excluded.version,
     title = excluded.title,
@@ -393,7 +397,8 @@ ON CONFLICT (tenant, id) DO UPDATE SET
     span_start = excluded.span_start,
     span_end = excluded.span_end,
     created = excluded.created,
-    updated = excluded.updated
+    updated = excluded.updated,
+    sync_off = excluded.sync_off
 `
 
 type UpsertBookingParams struct {
@@ -422,6 +427,7 @@ type UpsertBookingParams struct {
 	SpanEnd         int64
 	Created         int64
 	Updated         int64
+	SyncOff         bool
 }
 
 func (q *Queries) UpsertBooking(ctx context.Context, arg UpsertBookingParams) error {
@@ -451,6 +457,7 @@ func (q *Queries) UpsertBooking(ctx context.Context, arg UpsertBookingParams) er
 		arg.SpanEnd,
 		arg.Created,
 		arg.Updated,
+		arg.SyncOff,
 	)
 	return err
 }

@@ -9,6 +9,83 @@ import (
 	"context"
 )
 
+const changeBefore = `-- name: ChangeBefore :one
+SELECT tenant, seq, kind, source, booking, version, at, data, reason FROM change WHERE tenant = $1 AND booking = $2 AND seq < $3 ORDER BY seq DESC LIMIT 1
+`
+
+type ChangeBeforeParams struct {
+	Tenant  string
+	Booking string
+	Before  int64
+}
+
+// What a booking was before a change of it.
+func (q *Queries) ChangeBefore(ctx context.Context, arg ChangeBeforeParams) (Change, error) {
+	row := q.db.QueryRowContext(ctx, changeBefore, arg.Tenant, arg.Booking, arg.Before)
+	var i Change
+	err := row.Scan(
+		&i.Tenant,
+		&i.Seq,
+		&i.Kind,
+		&i.Source,
+		&i.Booking,
+		&i.Version,
+		&i.At,
+		&i.Data,
+		&i.Reason,
+	)
+	return i, err
+}
+
+const getChange = `-- name: GetChange :one
+SELECT tenant, seq, kind, source, booking, version, at, data, reason FROM change WHERE tenant = $1 AND seq = $2
+`
+
+type GetChangeParams struct {
+	Tenant string
+	Seq    int64
+}
+
+func (q *Queries) GetChange(ctx context.Context, arg GetChangeParams) (Change, error) {
+	row := q.db.QueryRowContext(ctx, getChange, arg.Tenant, arg.Seq)
+	var i Change
+	err := row.Scan(
+		&i.Tenant,
+		&i.Seq,
+		&i.Kind,
+		&i.Source,
+		&i.Booking,
+		&i.Version,
+		&i.At,
+		&i.Data,
+		&i.Reason,
+	)
+	return i, err
+}
+
+const getRejection = `-- name: GetRejection :one
+SELECT tenant, seq, booking, at, reason, outcome FROM change_rejection WHERE tenant = $1 AND seq = $2
+`
+
+type GetRejectionParams struct {
+	Tenant string
+	Seq    int64
+}
+
+func (q *Queries) GetRejection(ctx context.Context, arg GetRejectionParams) (ChangeRejection, error) {
+	row := q.db.QueryRowContext(ctx, getRejection, arg.Tenant, arg.Seq)
+	var i ChangeRejection
+	err := row.Scan(
+		&i.Tenant,
+		&i.Seq,
+		&i.Booking,
+		&i.At,
+		&i.Reason,
+		&i.Outcome,
+	)
+	return i, err
+}
+
 const getSeq = `-- name: GetSeq :one
 SELECT seq FROM change_seq WHERE tenant = $1
 `
@@ -48,6 +125,32 @@ func (q *Queries) InsertChange(ctx context.Context, arg InsertChangeParams) erro
 		arg.At,
 		arg.Data,
 		arg.Reason,
+	)
+	return err
+}
+
+const insertRejection = `-- name: InsertRejection :exec
+INSERT INTO change_rejection (tenant, seq, booking, at, reason, outcome)
+VALUES ($1, $2, $3, $4, $5, $6)
+`
+
+type InsertRejectionParams struct {
+	Tenant  string
+	Seq     int64
+	Booking string
+	At      int64
+	Reason  string
+	Outcome string
+}
+
+func (q *Queries) InsertRejection(ctx context.Context, arg InsertRejectionParams) error {
+	_, err := q.db.ExecContext(ctx, insertRejection,
+		arg.Tenant,
+		arg.Seq,
+		arg.Booking,
+		arg.At,
+		arg.Reason,
+		arg.Outcome,
 	)
 	return err
 }
@@ -114,6 +217,18 @@ DELETE FROM change WHERE at < $1
 
 func (q *Queries) PruneChanges(ctx context.Context, before int64) (int64, error) {
 	result, err := q.db.ExecContext(ctx, pruneChanges, before)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const pruneRejections = `-- name: PruneRejections :execrows
+DELETE FROM change_rejection WHERE at < $1
+`
+
+func (q *Queries) PruneRejections(ctx context.Context, before int64) (int64, error) {
+	result, err := q.db.ExecContext(ctx, pruneRejections, before)
 	if err != nil {
 		return 0, err
 	}

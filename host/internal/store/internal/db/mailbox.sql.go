@@ -58,6 +58,53 @@ func (q *Queries) CountQueue(ctx context.Context, now int64) (CountQueueRow, err
 	return i, err
 }
 
+const countSilent = `-- name: CountSilent :one
+SELECT COUNT(*) FROM mailbox
+WHERE way = 'push' AND subscribed_at > 0 AND subscribed_at < $1 AND last_heard < $1
+`
+
+func (q *Queries) CountSilent(ctx context.Context, before int64) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countSilent, before)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const countWays = `-- name: CountWays :many
+SELECT way, COUNT(*) AS mailboxes,
+    CAST(COALESCE(MIN(CASE WHEN subscribed_at > 0 THEN subscribed_at END), 0) AS BIGINT) AS oldest
+FROM mailbox WHERE way <> '' GROUP BY way
+`
+
+type CountWaysRow struct {
+	Way       string
+	Mailboxes int64
+	Oldest    int64
+}
+
+func (q *Queries) CountWays(ctx context.Context) ([]CountWaysRow, error) {
+	rows, err := q.db.QueryContext(ctx, countWays)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CountWaysRow
+	for rows.Next() {
+		var i CountWaysRow
+		if err := rows.Scan(&i.Way, &i.Mailboxes, &i.Oldest); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const deadPasses = `-- name: DeadPasses :many
 SELECT tenant, person, fresh FROM mailbox
 WHERE lease_until > 0 AND lease_until <= $1 AND queued_at <= $2
@@ -229,7 +276,7 @@ func (q *Queries) GetLease(ctx context.Context, arg GetLeaseParams) (GetLeaseRow
 }
 
 const getMailbox = `-- name: GetMailbox :one
-SELECT tenant, person, epoch, pull_cursor, round, round_open, wanted, done, way, subscription_id, subscribed_at, last_heard, last_pull, last_push, renew_at, poll_at, reconcile_at, wait_until, failures, next_due, held_deletions, deletions_approved, fresh, queued_at, queued_bulk, lease_until, lease_fence FROM mailbox WHERE tenant = $1 AND person = $2
+SELECT tenant, person, epoch, pull_cursor, round, round_open, wanted, done, way, subscription_id, subscribed_at, last_heard, last_pull, last_push, renew_at, poll_at, reconcile_at, wait_until, failures, next_due, held_deletions, deletions_approved, fresh, queued_at, queued_bulk, lease_until, lease_fence, try_way, try_since, climb_at, falls, silences, way_reason, notices, last_notice FROM mailbox WHERE tenant = $1 AND person = $2
 `
 
 type GetMailboxParams struct {
@@ -268,6 +315,14 @@ func (q *Queries) GetMailbox(ctx context.Context, arg GetMailboxParams) (Mailbox
 		&i.QueuedBulk,
 		&i.LeaseUntil,
 		&i.LeaseFence,
+		&i.TryWay,
+		&i.TrySince,
+		&i.ClimbAt,
+		&i.Falls,
+		&i.Silences,
+		&i.WayReason,
+		&i.Notices,
+		&i.LastNotice,
 	)
 	return i, err
 }
@@ -287,25 +342,89 @@ func (q *Queries) InsertMailbox(ctx context.Context, arg InsertMailboxParams) er
 	return err
 }
 
+const listWatched = `-- name: ListWatched :many
+SELECT mailbox.tenant, mailbox.person, mailbox.epoch, mailbox.way, mailbox.try_way,
+    person.email, person.sync_mode, person.sync_url
+FROM mailbox JOIN person ON person.tenant = mailbox.tenant AND person.id = mailbox.person
+WHERE (mailbox.way = 'streaming' OR mailbox.way = 'pull' OR mailbox.try_way <> '')
+  AND (mailbox.tenant > $1 OR (mailbox.tenant = $1 AND mailbox.person > $2))
+ORDER BY mailbox.tenant, mailbox.person
+LIMIT $3
+`
+
+type ListWatchedParams struct {
+	AfterTenant string
+	AfterPerson string
+	MaxRows     int32
+}
+
+type ListWatchedRow struct {
+	Tenant   string
+	Person   string
+	Epoch    int64
+	Way      string
+	TryWay   string
+	Email    string
+	SyncMode string
+	SyncUrl  string
+}
+
+// Everybody whose changes are listened for, or are to be, whatever the tenant.
+func (q *Queries) ListWatched(ctx context.Context, arg ListWatchedParams) ([]ListWatchedRow, error) {
+	rows, err := q.db.QueryContext(ctx, listWatched, arg.AfterTenant, arg.AfterPerson, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListWatchedRow
+	for rows.Next() {
+		var i ListWatchedRow
+		if err := rows.Scan(
+			&i.Tenant,
+			&i.Person,
+			&i.Epoch,
+			&i.Way,
+			&i.TryWay,
+			&i.Email,
+			&i.SyncMode,
+			&i.SyncUrl,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const markMailbox = `-- name: MarkMailbox :one
 UPDATE mailbox
 SET wanted = wanted + 1,
     fresh = fresh OR $1,
+    notices = notices + $2,
+    last_notice = CASE WHEN $2 > 0 THEN $3 ELSE last_notice END,
     next_due = CASE
-        WHEN next_due > 0 AND next_due <= $2 THEN next_due
-        WHEN wait_until <= $2 THEN $2
+        WHEN next_due > 0 AND next_due <= $4 THEN next_due
+        WHEN wait_until <= $4 THEN $4
         WHEN next_due > 0 AND next_due <= wait_until THEN next_due
         ELSE wait_until
     END
-WHERE tenant = $3 AND person = $4
+WHERE tenant = $5 AND person = $6
 RETURNING next_due, queued_at, queued_bulk, lease_until
 `
 
 type MarkMailboxParams struct {
-	Fresh  bool
-	At     int64
-	Tenant string
-	Person string
+	Fresh     bool
+	Notice    int64
+	NoticedAt int64
+	At        int64
+	Tenant    string
+	Person    string
 }
 
 type MarkMailboxRow struct {
@@ -318,6 +437,8 @@ type MarkMailboxRow struct {
 func (q *Queries) MarkMailbox(ctx context.Context, arg MarkMailboxParams) (MarkMailboxRow, error) {
 	row := q.db.QueryRowContext(ctx, markMailbox,
 		arg.Fresh,
+		arg.Notice,
+		arg.NoticedAt,
 		arg.At,
 		arg.Tenant,
 		arg.Person,
@@ -336,7 +457,7 @@ const moveMailbox = `-- name: MoveMailbox :exec
 UPDATE mailbox
 SET epoch = epoch + 1, pull_cursor = '', round_open = FALSE, way = '', subscription_id = '', subscribed_at = 0,
     last_heard = 0, renew_at = 0, poll_at = 0, reconcile_at = 0, wait_until = 0, failures = 0, held_deletions = 0,
-    deletions_approved = FALSE
+    deletions_approved = FALSE, try_way = '', try_since = 0, climb_at = 0, falls = 0, silences = 0, way_reason = ''
 WHERE tenant = $1 AND person = $2
 `
 
@@ -348,6 +469,19 @@ type MoveMailboxParams struct {
 func (q *Queries) MoveMailbox(ctx context.Context, arg MoveMailboxParams) error {
 	_, err := q.db.ExecContext(ctx, moveMailbox, arg.Tenant, arg.Person)
 	return err
+}
+
+const oldestDirty = `-- name: OldestDirty :one
+SELECT CAST(COALESCE(MIN(CASE WHEN queued_at > 0 AND queued_at < next_due THEN queued_at ELSE next_due END), 0) AS BIGINT) FROM mailbox
+WHERE next_due > 0 AND next_due <= $1 AND wait_until <= $1
+`
+
+// Due since when, of all that wait though nothing keeps them from being worked on.
+func (q *Queries) OldestDirty(ctx context.Context, now int64) (int64, error) {
+	row := q.db.QueryRowContext(ctx, oldestDirty, now)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const renewLease = `-- name: RenewLease :execrows
@@ -443,8 +577,10 @@ UPDATE mailbox
 SET pull_cursor = $1, round = $2, round_open = $3, way = $4,
     subscription_id = $5, subscribed_at = $6, last_pull = $7,
     last_push = $8, renew_at = $9, poll_at = $10, reconcile_at = $11,
-    wait_until = $12, failures = $13, next_due = $14, held_deletions = $15
-WHERE tenant = $16 AND person = $17 AND epoch = $18
+    wait_until = $12, failures = $13, next_due = $14, held_deletions = $15,
+    try_way = $16, try_since = $17, climb_at = $18, falls = $19, silences = $20,
+    way_reason = $21
+WHERE tenant = $22 AND person = $23 AND epoch = $24
 `
 
 type SaveMailboxParams struct {
@@ -463,6 +599,12 @@ type SaveMailboxParams struct {
 	Failures       int64
 	NextDue        int64
 	HeldDeletions  int64
+	TryWay         string
+	TrySince       int64
+	ClimbAt        int64
+	Falls          int64
+	Silences       int64
+	WayReason      string
 	Tenant         string
 	Person         string
 	Epoch          int64
@@ -485,6 +627,12 @@ func (q *Queries) SaveMailbox(ctx context.Context, arg SaveMailboxParams) (int64
 		arg.Failures,
 		arg.NextDue,
 		arg.HeldDeletions,
+		arg.TryWay,
+		arg.TrySince,
+		arg.ClimbAt,
+		arg.Falls,
+		arg.Silences,
+		arg.WayReason,
 		arg.Tenant,
 		arg.Person,
 		arg.Epoch,

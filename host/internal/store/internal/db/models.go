@@ -26,6 +26,7 @@ type ApiKey struct {
 	Created  int64
 	Revoked  int64
 	LastUsed int64
+	Scopes   string
 }
 
 type Booking struct {
@@ -54,6 +55,7 @@ type Booking struct {
 	SpanEnd         int64
 	Created         int64
 	Updated         int64
+	SyncOff         bool
 }
 
 type Change struct {
@@ -68,6 +70,15 @@ type Change struct {
 	Reason  string
 }
 
+type ChangeRejection struct {
+	Tenant  string
+	Seq     int64
+	Booking string
+	At      int64
+	Reason  string
+	Outcome string
+}
+
 type Difference struct {
 	ID      int64
 	Tenant  string
@@ -78,6 +89,18 @@ type Difference struct {
 	Detail  string
 	Ref     string
 	IsOpen  bool
+}
+
+type Idempotency struct {
+	Tenant      string
+	ApiKey      string
+	Key         string
+	Fingerprint []byte
+	Status      int64
+	ContentType string
+	Location    string
+	Body        []byte
+	At          int64
 }
 
 type Intent struct {
@@ -112,6 +135,19 @@ type Link struct {
 	Created   int64
 }
 
+type Mail struct {
+	ID       int64
+	Tenant   string
+	Person   string
+	Booking  string
+	Kind     string
+	Detail   string
+	Created  int64
+	NextAt   int64
+	Attempts int64
+	Problem  string
+}
+
 type Mailbox struct {
 	Tenant            string
 	Person            string
@@ -140,6 +176,14 @@ type Mailbox struct {
 	QueuedBulk        bool
 	LeaseUntil        int64
 	LeaseFence        int64
+	TryWay            string
+	TrySince          int64
+	ClimbAt           int64
+	Falls             int64
+	Silences          int64
+	WayReason         string
+	Notices           int64
+	LastNotice        int64
 }
 
 type Person struct {
@@ -162,6 +206,7 @@ type Person struct {
 	StateUntil        int64
 	Created           int64
 	Updated           int64
+	OwnBookings       bool
 }
 
 type Subscription struct {
@@ -173,4 +218,46 @@ type Subscription struct {
 	Mode      string
 	Created   int64
 	LastHeard int64
+}
+
+type TestRun struct {
+	Tenant     string
+	ID         string
+	Person     string
+	Mode       string
+	Address    string
+	Url        string
+	ItemKey    string
+	Outcome    string
+	Steps      []byte
+	Started    int64
+	Ended      int64
+	AliveUntil int64
+	Cleaned    bool
+}
+
+type Webhook struct {
+	Tenant   string
+	ID       string
+	Name     string
+	Url      string
+	Secret   string
+	Kinds    string
+	Disabled bool
+	Seq      int64
+	Attempts int64
+	NextAt   int64
+	LastOk   int64
+	Failing  int64
+	Problem  string
+	Created  int64
+}
+
+type WebhookDead struct {
+	Tenant   string
+	Webhook  string
+	Seq      int64
+	At       int64
+	Attempts int64
+	Problem  string
 }

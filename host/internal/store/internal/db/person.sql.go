@@ -9,6 +9,73 @@ import (
 	"context"
 )
 
+const countModes = `-- name: CountModes :many
+SELECT sync_mode, sync_url, COUNT(*) AS persons FROM person
+WHERE sync_mode <> '' AND NOT sync_disabled GROUP BY sync_mode, sync_url ORDER BY sync_mode, persons DESC, sync_url
+`
+
+type CountModesRow struct {
+	SyncMode string
+	SyncUrl  string
+	Persons  int64
+}
+
+func (q *Queries) CountModes(ctx context.Context) ([]CountModesRow, error) {
+	rows, err := q.db.QueryContext(ctx, countModes)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CountModesRow
+	for rows.Next() {
+		var i CountModesRow
+		if err := rows.Scan(&i.SyncMode, &i.SyncUrl, &i.Persons); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const countStates = `-- name: CountStates :many
+SELECT status, fault, COUNT(*) AS persons FROM person GROUP BY status, fault
+`
+
+type CountStatesRow struct {
+	Status  string
+	Fault   string
+	Persons int64
+}
+
+func (q *Queries) CountStates(ctx context.Context) ([]CountStatesRow, error) {
+	rows, err := q.db.QueryContext(ctx, countStates)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CountStatesRow
+	for rows.Next() {
+		var i CountStatesRow
+		if err := rows.Scan(&i.Status, &i.Fault, &i.Persons); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const deletePerson = `-- name: DeletePerson :execrows
 DELETE FROM person WHERE tenant = $1 AND id = $2
 `
@@ -27,7 +94,7 @@ func (q *Queries) DeletePerson(ctx context.Context, arg DeletePersonParams) (int
 }
 
 const getPerson = `-- name: GetPerson :one
-SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated FROM person WHERE tenant = $1 AND id = $2
+SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated, own_bookings FROM person WHERE tenant = $1 AND id = $2
 `
 
 type GetPersonParams struct {
@@ -58,12 +125,13 @@ func (q *Queries) GetPerson(ctx context.Context, arg GetPersonParams) (Person, e
 		&i.StateUntil,
 		&i.Created,
 		&i.Updated,
+		&i.OwnBookings,
 	)
 	return i, err
 }
 
 const getPersonByEmail = `-- name: GetPersonByEmail :one
-SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated FROM person WHERE tenant = $1 AND email_key = $2 AND email_key <> ''
+SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated, own_bookings FROM person WHERE tenant = $1 AND email_key = $2 AND email_key <> ''
 `
 
 type GetPersonByEmailParams struct {
@@ -95,12 +163,13 @@ func (q *Queries) GetPersonByEmail(ctx context.Context, arg GetPersonByEmailPara
 		&i.StateUntil,
 		&i.Created,
 		&i.Updated,
+		&i.OwnBookings,
 	)
 	return i, err
 }
 
 const listPersons = `-- name: ListPersons :many
-SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated FROM person
+SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated, own_bookings FROM person
 WHERE tenant = $1 AND id > $2
   AND (status = $3 OR $3 = '')
   AND (kind = $4 OR $4 = '')
@@ -151,6 +220,65 @@ func (q *Queries) ListPersons(ctx context.Context, arg ListPersonsParams) ([]Per
 			&i.StateUntil,
 			&i.Created,
 			&i.Updated,
+			&i.OwnBookings,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const samplePersons = `-- name: SamplePersons :many
+SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated, own_bookings FROM person
+WHERE sync_mode = $1 AND sync_url = $2 AND NOT sync_disabled AND kind = 'person' AND email <> ''
+ORDER BY CASE status WHEN 'ok' THEN 0 ELSE 1 END, tenant, id
+LIMIT $3
+`
+
+type SamplePersonsParams struct {
+	SyncMode string
+	SyncUrl  string
+	MaxRows  int32
+}
+
+// Persons of a mode and URL to try it with: those whose sync works, first.
+func (q *Queries) SamplePersons(ctx context.Context, arg SamplePersonsParams) ([]Person, error) {
+	rows, err := q.db.QueryContext(ctx, samplePersons, arg.SyncMode, arg.SyncUrl, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Person
+	for rows.Next() {
+		var i Person
+		if err := rows.Scan(
+			&i.Tenant,
+			&i.ID,
+			&i.Email,
+			&i.EmailKey,
+			&i.DisplayName,
+			&i.Kind,
+			&i.SyncMode,
+			&i.SyncUrl,
+			&i.SyncDisabled,
+			&i.ConflictBehaviour,
+			&i.MailOnError,
+			&i.Status,
+			&i.Fault,
+			&i.Reason,
+			&i.Remedy,
+			&i.StateSince,
+			&i.StateUntil,
+			&i.Created,
+			&i.Updated,
+			&i.OwnBookings,
 		); err != nil {
 			return nil, err
 		}
@@ -202,9 +330,10 @@ func (q *Queries) SetPersonState(ctx context.Context, arg SetPersonStateParams) 
 
 const upsertPerson = `-- name: UpsertPerson :exec
 INSERT INTO person (tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled,
-    conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated)
+    conflict_behaviour, mail_on_error, own_bookings, status, fault, reason, remedy, state_since, state_until, created,
+    updated)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
-    $10, $11, $12, '', '', '', $13, 0, $13, $13)
+    $10, $11, $12, $13, '', '', '', $14, 0, $14, $14)
 ON CONFLICT (tenant, id) DO UPDATE SET
     email = excluded.email,
     email_key = excluded.email_key,
@@ -215,6 +344,7 @@ ON CONFLICT (tenant, id) DO UPDATE SET
     sync_disabled = excluded.sync_disabled,
     conflict_behaviour = excluded.conflict_behaviour,
     mail_on_error = excluded.mail_on_error,
+    own_bookings = excluded.own_bookings,
     updated = excluded.updated
 `
 
@@ -230,6 +360,7 @@ type UpsertPersonParams struct {
 	SyncDisabled      bool
 	ConflictBehaviour string
 	MailOnError       bool
+	OwnBookings       bool
 	Status            string
 	Created           int64
 }
@@ -247,6 +378,7 @@ func (q *Queries) UpsertPerson(ctx context.Context, arg UpsertPersonParams) erro
 		arg.SyncDisabled,
 		arg.ConflictBehaviour,
 		arg.MailOnError,
+		arg.OwnBookings,
 		arg.Status,
 		arg.Created,
 	)
