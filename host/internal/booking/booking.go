@@ -83,6 +83,9 @@ type Booking struct {
 	Status Status
 	// SyncOff: whoever made the booking does not want it in a calendar.
 	SyncOff bool
+	// SyncUnsaid: whoever puts the booking did not say, so SyncOff is to be as it was, or for a new one as the organizer's
+	// default has it. It is never stored.
+	SyncUnsaid bool
 	// SyncDisabled takes this one booking out of the sync; SyncProblem says why, for people.
 	SyncDisabled bool
 	SyncProblem  string

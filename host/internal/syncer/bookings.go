@@ -62,7 +62,7 @@ func (e *Engine) Put(ctx context.Context, b *booking.Booking, match booking.Matc
 		next := b.Clone()
 		next.SyncDisabled, next.SyncProblem = false, ""
 		if next.ItemExpected {
-			next.ExpectedUntil = e.now().Add(e.Limits.ExpectWait)
+			next.ExpectedUntil = e.now().Add(e.limits().ExpectWait)
 		}
 		if err := e.save(ctx, tx, old, next, sourceAPI, ""); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -52,7 +53,7 @@ type Options struct {
 	Render func(*booking.Booking) ([]byte, error)
 	// Failpoint is called between the steps of every write; tests make it end the process. It may be nil.
 	Failpoint func(step string)
-	Limits    Limits
+	Limits    Limits // at the start; see SetLimits
 }
 
 // Limits are the engine's numbers.
@@ -85,6 +86,7 @@ func DefaultLimits() Limits {
 // one mailbox, which the schedule sees to.
 type Engine struct {
 	Options
+	inForce atomic.Pointer[Limits]
 	pauses  *pauses
 	servers *servers
 	// limit ends a pass that takes too long.
@@ -111,13 +113,18 @@ func New(o Options) *Engine {
 	if o.NotificationURL == nil {
 		o.NotificationURL = func(string) string { return "" }
 	}
-	return &Engine{
-		Options: o, pauses: newPauses(), servers: newServers(o.Limits.WorkersPerServer),
-		limit: func(ctx context.Context) (context.Context, context.CancelFunc) {
-			return context.WithTimeout(ctx, o.Limits.AttemptTimeout)
-		},
+	e := &Engine{Options: o, pauses: newPauses(), servers: newServers()}
+	e.limit = func(ctx context.Context) (context.Context, context.CancelFunc) {
+		return context.WithTimeout(ctx, e.limits().AttemptTimeout)
 	}
+	e.SetLimits(o.Limits)
+	return e
 }
+
+// SetLimits puts other limits into force. Passes under way may still go by the old ones.
+func (e *Engine) SetLimits(l Limits) { e.inForce.Store(&l) }
+
+func (e *Engine) limits() *Limits { return e.inForce.Load() }
 
 // now is the moment in the form in which it is stored.
 func (e *Engine) now() time.Time { return e.Now().UTC().Truncate(time.Millisecond) }

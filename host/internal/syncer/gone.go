@@ -212,12 +212,12 @@ func (e *Engine) tooMany(ctx context.Context, p *pass, n int, approved bool) (bo
 	if approved {
 		n -= p.mb.HeldDeletions // the word was about these; what vanished since is another matter
 	}
-	if n <= e.Limits.MassDeletionLimit {
+	if n <= e.limits().MassDeletionLimit {
 		return false, nil
 	}
 	total, err := e.Store.CountLinks(ctx, p.mb.Tenant, p.mb.Person)
 	if err != nil {
 		return false, ours(err)
 	}
-	return float64(n) > e.Limits.MassDeletionShare*float64(total), nil
+	return float64(n) > e.limits().MassDeletionShare*float64(total), nil
 }

@@ -78,7 +78,7 @@ func (e *Engine) pass(ctx context.Context, tenant, person string) (Outcome, erro
 	if pause, paused := e.pauses.of(server, e.now()); paused {
 		return e.trouble(ctx, p, pause.err, pause.until)
 	}
-	leave, ok := e.servers.enter(server)
+	leave, ok := e.servers.enter(server, e.limits().WorkersPerServer)
 	if !ok {
 		return Outcome{Next: e.now().Add(busyServerDelay)}, nil
 	}
@@ -240,7 +240,7 @@ func (e *Engine) finish(ctx context.Context, p *pass) (Outcome, error) {
 			p.mb.LastPush = now
 		}
 		if p.mb.Way == wayPoll {
-			p.mb.PollAt = now.Add(e.Limits.PollInterval)
+			p.mb.PollAt = now.Add(e.limits().PollInterval)
 		}
 		state := store.PersonState{Status: store.StatusOK, Since: now}
 		switch {
@@ -272,7 +272,7 @@ func (e *Engine) due(p *pass, now time.Time) time.Time {
 	}
 	next := earliest(p.mb.RenewAt, p.mb.PollAt, p.mb.ReconcileAt)
 	if p.mb.Way == wayPush {
-		next = earliest(next, silentAt(p.mb, e.Limits.StatusFrequency, now))
+		next = earliest(next, silentAt(p.mb, e.limits().StatusFrequency, now))
 	}
 	return next
 }

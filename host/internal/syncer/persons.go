@@ -11,14 +11,6 @@ import (
 	"github.com/roomwire/roomwire/sdk/calendar"
 )
 
-// An ImportResult is what became of one imported person.
-type ImportResult struct {
-	ID      string
-	Created bool
-	Changed bool
-	Err     error // the person was not imported; the others were
-}
-
 // PutPerson creates or changes a person or resource and wakes the sync where it matters.
 func (e *Engine) PutPerson(ctx context.Context, p directory.Person) (created bool, err error) {
 	err = e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
@@ -96,50 +88,6 @@ func (e *Engine) uproot(ctx context.Context, tx *store.Tx, tenant, person string
 			return nil
 		}
 	}
-}
-
-// ImportPersons puts many persons, each for itself.
-func (e *Engine) ImportPersons(ctx context.Context, people []directory.Person) ([]ImportResult, error) {
-	const batch = 500
-	results := make([]ImportResult, 0, len(people))
-	for len(people) > 0 {
-		part := people[:min(batch, len(people))]
-		people = people[len(part):]
-		mark := len(results)
-		err := e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-			results = results[:mark]
-			for _, p := range part {
-				res, err := e.putPerson(ctx, tx, p)
-				if taken, ok := asTaken(err); ok {
-					results = append(results, ImportResult{ID: p.ID, Err: taken})
-					continue
-				}
-				if err != nil {
-					return err
-				}
-				results = append(results, ImportResult{ID: p.ID, Created: res.Created, Changed: res.Changed})
-			}
-			return nil
-		})
-		if err != nil {
-			return results[:mark], err
-		}
-	}
-	return results, nil
-}
-
-func asTaken(err error) (error, bool) {
-	for e := err; e != nil; {
-		if t, ok := e.(*store.TakenError); ok {
-			return t, true
-		}
-		u, ok := e.(interface{ Unwrap() error })
-		if !ok {
-			return nil, false
-		}
-		e = u.Unwrap()
-	}
-	return nil, false
 }
 
 // DeletePerson forgets a person. The calendar is left as it is; the person's bookings stay and are no longer synced. A

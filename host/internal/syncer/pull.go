@@ -49,7 +49,7 @@ func (e *Engine) beginRound(ctx context.Context, p *pass) error {
 		p.mb.Round++
 		p.mb.RoundOpen, p.mb.Cursor = true, ""
 		// Set now, not at the end: who wants another full read while this one is under way sets it to zero again.
-		p.mb.ReconcileAt = e.now().Add(e.Limits.ReconcileInterval)
+		p.mb.ReconcileAt = e.now().Add(e.limits().ReconcileInterval)
 		return tx.SaveMailbox(ctx, p.mb)
 	})
 }

@@ -44,7 +44,7 @@ func (e *Engine) postpone(ctx context.Context, p *pass, in store.Intent, cause e
 			}
 			return e.giveUp(ctx, tx, &pr, fmt.Sprintf("the calendar refused the change %s: %s", plural(in.Failures, "time", "times"), sentence(cause)))
 		}
-		wait := e.Limits.RetryBase << min(in.Failures-1, 6)
+		wait := e.limits().RetryBase << min(in.Failures-1, 6)
 		return tx.DeferIntent(ctx, in.Tenant, in.Key, e.now().Add(min(wait, time.Hour)), in.Failures)
 	})
 }
@@ -52,9 +52,9 @@ func (e *Engine) postpone(ctx context.Context, p *pass, in store.Intent, cause e
 // tries is how often a write that fails for its item alone is tried.
 func (e *Engine) tries(p *pass) int {
 	if conflictBehaviour(p.person) == directory.Cancel {
-		return max(e.Limits.CancelTries, 1)
+		return max(e.limits().CancelTries, 1)
 	}
-	return max(e.Limits.RollbackTries, 1)
+	return max(e.limits().RollbackTries, 1)
 }
 
 // drop removes an intent that has nothing to do any more.

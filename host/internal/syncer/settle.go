@@ -272,8 +272,8 @@ func (e *Engine) rebuff(ctx context.Context, tx *store.Tx, p *pair, why string) 
 		return tx.PutLink(ctx, *l) // the same change, told again before it was reset
 	}
 	l.Tries++
-	if l.Tries > e.Limits.RollbackTries {
-		return e.giveUp(ctx, tx, p, fmt.Sprintf("%s; the item was reset %d times and changed again", why, e.Limits.RollbackTries))
+	if l.Tries > e.limits().RollbackTries {
+		return e.giveUp(ctx, tx, p, fmt.Sprintf("%s; the item was reset %d times and changed again", why, e.limits().RollbackTries))
 	}
 	if err := tx.PutLink(ctx, *l); err != nil {
 		return err

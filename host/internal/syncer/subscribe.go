@@ -54,7 +54,7 @@ func (e *Engine) subscribe(ctx context.Context, p *pass) error {
 		return ours(err)
 	}
 	sub, active := inForce(subs)
-	fresh := active && sub.Mode == p.mode.Name && p.mb.RenewAt.After(now) && silentAt(p.mb, e.Limits.StatusFrequency, now).After(now)
+	fresh := active && sub.Mode == p.mode.Name && p.mb.RenewAt.After(now) && silentAt(p.mb, e.limits().StatusFrequency, now).After(now)
 	if p.mb.Way == wayPush && fresh || p.mb.Way == wayPoll && p.mb.RenewAt.After(now) {
 		return nil
 	}
@@ -83,7 +83,7 @@ func (e *Engine) renew(ctx context.Context, p *pass, base string, old store.Subs
 		return err
 	}
 	e.Failpoint("subscribe:token-stored")
-	req := backend.SubscribeRequest{Mailbox: p.mailbox, URL: base + "&k=" + token, StatusInterval: e.Limits.StatusFrequency}
+	req := backend.SubscribeRequest{Mailbox: p.mailbox, URL: base + "&k=" + token, StatusInterval: e.limits().StatusFrequency}
 	if active {
 		req.Existing = &backend.Subscription{ID: old.ID}
 	}
@@ -93,7 +93,7 @@ func (e *Engine) renew(ctx context.Context, p *pass, base string, old store.Subs
 	case kind == fault.Unsupported || kind == fault.SubscriptionLost || kind == fault.Invalid || kind == fault.Forbidden:
 		e.Log.Warn("a mailbox cannot be subscribed to; it is pulled by the clock",
 			"tenant", p.mb.Tenant, "person", p.mb.Person, "error", err.Error())
-		return e.poll(ctx, p, sentence(err), e.now().Add(e.Limits.SubscriptionInterval))
+		return e.poll(ctx, p, sentence(err), e.now().Add(e.limits().SubscriptionInterval))
 	default:
 		return err
 	}
@@ -110,7 +110,7 @@ func (e *Engine) renew(ctx context.Context, p *pass, base string, old store.Subs
 			return tx.SaveMailbox(ctx, p.mb)
 		}
 		p.mb.Way, p.mb.SubscriptionID, p.mb.SubscribedAt = wayPush, got.ID, now
-		p.mb.RenewAt, p.mb.PollAt = now.Add(e.Limits.SubscriptionInterval), zeroTime
+		p.mb.RenewAt, p.mb.PollAt = now.Add(e.limits().SubscriptionInterval), zeroTime
 		if !got.Expires.IsZero() {
 			p.mb.RenewAt = earliest(p.mb.RenewAt, now.Add(got.Expires.Sub(now)/2))
 		}

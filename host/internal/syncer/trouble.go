@@ -129,10 +129,10 @@ func sentence(err error) string {
 func (e *Engine) wait(p *pass, r reaction, failures int, asked time.Duration) time.Duration {
 	base, most := r.base, r.max
 	if base == 0 {
-		base = e.Limits.RetryBase
+		base = e.limits().RetryBase
 	}
 	if most == 0 {
-		most = e.Limits.RetryMax
+		most = e.limits().RetryMax
 	}
 	d := base
 	for range min(failures-1, 16) {
@@ -228,21 +228,16 @@ func (e *Engine) Resume(ctx context.Context) (waited int64, err error) {
 // servers bounds how many mailboxes of one server are worked on at once.
 type servers struct {
 	mu   sync.Mutex
-	most int
 	busy map[string]int
 }
 
-func newServers(most int) *servers {
-	if most <= 0 {
-		most = 1
-	}
-	return &servers{most: most, busy: map[string]int{}}
-}
+func newServers() *servers { return &servers{busy: map[string]int{}} }
 
-func (s *servers) enter(server string) (leave func(), ok bool) {
+// enter takes one of the places of a server, of which there are at least one.
+func (s *servers) enter(server string, most int) (leave func(), ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.busy[server] >= s.most {
+	if s.busy[server] >= max(1, most) {
 		return nil, false
 	}
 	s.busy[server]++
