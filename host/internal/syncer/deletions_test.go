@@ -15,7 +15,7 @@ import (
 // daily books n days in a row, and lets alice's calendar have them.
 func (w *world) daily(first, n int) {
 	w.Helper()
-	w.engine.Limits.MassDeletionLimit = 5
+	w.engine.limits().MassDeletionLimit = 5
 	for i := first; i < first+n; i++ {
 		w.book(fmt.Sprintf("b%02d", i), func(b *booking.Booking) { b.Start, b.End = b.Start.AddDate(0, 0, i), b.End.AddDate(0, 0, i) })
 	}
