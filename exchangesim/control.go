@@ -62,6 +62,7 @@ func (s *Server) control() http.Handler {
 		return nil, err
 	})
 	handle("POST /sim/wait", s.controlWait)
+	s.controlScale(handle)
 	return mux
 }
 
@@ -225,9 +226,17 @@ func (s *Server) controlNotifications(r *http.Request) (any, error) {
 		Lose      int   `json:"lose"`
 		Duplicate int   `json:"duplicate"`
 		Hold      *bool `json:"hold"`
+		Blocked   *bool `json:"blocked"`
 	}
 	if err := decode(r.Body, &want); err != nil {
 		return nil, err
+	}
+	switch {
+	case want.Blocked == nil:
+	case *want.Blocked:
+		s.faults.BlockNotifications()
+	default:
+		s.faults.UnblockNotifications()
 	}
 	s.faults.LoseNotifications(want.Lose)
 	s.faults.DuplicateNotifications(want.Duplicate)

@@ -2,7 +2,9 @@ package exchangesim
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -51,6 +53,7 @@ type call struct {
 	actor  *Person // whom the request acts as; the caller unless impersonating
 	// impersonation is the SOAP header that asks to act as somebody else, or nil.
 	impersonation *node
+	route         route     // how the request came to a back-end server
 	zoneID        string    // of the TimeZoneContext; UTC without one
 	now           time.Time // one instant for the whole request
 }
@@ -75,6 +78,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == "/sim" || strings.HasPrefix(path, "/sim/"):
 		s.serveControl(w, r)
 	case path == "/ews/exchange.asmx" || strings.HasPrefix(path, "/ews/") && describes(path):
+		markAnswer(w, r)
 		if hasConnState(r.Context()) {
 			s.logins.ServeHTTP(w, r)
 			return
@@ -82,6 +86,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.basicLogin.ServeHTTP(w, r.WithContext(login.ConnContext(r.Context(), nil)))
 	default:
 		http.NotFound(w, r)
+	}
+}
+
+// markAnswer gives an answer the id by which a server's log would know it, and the client's own if it wishes so.
+func markAnswer(w http.ResponseWriter, r *http.Request) {
+	var id [16]byte
+	_, _ = rand.Read(id[:]) // never fails
+	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
+	w.Header().Set("request-id", fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:]))
+	w.Header().Set("X-FEServer", "sim-fe")
+	if back, err := parseBool(strings.ToLower(r.Header.Get("return-client-request-id"))); err == nil && back {
+		w.Header().Set("client-request-id", r.Header.Get("client-request-id"))
 	}
 }
 
@@ -105,6 +121,20 @@ func (s *Server) serveEWS(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		s.answer(w, "", body, http.StatusInternalServerError, envelope(faultBody(asEWS(err))))
 		return
+	}
+	c.route = s.routed(r, caller)
+	w.Header().Set("X-BEServer", c.route.name())
+	if c.name == "Subscribe" && c.route.sticky {
+		http.SetCookie(w, c.route.cookie())
+	}
+	leave, refused := s.admit(r.Context(), c)
+	if refused != nil {
+		s.answer(w, c.name, body, http.StatusInternalServerError, envelope(faultBody(asEWS(refused))))
+		return
+	}
+	defer leave()
+	if !s.rest(r.Context(), s.opts.Latency) {
+		panic(http.ErrAbortHandler)
 	}
 	if c.name == streaming {
 		plan := s.faults.take(r.Context(), c)
@@ -160,20 +190,24 @@ func (p plan) answer() (status int, reply []byte, hit bool) {
 	return 0, nil, false
 }
 
-// run carries out a request under the lock.
+// run carries out a request. The answer is written without the lock: nothing changes what it is made of.
 func (s *Server) run(c *call) (int, []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.counts[c.name]++
-	err := c.identify()
-	var body *node
-	if err == nil {
-		body, err = s.operations[c.name](c)
-	}
+	body, err := s.carryOut(c)
 	if err != nil {
 		return http.StatusInternalServerError, envelope(faultBody(asEWS(err)))
 	}
 	return http.StatusOK, envelope(body)
+}
+
+// carryOut is run under the lock.
+func (s *Server) carryOut(c *call) (*node, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts[c.name]++
+	if err := c.identify(); err != nil {
+		return nil, err
+	}
+	return s.operations[c.name](c)
 }
 
 // parse reads the envelope.

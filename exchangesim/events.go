@@ -24,6 +24,7 @@ func (b *mailbox) notify(group ...event) {
 		b.marks++
 		group[i].mark = b.marks
 	}
+	b.expire()
 	for _, sub := range b.subs {
 		sub.offer(group)
 	}
@@ -69,7 +70,7 @@ func (b *mailbox) readWatermark(text string) (uint64, error) {
 
 // wants reports whether a subscription asked for an event.
 func (sub *subscription) wants(e event) bool {
-	if !slices.Contains(sub.types, e.kind) {
+	if sub.types&maskOf(e.kind) == 0 {
 		return false
 	}
 	if sub.everywhere {
@@ -95,8 +96,11 @@ func (sub *subscription) offer(group []event) {
 		return
 	}
 	sub.queue = append(sub.queue, wanted)
-	if sub.push != nil {
+	switch {
+	case sub.push != nil:
 		sub.server.undelivered++
+		sub.server.wakePush(sub)
+	case sub.stream != nil:
+		sub.stream.wake()
 	}
-	sub.wake()
 }

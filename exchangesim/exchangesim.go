@@ -36,10 +36,24 @@ type Options struct {
 	RetryBase time.Duration
 	// Minute is the length of the minutes of StatusFrequency, Timeout and ConnectionTimeout; 0: a minute. Tests shorten it.
 	Minute time.Duration
+	// PushConnections is how many notifications are under way at once; 0: 64.
+	PushConnections int
 	// PushClient sends notifications; nil: a client that follows no redirects and uses no proxy.
 	PushClient *http.Client
+	// Generate adds so many people to People: user1@example.com, user2@example.com and so on, with the password "secret".
+	Generate int
 	// MaxSubscriptions per mailbox; 0: 5000, as on-premises.
 	MaxSubscriptions int
+	// HangingConnections is how many streaming connections one mailbox, or a caller who does not impersonate, may hold open;
+	// 0: 10, as Exchange 2016 and later. Exchange 2013 has 3.
+	HangingConnections int
+	// Affinity puts the mailboxes on different back-end servers: a subscription is known only where it was made, to which
+	// X-BackEndOverrideCookie or X-AnchorMailbox brings a request.
+	Affinity bool
+	// Budget throttles those who ask too much; nil: nobody.
+	Budget *Budget
+	// Latency is how long every EWS request takes at least.
+	Latency time.Duration
 	// MaxRequestBytes is the longest request body; 0: 400 KiB, as documented.
 	MaxRequestBytes int64
 	// Schemes are the login schemes offered, of Negotiate, NTLM and Basic; empty: all.
@@ -71,6 +85,7 @@ type Server struct {
 	itemFields []field
 	faults     *Faults
 	recorder   *recorder
+	started    time.Time
 	secret     []byte // signs sync states and watermarks, so those of another server are refused
 
 	ctx  context.Context
@@ -86,13 +101,16 @@ type Server struct {
 	mails       []Mail
 	counts      map[string]int
 	subs        map[string]*subscription
+	streams     map[*stream]struct{} // that are open
+	pushes      pushes
+	throttle    throttle
 	subCounter  uint64
 	undelivered int           // notification groups queued or in flight
 	idle        chan struct{} // closed and replaced when undelivered falls to zero
 }
 
-// New makes a server. Close it when done.
-func New(o Options) (*Server, error) {
+// withDefaults fills in what was left out.
+func (o Options) withDefaults() Options {
 	if len(o.People) == 0 {
 		o.People = SamplePeople()
 	}
@@ -111,8 +129,14 @@ func New(o Options) (*Server, error) {
 	if o.Minute == 0 {
 		o.Minute = time.Minute
 	}
+	if o.PushConnections == 0 {
+		o.PushConnections = 64
+	}
 	if o.PushClient == nil {
-		o.PushClient = defaultPushClient()
+		o.PushClient = defaultPushClient(o.PushConnections)
+	}
+	if o.HangingConnections == 0 {
+		o.HangingConnections = 10
 	}
 	if o.MaxSubscriptions == 0 {
 		o.MaxSubscriptions = 5000
@@ -120,17 +144,27 @@ func New(o Options) (*Server, error) {
 	if o.MaxRequestBytes == 0 {
 		o.MaxRequestBytes = 400 << 10
 	}
+	return o
+}
+
+// New makes a server. Close it when done.
+func New(o Options) (*Server, error) {
+	o = o.withDefaults()
 	s := &Server{
 		opts:       o,
 		log:        o.Logger,
 		operations: operations(),
 		itemFields: itemFields(),
+		started:    o.Now(),
 		secret:     make([]byte, 16),
 		users:      map[string]*Person{},
 		boxes:      map[string]*mailbox{},
 		byID:       map[string]*mailbox{},
 		counts:     map[string]int{},
 		subs:       map[string]*subscription{},
+		streams:    map[*stream]struct{}{},
+		pushes:     pushes{sooner: make(chan struct{}, 1)},
+		throttle:   newThrottle(o.Budget),
 		idle:       make(chan struct{}),
 	}
 	_, _ = rand.Read(s.secret) // never fails
@@ -145,6 +179,9 @@ func New(o Options) (*Server, error) {
 		if err := s.AddPerson(p); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.generate(o.Generate); err != nil {
+		return nil, err
 	}
 	lo := login.Options{
 		Accounts:      s.account,
@@ -163,6 +200,9 @@ func New(o Options) (*Server, error) {
 func (s *Server) Close() error {
 	s.mu.Lock()
 	s.stop() // under the lock: no sender starts afterwards
+	for _, sub := range s.subs {
+		sub.end()
+	}
 	s.mu.Unlock()
 	s.faults.Reset()
 	s.work.Wait()

@@ -57,7 +57,8 @@ type Faults struct {
 	noTouch  bool
 	lose     int
 	twice    int
-	held     chan struct{} // closed on release; nil: nothing is held
+	held     bool
+	blocked  bool
 }
 
 // A pause stops one request until it is released.
@@ -166,23 +167,19 @@ func (f *Faults) LoseNotifications(n int) { f.set(func() { f.lose = n }) }
 func (f *Faults) DuplicateNotifications(n int) { f.set(func() { f.twice = n }) }
 
 // HoldNotifications keeps notifications of events back until Release.
-func (f *Faults) HoldNotifications() {
-	f.set(func() {
-		if f.held == nil {
-			f.held = make(chan struct{})
-		}
-	})
-}
+func (f *Faults) HoldNotifications() { f.set(func() { f.held = true }) }
 
 // Release sends the notifications that were held back.
-func (f *Faults) Release() { f.set(f.release) }
-
-func (f *Faults) release() {
-	if f.held != nil {
-		close(f.held)
-		f.held = nil
-	}
+func (f *Faults) Release() {
+	f.set(func() { f.held = false })
+	f.server.resumePushes()
 }
+
+// BlockNotifications lets every try to send a notification fail, as a firewall would, until UnblockNotifications.
+func (f *Faults) BlockNotifications() { f.set(func() { f.blocked = true }) }
+
+// UnblockNotifications lets notifications through again. Those that failed are tried again when their time comes.
+func (f *Faults) UnblockNotifications() { f.set(func() { f.blocked = false }) }
 
 // RejectAuth refuses the logins of a user, by name without domain or by UPN, from now on; an empty name means everybody.
 func (f *Faults) RejectAuth(user string) {
@@ -197,8 +194,9 @@ func (f *Faults) TouchAfterWrite(on bool) { f.set(func() { f.noTouch = !on }) }
 func (f *Faults) Reset() {
 	f.set(func() {
 		f.rules, f.pauses, f.rejected, f.noTouch, f.lose, f.twice = nil, nil, map[string]bool{}, false, 0, 0
-		f.release()
+		f.held, f.blocked = false, false
 	})
+	f.server.resumePushes()
 }
 
 // List returns the faults that still wait for requests.
@@ -278,10 +276,7 @@ func (f *Faults) plan(operation, address string) plan {
 func (r *Fault) apply(p *plan) {
 	switch r.Kind {
 	case "busy":
-		p.fault = fail("ErrorServerBusy", "The server cannot service this request right now. Try again later.")
-		if r.BackOff > 0 {
-			p.fault.values = []attr{{"BackOffMilliseconds", strconv.FormatInt(time.Duration(r.BackOff).Milliseconds(), 10)}}
-		}
+		p.fault = serverBusy(time.Duration(r.BackOff))
 	case "error":
 		p.fault = fail(r.ResponseCode, "The request failed as it was programmed to.")
 	case "status":
@@ -301,21 +296,27 @@ func (f *Faults) take(ctx context.Context, c *call) plan {
 	address := c.target()
 	f.server.mu.Unlock()
 	p := f.plan(c.name, address)
-	if p.delay > 0 {
-		timer := time.NewTimer(p.delay)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			p.cutBefore = true
-		case <-f.server.ctx.Done():
-			p.cutBefore = true
-		}
-	}
-	if !f.server.stopAt(ctx, p.before) {
+	there := f.server.rest(ctx, p.delay)
+	if !f.server.stopAt(ctx, p.before) || !there {
 		p.cutBefore = true
 	}
 	return p
+}
+
+// rest waits; it reports whether the client is still there.
+func (s *Server) rest(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+	case <-s.ctx.Done():
+	}
+	return false
 }
 
 // stopAt holds a request at pauses; it reports whether the client is still there.
@@ -348,18 +349,16 @@ func (f *Faults) deliveries() int {
 	return 1
 }
 
-// awaitRelease waits while notifications are held back.
-func (f *Faults) awaitRelease(ctx context.Context) error {
+// holds reports whether notifications of events are held back.
+func (f *Faults) holds() bool {
 	f.mu.Lock()
-	held := f.held
-	f.mu.Unlock()
-	if held == nil {
-		return nil
-	}
-	select {
-	case <-held:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("wait for the release of notifications: %w", ctx.Err())
-	}
+	defer f.mu.Unlock()
+	return f.held
+}
+
+// blocks reports whether notifications get nowhere.
+func (f *Faults) blocks() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.blocked
 }

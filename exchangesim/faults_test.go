@@ -135,7 +135,7 @@ func FuzzRequest(f *testing.F) {
 		f.Fatal(err)
 	}
 	defer func() { _ = s.Close() }()
-	alice := s.person(func(p *Person) bool { return p.Address == "alice@example.com" })
+	alice := s.users["alice@example.com"]
 	f.Fuzz(func(t *testing.T, body string) {
 		c, err := s.parse(alice, []byte(body))
 		if err != nil {

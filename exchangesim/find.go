@@ -102,7 +102,7 @@ func (c *call) foldersUnder(id *node, s shape, matches predicate) (*node, error)
 	deep := c.req.attr("Traversal") == "Deep"
 	var found []*folder
 	if c.req.attr("Traversal") != "SoftDeleted" {
-		for _, f := range top.box.order {
+		for _, f := range top.box.all() {
 			if (f.parent == top || deep && f.under(top)) && matches(f.lookup) {
 				found = append(found, f)
 			}

@@ -18,7 +18,7 @@ func (c *call) folderByID(n *node) (*folder, error) {
 		if err != nil {
 			return nil, err
 		}
-		if f = b.known[strings.ToLower(n.attr("Id"))]; f == nil {
+		if f = b.known(strings.ToLower(n.attr("Id"))); f == nil {
 			return nil, fail("ErrorFolderNotFound", "The specified folder could not be found in the store.")
 		}
 	case "FolderId":
@@ -30,7 +30,7 @@ func (c *call) folderByID(n *node) (*folder, error) {
 			return nil, fail("ErrorCannotUseItemIdForFolderId", "Id must be a folder id.")
 		}
 		if b := c.byID[id.box]; b != nil {
-			f = b.folders[n.attr("Id")]
+			f = b.folderWith(id)
 		}
 		if f == nil {
 			return nil, fail("ErrorFolderNotFound", "The specified folder could not be found in the store.")
@@ -231,6 +231,9 @@ func (c *call) makeFolder(parent *folder, n *node) (*folder, error) {
 		if err != nil {
 			return nil, err
 		}
+		if f.props == nil {
+			f.props = map[string]property{}
+		}
 		f.props[p.key] = property{p.kind, []string{x.child("Value").value()}}
 	}
 	parent.box.notify(event{kind: "CreatedEvent", at: c.now, subject: f, parent: parent})
@@ -248,7 +251,7 @@ func (c *call) deleteFolder() (*node, error) {
 			messages = append(messages, failure("DeleteFolder", err))
 			continue
 		}
-		bin := f.box.known["deleteditems"]
+		bin := f.box.known("deleteditems")
 		if c.req.attr("DeleteType") == "MoveToDeletedItems" && !f.under(bin) {
 			f.parent = bin
 			f.box.hierarch++

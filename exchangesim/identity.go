@@ -44,7 +44,7 @@ func (c *call) connecting(kind, value string) (*Person, error) {
 			return nil, fail("ErrorInvalidUserPrincipalName", "The user principal name (UPN) isn't valid.")
 		}
 	case "SID":
-		if p = c.person(func(p *Person) bool { return strings.EqualFold(p.SID, value) }); p == nil {
+		if p = c.personBySID(value); p == nil {
 			return nil, fail("ErrorInvalidSid", "The security identifier (SID) isn't valid.")
 		}
 	default:
@@ -98,8 +98,11 @@ func (c *call) mayOpen(f *folder) bool {
 func (c *call) target() string {
 	if sid := c.impersonation.child("ConnectingSID"); len(sid.children()) == 1 {
 		value := sid.kids[0].value()
-		if p := c.person(func(p *Person) bool { return strings.EqualFold(p.SID, value) }); p != nil {
-			value = p.Address
+		if sid.kids[0].name != "SID" {
+			return value
+		}
+		if p := c.personBySID(value); p != nil {
+			return p.Address
 		}
 		return value
 	}

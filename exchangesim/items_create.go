@@ -59,16 +59,16 @@ func (c *call) create(n *node, saved *folder) (*item, error) {
 		return nil, err
 	}
 	if saved == nil {
-		saved = b.known[map[string]string{"Contact": "contacts", "DistributionList": "contacts", "Task": "tasks"}[n.name]]
+		saved = b.known(map[string]string{"Contact": "contacts", "DistributionList": "contacts", "Task": "tasks"}[n.name])
 	}
 	if saved == nil {
-		saved = b.known["drafts"]
+		saved = b.known("drafts")
 	}
 	if n.name == "Message" && disposition != "SaveOnly" {
 		if disposition == "SendOnly" {
 			return nil, nil
 		}
-		saved = b.known["sentitems"]
+		saved = b.known("sentitems")
 	}
 	it := &item{kind: n.name, content: newContent(c.actor), author: c.actor.Name, history: map[string]uint64{}}
 	it.class = map[string]string{"Message": "IPM.Note", "Contact": "IPM.Contact", "DistributionList": "IPM.DistList", "Task": "IPM.Task", "Item": "IPM.Note"}[n.name]
@@ -99,7 +99,7 @@ func (c *call) createAppointment(n *node, saved *folder) (*item, error) {
 		if err != nil {
 			return nil, err
 		}
-		saved = b.known["calendar"]
+		saved = b.known("calendar")
 	}
 	owner := saved.box.owner
 	it := &item{kind: "CalendarItem", content: newContent(owner), author: c.actor.Name, history: map[string]uint64{}}
@@ -208,7 +208,7 @@ func (c *call) respond(n *node) error {
 		}
 		c.cancel(v, "SendToAllAndSaveCopy")
 		if v.index == 0 {
-			it.box.move(it, it.box.known["deleteditems"])
+			it.box.move(it, it.box.known("deleteditems"))
 		}
 		return nil
 	}

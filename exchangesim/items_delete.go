@@ -41,9 +41,9 @@ func (c *call) delete(id *node, kind string) error {
 	case "HardDelete":
 		b.remove(v.it)
 	case "SoftDelete":
-		b.move(v.it, b.known["recoverableitemsdeletions"])
+		b.move(v.it, b.known("recoverableitemsdeletions"))
 	default:
-		b.move(v.it, b.known["deleteditems"])
+		b.move(v.it, b.known("deleteditems"))
 	}
 	return nil
 }

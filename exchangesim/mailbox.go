@@ -10,18 +10,16 @@ type mailbox struct {
 	server   *Server
 	owner    *Person
 	guid     string
-	numbers  uint64 // the last number given to an item or folder
-	seq      uint64 // the last change to an item
-	hierarch uint64 // the last change to a folder
-	epoch    int    // sync states of earlier epochs are refused
-	articles int    // the last article number (property tag 0xe23)
-	marks    uint64 // the last watermark
-	folders  map[string]*folder
-	known    map[string]*folder // by distinguished name
-	order    []*folder          // parents first
-	items    map[string]*item
-	removed  []tombstone // of folders
-	subs     map[string]*subscription
+	numbers  uint64           // the last number given to an item or folder
+	seq      uint64           // the last change to an item
+	hierarch uint64           // the last change to a folder
+	epoch    int              // sync states of earlier epochs are refused
+	articles int              // the last article number (property tag 0xe23)
+	marks    uint64           // the last watermark
+	folders  []*folder        // those that were made so far; all returns every one
+	items    map[string]*item // nil while there was none
+	removed  []tombstone      // of folders
+	subs     []*subscription
 }
 
 // A folder is one folder of a mailbox.
@@ -30,8 +28,8 @@ type folder struct {
 	id            string
 	parent        *folder
 	name, class   string
-	distinguished string // such as calendar; empty for folders made by people
-	props         map[string]property
+	distinguished string              // such as calendar; empty for folders made by people
+	props         map[string]property // nil while there was none
 	key           uint64
 	arrived       uint64 // change of the hierarchy with which it came
 	changed       uint64
@@ -46,45 +44,12 @@ type tombstone struct {
 	arrived, left uint64
 }
 
-// newMailbox makes a mailbox with the folders every one has.
+// newMailbox makes a mailbox. Its folders come into being when they are asked for: most people's never are.
 func newMailbox(s *Server, owner *Person) *mailbox {
-	b := &mailbox{
+	return &mailbox{
 		server: s, owner: owner, guid: guidOf(owner.Address), epoch: 1,
-		folders: map[string]*folder{}, known: map[string]*folder{}, items: map[string]*item{},
-		subs: map[string]*subscription{},
+		numbers: firstNumber + 2*uint64(len(standardFolders)), hierarch: uint64(len(standardFolders)),
 	}
-	b.numbers = 0x1000 // the numbers below would make ids that are easy to mistake for each other
-	for _, f := range []struct{ parent, distinguished, name, class string }{
-		{"", "root", "", ""},
-		{"root", "msgfolderroot", "Top of Information Store", "IPF.Note"},
-		{"msgfolderroot", "calendar", "Calendar", "IPF.Appointment"},
-		{"msgfolderroot", "contacts", "Contacts", "IPF.Contact"},
-		{"msgfolderroot", "deleteditems", "Deleted Items", "IPF.Note"},
-		{"msgfolderroot", "drafts", "Drafts", "IPF.Note"},
-		{"msgfolderroot", "inbox", "Inbox", "IPF.Note"},
-		{"msgfolderroot", "journal", "Journal", "IPF.Journal"},
-		{"msgfolderroot", "junkemail", "Junk Email", "IPF.Note"},
-		{"msgfolderroot", "notes", "Notes", "IPF.StickyNote"},
-		{"msgfolderroot", "outbox", "Outbox", "IPF.Note"},
-		{"msgfolderroot", "sentitems", "Sent Items", "IPF.Note"},
-		{"msgfolderroot", "tasks", "Tasks", "IPF.Task"},
-		{"contacts", "quickcontacts", "Skype for Business Contacts", "IPF.Contact.MOC.QuickContacts"},
-		{"contacts", "imcontactlist", "IM Contact List", "IPF.Contact.MOC.ImContactList"},
-		{"msgfolderroot", "syncissues", "Sync Issues", "IPF.Note"},
-		{"syncissues", "conflicts", "Conflicts", "IPF.Note"},
-		{"syncissues", "localfailures", "Local Failures", "IPF.Note"},
-		{"syncissues", "serverfailures", "Server Failures", "IPF.Note"},
-		{"root", "searchfolders", "Finder", ""},
-		{"root", "recoverableitemsroot", "Recoverable Items", ""},
-		{"recoverableitemsroot", "recoverableitemsdeletions", "Deletions", ""},
-		{"recoverableitemsroot", "recoverableitemspurges", "Purges", ""},
-		{"recoverableitemsroot", "recoverableitemsversions", "Versions", ""},
-	} {
-		made := b.addFolder(b.known[f.parent], f.name, f.class)
-		made.distinguished = f.distinguished
-		b.known[f.distinguished] = made
-	}
-	return b
 }
 
 func (b *mailbox) number() uint64 {
@@ -92,18 +57,17 @@ func (b *mailbox) number() uint64 {
 	return b.numbers
 }
 
-// addFolder makes a folder; parent is nil for the root alone.
+// addFolder makes a folder that a person wants.
 func (b *mailbox) addFolder(parent *folder, name, class string) *folder {
 	b.hierarch++
 	f := &folder{
-		box: b, parent: parent, name: name, class: class, props: map[string]property{},
+		box: b, parent: parent, name: name, class: class,
 		id:      entryID{box: b.guid, kind: folderKind, number: b.number()}.String(),
 		key:     b.number(),
 		arrived: b.hierarch, changed: b.hierarch,
 		created: b.server.now(),
 	}
-	b.folders[f.id] = f
-	b.order = append(b.order, f)
+	b.folders = append(b.folders, f)
 	return f
 }
 
@@ -117,15 +81,14 @@ func (b *mailbox) removeFolder(f *folder) {
 	}
 	b.hierarch++
 	b.removed = append(b.removed, tombstone{id: f.id, arrived: f.arrived, left: b.hierarch})
-	delete(b.folders, f.id)
-	b.order = slices.DeleteFunc(b.order, func(o *folder) bool { return o == f })
+	b.folders = slices.DeleteFunc(b.folders, func(o *folder) bool { return o == f })
 	b.notify(event{kind: "DeletedEvent", at: b.server.now(), subject: f, parent: f.parent}, b.folderModified(f.parent))
 }
 
 // children returns the folders directly in f.
 func (b *mailbox) children(f *folder) []*folder {
 	var found []*folder
-	for _, k := range b.order {
+	for _, k := range b.all() {
 		if k.parent == f {
 			found = append(found, k)
 		}
@@ -160,6 +123,9 @@ func (b *mailbox) arrive(f *folder, it *item) {
 	it.folder, it.arrived, it.changed, it.article = f, b.seq, b.seq, b.articles
 	it.key = b.number()
 	f.items = append(f.items, it)
+	if b.items == nil {
+		b.items = map[string]*item{}
+	}
 	b.items[it.id] = it
 	f.key = b.number()
 }

@@ -18,7 +18,7 @@ func (c *call) send(it *item, kind string, to []Attendee) {
 
 // arrive brings a meeting into an attendee's calendar up to date.
 func (c *call) arrive(b *mailbox, it *item, kind string) {
-	calendar := b.known["calendar"]
+	calendar := b.known("calendar")
 	var found *item
 	for _, o := range calendar.items {
 		if o.received && o.uid == it.uid {
@@ -63,7 +63,7 @@ func (c *call) answerMeeting(it *item, response string) {
 		own.box.edited(own)
 	}
 	if response == "Decline" {
-		it.box.move(it, it.box.known["deleteditems"])
+		it.box.move(it, it.box.known("deleteditems"))
 		return
 	}
 	it.busy = map[string]string{"Accept": "Busy", "Tentative": "Tentative"}[response]
@@ -76,7 +76,7 @@ func (c *call) organizersItem(copied *item) *item {
 	if b == nil {
 		return nil
 	}
-	for _, o := range b.known["calendar"].items {
+	for _, o := range b.known("calendar").items {
 		if !o.received && o.uid == copied.uid {
 			return o
 		}

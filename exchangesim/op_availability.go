@@ -143,7 +143,7 @@ func (c *call) freeBusy(address string, w window) *node {
 		return el("m:FreeBusyResponse", refusal, el("m:FreeBusyView", el("t:FreeBusyViewType", "None")))
 	}
 	view := w.view
-	if !c.mayOpen(box.known["calendar"]) { // everybody may know when, but not what
+	if !c.mayOpen(box.known("calendar")) { // everybody may know when, but not what
 		view = strings.Replace(view, "Detailed", "FreeBusy", 1)
 	}
 	busy := c.busyTimes(box, w)
@@ -173,7 +173,7 @@ func (c *call) busyTimes(box *mailbox, w window) []*view {
 			found = append(found, v)
 		}
 	}
-	for _, it := range box.known["calendar"].items {
+	for _, it := range box.known("calendar").items {
 		switch {
 		case it.kind != "CalendarItem":
 		case it.recurrence == nil:

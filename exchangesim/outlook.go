@@ -45,32 +45,37 @@ func (b *mailbox) item(id string) (*item, error) {
 // Create makes an appointment in the person's calendar; with attendees, they get a meeting request.
 func (o *Outlook) Create(a Appointment) (id string, err error) {
 	err = o.with(func(c *call, b *mailbox) error {
-		it := &item{kind: "CalendarItem", content: newContent(b.owner), author: b.owner.Name, history: map[string]uint64{}}
-		it.startZone, it.endZone = b.owner.TimeZone, b.owner.TimeZone
-		if a.Sensitivity == "" {
-			a.Sensitivity = "Normal"
-		}
-		if a.BusyStatus == "" {
-			a.BusyStatus = "Busy"
-		}
-		if a.End.IsZero() {
-			a.End = a.Start
-		}
-		if err := it.content.take(a); err != nil {
-			return err
-		}
-		b.add(b.known["calendar"], it)
-		if it.uid == "" {
-			it.uid = newUID(it.id)
-		}
-		id = it.id
-		if it.meeting() {
-			it.sent = true
-			c.send(it, "request", it.attendees())
-		}
-		return nil
+		id, err = c.createIn(b, a)
+		return err
 	})
 	return id, err
+}
+
+// createIn makes an appointment in the calendar of a mailbox.
+func (c *call) createIn(b *mailbox, a Appointment) (id string, err error) {
+	it := &item{kind: "CalendarItem", content: newContent(b.owner), author: b.owner.Name, history: map[string]uint64{}}
+	it.startZone, it.endZone = b.owner.TimeZone, b.owner.TimeZone
+	if a.Sensitivity == "" {
+		a.Sensitivity = "Normal"
+	}
+	if a.BusyStatus == "" {
+		a.BusyStatus = "Busy"
+	}
+	if a.End.IsZero() {
+		a.End = a.Start
+	}
+	if err := it.content.take(a); err != nil {
+		return "", err
+	}
+	b.add(b.known("calendar"), it)
+	if it.uid == "" {
+		it.uid = newUID(it.id)
+	}
+	if it.meeting() {
+		it.sent = true
+		c.send(it, "request", it.attendees())
+	}
+	return it.id, nil
 }
 
 // Update changes an appointment; attendees of a meeting are told.
@@ -119,7 +124,7 @@ func (o *Outlook) Delete(id string) error {
 			return err
 		}
 		c.cancel(c.viewOf(it), "SendToAllAndSaveCopy")
-		b.move(it, b.known["deleteditems"])
+		b.move(it, b.known("deleteditems"))
 		return nil
 	})
 }
@@ -144,7 +149,7 @@ func (o *Outlook) Restore(id string) (newID string, err error) {
 		if err != nil {
 			return err
 		}
-		b.move(it, b.known["calendar"])
+		b.move(it, b.known("calendar"))
 		newID = it.id
 		return nil
 	})
@@ -158,7 +163,7 @@ func (o *Outlook) Copy(id string) (newID string, err error) {
 		if err != nil {
 			return err
 		}
-		made := b.copyTo(it, b.known["calendar"])
+		made := b.copyTo(it, b.known("calendar"))
 		made.uid = newUID(made.id)
 		newID = made.id
 		return nil
@@ -199,7 +204,7 @@ func (o *Outlook) Find(match func(Appointment) bool) (Appointment, bool) {
 func (o *Outlook) list(distinguished string) []Appointment {
 	list := []Appointment{}
 	_ = o.with(func(_ *call, b *mailbox) error { // who has no mailbox has no appointments
-		for _, it := range b.known[distinguished].items {
+		for _, it := range b.known(distinguished).items {
 			if it.kind == "CalendarItem" {
 				list = append(list, it.appointment())
 			}

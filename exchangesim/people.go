@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/roomwire/roomwire/exchangesim/internal/login"
@@ -39,6 +40,23 @@ func SamplePeople() []Person {
 	}
 }
 
+// domainSID is how the SIDs begin that people have unless they bring their own; firstRID is the first one's end.
+const (
+	domainSID = "S-1-5-21-1004336348-1177238915-682003330-"
+	firstRID  = 1100
+)
+
+// generate adds n people.
+func (s *Server) generate(n int) error {
+	for i := range n {
+		number := strconv.Itoa(i + 1)
+		if err := s.AddPerson(Person{Name: "User " + number, Address: "user" + number + "@example.com", Password: "secret"}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // AddPerson adds an account, and its mailbox unless it has none.
 func (s *Server) AddPerson(p Person) error {
 	local, _, ok := strings.Cut(p.Address, "@")
@@ -64,7 +82,7 @@ func (s *Server) AddPerson(p Person) error {
 		return fmt.Errorf("person %s: the address or the user %s is taken", p.Address, p.User)
 	}
 	if p.SID == "" {
-		p.SID = fmt.Sprintf("S-1-5-21-1004336348-1177238915-682003330-%d", 1100+len(s.people))
+		p.SID = domainSID + strconv.Itoa(firstRID+len(s.people))
 	}
 	s.people = append(s.people, &p)
 	s.users[address], s.users[user] = &p, &p
@@ -121,9 +139,14 @@ func (s *Server) changePerson(address string, change func(*Person)) bool {
 	return true
 }
 
-// person returns the first account for which match holds, or nil; s.mu is held.
-func (s *Server) person(match func(*Person) bool) *Person {
-	i := slices.IndexFunc(s.people, match)
+// personBySID returns the account with that SID, or nil; s.mu is held.
+func (s *Server) personBySID(sid string) *Person {
+	if end, ours := strings.CutPrefix(sid, domainSID); ours { // almost always, and then nobody has to be searched for
+		if n, err := strconv.Atoi(end); err == nil && n >= firstRID && n-firstRID < len(s.people) && s.people[n-firstRID].SID == sid {
+			return s.people[n-firstRID]
+		}
+	}
+	i := slices.IndexFunc(s.people, func(p *Person) bool { return strings.EqualFold(p.SID, sid) })
 	if i < 0 {
 		return nil
 	}

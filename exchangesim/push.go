@@ -1,26 +1,74 @@
 package exchangesim
 
 import (
-	"bytes"
+	"container/heap"
 	"context"
-	"fmt"
-	"io"
-	"net/http"
 	"time"
 )
 
-// A pusher sends the notifications of one push subscription, one after the other.
+// A pusher is what a push subscription has beyond the others. It is guarded by the server's lock.
 type pusher struct {
 	url       string
 	frequency int // minutes
+	current   *delivery
+	cancel    context.CancelFunc // ends the try under way; nil while there is none
+	due       time.Time          // of the next try or StatusEvent, while it waits
+	place     int                // among those that wait, from 1; 0 while it does not
 }
 
-func defaultPushClient() *http.Client {
-	return &http.Client{
-		Timeout:       60 * time.Second,
-		Transport:     &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 4, ForceAttemptHTTP2: false},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+// A delivery is one notification that is being told.
+type delivery struct {
+	events       []event
+	previous     uint64 // the watermark before
+	more         bool
+	times        int // how often it is sent in all
+	waited, next time.Duration
+}
+
+// pushes are the push subscriptions of a server by what they do: nothing each costs a goroutine or a timer. It is guarded by
+// the server's lock.
+type pushes struct {
+	ready   []*subscription // have something to tell
+	held    []*subscription // would have if notifications were not held back
+	waiting pushHeap        // for their next try or StatusEvent
+	senders int             // goroutines that send
+	clocked bool            // the goroutine that looks at waiting runs
+	sooner  chan struct{}   // of capacity 1: waiting has a new first one
+	sent    int             // tries that were accepted
+	failed  int             // tries that were not
+	dropped int             // subscriptions given up
+}
+
+// pushHeap has the subscription that is due first in front.
+type pushHeap []*subscription
+
+// Len implements heap.Interface.
+func (h pushHeap) Len() int { return len(h) }
+
+// Less implements heap.Interface.
+func (h pushHeap) Less(i, j int) bool { return h[i].push.due.Before(h[j].push.due) }
+
+// Swap implements heap.Interface.
+func (h pushHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].push.place, h[j].push.place = i+1, j+1
+}
+
+// Push implements heap.Interface.
+func (h *pushHeap) Push(x any) {
+	sub, _ := x.(*subscription)
+	*h = append(*h, sub)
+	sub.push.place = len(*h)
+}
+
+// Pop implements heap.Interface.
+func (h *pushHeap) Pop() any {
+	last := len(*h) - 1
+	sub := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	sub.push.place = 0
+	return sub
 }
 
 // startPush begins to send; s.mu is held. The first notification is a StatusEvent, sent at once.
@@ -28,180 +76,212 @@ func (s *Server) startPush(sub *subscription) {
 	if s.ctx.Err() != nil {
 		return // closed
 	}
-	sub.queue = append([][]event{{}}, sub.queue...)
-	s.undelivered++
-	s.work.Go(func() {
-		ctx, cancel := context.WithCancel(s.ctx)
-		defer cancel()
-		s.work.Go(func() { // ends with the subscription or with the sender
-			select {
-			case <-sub.ended:
-				cancel()
-			case <-ctx.Done():
-			}
-		})
-		s.runPush(ctx, sub)
-		s.mu.Lock()
-		sub.end()
-		s.mu.Unlock()
-	})
-}
-
-// runPush sends until the subscription ends, is given up, or ctx is done.
-func (s *Server) runPush(ctx context.Context, sub *subscription) {
-	frequency := time.Duration(sub.push.frequency) * s.opts.Minute
-	status := time.NewTimer(frequency)
-	defer status.Stop()
-	for {
-		events, more, ok := sub.take()
-		if !ok {
-			select {
-			case <-sub.changed:
-			case <-status.C: // idle for that long
-				sub.enqueueStatus()
-				status.Reset(frequency)
-			case <-ctx.Done():
-				return
-			}
-			continue
-		}
-		alive := s.deliver(ctx, sub, events, more)
-		s.mu.Lock()
-		s.settled(1)
-		s.mu.Unlock()
-		if !alive {
-			return
-		}
-		status.Reset(frequency)
-	}
-}
-
-// take returns the next group of events. The group counts as undelivered until it is settled.
-func (sub *subscription) take() (events []event, more, ok bool) {
-	sub.server.mu.Lock()
-	defer sub.server.mu.Unlock()
-	if len(sub.queue) == 0 || sub.server.subs[sub.id] != sub {
-		return nil, false, false
-	}
-	events = sub.queue[0]
-	sub.queue = sub.queue[1:]
-	return events, len(sub.queue) > 0, true
-}
-
-// enqueueStatus queues a StatusEvent, which is a group without events.
-func (sub *subscription) enqueueStatus() {
-	sub.server.mu.Lock()
-	defer sub.server.mu.Unlock()
-	if sub.server.subs[sub.id] != sub {
-		return
+	if !s.pushes.clocked {
+		s.pushes.clocked = true
+		s.work.Go(s.runPushClock)
 	}
 	sub.queue = append(sub.queue, nil)
-	sub.server.undelivered++
+	s.undelivered++
+	s.pushReady(sub)
 }
 
-// deliver sends one notification, again and again if need be: after 30, 60, 120 … seconds from the first try until that
-// would be later than StatusFrequency. It reports whether the subscription goes on.
-func (s *Server) deliver(ctx context.Context, sub *subscription, events []event, more bool) bool {
-	times := 1
-	if len(events) > 0 {
-		if err := s.faults.awaitRelease(ctx); err != nil {
-			return false
-		}
-		times = s.faults.deliveries()
+// pushReady lets a sender take a subscription that does not wait any longer; s.mu is held.
+func (s *Server) pushReady(sub *subscription) {
+	s.pushes.ready = append(s.pushes.ready, sub)
+	if s.pushes.senders < s.opts.PushConnections && s.ctx.Err() == nil {
+		s.pushes.senders++
+		s.work.Go(s.sendPushes)
 	}
-	body := s.notificationBody(sub, events, more)
-	for range times {
-		if !s.insist(ctx, sub, body) {
-			return false
+}
+
+// pushWaits puts a subscription aside until something is due, or something happens; s.mu is held.
+func (s *Server) pushWaits(sub *subscription, d time.Duration) {
+	sub.push.due = time.Now().Add(d)
+	heap.Push(&s.pushes.waiting, sub)
+	if sub.push.place == 1 {
+		select {
+		case s.pushes.sooner <- struct{}{}:
+		default:
 		}
+	}
+}
+
+// wakePush has new events told unless a sender is at it or a try is to be repeated; s.mu is held.
+func (s *Server) wakePush(sub *subscription) {
+	if p := sub.push; p.place > 0 && p.current == nil {
+		heap.Remove(&s.pushes.waiting, p.place-1)
+		s.pushReady(sub)
+	}
+}
+
+// endPush forgets what a subscription would have told; s.mu is held.
+func (s *Server) endPush(sub *subscription) {
+	p := sub.push
+	if p.cancel != nil {
+		p.cancel()
+	}
+	if p.place > 0 {
+		heap.Remove(&s.pushes.waiting, p.place-1)
+	}
+	n := len(sub.queue)
+	if p.current != nil {
+		n++
+	}
+	p.current = nil
+	s.settled(n)
+}
+
+// resumePushes tells what was held back.
+func (s *Server) resumePushes() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	held := s.pushes.held
+	s.pushes.held = nil
+	for _, sub := range held {
+		s.pushReady(sub)
+	}
+}
+
+// runPushClock brings the subscriptions that waited to the senders, until the server is closed.
+func (s *Server) runPushClock() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+		case <-s.pushes.sooner:
+		case <-s.ctx.Done():
+			return
+		}
+		if wait, waits := s.duePushes(); waits {
+			timer.Reset(wait)
+		}
+	}
+}
+
+// duePushes makes ready what is due, and returns how long it is to the next.
+func (s *Server) duePushes() (wait time.Duration, waits bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	for len(s.pushes.waiting) > 0 {
+		sub := s.pushes.waiting[0]
+		if d := sub.push.due.Sub(now); d > 0 {
+			return d, true
+		}
+		heap.Pop(&s.pushes.waiting)
+		if sub.push.current == nil { // idle for that long: a StatusEvent, which is a group without events
+			sub.queue = append(sub.queue, nil)
+			s.undelivered++
+		}
+		s.pushReady(sub)
+	}
+	return 0, false
+}
+
+// sendPushes sends until nothing is ready.
+func (s *Server) sendPushes() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.pushes.ready) > 0 && s.ctx.Err() == nil {
+		sub := s.pushes.ready[0]
+		s.pushes.ready[0] = nil
+		s.pushes.ready = s.pushes.ready[1:]
+		if s.subs[sub.id] == sub && s.takePush(sub) {
+			s.tryPush(sub)
+		}
+	}
+	if len(s.pushes.ready) == 0 {
+		s.pushes.ready = nil // the room of a rush is not kept
+	}
+	s.pushes.senders--
+}
+
+// takePush makes the next group of events the current one, if there is one to be sent; s.mu is held. The group counts as
+// undelivered until it is settled.
+func (s *Server) takePush(sub *subscription) bool {
+	p := sub.push
+	if p.current != nil {
+		return true // to be repeated
+	}
+	if len(sub.queue) > 0 && len(sub.queue[0]) > 0 && s.faults.holds() {
+		s.pushes.held = append(s.pushes.held, sub)
+		return false
+	}
+	if len(sub.queue) == 0 {
+		s.pushWaits(sub, s.statusFrequency(sub))
+		return false
+	}
+	d := &delivery{events: sub.queue[0], previous: sub.last, more: len(sub.queue) > 1, times: 1, next: s.opts.RetryBase}
+	sub.queue = sub.queue[1:]
+	if len(sub.queue) == 0 {
+		sub.queue = nil
+	}
+	if len(d.events) > 0 {
+		d.times = s.faults.deliveries()
+		sub.last = d.events[len(d.events)-1].mark
+	}
+	p.current = d
+	if d.times == 0 { // lost on its way: to the server it was delivered
+		s.pushTold(sub)
+		return false
 	}
 	return true
 }
 
-// notificationBody makes the request, and moves the watermark of the subscription.
-func (s *Server) notificationBody(sub *subscription, events []event, more bool) []byte {
+func (s *Server) statusFrequency(sub *subscription) time.Duration {
+	return time.Duration(sub.push.frequency) * s.opts.Minute
+}
+
+// pushTold settles the current notification; s.mu is held.
+func (s *Server) pushTold(sub *subscription) {
+	sub.push.current = nil
+	s.settled(1)
+	if len(sub.queue) > 0 {
+		s.pushReady(sub)
+		return
+	}
+	s.pushWaits(sub, s.statusFrequency(sub))
+}
+
+// tryPush sends the current notification once, without the lock, and sees to what is next: after 30, 60, 120 … seconds from
+// the first try it is repeated, until that would be later than StatusFrequency. s.mu is held.
+func (s *Server) tryPush(sub *subscription) {
+	p, d := sub.push, sub.push.current
+	ctx, cancel := context.WithCancel(s.ctx)
+	defer cancel()
+	p.cancel = cancel
+	n := notification(sub, sub.box.watermark(d.previous), d.events, d.more)
+	s.mu.Unlock()
+	status, err := s.post(ctx, p.url, notificationBody(n))
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := notification(sub, sub.box.watermark(sub.last), events, more)
-	if len(events) > 0 {
-		sub.last = events[len(events)-1].mark
+	p.cancel = nil
+	if s.subs[sub.id] != sub {
+		return // ended meanwhile
 	}
-	message := success("SendNotification", n)
-	header := el("s:Header", el("t:RequestServerVersion", attr{"Version", "Exchange2016"}))
-	return el("s:Envelope", header, el("s:Body", el("m:SendNotification", el("m:ResponseMessages", message)))).document()
-}
-
-// insist sends a notification until it is answered. It reports whether the subscription goes on.
-func (s *Server) insist(ctx context.Context, sub *subscription, body []byte) bool {
-	limit := time.Duration(sub.push.frequency) * s.opts.Minute
-	waited := time.Duration(0)
-	for next := s.opts.RetryBase; ; next *= 2 {
-		status, err := s.post(ctx, sub.push.url, body)
-		switch {
-		case err == nil:
-			return status == "OK"
-		case ctx.Err() != nil:
-			return false
-		case next >= limit:
-			s.log.Info("push subscription dropped", "mailbox", sub.box.owner.Address, "reason", err.Error())
-			return false
-		}
-		timer := time.NewTimer(next - waited)
-		waited = next
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return false
-		}
-	}
-}
-
-// longestReply bounds the answer to a notification.
-const longestReply = 64 << 10
-
-// post sends a notification once and returns the SubscriptionStatus of the answer.
-func (s *Server) post(ctx context.Context, url string, body []byte) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		return "", fmt.Errorf("make the notification: %w", err)
-	}
-	req.Header.Set("Content-Type", xmlContentType)
-	req.Header.Set("Accept", "text/xml")
-	req.Header.Set("SOAPAction", messagesNamespace+"/SendNotification")
-	req.Header.Set("User-Agent", "Mozilla/4.0 (compatible; MSIE 6.0; MS Web Services Client Protocol 4.0.30319.42000)")
-	resp, err := s.opts.PushClient.Do(req)
-	if err != nil {
-		return "", fmt.Errorf("send the notification: %w", err)
-	}
-	defer resp.Body.Close()
-	reply, err := io.ReadAll(io.LimitReader(resp.Body, longestReply))
-	s.recorder.record("SendNotification", body, reply)
 	switch {
-	case err != nil:
-		return "", fmt.Errorf("read the answer to the notification: %w", err)
-	case resp.StatusCode != http.StatusOK:
-		return "", fmt.Errorf("the notification was answered with HTTP status %d", resp.StatusCode)
-	}
-	return subscriptionStatus(reply)
-}
-
-// subscriptionStatus reads the answer to a notification, as strictly as Exchange: both elements belong to the messages
-// namespace.
-func subscriptionStatus(reply []byte) (string, error) {
-	root, err := parseXML(reply)
-	if err != nil {
-		return "", fmt.Errorf("the answer to the notification is %w", err)
-	}
-	result := root.child("Body", "SendNotificationResult")
-	status := result.child("SubscriptionStatus")
-	if result == nil || result.prefix != "m" || status == nil || status.prefix != "m" {
-		return "", fmt.Errorf("the answer to the notification is no SendNotificationResult")
-	}
-	switch v := status.value(); v {
-	case "OK", "Unsubscribe":
-		return v, nil
+	case err == nil && status == "OK":
+		s.pushes.sent++
+		d.times--
+		d.waited, d.next = 0, s.opts.RetryBase
+		if d.times > 0 {
+			s.pushReady(sub)
+			return
+		}
+		s.pushTold(sub)
+	case err == nil: // Unsubscribe
+		s.pushes.sent++
+		sub.end()
+	case s.ctx.Err() != nil:
+	case d.next >= s.statusFrequency(sub):
+		s.pushes.failed++
+		s.pushes.dropped++
+		s.log.Info("push subscription dropped", "mailbox", sub.box.owner.Address, "reason", err.Error())
+		sub.end()
 	default:
-		return "", fmt.Errorf("the answer to the notification has the status %q", v)
+		s.pushes.failed++
+		wait := d.next - d.waited
+		d.waited, d.next = d.next, 2*d.next
+		s.pushWaits(sub, wait)
 	}
 }

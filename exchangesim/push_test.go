@@ -82,7 +82,7 @@ func subscribed(t *testing.T, h *hub, frequency int) *Server {
 func subscribePush(t *testing.T, s *Server, frequency int) {
 	t.Helper()
 	body := fmt.Sprintf(`<m:Subscribe><m:PushSubscriptionRequest><t:FolderIds>%s</t:FolderIds><t:EventTypes><t:EventType>CreatedEvent</t:EventType><t:EventType>ModifiedEvent</t:EventType><t:EventType>DeletedEvent</t:EventType><t:EventType>MovedEvent</t:EventType></t:EventTypes><t:StatusFrequency>%d</t:StatusFrequency><t:URL>https://hub.example.com/x?Default&amp;k=secret</t:URL></m:PushSubscriptionRequest></m:Subscribe>`, calendarFolder, frequency)
-	alice := s.person(func(p *Person) bool { return p.Address == "alice@example.com" })
+	alice := s.users["alice@example.com"]
 	c, err := s.parse(alice, []byte(strings.NewReplacer("HEADER", "", "BODY", body).Replace(testEnvelope)))
 	if err != nil {
 		t.Fatal(err)
@@ -294,7 +294,7 @@ func TestPullSubscriptionTellsEventsOnce(t *testing.T) {
 		t.Errorf("somebody else's subscription: %s", got)
 	}
 	now = now.Add(11 * time.Minute)
-	if got := c.code(getEvents(mark)); got != "ErrorExpiredSubscription" {
+	if got := c.code(getEvents(mark)); got != "ErrorSubscriptionNotFound" {
 		t.Errorf("after the timeout: %s", got)
 	}
 	if got := c.code(`<m:Unsubscribe><m:SubscriptionId>` + id + `</m:SubscriptionId></m:Unsubscribe>`); got != "ErrorSubscriptionNotFound" {

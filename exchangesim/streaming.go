@@ -3,19 +3,72 @@ package exchangesim
 import (
 	"context"
 	"net/http"
-	"strconv"
+	"slices"
+	"strings"
 	"time"
 )
 
-// A stream is a connection on which GetStreamingEvents is being answered.
+// A stream is a connection on which GetStreamingEvents is being answered. It is guarded by the server's lock.
 type stream struct {
+	server  *Server
+	owner   *Person // whose budget it is charged to
+	caller  *Person
+	opened  time.Time
 	subs    []*subscription
 	changed chan struct{} // of capacity 1: a subscription has something to tell
 	taken   chan struct{} // closed when another connection took a subscription over
+	cut     chan struct{} // closed when the connection is to be cut
 }
 
-// heartbeat is how often a stream without events says that it lives, in minutes.
-const heartbeat = 0.5
+// StreamInfo describes an open streaming connection.
+type StreamInfo struct {
+	Owner         string    `json:"owner"` // address of whom the connection is charged to
+	Caller        string    `json:"caller"`
+	Opened        time.Time `json:"opened"`
+	Subscriptions int       `json:"subscriptions"`
+	Mailboxes     []string  `json:"mailboxes"` // of its subscriptions
+}
+
+const (
+	// heartbeat is how often a stream without events says that it lives, in minutes.
+	heartbeat = 0.5
+	// streamingLife is how many minutes a streaming subscription lives without a connection.
+	streamingLife = 30
+	// mostStreamed is how many subscriptions one connection may tell of.
+	mostStreamed = 200
+)
+
+// Streams lists the open streaming connections, oldest first.
+func (s *Server) Streams() []StreamInfo {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := []StreamInfo{}
+	for st := range s.streams {
+		info := StreamInfo{Owner: st.owner.Address, Caller: st.caller.Address, Opened: st.opened, Subscriptions: len(st.subs)}
+		for _, sub := range st.subs {
+			info.Mailboxes = append(info.Mailboxes, sub.box.owner.Address)
+		}
+		list = append(list, info)
+	}
+	slices.SortFunc(list, func(a, b StreamInfo) int { return a.Opened.Compare(b.Opened) })
+	return list
+}
+
+// CutStreams cuts the streaming connections that tell of a mailbox, as the failover of a front end does: the subscriptions
+// stay. An empty address means all.
+func (s *Server) CutStreams(address string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for st := range s.streams {
+		if address == "" || st.tells(address) {
+			st.close(st.cut)
+		}
+	}
+}
+
+func (st *stream) tells(address string) bool {
+	return slices.ContainsFunc(st.subs, func(sub *subscription) bool { return strings.EqualFold(sub.box.owner.Address, address) })
+}
 
 // stream answers GetStreamingEvents: complete SOAP envelopes, one after the other, until the ConnectionTimeout.
 func (s *Server) stream(ctx context.Context, w http.ResponseWriter, c *call, body []byte) {
@@ -49,8 +102,9 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, c *call, bod
 	defer end.Stop()
 	beat := time.NewTicker(time.Duration(heartbeat * float64(s.opts.Minute)))
 	defer beat.Stop()
-	for {
-		if n := s.streamed(st); n != nil && !send(success(c.name, n)) {
+	for ctx.Err() == nil {
+		if told := s.streamed(st); len(told) > 0 && !send(success(c.name, notifications(told))) {
+			s.untold(told)
 			return
 		}
 		select {
@@ -62,11 +116,12 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, c *call, bod
 		case <-st.taken:
 			send(failure(c.name, fail("ErrorNewEventStreamConnectionOpened", "A new event stream connection was opened for the subscription."), el("m:ConnectionStatus", "Closed")))
 			return
+		case <-st.cut:
+			panic(http.ErrAbortHandler)
 		case <-end.C:
 			send(status("Closed"))
 			return
 		case <-ctx.Done():
-			return
 		case <-s.ctx.Done():
 			return
 		}
@@ -78,52 +133,26 @@ func streamEnvelope(body *node) []byte {
 	return el("Envelope", attr{"xmlns", namespaces[0].uri}, el("s:Header", serverVersion()), el("s:Body", body)).document()
 }
 
-// openStream takes the subscriptions that a request names; refusal is the answer if it cannot.
-func (c *call) openStream() (st *stream, timeout time.Duration, refusal *node) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.counts[c.name]++
-	if err := c.identify(); err != nil {
-		return nil, 0, faultBody(asEWS(err))
+// close ends a stream by one of its channels; the server's lock is held. Its subscriptions wait for another connection.
+func (st *stream) close(how chan struct{}) {
+	if _, open := st.server.streams[st]; !open {
+		return
 	}
-	minutes, err := strconv.Atoi(c.req.child("ConnectionTimeout").value())
-	if err != nil || minutes < 1 || minutes > 30 {
-		return nil, 0, faultBody(fail("ErrorSchemaValidation", "ConnectionTimeout must lie between 1 and 30 minutes."))
-	}
-	st = &stream{changed: make(chan struct{}, 1), taken: make(chan struct{})}
-	wrong := el("m:ErrorSubscriptionIds")
-	for _, id := range c.req.child("SubscriptionIds").children() {
-		sub, err := c.subscriptionByID(id.value())
-		if err != nil || sub.kind != "streaming" {
-			wrong.kids = append(wrong.kids, el("t:SubscriptionId", id.value()))
-			continue
-		}
-		st.subs = append(st.subs, sub)
-	}
-	if len(wrong.kids) > 0 || len(st.subs) == 0 {
-		if len(wrong.kids) == 0 {
-			return nil, 0, faultBody(fail("ErrorSchemaValidation", "The request names no subscription."))
-		}
-		return nil, 0, response(c.name, failure(c.name, fail("ErrorInvalidSubscription", "One or more subscriptions in the request are not valid."), wrong, el("m:ConnectionStatus", "Closed")))
-	}
-	for _, sub := range st.subs {
-		if sub.stream != nil && sub.stream != st {
-			sub.stream.takeOver()
-		}
-		sub.stream = st
-	}
-	st.wake()
-	return st, time.Duration(minutes) * c.opts.Minute, nil
-}
-
-// takeOver ends a stream in favour of another; the server's lock is held.
-func (st *stream) takeOver() {
+	delete(st.server.streams, st)
 	for _, sub := range st.subs {
 		if sub.stream == st {
-			sub.stream = nil
+			sub.stream, sub.heard = nil, st.server.now()
 		}
 	}
-	close(st.taken)
+	if how != nil {
+		close(how)
+	}
+}
+
+// leave takes a subscription that has ended out of a stream; the server's lock is held.
+func (st *stream) leave(sub *subscription) {
+	st.subs = slices.DeleteFunc(st.subs, func(o *subscription) bool { return o == sub })
+	sub.stream = nil
 }
 
 func (st *stream) wake() {
@@ -136,35 +165,52 @@ func (st *stream) wake() {
 func (s *Server) closeStream(st *stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	st.close(nil)
+}
+
+// A tale is what a subscription has to tell.
+type tale struct {
+	sub   *subscription
+	queue [][]event
+}
+
+// streamed takes what the subscriptions of a stream have to tell.
+func (s *Server) streamed(st *stream) []tale {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var told []tale
 	for _, sub := range st.subs {
-		if sub.stream == st {
-			sub.stream = nil
+		if sub.stream == st && len(sub.queue) > 0 {
+			told = append(told, tale{sub, sub.queue})
+			sub.queue = nil
+		}
+	}
+	return told
+}
+
+// untold gives back what could not be sent: the next connection tells it.
+func (s *Server) untold(told []tale) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range told {
+		if s.subs[t.sub.id] == t.sub {
+			t.sub.queue = append(t.queue, t.sub.queue...)
 		}
 	}
 }
 
-// streamed takes what the subscriptions of a stream have to tell, or returns nil.
-func (s *Server) streamed(st *stream) *node {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func notifications(told []tale) *node {
 	all := el("m:Notifications")
-	for _, sub := range st.subs {
-		if sub.stream != st || len(sub.queue) == 0 {
-			continue
-		}
-		n := el("m:Notification", el("t:SubscriptionId", sub.id)) // the schema says t:, servers and clients say m:
-		for _, group := range sub.queue {
+	for _, t := range told {
+		n := el("m:Notification", el("t:SubscriptionId", t.sub.id)) // the schema says t:, servers and clients say m:
+		for _, group := range t.queue {
 			for _, e := range group {
 				x := e.node()
 				x.kids = x.kids[1:] // streaming events have no watermark
 				n.kids = append(n.kids, x)
 			}
 		}
-		sub.queue = nil
 		all.kids = append(all.kids, n)
-	}
-	if len(all.kids) == 0 {
-		return nil
 	}
 	return all
 }

@@ -8,25 +8,24 @@ import (
 	"time"
 )
 
-// A subscription tells somebody what happens in one mailbox. It is guarded by the server's lock.
+// A subscription tells somebody what happens in one mailbox. It is guarded by the server's lock. There may be 100,000: it
+// has no goroutine, timer or channel of its own.
 type subscription struct {
 	server     *Server
 	id         string
 	kind       string // push, pull or streaming
 	box        *mailbox
-	creator    *Person
-	actor      *Person
+	creator    *Person // who logged in; nobody else may use it
 	folders    []*folder
 	everywhere bool
-	types      []string
+	types      eventMask
+	backend    int           // on which it lies
 	queue      [][]event     // what was not told yet
 	last       uint64        // the watermark told last
-	timeout    time.Duration // of a pull subscription
+	timeout    time.Duration // for how long a pull or streaming subscription lives without being asked
 	heard      time.Time     // when it was asked last
 	push       *pusher
-	stream     *stream       // the connection that tells of a streaming subscription, if one is open
-	changed    chan struct{} // of capacity 1: there is something to look at
-	ended      chan struct{} // closed when it is no more
+	stream     *stream // the connection that tells of a streaming subscription, if one is open
 }
 
 // SubscriptionInfo describes a subscription that is alive.
@@ -37,31 +36,48 @@ type SubscriptionInfo struct {
 	URL             string `json:"url"`
 	StatusFrequency int    `json:"status_frequency"` // minutes
 	Queued          int    `json:"queued"`           // notifications not told yet
+	Backend         int    `json:"backend"`          // the back-end server it lies on; they count from 0
 }
 
 var eventTypes = []string{"CopiedEvent", "CreatedEvent", "DeletedEvent", "ModifiedEvent", "MovedEvent", "NewMailEvent", "FreeBusyChangedEvent"}
 
-// wake makes whoever serves the subscription look at it.
-func (sub *subscription) wake() {
-	if sub.stream != nil {
-		sub.stream.wake()
+// An eventMask is a set of event types, a bit for each of eventTypes.
+type eventMask uint8
+
+func maskOf(kind string) eventMask {
+	if i := slices.Index(eventTypes, kind); i >= 0 {
+		return 1 << i
 	}
-	select {
-	case sub.changed <- struct{}{}:
-	default:
+	return 0
+}
+
+// expired reports whether nobody asked for so long that the subscription is no more.
+func (sub *subscription) expired(now time.Time) bool {
+	return sub.push == nil && sub.stream == nil && now.After(sub.heard.Add(sub.timeout))
+}
+
+// expire ends the subscriptions of a mailbox that have expired.
+func (b *mailbox) expire() {
+	for i := len(b.subs) - 1; i >= 0; i-- {
+		if b.subs[i].expired(b.server.now()) {
+			b.subs[i].end()
+		}
 	}
 }
 
 // end forgets the subscription and what it would have told.
 func (sub *subscription) end() {
-	if sub.server.subs[sub.id] != sub {
+	s := sub.server
+	if s.subs[sub.id] != sub {
 		return
 	}
-	delete(sub.server.subs, sub.id)
-	delete(sub.box.subs, sub.id)
-	close(sub.ended)
+	delete(s.subs, sub.id)
+	sub.box.subs = slices.DeleteFunc(sub.box.subs, func(o *subscription) bool { return o == sub })
 	if sub.push != nil {
-		sub.server.settled(len(sub.queue))
+		s.endPush(sub)
+	}
+	if sub.stream != nil {
+		sub.stream.leave(sub)
 	}
 	sub.queue = nil
 }
@@ -72,7 +88,10 @@ func (s *Server) Subscriptions() []SubscriptionInfo {
 	defer s.mu.Unlock()
 	list := []SubscriptionInfo{}
 	for _, sub := range s.subs {
-		info := SubscriptionInfo{ID: sub.id, Mailbox: sub.box.owner.Address, Kind: sub.kind, Queued: len(sub.queue)}
+		if sub.expired(s.now()) {
+			continue
+		}
+		info := SubscriptionInfo{ID: sub.id, Mailbox: sub.box.owner.Address, Kind: sub.kind, Queued: len(sub.queue), Backend: sub.backend}
 		if sub.push != nil {
 			info.URL, info.StatusFrequency = sub.push.url, sub.push.frequency
 		}
@@ -83,11 +102,15 @@ func (s *Server) Subscriptions() []SubscriptionInfo {
 }
 
 // DropSubscriptions forgets the subscriptions of a mailbox without a word, as a failover does; an empty address means all.
+// Connections that told of them are cut.
 func (s *Server) DropSubscriptions(address string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, sub := range s.subs {
 		if address == "" || strings.EqualFold(sub.box.owner.Address, address) {
+			if sub.stream != nil {
+				sub.stream.close(sub.stream.cut)
+			}
 			sub.end()
 		}
 	}
@@ -101,7 +124,8 @@ func (c *call) subscribe() (*node, error) {
 	if err != nil {
 		return response("Subscribe", failure("Subscribe", err)), nil
 	}
-	c.subs[sub.id], sub.box.subs[sub.id] = sub, sub
+	c.subs[sub.id] = sub
+	sub.box.subs = append(sub.box.subs, sub)
 	answer := success("Subscribe", el("m:SubscriptionId", sub.id))
 	if sub.kind != "streaming" {
 		answer.kids = append(answer.kids, el("m:Watermark", sub.box.watermark(sub.last)))
@@ -113,20 +137,18 @@ func (c *call) subscribe() (*node, error) {
 }
 
 func (c *call) newSubscription(n *node) (*subscription, error) {
-	sub := &subscription{
-		server: c.Server, creator: c.caller, actor: c.actor, heard: c.now,
-		changed: make(chan struct{}, 1), ended: make(chan struct{}),
-	}
+	sub := &subscription{server: c.Server, creator: c.caller, heard: c.now, backend: c.route.backend}
 	if err := c.subscribeFolders(sub, n); err != nil {
 		return nil, err
 	}
 	for _, t := range n.child("EventTypes").all("EventType") {
-		if !slices.Contains(eventTypes, t.value()) {
+		kind := maskOf(t.value())
+		if kind == 0 {
 			return nil, fail("ErrorSchemaValidation", "%q is not a valid EventType.", t.value())
 		}
-		sub.types = append(sub.types, t.value())
+		sub.types |= kind
 	}
-	if len(sub.types) == 0 {
+	if sub.types == 0 {
 		return nil, fail("ErrorInvalidSubscriptionRequest", "The subscription asks for no event.")
 	}
 	sub.last = sub.box.marks
@@ -140,6 +162,7 @@ func (c *call) newSubscription(n *node) (*subscription, error) {
 	if err := c.subscriptionKind(sub, n); err != nil {
 		return nil, err
 	}
+	sub.box.expire()
 	if len(sub.box.subs) >= c.opts.MaxSubscriptions {
 		return nil, fail("ErrorExceededSubscriptionCount", "You have exceeded the available subscriptions for your account.")
 	}
@@ -176,7 +199,7 @@ func (c *call) subscriptionKind(sub *subscription, n *node) error {
 		}
 		sub.kind, sub.timeout = "pull", time.Duration(m)*c.opts.Minute
 	case "StreamingSubscriptionRequest":
-		sub.kind = "streaming"
+		sub.kind, sub.timeout = "streaming", streamingLife*c.opts.Minute
 	default:
 		return fail("ErrorSchemaValidation", "%s is not a kind of subscription.", n.name)
 	}
@@ -211,83 +234,4 @@ func (c *call) subscribeFolders(sub *subscription, n *node) error {
 		return fail("ErrorInvalidSubscriptionRequest", "The subscription names no folder.")
 	}
 	return nil
-}
-
-// subscriptionByID finds a pull or streaming subscription of the caller.
-func (c *call) subscriptionByID(id string) (*subscription, error) {
-	sub := c.subs[id]
-	if sub == nil || sub.kind == "push" {
-		return nil, fail("ErrorSubscriptionNotFound", "The specified subscription was not found.")
-	}
-	if sub.kind == "pull" && c.now.After(sub.heard.Add(sub.timeout)) {
-		sub.end()
-		return nil, fail("ErrorExpiredSubscription", "The specified subscription has expired.")
-	}
-	if sub.creator != c.caller {
-		return nil, fail("ErrorSubscriptionAccessDenied", "The specified subscription does not belong to the caller.")
-	}
-	return sub, nil
-}
-
-func (c *call) unsubscribe() (*node, error) {
-	sub, err := c.subscriptionByID(c.req.child("SubscriptionId").value())
-	if err != nil {
-		return response("Unsubscribe", failure("Unsubscribe", err)), nil
-	}
-	sub.end()
-	return response("Unsubscribe", success("Unsubscribe")), nil
-}
-
-// mostEvents bounds the events in one answer of GetEvents.
-const mostEvents = 50
-
-func (c *call) getEvents() (*node, error) {
-	n, err := c.pull()
-	if err != nil {
-		return response("GetEvents", failure("GetEvents", err)), nil
-	}
-	return response("GetEvents", success("GetEvents", n)), nil
-}
-
-func (c *call) pull() (*node, error) {
-	sub, err := c.subscriptionByID(c.req.child("SubscriptionId").value())
-	if err != nil {
-		return nil, err
-	}
-	if sub.kind != "pull" {
-		return nil, fail("ErrorInvalidSubscription", "The subscription is not a pull subscription.")
-	}
-	previous := c.req.child("Watermark").value()
-	mark, err := sub.box.readWatermark(previous)
-	if err != nil {
-		return nil, err
-	}
-	sub.heard = c.now
-	var left []event // those up to the watermark have been received
-	for _, group := range sub.queue {
-		for _, e := range group {
-			if e.mark > mark {
-				left = append(left, e)
-			}
-		}
-	}
-	sub.queue = nil
-	if len(left) > 0 {
-		sub.queue = [][]event{left}
-	}
-	more := len(left) > mostEvents
-	left = left[:min(len(left), mostEvents)]
-	return notification(sub, previous, left, more), nil
-}
-
-// notification writes events of a subscription; with none it is a StatusEvent.
-func notification(sub *subscription, previous string, events []event, more bool) *node {
-	n := el("m:Notification", el("t:SubscriptionId", sub.id), el("t:PreviousWatermark", previous), el("t:MoreEvents", boolean(more)))
-	for _, e := range events {
-		n.kids = append(n.kids, e.node())
-	}
-	if len(events) == 0 {
-		n.kids = append(n.kids, el("t:StatusEvent", el("t:Watermark", previous)))
-	}
-	return n
 }

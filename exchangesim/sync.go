@@ -160,7 +160,7 @@ func (c *call) syncFolderHierarchy() (*node, error) {
 	if err != nil {
 		return refused(err)
 	}
-	top := b.known["root"]
+	top := b.known("root")
 	if c.req.child("SyncFolderId") != nil {
 		if top, err = c.targetFolder("SyncFolderId"); err != nil {
 			return refused(err)
@@ -175,7 +175,7 @@ func (c *call) syncFolderHierarchy() (*node, error) {
 		state = given
 	}
 	changes := el("m:Changes")
-	for _, f := range top.box.order {
+	for _, f := range top.box.all() {
 		switch {
 		case !f.under(top) || f.changed <= state.At:
 		case f.arrived > state.At:

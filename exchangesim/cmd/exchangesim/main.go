@@ -39,6 +39,7 @@ type settings struct {
 	listen, listenTLS, certOut, host, people, record, pushCA string
 	auth                                                     []string
 	copies                                                   bool
+	options                                                  exchangesim.Options // those of scale and limits, as they are
 }
 
 func parse(args []string, stderr io.Writer) (settings, error) {
@@ -62,6 +63,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 		}
 		return nil
 	})
+	scaleFlags(f, &s.options)
 	f.BoolVar(&s.copies, "copy-to-attendees", false, "deliver meetings into the calendars of attendees")
 	if err := f.Parse(args); err != nil {
 		return s, err
@@ -84,14 +86,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if err != nil {
 		return err
 	}
-	options := exchangesim.Options{
-		RecordDir: set.record, CopyToAttendees: set.copies, Schemes: set.auth,
-		Logger: slog.New(slog.NewTextHandler(stderr, nil)),
+	options := set.options
+	options.RecordDir, options.CopyToAttendees, options.Schemes = set.record, set.copies, set.auth
+	options.Logger = slog.New(slog.NewTextHandler(stderr, nil))
+	if options.Minute > 0 {
+		options.RetryBase = options.Minute / 2 // 30 seconds, on the scale of the minutes
 	}
 	if options.People, err = people(set.people); err != nil {
 		return err
 	}
-	if options.PushClient, err = pushClient(set.pushCA); err != nil {
+	if options.PushClient, err = pushClient(set.pushCA, options.PushConnections); err != nil {
 		return err
 	}
 	sim, err := exchangesim.New(options)
@@ -149,8 +153,9 @@ func people(file string) ([]exchangesim.Person, error) {
 	return list, nil
 }
 
-// pushClient sends notifications to servers whose certificates an authority in file issued; nil means the default.
-func pushClient(file string) (*http.Client, error) {
+// pushClient sends notifications, over so many connections, to servers whose certificates an authority in file issued; nil
+// means the default.
+func pushClient(file string, connections int) (*http.Client, error) {
 	if file == "" {
 		return nil, nil
 	}
@@ -166,8 +171,11 @@ func pushClient(file string) (*http.Client, error) {
 		return nil, fmt.Errorf("read the authorities for notifications: %s holds no certificate", file)
 	}
 	return &http.Client{
-		Timeout:       60 * time.Second,
-		Transport:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}},
+		Timeout: 60 * time.Second,
+		Transport: &http.Transport{
+			TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
+			MaxConnsPerHost: connections, MaxIdleConnsPerHost: connections, IdleConnTimeout: 90 * time.Second,
+		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, nil
 }

@@ -63,7 +63,10 @@ func TestServesBothListenersUntilItIsTold(t *testing.T) {
 
 func TestFaultyOptionsAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"--nope"}, {"extra"}, {"--cert-out", "x"}, {"--people", "/does/not/exist"}, {"--push-ca", "/does/not/exist"}, {"--listen", "nowhere"}, {"--auth", "kerberos"}} {
+	for _, args := range [][]string{
+		{"--nope"}, {"extra"}, {"--cert-out", "x"}, {"--people", "/does/not/exist"}, {"--push-ca", "/does/not/exist"}, {"--listen", "nowhere"}, {"--auth", "kerberos"},
+		{"--budget=burst"}, {"--budget=speed=3"}, {"--budget=concurrency=0"}, {"--latency", "20"}, {"--generate", "many"},
+	} {
 		if err := run(t.Context(), args, io.Discard, &bytes.Buffer{}); err == nil {
 			t.Errorf("%v was accepted", args)
 		}
