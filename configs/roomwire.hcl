@@ -49,6 +49,12 @@ log {
   format = "text" # text, json
 }
 
+# A running host takes changes over at `roomwire config apply` (Config.bat,
+# config.sh) or SIGHUP; with watch = true as soon as a file here is saved.
+config {
+  watch = false
+}
+
 # One block for each ROOMS installation (Mandant); the name is the first path
 # element of its root URL.
 tenant "Default" {

@@ -27,6 +27,7 @@ type Config struct {
 	Store     Store
 	Plugins   Plugins
 	Log       Log
+	Watch     bool // a changed file is taken over by itself
 	Sync      Sync
 	Pull      Pull
 	Tenants   []Tenant   // at least one, in the order of the file

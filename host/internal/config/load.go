@@ -146,6 +146,7 @@ func (l *loader) build(c *Config) {
 	c.Plugins = l.plugins(block("plugins"))
 	log := block("log")
 	c.Log = Log{Level: log.text("level"), Format: log.text("format")}
+	c.Watch = block("config").boolean("watch")
 	c.Sync = l.sync(block("sync"))
 	for _, a := range rooms.spec.attrs {
 		rooms.get(a.name)

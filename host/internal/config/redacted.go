@@ -1,6 +1,8 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"sort"
 	"strconv"
@@ -13,10 +15,16 @@ type shownValue struct {
 	name  string
 	text  string // as it is written in HCL, secrets replaced
 	where string
+	sum   [sha256.Size]byte // of what is meant: the secret behind the text, the contents of the file
 }
 
 // show records a setting for Redacted.
 func (l *loader) show(head string, a attr, text string, at place) {
+	meant := text
+	if a.kind == kindFile && text != "" {
+		data, _ := readBounded(within(l.dir, text), 8<<20) // who needs the file complains if it cannot be read
+		meant += "\x00" + string(data)
+	}
 	switch {
 	case a.kind == kindSecret:
 		text = NewSecret(text).String()
@@ -26,7 +34,7 @@ func (l *loader) show(head string, a attr, text string, at place) {
 	default:
 		text = strconv.Quote(hideURLPassword(text))
 	}
-	l.showText(head, a.name, text, at)
+	l.record(shownValue{head: head, name: a.name, text: text, where: at.written()}, meant)
 }
 
 func (l *loader) showText(head, name, text string, at place) {
@@ -34,7 +42,12 @@ func (l *loader) showText(head, name, text string, at place) {
 }
 
 func (l *loader) showFrom(head, name, text, where string) {
-	l.shown = append(l.shown, shownValue{head, name, text, where})
+	l.record(shownValue{head: head, name: name, text: text, where: where}, text)
+}
+
+func (l *loader) record(v shownValue, meant string) {
+	v.sum = sha256.Sum256([]byte(meant))
+	l.shown = append(l.shown, v)
 }
 
 // showSettings records the free settings of a plugin.
@@ -46,7 +59,8 @@ func (l *loader) showSettings(head string, settings Settings, path []string) {
 	sort.Strings(names)
 	for _, name := range names {
 		w := l.hcl.values[key(append(path, name)...)]
-		l.showText(head, name, plainText(settings[name]), w.at)
+		meant, _ := json.Marshal(reveal(settings[name])) // plain values: it cannot fail
+		l.record(shownValue{head: head, name: name, text: plainText(settings[name]), where: w.at.written()}, string(meant))
 	}
 }
 

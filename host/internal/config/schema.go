@@ -99,6 +99,10 @@ func schema() block {
 			{name: "format", kind: kindChoice, def: "text", choices: []string{"text", "json"},
 				doc: "text for people, json for log collectors."},
 		},
+	}, {
+		name: "config", doc: "How a running host takes over a changed configuration.",
+		attrs: []attr{{name: "watch", kind: kindBool, def: "false",
+			doc: "true: as soon as a file of this folder changes, as `roomwire config apply` does. false: on that command or SIGHUP only."}},
 	}, syncBlock(), {
 		name: "tenant", label: "the tenant (Mandant), the first path element of its root URL",
 		doc: "One block for each ROOMS installation. Without any, there is one tenant called Default.",

@@ -49,7 +49,11 @@ func (s *Supervisor) Backend(spec Instance) *Backend {
 	for _, id := range spec.Identities {
 		s.keeper(id.Plugin)
 	}
-	return &Backend{s: s, spec: spec, keeper: s.keeper(spec.Plugin), opened: newOpened[launch.Backend]()}
+	b := &Backend{s: s, spec: spec, keeper: s.keeper(spec.Plugin), opened: newOpened[launch.Backend]()}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.handles[b] = true
+	return b
 }
 
 // get returns the open instance in the running process, opening it if this process has none yet.
@@ -109,7 +113,8 @@ func (b *Backend) Abilities(ctx context.Context) (backend.Abilities, error) {
 	}
 	_, pusher := open.(backend.Pusher)
 	_, finder := open.(backend.Finder)
-	return backend.Abilities{Pusher: pusher, Finder: finder}, nil
+	_, watcher := open.(backend.Watcher)
+	return backend.Abilities{Pusher: pusher, Finder: finder, Watcher: watcher}, nil
 }
 
 // Probe implements backend.Backend.
@@ -191,6 +196,36 @@ func (b *Backend) pusher(ctx context.Context) (backend.Pusher, error) {
 	return p, nil
 }
 
+// Listen implements backend.Watcher.
+func (b *Backend) Listen(ctx context.Context, req backend.ListenRequest) (backend.Subscription, error) {
+	w, err := b.watcher(ctx)
+	if err != nil {
+		return backend.Subscription{}, err
+	}
+	return w.Listen(ctx, req)
+}
+
+// Watch implements backend.Watcher. When the plugin is stopped or replaced, it ends without an error.
+func (b *Backend) Watch(ctx context.Context, req backend.WatchRequest, emit func([]backend.Hint) error) error {
+	w, err := b.watcher(ctx)
+	if err != nil {
+		return err
+	}
+	return w.Watch(ctx, req, emit)
+}
+
+func (b *Backend) watcher(ctx context.Context) (backend.Watcher, error) {
+	open, err := b.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w, ok := open.(backend.Watcher)
+	if !ok {
+		return nil, fmt.Errorf("plugin %s has no streaming or pull notifications: %w", b.spec.Plugin, fault.Unsupported)
+	}
+	return w, nil
+}
+
 // Find implements backend.Finder.
 func (b *Backend) Find(ctx context.Context, m backend.Mailbox, by backend.Marker, value string) ([]backend.Item, error) {
 	open, err := b.get(ctx)
@@ -208,6 +243,7 @@ var (
 	_ backend.Backend    = (*Backend)(nil)
 	_ backend.Pusher     = (*Backend)(nil)
 	_ backend.Finder     = (*Backend)(nil)
+	_ backend.Watcher    = (*Backend)(nil)
 	_ auth.Authenticator = (*authenticator)(nil)
 )
 
@@ -221,7 +257,7 @@ type authenticator struct {
 
 func (s *Supervisor) authenticator(id Identity) *authenticator {
 	k := s.keeper(id.Plugin)
-	key := id.Plugin + "/" + digest(id.Settings)
+	key := identityKey(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.auths[key] == nil {
@@ -229,6 +265,9 @@ func (s *Supervisor) authenticator(id Identity) *authenticator {
 	}
 	return s.auths[key]
 }
+
+// identityKey is the same for identities that may share an instance.
+func identityKey(id Identity) string { return id.Plugin + "/" + digest(id.Settings) }
 
 // digest tells settings apart without keeping them a second time.
 func digest(settings map[string]any) string {

@@ -36,6 +36,7 @@ type keeper struct {
 	name  string
 	log   hclog.Logger
 	start func(ctx context.Context) (process, error)
+	stop  context.CancelFunc // ends run; nil before it; guarded by the Supervisor's lock
 
 	mu       sync.Mutex
 	proc     process // nil while down
@@ -95,7 +96,7 @@ func (k *keeper) once(ctx context.Context) error {
 		if err := p.Stop(stop); err != nil {
 			k.log.Warn("a plugin was stopped before its calls were done", "plugin", k.name, "error", err)
 		}
-		k.set(nil, errors.New("the host is stopping"))
+		k.set(nil, errors.New("it was stopped"))
 		return ctx.Err()
 	}
 }

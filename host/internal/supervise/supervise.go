@@ -36,6 +36,7 @@ type Supervisor struct {
 	mu      sync.Mutex
 	keepers map[string]*keeper
 	auths   map[string]*authenticator
+	handles map[*Backend]bool // those in use
 	running context.Context // nil before Run
 	wait    sync.WaitGroup
 }
@@ -45,7 +46,7 @@ func New(o Options) *Supervisor {
 	if o.Log == nil {
 		o.Log = hclog.NewNullLogger()
 	}
-	return &Supervisor{o: o, keepers: map[string]*keeper{}, auths: map[string]*authenticator{}}
+	return &Supervisor{o: o, keepers: map[string]*keeper{}, auths: map[string]*authenticator{}, handles: map[*Backend]bool{}}
 }
 
 // Run keeps the plugins running that somebody has a handle of, until ctx ends; then it drains and stops them all.
@@ -96,7 +97,8 @@ func (s *Supervisor) clearRunDir() error {
 // keep runs a keeper; s.mu is held.
 func (s *Supervisor) keep(k *keeper) {
 	if s.running != nil && s.running.Err() == nil {
-		ctx := s.running
+		ctx, stop := context.WithCancel(s.running)
+		k.stop = stop
 		s.wait.Go(func() { k.run(ctx) })
 	}
 }
