@@ -96,7 +96,8 @@ sync {
 #   backend = "exchange2013"
 #   auth    = ["ntlm", "basic"] # the first of these that the server offers; never Basic after NTLM was refused
 #   url     = "https://mail.example.com/EWS/Exchange.asmx" # prefilled for persons that have none
-#   pull    = false # true: ask the server by the clock, do not subscribe
+#   pull    = false  # true: the same as notices = "pull"
+#   notices = "push" # how changes are learnt of: push, streaming, pull, poll
 #
 #   use_impersonation = true # also ExchangeUseImpersonation; false: delegate access, read by the clock
 #

@@ -101,8 +101,8 @@ type Sync struct {
 	ResolveGroups        bool          // ExchangeSyncResolveDistributionGroups
 }
 
-// Pull holds the numbers of the modes that ask instead of being called. They
-// are checked always and take effect with those modes.
+// Pull holds the numbers of the modes that ask instead of being called, those
+// whose Notices is "pull". They are checked always.
 type Pull struct {
 	BatchGetEvents       int           // BatchGetEventsSize
 	BatchSubscribe       int           // BatchSubscribeSize
@@ -136,7 +136,8 @@ type SyncMode struct {
 	Backend          string   // plugin name: roomwire-backend-NAME
 	Auth             []string // plugin names in order of preference: the first that the server offers is used
 	URL              string   // prefilled for persons that have none of their own; may be empty
-	Pull             bool     // ask the server by the clock, do not subscribe for push
+	Pull             bool     // ask the server for news at intervals: Notices is "pull"
+	Notices          string   // the preferred way to learn of changes: push, streaming, pull or poll
 	UseImpersonation bool     // false: delegate access by folder permission, which cannot subscribe
 	HTTP             HTTP
 	Markers          Markers

@@ -12,6 +12,14 @@ const (
 	backendGraph      = "graph"
 )
 
+// The ways to learn of changes in calendars, as SyncMode.Notices has them.
+const (
+	NoticesPush      = "push"      // the server calls in
+	NoticesStreaming = "streaming" // connections to the server are kept open
+	NoticesPull      = "pull"      // the server is asked for news at intervals
+	NoticesPoll      = "poll"      // calendars are read by the clock
+)
+
 // KnownMode is a sync mode that ROOMS administrators know, whether it is set up
 // or not.
 type KnownMode struct {

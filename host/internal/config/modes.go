@@ -90,17 +90,38 @@ func (l *loader) mode(spec block, b labelled, k KnownMode) SyncMode {
 		l.add(firstPlace(authAt, b.at), Error, fmt.Sprintf("sync mode %s has no url", m.Name), "cloud = \"custom\" has none of its own.", "Write url = \"https://HOST/EWS/Exchange.asmx\".")
 	}
 
-	m.Pull = s.boolean("pull")
-	impersonation, impersonationAt, _ := s.get("use_impersonation")
-	m.UseImpersonation, _ = impersonation.(bool)
-	if !m.UseImpersonation && !m.Pull && m.Backend == backendOnPremises {
-		l.add(impersonationAt, Note, fmt.Sprintf("sync mode %s: without impersonation calendars are read by the clock", m.Name), "A delegate cannot subscribe to somebody else's mailbox.", "Set sync.poll_interval to how old a calendar may be.")
-	}
+	l.notices(s, &m)
 	l.http(s, &m)
 	markers := s.sub("markers")
 	m.Markers = Markers{markers.text("appointment_oid_set"), markers.text("appointment_oid_name")}
 	l.pluginSettings(s, &m)
 	return m
+}
+
+// notices decides how changes are learnt of.
+func (l *loader) notices(s section, m *SyncMode) {
+	pull, pullAt, pullWritten := s.get("pull")
+	impersonation, impersonationAt, _ := s.get("use_impersonation")
+	m.UseImpersonation, _ = impersonation.(bool)
+	s.defs["notices"] = NoticesPush
+	switch {
+	case !m.UseImpersonation:
+		s.defs["notices"] = NoticesPoll
+	case pull == true:
+		s.defs["notices"] = NoticesPull
+	}
+	way, at, written := s.get("notices")
+	m.Notices, _ = way.(string)
+	switch {
+	case !m.UseImpersonation && m.Notices != NoticesPoll:
+		l.add(at, Warning, fmt.Sprintf("sync mode %s: without impersonation notices = %q has no effect", m.Name, m.Notices), "A delegate cannot subscribe to somebody else's mailbox, so calendars are read by the clock.", "Delete it, or set use_impersonation = true.")
+		m.Notices = NoticesPoll
+	case !m.UseImpersonation && !written && m.Backend == backendOnPremises:
+		l.add(impersonationAt, Note, fmt.Sprintf("sync mode %s: without impersonation calendars are read by the clock", m.Name), "A delegate cannot subscribe to somebody else's mailbox.", "Set sync.poll_interval to how old a calendar may be.")
+	case written && pullWritten && pull == true && m.Notices != NoticesPull:
+		l.add(pullAt, Warning, fmt.Sprintf("sync mode %s: pull = true has no effect beside notices = %q", m.Name, m.Notices), "The two contradict each other, and notices goes before.", "Delete one of them.")
+	}
+	m.Pull = m.Notices == NoticesPull
 }
 
 func defaultAuth(backend string) []string {

@@ -89,7 +89,7 @@ func (l *loader) tenant(spec block, t labelled, e endpoint) Tenant {
 		}
 	}
 	if tenant.notificationURL == "" && !s.has("root_url") {
-		l.add(t.at, Warning, fmt.Sprintf("tenant %s has no notification URL", t.label), "Exchange cannot be told where to send notifications, so calendars are only read by the clock.",
+		l.add(t.at, Warning, fmt.Sprintf("tenant %s has no notification URL", t.label), "Exchange cannot be told where to send notifications, so connections to it are kept open instead, and where that does not work calendars are read by the clock.",
 			fmt.Sprintf("Set root_url in tenant %q { … } or %s, or ExchangeServiceUrl in %s.", t.label, envName("tenant", t.label, "root_url"), RoomsFile))
 	}
 	l.showFrom(s.head, "notification_url", quoteOrUnset(tenant.notificationURL), "computed")
