@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -43,7 +42,7 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 	// One connection writes: with more of them SQLite's lock is waited for by polling, which is slower and unfair.
 	// FULL, because a notice is acknowledged once its mark is committed.
 	common := "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
-	if s.writer, err = sql.Open("sqlite", fileURI(path)+"?"+common+"&_txlock=immediate"); err != nil {
+	if s.writer, err = openCompiled(fileURI(path) + "?" + common + "&_txlock=immediate"); err != nil {
 		return fmt.Errorf("open database %s: %w", path, err)
 	}
 	s.writer.SetMaxOpenConns(1)
@@ -51,7 +50,7 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 	if err := s.migrate(ctx); err != nil {
 		return fmt.Errorf("database %s: %w", path, err)
 	}
-	if s.reader, err = sql.Open("sqlite", fileURI(path)+"?"+common+"&_pragma=query_only(1)"); err != nil {
+	if s.reader, err = openCompiled(fileURI(path) + "?" + common + "&_pragma=query_only(1)"); err != nil {
 		return fmt.Errorf("open database %s for reading: %w", path, err)
 	}
 	s.reader.SetMaxOpenConns(readers)
