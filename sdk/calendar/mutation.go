@@ -67,6 +67,10 @@ type Mutation struct {
 	// calendar already bears changes nothing. On Update and Delete it names the same item, for backends that must
 	// search for it.
 	Key string
+	// First says of a Create that its Key has never been sent before, so no item can bear it and a backend need not look
+	// for one. It is a permission and never a duty. The caller sets it only if it has durably recorded, before this
+	// call, that it is about to send the Key: after a crash or any error the next try bears it no more.
+	First bool
 	// ForeignKey is written beside Key on Create, and on Update when the item lacks it; empty writes none.
 	ForeignKey string
 	Ref        Ref // of the item; empty for Create

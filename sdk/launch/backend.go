@@ -42,8 +42,8 @@ type HTTPOptions struct {
 	Timeout time.Duration // of a whole request; zero for none but the call's own deadline
 }
 
-// A Backend is an instance of a backend plugin. It is a backend.Pusher or backend.Finder if, and only if, the plugin's
-// own value is.
+// A Backend is an instance of a backend plugin. It is a backend.Pusher, backend.Finder or backend.Watcher if, and only
+// if, the plugin's own value is. A Watch ends without an error when the instance is closed or its process stopped.
 type Backend interface {
 	backend.Backend
 	// Close ends the instance; calls under way go on to their end.
@@ -53,22 +53,6 @@ type Backend interface {
 type plain struct {
 	backend.Backend
 	io.Closer
-}
-
-type pushing struct {
-	plain
-	backend.Pusher
-}
-
-type finding struct {
-	plain
-	backend.Finder
-}
-
-type pushingFinding struct {
-	plain
-	backend.Pusher
-	backend.Finder
 }
 
 type closeFunc func() error
@@ -105,14 +89,53 @@ func (p *Process) OpenBackend(ctx context.Context, c BackendConfig) (Backend, er
 
 // wrap hides the abilities that the far side lacks.
 func wrap(b *wire.BackendClient, c io.Closer) Backend {
+	type (
+		pusher  = backend.Pusher
+		finder  = backend.Finder
+		watcher = backend.Watcher
+	)
 	base := plain{Backend: b, Closer: c}
-	switch {
-	case b.Abilities.Pusher && b.Abilities.Finder:
-		return pushingFinding{plain: base, Pusher: b, Finder: b}
-	case b.Abilities.Pusher:
-		return pushing{plain: base, Pusher: b}
-	case b.Abilities.Finder:
-		return finding{plain: base, Finder: b}
+	switch b.Abilities {
+	case backend.Abilities{Pusher: true}:
+		return struct {
+			plain
+			pusher
+		}{base, b}
+	case backend.Abilities{Finder: true}:
+		return struct {
+			plain
+			finder
+		}{base, b}
+	case backend.Abilities{Watcher: true}:
+		return struct {
+			plain
+			watcher
+		}{base, b}
+	case backend.Abilities{Pusher: true, Finder: true}:
+		return struct {
+			plain
+			pusher
+			finder
+		}{base, b, b}
+	case backend.Abilities{Pusher: true, Watcher: true}:
+		return struct {
+			plain
+			pusher
+			watcher
+		}{base, b, b}
+	case backend.Abilities{Finder: true, Watcher: true}:
+		return struct {
+			plain
+			finder
+			watcher
+		}{base, b, b}
+	case backend.Abilities{Pusher: true, Finder: true, Watcher: true}:
+		return struct {
+			plain
+			pusher
+			finder
+			watcher
+		}{base, b, b, b}
 	default:
 		return base
 	}

@@ -13,20 +13,43 @@ import (
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
+	"github.com/roomwire/roomwire/sdk/internal/wire"
 )
 
 func TestAbilitiesAreTrueAcrossTheWire(t *testing.T) {
 	t.Parallel()
 	p, _ := startPlugin(t, "backend")
 	for _, tc := range []struct {
-		abilities      string
-		pusher, finder bool
-	}{{"", false, false}, {"pusher", true, false}, {"finder", false, true}, {"both", true, true}} {
+		abilities string
+		want      backend.Abilities
+	}{
+		{"", backend.Abilities{}},
+		{"pusher", backend.Abilities{Pusher: true}},
+		{"finder", backend.Abilities{Finder: true}},
+		{"both", backend.Abilities{Pusher: true, Finder: true}},
+		{"watcher", backend.Abilities{Watcher: true}},
+		{"all", backend.Abilities{Pusher: true, Finder: true, Watcher: true}},
+	} {
 		b := openBackend(t, p, BackendConfig{Settings: map[string]any{"abilities": tc.abilities}})
-		_, pusher := b.(backend.Pusher)
-		_, finder := b.(backend.Finder)
-		if pusher != tc.pusher || finder != tc.finder {
-			t.Errorf("%q: pusher %v, finder %v", tc.abilities, pusher, finder)
+		if got := abilitiesOf(b); got != tc.want {
+			t.Errorf("%q: %+v, want %+v", tc.abilities, got, tc.want)
+		}
+	}
+}
+
+func abilitiesOf(b Backend) (a backend.Abilities) {
+	_, a.Pusher = b.(backend.Pusher)
+	_, a.Finder = b.(backend.Finder)
+	_, a.Watcher = b.(backend.Watcher)
+	return a
+}
+
+func TestNoCombinationOfAbilitiesIsForgotten(t *testing.T) {
+	t.Parallel()
+	for bits := range 8 {
+		want := backend.Abilities{Pusher: bits&1 != 0, Finder: bits&2 != 0, Watcher: bits&4 != 0}
+		if got := abilitiesOf(wrap(&wire.BackendClient{Abilities: want}, closeFunc(nil))); got != want {
+			t.Errorf("%+v was wrapped as %+v", want, got)
 		}
 	}
 }

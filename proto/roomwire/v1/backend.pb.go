@@ -173,6 +173,55 @@ func (HintKind) EnumDescriptor() ([]byte, []int) {
 	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{2}
 }
 
+type Way int32
+
+const (
+	Way_WAY_UNSPECIFIED Way = 0
+	Way_WAY_STREAMING   Way = 1
+	Way_WAY_ASKING      Way = 2
+)
+
+// Enum value maps for Way.
+var (
+	Way_name = map[int32]string{
+		0: "WAY_UNSPECIFIED",
+		1: "WAY_STREAMING",
+		2: "WAY_ASKING",
+	}
+	Way_value = map[string]int32{
+		"WAY_UNSPECIFIED": 0,
+		"WAY_STREAMING":   1,
+		"WAY_ASKING":      2,
+	}
+)
+
+func (x Way) Enum() *Way {
+	p := new(Way)
+	*p = x
+	return p
+}
+
+func (x Way) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Way) Descriptor() protoreflect.EnumDescriptor {
+	return file_roomwire_v1_backend_proto_enumTypes[3].Descriptor()
+}
+
+func (Way) Type() protoreflect.EnumType {
+	return &file_roomwire_v1_backend_proto_enumTypes[3]
+}
+
+func (x Way) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Way.Descriptor instead.
+func (Way) EnumDescriptor() ([]byte, []int) {
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{3}
+}
+
 type BackendOpenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -528,6 +577,7 @@ type Abilities struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Pusher        bool                   `protobuf:"varint,1,opt,name=pusher,proto3" json:"pusher,omitempty"`
 	Finder        bool                   `protobuf:"varint,2,opt,name=finder,proto3" json:"finder,omitempty"`
+	Watcher       bool                   `protobuf:"varint,3,opt,name=watcher,proto3" json:"watcher,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -572,6 +622,13 @@ func (x *Abilities) GetPusher() bool {
 func (x *Abilities) GetFinder() bool {
 	if x != nil {
 		return x.Finder
+	}
+	return false
+}
+
+func (x *Abilities) GetWatcher() bool {
+	if x != nil {
+		return x.Watcher
 	}
 	return false
 }
@@ -1440,6 +1497,8 @@ type Subscription struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Expires       *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expires,proto3" json:"expires,omitempty"`
+	Group         []byte                 `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
+	Mark          []byte                 `protobuf:"bytes,4,opt,name=mark,proto3" json:"mark,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1484,6 +1543,20 @@ func (x *Subscription) GetId() string {
 func (x *Subscription) GetExpires() *timestamppb.Timestamp {
 	if x != nil {
 		return x.Expires
+	}
+	return nil
+}
+
+func (x *Subscription) GetGroup() []byte {
+	if x != nil {
+		return x.Group
+	}
+	return nil
+}
+
+func (x *Subscription) GetMark() []byte {
+	if x != nil {
+		return x.Mark
 	}
 	return nil
 }
@@ -1915,6 +1988,7 @@ type Hint struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Subscription  string                 `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
 	Kind          HintKind               `protobuf:"varint,2,opt,name=kind,proto3,enum=roomwire.v1.HintKind" json:"kind,omitempty"`
+	Mark          []byte                 `protobuf:"bytes,3,opt,name=mark,proto3" json:"mark,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1963,6 +2037,297 @@ func (x *Hint) GetKind() HintKind {
 	return HintKind_HINT_KIND_UNSPECIFIED
 }
 
+func (x *Hint) GetMark() []byte {
+	if x != nil {
+		return x.Mark
+	}
+	return nil
+}
+
+type ListenRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Mailbox       *Mailbox               `protobuf:"bytes,2,opt,name=mailbox,proto3" json:"mailbox,omitempty"`
+	Way           Way                    `protobuf:"varint,3,opt,name=way,proto3,enum=roomwire.v1.Way" json:"way,omitempty"`
+	Group         []byte                 `protobuf:"bytes,4,opt,name=group,proto3" json:"group,omitempty"`
+	Timeout       *durationpb.Duration   `protobuf:"bytes,5,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListenRequest) Reset() {
+	*x = ListenRequest{}
+	mi := &file_roomwire_v1_backend_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListenRequest) ProtoMessage() {}
+
+func (x *ListenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_roomwire_v1_backend_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListenRequest.ProtoReflect.Descriptor instead.
+func (*ListenRequest) Descriptor() ([]byte, []int) {
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *ListenRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ListenRequest) GetMailbox() *Mailbox {
+	if x != nil {
+		return x.Mailbox
+	}
+	return nil
+}
+
+func (x *ListenRequest) GetWay() Way {
+	if x != nil {
+		return x.Way
+	}
+	return Way_WAY_UNSPECIFIED
+}
+
+func (x *ListenRequest) GetGroup() []byte {
+	if x != nil {
+		return x.Group
+	}
+	return nil
+}
+
+func (x *ListenRequest) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
+type ListenResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Subscription  *Subscription          `protobuf:"bytes,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListenResponse) Reset() {
+	*x = ListenResponse{}
+	mi := &file_roomwire_v1_backend_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListenResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListenResponse) ProtoMessage() {}
+
+func (x *ListenResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_roomwire_v1_backend_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListenResponse.ProtoReflect.Descriptor instead.
+func (*ListenResponse) Descriptor() ([]byte, []int) {
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ListenResponse) GetSubscription() *Subscription {
+	if x != nil {
+		return x.Subscription
+	}
+	return nil
+}
+
+type WatchRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Way           Way                    `protobuf:"varint,2,opt,name=way,proto3,enum=roomwire.v1.Way" json:"way,omitempty"`
+	Watched       []*Watched             `protobuf:"bytes,3,rep,name=watched,proto3" json:"watched,omitempty"`
+	For           *durationpb.Duration   `protobuf:"bytes,4,opt,name=for,proto3" json:"for,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchRequest) Reset() {
+	*x = WatchRequest{}
+	mi := &file_roomwire_v1_backend_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchRequest) ProtoMessage() {}
+
+func (x *WatchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_roomwire_v1_backend_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
+func (*WatchRequest) Descriptor() ([]byte, []int) {
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *WatchRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *WatchRequest) GetWay() Way {
+	if x != nil {
+		return x.Way
+	}
+	return Way_WAY_UNSPECIFIED
+}
+
+func (x *WatchRequest) GetWatched() []*Watched {
+	if x != nil {
+		return x.Watched
+	}
+	return nil
+}
+
+func (x *WatchRequest) GetFor() *durationpb.Duration {
+	if x != nil {
+		return x.For
+	}
+	return nil
+}
+
+type Watched struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Mailbox       *Mailbox               `protobuf:"bytes,1,opt,name=mailbox,proto3" json:"mailbox,omitempty"`
+	Subscription  *Subscription          `protobuf:"bytes,2,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Watched) Reset() {
+	*x = Watched{}
+	mi := &file_roomwire_v1_backend_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Watched) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Watched) ProtoMessage() {}
+
+func (x *Watched) ProtoReflect() protoreflect.Message {
+	mi := &file_roomwire_v1_backend_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Watched.ProtoReflect.Descriptor instead.
+func (*Watched) Descriptor() ([]byte, []int) {
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *Watched) GetMailbox() *Mailbox {
+	if x != nil {
+		return x.Mailbox
+	}
+	return nil
+}
+
+func (x *Watched) GetSubscription() *Subscription {
+	if x != nil {
+		return x.Subscription
+	}
+	return nil
+}
+
+type WatchResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Hints         []*Hint                `protobuf:"bytes,1,rep,name=hints,proto3" json:"hints,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchResponse) Reset() {
+	*x = WatchResponse{}
+	mi := &file_roomwire_v1_backend_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchResponse) ProtoMessage() {}
+
+func (x *WatchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_roomwire_v1_backend_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
+func (*WatchResponse) Descriptor() ([]byte, []int) {
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *WatchResponse) GetHints() []*Hint {
+	if x != nil {
+		return x.Hints
+	}
+	return nil
+}
+
 var File_roomwire_v1_backend_proto protoreflect.FileDescriptor
 
 const file_roomwire_v1_backend_proto_rawDesc = "" +
@@ -1991,10 +2356,11 @@ const file_roomwire_v1_backend_proto_rawDesc = "" +
 	"\x05proxy\x18\x02 \x01(\tB\x03\x80\x01\x01R\x05proxy\x123\n" +
 	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"K\n" +
 	"\x13BackendOpenResponse\x124\n" +
-	"\tabilities\x18\x01 \x01(\v2\x16.roomwire.v1.AbilitiesR\tabilities\";\n" +
+	"\tabilities\x18\x01 \x01(\v2\x16.roomwire.v1.AbilitiesR\tabilities\"U\n" +
 	"\tAbilities\x12\x16\n" +
 	"\x06pusher\x18\x01 \x01(\bR\x06pusher\x12\x16\n" +
-	"\x06finder\x18\x02 \x01(\bR\x06finder\"%\n" +
+	"\x06finder\x18\x02 \x01(\bR\x06finder\x12\x18\n" +
+	"\awatcher\x18\x03 \x01(\bR\awatcher\"%\n" +
 	"\x13BackendCloseRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\x16\n" +
 	"\x14BackendCloseResponse\"N\n" +
@@ -2045,10 +2411,12 @@ const file_roomwire_v1_backend_proto_rawDesc = "" +
 	"\x02by\x18\x03 \x01(\x0e2\x13.roomwire.v1.MarkerR\x02by\x12\x14\n" +
 	"\x05value\x18\x04 \x01(\tR\x05value\"7\n" +
 	"\fFindResponse\x12'\n" +
-	"\x05items\x18\x01 \x03(\v2\x11.roomwire.v1.ItemR\x05items\"T\n" +
+	"\x05items\x18\x01 \x03(\v2\x11.roomwire.v1.ItemR\x05items\"~\n" +
 	"\fSubscription\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x124\n" +
-	"\aexpires\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\"\xe4\x01\n" +
+	"\aexpires\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\x12\x14\n" +
+	"\x05group\x18\x03 \x01(\fR\x05group\x12\x12\n" +
+	"\x04mark\x18\x04 \x01(\fR\x04mark\"\xe4\x01\n" +
 	"\x10SubscribeRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\amailbox\x18\x02 \x01(\v2\x14.roomwire.v1.MailboxR\amailbox\x12\x15\n" +
@@ -2076,10 +2444,29 @@ const file_roomwire_v1_backend_proto_rawDesc = "" +
 	"\x06status\x18\x01 \x01(\x05R\x06status\x12!\n" +
 	"\fcontent_type\x18\x02 \x01(\tR\vcontentType\x12\x12\n" +
 	"\x04body\x18\x03 \x01(\fR\x04body\x12'\n" +
-	"\x05hints\x18\x04 \x03(\v2\x11.roomwire.v1.HintR\x05hints\"U\n" +
+	"\x05hints\x18\x04 \x03(\v2\x11.roomwire.v1.HintR\x05hints\"i\n" +
 	"\x04Hint\x12\"\n" +
 	"\fsubscription\x18\x01 \x01(\tR\fsubscription\x12)\n" +
-	"\x04kind\x18\x02 \x01(\x0e2\x15.roomwire.v1.HintKindR\x04kind*Z\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x15.roomwire.v1.HintKindR\x04kind\x12\x12\n" +
+	"\x04mark\x18\x03 \x01(\fR\x04mark\"\xbe\x01\n" +
+	"\rListenRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
+	"\amailbox\x18\x02 \x01(\v2\x14.roomwire.v1.MailboxR\amailbox\x12\"\n" +
+	"\x03way\x18\x03 \x01(\x0e2\x10.roomwire.v1.WayR\x03way\x12\x14\n" +
+	"\x05group\x18\x04 \x01(\fR\x05group\x123\n" +
+	"\atimeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"O\n" +
+	"\x0eListenResponse\x12=\n" +
+	"\fsubscription\x18\x01 \x01(\v2\x19.roomwire.v1.SubscriptionR\fsubscription\"\x9f\x01\n" +
+	"\fWatchRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\"\n" +
+	"\x03way\x18\x02 \x01(\x0e2\x10.roomwire.v1.WayR\x03way\x12.\n" +
+	"\awatched\x18\x03 \x03(\v2\x14.roomwire.v1.WatchedR\awatched\x12+\n" +
+	"\x03for\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03for\"x\n" +
+	"\aWatched\x12.\n" +
+	"\amailbox\x18\x01 \x01(\v2\x14.roomwire.v1.MailboxR\amailbox\x12=\n" +
+	"\fsubscription\x18\x02 \x01(\v2\x19.roomwire.v1.SubscriptionR\fsubscription\"8\n" +
+	"\rWatchResponse\x12'\n" +
+	"\x05hints\x18\x01 \x03(\v2\x11.roomwire.v1.HintR\x05hints*Z\n" +
 	"\n" +
 	"FaultScope\x12\x1b\n" +
 	"\x17FAULT_SCOPE_UNSPECIFIED\x10\x00\x12\x17\n" +
@@ -2093,7 +2480,12 @@ const file_roomwire_v1_backend_proto_rawDesc = "" +
 	"\x15HINT_KIND_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fHINT_KIND_ALIVE\x10\x01\x12\x13\n" +
 	"\x0fHINT_KIND_DIRTY\x10\x02\x12\x12\n" +
-	"\x0eHINT_KIND_LOST\x10\x032\xc4\x05\n" +
+	"\x0eHINT_KIND_LOST\x10\x03*=\n" +
+	"\x03Way\x12\x13\n" +
+	"\x0fWAY_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rWAY_STREAMING\x10\x01\x12\x0e\n" +
+	"\n" +
+	"WAY_ASKING\x10\x022\xc9\x06\n" +
 	"\aBackend\x12I\n" +
 	"\x04Open\x12\x1f.roomwire.v1.BackendOpenRequest\x1a .roomwire.v1.BackendOpenResponse\x12L\n" +
 	"\x05Close\x12 .roomwire.v1.BackendCloseRequest\x1a!.roomwire.v1.BackendCloseResponse\x12>\n" +
@@ -2104,7 +2496,9 @@ const file_roomwire_v1_backend_proto_rawDesc = "" +
 	"\x04Find\x12\x18.roomwire.v1.FindRequest\x1a\x19.roomwire.v1.FindResponse\x12J\n" +
 	"\tSubscribe\x12\x1d.roomwire.v1.SubscribeRequest\x1a\x1e.roomwire.v1.SubscribeResponse\x12P\n" +
 	"\vUnsubscribe\x12\x1f.roomwire.v1.UnsubscribeRequest\x1a .roomwire.v1.UnsubscribeResponse\x12D\n" +
-	"\aReceive\x12\x1b.roomwire.v1.ReceiveRequest\x1a\x1c.roomwire.v1.ReceiveResponseB;Z9github.com/roomwire/roomwire/proto/roomwire/v1;roomwirev1b\x06proto3"
+	"\aReceive\x12\x1b.roomwire.v1.ReceiveRequest\x1a\x1c.roomwire.v1.ReceiveResponse\x12A\n" +
+	"\x06Listen\x12\x1a.roomwire.v1.ListenRequest\x1a\x1b.roomwire.v1.ListenResponse\x12@\n" +
+	"\x05Watch\x12\x19.roomwire.v1.WatchRequest\x1a\x1a.roomwire.v1.WatchResponse0\x01B;Z9github.com/roomwire/roomwire/proto/roomwire/v1;roomwirev1b\x06proto3"
 
 var (
 	file_roomwire_v1_backend_proto_rawDescOnce sync.Once
@@ -2118,112 +2512,132 @@ func file_roomwire_v1_backend_proto_rawDescGZIP() []byte {
 	return file_roomwire_v1_backend_proto_rawDescData
 }
 
-var file_roomwire_v1_backend_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_roomwire_v1_backend_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_roomwire_v1_backend_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_roomwire_v1_backend_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_roomwire_v1_backend_proto_goTypes = []any{
 	(FaultScope)(0),               // 0: roomwire.v1.FaultScope
 	(Marker)(0),                   // 1: roomwire.v1.Marker
 	(HintKind)(0),                 // 2: roomwire.v1.HintKind
-	(*BackendOpenRequest)(nil),    // 3: roomwire.v1.BackendOpenRequest
-	(*Identity)(nil),              // 4: roomwire.v1.Identity
-	(*Markers)(nil),               // 5: roomwire.v1.Markers
-	(*Property)(nil),              // 6: roomwire.v1.Property
-	(*HttpOptions)(nil),           // 7: roomwire.v1.HttpOptions
-	(*BackendOpenResponse)(nil),   // 8: roomwire.v1.BackendOpenResponse
-	(*Abilities)(nil),             // 9: roomwire.v1.Abilities
-	(*BackendCloseRequest)(nil),   // 10: roomwire.v1.BackendCloseRequest
-	(*BackendCloseResponse)(nil),  // 11: roomwire.v1.BackendCloseResponse
-	(*ProbeRequest)(nil),          // 12: roomwire.v1.ProbeRequest
-	(*ProbeResponse)(nil),         // 13: roomwire.v1.ProbeResponse
-	(*PullRequest)(nil),           // 14: roomwire.v1.PullRequest
-	(*PullStart)(nil),             // 15: roomwire.v1.PullStart
-	(*PullResponse)(nil),          // 16: roomwire.v1.PullResponse
-	(*Page)(nil),                  // 17: roomwire.v1.Page
-	(*FetchRequest)(nil),          // 18: roomwire.v1.FetchRequest
-	(*FetchResponse)(nil),         // 19: roomwire.v1.FetchResponse
-	(*Fetched)(nil),               // 20: roomwire.v1.Fetched
-	(*Fault)(nil),                 // 21: roomwire.v1.Fault
-	(*ApplyRequest)(nil),          // 22: roomwire.v1.ApplyRequest
-	(*ApplyResponse)(nil),         // 23: roomwire.v1.ApplyResponse
-	(*FindRequest)(nil),           // 24: roomwire.v1.FindRequest
-	(*FindResponse)(nil),          // 25: roomwire.v1.FindResponse
-	(*Subscription)(nil),          // 26: roomwire.v1.Subscription
-	(*SubscribeRequest)(nil),      // 27: roomwire.v1.SubscribeRequest
-	(*SubscribeResponse)(nil),     // 28: roomwire.v1.SubscribeResponse
-	(*UnsubscribeRequest)(nil),    // 29: roomwire.v1.UnsubscribeRequest
-	(*UnsubscribeResponse)(nil),   // 30: roomwire.v1.UnsubscribeResponse
-	(*ReceiveRequest)(nil),        // 31: roomwire.v1.ReceiveRequest
-	(*HttpField)(nil),             // 32: roomwire.v1.HttpField
-	(*ReceiveResponse)(nil),       // 33: roomwire.v1.ReceiveResponse
-	(*Hint)(nil),                  // 34: roomwire.v1.Hint
-	(*AuthTraits)(nil),            // 35: roomwire.v1.AuthTraits
-	(*durationpb.Duration)(nil),   // 36: google.protobuf.Duration
-	(*Mailbox)(nil),               // 37: roomwire.v1.Mailbox
-	(*Change)(nil),                // 38: roomwire.v1.Change
-	(*Item)(nil),                  // 39: roomwire.v1.Item
-	(*Mutation)(nil),              // 40: roomwire.v1.Mutation
-	(*timestamppb.Timestamp)(nil), // 41: google.protobuf.Timestamp
+	(Way)(0),                      // 3: roomwire.v1.Way
+	(*BackendOpenRequest)(nil),    // 4: roomwire.v1.BackendOpenRequest
+	(*Identity)(nil),              // 5: roomwire.v1.Identity
+	(*Markers)(nil),               // 6: roomwire.v1.Markers
+	(*Property)(nil),              // 7: roomwire.v1.Property
+	(*HttpOptions)(nil),           // 8: roomwire.v1.HttpOptions
+	(*BackendOpenResponse)(nil),   // 9: roomwire.v1.BackendOpenResponse
+	(*Abilities)(nil),             // 10: roomwire.v1.Abilities
+	(*BackendCloseRequest)(nil),   // 11: roomwire.v1.BackendCloseRequest
+	(*BackendCloseResponse)(nil),  // 12: roomwire.v1.BackendCloseResponse
+	(*ProbeRequest)(nil),          // 13: roomwire.v1.ProbeRequest
+	(*ProbeResponse)(nil),         // 14: roomwire.v1.ProbeResponse
+	(*PullRequest)(nil),           // 15: roomwire.v1.PullRequest
+	(*PullStart)(nil),             // 16: roomwire.v1.PullStart
+	(*PullResponse)(nil),          // 17: roomwire.v1.PullResponse
+	(*Page)(nil),                  // 18: roomwire.v1.Page
+	(*FetchRequest)(nil),          // 19: roomwire.v1.FetchRequest
+	(*FetchResponse)(nil),         // 20: roomwire.v1.FetchResponse
+	(*Fetched)(nil),               // 21: roomwire.v1.Fetched
+	(*Fault)(nil),                 // 22: roomwire.v1.Fault
+	(*ApplyRequest)(nil),          // 23: roomwire.v1.ApplyRequest
+	(*ApplyResponse)(nil),         // 24: roomwire.v1.ApplyResponse
+	(*FindRequest)(nil),           // 25: roomwire.v1.FindRequest
+	(*FindResponse)(nil),          // 26: roomwire.v1.FindResponse
+	(*Subscription)(nil),          // 27: roomwire.v1.Subscription
+	(*SubscribeRequest)(nil),      // 28: roomwire.v1.SubscribeRequest
+	(*SubscribeResponse)(nil),     // 29: roomwire.v1.SubscribeResponse
+	(*UnsubscribeRequest)(nil),    // 30: roomwire.v1.UnsubscribeRequest
+	(*UnsubscribeResponse)(nil),   // 31: roomwire.v1.UnsubscribeResponse
+	(*ReceiveRequest)(nil),        // 32: roomwire.v1.ReceiveRequest
+	(*HttpField)(nil),             // 33: roomwire.v1.HttpField
+	(*ReceiveResponse)(nil),       // 34: roomwire.v1.ReceiveResponse
+	(*Hint)(nil),                  // 35: roomwire.v1.Hint
+	(*ListenRequest)(nil),         // 36: roomwire.v1.ListenRequest
+	(*ListenResponse)(nil),        // 37: roomwire.v1.ListenResponse
+	(*WatchRequest)(nil),          // 38: roomwire.v1.WatchRequest
+	(*Watched)(nil),               // 39: roomwire.v1.Watched
+	(*WatchResponse)(nil),         // 40: roomwire.v1.WatchResponse
+	(*AuthTraits)(nil),            // 41: roomwire.v1.AuthTraits
+	(*durationpb.Duration)(nil),   // 42: google.protobuf.Duration
+	(*Mailbox)(nil),               // 43: roomwire.v1.Mailbox
+	(*Change)(nil),                // 44: roomwire.v1.Change
+	(*Item)(nil),                  // 45: roomwire.v1.Item
+	(*Mutation)(nil),              // 46: roomwire.v1.Mutation
+	(*timestamppb.Timestamp)(nil), // 47: google.protobuf.Timestamp
 }
 var file_roomwire_v1_backend_proto_depIdxs = []int32{
-	4,  // 0: roomwire.v1.BackendOpenRequest.identities:type_name -> roomwire.v1.Identity
-	5,  // 1: roomwire.v1.BackendOpenRequest.markers:type_name -> roomwire.v1.Markers
-	7,  // 2: roomwire.v1.BackendOpenRequest.http:type_name -> roomwire.v1.HttpOptions
-	35, // 3: roomwire.v1.Identity.traits:type_name -> roomwire.v1.AuthTraits
-	6,  // 4: roomwire.v1.Markers.key:type_name -> roomwire.v1.Property
-	6,  // 5: roomwire.v1.Markers.foreign:type_name -> roomwire.v1.Property
-	36, // 6: roomwire.v1.HttpOptions.timeout:type_name -> google.protobuf.Duration
-	9,  // 7: roomwire.v1.BackendOpenResponse.abilities:type_name -> roomwire.v1.Abilities
-	37, // 8: roomwire.v1.ProbeRequest.mailbox:type_name -> roomwire.v1.Mailbox
-	15, // 9: roomwire.v1.PullRequest.start:type_name -> roomwire.v1.PullStart
-	37, // 10: roomwire.v1.PullStart.mailbox:type_name -> roomwire.v1.Mailbox
-	17, // 11: roomwire.v1.PullResponse.page:type_name -> roomwire.v1.Page
-	38, // 12: roomwire.v1.Page.changes:type_name -> roomwire.v1.Change
-	37, // 13: roomwire.v1.FetchRequest.mailbox:type_name -> roomwire.v1.Mailbox
-	20, // 14: roomwire.v1.FetchResponse.fetched:type_name -> roomwire.v1.Fetched
-	39, // 15: roomwire.v1.Fetched.item:type_name -> roomwire.v1.Item
-	21, // 16: roomwire.v1.Fetched.fault:type_name -> roomwire.v1.Fault
-	36, // 17: roomwire.v1.Fault.after:type_name -> google.protobuf.Duration
+	5,  // 0: roomwire.v1.BackendOpenRequest.identities:type_name -> roomwire.v1.Identity
+	6,  // 1: roomwire.v1.BackendOpenRequest.markers:type_name -> roomwire.v1.Markers
+	8,  // 2: roomwire.v1.BackendOpenRequest.http:type_name -> roomwire.v1.HttpOptions
+	41, // 3: roomwire.v1.Identity.traits:type_name -> roomwire.v1.AuthTraits
+	7,  // 4: roomwire.v1.Markers.key:type_name -> roomwire.v1.Property
+	7,  // 5: roomwire.v1.Markers.foreign:type_name -> roomwire.v1.Property
+	42, // 6: roomwire.v1.HttpOptions.timeout:type_name -> google.protobuf.Duration
+	10, // 7: roomwire.v1.BackendOpenResponse.abilities:type_name -> roomwire.v1.Abilities
+	43, // 8: roomwire.v1.ProbeRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	16, // 9: roomwire.v1.PullRequest.start:type_name -> roomwire.v1.PullStart
+	43, // 10: roomwire.v1.PullStart.mailbox:type_name -> roomwire.v1.Mailbox
+	18, // 11: roomwire.v1.PullResponse.page:type_name -> roomwire.v1.Page
+	44, // 12: roomwire.v1.Page.changes:type_name -> roomwire.v1.Change
+	43, // 13: roomwire.v1.FetchRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	21, // 14: roomwire.v1.FetchResponse.fetched:type_name -> roomwire.v1.Fetched
+	45, // 15: roomwire.v1.Fetched.item:type_name -> roomwire.v1.Item
+	22, // 16: roomwire.v1.Fetched.fault:type_name -> roomwire.v1.Fault
+	42, // 17: roomwire.v1.Fault.after:type_name -> google.protobuf.Duration
 	0,  // 18: roomwire.v1.Fault.scope:type_name -> roomwire.v1.FaultScope
-	40, // 19: roomwire.v1.ApplyRequest.mutation:type_name -> roomwire.v1.Mutation
-	39, // 20: roomwire.v1.ApplyResponse.item:type_name -> roomwire.v1.Item
-	37, // 21: roomwire.v1.FindRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	46, // 19: roomwire.v1.ApplyRequest.mutation:type_name -> roomwire.v1.Mutation
+	45, // 20: roomwire.v1.ApplyResponse.item:type_name -> roomwire.v1.Item
+	43, // 21: roomwire.v1.FindRequest.mailbox:type_name -> roomwire.v1.Mailbox
 	1,  // 22: roomwire.v1.FindRequest.by:type_name -> roomwire.v1.Marker
-	39, // 23: roomwire.v1.FindResponse.items:type_name -> roomwire.v1.Item
-	41, // 24: roomwire.v1.Subscription.expires:type_name -> google.protobuf.Timestamp
-	37, // 25: roomwire.v1.SubscribeRequest.mailbox:type_name -> roomwire.v1.Mailbox
-	36, // 26: roomwire.v1.SubscribeRequest.status_interval:type_name -> google.protobuf.Duration
-	26, // 27: roomwire.v1.SubscribeRequest.existing:type_name -> roomwire.v1.Subscription
-	26, // 28: roomwire.v1.SubscribeResponse.subscription:type_name -> roomwire.v1.Subscription
-	37, // 29: roomwire.v1.UnsubscribeRequest.mailbox:type_name -> roomwire.v1.Mailbox
-	26, // 30: roomwire.v1.UnsubscribeRequest.subscription:type_name -> roomwire.v1.Subscription
-	32, // 31: roomwire.v1.ReceiveRequest.header:type_name -> roomwire.v1.HttpField
-	34, // 32: roomwire.v1.ReceiveResponse.hints:type_name -> roomwire.v1.Hint
+	45, // 23: roomwire.v1.FindResponse.items:type_name -> roomwire.v1.Item
+	47, // 24: roomwire.v1.Subscription.expires:type_name -> google.protobuf.Timestamp
+	43, // 25: roomwire.v1.SubscribeRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	42, // 26: roomwire.v1.SubscribeRequest.status_interval:type_name -> google.protobuf.Duration
+	27, // 27: roomwire.v1.SubscribeRequest.existing:type_name -> roomwire.v1.Subscription
+	27, // 28: roomwire.v1.SubscribeResponse.subscription:type_name -> roomwire.v1.Subscription
+	43, // 29: roomwire.v1.UnsubscribeRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	27, // 30: roomwire.v1.UnsubscribeRequest.subscription:type_name -> roomwire.v1.Subscription
+	33, // 31: roomwire.v1.ReceiveRequest.header:type_name -> roomwire.v1.HttpField
+	35, // 32: roomwire.v1.ReceiveResponse.hints:type_name -> roomwire.v1.Hint
 	2,  // 33: roomwire.v1.Hint.kind:type_name -> roomwire.v1.HintKind
-	3,  // 34: roomwire.v1.Backend.Open:input_type -> roomwire.v1.BackendOpenRequest
-	10, // 35: roomwire.v1.Backend.Close:input_type -> roomwire.v1.BackendCloseRequest
-	12, // 36: roomwire.v1.Backend.Probe:input_type -> roomwire.v1.ProbeRequest
-	14, // 37: roomwire.v1.Backend.Pull:input_type -> roomwire.v1.PullRequest
-	18, // 38: roomwire.v1.Backend.Fetch:input_type -> roomwire.v1.FetchRequest
-	22, // 39: roomwire.v1.Backend.Apply:input_type -> roomwire.v1.ApplyRequest
-	24, // 40: roomwire.v1.Backend.Find:input_type -> roomwire.v1.FindRequest
-	27, // 41: roomwire.v1.Backend.Subscribe:input_type -> roomwire.v1.SubscribeRequest
-	29, // 42: roomwire.v1.Backend.Unsubscribe:input_type -> roomwire.v1.UnsubscribeRequest
-	31, // 43: roomwire.v1.Backend.Receive:input_type -> roomwire.v1.ReceiveRequest
-	8,  // 44: roomwire.v1.Backend.Open:output_type -> roomwire.v1.BackendOpenResponse
-	11, // 45: roomwire.v1.Backend.Close:output_type -> roomwire.v1.BackendCloseResponse
-	13, // 46: roomwire.v1.Backend.Probe:output_type -> roomwire.v1.ProbeResponse
-	16, // 47: roomwire.v1.Backend.Pull:output_type -> roomwire.v1.PullResponse
-	19, // 48: roomwire.v1.Backend.Fetch:output_type -> roomwire.v1.FetchResponse
-	23, // 49: roomwire.v1.Backend.Apply:output_type -> roomwire.v1.ApplyResponse
-	25, // 50: roomwire.v1.Backend.Find:output_type -> roomwire.v1.FindResponse
-	28, // 51: roomwire.v1.Backend.Subscribe:output_type -> roomwire.v1.SubscribeResponse
-	30, // 52: roomwire.v1.Backend.Unsubscribe:output_type -> roomwire.v1.UnsubscribeResponse
-	33, // 53: roomwire.v1.Backend.Receive:output_type -> roomwire.v1.ReceiveResponse
-	44, // [44:54] is the sub-list for method output_type
-	34, // [34:44] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	43, // 34: roomwire.v1.ListenRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	3,  // 35: roomwire.v1.ListenRequest.way:type_name -> roomwire.v1.Way
+	42, // 36: roomwire.v1.ListenRequest.timeout:type_name -> google.protobuf.Duration
+	27, // 37: roomwire.v1.ListenResponse.subscription:type_name -> roomwire.v1.Subscription
+	3,  // 38: roomwire.v1.WatchRequest.way:type_name -> roomwire.v1.Way
+	39, // 39: roomwire.v1.WatchRequest.watched:type_name -> roomwire.v1.Watched
+	42, // 40: roomwire.v1.WatchRequest.for:type_name -> google.protobuf.Duration
+	43, // 41: roomwire.v1.Watched.mailbox:type_name -> roomwire.v1.Mailbox
+	27, // 42: roomwire.v1.Watched.subscription:type_name -> roomwire.v1.Subscription
+	35, // 43: roomwire.v1.WatchResponse.hints:type_name -> roomwire.v1.Hint
+	4,  // 44: roomwire.v1.Backend.Open:input_type -> roomwire.v1.BackendOpenRequest
+	11, // 45: roomwire.v1.Backend.Close:input_type -> roomwire.v1.BackendCloseRequest
+	13, // 46: roomwire.v1.Backend.Probe:input_type -> roomwire.v1.ProbeRequest
+	15, // 47: roomwire.v1.Backend.Pull:input_type -> roomwire.v1.PullRequest
+	19, // 48: roomwire.v1.Backend.Fetch:input_type -> roomwire.v1.FetchRequest
+	23, // 49: roomwire.v1.Backend.Apply:input_type -> roomwire.v1.ApplyRequest
+	25, // 50: roomwire.v1.Backend.Find:input_type -> roomwire.v1.FindRequest
+	28, // 51: roomwire.v1.Backend.Subscribe:input_type -> roomwire.v1.SubscribeRequest
+	30, // 52: roomwire.v1.Backend.Unsubscribe:input_type -> roomwire.v1.UnsubscribeRequest
+	32, // 53: roomwire.v1.Backend.Receive:input_type -> roomwire.v1.ReceiveRequest
+	36, // 54: roomwire.v1.Backend.Listen:input_type -> roomwire.v1.ListenRequest
+	38, // 55: roomwire.v1.Backend.Watch:input_type -> roomwire.v1.WatchRequest
+	9,  // 56: roomwire.v1.Backend.Open:output_type -> roomwire.v1.BackendOpenResponse
+	12, // 57: roomwire.v1.Backend.Close:output_type -> roomwire.v1.BackendCloseResponse
+	14, // 58: roomwire.v1.Backend.Probe:output_type -> roomwire.v1.ProbeResponse
+	17, // 59: roomwire.v1.Backend.Pull:output_type -> roomwire.v1.PullResponse
+	20, // 60: roomwire.v1.Backend.Fetch:output_type -> roomwire.v1.FetchResponse
+	24, // 61: roomwire.v1.Backend.Apply:output_type -> roomwire.v1.ApplyResponse
+	26, // 62: roomwire.v1.Backend.Find:output_type -> roomwire.v1.FindResponse
+	29, // 63: roomwire.v1.Backend.Subscribe:output_type -> roomwire.v1.SubscribeResponse
+	31, // 64: roomwire.v1.Backend.Unsubscribe:output_type -> roomwire.v1.UnsubscribeResponse
+	34, // 65: roomwire.v1.Backend.Receive:output_type -> roomwire.v1.ReceiveResponse
+	37, // 66: roomwire.v1.Backend.Listen:output_type -> roomwire.v1.ListenResponse
+	40, // 67: roomwire.v1.Backend.Watch:output_type -> roomwire.v1.WatchResponse
+	56, // [56:68] is the sub-list for method output_type
+	44, // [44:56] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_roomwire_v1_backend_proto_init() }
@@ -2238,8 +2652,8 @@ func file_roomwire_v1_backend_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_roomwire_v1_backend_proto_rawDesc), len(file_roomwire_v1_backend_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   32,
+			NumEnums:      4,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -29,6 +29,8 @@ const (
 	Backend_Subscribe_FullMethodName   = "/roomwire.v1.Backend/Subscribe"
 	Backend_Unsubscribe_FullMethodName = "/roomwire.v1.Backend/Unsubscribe"
 	Backend_Receive_FullMethodName     = "/roomwire.v1.Backend/Receive"
+	Backend_Listen_FullMethodName      = "/roomwire.v1.Backend/Listen"
+	Backend_Watch_FullMethodName       = "/roomwire.v1.Backend/Watch"
 )
 
 // BackendClient is the client API for Backend service.
@@ -53,6 +55,10 @@ type BackendClient interface {
 	Subscribe(ctx context.Context, in *SubscribeRequest, opts ...grpc.CallOption) (*SubscribeResponse, error)
 	Unsubscribe(ctx context.Context, in *UnsubscribeRequest, opts ...grpc.CallOption) (*UnsubscribeResponse, error)
 	Receive(ctx context.Context, in *ReceiveRequest, opts ...grpc.CallOption) (*ReceiveResponse, error)
+	// Listen and Watch are served where abilities.watcher.
+	Listen(ctx context.Context, in *ListenRequest, opts ...grpc.CallOption) (*ListenResponse, error)
+	// Watch lasts for minutes and has no deadline. It ends without an error also when the instance is replaced or closed.
+	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
 }
 
 type backendClient struct {
@@ -166,6 +172,35 @@ func (c *backendClient) Receive(ctx context.Context, in *ReceiveRequest, opts ..
 	return out, nil
 }
 
+func (c *backendClient) Listen(ctx context.Context, in *ListenRequest, opts ...grpc.CallOption) (*ListenResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListenResponse)
+	err := c.cc.Invoke(ctx, Backend_Listen_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *backendClient) Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Backend_ServiceDesc.Streams[1], Backend_Watch_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchRequest, WatchResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Backend_WatchClient = grpc.ServerStreamingClient[WatchResponse]
+
 // BackendServer is the server API for Backend service.
 // All implementations must embed UnimplementedBackendServer
 // for forward compatibility.
@@ -188,6 +223,10 @@ type BackendServer interface {
 	Subscribe(context.Context, *SubscribeRequest) (*SubscribeResponse, error)
 	Unsubscribe(context.Context, *UnsubscribeRequest) (*UnsubscribeResponse, error)
 	Receive(context.Context, *ReceiveRequest) (*ReceiveResponse, error)
+	// Listen and Watch are served where abilities.watcher.
+	Listen(context.Context, *ListenRequest) (*ListenResponse, error)
+	// Watch lasts for minutes and has no deadline. It ends without an error also when the instance is replaced or closed.
+	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
 	mustEmbedUnimplementedBackendServer()
 }
 
@@ -227,6 +266,12 @@ func (UnimplementedBackendServer) Unsubscribe(context.Context, *UnsubscribeReque
 }
 func (UnimplementedBackendServer) Receive(context.Context, *ReceiveRequest) (*ReceiveResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Receive not implemented")
+}
+func (UnimplementedBackendServer) Listen(context.Context, *ListenRequest) (*ListenResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Listen not implemented")
+}
+func (UnimplementedBackendServer) Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error {
+	return status.Error(codes.Unimplemented, "method Watch not implemented")
 }
 func (UnimplementedBackendServer) mustEmbedUnimplementedBackendServer() {}
 func (UnimplementedBackendServer) testEmbeddedByValue()                 {}
@@ -418,6 +463,35 @@ func _Backend_Receive_Handler(srv interface{}, ctx context.Context, dec func(int
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Backend_Listen_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListenRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BackendServer).Listen(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Backend_Listen_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BackendServer).Listen(ctx, req.(*ListenRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Backend_Watch_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(BackendServer).Watch(m, &grpc.GenericServerStream[WatchRequest, WatchResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Backend_WatchServer = grpc.ServerStreamingServer[WatchResponse]
+
 // Backend_ServiceDesc is the grpc.ServiceDesc for Backend service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -461,6 +535,10 @@ var Backend_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "Receive",
 			Handler:    _Backend_Receive_Handler,
 		},
+		{
+			MethodName: "Listen",
+			Handler:    _Backend_Listen_Handler,
+		},
 	},
 	Streams: []grpc.StreamDesc{
 		{
@@ -468,6 +546,11 @@ var Backend_ServiceDesc = grpc.ServiceDesc{
 			Handler:       _Backend_Pull_Handler,
 			ServerStreams: true,
 			ClientStreams: true,
+		},
+		{
+			StreamName:    "Watch",
+			Handler:       _Backend_Watch_Handler,
+			ServerStreams: true,
 		},
 	},
 	Metadata: "roomwire/v1/backend.proto",

@@ -936,8 +936,10 @@ type Mutation struct {
 	IfRevision []byte                 `protobuf:"bytes,6,opt,name=if_revision,json=ifRevision,proto3" json:"if_revision,omitempty"`
 	Event      *Event                 `protobuf:"bytes,7,opt,name=event,proto3" json:"event,omitempty"`
 	// The bits of calendar.Fields.
-	Fields        uint32 `protobuf:"varint,8,opt,name=fields,proto3" json:"fields,omitempty"`
-	Mail          Mail   `protobuf:"varint,9,opt,name=mail,proto3,enum=roomwire.v1.Mail" json:"mail,omitempty"`
+	Fields uint32 `protobuf:"varint,8,opt,name=fields,proto3" json:"fields,omitempty"`
+	Mail   Mail   `protobuf:"varint,9,opt,name=mail,proto3,enum=roomwire.v1.Mail" json:"mail,omitempty"`
+	// The host has never sent this key before.
+	First         bool `protobuf:"varint,10,opt,name=first,proto3" json:"first,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1035,6 +1037,13 @@ func (x *Mutation) GetMail() Mail {
 	return Mail_MAIL_UNSPECIFIED
 }
 
+func (x *Mutation) GetFirst() bool {
+	if x != nil {
+		return x.First
+	}
+	return false
+}
+
 var File_roomwire_v1_calendar_proto protoreflect.FileDescriptor
 
 const file_roomwire_v1_calendar_proto_rawDesc = "" +
@@ -1084,7 +1093,7 @@ const file_roomwire_v1_calendar_proto_rawDesc = "" +
 	"\x06Change\x12\x10\n" +
 	"\x03ref\x18\x01 \x01(\fR\x03ref\x12\x18\n" +
 	"\adeleted\x18\x02 \x01(\bR\adeleted\x12%\n" +
-	"\x04item\x18\x03 \x01(\v2\x11.roomwire.v1.ItemR\x04item\"\xaa\x02\n" +
+	"\x04item\x18\x03 \x01(\v2\x11.roomwire.v1.ItemR\x04item\"\xc0\x02\n" +
 	"\bMutation\x12\x1f\n" +
 	"\x02op\x18\x01 \x01(\x0e2\x0f.roomwire.v1.OpR\x02op\x12.\n" +
 	"\amailbox\x18\x02 \x01(\v2\x14.roomwire.v1.MailboxR\amailbox\x12\x10\n" +
@@ -1096,7 +1105,9 @@ const file_roomwire_v1_calendar_proto_rawDesc = "" +
 	"ifRevision\x12(\n" +
 	"\x05event\x18\a \x01(\v2\x12.roomwire.v1.EventR\x05event\x12\x16\n" +
 	"\x06fields\x18\b \x01(\rR\x06fields\x12%\n" +
-	"\x04mail\x18\t \x01(\x0e2\x11.roomwire.v1.MailR\x04mail*g\n" +
+	"\x04mail\x18\t \x01(\x0e2\x11.roomwire.v1.MailR\x04mail\x12\x14\n" +
+	"\x05first\x18\n" +
+	" \x01(\bR\x05first*g\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vKIND_SINGLE\x10\x01\x12\x0f\n" +

@@ -71,7 +71,7 @@ func (c *caller) withHeader(r *http.Request, body *body) (*http.Response, error)
 		return nil, err
 	}
 	for retry, sent := 0, 0; ; {
-		resp, err := c.t.plain.RoundTrip(body.request(r, used.Value))
+		resp, err := c.t.shared(r).RoundTrip(body.request(r, used.Value))
 		if err != nil {
 			return nil, explain(r.Context(), r.URL, err)
 		}

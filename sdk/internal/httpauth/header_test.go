@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/roomwire/roomwire/sdk/auth"
+	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
 
@@ -156,7 +157,7 @@ func TestPerMailboxHeadersAreKeptApart(t *testing.T) {
 	c := client(t, s, id)
 	for range 2 {
 		for _, m := range []string{"a", "b"} {
-			user, _, err := post(WithMailbox(t.Context(), m), c, s.URL, "x")
+			user, _, err := post(backend.WithMailbox(t.Context(), m), c, s.URL, "x")
 			if err != nil || !strings.HasPrefix(user, "Bearer "+m) {
 				t.Errorf("for %s: as %q, %v", m, user, err)
 			}

@@ -20,6 +20,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/roomwire/roomwire/sdk/auth"
+	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
 
@@ -39,7 +40,7 @@ type Options struct {
 	Identities []Identity
 	RootCAs    *x509.CertPool // nil: the system's
 	Proxy      *url.URL       // nil: none
-	Timeout    time.Duration  // of a whole request, for Client; zero for none
+	Timeout    time.Duration  // of a request and the reading of its answer, but not of a stream; zero for none
 	Lanes      int            // connections per identity and origin with per-connection schemes; zero means 8
 	Log        hclog.Logger   // nil: none
 }
@@ -51,6 +52,7 @@ type Transport struct {
 	identities []Identity
 	options    Options
 	plain      *http.Transport // for requests without a connection of their own
+	streams    *http.Transport // the same, for answers that are read for minutes
 	log        hclog.Logger
 
 	mu      sync.Mutex
@@ -72,6 +74,8 @@ func New(o Options) *Transport {
 	t.plain = t.newTransport()
 	t.plain.ForceAttemptHTTP2 = true
 	t.plain.MaxIdleConnsPerHost = 16
+	t.streams = t.newTransport()
+	asStream(t.streams)
 	return t
 }
 
@@ -91,7 +95,7 @@ func (t *Transport) newTransport() *http.Transport {
 
 // Client returns a client over t that follows redirects within an origin only.
 func (t *Transport) Client() *http.Client {
-	return &http.Client{Transport: t, Timeout: t.options.Timeout, CheckRedirect: func(r *http.Request, via []*http.Request) error {
+	return &http.Client{Transport: t, CheckRedirect: func(r *http.Request, via []*http.Request) error {
 		if originOf(r.URL) != originOf(via[0].URL) {
 			return http.ErrUseLastResponse
 		}
@@ -105,17 +109,25 @@ func (t *Transport) Client() *http.Client {
 // Close ends idle connections; requests under way go on to their end.
 func (t *Transport) Close() {
 	t.plain.CloseIdleConnections()
+	t.streams.CloseIdleConnections()
 	t.pools.close()
 }
 
 // RoundTrip implements http.RoundTripper.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if t.options.Timeout > 0 && !backend.IsStream(r.Context()) {
+		return t.inTime(r)
+	}
+	return t.roundTrip(r)
+}
+
+func (t *Transport) roundTrip(r *http.Request) (*http.Response, error) {
 	body, err := newBody(r)
 	if err != nil {
 		return nil, err
 	}
 	if len(t.identities) == 0 || redirectedAway(r) {
-		resp, err := t.plain.RoundTrip(body.request(r, ""))
+		resp, err := t.shared(r).RoundTrip(body.request(r, ""))
 		return resp, explain(r.Context(), r.URL, err)
 	}
 	return t.authorized(r, body)
@@ -130,7 +142,7 @@ func (t *Transport) authorized(r *http.Request, body *body) (*http.Response, err
 	}
 	if !offer.demanded {
 		// Nothing was asked for here; the request itself may still be.
-		resp, err := t.plain.RoundTrip(body.request(r, ""))
+		resp, err := t.shared(r).RoundTrip(body.request(r, ""))
 		if err != nil || resp.StatusCode != http.StatusUnauthorized {
 			return resp, explain(r.Context(), r.URL, err)
 		}
@@ -146,7 +158,7 @@ func (t *Transport) authorized(r *http.Request, body *body) (*http.Response, err
 	}
 	c := &caller{t: t, identity: &t.identities[i], index: i, origin: o, offer: offer, scheme: scheme}
 	if c.identity.PerMailbox {
-		c.mailbox = mailboxOf(r.Context())
+		c.mailbox = backend.MailboxOf(r.Context())
 	}
 	resp, err := t.trials.trial(c.key()).send(r.Context(), func() (*http.Response, error) {
 		if c.identity.PerConnection {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/roomwire/roomwire/sdk/auth"
+	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
 
@@ -30,7 +31,7 @@ func TestManyCallersOverOnePoolNeverMixIdentities(t *testing.T) {
 			mailbox, want = "b@example.com", "bob"
 		}
 		wg.Go(func() {
-			ctx := WithMailbox(t.Context(), mailbox)
+			ctx := backend.WithMailbox(t.Context(), mailbox)
 			for i := range 50 {
 				text := fmt.Sprintf("%s %d %d", want, caller, i)
 				user, answer, err := post(ctx, c, s.URL+"/EWS", text)

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/roomwire/roomwire/sdk/auth"
+	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
 
@@ -24,6 +25,9 @@ var errFresh = errors.New("the connection changed during the login")
 // onLane sends the request on a connection that belongs to the identity, logging it in where it is not.
 func (c *caller) onLane(r *http.Request, body *body) (*http.Response, error) {
 	p := c.t.pools.pool(c.key(), c.t.options.Lanes)
+	if backend.IsStream(r.Context()) {
+		return c.onOwnLane(r, body, p)
+	}
 	l, err := p.take(r.Context(), c.t.newLane)
 	if err != nil {
 		return nil, err

@@ -31,6 +31,9 @@ type connServer struct {
 	dropAfterNo  bool // ends the connection after an answer 401
 	dropAfterYes bool // ends it after any other
 
+	// goOn lets answers to the body "stream" end; before, they consist of their first part.
+	goOn chan struct{}
+
 	connections, hellos, refusals, bare atomic.Int64
 	bodiesRefused                       atomic.Int64 // requests with a body that were answered 401
 	mu                                  sync.Mutex
@@ -102,6 +105,12 @@ func (s *connServer) serve(w http.ResponseWriter, user string, body []byte) {
 	w.Header().Set("X-User", user)
 	if s.dropAfterYes {
 		w.Header().Set("Connection", "close")
+	}
+	if string(body) == "stream" {
+		_, _ = io.WriteString(w, "first")
+		_ = http.NewResponseController(w).Flush()
+		<-s.goOn
+		body = []byte("last")
 	}
 	_, _ = w.Write(body)
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/roomwire/roomwire/sdk/auth"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/fault"
-	"github.com/roomwire/roomwire/sdk/internal/httpauth"
 )
 
 // A BackendConfig is what an instance of a backend is opened with.
@@ -76,7 +75,10 @@ func (s *BackendServer) Open(ctx context.Context, req *roomwirev1.BackendOpenReq
 	s.table.put(req.GetId(), openBackend{Backend: b, end: end})
 	_, pusher := b.(backend.Pusher)
 	_, finder := b.(backend.Finder)
-	return &roomwirev1.BackendOpenResponse{Abilities: &roomwirev1.Abilities{Pusher: pusher, Finder: finder}}, nil
+	_, watcher := b.(backend.Watcher)
+	return &roomwirev1.BackendOpenResponse{
+		Abilities: &roomwirev1.Abilities{Pusher: pusher, Finder: finder, Watcher: watcher},
+	}, nil
 }
 
 // Close implements the service.
@@ -108,7 +110,7 @@ func (s *BackendServer) Probe(ctx context.Context, req *roomwirev1.ProbeRequest)
 	}
 	defer release()
 	m := mailboxFromProto(req.GetMailbox())
-	st, err := b.Probe(httpauth.WithMailbox(ctx, m.Address), m)
+	st, err := b.Probe(backend.WithMailbox(ctx, m.Address), m)
 	return &roomwirev1.ProbeResponse{Server: utf(st.Server), Delegate: st.Delegate}, err
 }
 
@@ -125,7 +127,7 @@ func (s *BackendServer) Pull(stream roomwirev1.Backend_PullServer) error {
 	}
 	defer release()
 	req := backend.PullRequest{Mailbox: mailboxFromProto(start.GetMailbox()), Since: backend.Cursor(start.GetSince())}
-	ctx := httpauth.WithMailbox(stream.Context(), req.Mailbox.Address)
+	ctx := backend.WithMailbox(stream.Context(), req.Mailbox.Address)
 	return b.Pull(ctx, req, func(p backend.Page) error {
 		if err := stream.Send(&roomwirev1.PullResponse{Page: pageToProto(p)}); err != nil {
 			return err
@@ -143,7 +145,7 @@ func (s *BackendServer) Fetch(ctx context.Context, req *roomwirev1.FetchRequest)
 	}
 	defer release()
 	m := mailboxFromProto(req.GetMailbox())
-	fetched, err := b.Fetch(httpauth.WithMailbox(ctx, m.Address), m, each(req.GetRefs(), refFromProto))
+	fetched, err := b.Fetch(backend.WithMailbox(ctx, m.Address), m, each(req.GetRefs(), refFromProto))
 	if err == nil && len(fetched) != len(req.GetRefs()) {
 		err = internal(fmt.Sprintf("the plugin has a defect: asked for %d items it answered %d", len(req.GetRefs()), len(fetched)))
 	}
@@ -158,7 +160,7 @@ func (s *BackendServer) Apply(ctx context.Context, req *roomwirev1.ApplyRequest)
 	}
 	defer release()
 	m := mutationFromProto(req.GetMutation())
-	r, err := b.Apply(httpauth.WithMailbox(ctx, m.Mailbox.Address), m)
+	r, err := b.Apply(backend.WithMailbox(ctx, m.Mailbox.Address), m)
 	return &roomwirev1.ApplyResponse{Item: itemToProto(r.Item), Repeated: r.Repeated}, err
 }
 
@@ -174,7 +176,7 @@ func (s *BackendServer) Find(ctx context.Context, req *roomwirev1.FindRequest) (
 	if req.GetBy() == roomwirev1.Marker_MARKER_FOREIGN_KEY {
 		by = backend.ForeignKey
 	}
-	items, err := f.Find(httpauth.WithMailbox(ctx, m.Address), m, by, req.GetValue())
+	items, err := f.Find(backend.WithMailbox(ctx, m.Address), m, by, req.GetValue())
 	return &roomwirev1.FindResponse{Items: each(items, itemToProto)}, err
 }
 
@@ -186,7 +188,7 @@ func (s *BackendServer) Subscribe(ctx context.Context, req *roomwirev1.Subscribe
 	}
 	defer release()
 	r := subscribeFromProto(req)
-	sub, err := p.Subscribe(httpauth.WithMailbox(ctx, r.Mailbox.Address), r)
+	sub, err := p.Subscribe(backend.WithMailbox(ctx, r.Mailbox.Address), r)
 	return &roomwirev1.SubscribeResponse{Subscription: subscriptionToProto(sub)}, err
 }
 
@@ -198,7 +200,7 @@ func (s *BackendServer) Unsubscribe(ctx context.Context, req *roomwirev1.Unsubsc
 	}
 	defer release()
 	m := mailboxFromProto(req.GetMailbox())
-	err = p.Unsubscribe(httpauth.WithMailbox(ctx, m.Address), m, subscriptionFromProto(req.GetSubscription()))
+	err = p.Unsubscribe(backend.WithMailbox(ctx, m.Address), m, subscriptionFromProto(req.GetSubscription()))
 	return &roomwirev1.UnsubscribeResponse{}, err
 }
 

@@ -37,7 +37,8 @@ func (c *Conn) OpenBackend(ctx context.Context, gate *Gate, id string, cfg Backe
 	if err != nil {
 		return nil, err
 	}
-	b.Abilities = backend.Abilities{Pusher: resp.GetAbilities().GetPusher(), Finder: resp.GetAbilities().GetFinder()}
+	a := resp.GetAbilities()
+	b.Abilities = backend.Abilities{Pusher: a.GetPusher(), Finder: a.GetFinder(), Watcher: a.GetWatcher()}
 	return b, nil
 }
 

@@ -45,11 +45,15 @@ func refToProto(r backend.Ref) []byte { return []byte(r) }
 func refFromProto(p []byte) backend.Ref { return backend.Ref(p) }
 
 func subscriptionToProto(s backend.Subscription) *roomwirev1.Subscription {
-	return &roomwirev1.Subscription{Id: utf(s.ID), Expires: timeToProto(s.Expires)}
+	return &roomwirev1.Subscription{
+		Id: utf(s.ID), Expires: timeToProto(s.Expires), Group: []byte(s.Group), Mark: []byte(s.Mark),
+	}
 }
 
 func subscriptionFromProto(p *roomwirev1.Subscription) backend.Subscription {
-	return backend.Subscription{ID: p.GetId(), Expires: timeFromProto(p.GetExpires())}
+	return backend.Subscription{
+		ID: p.GetId(), Expires: timeFromProto(p.GetExpires()), Group: string(p.GetGroup()), Mark: string(p.GetMark()),
+	}
 }
 
 func subscribeToProto(id string, r backend.SubscribeRequest) *roomwirev1.SubscribeRequest {
@@ -118,7 +122,7 @@ func hintToProto(h backend.Hint) *roomwirev1.Hint {
 	case backend.Lost:
 		kind = roomwirev1.HintKind_HINT_KIND_LOST
 	}
-	return &roomwirev1.Hint{Subscription: utf(h.Subscription), Kind: kind}
+	return &roomwirev1.Hint{Subscription: utf(h.Subscription), Kind: kind, Mark: []byte(h.Mark)}
 }
 
 func hintFromProto(p *roomwirev1.Hint) backend.Hint {
@@ -129,7 +133,7 @@ func hintFromProto(p *roomwirev1.Hint) backend.Hint {
 	case roomwirev1.HintKind_HINT_KIND_LOST:
 		kind = backend.Lost
 	}
-	return backend.Hint{Subscription: p.GetSubscription(), Kind: kind}
+	return backend.Hint{Subscription: p.GetSubscription(), Kind: kind, Mark: string(p.GetMark())}
 }
 
 func markersToProto(m backend.Markers) *roomwirev1.Markers {

@@ -109,6 +109,7 @@ func TestAMutationIsTheSameOnBothEnds(t *testing.T) {
 			Key:     rapid.String().Draw(t, "key"), ForeignKey: rapid.String().Draw(t, "foreign key"),
 			Ref: calendar.Ref(opaque(t, "ref")), IfRevision: opaque(t, "revision"), Event: events().Draw(t, "event"),
 			Fields: calendar.Fields(rapid.Uint32().Draw(t, "fields")) & calendar.AllFields,
+			First:  rapid.Bool().Draw(t, "first"),
 			Mail:   calendar.Mail(rapid.IntRange(0, int(calendar.MailConcerned)).Draw(t, "mail")),
 		}
 		if got := mutationFromProto(across(t, mutationToProto(want), &roomwirev1.Mutation{})); !reflect.DeepEqual(got, want) {

@@ -17,6 +17,8 @@ type Gate struct {
 	inside int
 	closed bool
 	empty  chan struct{}
+	// closing is made when somebody wants to know of Close.
+	closing chan struct{}
 }
 
 // Enter admits a call; the function it returns ends it and may be called more than once. After Close it reports
@@ -29,6 +31,19 @@ func (g *Gate) Enter() (leave func(), err error) {
 	}
 	g.inside++
 	return sync.OnceFunc(g.leave), nil
+}
+
+// Closing returns a channel that is closed by Close: calls that last long end then of themselves.
+func (g *Gate) Closing() <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closing == nil {
+		g.closing = make(chan struct{})
+		if g.closed {
+			close(g.closing)
+		}
+	}
+	return g.closing
 }
 
 func (g *Gate) leave() {
@@ -52,6 +67,9 @@ func (g *Gate) Close(ctx context.Context) error {
 		g.empty = make(chan struct{})
 	}
 	empty := g.empty
+	if !g.closed && g.closing != nil {
+		close(g.closing)
+	}
 	g.closed = true
 	g.announce()
 	g.mu.Unlock()

@@ -18,7 +18,7 @@ type table[T any] struct {
 type instance[T any] struct {
 	value T
 	users int
-	gone  bool // no longer in the table
+	gone  chan struct{} // closed when it is no longer in the table
 }
 
 // put stores value under id.
@@ -28,7 +28,7 @@ func (t *table[T]) put(id string, value T) {
 	if t.byID == nil {
 		t.byID = map[string]*instance[T]{}
 	}
-	t.byID[id] = &instance[T]{value: value}
+	t.byID[id] = &instance[T]{value: value, gone: make(chan struct{})}
 	t.retire(old)
 }
 
@@ -46,7 +46,7 @@ func (t *table[T]) retire(in *instance[T]) {
 		t.mu.Unlock()
 		return
 	}
-	in.gone = true
+	close(in.gone)
 	idle := in.users == 0
 	t.mu.Unlock()
 	if idle {
@@ -56,26 +56,41 @@ func (t *table[T]) retire(in *instance[T]) {
 
 // get returns the instance and a function that must be called when it is no longer used.
 func (t *table[T]) get(id string) (T, func(), error) {
+	value, _, release, err := t.watch(id)
+	return value, release, err
+}
+
+// watch is get for a call that must not outlast the instance's place in the table: gone is closed when it loses it.
+func (t *table[T]) watch(id string) (value T, gone <-chan struct{}, release func(), err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	in, ok := t.byID[id]
 	if !ok {
 		var none T
-		return none, nil, &fault.Error{
+		return none, nil, nil, &fault.Error{
 			Kind: fault.Unavailable, Message: "the plugin has no instance " + text(id) + ": it must be opened again",
 		}
 	}
 	in.users++
-	return in.value, sync.OnceFunc(func() { t.release(in) }), nil
+	return in.value, in.gone, sync.OnceFunc(func() { t.release(in) }), nil
 }
 
 func (t *table[T]) release(in *instance[T]) {
 	t.mu.Lock()
 	in.users--
-	last := in.gone && in.users == 0
+	last := in.users == 0 && in.isGone()
 	t.mu.Unlock()
 	if last {
 		t.close(in.value)
+	}
+}
+
+func (in *instance[T]) isGone() bool {
+	select {
+	case <-in.gone:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -23,7 +23,7 @@ import (
 
 // Settings choose what the value returned by Open can do.
 type Settings struct {
-	Abilities string `json:"abilities" doc:"pusher, finder, both or nothing"`
+	Abilities string `json:"abilities" doc:"pusher, finder, both, watcher, all or nothing"`
 	Refuse    string `json:"refuse" doc:"what Open says instead of opening"`
 	Secret    string `json:"secret" secret:"true"`
 }
@@ -40,6 +40,10 @@ type finder struct{ plain }
 type both struct {
 	pusher
 }
+
+type watcher struct{ plain }
+
+type all struct{ both }
 
 // Probe implements backend.Backend.
 func (p plain) Probe(ctx context.Context, m backend.Mailbox) (backend.Status, error) {
@@ -178,6 +182,42 @@ func (p pusher) Receive(_ context.Context, in backend.Inbound) (backend.Reply, e
 	}, nil
 }
 
+// Listen implements backend.Watcher. It answers with what it was given.
+func (w watcher) Listen(_ context.Context, r backend.ListenRequest) (backend.Subscription, error) {
+	if r.Mailbox.Address == "delegate" {
+		return backend.Subscription{}, failure(fault.Unsupported)
+	}
+	return backend.Subscription{ID: fmt.Sprint(r.Way, r.Timeout), Group: r.Group + "\xff", Mark: r.Mailbox.Address + "\xff"}, nil
+}
+
+// Watch implements backend.Watcher. It tells of what is watched, and then, with For, nothing until it is ended.
+func (w watcher) Watch(ctx context.Context, r backend.WatchRequest, emit func([]backend.Hint) error) error {
+	for i, on := range r.Watched {
+		hint := backend.Hint{Subscription: on.Subscription.ID, Kind: backend.HintKind(i), Mark: on.Subscription.Mark + on.Subscription.Group}
+		if err := emit([]backend.Hint{hint, {Subscription: fmt.Sprintf("%d %s %s", r.Way, r.For, backend.MailboxOf(ctx))}}); err != nil {
+			w.env.Log.Info("watch cut off", "by", err.Error())
+			return err
+		}
+	}
+	if r.For == 0 {
+		return failure(fault.Throttled)
+	}
+	w.env.Log.Info("watching")
+	<-ctx.Done()
+	w.env.Log.Info("watch ended")
+	return fmt.Errorf("watching: %w", ctx.Err())
+}
+
+// Listen implements backend.Watcher.
+func (a all) Listen(ctx context.Context, r backend.ListenRequest) (backend.Subscription, error) {
+	return watcher{a.plain}.Listen(ctx, r)
+}
+
+// Watch implements backend.Watcher.
+func (a all) Watch(ctx context.Context, r backend.WatchRequest, emit func([]backend.Hint) error) error {
+	return watcher{a.plain}.Watch(ctx, r, emit)
+}
+
 // Close implements io.Closer.
 func (p plain) Close() error {
 	p.env.Log.Info("instance closed")
@@ -196,6 +236,10 @@ func open(_ context.Context, s Settings, env backend.Env) (backend.Backend, erro
 		return finder{p}, nil
 	case "both":
 		return both{pusher{p}}, nil
+	case "watcher":
+		return watcher{p}, nil
+	case "all":
+		return all{both{pusher{p}}}, nil
 	default:
 		return p, nil
 	}
