@@ -35,9 +35,11 @@ func OpenLocal(ctx context.Context, cfg *config.Config, log hclog.Logger) (*Loca
 		return nil, fmt.Errorf("open a local listener: %w", err)
 	}
 	key, hash := apikey.NewAdmin()
-	engine := newEngine(Options{Config: cfg, Log: log}, st, noModes{})
+	force := &inForce{}
+	force.set(cfg)
+	engine := newEngine(Options{Config: cfg, Log: log}, force, st, noModes{})
 	serving, cancel := context.WithCancel(ctx)
-	srv := api.Server(api.New(apiOptions(serving, cfg, st, engine, hash, log)))
+	srv := api.Server(api.New(apiOptions(serving, force, st, engine, hash, log)))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

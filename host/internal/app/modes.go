@@ -17,19 +17,63 @@ import (
 
 // modes makes the sync modes of the configuration usable: each is one backend instance.
 type modes struct {
-	cfg     *config.Config
-	handles map[string]*supervise.Backend // by lower-case mode name
-	origins map[string]*origins
+	supervisor *supervise.Supervisor
+
+	mu    sync.RWMutex
+	order []*mode
+	by    map[string]*mode // by lower-case name
+}
+
+type mode struct {
+	config.SyncMode
+	handle  *supervise.Backend
+	origins *origins
 }
 
 func newModes(cfg *config.Config, s *supervise.Supervisor) *modes {
-	m := &modes{cfg: cfg, handles: map[string]*supervise.Backend{}, origins: map[string]*origins{}}
-	for _, mode := range cfg.SyncModes {
-		key := strings.ToLower(mode.Name)
-		m.origins[key] = &origins{known: map[string]bool{}}
-		m.handles[key] = s.Backend(instanceOf(mode, m.origins[key]))
-	}
+	m := &modes{supervisor: s, by: map[string]*mode{}}
+	m.replace(cfg, nil)
 	return m
+}
+
+// replace takes over the modes of another configuration. Those that changes do not concern go on as they are; what is no
+// longer used is returned, to be closed when nobody works with it any more.
+func (m *modes) replace(next *config.Config, changes []config.Change) (over []*supervise.Backend) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before := m.by
+	m.order, m.by = nil, map[string]*mode{}
+	for _, c := range next.SyncModes {
+		key := strings.ToLower(c.Name)
+		one, had := before[key]
+		if !had || config.ModeChanged(changes, c.Name) {
+			known := &origins{known: map[string]bool{}}
+			if had {
+				known.take(one.origins) // its persons' mailboxes lie where they lay
+			}
+			one = &mode{SyncMode: c, handle: m.supervisor.Backend(instanceOf(c, known)), origins: known}
+		}
+		m.order, m.by[key] = append(m.order, one), one
+	}
+	for key, old := range before {
+		if m.by[key] != old {
+			over = append(over, old.handle)
+		}
+	}
+	return over
+}
+
+func (m *modes) find(name string) (*mode, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	one, found := m.by[strings.ToLower(name)]
+	return one, found
+}
+
+func (m *modes) all() []*mode {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.order
 }
 
 // instanceOf says how the backend of a mode is opened.
@@ -60,37 +104,38 @@ func instanceOf(mode config.SyncMode, known *origins) supervise.Instance {
 
 // Mode implements syncer.Modes.
 func (m *modes) Mode(ctx context.Context, name string) (syncer.Mode, error) {
-	cfg, found := m.cfg.Mode(name)
+	one, found := m.find(name)
 	if !found {
 		return syncer.Mode{}, fmt.Errorf("sync mode %q is not configured: add a sync_mode block to roomwire.hcl, or give the person another mode: %w", name, fault.Invalid)
 	}
-	key := strings.ToLower(cfg.Name)
-	h := m.handles[key]
-	can, err := h.Abilities(ctx)
+	can, err := one.handle.Abilities(ctx)
 	if err != nil {
-		return syncer.Mode{}, fmt.Errorf("sync mode %q: %w", cfg.Name, err)
+		return syncer.Mode{}, fmt.Errorf("sync mode %q: %w", one.Name, err)
 	}
 	mode := syncer.Mode{
-		Name: cfg.Name, URL: cfg.URL, Backend: h, Subscribe: cfg.UseImpersonation && !cfg.Pull, Admit: m.origins[key].add,
+		Name: one.Name, URL: one.URL, Backend: one.handle, Subscribe: one.UseImpersonation && !one.Pull, Admit: one.origins.add,
 	}
 	if can.Pusher {
-		mode.Pusher = h
+		mode.Pusher = one.handle
 	}
 	if can.Finder {
-		mode.Finder = h
+		mode.Finder = one.handle
 	}
 	return mode, nil
 }
 
 // pusher returns the plugin that reads the messages of a mode.
 func (m *modes) pusher(name string) (backend.Pusher, bool) {
-	h, found := m.handles[strings.ToLower(name)]
-	return h, found
+	one, found := m.find(name)
+	if !found {
+		return nil, false
+	}
+	return one.handle, true
 }
 
 // defaultPusher names a mode whose plugin answers messages without a living token.
 func (m *modes) defaultPusher() string {
-	for _, mode := range m.cfg.SyncModes {
+	for _, mode := range m.all() {
 		if mode.UseImpersonation && !mode.Pull {
 			return mode.Name
 		}
@@ -112,6 +157,14 @@ func (o *origins) add(rawURL string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.known[origin] = true
+}
+
+func (o *origins) take(from *origins) {
+	from.mu.RLock()
+	defer from.mu.RUnlock()
+	for origin := range from.known {
+		o.add(origin)
+	}
 }
 
 func (o *origins) has(origin string) bool {

@@ -16,14 +16,14 @@ import (
 	"github.com/roomwire/roomwire/host/internal/syncer"
 )
 
-func apiOptions(ctx context.Context, cfg *config.Config, st *store.Store, e *syncer.Engine, adminKeyHash []byte, log hclog.Logger) api.Options {
+func apiOptions(ctx context.Context, force *inForce, st *store.Store, e *syncer.Engine, adminKeyHash []byte, log hclog.Logger) api.Options {
 	return api.Options{
-		Tenants:      tenantNames(cfg),
+		Tenants:      force.tenants(),
 		Bookings:     e,
 		Persons:      persons{e},
 		Reads:        st,
 		Keys:         keys{st},
-		Modes:        func() []config.SyncMode { return cfg.SyncModes },
+		Modes:        force.modes,
 		Log:          log.Named("api"),
 		AdminKeyHash: adminKeyHash,
 		Closing:      ctx.Done(),

@@ -6,10 +6,10 @@
 // mark. Tokens and bodies are never logged.
 //
 //	handler := endpoint.New(endpoint.Options{
-//		Tenants:       []string{"Default"},
-//		Subscriptions: endpoint.OnStore(st, cfg.Sync.BackSyncDelay),
+//		Tenants:       func() []string { return []string{"Default"} },
+//		Subscriptions: endpoint.OnStore(st, func() time.Duration { return cfg.Sync.BackSyncDelay }),
 //		Receiver:      supervisor.Pusher,
-//		DefaultMode:   "Exchange2013",
+//		DefaultMode:   func() string { return "Exchange2013" },
 //		Log:           log,
 //	})
 //	server := endpoint.Server(handler)
@@ -56,12 +56,12 @@ type Heard struct {
 
 // Options are what a handler needs. Tenants, Subscriptions and Receiver must be set.
 type Options struct {
-	Tenants       []string
+	Tenants       func() []string // those configured
 	Subscriptions Subscriptions
 	// Receiver returns the plugin that reads the messages of a sync mode, false while there is none.
 	Receiver func(mode string) (backend.Pusher, bool)
-	// DefaultMode is the sync mode whose plugin answers messages without a living token.
-	DefaultMode string
+	// DefaultMode names the sync mode whose plugin answers messages without a living token; nil: there is none.
+	DefaultMode func() string
 	// Health is asked by /healthz; nil means that an answer at all is health enough.
 	Health   func(ctx context.Context) error
 	Log      hclog.Logger
@@ -85,6 +85,9 @@ func New(o Options) http.Handler {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.DefaultMode == nil {
+		o.DefaultMode = func() string { return "" }
 	}
 	o.ReadTimeout = orDefault(o.ReadTimeout, 15*time.Second)
 	o.ReplyTimeout = orDefault(o.ReplyTimeout, 15*time.Second)
@@ -200,7 +203,7 @@ func plain(w http.ResponseWriter, status int, text string) {
 
 // tenant returns the configured name that equals name but for case.
 func (h *handler) tenant(name string) (string, bool) {
-	for _, t := range h.Tenants {
+	for _, t := range h.Tenants() {
 		if name != "" && strings.EqualFold(t, name) {
 			return t, true
 		}

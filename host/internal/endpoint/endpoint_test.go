@@ -123,7 +123,7 @@ func TestNoticeIsAnsweredAsTheProtocolDemands(t *testing.T) {
 		"two tokens":          {target: NotificationPath + "?Default&k=tok&k=guess", body: "S1 dirty", text: "Unsubscribe"},
 		"another's tenant":    {target: NotificationPath + "?Other&k=tok", body: "S1 dirty", text: "Unsubscribe"},
 		"an unknown tenant":   {target: NotificationPath + "?Nobody&k=tok", body: "S1 dirty", text: "Unsubscribe"},
-		"tenant taken out":    {change: func(g *rig) { g.Tenants = []string{"Other"} }, body: "S1 dirty", text: "Unsubscribe"},
+		"tenant taken out":    {change: func(g *rig) { g.Tenants = func() []string { return []string{"Other"} } }, body: "S1 dirty", text: "Unsubscribe"},
 		"another's id":        {body: "S2 dirty", text: "Unsubscribe", count: func(c *Counters) int64 { return c.Mismatched.Load() }},
 		"not a message":       {body: "<!DOCTYPE", status: 400, text: "not a notification\n", count: func(c *Counters) int64 { return c.Invalid.Load() }},
 		"too large":           {body: strings.Repeat("x", MaxBody+1), status: 413, text: "too large\n", count: func(c *Counters) int64 { return c.TooLarge.Load() }},

@@ -84,7 +84,7 @@ func newRig() *rig {
 		return nil
 	}
 	g.Options = Options{
-		Tenants: []string{"Default", "Other"},
+		Tenants: func() []string { return []string{"Default", "Other"} },
 		Subscriptions: fakeSubscriptions{
 			func(hash []byte) (store.Subscription, bool, error) { return g.byToken(hash) },
 			func(ctx context.Context, batch []Heard) error { return g.commit(ctx, batch) },
@@ -92,7 +92,7 @@ func newRig() *rig {
 		Receiver: func(mode string) (backend.Pusher, bool) {
 			return fakePusher{receive: g.receive}, mode == "Exchange2013"
 		},
-		DefaultMode: "Exchange2013",
+		DefaultMode: func() string { return "Exchange2013" },
 		Counters:    &g.counters,
 	}
 	return g

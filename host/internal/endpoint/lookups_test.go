@@ -30,7 +30,7 @@ func TestNoMoreThanAFewAskTheStoreAtOnce(t *testing.T) {
 	t.Parallel()
 	slow := slowStore{asked: make(chan struct{}), release: make(chan struct{})}
 	h := New(Options{
-		Tenants: []string{"Default"}, Subscriptions: slow, MaxUntrusted: maxLookups,
+		Tenants: func() []string { return []string{"Default"} }, Subscriptions: slow, MaxUntrusted: maxLookups,
 		Receiver: func(string) (backend.Pusher, bool) { return nil, false },
 	})
 	post := func(ctx context.Context) int {

@@ -59,7 +59,7 @@ func (h *handler) notice(w http.ResponseWriter, r *http.Request) {
 	if !from.trusted {
 		h.Counters.Untrusted.Add(1)
 		h.Log.Debug("a message without a living token was answered so that its sender stops", "remote", r.RemoteAddr)
-		if reply, ok := h.receive(ctx, w, inbound(r, body, false), h.DefaultMode); ok {
+		if reply, ok := h.receive(ctx, w, inbound(r, body, false), h.DefaultMode()); ok {
 			write(w, reply)
 		}
 		return

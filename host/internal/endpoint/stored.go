@@ -8,12 +8,12 @@ import (
 	"github.com/roomwire/roomwire/sdk/backend"
 )
 
-// OnStore returns the Subscriptions that s keeps. Delay is how long after a notice its mailbox shall be pulled.
-func OnStore(s *store.Store, delay time.Duration) Subscriptions { return stored{s, delay} }
+// OnStore returns the Subscriptions that s keeps. delay says how long after a notice its mailbox shall be pulled.
+func OnStore(s *store.Store, delay func() time.Duration) Subscriptions { return stored{s, delay} }
 
 type stored struct {
 	store *store.Store
-	delay time.Duration
+	delay func() time.Duration
 }
 
 // ByToken implements Subscriptions.
@@ -33,14 +33,18 @@ func (s stored) Heard(ctx context.Context, batch []Heard) error {
 	})
 }
 
+// touchEvery is how far apart signs of life must be to be written down: silence is told after minutes at the earliest, and
+// each of them costs two rows.
+const touchEvery = 30 * time.Second
+
 func (s stored) record(ctx context.Context, tx *store.Tx, h Heard) error {
 	// The subscription may have been replaced since its token was looked up. Then its successor is none the worse for
 	// what befell it, but that something changed is true all the same.
-	_, living, err := tx.SubscriptionByToken(ctx, h.TokenHash)
+	sub, living, err := tx.SubscriptionByToken(ctx, h.TokenHash)
 	if err != nil {
 		return err
 	}
-	if living {
+	if living && h.At.Sub(sub.LastHeard) >= touchEvery {
 		if err := tx.TouchSubscription(ctx, h.TokenHash, h.At); err != nil {
 			return err
 		}
@@ -54,8 +58,8 @@ func (s stored) record(ctx context.Context, tx *store.Tx, h Heard) error {
 		}
 	}
 	at := time.Time{}
-	if s.delay > 0 && h.Kind == backend.Dirty {
-		at = h.At.Add(s.delay)
+	if d := s.delay(); d > 0 && h.Kind == backend.Dirty {
+		at = h.At.Add(d)
 	}
 	return tx.Notice(ctx, h.Tenant, h.Person, at)
 }

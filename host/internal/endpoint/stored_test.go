@@ -41,7 +41,7 @@ func onStore(t *testing.T, s *store.Store, people ...string) Options {
 		t.Fatal(err)
 	}
 	o := newRig().Options
-	o.Subscriptions = OnStore(s, 0)
+	o.Subscriptions = OnStore(s, func() time.Duration { return 0 })
 	o.Now = func() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
 	return o
 }

@@ -213,6 +213,26 @@ func (t *Tx) ResumeMode(ctx context.Context, mode string, kind fault.Kind) (int6
 	return n, nil
 }
 
+// WakeMode makes the mailboxes of a sync mode due whose settings were changed, but for those that a server asked to be
+// left alone, and returns how many there were.
+func (t *Tx) WakeMode(ctx context.Context, mode string) (int64, error) {
+	n, err := t.q.WakeMode(ctx, db.WakeModeParams{Now: millis(t.s.now()), Mode: mode, Throttled: string(fault.Throttled)})
+	if err != nil {
+		return 0, fmt.Errorf("wake the mailboxes of sync mode %s: %w", mode, err)
+	}
+	return n, nil
+}
+
+// RenewSubscriptions has every mailbox of a tenant subscribed to anew: notices are to go to another URL. It returns how
+// many there are.
+func (t *Tx) RenewSubscriptions(ctx context.Context, tenant string) (int64, error) {
+	n, err := t.q.RenewSubscriptions(ctx, db.RenewSubscriptionsParams{Now: millis(t.s.now()), Tenant: tenant})
+	if err != nil {
+		return 0, fmt.Errorf("renew the subscriptions of tenant %s: %w", tenant, err)
+	}
+	return n, nil
+}
+
 // StartMailboxes makes every mailbox that is kept in sync due, and renews the push subscriptions that are older than
 // fresh: what happened while no host ran is not known. It returns how many mailboxes there are.
 func (t *Tx) StartMailboxes(ctx context.Context, fresh time.Duration) (int64, error) {

@@ -153,3 +153,19 @@ WHERE next_due > 0 AND next_due <= @now AND wait_until <= @now;
 -- name: CountSilent :one
 SELECT COUNT(*) FROM mailbox
 WHERE way = 'push' AND subscribed_at > 0 AND subscribed_at < @before AND last_heard < @before;
+
+-- name: WakeMode :execrows
+-- The mode is another one now: whoever waits tries again, and everybody looks whether something follows for them.
+UPDATE mailbox
+SET failures = CASE WHEN wait_until > @now THEN 0 ELSE failures END, wait_until = 0,
+    next_due = CASE WHEN next_due > 0 AND next_due < @now THEN next_due ELSE @now END
+WHERE (way <> '' OR wait_until > @now) AND EXISTS (
+    SELECT 1 FROM person
+    WHERE person.tenant = mailbox.tenant AND person.id = mailbox.person AND person.sync_mode = @mode
+        AND person.fault <> @throttled
+);
+
+-- name: RenewSubscriptions :execrows
+UPDATE mailbox
+SET renew_at = @now, next_due = CASE WHEN next_due > 0 AND next_due < @now THEN next_due ELSE @now END
+WHERE tenant = @tenant AND way <> '' AND wait_until <= @now;

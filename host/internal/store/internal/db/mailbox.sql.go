@@ -509,6 +509,25 @@ func (q *Queries) RenewLease(ctx context.Context, arg RenewLeaseParams) (int64, 
 	return result.RowsAffected()
 }
 
+const renewSubscriptions = `-- name: RenewSubscriptions :execrows
+UPDATE mailbox
+SET renew_at = $1, next_due = CASE WHEN next_due > 0 AND next_due < $1 THEN next_due ELSE $1 END
+WHERE tenant = $2 AND way <> '' AND wait_until <= $1
+`
+
+type RenewSubscriptionsParams struct {
+	Now    int64
+	Tenant string
+}
+
+func (q *Queries) RenewSubscriptions(ctx context.Context, arg RenewSubscriptionsParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, renewSubscriptions, arg.Now, arg.Tenant)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const resetQueue = `-- name: ResetQueue :exec
 UPDATE mailbox
 SET next_due = CASE
@@ -735,4 +754,30 @@ func (q *Queries) TakeLease(ctx context.Context, arg TakeLeaseParams) (TakeLease
 	var i TakeLeaseRow
 	err := row.Scan(&i.Wanted, &i.LeaseFence)
 	return i, err
+}
+
+const wakeMode = `-- name: WakeMode :execrows
+UPDATE mailbox
+SET failures = CASE WHEN wait_until > $1 THEN 0 ELSE failures END, wait_until = 0,
+    next_due = CASE WHEN next_due > 0 AND next_due < $1 THEN next_due ELSE $1 END
+WHERE (way <> '' OR wait_until > $1) AND EXISTS (
+    SELECT 1 FROM person
+    WHERE person.tenant = mailbox.tenant AND person.id = mailbox.person AND person.sync_mode = $2
+        AND person.fault <> $3
+)
+`
+
+type WakeModeParams struct {
+	Now       int64
+	Mode      string
+	Throttled string
+}
+
+// The mode is another one now: whoever waits tries again, and everybody looks whether something follows for them.
+func (q *Queries) WakeMode(ctx context.Context, arg WakeModeParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, wakeMode, arg.Now, arg.Mode, arg.Throttled)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
