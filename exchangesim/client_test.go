@@ -20,6 +20,8 @@ type testClient struct {
 	user   string
 	header string // SOAP header elements
 	http   *http.Client
+	fields http.Header // of every request
+	answer http.Header // of the last answer
 }
 
 // serve starts a stand-in whose clock stands still, and returns a client for alice.
@@ -59,20 +61,30 @@ func (c *testClient) impersonating(kind, value string) *testClient {
 
 const testEnvelope = `<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types" xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages"><s:Header><t:RequestServerVersion Version="Exchange2013_SP1"/>HEADER</s:Header><s:Body>BODY</s:Body></s:Envelope>`
 
-// send posts a body and returns the status and the parsed answer; an error means that the connection was cut.
-func (c *testClient) send(ctx context.Context, body string) (int, *node, error) {
+// post posts a body.
+func (c *testClient) post(ctx context.Context, body string) (*http.Response, error) {
 	c.t.Helper()
 	text := strings.NewReplacer("HEADER", c.header, "BODY", body).Replace(testEnvelope)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/EWS/Exchange.asmx", strings.NewReader(text))
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	for name := range c.fields {
+		req.Header.Set(name, c.fields.Get(name))
+	}
 	req.SetBasicAuth(c.user, "secret")
-	resp, err := c.http.Do(req)
+	return c.http.Do(req)
+}
+
+// send posts a body and returns the status and the parsed answer; an error means that the connection was cut.
+func (c *testClient) send(ctx context.Context, body string) (int, *node, error) {
+	c.t.Helper()
+	resp, err := c.post(ctx, body)
 	if err != nil {
 		return 0, nil, err
 	}
 	defer resp.Body.Close()
+	c.answer = resp.Header
 	answer, err := io.ReadAll(resp.Body)
 	if err != nil || len(answer) == 0 || resp.StatusCode == http.StatusUnauthorized {
 		return resp.StatusCode, nil, err

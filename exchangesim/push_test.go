@@ -45,8 +45,10 @@ func (h *hub) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(text)), Request: r}, nil
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: newBody(text), Request: r}, nil
 }
+
+func newBody(text string) io.ReadCloser { return io.NopCloser(strings.NewReader(text)) }
 
 // events names the events of each notification so far.
 func (h *hub) events() []string {
@@ -79,9 +81,14 @@ func subscribed(t *testing.T, h *hub, frequency int) *Server {
 	return s
 }
 
+// pushRequest asks for notifications of the calendar.
+func pushRequest(url string, frequency int) string {
+	return fmt.Sprintf(`<m:Subscribe><m:PushSubscriptionRequest><t:FolderIds>%s</t:FolderIds><t:EventTypes><t:EventType>CreatedEvent</t:EventType><t:EventType>ModifiedEvent</t:EventType><t:EventType>DeletedEvent</t:EventType><t:EventType>MovedEvent</t:EventType></t:EventTypes><t:StatusFrequency>%d</t:StatusFrequency><t:URL>%s</t:URL></m:PushSubscriptionRequest></m:Subscribe>`, calendarFolder, frequency, url)
+}
+
 func subscribePush(t *testing.T, s *Server, frequency int) {
 	t.Helper()
-	body := fmt.Sprintf(`<m:Subscribe><m:PushSubscriptionRequest><t:FolderIds>%s</t:FolderIds><t:EventTypes><t:EventType>CreatedEvent</t:EventType><t:EventType>ModifiedEvent</t:EventType><t:EventType>DeletedEvent</t:EventType><t:EventType>MovedEvent</t:EventType></t:EventTypes><t:StatusFrequency>%d</t:StatusFrequency><t:URL>https://hub.example.com/x?Default&amp;k=secret</t:URL></m:PushSubscriptionRequest></m:Subscribe>`, calendarFolder, frequency)
+	body := pushRequest("https://hub.example.com/x?Default&amp;k=secret", frequency)
 	alice := s.users["alice@example.com"]
 	c, err := s.parse(alice, []byte(strings.NewReplacer("HEADER", "", "BODY", body).Replace(testEnvelope)))
 	if err != nil {
@@ -322,5 +329,110 @@ func TestSubscriptionsAreRefused(t *testing.T) {
 		if got := c.code(tc.body); got != tc.want {
 			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
 		}
+	}
+}
+
+func TestBlockedNotificationsAreFailedTries(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := &hub{}
+		s := subscribed(t, h, 5)
+		defer func() { _ = s.Close() }()
+		idle(t, s)
+		s.Faults().BlockNotifications()
+		createAs(t, s, "alice@example.com")
+		time.Sleep(45 * time.Second) // the tries at 0 and 30 seconds
+		synctest.Wait()
+		if st := s.Stats(); len(h.events()) != 1 || st.NotificationsFailed != 2 || st.Subscriptions["push"] != 1 {
+			t.Errorf("blocked: %q, %+v", h.events(), st)
+		}
+		s.Faults().UnblockNotifications()
+		idle(t, s)
+		if n := len(h.events()); n != 2 {
+			t.Errorf("%d notifications after the block", n-1)
+		}
+		s.Faults().BlockNotifications()
+		createAs(t, s, "alice@example.com")
+		idle(t, s)
+		if st := s.Stats(); st.PushesDropped != 1 || st.Subscriptions["push"] != 0 {
+			t.Errorf("blocked for good: %+v", st)
+		}
+	})
+}
+
+func TestNotificationsShareAFewConnections(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := &slowHub{}
+		s, err := New(Options{Generate: 100, PushConnections: 8, PushClient: &http.Client{Transport: h}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = s.Close() }()
+		began := time.Now()
+		subscribeEach(t, s, 100)
+		idle(t, s)
+		if most, _ := h.counts(); most != 8 || time.Since(began) != 13*time.Second { // 100 in turns of 8
+			t.Errorf("%d at once, %v in all", most, time.Since(began))
+		}
+		time.Sleep(31 * time.Minute)
+		idle(t, s)
+		if _, all := h.counts(); all != 200 {
+			t.Errorf("%d notifications after StatusFrequency, want 200", all)
+		}
+		createAs(t, s, "user7@example.com")
+		idle(t, s)
+		if _, all := h.counts(); all != 201 {
+			t.Errorf("%d notifications after an edit, want 201", all)
+		}
+	})
+}
+
+// slowHub takes a second for every notification.
+type slowHub struct {
+	mu             sync.Mutex
+	now, most, all int
+}
+
+func (h *slowHub) counts() (most, all int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.most, h.all
+}
+
+// RoundTrip implements http.RoundTripper.
+func (h *slowHub) RoundTrip(r *http.Request) (*http.Response, error) {
+	count := func(n int) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.now += n
+		h.most = max(h.most, h.now)
+		h.all += max(n, 0)
+	}
+	count(1)
+	time.Sleep(time.Second)
+	count(-1)
+	return accepting{}.RoundTrip(r)
+}
+
+func TestPullTellsEventsPageByPage(t *testing.T) {
+	t.Parallel()
+	s, c := serve(t, Options{})
+	n := c.must(`<m:Subscribe><m:PullSubscriptionRequest><t:FolderIds>` + calendarFolder + `</t:FolderIds><t:EventTypes><t:EventType>CreatedEvent</t:EventType></t:EventTypes><t:Timeout>1440</t:Timeout></m:PullSubscriptionRequest></m:Subscribe>`)
+	id, mark := n.child("SubscriptionId").value(), n.child("Watermark").value()
+	if _, err := s.Outlook("alice@example.com").CreateMany(Many{Count: 2*mostEvents + 1}); err != nil {
+		t.Fatal(err)
+	}
+	var pages []int
+	for more := true; more; {
+		n := c.must(`<m:GetEvents><m:SubscriptionId>` + id + `</m:SubscriptionId><m:Watermark>` + mark + `</m:Watermark></m:GetEvents>`).child("Notification")
+		if got := n.child("PreviousWatermark").value(); got != mark {
+			t.Errorf("PreviousWatermark = %q", got)
+		}
+		events := n.all("CreatedEvent")
+		pages, more, mark = append(pages, len(events)), n.child("MoreEvents").value() == "true", events[len(events)-1].child("Watermark").value()
+	}
+	if !slices.Equal(pages, []int{mostEvents, mostEvents, 1}) {
+		t.Errorf("pages of %v events", pages)
 	}
 }

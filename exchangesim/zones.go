@@ -3,6 +3,7 @@ package exchangesim
 import (
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	_ "time/tzdata" // so that the answers do not depend on the machine
 )
@@ -63,13 +64,20 @@ var windowsZones = map[string]string{
 
 // zoneOf returns the zone with a Windows id.
 func zoneOf(id string) (*time.Location, bool) {
-	name, ok := windowsZones[id]
-	if !ok {
-		return nil, false
-	}
-	loc, err := time.LoadLocation(name)
-	return loc, err == nil
+	loc, ok := locations()[id]
+	return loc, ok
 }
+
+// locations are the zones by their Windows ids, read once: every time in every answer needs one.
+var locations = sync.OnceValue(func() map[string]*time.Location {
+	all := make(map[string]*time.Location, len(windowsZones))
+	for id, name := range windowsZones {
+		if loc, err := time.LoadLocation(name); err == nil {
+			all[id] = loc
+		}
+	}
+	return all
+})
 
 // mustZone is zoneOf for ids that were checked when they came in; UTC for all others.
 func mustZone(id string) *time.Location {
