@@ -18,6 +18,7 @@ type BookingFilter struct {
 	After            string    // id of the last booking of the page before
 	Limit            int       // 0: as many as a page may hold, 1000
 	Person           string    // organizer; empty: all
+	Resource         string    // id of a room or desk; empty: all
 	From, To         time.Time // those that touch the time between; zero: open
 	Problem          bool      // those with a SyncProblem only
 	IncludeCancelled bool
@@ -65,17 +66,28 @@ func (r Reads) Bookings(ctx context.Context, tenant string, f BookingFilter) ([]
 	if !f.To.IsZero() {
 		to = f.To.UnixMilli()
 	}
+	resource := ""
+	if f.Resource != "" {
+		// As an element of a JSON array it has quotes that no text within another element can have.
+		name, err := json.Marshal(f.Resource)
+		if err != nil {
+			return nil, fmt.Errorf("list bookings of resource %s: %w", f.Resource, err)
+		}
+		resource = string(name)
+	}
 	var rows []db.Booking
 	var err error
 	if f.Person == "" {
 		rows, err = r.q.ListBookings(ctx, db.ListBookingsParams{
 			Tenant: tenant, After: f.After, FromMs: from, ToMs: to,
-			OnlyProblems: f.Problem, IncludeCancelled: f.IncludeCancelled, MaxRows: page(f.Limit),
+			OnlyProblems: f.Problem, IncludeCancelled: f.IncludeCancelled, Resource: resource,
+			MaxRows: page(f.Limit),
 		})
 	} else {
 		rows, err = r.q.ListBookingsOfPerson(ctx, db.ListBookingsOfPersonParams{
 			Tenant: tenant, Organizer: f.Person, After: f.After, FromMs: from, ToMs: to,
-			OnlyProblems: f.Problem, IncludeCancelled: f.IncludeCancelled, MaxRows: page(f.Limit),
+			OnlyProblems: f.Problem, IncludeCancelled: f.IncludeCancelled, Resource: resource,
+			MaxRows: page(f.Limit),
 		})
 	}
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -25,6 +26,11 @@ type PersonFilter struct {
 	Limit  int    // 0: as many as a page may hold, 1000
 	Status Status // empty: any
 	Kind   string // a directory.Kind; empty: any
+	Mode   string // a sync mode; empty: any
+	Way    string // how their notices arrive, see Mailbox; empty: any
+	Prefix string // of id, e-mail address or name, whatever the case
+	// UpdatedSince leaves out those who have not been made or changed since; zero: nobody.
+	UpdatedSince time.Time
 }
 
 // A PutResult says what PutPerson did.
@@ -79,7 +85,8 @@ func personFound(row db.Person, err error) (PersonRow, bool, error) {
 // Persons returns the persons that f chooses, ordered by id.
 func (r Reads) Persons(ctx context.Context, tenant string, f PersonFilter) ([]PersonRow, error) {
 	rows, err := r.q.ListPersons(ctx, db.ListPersonsParams{
-		Tenant: tenant, After: f.After, Status: string(f.Status), Kind: f.Kind, MaxRows: page(f.Limit),
+		Tenant: tenant, After: f.After, Status: string(f.Status), Kind: f.Kind, SyncMode: f.Mode, Way: f.Way,
+		UpdatedSince: millis(f.UpdatedSince), Prefix: f.Prefix, Folded: strings.ToLower(f.Prefix), MaxRows: page(f.Limit),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list persons: %w", err)

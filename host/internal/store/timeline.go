@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/store/internal/db"
@@ -23,21 +24,36 @@ func (t *Tx) AddActivity(ctx context.Context, a Activity) error {
 	return nil
 }
 
+// An ActivityFilter chooses activities; its zero value chooses those of the whole tenant.
+type ActivityFilter struct {
+	Person, Booking string // empty: any
+	After, Before   int64  // numbers (ID) between which they lie; 0: open
+	Limit           int    // 0: as many as a page may hold, 1000
+}
+
 // Activities returns the timeline of a person, of a booking, of both together, or of the whole tenant, newest first.
 func (r Reads) Activities(ctx context.Context, tenant, person, booking string, limit int) ([]Activity, error) {
+	return r.Timeline(ctx, tenant, ActivityFilter{Person: person, Booking: booking, Limit: limit})
+}
+
+// Timeline returns the activities that f chooses, newest first.
+func (r Reads) Timeline(ctx context.Context, tenant string, f ActivityFilter) ([]Activity, error) {
+	before, limit := open(f.Before), page(f.Limit)
 	var rows []db.Activity
 	var err error
 	switch {
-	case person != "":
+	case f.Person != "":
 		rows, err = r.q.ListActivitiesOfPerson(ctx, db.ListActivitiesOfPersonParams{
-			Tenant: tenant, Person: person, Booking: booking, MaxRows: page(limit),
+			Tenant: tenant, Person: f.Person, Booking: f.Booking, After: f.After, Before: before, MaxRows: limit,
 		})
-	case booking != "":
+	case f.Booking != "":
 		rows, err = r.q.ListActivitiesOfBooking(ctx, db.ListActivitiesOfBookingParams{
-			Tenant: tenant, Booking: booking, MaxRows: page(limit),
+			Tenant: tenant, Booking: f.Booking, After: f.After, Before: before, MaxRows: limit,
 		})
 	default:
-		rows, err = r.q.ListActivities(ctx, db.ListActivitiesParams{Tenant: tenant, MaxRows: page(limit)})
+		rows, err = r.q.ListActivities(ctx, db.ListActivitiesParams{
+			Tenant: tenant, After: f.After, Before: before, MaxRows: limit,
+		})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read timeline: %w", err)
@@ -73,6 +89,7 @@ func (t *Tx) AddDifference(ctx context.Context, d Difference) error {
 type DifferenceFilter struct {
 	Person, Booking, Kind string // empty: any
 	IncludeClosed         bool
+	Before                int64 // only those with a smaller ID; 0: all
 	Limit                 int // 0: as many as a page may hold, 1000
 }
 
@@ -80,7 +97,7 @@ type DifferenceFilter struct {
 func (r Reads) Differences(ctx context.Context, tenant string, f DifferenceFilter) ([]Difference, error) {
 	rows, err := r.q.ListDifferences(ctx, db.ListDifferencesParams{
 		Tenant: tenant, Person: f.Person, Booking: f.Booking, Kind: f.Kind, IncludeClosed: f.IncludeClosed,
-		MaxRows: page(f.Limit),
+		Before: open(f.Before), MaxRows: page(f.Limit),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list differences: %w", err)
@@ -144,6 +161,14 @@ func (t *Tx) Prune(ctx context.Context, b Before) (int64, error) {
 		total += n
 	}
 	return total, nil
+}
+
+// open makes an upper bound that lets everything through of one that is not given.
+func open(before int64) int64 {
+	if before == 0 {
+		return math.MaxInt64
+	}
+	return before
 }
 
 func activityFromRow(row db.Activity) Activity {

@@ -7,6 +7,7 @@ WHERE tenant = @tenant AND id > @after
   AND (span_end > @from_ms OR span_start >= @from_ms) AND span_start < @to_ms
   AND (sync_problem <> '' OR @only_problems = FALSE)
   AND (status <> 'cancelled' OR @include_cancelled = TRUE)
+  AND (CAST(@resource AS TEXT) = '' OR replace(resources, @resource, '') <> resources)
 ORDER BY id
 LIMIT @max_rows;
 
@@ -16,6 +17,7 @@ WHERE tenant = @tenant AND organizer = @organizer AND id > @after
   AND (span_end > @from_ms OR span_start >= @from_ms) AND span_start < @to_ms
   AND (sync_problem <> '' OR @only_problems = FALSE)
   AND (status <> 'cancelled' OR @include_cancelled = TRUE)
+  AND (CAST(@resource AS TEXT) = '' OR replace(resources, @resource, '') <> resources)
 ORDER BY id
 LIMIT @max_rows;
 

@@ -7,10 +7,19 @@ SELECT * FROM person WHERE tenant = @tenant AND email_key = @email_key AND email
 
 -- name: ListPersons :many
 SELECT * FROM person
-WHERE tenant = @tenant AND id > @after
-  AND (status = @status OR @status = '')
-  AND (kind = @kind OR @kind = '')
-ORDER BY id
+WHERE person.tenant = @tenant AND person.id > @after
+  AND (person.status = @status OR @status = '')
+  AND (person.kind = @kind OR @kind = '')
+  AND (person.sync_mode = @sync_mode OR @sync_mode = '')
+  AND person.updated >= @updated_since
+  AND (CAST(@way AS TEXT) = '' OR EXISTS (
+      SELECT 1 FROM mailbox WHERE mailbox.tenant = person.tenant AND mailbox.person = person.id AND mailbox.way = @way
+  ))
+  AND (CAST(@prefix AS TEXT) = '' OR substr(lower(person.id), 1, length(CAST(@folded AS TEXT))) = @folded
+      OR substr(person.email_key, 1, length(CAST(@folded AS TEXT))) = @folded
+      OR substr(lower(person.display_name), 1, length(CAST(@folded AS TEXT))) = @folded
+      OR substr(person.display_name, 1, length(CAST(@prefix AS TEXT))) = @prefix)
+ORDER BY person.id
 LIMIT @max_rows;
 
 -- name: UpsertPerson :exec

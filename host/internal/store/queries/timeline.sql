@@ -4,16 +4,18 @@ VALUES (@tenant, @person, @booking, @at, @what, @why)
 RETURNING id;
 
 -- name: ListActivities :many
-SELECT * FROM activity WHERE tenant = @tenant ORDER BY id DESC LIMIT @max_rows;
+SELECT * FROM activity WHERE tenant = @tenant AND id > @after AND id < @before ORDER BY id DESC LIMIT @max_rows;
 
 -- name: ListActivitiesOfPerson :many
 SELECT * FROM activity
-WHERE tenant = @tenant AND person = @person AND (booking = @booking OR @booking = '')
+WHERE tenant = @tenant AND person = @person AND (booking = @booking OR @booking = '') AND id > @after AND id < @before
 ORDER BY id DESC
 LIMIT @max_rows;
 
 -- name: ListActivitiesOfBooking :many
-SELECT * FROM activity WHERE tenant = @tenant AND booking = @booking ORDER BY id DESC LIMIT @max_rows;
+SELECT * FROM activity WHERE tenant = @tenant AND booking = @booking AND id > @after AND id < @before
+ORDER BY id DESC
+LIMIT @max_rows;
 
 -- name: PruneActivities :execrows
 DELETE FROM activity WHERE at < @before;
@@ -37,6 +39,7 @@ WHERE tenant = @tenant
   AND (booking = @booking OR @booking = '')
   AND (kind = @kind OR @kind = '')
   AND (is_open OR @include_closed = TRUE)
+  AND id < @before
 ORDER BY id DESC
 LIMIT @max_rows;
 

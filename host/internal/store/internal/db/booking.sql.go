@@ -97,8 +97,9 @@ WHERE tenant = $1 AND id > $2
   AND (span_end > $3 OR span_start >= $3) AND span_start < $4
   AND (sync_problem <> '' OR $5 = FALSE)
   AND (status <> 'cancelled' OR $6 = TRUE)
+  AND (CAST($7 AS TEXT) = '' OR replace(resources, $7, '') <> resources)
 ORDER BY id
-LIMIT $7
+LIMIT $8
 `
 
 type ListBookingsParams struct {
@@ -108,6 +109,7 @@ type ListBookingsParams struct {
 	ToMs             int64
 	OnlyProblems     interface{}
 	IncludeCancelled interface{}
+	Resource         string
 	MaxRows          int32
 }
 
@@ -119,6 +121,7 @@ func (q *Queries) ListBookings(ctx context.Context, arg ListBookingsParams) ([]B
 		arg.ToMs,
 		arg.OnlyProblems,
 		arg.IncludeCancelled,
+		arg.Resource,
 		arg.MaxRows,
 	)
 	if err != nil {
@@ -175,8 +178,9 @@ WHERE tenant = $1 AND organizer = $2 AND id > $3
   AND (span_end > $4 OR span_start >= $4) AND span_start < $5
   AND (sync_problem <> '' OR $6 = FALSE)
   AND (status <> 'cancelled' OR $7 = TRUE)
+  AND (CAST($8 AS TEXT) = '' OR replace(resources, $8, '') <> resources)
 ORDER BY id
-LIMIT $8
+LIMIT $9
 `
 
 type ListBookingsOfPersonParams struct {
@@ -187,6 +191,7 @@ type ListBookingsOfPersonParams struct {
 	ToMs             int64
 	OnlyProblems     interface{}
 	IncludeCancelled interface{}
+	Resource         string
 	MaxRows          int32
 }
 
@@ -199,6 +204,7 @@ func (q *Queries) ListBookingsOfPerson(ctx context.Context, arg ListBookingsOfPe
 		arg.ToMs,
 		arg.OnlyProblems,
 		arg.IncludeCancelled,
+		arg.Resource,
 		arg.MaxRows,
 	)
 	if err != nil {

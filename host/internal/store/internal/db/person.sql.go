@@ -170,19 +170,33 @@ func (q *Queries) GetPersonByEmail(ctx context.Context, arg GetPersonByEmailPara
 
 const listPersons = `-- name: ListPersons :many
 SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated, own_bookings FROM person
-WHERE tenant = $1 AND id > $2
-  AND (status = $3 OR $3 = '')
-  AND (kind = $4 OR $4 = '')
-ORDER BY id
-LIMIT $5
+WHERE person.tenant = $1 AND person.id > $2
+  AND (person.status = $3 OR $3 = '')
+  AND (person.kind = $4 OR $4 = '')
+  AND (person.sync_mode = $5 OR $5 = '')
+  AND person.updated >= $6
+  AND (CAST($7 AS TEXT) = '' OR EXISTS (
+      SELECT 1 FROM mailbox WHERE mailbox.tenant = person.tenant AND mailbox.person = person.id AND mailbox.way = $7
+  ))
+  AND (CAST($8 AS TEXT) = '' OR substr(lower(person.id), 1, length(CAST($9 AS TEXT))) = $9
+      OR substr(person.email_key, 1, length(CAST($9 AS TEXT))) = $9
+      OR substr(lower(person.display_name), 1, length(CAST($9 AS TEXT))) = $9
+      OR substr(person.display_name, 1, length(CAST($8 AS TEXT))) = $8)
+ORDER BY person.id
+LIMIT $10
 `
 
 type ListPersonsParams struct {
-	Tenant  string
-	After   string
-	Status  string
-	Kind    string
-	MaxRows int32
+	Tenant       string
+	After        string
+	Status       string
+	Kind         string
+	SyncMode     string
+	UpdatedSince int64
+	Way          string
+	Prefix       string
+	Folded       string
+	MaxRows      int32
 }
 
 func (q *Queries) ListPersons(ctx context.Context, arg ListPersonsParams) ([]Person, error) {
@@ -191,6 +205,11 @@ func (q *Queries) ListPersons(ctx context.Context, arg ListPersonsParams) ([]Per
 		arg.After,
 		arg.Status,
 		arg.Kind,
+		arg.SyncMode,
+		arg.UpdatedSince,
+		arg.Way,
+		arg.Prefix,
+		arg.Folded,
 		arg.MaxRows,
 	)
 	if err != nil {

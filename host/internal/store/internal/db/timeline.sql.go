@@ -151,16 +151,23 @@ func (q *Queries) InsertDifference(ctx context.Context, arg InsertDifferencePara
 }
 
 const listActivities = `-- name: ListActivities :many
-SELECT id, tenant, person, booking, at, what, why FROM activity WHERE tenant = $1 ORDER BY id DESC LIMIT $2
+SELECT id, tenant, person, booking, at, what, why FROM activity WHERE tenant = $1 AND id > $2 AND id < $3 ORDER BY id DESC LIMIT $4
 `
 
 type ListActivitiesParams struct {
 	Tenant  string
+	After   int64
+	Before  int64
 	MaxRows int32
 }
 
 func (q *Queries) ListActivities(ctx context.Context, arg ListActivitiesParams) ([]Activity, error) {
-	rows, err := q.db.QueryContext(ctx, listActivities, arg.Tenant, arg.MaxRows)
+	rows, err := q.db.QueryContext(ctx, listActivities,
+		arg.Tenant,
+		arg.After,
+		arg.Before,
+		arg.MaxRows,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -191,17 +198,27 @@ func (q *Queries) ListActivities(ctx context.Context, arg ListActivitiesParams) 
 }
 
 const listActivitiesOfBooking = `-- name: ListActivitiesOfBooking :many
-SELECT id, tenant, person, booking, at, what, why FROM activity WHERE tenant = $1 AND booking = $2 ORDER BY id DESC LIMIT $3
+SELECT id, tenant, person, booking, at, what, why FROM activity WHERE tenant = $1 AND booking = $2 AND id > $3 AND id < $4
+ORDER BY id DESC
+LIMIT $5
 `
 
 type ListActivitiesOfBookingParams struct {
 	Tenant  string
 	Booking string
+	After   int64
+	Before  int64
 	MaxRows int32
 }
 
 func (q *Queries) ListActivitiesOfBooking(ctx context.Context, arg ListActivitiesOfBookingParams) ([]Activity, error) {
-	rows, err := q.db.QueryContext(ctx, listActivitiesOfBooking, arg.Tenant, arg.Booking, arg.MaxRows)
+	rows, err := q.db.QueryContext(ctx, listActivitiesOfBooking,
+		arg.Tenant,
+		arg.Booking,
+		arg.After,
+		arg.Before,
+		arg.MaxRows,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -233,15 +250,17 @@ func (q *Queries) ListActivitiesOfBooking(ctx context.Context, arg ListActivitie
 
 const listActivitiesOfPerson = `-- name: ListActivitiesOfPerson :many
 SELECT id, tenant, person, booking, at, what, why FROM activity
-WHERE tenant = $1 AND person = $2 AND (booking = $3 OR $3 = '')
+WHERE tenant = $1 AND person = $2 AND (booking = $3 OR $3 = '') AND id > $4 AND id < $5
 ORDER BY id DESC
-LIMIT $4
+LIMIT $6
 `
 
 type ListActivitiesOfPersonParams struct {
 	Tenant  string
 	Person  string
 	Booking string
+	After   int64
+	Before  int64
 	MaxRows int32
 }
 
@@ -250,6 +269,8 @@ func (q *Queries) ListActivitiesOfPerson(ctx context.Context, arg ListActivities
 		arg.Tenant,
 		arg.Person,
 		arg.Booking,
+		arg.After,
+		arg.Before,
 		arg.MaxRows,
 	)
 	if err != nil {
@@ -288,8 +309,9 @@ WHERE tenant = $1
   AND (booking = $3 OR $3 = '')
   AND (kind = $4 OR $4 = '')
   AND (is_open OR $5 = TRUE)
+  AND id < $6
 ORDER BY id DESC
-LIMIT $6
+LIMIT $7
 `
 
 type ListDifferencesParams struct {
@@ -298,6 +320,7 @@ type ListDifferencesParams struct {
 	Booking       string
 	Kind          string
 	IncludeClosed interface{}
+	Before        int64
 	MaxRows       int32
 }
 
@@ -308,6 +331,7 @@ func (q *Queries) ListDifferences(ctx context.Context, arg ListDifferencesParams
 		arg.Booking,
 		arg.Kind,
 		arg.IncludeClosed,
+		arg.Before,
 		arg.MaxRows,
 	)
 	if err != nil {
