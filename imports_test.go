@@ -46,9 +46,10 @@ var allowed = map[string][]string{
 		"host/internal/syncer", "host/internal/booking", "host/internal/directory", "host/internal/store",
 		"host/internal/config", "host/internal/apikey",
 	},
-	"host/internal/app":  {"host/internal", "sdk"},
-	"host/internal/demo": {"host/internal", "sdk", "exchangesim$"},
-	"examples":           {"sdk"},
+	"host/internal/metrics": {"host/internal/store", "host/internal/supervise", "sdk/fault"},
+	"host/internal/app":     {"host/internal", "sdk"},
+	"host/internal/demo":    {"host/internal", "sdk", "exchangesim$"},
+	"examples":              {"sdk"},
 }
 
 // noIO are packages that decide and must not reach anything outside: no store, no clock, no network.

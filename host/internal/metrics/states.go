@@ -1,0 +1,218 @@
+package metrics
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/host/internal/supervise"
+)
+
+// Sources are asked how things are. Store must be set; the others may be nil.
+type Sources struct {
+	Store   Store
+	Plugins func() []supervise.PluginStatus
+	// Notices returns what arrived at the notification endpoint, by what it was.
+	Notices func() map[string]int64
+	// Watch returns how many connections wait for changes, by sync mode, and how often they were opened.
+	Watch func() []WatchCount
+	// Webhooks returns how many webhooks there are, by state.
+	Webhooks func(context.Context) (map[string]int, error)
+	// StatusFrequency is how often push subscriptions show a sign of life.
+	StatusFrequency func() time.Duration
+	Now             func() time.Time
+}
+
+// A WatchCount describes the connections on which the changes of one sync mode are listened for.
+type WatchCount struct {
+	Mode, Way                             string
+	Connections, Mailboxes, Connected     int
+	Opened, LostSubscriptions, FailedOpen int64
+}
+
+// Store is what is read of the store.
+type Store interface {
+	QueueCounts(ctx context.Context, now time.Time) (store.QueueCounts, error)
+	OldestDirty(ctx context.Context, now time.Time) (time.Time, error)
+	Ways(ctx context.Context) ([]store.WayCount, error)
+	States(ctx context.Context) ([]store.StateCount, error)
+	Silent(ctx context.Context, before time.Time) (int64, error)
+	CountDeadMessages(ctx context.Context) (int64, error)
+}
+
+// freshFor is how long what was read of the store is told again, so that many who scrape cost no more than one.
+const freshFor = 5 * time.Second
+
+// scrapeTimeout bounds the reading of the store at a scrape.
+const scrapeTimeout = 10 * time.Second
+
+// Watch registers the states.
+func (m *Meter) Watch(s Sources) {
+	if s.Now == nil {
+		s.Now = time.Now
+	}
+	m.registry.MustRegister(&states{Sources: s})
+}
+
+// states is a Collector of what is read at each scrape.
+type states struct {
+	Sources
+
+	mu   sync.Mutex
+	read time.Time
+	last []prometheus.Metric
+}
+
+var (
+	mailboxes  = desc("roomwire_mailboxes", "Mailboxes by the way in which their changes are heard of.", "way")
+	oldestSub  = desc("roomwire_subscription_oldest_seconds", "Age of the oldest push subscription.", "way")
+	silent     = desc("roomwire_subscriptions_silent", "Push subscriptions not heard of for twice their status interval.")
+	queue      = desc("roomwire_queue_mailboxes", "Mailboxes by what they wait for: running, queued, bulk, due, later.", "state")
+	oldest     = desc("roomwire_oldest_dirty_seconds", "How long the mailbox waits that waits longest for a pass it could have.")
+	persons    = desc("roomwire_persons", "Persons by the state of their sync and the kind of fault.", "status", "kind")
+	pluginUp   = desc("roomwire_plugin_up", "1 while the plugin runs.", "plugin", "version")
+	restarts   = desc("roomwire_plugin_restarts_total", "Starts of the plugin after its first.", "plugin")
+	notices    = desc("roomwire_notices_total", "Requests at the notification endpoint, by what they were.", "kind")
+	watchConns = desc("roomwire_watch_connections", "Connections on which changes are listened for.", "mode", "way")
+	watched    = desc("roomwire_watch_mailboxes", "Mailboxes listened to, and how many of them are connected.", "mode", "way", "state")
+	opened     = desc("roomwire_watch_opened_total", "Connections opened to listen for changes.", "mode", "way")
+	openFails  = desc("roomwire_watch_failed_total", "Connections that could not be opened or broke.", "mode", "way")
+	lostSubs   = desc("roomwire_watch_lost_total", "Subscriptions that the server no longer knew.", "mode", "way")
+	hooks      = desc("roomwire_webhooks", "Outgoing webhooks by state.", "state")
+	dead       = desc("roomwire_webhook_dead_messages", "Webhook messages given up, which somebody may send again.")
+	unread     = desc("roomwire_scrape_failed", "1 if the store could not be read for this scrape.")
+)
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, labels, nil)
+}
+
+// Describe implements prometheus.Collector. The states are not described one by one, as there may be none of some.
+func (s *states) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (s *states) Collect(out chan<- prometheus.Metric) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := s.Now(); s.last == nil || now.Sub(s.read) >= freshFor {
+		ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+		list, err := s.stored(ctx, now)
+		cancel()
+		failed := 0.0
+		if err != nil {
+			failed = 1
+		}
+		s.last, s.read = append(list, gauge(unread, failed)), now
+	}
+	for _, m := range s.last {
+		out <- m
+	}
+	s.running(out)
+}
+
+// stored reads the store.
+func (s *states) stored(ctx context.Context, now time.Time) ([]prometheus.Metric, error) {
+	var list []prometheus.Metric
+	counts, err := s.Store.QueueCounts(ctx, now)
+	if err != nil {
+		return list, err
+	}
+	for state, n := range map[string]int64{
+		"running": counts.Running, "queued": counts.Queued, "bulk": counts.QueuedBulk, "due": counts.Due, "later": counts.Later,
+	} {
+		list = append(list, gauge(queue, float64(n), state))
+	}
+	since, err := s.Store.OldestDirty(ctx, now)
+	if err != nil {
+		return list, err
+	}
+	list = append(list, gauge(oldest, age(since, now)))
+	ways, err := s.Store.Ways(ctx)
+	if err != nil {
+		return list, err
+	}
+	for _, w := range ways {
+		list = append(list, gauge(mailboxes, float64(w.Mailboxes), w.Way))
+		if !w.Oldest.IsZero() {
+			list = append(list, gauge(oldestSub, age(w.Oldest, now), w.Way))
+		}
+	}
+	people, err := s.Store.States(ctx)
+	if err != nil {
+		return list, err
+	}
+	for _, p := range people {
+		list = append(list, gauge(persons, float64(p.Persons), string(p.Status), strings.ReplaceAll(p.Kind, " ", "_")))
+	}
+	if s.StatusFrequency != nil {
+		n, err := s.Store.Silent(ctx, now.Add(-2*s.StatusFrequency()))
+		if err != nil {
+			return list, err
+		}
+		list = append(list, gauge(silent, float64(n)))
+	}
+	n, err := s.Store.CountDeadMessages(ctx)
+	if err != nil {
+		return list, err
+	}
+	list = append(list, gauge(dead, float64(n)))
+	if s.Webhooks != nil {
+		states, err := s.Webhooks(ctx)
+		if err != nil {
+			return list, err
+		}
+		for state, n := range states {
+			list = append(list, gauge(hooks, float64(n), state))
+		}
+	}
+	return list, nil
+}
+
+// running asks the parts of this process.
+func (s *states) running(out chan<- prometheus.Metric) {
+	if s.Plugins != nil {
+		for _, p := range s.Plugins() {
+			up := 0.0
+			if p.Running {
+				up = 1
+			}
+			out <- gauge(pluginUp, up, p.Name, p.Version)
+			out <- total(restarts, float64(p.Restarts), p.Name)
+		}
+	}
+	if s.Notices != nil {
+		for kind, n := range s.Notices() {
+			out <- total(notices, float64(n), kind)
+		}
+	}
+	if s.Watch == nil {
+		return
+	}
+	for _, w := range s.Watch() {
+		out <- gauge(watchConns, float64(w.Connections), w.Mode, w.Way)
+		out <- gauge(watched, float64(w.Mailboxes), w.Mode, w.Way, "all")
+		out <- gauge(watched, float64(w.Connected), w.Mode, w.Way, "connected")
+		out <- total(opened, float64(w.Opened), w.Mode, w.Way)
+		out <- total(openFails, float64(w.FailedOpen), w.Mode, w.Way)
+		out <- total(lostSubs, float64(w.LostSubscriptions), w.Mode, w.Way)
+	}
+}
+
+func age(since, now time.Time) float64 {
+	if since.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(since).Seconds())
+}
+
+func gauge(d *prometheus.Desc, v float64, labels ...string) prometheus.Metric {
+	return prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+}
+
+func total(d *prometheus.Desc, v float64, labels ...string) prometheus.Metric {
+	return prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
+}
