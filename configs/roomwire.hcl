@@ -83,9 +83,24 @@ sync {
   # rollback_tries = 5 # conflict behaviour Rollback
   # cancel_tries   = 2 # conflict behaviour Cancel
 
+  # keep_timeline = "2160h" # what was done and why
+  # keep_changes  = "9600h" # the change feed
+
   # resource_sync               = false # "Exchange Ressource Sync enabled"
   # resolve_distribution_groups = false # also ExchangeSyncResolveDistributionGroups
 }
+
+# Mails to people about trouble with the sync of their bookings. Without smtp
+# none are sent.
+#
+# mail {
+#   smtp     = "smtp://mail.example.com:25" # or smtps://mail.example.com:465
+#   user     = "roomwire"
+#   password = env("ROOMWIRE_MAIL_PASSWORD")
+#   from     = "Rooms <rooms@example.com>"
+#   reply_to = "it@example.com"
+#   ca_file  = "ca.pem"
+# }
 
 # Ways to reach mailboxes, as persons name them. The modes ROOMS knows need no
 # block when their keys are in RoomsAppSettings.config: Exchange2013 (on-premises

@@ -30,6 +30,7 @@ type Config struct {
 	Watch     bool // a changed file is taken over by itself
 	Sync      Sync
 	Pull      Pull
+	Mail      Mail
 	Tenants   []Tenant   // at least one, in the order of the file
 	SyncModes []SyncMode // in the order of the file, then the built-in ones
 
@@ -97,6 +98,8 @@ type Sync struct {
 	MassDeletionShare    float64       // share of the mailbox's linked items, 0 to 1
 	RollbackTries        int           // then sync of that booking is disabled
 	CancelTries          int           // then sync of that booking is disabled
+	KeepTimeline         time.Duration // how long what was done and why is kept
+	KeepChanges          time.Duration // how long the change feed is kept
 	ResourceSync         bool          // "Exchange Ressource Sync enabled"
 	ResolveGroups        bool          // ExchangeSyncResolveDistributionGroups
 }

@@ -148,6 +148,7 @@ func (l *loader) build(c *Config) {
 	c.Log = Log{Level: log.text("level"), Format: log.text("format")}
 	c.Watch = block("config").boolean("watch")
 	c.Sync = l.sync(block("sync"))
+	c.Mail = l.mail(block("mail"))
 	for _, a := range rooms.spec.attrs {
 		rooms.get(a.name)
 	}
@@ -254,6 +255,8 @@ func (l *loader) sync(s section) Sync {
 		MassDeletionShare:    s.share("mass_deletion_share"),
 		RollbackTries:        s.whole("rollback_tries"),
 		CancelTries:          s.whole("cancel_tries"),
+		KeepTimeline:         s.duration("keep_timeline"),
+		KeepChanges:          s.duration("keep_changes"),
 		ResourceSync:         s.boolean("resource_sync"),
 		ResolveGroups:        s.boolean("resolve_distribution_groups"),
 	}

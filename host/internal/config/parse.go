@@ -51,6 +51,10 @@ func (a attr) check(text string) (any, fault) {
 		}
 		return "", fault{fmt.Sprintf("%s cannot be %q", a.name, text), "",
 			didYouMean(text, a.choices) + "It is one of: " + strings.Join(a.choices, ", ") + "."}
+	case kindSMTP:
+		return text, checkSMTP(text)
+	case kindMailbox:
+		return text, checkMailbox(a.name, text)
 	case kindName:
 		return text, checkPluginName(text)
 	case kindZone:

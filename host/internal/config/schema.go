@@ -22,6 +22,8 @@ const (
 	kindName          // part of a plugin's file name
 	kindNames         // a list of kindName
 	kindZone          // an IANA time zone
+	kindSMTP          // the URL of a mail server
+	kindMailbox       // a mail address, with or without a name
 	kindLabel         // any text without control characters
 )
 
@@ -103,7 +105,7 @@ func schema() block {
 		name: "config", doc: "How a running host takes over a changed configuration.",
 		attrs: []attr{{name: "watch", kind: kindBool, def: "false",
 			doc: "true: as soon as a file of this folder changes, as `roomwire config apply` does. false: on that command or SIGHUP only."}},
-	}, syncBlock(), {
+	}, syncBlock(), mailBlock(), {
 		name: "tenant", label: "the tenant (Mandant), the first path element of its root URL",
 		doc: "One block for each ROOMS installation. Without any, there is one tenant called Default.",
 		attrs: []attr{
@@ -169,6 +171,10 @@ func syncBlock() block {
 				doc: "Conflict behaviour Rollback: tries before sync of that booking is disabled."},
 			{name: "cancel_tries", kind: kindInt, def: "2", min: 1, max: 100,
 				doc: "Conflict behaviour Cancel: tries before sync of that booking is disabled."},
+			{name: "keep_timeline", kind: kindDuration, def: "2160h", min: day, max: 3650 * day,
+				doc: "How long it is kept what was done and why: people's timelines, settled differences, test runs, mails, and webhook messages given up."},
+			{name: "keep_changes", kind: kindDuration, def: "9600h", min: day, max: 3650 * day,
+				doc: "How long the change feed is kept. A booking system that has not read for longer misses changes, and what is older can no longer be rejected."},
 			{name: "resource_sync", kind: kindBool, def: "false",
 				doc: "\"Exchange Ressource Sync enabled\": whether rooms' mailboxes are synced."},
 			{name: "resolve_distribution_groups", kind: kindBool, def: "false",
