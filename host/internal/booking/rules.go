@@ -103,6 +103,9 @@ func validateFlags(b *Booking, add func(field, format string, args ...any)) {
 	default:
 		add("status", "%q is unknown; use confirmed or cancelled", b.Status)
 	}
+	if b.SyncOff && b.ItemExpected {
+		add("item", "cannot be expected in the calendar while sync is off for the booking: leave out one of the two")
+	}
 	if m := b.ReminderMinutes; m != nil && (*m < 0 || *m > MaxReminderMin) {
 		add("reminder_minutes", "must lie between 0 and %d", MaxReminderMin)
 	}

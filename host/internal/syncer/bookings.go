@@ -50,16 +50,20 @@ func (e *Engine) Put(ctx context.Context, b *booking.Booking, match booking.Matc
 		} else if len(v) > 0 {
 			return &booking.InvalidError{Booking: b.ID, Violations: v}
 		}
-		if found && booking.Same(old, b) && !old.SyncDisabled {
+		next := b.Clone()
+		if next.SyncOff, err = wantsNoSync(ctx, tx, old, b); err != nil {
+			return err
+		}
+		next.SyncUnsaid = false
+		if found && booking.Same(old, next) && !old.SyncDisabled {
 			saved = old
 			return nil
 		}
-		if others, err := tx.Overlapping(ctx, b); err != nil {
+		if others, err := tx.Overlapping(ctx, next); err != nil {
 			return err
 		} else if len(others) > 0 {
 			return &booking.OverlapError{Booking: b.ID, Others: others}
 		}
-		next := b.Clone()
 		next.SyncDisabled, next.SyncProblem = false, ""
 		if next.ItemExpected {
 			next.ExpectedUntil = e.now().Add(e.limits().ExpectWait)
@@ -74,6 +78,21 @@ func (e *Engine) Put(ctx context.Context, b *booking.Booking, match booking.Matc
 		return nil, false, err
 	}
 	return saved, created, nil
+}
+
+// wantsNoSync says whether a booking that is put stays out of the calendars. Where nobody said, it is as it was, and for a
+// new booking as its organizer has it; whoever made an appointment for it already wants it there.
+func wantsNoSync(ctx context.Context, p people, old, b *booking.Booking) (bool, error) {
+	switch {
+	case !b.SyncUnsaid:
+		return b.SyncOff, nil
+	case b.ItemExpected:
+		return false, nil
+	case old != nil:
+		return old.SyncOff, nil
+	}
+	organizer, _, err := p.Person(ctx, b.Tenant, b.Organizer)
+	return organizer.SyncOnRequest, err
 }
 
 // Cancel cancels a booking on behalf of the booking system; its item is removed. Cancelling what is cancelled changes
@@ -196,12 +215,19 @@ func (e *Engine) relink(ctx context.Context, tx *store.Tx, old, next *booking.Bo
 	if next.Status != booking.Confirmed {
 		return nil
 	}
+	if next.SyncOff {
+		return e.release(ctx, tx, mine)
+	}
 	organizer, found, err := tx.Person(ctx, next.Tenant, next.Organizer)
 	if err != nil || !found || organizer.SyncDisabled {
 		return err // linked when the person's sync is switched on: see LinkUnlinked
 	}
 	if mine == nil {
-		return e.link(ctx, tx, next, len(links), calendar.MailAll, "new booking")
+		cause := "new booking"
+		if old != nil && old.SyncOff {
+			cause = "sync of the booking switched on"
+		}
+		return e.link(ctx, tx, next, links, linking{mail: calendar.MailAll, cause: cause})
 	}
 	mine.Tries, mine.Problem = 0, ""
 	if err := tx.PutLink(ctx, *mine); err != nil {
@@ -214,15 +240,28 @@ func (e *Engine) relink(ctx context.Context, tx *store.Tx, old, next *booking.Bo
 	return e.intend(ctx, tx, *mine, store.OpSync, mail, "booking changed")
 }
 
-// link makes the first link of a booking to its organizer's calendar, or the next one. before is how many it had.
-func (e *Engine) link(ctx context.Context, tx *store.Tx, b *booking.Booking, before int, mail calendar.Mail, cause string) error {
+// linking says how a booking comes to a link.
+type linking struct {
+	mail  calendar.Mail
+	cause string
+	tries int // rollbacks in a row that led to it
+}
+
+// link makes the first link of a booking to its organizer's calendar, or the next one. former are those it had.
+func (e *Engine) link(ctx context.Context, tx *store.Tx, b *booking.Booking, former []store.Link, how linking) error {
 	mb, found, err := tx.Mailbox(ctx, b.Tenant, b.Organizer)
 	if err != nil || !found {
 		return err
 	}
 	l := store.Link{
-		Tenant: b.Tenant, Key: fmt.Sprintf("%s.%d", b.ID, before+1), Booking: b.ID, Person: b.Organizer,
-		Epoch: mb.Epoch, State: store.LinkPending, Created: e.now(),
+		Tenant: b.Tenant, Key: fmt.Sprintf("%s.%d", b.ID, len(former)+1), Booking: b.ID, Person: b.Organizer,
+		Epoch: mb.Epoch, State: store.LinkPending, Tries: how.tries, Created: e.now(),
+	}
+	for _, f := range former {
+		// It was let go while its item was being made. Nobody knows whether there is one, and only its key can tell.
+		if f.State == store.LinkDead && f.Ref == "" && len(f.Sent) > 0 && f.Person == l.Person && f.Epoch == l.Epoch {
+			l.Key, l.Sent, l.Created = f.Key, f.Sent, f.Created
+		}
 	}
 	if b.ItemExpected {
 		l.State = store.LinkExpected
@@ -230,7 +269,25 @@ func (e *Engine) link(ctx context.Context, tx *store.Tx, b *booking.Booking, bef
 	if err := tx.PutLink(ctx, l); err != nil {
 		return err
 	}
-	return e.intend(ctx, tx, l, store.OpSync, mail, cause)
+	return e.intend(ctx, tx, l, store.OpSync, how.mail, how.cause)
+}
+
+// release lets go of the link of a booking that is to stay out of the calendars from now on. Its item stays as it is.
+func (e *Engine) release(ctx context.Context, tx *store.Tx, l *store.Link) error {
+	if l == nil {
+		return nil
+	}
+	sent := l.Sent
+	if err := e.bury(ctx, tx, l); err != nil {
+		return err
+	}
+	if l.Ref == "" && len(sent) > 0 {
+		l.Sent = sent // its item may be on the way
+		if err := tx.PutLink(ctx, *l); err != nil {
+			return err
+		}
+	}
+	return e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "item let go", "sync of the booking switched off; the item stays as it is")
 }
 
 // retire records that a link's item shall go.
@@ -294,7 +351,8 @@ func (e *Engine) LinkUnlinked(ctx context.Context, tenant, person string) (int, 
 			if err != nil {
 				return err
 			}
-			if err := e.link(ctx, tx, b, len(links), calendar.MailNobody, "sync switched on"); err != nil {
+			how := linking{mail: calendar.MailNobody, cause: "sync switched on"}
+			if err := e.link(ctx, tx, b, links, how); err != nil {
 				return err
 			}
 			n++

@@ -333,14 +333,14 @@ func (e *Engine) rekey(ctx context.Context, p *pass, s step) error {
 			return err
 		}
 		b, found, err := tx.Booking(ctx, l.Tenant, l.Booking)
-		if err != nil || !found || b.Status != booking.Confirmed || b.Organizer != l.Person {
+		if err != nil || !found || b.Status != booking.Confirmed || b.Organizer != l.Person || b.SyncOff {
 			return err
 		}
 		links, err := tx.LinksOfBooking(ctx, l.Tenant, l.Booking)
 		if err != nil {
 			return err
 		}
-		return e.link(ctx, tx, b, len(links), in.Mail, in.Cause)
+		return e.link(ctx, tx, b, links, linking{mail: in.Mail, cause: in.Cause})
 	})
 }
 

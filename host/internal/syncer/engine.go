@@ -51,6 +51,11 @@ type Options struct {
 	Zone func(tenant string) string
 	// Render gives a booking the form it has in the change feed.
 	Render func(*booking.Booking) ([]byte, error)
+	// Parse is the reverse of Render, for what a calendar did and the booking system refuses. Without it nothing can be
+	// refused.
+	Parse func(tenant string, data []byte) (*booking.Booking, error)
+	// Mails says whether mails can be sent to people. It may be nil: they cannot.
+	Mails func() bool
 	// Failpoint is called between the steps of every write; tests make it end the process. It may be nil.
 	Failpoint func(step string)
 	Limits    Limits // at the start; see SetLimits
@@ -109,6 +114,9 @@ func New(o Options) *Engine {
 	}
 	if o.Zone == nil {
 		o.Zone = func(string) string { return "" }
+	}
+	if o.Mails == nil {
+		o.Mails = func() bool { return false }
 	}
 	if o.NotificationURL == nil {
 		o.NotificationURL = func(string) string { return "" }

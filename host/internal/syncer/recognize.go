@@ -121,7 +121,7 @@ func (e *Engine) byForeignKey(ctx context.Context, tx *store.Tx, p *pass, item *
 		p.suspects = append(p.suspects, suspect{key: l.Key, item: *item})
 		return nil
 	}
-	if !here || b.SyncDisabled || e.past(b) {
+	if !here || b.SyncDisabled || b.SyncOff || e.past(b) {
 		return nil
 	}
 	l := store.Link{

@@ -248,11 +248,17 @@ func (e *Engine) changeFromCalendar(ctx context.Context, tx *store.Tx, p *pair, 
 	if booking.Same(p.booking, next) {
 		return "", nil
 	}
+	rejected, err := lastRejected(ctx, tx, next)
+	if err != nil {
+		return "", err
+	}
 	if err := e.save(ctx, tx, p.booking, next, sourceCalendar, ""); err != nil {
 		return "", err
 	}
 	p.booking = next
-	p.link.Tries = 0
+	if !rejected {
+		p.link.Tries = 0
+	}
 	return "", e.record(ctx, tx, next.Tenant, p.link.Person, next.ID, "booking changed", "changed in the calendar: "+inWords(d.BookingFields))
 }
 
@@ -264,6 +270,9 @@ func (e *Engine) rebuff(ctx context.Context, tx *store.Tx, p *pair, why string) 
 		l.State, l.Sent = store.LinkLive, nil
 	}
 	if conflictBehaviour(p.person) == directory.Cancel {
+		if err := e.mailOnError(ctx, tx, l, mailNews{MailBookingCancelled, why}); err != nil {
+			return err
+		}
 		return e.cancelFromCalendar(ctx, tx, p, "conflict: "+why)
 	}
 	if in, found, err := tx.Intent(ctx, l.Tenant, l.Key); err != nil {
@@ -279,6 +288,9 @@ func (e *Engine) rebuff(ctx context.Context, tx *store.Tx, p *pair, why string) 
 		return err
 	}
 	if err := e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "change refused, item is reset", why); err != nil {
+		return err
+	}
+	if err := e.mailOnError(ctx, tx, l, mailNews{MailChangeRefused, why}); err != nil {
 		return err
 	}
 	return e.note(ctx, tx, *l, store.OpReset, calendar.MailNobody, why)
@@ -318,6 +330,9 @@ func (e *Engine) giveUp(ctx context.Context, tx *store.Tx, p *pair, why string) 
 		p.booking = next
 	}
 	if err := e.differ(ctx, tx, p, "sync disabled", why); err != nil {
+		return err
+	}
+	if err := e.mailOnError(ctx, tx, l, mailNews{MailSyncDisabled, why}); err != nil {
 		return err
 	}
 	return e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "sync of the booking disabled", why)

@@ -1,0 +1,178 @@
+package syncer
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/sdk/calendar"
+)
+
+// longestHistory is how many changes of one booking are looked at to find out what a refusal means.
+const longestHistory = 1000
+
+// leftover returns the fields that the change touched and that still are as it left them, and a booking that has them as
+// they shall be: as before the change, and before such as were refused already.
+func (r *rejection) leftover(ctx context.Context) (*booking.Booking, calendar.Fields, error) {
+	after, err := r.engine.Parse(r.change.Tenant, r.change.Data)
+	if err != nil {
+		return nil, 0, err
+	}
+	last, err := r.before(ctx, r.change.Seq)
+	if err != nil {
+		return nil, 0, err
+	}
+	if last.booking == nil {
+		return nil, 0, unrejectable(r.now.ID, "%d is the oldest change of the booking that is kept, so nobody can tell what it changed: put the booking as it should be", r.change.Seq)
+	}
+	touched := differing(last.booking, after)
+	since, err := r.since(ctx, after)
+	if err != nil {
+		return nil, 0, err
+	}
+	left := touched &^ since
+	const place = calendar.FieldTime | calendar.FieldResources
+	if touched&place == place && left&place != 0 && left&place != place {
+		return nil, 0, unrejectable(r.now.ID, "%d moved the booking in time and to other resources, and only one of the two was changed again since: put the booking as it should be", r.change.Seq)
+	}
+	target := last.booking.Clone()
+	for open := left; open != 0 && last.steps < longestHistory; {
+		older, err := r.before(ctx, last.change.Seq)
+		if err != nil {
+			return nil, 0, err
+		}
+		if older.booking == nil {
+			break
+		}
+		if d := differing(older.booking, last.booking) & open; d != 0 {
+			refused, err := r.refused(ctx, last.change)
+			if err != nil {
+				return nil, 0, err
+			}
+			if refused {
+				copyFields(target, older.booking, d)
+			} else {
+				open &^= d
+			}
+		}
+		older.steps = last.steps + 1
+		last = older
+	}
+	return target, left, nil
+}
+
+// since returns the fields that others changed after the change, up to now. What was refused, and what undid it, is no
+// change by others.
+func (r *rejection) since(ctx context.Context, after *booking.Booking) (calendar.Fields, error) {
+	changed := differing(after, r.now)
+	newer, err := r.before(ctx, math.MaxInt64)
+	for steps := 0; err == nil && newer.booking != nil && newer.change.Seq != r.change.Seq; steps++ {
+		if steps == longestHistory {
+			return 0, unrejectable(r.now.ID, "%d is too long ago: the booking was changed very often since. Put it as it should be", r.change.Seq)
+		}
+		var older moment
+		if older, err = r.before(ctx, newer.change.Seq); err != nil || older.booking == nil {
+			break
+		}
+		var own bool
+		if own, err = r.refused(ctx, newer.change); err == nil && !own && newer.change.Source != sourceSync {
+			changed |= differing(older.booking, newer.booking)
+		}
+		newer = older
+	}
+	return changed, err
+}
+
+// refused reports whether a change was made by a calendar and refused.
+func (r *rejection) refused(ctx context.Context, c store.ChangeRecord) (bool, error) {
+	if c.Source != sourceCalendar {
+		return false, nil
+	}
+	_, refused, err := r.tx.Rejection(ctx, c.Tenant, c.Seq)
+	return refused, err
+}
+
+// A moment of a booking's history: a change, and the booking after it; nil if it is not kept.
+type moment struct {
+	change  store.ChangeRecord
+	booking *booking.Booking
+	steps   int
+}
+
+func (r *rejection) before(ctx context.Context, seq int64) (moment, error) {
+	c, found, err := r.tx.ChangeBefore(ctx, r.now.Tenant, r.now.ID, seq)
+	if err != nil || !found {
+		return moment{}, err
+	}
+	b, err := r.engine.Parse(c.Tenant, c.Data)
+	if err != nil {
+		return moment{}, fmt.Errorf("change %d: %w", c.Seq, err)
+	}
+	return moment{change: c, booking: b}, nil
+}
+
+// lastRejected reports whether the last that happened to a booking was the refusal of what its calendar did.
+func lastRejected(ctx context.Context, tx *store.Tx, b *booking.Booking) (bool, error) {
+	c, found, err := tx.ChangeBefore(ctx, b.Tenant, b.ID, math.MaxInt64)
+	return found && c.Source == sourceSync, err
+}
+
+// differing returns the fields in which two states of a booking differ.
+func differing(a, b *booking.Booking) calendar.Fields {
+	var d calendar.Fields
+	for _, f := range []struct {
+		field calendar.Fields
+		same  bool
+	}{
+		{calendar.FieldSubject, a.Title == b.Title},
+		{calendar.FieldBody, a.Notes == b.Notes},
+		{calendar.FieldTime, a.Start.Equal(b.Start) && a.End.Equal(b.End) && a.AllDay == b.AllDay && a.Zone == b.Zone},
+		{calendar.FieldResources, slices.Equal(a.Resources, b.Resources)},
+		{calendar.FieldAttendees, slices.Equal(a.Attendees, b.Attendees)},
+		{calendar.FieldLocation, a.Location == b.Location},
+		{calendar.FieldBusy, a.Busy == b.Busy},
+		{calendar.FieldClass, a.Class == b.Class},
+		{calendar.FieldReminder, (a.ReminderMinutes == nil) == (b.ReminderMinutes == nil) &&
+			(a.ReminderMinutes == nil || *a.ReminderMinutes == *b.ReminderMinutes)},
+	} {
+		if !f.same {
+			d |= f.field
+		}
+	}
+	return d
+}
+
+// copyFields carries the fields which from one state of a booking into another.
+func copyFields(to, from *booking.Booking, which calendar.Fields) {
+	from = from.Clone()
+	if which.Any(calendar.FieldSubject) {
+		to.Title = from.Title
+	}
+	if which.Any(calendar.FieldBody) {
+		to.Notes = from.Notes
+	}
+	if which.Any(calendar.FieldTime) {
+		to.Start, to.End, to.AllDay, to.Zone = from.Start, from.End, from.AllDay, from.Zone
+	}
+	if which.Any(calendar.FieldResources) {
+		to.Resources = from.Resources
+	}
+	if which.Any(calendar.FieldAttendees) {
+		to.Attendees = from.Attendees
+	}
+	if which.Any(calendar.FieldLocation) {
+		to.Location = from.Location
+	}
+	if which.Any(calendar.FieldBusy) {
+		to.Busy = from.Busy
+	}
+	if which.Any(calendar.FieldClass) {
+		to.Class = from.Class
+	}
+	if which.Any(calendar.FieldReminder) {
+		to.ReminderMinutes = from.ReminderMinutes
+	}
+}
