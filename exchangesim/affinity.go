@@ -31,9 +31,11 @@ func (s *Server) SetAffinity(on bool) {
 
 // backendOf is the server on which a mailbox lies. Addresses without one are spread, too.
 func (s *Server) backendOf(address string) int {
-	guid := guidOf(address)
+	var guid string
 	if b := s.find(address); b != nil {
 		guid = b.guid
+	} else {
+		guid = guidOf(address)
 	}
 	n, _ := strconv.ParseUint(guid[:2], 16, 8)
 	return int(n % backends)

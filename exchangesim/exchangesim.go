@@ -34,7 +34,8 @@ type Options struct {
 	Now func() time.Time
 	// RetryBase is the pause before the first repetition of a push notification that was not accepted; 0: 30 seconds. It doubles.
 	RetryBase time.Duration
-	// Minute is the length of the minutes of StatusFrequency, Timeout and ConnectionTimeout; 0: a minute. Tests shorten it.
+	// Minute is the length of the minutes of StatusFrequency, Timeout and ConnectionTimeout, and of the 30 that a streaming
+	// subscription lives without a connection; 0: a minute. Tests shorten it.
 	Minute time.Duration
 	// PushConnections is how many notifications are under way at once; 0: 64.
 	PushConnections int
