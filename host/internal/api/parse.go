@@ -1,0 +1,45 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/roomwire/roomwire/host/internal/api/internal/rest"
+	"github.com/roomwire/roomwire/host/internal/booking"
+)
+
+// Parse is the reverse of Render, for bookings of the change feed.
+func Parse(tenant string, data []byte) (*booking.Booking, error) {
+	var in rest.Booking
+	var sync struct{ Sync *bool } // not in what older releases wrote: every booking was synced
+	err := json.Unmarshal(data, &in)
+	if err == nil {
+		err = json.Unmarshal(data, &sync)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("booking from JSON: %w", err)
+	}
+	b := &booking.Booking{
+		Tenant: tenant, ID: in.ID, Version: in.Version, Title: in.Title, Notes: in.Notes, AllDay: in.AllDay, Zone: in.Zone,
+		Organizer: in.Organizer, Resources: in.Resources, Location: in.Location, Busy: booking.Busy(in.Busy),
+		Class: booking.Class(in.Class), ReminderMinutes: in.ReminderMinutes, Status: booking.Status(in.Status),
+		SyncOff: sync.Sync != nil && !*sync.Sync, SyncDisabled: in.SyncDisabled, SyncProblem: or(in.SyncProblem, ""),
+		ItemExpected: in.Item != nil, Created: in.Created, Updated: in.Updated,
+	}
+	for _, a := range in.Attendees {
+		b.Attendees = append(b.Attendees, booking.Attendee{Email: a.Email, Name: or(a.Name, ""), Role: booking.Role(or(a.Role, ""))})
+	}
+	for _, t := range []struct {
+		text string
+		at   *time.Time
+	}{{in.Start, &b.Start}, {in.End, &b.End}} {
+		at, _, why := timeIn(t.text)
+		if why != "" {
+			return nil, fmt.Errorf("booking %q from JSON: %q %s", in.ID, t.text, why)
+		}
+		*t.at = at
+	}
+	b.Normalize()
+	return b, nil
+}
