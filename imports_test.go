@@ -41,6 +41,7 @@ var allowed = map[string][]string{
 		"host/internal/booking", "host/internal/directory", "host/internal/store", "host/internal/supervise", "sdk",
 	},
 	"host/internal/schedule": {"host/internal/syncer", "host/internal/store", "host/internal/directory"},
+	"host/internal/looptest": {"host/internal/syncer", "host/internal/booking", "host/internal/store", "sdk"},
 	"host/internal/endpoint": {"host/internal/syncer", "host/internal/store", "host/internal/config", "sdk"},
 	"host/internal/api": {
 		"host/internal/syncer", "host/internal/booking", "host/internal/directory", "host/internal/store",
