@@ -47,6 +47,7 @@ var allowed = map[string][]string{
 		"host/internal/syncer", "host/internal/booking", "host/internal/directory", "host/internal/store",
 		"host/internal/config", "host/internal/apikey",
 	},
+	"host/internal/doctor":  {"host/internal/config", "host/internal/directory", "host/internal/store", "host/internal/supervise", "sdk/backend", "sdk/fault"},
 	"host/internal/metrics": {"host/internal/store", "host/internal/supervise", "sdk/fault"},
 	"host/internal/app":     {"host/internal", "sdk"},
 	"host/internal/demo":    {"host/internal", "sdk", "exchangesim$"},
