@@ -27,3 +27,18 @@ func TestBudgetIsReadFromTheCommandLine(t *testing.T) {
 }
 
 func ms(d time.Duration) exchangesim.Milliseconds { return exchangesim.Milliseconds(d) }
+
+func FuzzBudget(f *testing.F) {
+	f.Add("true")
+	f.Add("concurrency=10,burst=2s,item-cost=2ms")
+	f.Add("cutoff=-1h,=,")
+	f.Fuzz(func(t *testing.T, text string) {
+		b, err := budget(text)
+		switch {
+		case err != nil && b != nil:
+			t.Errorf("%q: %+v and %v", text, b, err)
+		case err == nil && (b.MaxConcurrency < 0 || b.MaxBurst < 0 || b.RechargeRate < 0 || b.CutoffBalance < 0 || b.RequestCost < 0 || b.ItemCost < 0):
+			t.Errorf("%q: %+v", text, b)
+		}
+	})
+}
