@@ -34,6 +34,8 @@ var allowed = map[string][]string{
 	"host/internal/directory":   {"host/internal/config"},
 	"host/internal/booking":     {},
 	"host/internal/apikey":      {"host/internal/store"},
+	"host/internal/webhook":     {"host/internal/store"},
+	"host/internal/mail":        {"host/internal/syncer", "host/internal/booking", "host/internal/store", "host/internal/config"},
 	"host/internal/store":       {"host/internal/booking", "host/internal/directory", "host/internal/config", "sdk/calendar", "sdk/fault"},
 	"host/internal/supervise":   {"host/internal/config", "sdk"},
 	"host/internal/syncer/plan": {"sdk/calendar"},
