@@ -5,6 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
@@ -57,14 +61,37 @@ It logs to standard error, or to a file (--log-file). A service is set up with "
 	return cmd
 }
 
-// serve runs the host and tells the service manager when it serves.
+// serve runs the host, tells the service manager when it serves, and takes another configuration over at SIGHUP.
 func (f *flags) serve(ctx context.Context, cmd *cobra.Command, tell service.Manager) error {
+	hup := make(chan os.Signal, 1) // from the beginning: by itself the signal ends the process
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	src, err := f.source()
+	if err != nil {
+		return err
+	}
 	cfg, err := f.load(cmd, true)
 	if err != nil {
 		return err
 	}
 	log := newLog(cfg, cmd.ErrOrStderr())
-	a, err := app.New(ctx, app.Options{Config: cfg, Log: log, Version: version, Failpoint: failpoint()})
+	told := func(err error) {
+		if err != nil {
+			log.Warn("the service manager does not know how the host is, and may end it", "error", err)
+		}
+	}
+	a, err := app.New(ctx, app.Options{
+		Config: cfg, Log: log, Version: version, Failpoint: failpoint(),
+		Load:  func() (*config.Config, config.Diagnostics) { return config.Load(src) },
+		Ready: func() { told(tell.Ready()) },
+		Reloading: func(begins bool) {
+			if begins {
+				told(tell.Reloading())
+			} else {
+				told(tell.Ready())
+			}
+		},
+	})
 	if err != nil {
 		return err
 	}
@@ -72,10 +99,27 @@ func (f *flags) serve(ctx context.Context, cmd *cobra.Command, tell service.Mana
 	for _, line := range a.Addresses() {
 		fmt.Fprintln(cmd.OutOrStdout(), line)
 	}
-	if err := tell.Ready(); err != nil {
-		log.Warn("the service manager does not know that the host runs, and may end it", "error", err)
-	}
+	var reloads sync.WaitGroup
+	defer reloads.Wait()
+	reloading, stop := context.WithCancel(ctx)
+	defer stop()
+	reloads.Go(func() { reloadAt(reloading, hup, a, log) })
 	return a.Run(ctx)
+}
+
+// reloadAt takes another configuration over whenever hup tells, until ctx ends.
+func reloadAt(ctx context.Context, hup <-chan os.Signal, a *app.App, log hclog.Logger) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hup:
+		}
+		_, err := a.Reload(ctx)
+		if _, said := errors.AsType[*app.RefusedError](err); err != nil && !said {
+			log.Error("the changed configuration could not be taken over", "error", err)
+		}
+	}
 }
 
 func newLog(cfg *config.Config, to io.Writer) hclog.Logger {

@@ -62,7 +62,7 @@ func root() *cobra.Command {
 	cmd.PersistentFlags().StringVar(&f.configDir, "config", "", "folder of roomwire.hcl and RoomsAppSettings.config (default: $ROOMWIRE_CONFIG, else configs here or beside the program)")
 	cmd.PersistentFlags().StringVar(&f.tenant, "tenant", "", "tenant (Mandant); needed only if there are several")
 	cmd.AddCommand(serveCmd(&f), demoCmd(), configCmd(&f), pluginCmd(&f), personCmd(&f), bookingCmd(&f), syncCmd(&f),
-		diffCmd(&f), apikeyCmd(&f), serviceCmd(&f), versionCmd())
+		diffCmd(&f), doctorCmd(&f), apikeyCmd(&f), webhookCmd(&f), serviceCmd(&f), versionCmd())
 	return cmd
 }
 
@@ -76,11 +76,11 @@ func versionCmd() *cobra.Command {
 // load reads the configuration. What is wrong with it is printed, and so are mere warnings if the command is about the
 // configuration; an error means that it cannot be used.
 func (f *flags) load(cmd *cobra.Command, warnings bool) (*config.Config, error) {
-	exe, err := os.Executable()
+	src, err := f.source()
 	if err != nil {
-		return nil, fmt.Errorf("find out where this program lies: %w", err)
+		return nil, err
 	}
-	cfg, diags := config.Load(config.Source{Dir: f.configFolder(exe), Environ: os.Environ(), Executable: exe})
+	cfg, diags := config.Load(src)
 	if len(diags) > 0 && (warnings || diags.HasErrors()) {
 		fmt.Fprint(cmd.ErrOrStderr(), diags)
 	}
@@ -88,6 +88,15 @@ func (f *flags) load(cmd *cobra.Command, warnings bool) (*config.Config, error) 
 		return nil, errShown
 	}
 	return cfg, nil
+}
+
+// source says where the configuration comes from.
+func (f *flags) source() (config.Source, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return config.Source{}, fmt.Errorf("find out where this program lies: %w", err)
+	}
+	return config.Source{Dir: f.configFolder(exe), Environ: os.Environ(), Executable: exe}, nil
 }
 
 // configFolder is the one that --config or ROOMWIRE_CONFIG names, else configs in the working folder, else configs beside the

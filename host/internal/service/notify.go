@@ -19,8 +19,10 @@ func socketOf() notifySocket {
 	return notifySocket(name)
 }
 
-func (n notifySocket) Ready() error     { return n.send("READY=1", "STATUS=") }
-func (n notifySocket) Reloading() error { return n.send("RELOADING=1", "STATUS=taking over another configuration") }
+func (n notifySocket) Ready() error { return n.send("READY=1", "STATUS=") }
+func (n notifySocket) Reloading() error {
+	return n.send("RELOADING=1", "STATUS=taking over another configuration")
+}
 
 func (n notifySocket) Status(text string) error {
 	return n.send("STATUS=" + strings.ReplaceAll(text, "\n", " "))

@@ -10,8 +10,7 @@ import (
 
 // runForeground runs the host in a terminal, or under a manager that speaks by signals. Whoever made ctx ends it with the
 // first signal; the second one ends the process at once.
-func runForeground(ctx context.Context, run Main) error {
-	tell := socketOf()
+func runForeground(ctx context.Context, tell notifySocket, run Main) error {
 	undo := context.AfterFunc(ctx, func() {
 		signal.Reset(os.Interrupt, syscall.SIGTERM)
 		if tell == "" && isTerminal(os.Stderr) {

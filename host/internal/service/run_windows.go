@@ -13,7 +13,7 @@ import (
 // work under way; a further Ctrl-C ends the process at once.
 func Run(ctx context.Context, run Main) error {
 	if !Managed() {
-		return runForeground(ctx, run)
+		return runForeground(ctx, socketOf(), run)
 	}
 	h := &handler{ctx: ctx, run: run}
 	// The name goes unread: this process is one service only.

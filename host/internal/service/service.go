@@ -100,8 +100,12 @@ func (s Status) ExitCode() int {
 // A Report says what was done, and what is left to do or worth knowing; a sentence each.
 type Report struct{ Done, Next []string }
 
-func (r *Report) did(format string, args ...any)  { r.Done = append(r.Done, fmt.Sprintf(format, args...)) }
-func (r *Report) next(format string, args ...any) { r.Next = append(r.Next, fmt.Sprintf(format, args...)) }
+func (r *Report) did(format string, args ...any) {
+	r.Done = append(r.Done, fmt.Sprintf(format, args...))
+}
+func (r *Report) next(format string, args ...any) {
+	r.Next = append(r.Next, fmt.Sprintf(format, args...))
+}
 
 // A Controller is the platform's service manager, for one service. What it cannot do it refuses before it does half of it.
 type Controller interface {

@@ -15,11 +15,14 @@ var unitTemplate string
 // written begins a unit that this program wrote, and may write anew.
 const written = "# Written by `roomwire service install`.\n"
 
+// logsTo begins the line of a unit that says where the log file is.
+const logsTo = "# It logs to "
+
 // unit renders the unit of the service called name. credentials are the names of the files in s.Credentials.
 func (s Spec) unit(name string, credentials []string) string {
 	quoted := []string{quoteUnit(s.Executable)}
 	for _, a := range s.arguments() {
-		quoted = append(quoted, quoteUnit(a))
+		quoted = append(quoted, strings.ReplaceAll(quoteUnit(a), "$", "$$")) // variables are for arguments only
 	}
 	caps := ""
 	if s.LowPorts {
@@ -37,6 +40,9 @@ func (s Spec) unit(name string, credentials []string) string {
 	}
 	var out strings.Builder
 	out.WriteString(written)
+	if s.LogFile != "" {
+		out.WriteString(logsTo + s.LogFile + "\n")
+	}
 	for line := range strings.Lines(unitTemplate) {
 		key, _, _ := strings.Cut(line, "=")
 		switch value, ours := values[key]; {
@@ -78,9 +84,9 @@ func within(dir, path string) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// quoteUnit writes a word as systemd reads it back: quoted if need be, specifiers and variables as plain text.
+// quoteUnit writes a word as systemd reads it back: quoted if need be, specifiers as plain text.
 func quoteUnit(word string) string {
-	word = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `%`, `%%`, `$`, `$$`).Replace(word)
+	word = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `%`, `%%`).Replace(word)
 	if strings.ContainsAny(word, " '\"\\;") {
 		return `"` + word + `"`
 	}

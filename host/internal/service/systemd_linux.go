@@ -1,13 +1,11 @@
 package service
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"os/user"
 	"path/filepath"
 	"slices"
@@ -19,8 +17,10 @@ import (
 // systemd is the Controller of machines that systemd runs. With a root other than "/" it prepares the file tree of another
 // machine: it writes there and commands nobody.
 type systemd struct {
-	name string
-	root string
+	name   string
+	root   string
+	units  string   // the folder of units
+	hidden []string // folders that the unit hides from the service
 	// run runs a command of the system and returns what it prints.
 	run func(ctx context.Context, name string, args ...string) (string, error)
 	// account looks a user up.
@@ -28,31 +28,16 @@ type systemd struct {
 }
 
 func newSystemd(name, root string) *systemd {
-	return &systemd{name: name, root: root, run: runCommand, account: user.Lookup}
-}
-
-// runCommand runs a command of the system, in English and UTC. Its error holds what the command says.
-func runCommand(ctx context.Context, name string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Env = append(os.Environ(), "LC_ALL=C", "TZ=UTC", "SYSTEMD_PAGER=", "SYSTEMD_COLORS=0")
-	var out, complaint bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &complaint
-	if err := cmd.Run(); err != nil {
-		said := strings.TrimSpace(complaint.String())
-		if said == "" {
-			said = strings.TrimSpace(out.String())
-		}
-		return "", fmt.Errorf("%s %s: %w: %s", filepath.Base(name), strings.Join(args, " "), err, said)
+	return &systemd{
+		name: name, root: root, units: filepath.Join(root, "/etc/systemd/system"),
+		hidden: []string{"/home", "/root", "/run/user", "/tmp", "/var/tmp"}, run: runCommand, account: user.Lookup,
 	}
-	return out.String(), nil
 }
 
 func (d *systemd) unitName() string { return d.name + ".service" }
 
 // path is where the unit lies.
-func (d *systemd) path() string { return d.inRoot("/etc/systemd/system/" + d.unitName()) }
-
-func (d *systemd) inRoot(path string) string { return filepath.Join(d.root, path) }
+func (d *systemd) path() string { return filepath.Join(d.units, d.unitName()) }
 
 // elsewhere reports whether another machine's file tree is prepared.
 func (d *systemd) elsewhere() bool { return d.root != "/" }
@@ -95,8 +80,11 @@ func (d *systemd) check(s Spec) ([]string, error) {
 	if err := s.checkPaths(); err != nil {
 		return nil, err
 	}
+	if strings.ContainsAny(s.Executable, "\"'\\$") {
+		return nil, fmt.Errorf("systemd starts no program whose path holds quotes, dollars or backslashes: move %s", s.Executable)
+	}
 	for _, p := range []string{s.Executable, s.ConfigDir, s.DataDir, s.PluginDir, s.LogFile} {
-		for _, hidden := range []string{"/home", "/root", "/run/user", "/tmp", "/var/tmp"} {
+		for _, hidden := range d.hidden {
 			if p != "" && within(hidden, p) && !d.elsewhere() {
 				return nil, fmt.Errorf("%s lies in %s, which the service does not see: move it, for example to /opt/roomwire (program, plugins), "+
 					"/etc/roomwire (configuration) and /var/lib/roomwire (data)", p, hidden)
@@ -224,7 +212,12 @@ func (d *systemd) hint(ctx context.Context, s Spec, rep *Report) {
 	}
 	for _, file := range []string{"roomwire.hcl", "RoomsAppSettings.config"} {
 		if !can("-r", filepath.Join(s.ConfigDir, file)) {
-			rep.next("The user %s may not read the configuration: chgrp -R %s %s; chmod -R g+rX,o-rwx %s", s.User, s.User, s.ConfigDir, s.ConfigDir)
+			secret := ""
+			if s.Credentials != "" && within(s.ConfigDir, s.Credentials) {
+				secret = "; chmod -R go-rwx " + s.Credentials
+			}
+			rep.next("The user %s may not read the configuration: chgrp -R %s %s; chmod -R g+rX,o-rwx %s%s",
+				s.User, s.User, s.ConfigDir, s.ConfigDir, secret)
 			break
 		}
 	}
@@ -232,7 +225,11 @@ func (d *systemd) hint(ctx context.Context, s Spec, rep *Report) {
 		rep.next("The user %s may not write its data: chown -R %s: %s", s.User, s.User, s.DataDir)
 	}
 	rep.next("Start it: roomwire service start%s", nameFlag(d.name))
-	rep.next("Commands on its data are run as its user: sudo -u %s %s person list --config %s", s.User, s.Executable, s.ConfigDir)
+	variable := ""
+	if s.Credentials != "" {
+		variable = "env CREDENTIALS_DIRECTORY=/run/credentials/" + d.unitName() + " "
+	}
+	rep.next("Commands on its data are run as its user: sudo -u %s %s%s person list --config %s", s.User, variable, s.Executable, s.ConfigDir)
 }
 
 // Uninstall implements Controller.
@@ -245,7 +242,16 @@ func (d *systemd) Uninstall(ctx context.Context) (Report, error) {
 		return rep, fmt.Errorf("it is left alone: %w", err)
 	}
 	if !d.elsewhere() {
-		if _, err := d.run(ctx, "systemctl", "disable", "--now", d.unitName()); err != nil {
+		st, err := d.Status(ctx)
+		if err != nil {
+			return rep, err
+		}
+		if st.State != Stopped && st.State != Failed && st.State != NotInstalled {
+			if _, err := d.run(ctx, "systemctl", "stop", d.unitName()); err != nil {
+				return rep, err
+			}
+		}
+		if _, err := d.run(ctx, "systemctl", "disable", d.unitName()); err != nil {
 			return rep, err
 		}
 		rep.did("stopped the service and switched it off")
@@ -274,7 +280,7 @@ func (d *systemd) Control(ctx context.Context, v Verb) error {
 		return fmt.Errorf("%s: %w", d.name, ErrNotInstalled)
 	}
 	if _, err := d.run(ctx, "systemctl", string(v), d.unitName()); err != nil {
-		return fmt.Errorf("%w; why is in: journalctl -u %s -n 50", err, d.unitName())
+		return err
 	}
 	return nil
 }
@@ -289,9 +295,23 @@ func (d *systemd) Status(ctx context.Context) (Status, error) {
 	st := parseShow(out)
 	st.Name = d.name
 	if st.State != NotInstalled {
-		st.Logs = "journalctl -u " + d.unitName()
+		st.Logs = "journalctl -u " + d.unitName() + d.logFile()
 	}
 	return st, nil
+}
+
+// logFile is where the unit says that the host logs, besides what it says before it can.
+func (d *systemd) logFile() string {
+	text, err := os.ReadFile(d.path())
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(text)) {
+		if path, found := strings.CutPrefix(line, logsTo); found {
+			return "; " + strings.TrimSpace(path)
+		}
+	}
+	return ""
 }
 
 // parseShow reads what `systemctl show` prints.
@@ -315,7 +335,10 @@ func parseShow(out string) Status {
 	case "failed":
 		st.State = Failed
 	}
-	if (st.State == Failed || st.State == Waiting) && p["Result"] != "success" {
+	switch {
+	case st.State == Stopped:
+		st.Text = "" // what it said last holds no more
+	case (st.State == Failed || st.State == Waiting) && p["Result"] != "success":
 		st.Text = strings.TrimPrefix(st.Text+"; systemd says: "+p["Result"], "; ")
 	}
 	if p["LoadState"] == "not-found" && p["ActiveState"] == "inactive" {
