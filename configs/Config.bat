@@ -1,7 +1,8 @@
 @echo off
-rem Checks the configuration in this folder: what is wrong, where, and what to do.
-rem Ends with 0 when it can be used. The window stays open when this was
-rem double-clicked; "Config.bat /nopause" never waits.
+rem Checks the configuration in this folder (what is wrong, where, and what to do)
+rem and has the running Roomwire take it over, without a restart. Ends with 0 when
+rem it is in force. The window stays open when this was double-clicked;
+rem "Config.bat /nopause" never waits.
 rem
 rem roomwire.exe is searched for beside this folder, named by ROOMWIRE, or found in PATH.
 setlocal
@@ -31,13 +32,11 @@ set "CODE=9009"
 goto end
 
 :found
-echo Checking %HERE%
-"%ROOMWIRE%" config check --config "%HERE%"
+echo Applying %HERE%
+"%ROOMWIRE%" config apply --config "%HERE%"
 set "CODE=%ERRORLEVEL%"
-if "%CODE%"=="0" (
-  echo The configuration can be used.
-) else (
-  echo The configuration cannot be used: correct what is named above, then run this again.
+if not "%CODE%"=="0" (
+  echo The configuration is not in force: correct what is named above, then run this again.
 )
 
 :end

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Checks the configuration in this folder: what is wrong, where, and what to do.
-# Ends with 0 when it can be used.
+# Checks the configuration in this folder (what is wrong, where, and what to do)
+# and has the running Roomwire take it over, without a restart. Ends with 0 when
+# it is in force.
 #
 #   configs/config.sh            roomwire is searched for beside this folder,
 #   ROOMWIRE=/opt/roomwire configs/config.sh    or named, or found in PATH
@@ -24,12 +25,10 @@ if [ -z "$roomwire" ]; then
 	}
 fi
 
-echo "Checking $here"
-"$roomwire" config check --config "$here" "$@"
+echo "Applying $here"
+"$roomwire" config apply --config "$here" "$@"
 code=$?
-if [ "$code" -eq 0 ]; then
-	echo "The configuration can be used."
-else
-	echo "The configuration cannot be used: correct what is named above, then run this again." >&2
+if [ "$code" -ne 0 ]; then
+	echo "The configuration is not in force: correct what is named above, then run this again." >&2
 fi
 exit "$code"
