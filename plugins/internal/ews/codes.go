@@ -53,6 +53,8 @@ var codes = map[string]meaning{
 	"ErrorADUnavailable":                {fault.Unavailable, host, "the server cannot reach Active Directory"},
 	"ErrorADOperation":                  {fault.Unavailable, host, "the server had trouble with Active Directory"},
 	"ErrorTimeoutExpired":               {fault.Unavailable, box, "the server ran out of time"},
+	"ErrorNewEventStreamConnectionOpened": {fault.Unavailable, box,
+		"another connection has taken the subscriptions over; does a second Roomwire serve these mailboxes?"},
 	"ErrorNoRespondingCASInDestinationSite": {fault.Unavailable, box,
 		"no client access server answers in the mailbox's site"},
 	"ErrorProxyRequestProcessingFailed": {fault.Unavailable, box, "the server could not pass the request on"},

@@ -23,7 +23,7 @@ var table = map[fault.Kind]string{
 		ErrorNotEnoughMemory`,
 	fault.Unavailable: `ErrorInternalServerTransientError ErrorInternalServerError ErrorMailboxStoreUnavailable
 		ErrorMailboxFailover ErrorConnectionFailed ErrorADUnavailable ErrorADOperation ErrorTimeoutExpired
-		ErrorNoRespondingCASInDestinationSite ErrorProxyRequestProcessingFailed ErrorBatchProcessingStopped`,
+		ErrorNoRespondingCASInDestinationSite ErrorProxyRequestProcessingFailed ErrorBatchProcessingStopped ErrorNewEventStreamConnectionOpened`,
 	fault.MailboxMoved: `ErrorMailboxMoveInProgress ErrorCrossSiteRequest ErrorProxyRequestNotAllowed ErrorWrongServerVersion`,
 	fault.StateExpired: `ErrorInvalidSyncStateData ErrorSyncFolderNotFound`,
 	fault.SubscriptionLost: `ErrorSubscriptionNotFound ErrorExpiredSubscription ErrorInvalidSubscription ErrorReadEventsFailed

@@ -18,6 +18,9 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
 
 	"github.com/roomwire/roomwire/plugins/internal/ews/xmlscan"
 	"github.com/roomwire/roomwire/sdk/calendar"
@@ -46,21 +49,31 @@ type Client struct {
 	// ActAs makes calls act as the mailbox (impersonation). Otherwise they name the mailbox whose calendar is meant, and
 	// the identity needs a permission on that folder.
 	ActAs bool
+	// Log gets one line per call at level debug, without contents; nil: none.
+	Log hclog.Logger
 }
 
 // A request is one operation to be sent.
 type request struct {
-	op    string // the operation, e.g. "GetItem"
-	doing string // what it does, for messages, e.g. "reading the calendar"
-	body  func(w *writer)
+	op       string // the operation, e.g. "GetItem"
+	doing    string // what it does, for messages, e.g. "reading the calendar"
+	body     func(w *writer)
+	affinity *Affinity // of what concerns subscriptions: where it goes, and was answered; nil for all else
 }
 
 // send posts r for the mailbox and decodes its answer.
 func send[T any](ctx context.Context, c *Client, m calendar.Mailbox, r request, payload payload[T]) (answer[T], error) {
+	began := time.Now()
+	a, err := exchange(ctx, c, m, r, payload)
+	c.log(m, r.op, time.Since(began), outcome(a, err), a.at.id)
+	return a, err
+}
+
+func exchange[T any](ctx context.Context, c *Client, m calendar.Mailbox, r request, payload payload[T]) (answer[T], error) {
 	at := site{doing: r.doing, mailbox: m.Address, delegate: !c.ActAs}
 	doc, err := c.post(ctx, m, r, &at)
 	if err != nil {
-		return answer[T]{}, err
+		return answer[T]{at: at}, err
 	}
 	a, err := decode(doc, r.op+"Response", payload)
 	a.at = at
@@ -90,6 +103,20 @@ func only[T any](a answer[T], err error) (T, error) {
 
 // post sends r and returns the body of a successful answer, or of one that holds a SOAP fault.
 func (c *Client) post(ctx context.Context, m calendar.Mailbox, r request, at *site) ([]byte, error) {
+	resp, err := c.open(ctx, m, r, at)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := readBounded(resp.Body, resp.ContentLength)
+	if err != nil {
+		return nil, at.transport(ctx, err)
+	}
+	return body, nil
+}
+
+// open sends r and returns a successful answer, whose body is still to be read and closed.
+func (c *Client) open(ctx context.Context, m calendar.Mailbox, r request, at *site) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.URL, bytes.NewReader(c.envelope(m, r)))
 	if err == nil && (req.URL.Host == "" || (req.URL.Scheme != "https" && req.URL.Scheme != "http")) {
 		err = fmt.Errorf("%q is not like https://mail.example.com/EWS/Exchange.asmx", m.URL)
@@ -108,26 +135,30 @@ func (c *Client) post(ctx context.Context, m calendar.Mailbox, r request, at *si
 	} {
 		req.Header.Set(name, value)
 	}
+	if r.affinity != nil {
+		r.affinity.ask(req.Header)
+	}
 	resp, err := c.HTTP.Do(req)
 	if err != nil {
 		return nil, at.transport(ctx, err)
 	}
-	defer func() { _ = resp.Body.Close() }()
 	at.id = resp.Header.Get("request-id")
 	if at.id == "" {
 		at.id = id
 	}
-	body, err := readBounded(resp.Body, resp.ContentLength)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		defer func() { _ = resp.Body.Close() }()
+		body, _ := readBounded(resp.Body, resp.ContentLength)
 		return nil, at.status(resp, body)
 	}
-	if err != nil {
-		return nil, at.transport(ctx, err)
-	}
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "text/html" {
+		_ = resp.Body.Close()
 		return nil, at.unreadable(errors.New("it is a web page; is this the URL of Exchange Web Services?"))
 	}
-	return body, nil
+	if r.affinity != nil {
+		r.affinity.learn(resp)
+	}
+	return resp, nil
 }
 
 // readBounded reads at most MaxAnswer bytes.

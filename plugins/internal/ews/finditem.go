@@ -50,7 +50,7 @@ func (c *Client) FindItems(ctx context.Context, m calendar.Mailbox, p Property) 
 }
 
 func (c *Client) findPage(ctx context.Context, m calendar.Mailbox, p Property, offset int) (found, site, error) {
-	a, err := send(ctx, c, m, request{"FindItem", "searching the calendar", func(w *writer) {
+	a, err := send(ctx, c, m, request{op: "FindItem", doing: "searching the calendar", body: func(w *writer) {
 		w.inside("m:FindItem", func() {
 			w.inside("m:ItemShape", func() {
 				w.text("t:BaseShape", "IdOnly")

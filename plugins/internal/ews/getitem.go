@@ -77,7 +77,7 @@ func codeOf(err error) string {
 
 // getBatch makes one GetItem call.
 func (c *Client) getBatch(ctx context.Context, m calendar.Mailbox, ids []string, with []Property) ([]Got, error) {
-	a, err := send(ctx, c, m, request{"GetItem", "reading items in the calendar", func(w *writer) {
+	a, err := send(ctx, c, m, request{op: "GetItem", doing: "reading items in the calendar", body: func(w *writer) {
 		w.inside("m:GetItem", func() {
 			w.inside("m:ItemShape", func() {
 				w.text("t:BaseShape", "IdOnly")

@@ -2,7 +2,6 @@ package ews
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"strings"
 
@@ -21,29 +20,11 @@ type PushRequest struct {
 // SubscribePush makes a push subscription and returns its id. It begins now: there is no watermark, as replaying one is
 // slow and a sync tells more.
 func (c *Client) SubscribePush(ctx context.Context, m calendar.Mailbox, r PushRequest) (string, error) {
-	a, err := send(ctx, c, m, request{"Subscribe", "subscribing to the calendar", func(w *writer) {
-		w.inside("m:Subscribe", func() {
-			w.inside("m:PushSubscriptionRequest", func() {
-				w.inside("t:FolderIds", func() { c.calendarFolder(w, m) })
-				w.inside("t:EventTypes", func() {
-					for _, e := range []string{"CreatedEvent", "DeletedEvent", "ModifiedEvent", "MovedEvent"} {
-						w.text("t:EventType", e)
-					}
-				})
-				w.text("t:StatusFrequency", strconv.Itoa(min(max(r.StatusMinutes, 1), 1440)))
-				w.text("t:URL", r.URL)
-			})
-		})
-	}}, func(s *xmlscan.Scanner, child string, into *string) {
-		if child == "SubscriptionId" {
-			*into = strings.TrimSpace(s.Text())
-		}
-	})
-	id, err := only(a, err)
-	if err == nil && id == "" {
-		err = a.at.unreadable(errors.New("no subscription id in it"))
-	}
-	return id, c.folderFault(err)
+	made, err := c.subscribe(ctx, m, subscribing{kind: "m:PushSubscriptionRequest", rest: func(w *writer) {
+		w.text("t:StatusFrequency", strconv.Itoa(subscriptionMinutes(r.StatusMinutes)))
+		w.text("t:URL", r.URL)
+	}})
+	return made.ID, err
 }
 
 // A Notification is one message of a SendNotification, about one subscription.
@@ -57,6 +38,8 @@ type Notification struct {
 	Code string
 	// More announces that further messages follow at once.
 	More bool
+	// Watermark is that of the last event; streamed notifications have none.
+	Watermark string
 }
 
 // DecodeNotification reads what Exchange posts to a notification URL. fault.Invalid if body is anything else; document
@@ -121,10 +104,17 @@ func decodeEvents(s *xmlscan.Scanner, into *Notification) {
 			into.Subscription = strings.TrimSpace(s.Text())
 		case "MoreEvents":
 			into.More = truth(s.Text())
-		case "StatusEvent":
 		default:
-			if strings.HasSuffix(child, "Event") {
+			if !strings.HasSuffix(child, "Event") {
+				continue
+			}
+			if child != "StatusEvent" {
 				into.Events++
+			}
+			for part := range s.Children() {
+				if part == "Watermark" {
+					into.Watermark = strings.TrimSpace(s.Text())
+				}
 			}
 		}
 	}

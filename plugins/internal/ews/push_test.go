@@ -16,8 +16,8 @@ func notification(messages string) []byte {
 func TestNotificationSamplesDecode(t *testing.T) {
 	t.Parallel()
 	for file, want := range map[string]Notification{
-		"resp-send-notification.xml":        {Subscription: "LABk", Events: 2},
-		"resp-send-notification-status.xml": {Subscription: "LABk"},
+		"resp-send-notification.xml":        {Subscription: "LABk", Events: 2, Watermark: "AQAAAC=="},
+		"resp-send-notification-status.xml": {Subscription: "LABk", Watermark: "AQAAAA=="},
 	} {
 		doc, err := os.ReadFile(shared(t, "ews-samples", file))
 		if err != nil {

@@ -19,7 +19,7 @@ type Folder struct {
 
 // GetFolder reads the calendar folder: the cheapest proof that the mailbox can be reached and acted for.
 func (c *Client) GetFolder(ctx context.Context, m calendar.Mailbox) (Folder, error) {
-	a, err := send(ctx, c, m, request{"GetFolder", "opening the calendar", func(w *writer) {
+	a, err := send(ctx, c, m, request{op: "GetFolder", doing: "opening the calendar", body: func(w *writer) {
 		w.inside("m:GetFolder", func() {
 			w.inside("m:FolderShape", func() {
 				w.text("t:BaseShape", "IdOnly")
@@ -84,7 +84,7 @@ type SyncChange struct {
 
 // SyncFolderItems reads one page of changes. fault.StateExpired if the state is of no use any more.
 func (c *Client) SyncFolderItems(ctx context.Context, m calendar.Mailbox, r SyncRequest) (SyncPage, error) {
-	a, err := send(ctx, c, m, request{"SyncFolderItems", "reading changes in the calendar", func(w *writer) {
+	a, err := send(ctx, c, m, request{op: "SyncFolderItems", doing: "reading changes in the calendar", body: func(w *writer) {
 		w.inside("m:SyncFolderItems", func() {
 			w.inside("m:ItemShape", func() {
 				w.text("t:BaseShape", "IdOnly")

@@ -106,6 +106,21 @@ func everyRequest(t *testing.T) map[string][]byte {
 				_, err := c.SubscribePush(ctx, ada, PushRequest{URL: "https://h.example.com/S.svc?Default&k=t", StatusMinutes: 30})
 				return err
 			},
+			"Subscribe-streaming": func(ctx context.Context) error {
+				_, err := c.SubscribeStreaming(ctx, ada, Affinity{})
+				return err
+			},
+			"Subscribe-pull": func(ctx context.Context) error {
+				_, err := c.SubscribePull(ctx, ada, PullRequest{Minutes: 5000, Affinity: Affinity{Anchor: "a@example.com", Cookie: "c"}})
+				return err
+			},
+			"GetEvents": func(ctx context.Context) error {
+				_, err := c.GetEvents(ctx, ada, EventsRequest{ID: "id<&>", Watermark: "AQ=="})
+				return err
+			},
+			"GetStreamingEvents": func(ctx context.Context) error {
+				return c.GetStreamingEvents(ctx, ada, StreamRequest{IDs: []string{"a<", "b"}, Minutes: 99}, func([]Notification) error { return nil })
+			},
 		} {
 			name = fmt.Sprintf("%s-%t", op, actAs)
 			if err := call(t.Context()); err == nil {

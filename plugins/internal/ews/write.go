@@ -24,7 +24,7 @@ func (c *Client) CreateItem(ctx context.Context, m calendar.Mailbox, fields []Fi
 	if mail != Nobody {
 		to = "SendToAllAndSaveCopy"
 	}
-	id, err := onlyID(send(ctx, c, m, request{"CreateItem", "creating an item in the calendar", func(w *writer) {
+	id, err := onlyID(send(ctx, c, m, request{op: "CreateItem", doing: "creating an item in the calendar", body: func(w *writer) {
 		w.inside("m:CreateItem", func() {
 			w.inside("m:SavedItemFolderId", func() { c.calendarFolder(w, m) })
 			w.inside("m:Items", func() { item(w, fields) })
@@ -36,7 +36,7 @@ func (c *Client) CreateItem(ctx context.Context, m calendar.Mailbox, fields []Fi
 // UpdateItem writes the fields of an item, in their order, unless it was changed since id's ChangeKey: fault.Conflict.
 func (c *Client) UpdateItem(ctx context.Context, m calendar.Mailbox, id ItemID, fields []Field, mail Mail) (ItemID, error) {
 	to := [...]string{Nobody: "SendToNone", All: "SendToAllAndSaveCopy", Concerned: "SendToChangedAndSaveCopy"}[mail]
-	return onlyID(send(ctx, c, m, request{"UpdateItem", "changing an item in the calendar", func(w *writer) {
+	return onlyID(send(ctx, c, m, request{op: "UpdateItem", doing: "changing an item in the calendar", body: func(w *writer) {
 		w.inside("m:UpdateItem", func() {
 			w.inside("m:ItemChanges", func() {
 				w.inside("t:ItemChange", func() {
@@ -62,7 +62,7 @@ func (c *Client) DeleteItem(ctx context.Context, m calendar.Mailbox, id string, 
 	if mail != Nobody {
 		to = "SendToAllAndSaveCopy"
 	}
-	_, err := only(send(ctx, c, m, request{"DeleteItem", "deleting an item in the calendar", func(w *writer) {
+	_, err := only(send(ctx, c, m, request{op: "DeleteItem", doing: "deleting an item in the calendar", body: func(w *writer) {
 		w.inside("m:DeleteItem", func() {
 			w.inside("m:ItemIds", func() { w.empty("t:ItemId", "Id", id) })
 		}, "DeleteType", "MoveToDeletedItems", "SendMeetingCancellations", to)

@@ -45,7 +45,8 @@ func (b *Backend) Apply(ctx context.Context, m calendar.Mutation) (backend.Resul
 	return backend.Result{}, fmt.Errorf("mutation %d is not known: %w", m.Op, fault.Invalid)
 }
 
-// create makes an item, unless one with the key is there: nobody can know whether an earlier try got through.
+// create makes an item, unless one with the key is there: nobody can know whether an earlier try got through. There was none
+// where the host says so, and nothing below sends a CreateItem a second time.
 func (b *Backend) create(ctx context.Context, m calendar.Mutation) (backend.Result, error) {
 	if m.Key == "" {
 		return backend.Result{}, fmt.Errorf("an item without a key cannot be created safely: %w", fault.Invalid)
@@ -54,8 +55,10 @@ func (b *Backend) create(ctx context.Context, m calendar.Mutation) (backend.Resu
 	if err != nil {
 		return backend.Result{}, err
 	}
-	if there, ok, err := b.own(ctx, m.Mailbox, b.key, m.Key); err != nil || ok {
-		return backend.Result{Item: there, Repeated: ok}, err
+	if !m.First {
+		if there, ok, err := b.own(ctx, m.Mailbox, b.key, m.Key); err != nil || ok {
+			return backend.Result{Item: there, Repeated: ok}, err
+		}
 	}
 	fields = append(fields, ews.Named(valued(b.key, m.Key)))
 	if m.ForeignKey != "" {

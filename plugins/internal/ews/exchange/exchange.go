@@ -20,7 +20,8 @@ const pageSize = 256
 // maxPages bounds a pull: no calendar has a million items, so a server that goes on is going round in circles.
 const maxPages = 4096
 
-// A Backend serves the mailboxes of one sync mode. It implements backend.Backend, backend.Pusher and backend.Finder.
+// A Backend serves the mailboxes of one sync mode. It implements backend.Backend, backend.Pusher, backend.Watcher and
+// backend.Finder.
 type Backend struct {
 	ews     *ews.Client
 	key     ews.Property
@@ -30,6 +31,7 @@ type Backend struct {
 var (
 	_ backend.Backend = (*Backend)(nil)
 	_ backend.Pusher  = (*Backend)(nil)
+	_ backend.Watcher = (*Backend)(nil)
 	_ backend.Finder  = (*Backend)(nil)
 )
 
@@ -37,7 +39,7 @@ var (
 // which administrators may let it in or keep it out.
 func New(env backend.Env, version string) (*Backend, error) {
 	b := &Backend{
-		ews:     &ews.Client{HTTP: env.HTTP, UserAgent: "Roomwire/" + version, ActAs: env.ActAs},
+		ews:     &ews.Client{HTTP: env.HTTP, UserAgent: "Roomwire/" + version, ActAs: env.ActAs, Log: env.Log},
 		key:     ews.Property{Set: env.Markers.Key.Set, Name: env.Markers.Key.Name},
 		foreign: ews.Property{Set: env.Markers.Foreign.Set, Name: env.Markers.Foreign.Name},
 	}

@@ -17,20 +17,30 @@ const defaultStatus = 30 * time.Minute
 // Subscribe implements backend.Pusher. Exchange knows no renewal: every call makes a new subscription, and the old one
 // ends when a message of it is answered as not trusted.
 func (b *Backend) Subscribe(ctx context.Context, req backend.SubscribeRequest) (backend.Subscription, error) {
-	if !b.ews.ActAs {
-		return backend.Subscription{}, fmt.Errorf(
-			"the calendar of %s is reached by folder permission and cannot be subscribed to; it is pulled by the clock: %w",
-			req.Mailbox.Address, fault.Unsupported)
+	if err := b.subscribable(req.Mailbox); err != nil {
+		return backend.Subscription{}, err
 	}
 	every := req.StatusInterval
 	if every <= 0 {
 		every = defaultStatus
 	}
 	id, err := b.ews.SubscribePush(ctx, req.Mailbox, ews.PushRequest{
-		URL: req.URL, StatusMinutes: int((every + time.Minute - 1) / time.Minute),
+		URL: req.URL, StatusMinutes: minutes(every),
 	})
 	return backend.Subscription{ID: id}, err
 }
+
+// subscribable refuses what Exchange refuses, too: delegates cannot subscribe.
+func (b *Backend) subscribable(m backend.Mailbox) error {
+	if b.ews.ActAs {
+		return nil
+	}
+	return fmt.Errorf("the calendar of %s is reached by folder permission and cannot be subscribed to; it is pulled by the clock: %w",
+		m.Address, fault.Unsupported)
+}
+
+// minutes counts whole minutes, rounded up.
+func minutes(d time.Duration) int { return int((d + time.Minute - 1) / time.Minute) }
 
 // Unsubscribe implements backend.Pusher: a push subscription ends by the answer to its next message only.
 func (b *Backend) Unsubscribe(_ context.Context, m backend.Mailbox, _ backend.Subscription) error {
