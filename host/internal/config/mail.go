@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	netmail "net/mail"
-	"net/netip"
 	"net/url"
 	"strings"
 )
@@ -78,7 +77,7 @@ func (l *loader) mail(s section) Mail {
 		if port == "" {
 			port = "465"
 		}
-	case m.User != "" && !loopback(u.Hostname()):
+	case m.User != "":
 		m.TLS = MailTLSRequired
 	default:
 		m.TLS = MailTLSOffered
@@ -92,11 +91,6 @@ func (l *loader) mail(s section) Mail {
 	}
 	m.Server = host + ":" + port
 	return m
-}
-
-func loopback(host string) bool {
-	a, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && a.IsLoopback()
 }
 
 func checkSMTP(text string) fault {
