@@ -8,7 +8,7 @@ import (
 	"github.com/roomwire/roomwire/sdk/fault"
 )
 
-func TestOpenGivesABackendThatCanBePushedToAndSearched(t *testing.T) {
+func TestOpenGivesABackendThatCanBePushedToWatchedAndSearched(t *testing.T) {
 	t.Parallel()
 	env := backend.Env{HTTP: http.DefaultClient, ActAs: true, Markers: backend.DefaultMarkers()}
 	b, err := plugin().Open(t.Context(), Config{}, env)
@@ -17,6 +17,9 @@ func TestOpenGivesABackendThatCanBePushedToAndSearched(t *testing.T) {
 	}
 	if _, ok := b.(backend.Pusher); !ok {
 		t.Error("it is no Pusher")
+	}
+	if _, ok := b.(backend.Watcher); !ok {
+		t.Error("it is no Watcher")
 	}
 	if _, ok := b.(backend.Finder); !ok {
 		t.Error("it is no Finder")

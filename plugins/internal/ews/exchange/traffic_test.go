@@ -88,6 +88,12 @@ func everything(t *testing.T, w *world, push bool) {
 		if _, err := w.Subscribe(t.Context(), backend.SubscribeRequest{Mailbox: w.alice, URL: "http://127.0.0.1:1/?a&b"}); err != nil {
 			t.Error(err)
 		}
+		watched := w.listenTo(t, backend.WayAsking, w.alice.Address)
+		w.listenTo(t, backend.WayStreaming, w.alice.Address)
+		w.appointment(t, w.alice.Address)
+		if got, err := w.ask(t, watched); err != nil || kinds(got) != "alice:1" {
+			t.Errorf("%s, %v", kinds(got), err)
+		}
 	}
 }
 
