@@ -115,7 +115,10 @@ func (n native) Uninstall(ctx context.Context) (Report, error) {
 		return rep, err
 	}
 	if err := svc.Uninstall(); err != nil {
-		return rep, fmt.Errorf("remove the service: %w", err)
+		// It complains, too, when the service is gone and only had no entry in the event log.
+		if st, asked := n.Status(ctx); asked != nil || st.State != NotInstalled {
+			return rep, fmt.Errorf("remove the service: %w", err)
+		}
 	}
 	rep.did("removed the service %s", n.name)
 	rep.next("Configuration, data and logs are left as they are.")
@@ -156,7 +159,7 @@ func (n native) Control(ctx context.Context, v Verb) error {
 		return err
 	}
 	if st.State != Running {
-		return fmt.Errorf("the service was started and is %s; why is in %s", st.State, st.Logs)
+		return fmt.Errorf("the service was started, and now it is %s; why is in %s", st.State, st.Logs)
 	}
 	return nil
 }

@@ -116,7 +116,7 @@ func (n native) Status(context.Context) (Status, error) {
 	default:
 		st.State = Stopped
 		if q.Win32ExitCode != 0 && q.Win32ExitCode != uint32(windows.ERROR_SERVICE_NEVER_STARTED) {
-			st.State, st.Text = Failed, fmt.Sprintf("Windows says: exit code %d", q.Win32ExitCode)
+			st.State, st.Text = Failed, fmt.Sprintf("Windows says: %v", windows.Errno(q.Win32ExitCode))
 		}
 	}
 	st.PID = int(q.ProcessId)

@@ -288,7 +288,7 @@ func (d *systemd) Control(ctx context.Context, v Verb) error {
 // Status implements Controller.
 func (d *systemd) Status(ctx context.Context) (Status, error) {
 	out, err := d.run(ctx, "systemctl", "show", d.unitName(), "--no-pager",
-		"--property=LoadState,ActiveState,SubState,MainPID,StateChangeTimestamp,FragmentPath,StatusText,Result")
+		"--property=LoadState,ActiveState,SubState,MainPID,ActiveEnterTimestamp,StateChangeTimestamp,FragmentPath,StatusText,Result")
 	if err != nil {
 		return Status{}, err
 	}
@@ -345,8 +345,12 @@ func parseShow(out string) Status {
 		return Status{State: NotInstalled}
 	}
 	st.PID, _ = strconv.Atoi(p["MainPID"])
+	since := p["StateChangeTimestamp"]
+	if st.State == Running {
+		since = p["ActiveEnterTimestamp"] // a reload is a change of state, too
+	}
 	// Empty for a unit that was never started, and the zero time is right for it.
-	st.Since, _ = time.Parse("Mon 2006-01-02 15:04:05 MST", p["StateChangeTimestamp"])
+	st.Since, _ = time.Parse("Mon 2006-01-02 15:04:05 MST", since)
 	return st
 }
 

@@ -245,13 +245,14 @@ func TestStatus(t *testing.T) {
 	t.Parallel()
 	since := time.Date(2026, 11, 23, 0, 2, 47, 0, time.UTC)
 	const at = "StateChangeTimestamp=Mon 2026-11-23 00:02:47 UTC\nFragmentPath=/u\nLoadState=loaded\n"
+	const up = "ActiveEnterTimestamp=Mon 2026-11-23 00:02:47 UTC\nStateChangeTimestamp=Tue 2026-11-24 00:00:00 UTC\nFragmentPath=/u\nLoadState=loaded\n"
 	for _, c := range []struct {
 		show string
 		want Status
 		code int
 	}{
-		{at + "ActiveState=active\nSubState=running\nMainPID=12\nStatusText=a=b\n", Status{State: Running, PID: 12, Text: "a=b"}, 0},
-		{at + "ActiveState=reloading\nMainPID=12\n", Status{State: Running, PID: 12}, 0},
+		{up + "ActiveState=active\nSubState=running\nMainPID=12\nStatusText=a=b\n", Status{State: Running, PID: 12, Text: "a=b"}, 0},
+		{up + "ActiveState=reloading\nMainPID=12\n", Status{State: Running, PID: 12}, 0},
 		{at + "ActiveState=activating\nSubState=start\nMainPID=12\n", Status{State: Starting, PID: 12}, 3},
 		{at + "ActiveState=activating\nSubState=auto-restart\nResult=exit-code\nStatusText=no database\n",
 			Status{State: Waiting, Text: "no database; systemd says: exit-code"}, 3},
