@@ -113,7 +113,7 @@ func (m *modes) Mode(ctx context.Context, name string) (syncer.Mode, error) {
 		return syncer.Mode{}, fmt.Errorf("sync mode %q: %w", one.Name, err)
 	}
 	mode := syncer.Mode{
-		Name: one.Name, URL: one.URL, Backend: one.handle, Subscribe: one.UseImpersonation && !one.Pull, Admit: one.origins.add,
+		Name: one.Name, URL: one.URL, Backend: one.handle, Notices: one.Notices, Admit: one.origins.add,
 	}
 	if can.Pusher {
 		mode.Pusher = one.handle
@@ -136,7 +136,7 @@ func (m *modes) pusher(name string) (backend.Pusher, bool) {
 // defaultPusher names a mode whose plugin answers messages without a living token.
 func (m *modes) defaultPusher() string {
 	for _, mode := range m.all() {
-		if mode.UseImpersonation && !mode.Pull {
+		if mode.Notices == config.NoticesPush {
 			return mode.Name
 		}
 	}

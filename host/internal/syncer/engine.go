@@ -22,12 +22,15 @@ import (
 
 // A Mode is one way to reach mailboxes, ready for use.
 type Mode struct {
-	Name      string
-	URL       string // prefilled for persons without one of their own
-	Backend   backend.Backend
-	Pusher    backend.Pusher // nil: it cannot be subscribed to
-	Finder    backend.Finder // nil: it cannot search
-	Subscribe bool           // false: never subscribe, pull by the clock (delegate access)
+	Name    string
+	URL     string // prefilled for persons without one of their own
+	Backend backend.Backend
+	Pusher  backend.Pusher  // nil: it cannot be subscribed to
+	Watcher backend.Watcher // nil: it cannot be listened to
+	Finder  backend.Finder  // nil: it cannot search
+	// Notices is the preferred way to learn of changes: "push" (also if empty), "streaming", "pull" or "poll". What does
+	// not work gives way to the next: push, streaming, poll.
+	Notices string
 	// Admit is told the URL of a mailbox before the backend is: the backend may log in there. It may be nil.
 	Admit func(url string)
 }
@@ -56,6 +59,8 @@ type Options struct {
 	Parse func(tenant string, data []byte) (*booking.Booking, error)
 	// Mails says whether mails can be sent to people. It may be nil: they cannot.
 	Mails func() bool
+	// WayChanged is told of every mailbox that shall be listened to on another way than before. It may be nil.
+	WayChanged func(tenant, person string)
 	// Failpoint is called between the steps of every write; tests make it end the process. It may be nil.
 	Failpoint func(step string)
 	Limits    Limits // at the start; see SetLimits
@@ -68,6 +73,8 @@ type Limits struct {
 	ReconcileInterval    time.Duration // a mailbox is read in full this often
 	PollInterval         time.Duration // a mailbox that cannot be subscribed to is pulled this often
 	AttemptTimeout       time.Duration // one pass takes at most this long
+	ClimbInterval        time.Duration // a way that failed is tried again after this long, and after twice as long each time …
+	ClimbMax             time.Duration // … up to this
 	ExpectWait           time.Duration // how long an appointment made by the add-in is waited for
 	RetryBase, RetryMax  time.Duration // back-off after failures
 	WorkersPerServer     int
@@ -81,7 +88,8 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		SubscriptionInterval: 240 * time.Minute, StatusFrequency: 30 * time.Minute, ReconcileInterval: 24 * time.Hour,
-		PollInterval: 5 * time.Minute, AttemptTimeout: 4 * time.Minute, ExpectWait: 15 * time.Minute,
+		PollInterval: 5 * time.Minute, ClimbInterval: time.Hour, ClimbMax: 24 * time.Hour,
+		AttemptTimeout: 4 * time.Minute, ExpectWait: 15 * time.Minute,
 		RetryBase: 30 * time.Second, RetryMax: 10 * time.Minute, WorkersPerServer: 10,
 		MassDeletionLimit: 20, MassDeletionShare: 0.1, RollbackTries: 5, CancelTries: 2,
 	}
@@ -94,6 +102,7 @@ type Engine struct {
 	inForce atomic.Pointer[Limits]
 	pauses  *pauses
 	servers *servers
+	strays  *strays
 	// limit ends a pass that takes too long.
 	limit func(context.Context) (context.Context, context.CancelFunc)
 	// collide, set by tests, says whether the next transaction shall be undone at its end and made once more, as
@@ -121,7 +130,7 @@ func New(o Options) *Engine {
 	if o.NotificationURL == nil {
 		o.NotificationURL = func(string) string { return "" }
 	}
-	e := &Engine{Options: o, pauses: newPauses(), servers: newServers()}
+	e := &Engine{Options: o, pauses: newPauses(), servers: newServers(), strays: newStrays()}
 	e.limit = func(ctx context.Context) (context.Context, context.CancelFunc) {
 		return context.WithTimeout(ctx, e.limits().AttemptTimeout)
 	}

@@ -106,7 +106,7 @@ func (m *model) newEngine() {
 		m.engine.collide = func() bool { n++; return n%3 == 0 }
 	}()
 	m.engine = New(Options{
-		Store: m.stage.store, Modes: oneMode{m.server}, Now: m.stage.now, Limits: limits,
+		Store: m.stage.store, Modes: oneMode{m: m.server}, Now: m.stage.now, Limits: limits,
 		NotificationURL: func(string) string { return "https://rooms.example.com/x?Default" },
 		Render:          func(b *booking.Booking) ([]byte, error) { return json.Marshal(b) },
 		Failpoint: func(step string) {

@@ -30,11 +30,11 @@ type pass struct {
 	mode    Mode
 	mailbox backend.Mailbox
 	// suspects are items that bear the key of a link whose own item lies elsewhere: moved, or a copy.
-	suspects    []suspect
-	stopped     error // a fault of our own that ended the pull
-	pushProblem string
-	carried     bool // something was written to the calendar
-	advanced    bool // something is done that the next pass need not do again
+	suspects []suspect
+	ladder   ladder // of ways to learn of changes
+	stopped  error  // a fault of our own that ended the pull
+	carried  bool   // something was written to the calendar
+	advanced bool   // something is done that the next pass need not do again
 }
 
 // inPass runs f in one write transaction of a pass. It begins with p.mb as the store has it by then, so that what others
@@ -150,11 +150,12 @@ func (e *Engine) switchedOff(ctx context.Context, p *pass) error {
 		return nil
 	}
 	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
-		if err := tx.DropSubscriptions(ctx, p.mb.Tenant, p.mb.Person); err != nil {
+		if err := e.leavePush(ctx, tx, &p.mb); err != nil {
 			return err
 		}
-		p.mb.SubscriptionID, p.mb.Way = "", ""
-		p.mb.RenewAt, p.mb.PollAt, p.mb.NextDue, p.mb.WaitUntil = zeroTime, zeroTime, zeroTime, zeroTime
+		e.stand(tx, &p.mb, "", "")
+		p.mb.ClimbAt, p.mb.Falls = zeroTime, 0
+		p.mb.NextDue, p.mb.WaitUntil = zeroTime, zeroTime
 		if err := tx.SaveMailbox(ctx, p.mb); err != nil {
 			return err
 		}
@@ -179,7 +180,7 @@ func (e *Engine) work(ctx context.Context, p *pass) error {
 			return err
 		}
 	}
-	if err := e.subscribe(ctx, p); err != nil {
+	if err := e.arrange(ctx, p); err != nil {
 		return err
 	}
 	if err := e.linkAll(ctx, p); err != nil {
@@ -242,12 +243,9 @@ func (e *Engine) finish(ctx context.Context, p *pass) (Outcome, error) {
 		if p.mb.Way == wayPoll {
 			p.mb.PollAt = now.Add(e.limits().PollInterval)
 		}
-		state := store.PersonState{Status: store.StatusOK, Since: now}
-		switch {
-		case p.mb.HeldDeletions > 0:
+		state := store.PersonState{Status: store.StatusOK, Reason: wayReason(p.mb), Since: now}
+		if p.mb.HeldDeletions > 0 {
 			state = heldState(p.mb.HeldDeletions, now)
-		case p.mb.Way == wayPoll && p.mode.Subscribe && p.mode.Pusher != nil:
-			state.Reason = pollPrefix + e.noPushReason(p)
 		}
 		if err := tx.SetPersonState(ctx, p.mb.Tenant, p.mb.Person, state); err != nil {
 			return err
@@ -270,9 +268,9 @@ func (e *Engine) due(p *pass, now time.Time) time.Time {
 	if p.mb.ReconcileAt.IsZero() {
 		return now // somebody wants a full read, and the one under way was another
 	}
-	next := earliest(p.mb.RenewAt, p.mb.PollAt, p.mb.ReconcileAt)
-	if p.mb.Way == wayPush {
-		next = earliest(next, silentAt(p.mb, e.limits().StatusFrequency, now))
+	next := earliest(e.wayDue(p, now), p.mb.ReconcileAt)
+	if p.mb.Way == wayPoll {
+		next = earliest(next, p.mb.PollAt)
 	}
 	return next
 }

@@ -115,9 +115,7 @@ func (e *Engine) Sync(ctx context.Context, tenant, id string, full bool) error {
 	}
 	return e.withMailbox(ctx, tenant, id, func(ctx context.Context, tx *store.Tx, mb *store.Mailbox) error {
 		mb.WaitUntil = zeroTime
-		if mb.Way == wayPoll {
-			mb.RenewAt = zeroTime // what refused the subscription may be mended
-		}
+		mb.ClimbAt = zeroTime // what was in the way of a better one may be gone
 		if full {
 			mb.ReconcileAt = zeroTime
 		}

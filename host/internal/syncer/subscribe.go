@@ -3,22 +3,14 @@ package syncer
 import (
 	"context"
 	"crypto/sha256"
-	"strings"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
-
-// The ways in which notices arrive.
-const (
-	wayPush = "push"
-	wayPoll = "poll"
-)
-
-// pollPrefix begins the reason of a person whose mailbox is looked at by the clock though it need not be.
-const pollPrefix = "changes are looked for by the clock: "
 
 // TokenHash is the form in which a notification token is stored.
 func TokenHash(token string) []byte {
@@ -38,108 +30,198 @@ func silentAt(mb store.Mailbox, status time.Duration, now time.Time) time.Time {
 	return heard.Add(2 * status)
 }
 
-// subscribe makes sure that notices of the mailbox arrive, or that it is pulled by the clock. It runs before the pull,
-// so that nothing falls between the two.
-func (e *Engine) subscribe(ctx context.Context, p *pass) error {
-	now := e.now()
-	base := e.NotificationURL(p.mb.Tenant)
-	switch {
-	case p.mode.Pusher == nil || !p.mode.Subscribe:
-		return e.poll(ctx, p, "", zeroTime)
-	case base == "":
-		return e.poll(ctx, p, "no public URL is configured (set the tenant's root_url, or ExchangeServiceUrl)", zeroTime)
-	}
+// grantedSub returns the subscription that the server granted.
+func (e *Engine) grantedSub(ctx context.Context, p *pass) (store.Subscription, bool, error) {
 	subs, err := e.Store.Subscriptions(ctx, p.mb.Tenant, p.mb.Person)
 	if err != nil {
-		return ours(err)
+		return store.Subscription{}, false, ours(err)
 	}
-	sub, active := inForce(subs)
-	fresh := active && sub.Mode == p.mode.Name && p.mb.RenewAt.After(now) && silentAt(p.mb, e.limits().StatusFrequency, now).After(now)
-	if p.mb.Way == wayPush && fresh || p.mb.Way == wayPoll && p.mb.RenewAt.After(now) {
-		return nil
-	}
-	return e.renew(ctx, p, base, sub, active)
-}
-
-// inForce returns the subscription that the server granted.
-func inForce(subs []store.Subscription) (store.Subscription, bool) {
 	for _, s := range subs {
 		if s.Active {
-			return s, true
+			return s, true, nil
 		}
 	}
-	return store.Subscription{}, false
+	return store.Subscription{}, false, nil
 }
 
-func (e *Engine) renew(ctx context.Context, p *pass, base string, old store.Subscription, active bool) error {
+// mostSilences is how many push subscriptions in a row may be silent before the mailbox falls back to another way.
+const mostSilences = 2
+
+// keepPush renews the push subscription when its time has come. One that is silent is renewed, too, because servers forget
+// subscriptions; when its successor is just as silent, no message finds its way here.
+func (e *Engine) keepPush(ctx context.Context, p *pass) error {
+	sub, active, err := e.grantedSub(ctx, p)
+	if err != nil {
+		return err
+	}
+	now, status := e.now(), e.limits().StatusFrequency
+	silences := 0
+	if active && sub.Mode == p.mode.Name && p.mb.RenewAt.After(now) {
+		if silentAt(p.mb, status, now).After(now) {
+			return nil
+		}
+		// One that is to be renewed anyway, as all are when no host ran for a while, is not called silent.
+		if silences = 1; sub.LastHeard.IsZero() {
+			silences = p.mb.Silences + 1
+		}
+	}
+	if silences >= mostSilences {
+		return e.failInPass(ctx, p, fmt.Sprintf("nothing was heard of %d push subscriptions in a row for twice %s, though the server shall show a sign of life every %s", silences, status, status))
+	}
+	return e.renew(ctx, p, silences)
+}
+
+// renew subscribes for push. A server that refuses has the mailbox fall back to another way.
+func (e *Engine) renew(ctx context.Context, p *pass, silences int) error {
+	sub, err := e.ask(ctx, p)
+	if denied(err) {
+		e.Log.Warn("a mailbox cannot be subscribed to; another way is taken",
+			"tenant", p.mb.Tenant, "person", p.mb.Person, "error", err.Error())
+		p.mb.TryWay = ""
+		return e.refuse(ctx, p, sentence(err))
+	}
+	if err != nil {
+		return err
+	}
+	return e.granted(ctx, p, sub, func(tx *store.Tx) error {
+		e.stand(tx, &p.mb, wayPush, "")
+		p.mb.Silences, p.mb.ClimbAt = silences, zeroTime
+		return e.record(ctx, tx, p.mb.Tenant, p.mb.Person, "", "subscribed", arrival(wayPush))
+	})
+}
+
+// refuse puts the mailbox, which may not have been on push yet, on the way below it.
+func (e *Engine) refuse(ctx context.Context, p *pass, reason string) error {
+	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+		if err := e.fall(ctx, tx, &p.mb, p.ladder.below(wayPush), reason); err != nil {
+			return err
+		}
+		return tx.SaveMailbox(ctx, p.mb)
+	})
+}
+
+// denied reports whether a server will not grant a subscription however often it is asked.
+func denied(err error) bool {
+	switch fault.Of(err) {
+	case fault.Unsupported, fault.SubscriptionLost, fault.Invalid, fault.Forbidden:
+		_, own := errors.AsType[storeError](err)
+		return !own
+	}
+	return false
+}
+
+// tryPush makes a push subscription on probation.
+func (e *Engine) tryPush(ctx context.Context, p *pass) error {
+	since := e.now() // a message may be faster than the answer
+	sub, err := e.ask(ctx, p)
+	if _, own := errors.AsType[storeError](err); own || err != nil && ctx.Err() != nil || errors.Is(err, fault.Unauthorized) {
+		return err
+	}
+	if err != nil {
+		// The way that the mailbox is on works, or the pull will say what is wrong.
+		p.mb.TryWay = wayPush
+		return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+			p.mb.TryWay = wayPush
+			if err := e.fail(ctx, tx, &p.mb, p.ladder, sentence(err)); err != nil {
+				return err
+			}
+			return tx.SaveMailbox(ctx, p.mb)
+		})
+	}
+	return e.granted(ctx, p, sub, func(tx *store.Tx) error {
+		p.mb.TryWay, p.mb.TrySince = wayPush, since
+		e.changed(tx, &p.mb)
+		return nil
+	})
+}
+
+// provePush ends the probation of push: well if something was heard, badly if it is over.
+func (e *Engine) provePush(ctx context.Context, p *pass, over bool) error {
+	sub, active, err := e.grantedSub(ctx, p)
+	if err != nil {
+		return err
+	}
+	heard := active && !sub.LastHeard.IsZero() || p.mb.LastHeard.After(p.mb.TrySince)
+	switch {
+	case !heard && over:
+		return e.failInPass(ctx, p, fmt.Sprintf("push was tried, and nothing was heard for %s", 2*e.limits().StatusFrequency))
+	case !heard:
+		return nil
+	}
+	err = e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+		e.stand(tx, &p.mb, wayPush, "")
+		p.mb.Falls, p.mb.Silences, p.mb.ClimbAt = 0, 0, zeroTime
+		if err := e.record(ctx, tx, p.mb.Tenant, p.mb.Person, "", arrival(wayPush), "a message of the server arrived"); err != nil {
+			return err
+		}
+		return tx.SaveMailbox(ctx, p.mb)
+	})
+	if err != nil || active {
+		return err
+	}
+	return e.renew(ctx, p, 0) // what was heard is that the subscription is lost
+}
+
+// An asked is a subscription that the server granted, and the hash of its token.
+type asked struct {
+	backend.Subscription
+	token []byte
+}
+
+// ask asks the server for a push subscription.
+func (e *Engine) ask(ctx context.Context, p *pass) (asked, error) {
+	old, active, err := e.grantedSub(ctx, p)
+	if err != nil {
+		return asked{}, err
+	}
 	token := newToken()
 	hash := TokenHash(token)
-	err := e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+	err = e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 		return tx.AddSubscription(ctx, store.Subscription{
 			Tenant: p.mb.Tenant, Person: p.mb.Person, TokenHash: hash, Mode: p.mode.Name, Created: e.now(),
 		})
 	})
 	if err != nil {
-		return err
+		return asked{}, err
 	}
 	e.Failpoint("subscribe:token-stored")
-	req := backend.SubscribeRequest{Mailbox: p.mailbox, URL: base + "&k=" + token, StatusInterval: e.limits().StatusFrequency}
+	req := backend.SubscribeRequest{
+		Mailbox: p.mailbox, URL: e.NotificationURL(p.mb.Tenant) + "&k=" + token, StatusInterval: e.limits().StatusFrequency,
+	}
 	if active {
 		req.Existing = &backend.Subscription{ID: old.ID}
 	}
 	got, err := p.mode.Pusher.Subscribe(ctx, req)
-	switch kind := fault.Of(err); {
-	case err == nil:
-	case kind == fault.Unsupported || kind == fault.SubscriptionLost || kind == fault.Invalid || kind == fault.Forbidden:
-		e.Log.Warn("a mailbox cannot be subscribed to; it is pulled by the clock",
-			"tenant", p.mb.Tenant, "person", p.mb.Person, "error", err.Error())
-		return e.poll(ctx, p, sentence(err), e.now().Add(e.limits().SubscriptionInterval))
-	default:
-		return err
+	if err != nil {
+		return asked{}, err
 	}
 	e.Failpoint("subscribe:granted")
+	return asked{got, hash}, nil
+}
+
+// granted records a subscription; then says what it means for the mailbox, which is saved afterwards.
+func (e *Engine) granted(ctx context.Context, p *pass, sub asked, then func(tx *store.Tx) error) error {
 	now := e.now()
 	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
-		_, asked, err := tx.SubscriptionByToken(ctx, hash)
+		_, known, err := tx.SubscriptionByToken(ctx, sub.token)
 		if err != nil {
 			return err
 		}
-		if !asked {
+		if err := then(tx); err != nil {
+			return err
+		}
+		if !known {
 			// News came that subscriptions of this mailbox are lost, and took this one along: the next pass asks anew.
-			p.mb.Way, p.mb.SubscriptionID, p.mb.RenewAt = wayPush, "", now
+			p.mb.SubscriptionID, p.mb.RenewAt = "", now
 			return tx.SaveMailbox(ctx, p.mb)
 		}
-		p.mb.Way, p.mb.SubscriptionID, p.mb.SubscribedAt = wayPush, got.ID, now
-		p.mb.RenewAt, p.mb.PollAt = now.Add(e.limits().SubscriptionInterval), zeroTime
-		if !got.Expires.IsZero() {
-			p.mb.RenewAt = earliest(p.mb.RenewAt, now.Add(got.Expires.Sub(now)/2))
+		p.mb.SubscriptionID, p.mb.SubscribedAt, p.mb.RenewAt = sub.ID, now, now.Add(e.limits().SubscriptionInterval)
+		if !sub.Expires.IsZero() {
+			p.mb.RenewAt = earliest(p.mb.RenewAt, now.Add(sub.Expires.Sub(now)/2))
 		}
-		if err := tx.ActivateSubscription(ctx, p.mb.Tenant, p.mb.Person, hash, got.ID, now); err != nil {
-			return err
-		}
-		if err := e.record(ctx, tx, p.mb.Tenant, p.mb.Person, "", "subscribed", "notices arrive by push"); err != nil {
+		if err := tx.ActivateSubscription(ctx, p.mb.Tenant, p.mb.Person, sub.token, sub.ID, now); err != nil {
 			return err
 		}
 		return tx.SaveMailbox(ctx, p.mb)
 	})
-}
-
-// poll puts the mailbox on the clock; why is empty where this is how it is meant to be.
-func (e *Engine) poll(ctx context.Context, p *pass, why string, again time.Time) error {
-	p.pushProblem = why
-	if p.mb.Way == wayPoll && p.mb.SubscriptionID == "" && p.mb.RenewAt.Equal(again) {
-		return nil
-	}
-	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
-		p.mb.Way, p.mb.SubscriptionID, p.mb.RenewAt = wayPoll, "", again
-		return tx.SaveMailbox(ctx, p.mb)
-	})
-}
-
-// noPushReason says why a mailbox that could be subscribed to is not.
-func (e *Engine) noPushReason(p *pass) string {
-	if p.pushProblem != "" {
-		return p.pushProblem
-	}
-	return strings.TrimPrefix(p.person.State.Reason, pollPrefix)
 }

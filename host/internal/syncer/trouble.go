@@ -2,7 +2,6 @@ package syncer
 
 import (
 	"context"
-	"hash/fnv"
 	"net/url"
 	"strings"
 	"sync"
@@ -138,10 +137,7 @@ func (e *Engine) wait(p *pass, r reaction, failures int, asked time.Duration) ti
 	for range min(failures-1, 16) {
 		d = min(2*d, most)
 	}
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(p.mb.Tenant + "/" + p.mb.Person))
-	d += d / 4 * time.Duration(h.Sum32()%100) / 100
-	return max(d, asked)
+	return max(spread(d, p.mb.Tenant, p.mb.Person), asked)
 }
 
 func faultOf(err error) (*fault.Error, bool) {

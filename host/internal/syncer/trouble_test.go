@@ -108,6 +108,8 @@ func TestRefusedSubscriptionFallsBackToTheClock(t *testing.T) {
 		w.server.noPush = nil
 		w.later(5 * time.Hour)
 		w.pass("alice")
+		w.hear("alice")
+		w.pass("alice")
 		if mb, _, _ := w.store.Mailbox(w.Context(), tenant, "alice"); mb.Way != "push" || !mb.PollAt.IsZero() {
 			w.Errorf("it did not climb back: %+v", mb)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/host/internal/store/storetest"
+	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
@@ -41,13 +42,17 @@ func (w *world) later(d time.Duration) {
 	w.time = w.time.Add(d)
 }
 
-type oneMode struct{ m *memory }
+type oneMode struct {
+	m       *memory
+	notices string
+	watcher backend.Watcher
+}
 
 func (o oneMode) Mode(_ context.Context, name string) (Mode, error) {
 	if name != "Memory" {
 		return Mode{}, fmt.Errorf("sync mode %q: %w", name, fault.Invalid)
 	}
-	return Mode{Name: name, Backend: o.m, Pusher: o.m, Finder: o.m, Subscribe: true}, nil
+	return Mode{Name: name, Backend: o.m, Pusher: o.m, Finder: o.m, Watcher: o.watcher, Notices: o.notices}, nil
 }
 
 // each runs f on both databases.
@@ -76,7 +81,7 @@ func (w *world) start() {
 		w.Fatal(err)
 	}
 	w.engine = New(Options{
-		Store: w.store, Modes: oneMode{w.server}, Now: w.now, Limits: DefaultLimits(),
+		Store: w.store, Modes: oneMode{m: w.server}, Now: w.now, Limits: DefaultLimits(),
 		NotificationURL: func(string) string { return "https://rooms.example.com/x?Default" },
 		Render:          func(b *booking.Booking) ([]byte, error) { return json.Marshal(b) },
 	})
