@@ -89,7 +89,7 @@ func decodeResponse[T any](s *xmlscan.Scanner, a *answer[T], payload payload[T])
 			for child := range s.Children() {
 				switch child {
 				case "ResponseCode":
-					r.status.code = strings.TrimSpace(s.Text())
+					r.status.code = strings.TrimSpace(s.Word())
 				case "MessageXml":
 					detail := status{}
 					decodeDetail(s, &detail)

@@ -90,7 +90,7 @@ func decodeItem(s *xmlscan.Scanner) CalendarItem {
 		case "Subject":
 			i.Subject = s.Text()
 		case "Sensitivity":
-			i.Sensitivity = s.Text()
+			i.Sensitivity = s.Word()
 		case "Body":
 			i.Body = s.Text()
 		case "DateTimeCreated":
@@ -98,9 +98,9 @@ func decodeItem(s *xmlscan.Scanner) CalendarItem {
 		case "LastModifiedTime":
 			i.Modified = dateTime(s.Text())
 		case "ReminderIsSet":
-			i.ReminderSet = truth(s.Text())
+			i.ReminderSet = truth(s.Word())
 		case "ReminderMinutesBeforeStart":
-			i.ReminderLead = number(s.Text())
+			i.ReminderLead = number(s.Word())
 		case "ExtendedProperty":
 			if p := decodeProperty(s); p.Name != "" {
 				i.Properties = append(i.Properties, p)
@@ -122,19 +122,19 @@ func decodeCalendarField(s *xmlscan.Scanner, name string, i *CalendarItem) {
 	case "End":
 		i.End = dateTime(s.Text())
 	case "IsAllDayEvent":
-		i.AllDay = truth(s.Text())
+		i.AllDay = truth(s.Word())
 	case "LegacyFreeBusyStatus":
-		i.FreeBusy = s.Text()
+		i.FreeBusy = s.Word()
 	case "Location":
 		i.Location = s.Text()
 	case "IsMeeting":
-		i.Meeting = truth(s.Text())
+		i.Meeting = truth(s.Word())
 	case "IsCancelled":
-		i.Cancelled = truth(s.Text())
+		i.Cancelled = truth(s.Word())
 	case "CalendarItemType":
-		i.Type = s.Text()
+		i.Type = s.Word()
 	case "MyResponseType":
-		i.MyResponse = s.Text()
+		i.MyResponse = s.Word()
 	case "Organizer":
 		for range s.Children() {
 			i.Organizer = decodeMailbox(s)
@@ -146,7 +146,7 @@ func decodeCalendarField(s *xmlscan.Scanner, name string, i *CalendarItem) {
 	case "Resources":
 		i.Resources = decodeAttendees(s)
 	case "AppointmentState":
-		i.State = State{Known: true, Bits: number(s.Text())}
+		i.State = State{Known: true, Bits: number(s.Word())}
 	case "StartTimeZone":
 		i.StartZone = decodeZone(s)
 	case "EndTimeZone":
@@ -170,7 +170,7 @@ func decodeAttendees(s *xmlscan.Scanner) []Attendee {
 			case "Mailbox":
 				a.Address = decodeMailbox(s)
 			case "ResponseType":
-				a.Response = s.Text()
+				a.Response = s.Word()
 			}
 		}
 		all = append(all, a)
@@ -187,7 +187,7 @@ func decodeMailbox(s *xmlscan.Scanner) Address {
 		case "EmailAddress":
 			a.Email = strings.TrimSpace(s.Text())
 		case "RoutingType":
-			a.Type = s.Text()
+			a.Type = s.Word()
 		}
 	}
 	return a

@@ -42,15 +42,39 @@ func (s *Scanner) startTag() Token {
 		s.closing = false
 		return EOF
 	}
-	prefix, local := s.split(raw)
-	s.space = s.resolve(prefix)
-	s.name = s.intern(local)
-	if s.err != nil {
+	if !s.recall(raw) {
 		return EOF
 	}
 	s.rooted = true
 	s.stack = append(s.stack, f)
 	return Start
+}
+
+// seenNames is how many element names are kept at hand; documents of one kind have fewer.
+const seenNames = 128
+
+// A seenName is what an element's name meant in a scope.
+type seenName struct {
+	raw   []byte
+	local string
+	space Space
+	scope int
+}
+
+// recall sets name and space of the element with the name raw; it reports whether that is a name.
+func (s *Scanner) recall(raw []byte) bool {
+	n := len(raw)
+	known := &s.seen[(n*31+int(raw[n-1])*7+int(raw[n/2])*3+int(raw[n/4]))%seenNames]
+	if known.scope != s.scope || !bytes.Equal(known.raw, raw) {
+		prefix, local := s.split(raw)
+		*known = seenName{raw: raw, local: s.intern(local), space: s.resolve(prefix), scope: s.scope}
+		if s.err != nil {
+			known.raw = nil
+			return false
+		}
+	}
+	s.name, s.space = known.local, known.space
+	return true
 }
 
 // attribute takes one attribute; a namespace declaration becomes a binding.
@@ -117,7 +141,10 @@ func (s *Scanner) endTag() Token {
 
 func (s *Scanner) pop() {
 	top := len(s.stack) - 1
-	s.bindings = s.bindings[:s.stack[top].bindings]
+	if n := s.stack[top].bindings; n < len(s.bindings) {
+		s.bindings = s.bindings[:n]
+		s.scope++
+	}
 	s.stack = s.stack[:top]
 }
 
@@ -138,6 +165,7 @@ func (s *Scanner) bind(prefix, uri []byte) {
 		}
 	}
 	s.bindings = append(s.bindings, binding{prefix, space})
+	s.scope++
 }
 
 // resolve returns the namespace bound to an element's prefix, which may be empty.

@@ -2,6 +2,7 @@ package xmlscan
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strings"
 	"unicode/utf8"
 )
@@ -43,12 +44,24 @@ func (s *Scanner) decode(raw []byte) string {
 
 // plain reports whether b is ASCII that means itself.
 func plain(b []byte) bool {
+	for len(b) >= 8 && plainWord(binary.LittleEndian.Uint64(b)) {
+		b = b[8:]
+	}
 	for _, c := range b {
 		if special[c] {
 			return false
 		}
 	}
 	return true
+}
+
+// plainWord reports whether eight bytes are ASCII that means itself. It may err on the careful side.
+func plainWord(w uint64) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	control := (w - 0x20*ones) & ^w
+	ampersand := w ^ '&'*ones
+	ampersand = (ampersand - ones) & ^ampersand
+	return (w|control|ampersand)&high == 0
 }
 
 var special = func() (t [256]bool) {

@@ -33,6 +33,7 @@ const (
 	MaxAttributes = 256 // attributes of one element
 	maxBindings   = 512 // namespace declarations in scope
 	maxInterned   = 2048
+	maxWord       = 32 // bytes of a text that Word remembers
 )
 
 // ErrDTD is returned for a document that declares a document type. Such a document is never read.
@@ -68,6 +69,7 @@ type Scanner struct {
 
 	stack    []frame
 	bindings []binding
+	scope    int // counts the changes of bindings
 	attrs    []attr
 	rooted   bool // the document element was met
 	closing  bool // the last start tag closed itself
@@ -77,6 +79,7 @@ type Scanner struct {
 	chars []byte
 	cdata bool
 	names map[string]string
+	seen  [seenNames]seenName
 }
 
 type frame struct {
@@ -147,9 +150,27 @@ func (s *Scanner) children(yield func(string) bool) {
 // Text returns the character data of the innermost open element, without that of its children, and leaves the element.
 func (s *Scanner) Text() string {
 	depth := len(s.stack)
-	text := ""
-	for {
-		switch s.Next() {
+	return s.collect("", depth, s.Next())
+}
+
+// Word is Text for what has few different values, such as "true" or "SMTP": a value that repeats costs nothing.
+func (s *Scanner) Word() string {
+	depth := len(s.stack)
+	t := s.Next()
+	if t != Chars || s.cdata || len(s.chars) > maxWord || !plain(s.chars) {
+		return s.collect("", depth, t)
+	}
+	word := s.chars
+	if t = s.Next(); t == End {
+		return s.intern(word)
+	}
+	return s.collect(string(word), depth, t)
+}
+
+// collect adds the character data from token t on to text, and leaves the element that is the depth-th.
+func (s *Scanner) collect(text string, depth int, t Token) string {
+	for ; ; t = s.Next() {
+		switch t {
 		case Chars:
 			if text == "" {
 				text = s.String()

@@ -3,6 +3,7 @@ package xmlscan
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -190,5 +191,41 @@ func TestSkipLeavesTheElement(t *testing.T) {
 	s.Skip()
 	if tok := s.Next(); tok != Chars || s.String() != "2" || s.Depth() != 1 {
 		t.Errorf("after Skip: %v %q at depth %d", tok, s.String(), s.Depth())
+	}
+}
+
+func TestANameMeansWhatItsScopeSays(t *testing.T) {
+	t.Parallel()
+	s := New([]byte(`<r xmlns:p="urn:a"><p:x/><q xmlns:p="urn:b"><p:x/></q><p:x/><p:x xmlns:p="urn:else"/><p:x/></r>`), "urn:a", "urn:b")
+	var got []Space
+	for tok := s.Next(); tok != EOF; tok = s.Next() {
+		if tok == Start && s.Name() == "x" {
+			got = append(got, s.Space())
+		}
+	}
+	if want := []Space{1, 2, 1, Foreign, 1}; !slices.Equal(got, want) || s.Err() != nil {
+		t.Errorf("spaces %v, %v; want %v", got, s.Err(), want)
+	}
+}
+
+func TestWordIsText(t *testing.T) {
+	t.Parallel()
+	for _, inner := range []string{
+		"", "true", " true\n", "a&amp;b", "ü", "a<!-- c -->b", "a<b>c</b>d", "<b/>x", "<![CDATA[x&amp;y]]>", "x<![CDATA[y]]>", strings.Repeat("long", 50),
+		"12345678\x01", "1234567&amp;", "\r\nab",
+	} {
+		read := func(how func(*Scanner) string) (string, string, error) {
+			s := New([]byte("<r><a>" + inner + "</a><b>next</b></r>"))
+			s.Next()
+			s.Next()
+			text := how(s)
+			s.Next()
+			return text, s.Text(), s.Err()
+		}
+		text, after, err := read((*Scanner).Text)
+		word, afterWord, errWord := read((*Scanner).Word)
+		if word != text || afterWord != after || after != "next" || err != nil || errWord != nil {
+			t.Errorf("%q: word %q and then %q, %v; text %q and then %q, %v", inner, word, afterWord, errWord, text, after, err)
+		}
 	}
 }
