@@ -47,7 +47,7 @@ var allowed = map[string][]string{
 	"host/internal/endpoint": {"host/internal/syncer", "host/internal/store", "host/internal/config", "sdk"},
 	"host/internal/api": {
 		"host/internal/syncer", "host/internal/booking", "host/internal/directory", "host/internal/store",
-		"host/internal/config", "host/internal/apikey",
+		"host/internal/config", "host/internal/apikey", "sdk/fault",
 	},
 	"host/internal/doctor":  {"host/internal/config", "host/internal/directory", "host/internal/store", "host/internal/supervise", "sdk/backend", "sdk/fault"},
 	"host/internal/metrics": {"host/internal/store", "host/internal/supervise", "sdk/fault"},

@@ -15,7 +15,7 @@ func syncCmd(f *flags) *cobra.Command {
 	var full bool
 	now := f.onPerson("now ID", "Sync a person now, whatever their sync was waiting for", "a pass will run",
 		func(ctx context.Context, a *admin, id string) error {
-			res, err := a.SyncPersonWithResponse(ctx, a.tenant, id, client.SyncInput{Full: &full})
+			res, err := a.SyncPersonWithResponse(ctx, a.tenant, id, nil, client.SyncInput{Full: &full})
 			return client.Check(res, err)
 		})
 	now.Flags().BoolVar(&full, "full", false, "read the calendar from the beginning")
@@ -25,7 +25,7 @@ func syncCmd(f *flags) *cobra.Command {
 				if err := held(ctx, a, id); err != nil {
 					return err
 				}
-				res, err := a.ApproveDeletionsWithResponse(ctx, a.tenant, id)
+				res, err := a.ApproveDeletionsWithResponse(ctx, a.tenant, id, nil)
 				return client.Check(res, err)
 			}),
 		f.onPerson("restore ID", "Held-back deletions are a mistake: make the items again; nobody is mailed", "the items will be made again",
@@ -33,7 +33,7 @@ func syncCmd(f *flags) *cobra.Command {
 				if err := held(ctx, a, id); err != nil {
 					return err
 				}
-				res, err := a.RestoreDeletionsWithResponse(ctx, a.tenant, id)
+				res, err := a.RestoreDeletionsWithResponse(ctx, a.tenant, id, nil)
 				return client.Check(res, err)
 			}))
 	return cmd

@@ -23,7 +23,7 @@ func TestAKeyOpensItsTenantOnly(t *testing.T) {
 	t.Parallel()
 	g := newRig(t)
 	h := New(g.Options)
-	stranger, _ := apikey.New("Default", "never stored", noon)
+	stranger, _ := apikey.New("Default", "never stored", nil, noon)
 	for _, c := range []struct {
 		name, path, authorization string
 		status                    int
@@ -132,7 +132,7 @@ func TestRequestsThatCannotBeRead(t *testing.T) {
 		{"GET", "/Default/api/v1/changes?wait=1h", "", "", 400},
 		{"GET", "/Default/api/v1/changes?after=-1", "", "", 400},
 		{"GET", "/Default/api/v1/persons?status=fine", "", "", 400},
-		{"PATCH", bookings + "/b", "", "", 405},
+		{"PATCH", bookings + "/b", "{}", "application/json", 405},
 		{"POST", bookings, "{}", "application/json", 405},
 		{"DELETE", bookings, "", "", 405},
 		{"POST", "/openapi.json", "", "", 405},

@@ -20,12 +20,13 @@ import (
 	middleware "github.com/oapi-codegen/nethttp-middleware"
 
 	"github.com/roomwire/roomwire/host/internal/api/internal/rest"
+	"github.com/roomwire/roomwire/host/internal/apikey"
 	"github.com/roomwire/roomwire/host/internal/config"
 )
 
 // Options are what a handler needs. Everything above Log must be set.
 type Options struct {
-	Tenants  []string
+	Tenants  func() []string // those in force; a change of the configuration may add one
 	Bookings Bookings
 	Persons  Persons
 	Reads    Reads
@@ -34,6 +35,18 @@ type Options struct {
 	Modes func() []config.SyncMode
 
 	Log hclog.Logger
+	// What is nil here is answered with 503: it needs a running host.
+	Explainer Explainer
+	Rejecter  Rejecter
+	Tests     Tests
+	Webhooks  Webhooks
+	Doctor    Doctor
+	Host      Host
+	// Observe is told of each request what it was, as METHOD and path, and how it was answered; nil: nobody.
+	Observe func(operation string, status int, took time.Duration)
+	// Answers keeps answers for repeated requests; nil: an Idempotency-Key means nothing.
+	Answers Answers
+
 	// AdminKeyHash is the SHA-256 of the host's own key (package apikey); empty: there is none.
 	AdminKeyHash []byte
 	// Closing is closed when the host begins to stop: whoever waits for changes is answered at once.
@@ -41,7 +54,10 @@ type Options struct {
 	Now     func() time.Time
 
 	FeedPoll   time.Duration // how often a waiting reader looks for other hosts' changes; zero: 2 s
-	MaxWaiting int           // readers of the change feed that may wait at once; zero: 256
+	MaxWaiting int           // readers that may wait at once; zero: 256
+
+	KeyRate      Rate // of each API key; zero: 1000 a second, 2000 at once
+	StrangerRate Rate // of each address without a valid key; zero: 1 a second, 20 at once
 }
 
 // The bounds of request bodies, in bytes.
@@ -77,6 +93,8 @@ func New(o Options) http.Handler {
 	h := &handler{
 		Options: o, mux: http.NewServeMux(), waiting: make(chan struct{}, o.MaxWaiting),
 		document: document, documentTag: `"` + hex.EncodeToString(sum[:8]) + `"`,
+		scopes: scopesOf(spec),
+		keys:   newBuckets(o.KeyRate, defaultKeyRate), strangers: newBuckets(o.StrangerRate, defaultStrangerRate),
 	}
 	strict := rest.NewStrictHandlerWithOptions(h, nil, rest.StrictHTTPServerOptions{
 		RequestErrorHandlerFunc:  h.badRequest,
@@ -106,6 +124,9 @@ type handler struct {
 
 	document    []byte
 	documentTag string
+
+	scopes          map[string]apikey.Scope // by route
+	keys, strangers *buckets
 }
 
 var _ rest.StrictServerInterface = (*handler)(nil)
@@ -143,11 +164,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if !h.takeQuery(w, r) {
+	if !h.allow(w, r, route) || !h.takeQuery(w, r) {
 		return
 	}
 	if r, ok = h.takeBody(w, r); ok {
-		h.checked.ServeHTTP(w, r)
+		h.once(w, r, route)
 	}
 }
 
@@ -162,7 +183,9 @@ func (h *handler) route(w http.ResponseWriter, r *http.Request) (string, bool) {
 		return pattern, true
 	}
 	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodDelete} {
+	for _, method := range []string{
+		http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPatch, http.MethodPost, http.MethodDelete,
+	} {
 		other := r.Clone(r.Context())
 		other.Method = method
 		if _, pattern := h.mux.Handler(other); strings.Contains(pattern, " ") {

@@ -17,6 +17,7 @@ const touchEvery = 10 * time.Minute
 type caller struct {
 	tenant string // the key's; empty for the host's own key
 	key    string // its id, for the log
+	scopes []string
 	admin  bool
 }
 
@@ -26,6 +27,7 @@ const (
 	callerKey contextKey = iota
 	tenantKey
 	requestKey
+	acceptKey
 )
 
 // tenant returns the tenant of a request as it is spelt in the configuration. Handlers never take it from the path.
@@ -34,25 +36,21 @@ func tenant(ctx context.Context) string {
 	return t
 }
 
-// mustBeAdmin returns a problem unless the request bears the host's own key.
-func mustBeAdmin(ctx context.Context) error {
-	if who, _ := ctx.Value(callerKey).(caller); who.admin {
-		return nil
-	}
-	return problem{
-		kind: "forbidden", status: http.StatusForbidden,
-		detail: "API keys are managed with the command roomwire apikey, on the host's machine",
-	}
-}
-
 // authenticate finds out who asks. If it reports false, it has answered.
 func (h *handler) authenticate(w http.ResponseWriter, r *http.Request) (caller, bool) {
 	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if key = strings.TrimSpace(key); strings.EqualFold(scheme, "Bearer") && apikey.Valid(key) {
-		hash := apikey.Hash(key)
-		if len(h.AdminKeyHash) > 0 && subtle.ConstantTimeCompare(hash, h.AdminKeyHash) == 1 {
-			return caller{admin: true, key: "admin"}, true
-		}
+	key = strings.TrimSpace(key)
+	formed := strings.EqualFold(scheme, "Bearer") && apikey.Valid(key)
+	hash := apikey.Hash(key)
+	if formed && len(h.AdminKeyHash) > 0 && subtle.ConstantTimeCompare(hash, h.AdminKeyHash) == 1 {
+		return caller{admin: true, key: "admin"}, true
+	}
+	// Who was let in before is not shut out by others who guess from the same address.
+	if wait := h.strangers.empty(strange(r), h.Now()); wait > 0 && !h.keys.has(string(hash)) {
+		h.refuse(w, r, tooManyFailures(wait))
+		return caller{}, false
+	}
+	if formed {
 		row, found, err := h.Keys.APIKeyByHash(r.Context(), hash)
 		if err != nil {
 			h.refuse(w, r, problem{kind: "unavailable", status: http.StatusServiceUnavailable, detail: "the key cannot be checked now; repeat the request", cause: err})
@@ -64,9 +62,12 @@ func (h *handler) authenticate(w http.ResponseWriter, r *http.Request) (caller, 
 					h.Log.Warn("the last use of an API key could not be noted", "tenant", row.Tenant, "key", row.ID, "error", err)
 				}
 			}
-			return caller{tenant: row.Tenant, key: row.ID}, true
+			who := caller{tenant: row.Tenant, key: row.ID, scopes: row.Scopes}
+			return who, h.throttle(w, r, string(hash))
 		}
 	}
+	h.keys.forget(string(hash))
+	h.strangers.take(strange(r), h.Now())
 	w.Header().Set("WWW-Authenticate", `Bearer realm="roomwire"`)
 	h.refuse(w, r, problem{
 		kind: "unauthorized", status: http.StatusUnauthorized,
@@ -79,9 +80,10 @@ func (h *handler) authenticate(w http.ResponseWriter, r *http.Request) (caller, 
 // false, it has answered.
 func (h *handler) enter(w http.ResponseWriter, r *http.Request, who caller) (*http.Request, bool) {
 	named, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	for _, t := range h.Tenants {
+	for _, t := range h.Tenants() {
 		if strings.EqualFold(t, named) && (who.admin || strings.EqualFold(t, who.tenant)) {
 			ctx := context.WithValue(r.Context(), callerKey, who)
+			ctx = context.WithValue(ctx, acceptKey, r.Header.Values("Accept"))
 			return r.WithContext(context.WithValue(ctx, tenantKey, t)), true
 		}
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -25,7 +27,7 @@ func bodyKind(r *http.Request) string {
 	switch {
 	case r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/api/v1/persons/import"):
 		return csvBody
-	case r.Method == http.MethodPut, r.Method == http.MethodPost:
+	case r.Method == http.MethodPut, r.Method == http.MethodPost, r.Method == http.MethodPatch:
 		return jsonBody
 	}
 	return noBody
@@ -68,6 +70,20 @@ func (h *handler) takeBody(w http.ResponseWriter, r *http.Request) (*http.Reques
 		r.Body = http.NoBody
 	}
 	return r, true
+}
+
+// accepts reports whether the caller asks for an answer of this type by name.
+func accepts(ctx context.Context, media string) bool {
+	lines, _ := ctx.Value(acceptKey).([]string)
+	for _, line := range lines {
+		for one := range strings.SplitSeq(line, ",") {
+			got, params, err := mime.ParseMediaType(one)
+			if weight, _ := strconv.ParseFloat(params["q"], 64); err == nil && got == media && (params["q"] == "" || weight > 0) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // jsonFault says where a document is damaged, without repeating it.

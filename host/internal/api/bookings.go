@@ -19,7 +19,8 @@ func (h *handler) ListBookings(ctx context.Context, in rest.ListBookingsRequestO
 	limit := or(in.Params.Limit, 100)
 	f := store.BookingFilter{
 		After: or(in.Params.After, ""), Limit: limit + 1, Person: or(in.Params.Person, ""),
-		Problem: or(in.Params.Problem, false), IncludeCancelled: or(in.Params.IncludeCancelled, false),
+		Resource: or(in.Params.Resource, ""),
+		Problem:  or(in.Params.Problem, false), IncludeCancelled: or(in.Params.IncludeCancelled, false),
 	}
 	if in.Params.From != nil {
 		f.From = *in.Params.From

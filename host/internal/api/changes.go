@@ -17,12 +17,12 @@ const MaxWait = 60 * time.Second
 
 // ListChanges implements rest.StrictServerInterface.
 func (h *handler) ListChanges(ctx context.Context, in rest.ListChangesRequestObject) (rest.ListChangesResponseObject, error) {
-	wait := time.Duration(0)
-	if in.Params.Wait != nil {
-		var err error
-		if wait, err = time.ParseDuration(*in.Params.Wait); err != nil || wait > MaxWait {
-			return nil, malformed("wait must lie between 0s and %ds", int(MaxWait.Seconds()))
-		}
+	if accepts(ctx, eventStream) {
+		return h.stream(ctx, or(in.Params.LastEventID, or(in.Params.After, 0)))
+	}
+	wait, err := waitIn(in.Params.Wait)
+	if err != nil {
+		return nil, err
 	}
 	after, limit := or(in.Params.After, 0), or(in.Params.Limit, 500)
 	records, last, err := h.changes(ctx, after, limit, wait)
@@ -42,21 +42,42 @@ func (h *handler) ListChanges(ctx context.Context, in rest.ListChangesRequestObj
 	return rest.ListChanges200JSONResponse(page), nil
 }
 
+// waitIn reads how long a caller wants to wait.
+func waitIn(text *string) (time.Duration, error) {
+	if text == nil {
+		return 0, nil
+	}
+	wait, err := time.ParseDuration(*text)
+	if err != nil || wait > MaxWait {
+		return 0, malformed("wait must lie between 0s and %ds", int(MaxWait.Seconds()))
+	}
+	return wait, nil
+}
+
+// queueUp takes one of the places for those who wait.
+func (h *handler) queueUp() (leave func(), err error) {
+	select {
+	case h.waiting <- struct{}{}:
+		return func() { <-h.waiting }, nil
+	default:
+		return nil, problem{
+			kind: "busy", status: http.StatusTooManyRequests,
+			detail: "too many readers wait for something new; ask without wait, or later",
+		}
+	}
+}
+
 // changes reads the feed; if there is nothing new it waits for it, until the time is over, the host stops or the
 // caller leaves.
 func (h *handler) changes(ctx context.Context, after int64, limit int, wait time.Duration) ([]store.ChangeRecord, int64, error) {
 	if wait == 0 {
 		return h.readChanges(ctx, after, limit)
 	}
-	select {
-	case h.waiting <- struct{}{}:
-		defer func() { <-h.waiting }()
-	default:
-		return nil, 0, problem{
-			kind: "busy", status: http.StatusTooManyRequests,
-			detail: "too many readers wait for changes; ask without wait, or later",
-		}
+	leave, err := h.queueUp()
+	if err != nil {
+		return nil, 0, err
 	}
+	defer leave()
 	// Watch before reading, so that what is committed between the two is not slept through.
 	changed, cancel := h.Reads.WatchChanges(tenant(ctx))
 	defer cancel()
@@ -123,6 +144,7 @@ func changeOut(c store.ChangeRecord) (rest.Change, error) {
 		Seq: c.Seq, Kind: rest.ChangeKind(c.Kind), Source: rest.ChangeSource(c.Source), ID: c.Booking, Version: c.Version,
 		At: c.At.UTC(), Reason: given(strings.TrimSpace(c.Reason)),
 	}
+	out.Booking.Sync = true // what older releases wrote does not say so
 	if err := json.Unmarshal(c.Data, &out.Booking); err != nil {
 		return rest.Change{}, fmt.Errorf("change %d of the feed is damaged: %w", c.Seq, err)
 	}

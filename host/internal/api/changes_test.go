@@ -110,9 +110,9 @@ func (f *feed) grow() {
 // feedRig is an API that has a change feed only.
 func feedRig(f *feed) *rig {
 	g := &rig{}
-	g.key, _ = apikey.New("Default", "test", noon)
+	g.key, _ = apikey.New("Default", "test", []apikey.Scope{apikey.ScopeAdmin}, noon)
 	f.watch = make(chan struct{}, 1)
-	g.Options = Options{Tenants: []string{"Default"}, Reads: f, AdminKeyHash: apikey.Hash(g.key)}
+	g.Options = Options{Tenants: func() []string { return []string{"Default"} }, Reads: f, AdminKeyHash: apikey.Hash(g.key)}
 	return g
 }
 

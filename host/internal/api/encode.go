@@ -27,7 +27,7 @@ func bookingOut(b *booking.Booking) rest.Booking {
 		ID: b.ID, Version: b.Version, Status: rest.BookingStatus(b.Status), Title: b.Title, Notes: b.Notes,
 		AllDay: b.AllDay, Zone: b.Zone, Organizer: b.Organizer, Location: b.Location,
 		Busy: rest.Busy(b.Busy), Class: rest.Class(b.Class), ReminderMinutes: b.ReminderMinutes,
-		SyncDisabled: b.SyncDisabled, SyncProblem: given(b.SyncProblem),
+		Sync: !b.SyncOff, SyncDisabled: b.SyncDisabled, SyncProblem: given(b.SyncProblem),
 		Created: b.Created.UTC(), Updated: b.Updated.UTC(),
 		Resources: append([]string{}, b.Resources...), Attendees: make([]rest.Attendee, len(b.Attendees)),
 	}
@@ -66,6 +66,7 @@ func bookingIn(tenant, id string, in *rest.BookingInput) (*booking.Booking, []bo
 		Organizer: in.Organizer, Resources: or(in.Resources, nil), Location: or(in.Location, ""),
 		Busy: booking.Busy(or(in.Busy, "")), Class: booking.Class(or(in.Class, "")), ReminderMinutes: in.ReminderMinutes,
 		Status: booking.Confirmed, ItemExpected: in.Item != nil,
+		SyncOff: !or(in.Sync, true), SyncUnsaid: in.Sync == nil,
 	}
 	for _, a := range or(in.Attendees, nil) {
 		b.Attendees = append(b.Attendees, booking.Attendee{Email: a.Email, Name: or(a.Name, ""), Role: booking.Role(or(a.Role, ""))})

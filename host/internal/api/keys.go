@@ -11,37 +11,46 @@ import (
 
 // ListAPIKeys implements rest.StrictServerInterface.
 func (h *handler) ListAPIKeys(ctx context.Context, _ rest.ListAPIKeysRequestObject) (rest.ListAPIKeysResponseObject, error) {
-	if err := mustBeAdmin(ctx); err != nil {
-		return nil, err
-	}
 	rows, err := h.Keys.APIKeys(ctx, tenant(ctx))
 	if err != nil {
 		return nil, err
 	}
 	items := make([]rest.APIKey, len(rows))
 	for i, k := range rows {
-		items[i] = rest.APIKey{ID: k.ID, Name: k.Name, Created: k.Created.UTC(), Revoked: moment(k.Revoked), LastUsed: moment(k.LastUsed)}
+		items[i] = rest.APIKey{
+			ID: k.ID, Name: k.Name, Scopes: scopesOut(k.Scopes), Created: k.Created.UTC(), Revoked: moment(k.Revoked),
+			LastUsed: moment(k.LastUsed),
+		}
 	}
 	return rest.ListAPIKeys200JSONResponse{Items: items}, nil
 }
 
 // CreateAPIKey implements rest.StrictServerInterface.
 func (h *handler) CreateAPIKey(ctx context.Context, in rest.CreateAPIKeyRequestObject) (rest.CreateAPIKeyResponseObject, error) {
-	if err := mustBeAdmin(ctx); err != nil {
-		return nil, err
+	scopes := []apikey.Scope{apikey.ScopeBookings}
+	if in.Body.Scopes != nil {
+		scopes = nil
+		for _, s := range *in.Body.Scopes {
+			scopes = append(scopes, apikey.Scope(s))
+		}
 	}
-	key, row := apikey.New(tenant(ctx), in.Body.Name, h.Now())
+	key, row := apikey.New(tenant(ctx), in.Body.Name, scopes, h.Now())
 	if err := h.Keys.AddAPIKey(ctx, row); err != nil {
 		return nil, err
 	}
-	return rest.CreateAPIKey201JSONResponse{ID: row.ID, Name: row.Name, Key: key}, nil
+	return rest.CreateAPIKey201JSONResponse{ID: row.ID, Name: row.Name, Scopes: scopesOut(row.Scopes), Key: key}, nil
+}
+
+func scopesOut(names []string) []rest.Scope {
+	out := make([]rest.Scope, len(names))
+	for i, name := range names {
+		out[i] = rest.Scope(name)
+	}
+	return out
 }
 
 // RevokeAPIKey implements rest.StrictServerInterface.
 func (h *handler) RevokeAPIKey(ctx context.Context, in rest.RevokeAPIKeyRequestObject) (rest.RevokeAPIKeyResponseObject, error) {
-	if err := mustBeAdmin(ctx); err != nil {
-		return nil, err
-	}
 	found, err := h.Keys.RevokeAPIKey(ctx, tenant(ctx), in.ID)
 	if err != nil {
 		return nil, err

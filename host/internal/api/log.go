@@ -59,9 +59,13 @@ func (l *record) end() {
 	if l.r.Method == http.MethodGet || l.r.Method == http.MethodHead {
 		level = hclog.Debug
 	}
+	took := l.h.Now().Sub(l.began)
+	if l.h.Observe != nil && l.w.status != 0 {
+		l.h.Observe(l.pattern, l.w.status, took)
+	}
 	_, path, _ := strings.Cut(l.pattern, " ")
 	l.h.Log.Log(level, "request", "request_id", requestID(l.r.Context()), "method", l.r.Method, "route", path,
-		"tenant", l.who.tenant, "key", l.who.key, "status", l.w.status, "bytes", l.w.bytes, "took", l.h.Now().Sub(l.began))
+		"tenant", l.who.tenant, "key", l.who.key, "status", l.w.status, "bytes", l.w.bytes, "took", took)
 }
 
 // recorder remembers how a request was answered.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/roomwire/roomwire/host/internal/api/internal/rest"
 	"github.com/roomwire/roomwire/host/internal/booking"
@@ -18,6 +19,8 @@ func (h *handler) ListPersons(ctx context.Context, in rest.ListPersonsRequestObj
 	rows, err := h.Reads.Persons(ctx, tenant(ctx), store.PersonFilter{
 		After: or(in.Params.After, ""), Limit: limit + 1,
 		Status: store.Status(or(in.Params.Status, "")), Kind: string(or(in.Params.Kind, "")),
+		Mode: or(in.Params.Mode, ""), Way: string(or(in.Params.Way, "")), Prefix: or(in.Params.Q, ""),
+		UpdatedSince: or(in.Params.UpdatedSince, time.Time{}),
 	})
 	if err != nil {
 		return nil, err
@@ -130,7 +133,9 @@ func (h *handler) person(ctx context.Context, id string) (rest.Person, error) {
 	}
 	pending, writes := m.Wanted > m.Done, len(intents)
 	s := &out.Sync
-	s.Way, s.LastPull, s.LastPush, s.LastHeard = given(m.Way), moment(m.LastPull), moment(m.LastPush), moment(m.LastHeard)
+	s.Way, s.WayReason, s.TryWay = given(rest.Way(m.Way)), given(m.WayReason), given(rest.Way(m.TryWay))
+	s.ClimbAt, s.Notices, s.LastNotice = moment(m.ClimbAt), &m.Notices, moment(m.LastNotice)
+	s.LastPull, s.LastPush, s.LastHeard = moment(m.LastPull), moment(m.LastPush), moment(m.LastHeard)
 	s.Pending, s.OpenWrites = &pending, &writes
 	if m.SubscriptionID != "" {
 		s.Subscribed = moment(m.SubscribedAt)
@@ -147,6 +152,7 @@ func personIn(tenant, id string, in *rest.PersonInput) directory.Person {
 		Kind: directory.Kind(or(in.Kind, "")), SyncMode: or(in.SyncMode, ""), SyncURL: or(in.SyncURL, ""),
 		SyncDisabled: or(in.SyncDisabled, false), MailOnError: or(in.MailOnError, true),
 		ConflictBehaviour: directory.ConflictBehaviour(or(in.ConflictBehaviour, "")),
+		SyncOnRequest:     !or(in.OwnBookings, true),
 	}
 }
 
@@ -160,6 +166,7 @@ func personOut(row store.PersonRow) rest.Person {
 		ID: p.ID, Email: p.Email, DisplayName: p.DisplayName, Kind: rest.Kind(p.Kind),
 		SyncMode: p.SyncMode, SyncURL: p.SyncURL, SyncDisabled: p.SyncDisabled,
 		ConflictBehaviour: rest.ConflictBehaviour(p.ConflictBehaviour), MailOnError: p.MailOnError,
+		OwnBookings: !p.SyncOnRequest,
 		Sync: rest.SyncState{
 			Status: status, Kind: given(s.Kind), Reason: given(s.Reason), Remedy: given(s.Remedy),
 			Since: moment(s.Since), Until: moment(s.Until),

@@ -17,10 +17,45 @@ type Bookings interface {
 	Cancel(ctx context.Context, tenant, id string, match booking.Match) (*booking.Booking, error)
 }
 
-// Imported is what became of one row of an import.
+// Explainer tells of a booking on both sides.
+type Explainer interface {
+	// Explain returns anything that becomes a JSON object as Explanation in openapi.yaml has it. A booking that is not
+	// known is booking.ErrNotFound.
+	Explain(ctx context.Context, tenant, id string) (any, error)
+}
+
+// Rejecter lets the booking system refuse what a calendar did.
+type Rejecter interface {
+	// Reject refuses the given change of the feed and says what becomes of it. A change that is not known is
+	// booking.ErrNotFound; one that cannot be refused is *booking.InvalidError.
+	Reject(ctx context.Context, tenant string, seq int64, reason string) (outcome string, err error)
+}
+
+// ImportOptions say how an import deals with what is not plain.
+type ImportOptions struct {
+	AllOrNothing  bool // if a row is refused, none is taken
+	DryRun        bool // find out what would happen, and change nothing
+	RemoveMissing bool // remove the persons of the tenant that are not among the rows; implies AllOrNothing
+	Force         bool // remove them though they were all persons, or more than half of them
+	// Progress, unless nil, is told how many rows are done. It may be told a smaller number than before if the work had to
+	// be begun anew.
+	Progress func(done int)
+}
+
+// Imported is what became of one row of an import, or in a dry run would.
 type Imported struct {
 	Created, Changed bool
 	Err              error
+}
+
+// An Import is what became of all of them.
+type Import struct {
+	Rows    []Imported // in the order of the rows
+	Removed []string   // ids of the persons that were removed, or would be
+	Persons int        // how many there were before
+	// Applied is false if nothing was changed: in a dry run, for a faulty row, or since too many were to be removed.
+	Applied bool
+	TooMany bool // to be removed without Force
 }
 
 // Persons changes persons and their sync. An unknown person is booking.ErrNotFound; a mail address that belongs to
@@ -28,14 +63,132 @@ type Imported struct {
 type Persons interface {
 	Put(ctx context.Context, p directory.Person) (created bool, err error)
 	Delete(ctx context.Context, tenant, id string) error
-	// Import puts every row and reports on each, in order. Its error means that the rows without a report were not
-	// taken.
-	Import(ctx context.Context, tenant string, rows []directory.Person) ([]Imported, error)
+	// Import puts every row and reports on each. Its error means that it is not known which rows were taken.
+	Import(ctx context.Context, tenant string, rows []directory.Person, o ImportOptions) (Import, error)
 	// ApproveDeletions and RestoreDeletions decide on deletions that were held back because they were many.
 	ApproveDeletions(ctx context.Context, tenant, id string) error
 	RestoreDeletions(ctx context.Context, tenant, id string) error
 	// Sync wakes a pass now; full makes it read everything.
 	Sync(ctx context.Context, tenant, id string, full bool) error
+}
+
+// A TestRun is one Synchronisationstest of a person.
+type TestRun struct {
+	ID, Person     string
+	Outcome        string // running, passed, failed or interrupted
+	Way            string // how the person's notices arrived
+	Started, Ended time.Time
+	Steps          []TestStep
+}
+
+// A TestStep is one step of a test.
+type TestStep struct {
+	Name, State           string
+	Began                 time.Time
+	Took                  time.Duration
+	Detail, Cause, Remedy string
+	Checks                []TestCheck
+}
+
+// A TestCheck is one thing that was looked at to find the cause of a failure.
+type TestCheck struct{ Name, State, Detail string }
+
+// Tests runs Synchronisationstests.
+type Tests interface {
+	// Start begins a test; if one of the person runs already, it returns that one. An unknown person is
+	// booking.ErrNotFound.
+	Start(ctx context.Context, tenant, person string) (run TestRun, already bool, err error)
+	Run(ctx context.Context, tenant, id string) (TestRun, bool, error)
+	// Runs returns the tests of a person, newest first.
+	Runs(ctx context.Context, tenant, person string, limit int) ([]TestRun, error)
+	// Changed returns a channel that gets a value after the test has changed, as far as this host knows; cancel ends it.
+	Changed(tenant, id string) (changed <-chan struct{}, cancel func())
+}
+
+// A Finding is one thing that was looked at.
+type Finding struct {
+	Area, Name   string
+	Level        string // ok, warning or error
+	What, Remedy string
+}
+
+// An Examination is what was found wrong with the host, and what was not.
+type Examination struct {
+	At       time.Time
+	Findings []Finding
+}
+
+// Doctor looks for what is wrong with the host.
+type Doctor interface {
+	Examine(ctx context.Context) (Examination, error)
+}
+
+// A Plugin is a plugin that the host uses.
+type Plugin struct {
+	Name, Version string
+	Running       bool
+	Since         time.Time // of the last start or end
+	Restarts      int
+	Problem       string // why it does not run
+}
+
+// A Mode is a sync mode as it is in force.
+type Mode struct {
+	Name, Backend string
+	Auth          []string
+	URL           string
+	Problem       string // why it cannot be used
+}
+
+// A Queue is what waits to be done.
+type Queue struct {
+	Mailboxes, Dirty                    int64
+	OldestDirty                         time.Time
+	OpenWrites, DeadMessages, OpenMails int64
+}
+
+// HostState is how the host is.
+type HostState struct {
+	Version string
+	Started time.Time
+	Plugins []Plugin
+	Modes   []Mode
+	Queue   Queue
+}
+
+// Host is the host itself.
+type Host interface {
+	State(ctx context.Context) (HostState, error)
+	// Reload takes over the configuration on disk. It returns what changed and what takes effect at the next start only.
+	// A faulty configuration is *booking.InvalidError, with a violation for each fault.
+	Reload(ctx context.Context) (changed, restart []string, err error)
+}
+
+// Webhooks keeps webhooks and sends what they were given up for again. An unknown webhook or message is
+// booking.ErrNotFound; a URL that is refused is *booking.InvalidError.
+type Webhooks interface {
+	List(ctx context.Context, tenant string) ([]store.Webhook, error)
+	Get(ctx context.Context, tenant, id string) (store.Webhook, error)
+	// Create makes a webhook of w's Tenant, Name, URL, Kinds and Disabled. What it returns has its ID and Secret.
+	Create(ctx context.Context, w store.Webhook) (store.Webhook, error)
+	// Update changes Name, URL, Kinds and Disabled of the webhook with w's Tenant and ID.
+	Update(ctx context.Context, w store.Webhook) (store.Webhook, error)
+	Delete(ctx context.Context, tenant, id string) error
+	RotateSecret(ctx context.Context, tenant, id string) (secret string, err error)
+	// Test sends a message that is no change. Its error means that it was not tried; problem why it did not get through.
+	Test(ctx context.Context, tenant, id string) (problem string, err error)
+	Dead(ctx context.Context, tenant, id string, after int64, limit int) ([]store.DeadMessage, error)
+	// Resend sends the dead message of one change again, or all if seq is 0, until one does not get through.
+	Resend(ctx context.Context, tenant, id string, seq int64) (sent int, problem string, err error)
+}
+
+// Answers keeps what requests with an Idempotency-Key were answered.
+type Answers interface {
+	// BeginAnswer claims a key; false if it is claimed already.
+	BeginAnswer(ctx context.Context, a store.Answer) (bool, error)
+	FinishAnswer(ctx context.Context, a store.Answer) error
+	DropAnswer(ctx context.Context, tenant, apiKey, key string) error
+	Answer(ctx context.Context, tenant, apiKey, key string) (store.Answer, bool, error)
 }
 
 // Reads is what the API reads of the store.
@@ -49,7 +202,7 @@ type Reads interface {
 	Changes(ctx context.Context, tenant string, after int64, limit int) ([]store.ChangeRecord, error)
 	LastSeq(ctx context.Context, tenant string) (int64, error)
 	WatchChanges(tenant string) (<-chan struct{}, func())
-	Activities(ctx context.Context, tenant, person, booking string, limit int) ([]store.Activity, error)
+	Timeline(ctx context.Context, tenant string, f store.ActivityFilter) ([]store.Activity, error)
 	Differences(ctx context.Context, tenant string, f store.DifferenceFilter) ([]store.Difference, error)
 }
 

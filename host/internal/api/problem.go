@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/roomwire/roomwire/host/internal/api/internal/rest"
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/sdk/fault"
 )
 
 // problem is an answer that says why a request did not work. It is an error so that handlers can return it.
@@ -21,7 +24,9 @@ type problem struct {
 	violations []booking.Violation
 	others     []string
 	current    *int64
-	cause      error // for the log; set only if the operator should care
+	scope      string
+	retry      time.Duration // when it may go better; zero: 5 s where the status says that it may
+	cause      error         // for the log; set only if the operator should care
 }
 
 // Error implements error.
@@ -31,21 +36,25 @@ const urn = "urn:roomwire:problem:"
 
 // titles says what each kind means. The set is part of the API.
 var titles = map[string]string{
-	"unauthorized":  "No valid API key",
-	"forbidden":     "This key may not do that",
-	"not-found":     "Not found",
-	"method":        "Method not allowed",
-	"malformed":     "The request cannot be read",
-	"media-type":    "Unsupported content type",
-	"too-large":     "The body is too large",
-	"invalid":       "The request breaks rules",
-	"overlap":       "A resource is taken",
-	"version":       "Another version is current",
-	"email-taken":   "The e-mail address belongs to another person",
-	"feed-position": "The change feed does not reach that far",
-	"busy":          "Too many requests",
-	"unavailable":   "Not available now",
-	"internal":      "Internal error",
+	"unauthorized":    "No valid API key",
+	"forbidden":       "This key may not do that",
+	"not-found":       "Not found",
+	"method":          "Method not allowed",
+	"malformed":       "The request cannot be read",
+	"media-type":      "Unsupported content type",
+	"too-large":       "The body is too large",
+	"invalid":         "The request breaks rules",
+	"overlap":         "A resource is taken",
+	"version":         "Another version is current",
+	"email-taken":     "The e-mail address belongs to another person",
+	"feed-position":   "The change feed does not reach that far",
+	"busy":            "Too many readers wait",
+	"rate-limit":      "Too many requests",
+	"in-work":         "The same request is in work",
+	"idempotency-key": "The Idempotency-Key belongs to another request",
+	"removals":        "Too many persons would be removed",
+	"unavailable":     "Not available now",
+	"internal":        "Internal error",
 }
 
 func notFound(format string, args ...any) problem {
@@ -60,6 +69,14 @@ func invalid(violations ...booking.Violation) problem {
 	return problem{
 		kind: "invalid", status: http.StatusUnprocessableEntity, violations: violations,
 		detail: fmt.Sprintf("%s %s", violations[0].Field, violations[0].Reason),
+	}
+}
+
+// absent is answered where what is asked for needs more than a store.
+func absent(what string) problem {
+	return problem{
+		kind: "unavailable", status: http.StatusServiceUnavailable,
+		detail: what + " needs a running host: start roomwire serve, or the service",
 	}
 }
 
@@ -91,6 +108,8 @@ func problemOf(err error) problem {
 			kind: "email-taken", status: http.StatusConflict, detail: taken.Error(),
 			violations: []booking.Violation{{Field: "email", Reason: "belongs to another person of this tenant"}},
 		}
+	case errors.Is(err, fault.Unavailable):
+		return problem{kind: "unavailable", status: http.StatusServiceUnavailable, detail: err.Error(), cause: err}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return problem{kind: "unavailable", status: http.StatusServiceUnavailable, detail: "the request took too long; repeat it", cause: err}
 	}
@@ -102,12 +121,24 @@ func problemOf(err error) problem {
 
 // refuse answers with p.
 func (h *handler) refuse(w http.ResponseWriter, r *http.Request, p problem) {
-	id := requestID(r.Context())
 	if p.cause != nil {
-		h.Log.Error("a request failed", "request_id", id, "method", r.Method, "error", p.cause)
+		h.Log.Error("a request failed", "request_id", requestID(r.Context()), "method", r.Method, "error", p.cause)
 	}
-	body := rest.Problem{Type: urn + p.kind, Title: titles[p.kind], Status: p.status, Detail: p.detail, CurrentVersion: p.current}
-	if id != "" {
+	switch {
+	case p.retry > 0:
+		w.Header().Set("Retry-After", strconv.Itoa(seconds(p.retry)))
+	case p.status == http.StatusTooManyRequests, p.status == http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "5")
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(p.status)
+	_ = json.NewEncoder(w).Encode(h.problemOut(r.Context(), p)) // the caller is gone if this fails
+}
+
+// problemOut is the document that tells of p.
+func (*handler) problemOut(ctx context.Context, p problem) rest.Problem {
+	body := rest.Problem{Type: urn + p.kind, Title: titles[p.kind], Status: p.status, Detail: p.detail, CurrentVersion: p.current, Scope: given(p.scope)}
+	if id := requestID(ctx); id != "" {
 		body.RequestID = &id
 	}
 	if len(p.others) > 0 {
@@ -120,12 +151,7 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, p problem) {
 		}
 		body.Violations = &list
 	}
-	if p.status == http.StatusTooManyRequests || p.status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "5")
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(p.status)
-	_ = json.NewEncoder(w).Encode(body) // the caller is gone if this fails
+	return body
 }
 
 // failed answers for a handler that returned err.

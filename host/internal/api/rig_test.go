@@ -134,16 +134,19 @@ func (p people) Put(ctx context.Context, person directory.Person) (created bool,
 	return created, err
 }
 
-func (p people) Import(ctx context.Context, _ string, rows []directory.Person) ([]Imported, error) {
-	results := make([]Imported, len(rows))
+func (p people) Import(ctx context.Context, _ string, rows []directory.Person, o ImportOptions) (Import, error) {
+	done := Import{Rows: make([]Imported, len(rows)), Applied: true}
 	for i, person := range rows {
-		results[i].Err = p.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		done.Rows[i].Err = p.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 			res, err := tx.PutPerson(ctx, person)
-			results[i].Created, results[i].Changed = res.Created, res.Changed
+			done.Rows[i].Created, done.Rows[i].Changed = res.Created, res.Changed
 			return err
 		})
+		if o.Progress != nil {
+			o.Progress(i + 1)
+		}
 	}
-	return results, nil
+	return done, nil
 }
 
 func (p people) Delete(ctx context.Context, tenant, id string) error {
@@ -176,6 +179,25 @@ func (p people) of(ctx context.Context, tenant, id string, f func(context.Contex
 	})
 }
 
+// storedAnswers are the Answers that a store keeps.
+type storedAnswers struct{ *store.Store }
+
+func (s storedAnswers) BeginAnswer(ctx context.Context, a store.Answer) (mine bool, err error) {
+	err = s.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		mine, err = tx.BeginAnswer(ctx, a)
+		return err
+	})
+	return mine, err
+}
+
+func (s storedAnswers) FinishAnswer(ctx context.Context, a store.Answer) error {
+	return s.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.FinishAnswer(ctx, a) })
+}
+
+func (s storedAnswers) DropAnswer(ctx context.Context, tenant, apiKey, key string) error {
+	return s.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.DropAnswer(ctx, tenant, apiKey, key) })
+}
+
 // rig is an API on a store with the persons alice and bob and the rooms r1 and r2 in tenant Default, and eve in Other.
 type rig struct {
 	Options
@@ -191,12 +213,12 @@ func newRig(t *testing.T) *rig {
 	var hash []byte
 	var own, foreign store.APIKey
 	g.admin, hash = apikey.NewAdmin()
-	g.key, own = apikey.New("Default", "test", noon)
-	g.other, foreign = apikey.New("Other", "test", noon)
+	g.key, own = apikey.New("Default", "test", []apikey.Scope{apikey.ScopeAdmin}, noon)
+	g.other, foreign = apikey.New("Other", "test", []apikey.Scope{apikey.ScopeAdmin}, noon)
 	g.Options = Options{
-		Tenants: []string{"Default", "Other"}, Bookings: engine{g.store},
+		Tenants: func() []string { return []string{"Default", "Other"} }, Bookings: engine{g.store},
 		Persons: people{g.store, func(id string, full bool) { g.synced = append(g.synced, fmt.Sprint(id, full)) }},
-		Reads:   g.store, Keys: KeysOn(g.store),
+		Reads:   g.store, Keys: KeysOn(g.store), Answers: storedAnswers{g.store},
 		Modes:        func() []config.SyncMode { return []config.SyncMode{{Name: "Feed", Backend: "feed"}} },
 		AdminKeyHash: hash, Now: func() time.Time { return noon },
 	}

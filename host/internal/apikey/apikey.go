@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,11 +22,32 @@ const adminID = "admin"
 
 var encoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
+// Scope says what a key may do.
+type Scope string
+
+// The scopes. Each holds what those before it hold.
+const (
+	ScopeRead     Scope = "read"     // whatever only shows
+	ScopeBookings Scope = "bookings" // what a booking system does
+	ScopeAdmin    Scope = "admin"    // what an administrator does
+)
+
+// Allows reports whether a key with the scopes held may do what needs the given one.
+func Allows(held []string, need Scope) bool {
+	order := []Scope{ScopeRead, ScopeBookings, ScopeAdmin}
+	at := slices.Index(order, need)
+	return at >= 0 && slices.ContainsFunc(held, func(s string) bool { return slices.Index(order, Scope(s)) >= at })
+}
+
 // New makes a key for a tenant. The key is to be shown once and then forgotten; the row is to be stored.
-func New(tenant, name string, now time.Time) (key string, row store.APIKey) {
+func New(tenant, name string, scopes []Scope, now time.Time) (key string, row store.APIKey) {
 	id := random(5)
 	key = prefix + id + "_" + random(32)
-	return key, store.APIKey{Tenant: tenant, ID: id, Name: name, Hash: Hash(key), Created: now}
+	row = store.APIKey{Tenant: tenant, ID: id, Name: name, Hash: Hash(key), Created: now}
+	for _, s := range scopes {
+		row.Scopes = append(row.Scopes, string(s))
+	}
+	return key, row
 }
 
 // NewAdmin makes a key that opens every tenant. It is made anew at every start of the host and stored nowhere but in

@@ -18,7 +18,7 @@ func TestKeysAreDifferentAndValid(t *testing.T) {
 	now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 	seen := map[string]bool{}
 	for range 100 {
-		key, row := New("Default", "booking system", now)
+		key, row := New("Default", "booking system", []Scope{ScopeBookings}, now)
 		if seen[key] || seen[row.ID] {
 			t.Fatal("a key came twice")
 		}
@@ -37,7 +37,7 @@ func TestKeysAreDifferentAndValid(t *testing.T) {
 
 func TestWhatIsNoKeyIsRefused(t *testing.T) {
 	t.Parallel()
-	key, _ := New("Default", "x", time.Time{})
+	key, _ := New("Default", "x", nil, time.Time{})
 	for _, s := range []string{"", "rw_", key[1:], key + "a", key[:len(key)-1], strings.ToUpper(key), strings.ReplaceAll(key, "_", "-"), "rw_abc_" + key[12:], key[:len(key)-1] + "1", "Bearer " + key} {
 		if Valid(s) {
 			t.Errorf("Valid(%q)", s)

@@ -13,7 +13,7 @@ import (
 
 // invite prints what can be tried while the demonstration stays up.
 func (s *scene) invite(ctx context.Context) error {
-	r, err := s.rest.CreateAPIKeyWithResponse(ctx, tenant, client.APIKeyInput{Name: "demonstration"})
+	r, err := s.rest.CreateAPIKeyWithResponse(ctx, tenant, nil, client.APIKeyInput{Name: "demonstration"})
 	if err := client.Check(r, err); err != nil {
 		if ctx.Err() != nil {
 			return ErrInterrupted

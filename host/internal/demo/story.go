@@ -50,7 +50,7 @@ func (s *scene) subscribe(ctx context.Context) error {
 	s.story("An administrator imports persons.csv: Alice and Carol reach Exchange with NTLM, Bob with Basic;")
 	s.story("two rooms and two desks can be booked.")
 	s.start()
-	r, err := s.rest.ImportPersonsWithBodyWithResponse(ctx, tenant, "text/csv", people)
+	r, err := s.rest.ImportPersonsWithBodyWithResponse(ctx, tenant, nil, "text/csv", people)
 	if err := client.Check(r, err); err != nil {
 		return fmt.Errorf("import the persons: %w", err)
 	}
@@ -65,7 +65,7 @@ func (s *scene) subscribe(ctx context.Context) error {
 			}
 			way := "none"
 			if person.Sync.Way != nil {
-				way = *person.Sync.Way
+				way = string(*person.Sync.Way)
 			}
 			return same(p.name+"'s calendar is subscribed to", "status ok, way push",
 				fmt.Sprintf("status %s, way %s%s", person.Sync.Status, way, trouble(person)))

@@ -92,6 +92,27 @@ func (e Busy) Valid() bool {
 	}
 }
 
+// Defines values for ChangeSource.
+const (
+	ChangeSourceAPI      ChangeSource = "api"
+	ChangeSourceCalendar ChangeSource = "calendar"
+	ChangeSourceSync     ChangeSource = "sync"
+)
+
+// Valid indicates whether the value is a known member of the ChangeSource enum.
+func (e ChangeSource) Valid() bool {
+	switch e {
+	case ChangeSourceAPI:
+		return true
+	case ChangeSourceCalendar:
+		return true
+	case ChangeSourceSync:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ChangeKind.
 const (
 	ChangeKindCancelled ChangeKind = "cancelled"
@@ -110,27 +131,6 @@ func (e ChangeKind) Valid() bool {
 	case ChangeKindProblem:
 		return true
 	case ChangeKindUpdated:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ChangeSource.
-const (
-	ChangeSourceAPI      ChangeSource = "api"
-	ChangeSourceCalendar ChangeSource = "calendar"
-	ChangeSourceSync     ChangeSource = "sync"
-)
-
-// Valid indicates whether the value is a known member of the ChangeSource enum.
-func (e ChangeSource) Valid() bool {
-	switch e {
-	case ChangeSourceAPI:
-		return true
-	case ChangeSourceCalendar:
-		return true
-	case ChangeSourceSync:
 		return true
 	default:
 		return false
@@ -179,10 +179,32 @@ func (e ConflictBehaviour) Valid() bool {
 	}
 }
 
+// Defines values for FindingLevel.
+const (
+	FindingLevelError   FindingLevel = "error"
+	FindingLevelOk      FindingLevel = "ok"
+	FindingLevelWarning FindingLevel = "warning"
+)
+
+// Valid indicates whether the value is a known member of the FindingLevel enum.
+func (e FindingLevel) Valid() bool {
+	switch e {
+	case FindingLevelError:
+		return true
+	case FindingLevelOk:
+		return true
+	case FindingLevelWarning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ImportLineResult.
 const (
 	ImportLineResultCreated ImportLineResult = "created"
 	ImportLineResultFailed  ImportLineResult = "failed"
+	ImportLineResultRemoved ImportLineResult = "removed"
 	ImportLineResultUpdated ImportLineResult = "updated"
 	ImportLineResultWarning ImportLineResult = "warning"
 )
@@ -193,6 +215,8 @@ func (e ImportLineResult) Valid() bool {
 	case ImportLineResultCreated:
 		return true
 	case ImportLineResultFailed:
+		return true
+	case ImportLineResultRemoved:
 		return true
 	case ImportLineResultUpdated:
 		return true
@@ -239,6 +263,27 @@ func (e Role) Valid() bool {
 	}
 }
 
+// Defines values for Scope.
+const (
+	ScopeAdmin    Scope = "admin"
+	ScopeBookings Scope = "bookings"
+	ScopeRead     Scope = "read"
+)
+
+// Valid indicates whether the value is a known member of the Scope enum.
+func (e Scope) Valid() bool {
+	switch e {
+	case ScopeAdmin:
+		return true
+	case ScopeBookings:
+		return true
+	case ScopeRead:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Status.
 const (
 	StatusAttention Status = "attention"
@@ -266,6 +311,105 @@ func (e Status) Valid() bool {
 	}
 }
 
+// Defines values for TestCheckState.
+const (
+	TestCheckStateDoubtful TestCheckState = "doubtful"
+	TestCheckStateFailed   TestCheckState = "failed"
+	TestCheckStateOk       TestCheckState = "ok"
+	TestCheckStateSkipped  TestCheckState = "skipped"
+)
+
+// Valid indicates whether the value is a known member of the TestCheckState enum.
+func (e TestCheckState) Valid() bool {
+	switch e {
+	case TestCheckStateDoubtful:
+		return true
+	case TestCheckStateFailed:
+		return true
+	case TestCheckStateOk:
+		return true
+	case TestCheckStateSkipped:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TestRunOutcome.
+const (
+	TestRunOutcomeFailed      TestRunOutcome = "failed"
+	TestRunOutcomeInterrupted TestRunOutcome = "interrupted"
+	TestRunOutcomePassed      TestRunOutcome = "passed"
+	TestRunOutcomeRunning     TestRunOutcome = "running"
+)
+
+// Valid indicates whether the value is a known member of the TestRunOutcome enum.
+func (e TestRunOutcome) Valid() bool {
+	switch e {
+	case TestRunOutcomeFailed:
+		return true
+	case TestRunOutcomeInterrupted:
+		return true
+	case TestRunOutcomePassed:
+		return true
+	case TestRunOutcomeRunning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TestStepState.
+const (
+	TestStepStateFailed  TestStepState = "failed"
+	TestStepStateOk      TestStepState = "ok"
+	TestStepStatePending TestStepState = "pending"
+	TestStepStateRunning TestStepState = "running"
+	TestStepStateSkipped TestStepState = "skipped"
+)
+
+// Valid indicates whether the value is a known member of the TestStepState enum.
+func (e TestStepState) Valid() bool {
+	switch e {
+	case TestStepStateFailed:
+		return true
+	case TestStepStateOk:
+		return true
+	case TestStepStatePending:
+		return true
+	case TestStepStateRunning:
+		return true
+	case TestStepStateSkipped:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Way.
+const (
+	WayPoll      Way = "poll"
+	WayPull      Way = "pull"
+	WayPush      Way = "push"
+	WayStreaming Way = "streaming"
+)
+
+// Valid indicates whether the value is a known member of the Way enum.
+func (e Way) Valid() bool {
+	switch e {
+	case WayPoll:
+		return true
+	case WayPull:
+		return true
+	case WayPush:
+		return true
+	case WayStreaming:
+		return true
+	default:
+		return false
+	}
+}
+
 // APIKey defines model for APIKey.
 type APIKey struct {
 	Created  time.Time  `json:"created"`
@@ -273,12 +417,16 @@ type APIKey struct {
 	LastUsed *time.Time `json:"last_used,omitempty"`
 	Name     string     `json:"name"`
 	Revoked  *time.Time `json:"revoked,omitempty"`
+	Scopes   []Scope    `json:"scopes"`
 }
 
 // APIKeyInput defines model for APIKeyInput.
 type APIKeyInput struct {
 	// Name Whose key it is, for people.
 	Name string `json:"name"`
+
+	// Scopes What it may do; `bookings` if left out.
+	Scopes *[]Scope `json:"scopes,omitempty"`
 }
 
 // APIKeyList defines model for APIKeyList.
@@ -290,6 +438,7 @@ type APIKeyList struct {
 type Activity struct {
 	At      time.Time `json:"at"`
 	Booking *string   `json:"booking,omitempty"`
+	ID      int64     `json:"id"`
 	What    string    `json:"what"`
 	Why     *string   `json:"why,omitempty"`
 }
@@ -297,6 +446,9 @@ type Activity struct {
 // ActivityPage defines model for ActivityPage.
 type ActivityPage struct {
 	Items []Activity `json:"items"`
+
+	// Next `before` of the next page; missing on the last.
+	Next *int64 `json:"next,omitempty"`
 }
 
 // Attendee defines model for Attendee.
@@ -328,7 +480,10 @@ type Booking struct {
 	Start           string        `json:"start"`
 	Status          BookingStatus `json:"status"`
 
-	// SyncDisabled This booking is left out of the sync; putting it again takes it in.
+	// Sync The booking is to be in the organizer's calendar.
+	Sync bool `json:"sync"`
+
+	// SyncDisabled This booking was taken out of the sync for a fault; putting it again takes it in.
 	SyncDisabled bool `json:"sync_disabled"`
 
 	// SyncProblem Why it needs a person.
@@ -385,6 +540,10 @@ type BookingInput struct {
 	// Example: 2026-12-01T10:00:00+01:00
 	Start string `json:"start"`
 
+	// Sync Whether the booking is to be in the organizer's calendar. Left out it stays as it was; a new booking takes the
+	// organizer's `own_bookings`.
+	Sync *bool `json:"sync,omitempty"`
+
 	// Title At most 255 characters.
 	Title *string `json:"title,omitempty"`
 
@@ -425,11 +584,11 @@ type Change struct {
 	Version int64        `json:"version"`
 }
 
-// ChangeKind defines model for Change.Kind.
-type ChangeKind string
-
 // ChangeSource Who changed it.
 type ChangeSource string
+
+// ChangeKind defines model for ChangeKind.
+type ChangeKind string
 
 // ChangePage defines model for ChangePage.
 type ChangePage struct {
@@ -449,6 +608,25 @@ type Class string
 // `cancel`: the booking is cancelled.
 type ConflictBehaviour string
 
+// DeadMessage defines model for DeadMessage.
+type DeadMessage struct {
+	// At When it was given up.
+	At       time.Time `json:"at"`
+	Attempts int       `json:"attempts"`
+	Problem  string    `json:"problem"`
+
+	// Seq Of the change.
+	Seq int64 `json:"seq"`
+}
+
+// DeadMessagePage defines model for DeadMessagePage.
+type DeadMessagePage struct {
+	Items []DeadMessage `json:"items"`
+
+	// Next `after` of the next page; missing on the last.
+	Next *int64 `json:"next,omitempty"`
+}
+
 // Difference defines model for Difference.
 type Difference struct {
 	At      time.Time `json:"at"`
@@ -463,6 +641,70 @@ type Difference struct {
 // DifferencePage defines model for DifferencePage.
 type DifferencePage struct {
 	Items []Difference `json:"items"`
+
+	// Next `before` of the next page; missing on the last.
+	Next *int64 `json:"next,omitempty"`
+}
+
+// Examination defines model for Examination.
+type Examination struct {
+	At       time.Time `json:"at"`
+	Findings []Finding `json:"findings"`
+}
+
+// Explanation What is known of a booking. What there is nothing to say of is missing.
+type Explanation struct {
+	// Activities What was done lately, newest first.
+	Activities *[]map[string]interface{} `json:"activities,omitempty"`
+
+	// Booking Its id.
+	Booking string `json:"booking"`
+
+	// Differences What was laid before a person and is open.
+	Differences *[]map[string]interface{} `json:"differences,omitempty"`
+
+	// Fields What the item in the calendar should say.
+	Fields *map[string]interface{} `json:"fields,omitempty"`
+
+	// Links What ties it to items, newest first. Each has `key`, `person` and `state`; where known, `item` (as it is in the
+	// calendar now), `base` (what both sides last agreed on), `groups` (where they differ), `decision` (what the sync
+	// would do now, and why), `holds` (why it does not yet) and `intent` (the write that is still to be made).
+	Links     []map[string]interface{} `json:"links"`
+	Organizer *string                  `json:"organizer,omitempty"`
+	Status    *string                  `json:"status,omitempty"`
+
+	// Unlinked Why no item belongs to it; missing if one does, or is on its way.
+	Unlinked             *string                `json:"unlinked,omitempty"`
+	Version              *int64                 `json:"version,omitempty"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Finding defines model for Finding.
+type Finding struct {
+	// Area E.g. `configuration`, `plugins`, `store`.
+	Area  string       `json:"area"`
+	Level FindingLevel `json:"level"`
+
+	// Name What was looked at, e.g. the name of a sync mode.
+	Name string `json:"name"`
+
+	// Remedy What to do about it.
+	Remedy *string `json:"remedy,omitempty"`
+
+	// What What was found.
+	What string `json:"what"`
+}
+
+// FindingLevel defines model for Finding.Level.
+type FindingLevel string
+
+// Host defines model for Host.
+type Host struct {
+	Modes   []Mode    `json:"modes"`
+	Plugins []Plugin  `json:"plugins"`
+	Queue   Queue     `json:"queue"`
+	Started time.Time `json:"started"`
+	Version string    `json:"version"`
 }
 
 // ImportLine defines model for ImportLine.
@@ -471,7 +713,7 @@ type ImportLine struct {
 	Field *string `json:"field,omitempty"`
 	ID    *string `json:"id,omitempty"`
 
-	// Line Counted from 1, usually the header line; 0: the whole file.
+	// Line Counted from 1, usually the header line; 0: the whole file, or a person it does not name.
 	Line int `json:"line"`
 
 	// Reason What is wrong, and what to do.
@@ -484,13 +726,16 @@ type ImportLineResult string
 
 // ImportReport defines model for ImportReport.
 type ImportReport struct {
-	Created int `json:"created"`
+	// Applied false: it was a dry run; nothing was changed.
+	Applied bool `json:"applied"`
+	Created int  `json:"created"`
 
 	// Failed Lines that were left out.
 	Failed int `json:"failed"`
 
 	// Lines What there is to say of lines, in the order of the file. Unchanged ones are not listed.
 	Lines     []ImportLine `json:"lines"`
+	Removed   int          `json:"removed"`
 	Unchanged int          `json:"unchanged"`
 	Updated   int          `json:"updated"`
 }
@@ -498,11 +743,34 @@ type ImportReport struct {
 // Kind defines model for Kind.
 type Kind string
 
+// Mode defines model for Mode.
+type Mode struct {
+	Auth    []string `json:"auth"`
+	Backend string   `json:"backend"`
+	Name    string   `json:"name"`
+
+	// Problem Why it cannot be used.
+	Problem *string `json:"problem,omitempty"`
+
+	// URL Of its server; missing if each person has one.
+	URL *string `json:"url,omitempty"`
+}
+
 // NewAPIKey defines model for NewAPIKey.
 type NewAPIKey struct {
-	ID   string `json:"id"`
-	Key  string `json:"key"`
-	Name string `json:"name"`
+	ID string `json:"id"`
+
+	// Key Empty in the answer to a repeated request; it is not kept.
+	Key    string  `json:"key"`
+	Name   string  `json:"name"`
+	Scopes []Scope `json:"scopes"`
+}
+
+// NewWebhook defines model for NewWebhook.
+type NewWebhook struct {
+	// Secret `whsec_…`
+	Secret  string  `json:"secret"`
+	Webhook Webhook `json:"webhook"`
 }
 
 // Person defines model for Person.
@@ -516,6 +784,7 @@ type Person struct {
 	ID                string            `json:"id"`
 	Kind              Kind              `json:"kind"`
 	MailOnError       bool              `json:"mail_on_error"`
+	OwnBookings       bool              `json:"own_bookings"`
 
 	// Sync How the person's sync is. The list of persons shows the first five fields only.
 	Sync         SyncState `json:"sync"`
@@ -536,10 +805,13 @@ type PersonInput struct {
 	Email string `json:"email,omitempty"`
 
 	// ID May be left out; else it equals the one in the path.
-	ID           *string `json:"id,omitempty"`
-	Kind         *Kind   `json:"kind,omitempty"`
-	MailOnError  *bool   `json:"mail_on_error,omitempty"`
-	SyncDisabled *bool   `json:"sync_disabled,omitempty"`
+	ID          *string `json:"id,omitempty"`
+	Kind        *Kind   `json:"kind,omitempty"`
+	MailOnError *bool   `json:"mail_on_error,omitempty"`
+
+	// OwnBookings The person's bookings are synced; false: only those whose `sync` is true.
+	OwnBookings  *bool `json:"own_bookings,omitempty"`
+	SyncDisabled *bool `json:"sync_disabled,omitempty"`
 
 	// SyncMode Without one nothing is synced.
 	//
@@ -558,6 +830,22 @@ type PersonPage struct {
 	Next *string `json:"next,omitempty"`
 }
 
+// Plugin defines model for Plugin.
+type Plugin struct {
+	Name string `json:"name"`
+
+	// Problem Why it does not run.
+	Problem  *string `json:"problem,omitempty"`
+	Restarts int     `json:"restarts"`
+	Running  bool    `json:"running"`
+
+	// Since Since when it is so.
+	Since *time.Time `json:"since,omitempty"`
+
+	// Version Empty before its first start.
+	Version string `json:"version"`
+}
+
 // Problem defines model for Problem.
 type Problem struct {
 	// CurrentVersion Kind version: the booking's version now; 0 if there is none.
@@ -571,8 +859,11 @@ type Problem struct {
 
 	// RequestID Finds the request in the host's log.
 	RequestID *string `json:"request_id,omitempty"`
-	Status    int     `json:"status"`
-	Title     string  `json:"title"`
+
+	// Scope Kind forbidden: the scope that the key lacks.
+	Scope  *string `json:"scope,omitempty"`
+	Status int     `json:"status"`
+	Title  string  `json:"title"`
 
 	// Type Names the kind of problem, e.g. `urn:roomwire:problem:overlap`.
 	Type string `json:"type"`
@@ -581,8 +872,60 @@ type Problem struct {
 	Violations *[]Violation `json:"violations,omitempty"`
 }
 
+// Queue defines model for Queue.
+type Queue struct {
+	// DeadMessages Messages that webhooks were given up for.
+	DeadMessages *int64 `json:"dead_messages,omitempty"`
+
+	// Dirty Mailboxes that wait to be looked at.
+	Dirty     int64 `json:"dirty"`
+	Mailboxes int64 `json:"mailboxes"`
+
+	// OldestDirty Since when the first of them waits.
+	OldestDirty *time.Time `json:"oldest_dirty,omitempty"`
+
+	// OpenMails Mails that wait to be sent.
+	OpenMails *int64 `json:"open_mails,omitempty"`
+
+	// OpenWrites Writes to calendars that are still to be made.
+	OpenWrites *int64 `json:"open_writes,omitempty"`
+}
+
+// RejectInput defines model for RejectInput.
+type RejectInput struct {
+	// Reason Why, for people; it is shown in the timeline.
+	Reason string `json:"reason"`
+}
+
+// Rejection defines model for Rejection.
+type Rejection struct {
+	// Outcome What becomes of the change, e.g. `rolled back`.
+	Outcome string `json:"outcome"`
+}
+
+// Reloaded defines model for Reloaded.
+type Reloaded struct {
+	// Changed What is different now, one line each; secrets as "changed".
+	Changed []string `json:"changed"`
+
+	// Restart What takes effect at the next start only.
+	Restart []string `json:"restart"`
+}
+
+// Resent defines model for Resent.
+type Resent struct {
+	// Problem Why one did not.
+	Problem *string `json:"problem,omitempty"`
+
+	// Sent Messages that got through.
+	Sent int `json:"sent"`
+}
+
 // Role defines model for Role.
 type Role string
+
+// Scope Each holds what those before it hold.
+type Scope string
 
 // Status defines model for Status.
 type Status string
@@ -595,7 +938,9 @@ type SyncInput struct {
 
 // SyncState How the person's sync is. The list of persons shows the first five fields only.
 type SyncState struct {
-	DeletionsApproved *bool `json:"deletions_approved,omitempty"`
+	// ClimbAt When a better way is tried again.
+	ClimbAt           *time.Time `json:"climb_at,omitempty"`
+	DeletionsApproved *bool      `json:"deletions_approved,omitempty"`
 
 	// HeldDeletions Items found gone in a pass that was stopped because they were too many; approve or restore them.
 	HeldDeletions *int `json:"held_deletions,omitempty"`
@@ -606,11 +951,17 @@ type SyncState struct {
 	// LastHeard Last message from the server.
 	LastHeard *time.Time `json:"last_heard,omitempty"`
 
+	// LastNotice When the last of them came.
+	LastNotice *time.Time `json:"last_notice,omitempty"`
+
 	// LastPull Last time the calendar was read with success.
 	LastPull *time.Time `json:"last_pull,omitempty"`
 
 	// LastPush Last time something was written to the calendar.
 	LastPush *time.Time `json:"last_push,omitempty"`
+
+	// Notices Notices that said something changed, ever.
+	Notices *int64 `json:"notices,omitempty"`
 
 	// OpenWrites Writes to the calendar that are still to be made (counted up to 1000).
 	OpenWrites *int `json:"open_writes,omitempty"`
@@ -629,12 +980,77 @@ type SyncState struct {
 	// Subscribed When the push subscription in force was made.
 	Subscribed *time.Time `json:"subscribed,omitempty"`
 
+	// TryWay How it is learnt that a calendar changed. `push`: the server calls in. `streaming`: it tells over a connection that
+	// stays open. `pull`: it is asked at short intervals what changed. `poll`: the calendar is read by the clock.
+	TryWay *Way `json:"try_way,omitempty"`
+
 	// Until When it is tried again.
 	Until *time.Time `json:"until,omitempty"`
 
-	// Way How changes in the calendar are noticed: `push` or `poll`.
+	// Way How it is learnt that a calendar changed. `push`: the server calls in. `streaming`: it tells over a connection that
+	// stays open. `pull`: it is asked at short intervals what changed. `poll`: the calendar is read by the clock.
+	Way *Way `json:"way,omitempty"`
+
+	// WayReason Why it is not the way that the sync mode prefers.
+	WayReason *string `json:"way_reason,omitempty"`
+}
+
+// TestCheck defines model for TestCheck.
+type TestCheck struct {
+	Detail string         `json:"detail"`
+	Name   string         `json:"name"`
+	State  TestCheckState `json:"state"`
+}
+
+// TestCheckState defines model for TestCheck.State.
+type TestCheckState string
+
+// TestRun defines model for TestRun.
+type TestRun struct {
+	// Ended Missing while it runs.
+	Ended   *time.Time     `json:"ended,omitempty"`
+	ID      string         `json:"id"`
+	Outcome TestRunOutcome `json:"outcome"`
+	Person  string         `json:"person"`
+	Started time.Time      `json:"started"`
+	Steps   []TestStep     `json:"steps"`
+
+	// Way How notices of the person arrived.
 	Way *string `json:"way,omitempty"`
 }
+
+// TestRunOutcome defines model for TestRun.Outcome.
+type TestRunOutcome string
+
+// TestRunList defines model for TestRunList.
+type TestRunList struct {
+	Items []TestRun `json:"items"`
+}
+
+// TestStep defines model for TestStep.
+type TestStep struct {
+	Began *time.Time `json:"began,omitempty"`
+
+	// Cause Why it failed.
+	Cause *string `json:"cause,omitempty"`
+
+	// Checks What was looked at to find the cause.
+	Checks *[]TestCheck `json:"checks,omitempty"`
+
+	// Detail What was done or found.
+	Detail *string `json:"detail,omitempty"`
+	Name   string  `json:"name"`
+
+	// Remedy What to do about it.
+	Remedy *string       `json:"remedy,omitempty"`
+	State  TestStepState `json:"state"`
+
+	// TookMs How long it took; missing before its end.
+	TookMs *int64 `json:"took_ms,omitempty"`
+}
+
+// TestStepState defines model for TestStep.State.
+type TestStepState string
 
 // Violation defines model for Violation.
 type Violation struct {
@@ -643,11 +1059,92 @@ type Violation struct {
 	Reason string `json:"reason"`
 }
 
+// Way How it is learnt that a calendar changed. `push`: the server calls in. `streaming`: it tells over a connection that
+// stays open. `pull`: it is asked at short intervals what changed. `poll`: the calendar is read by the clock.
+type Way string
+
+// Webhook defines model for Webhook.
+type Webhook struct {
+	// Attempts Failed attempts for the change after it.
+	Attempts int       `json:"attempts"`
+	Created  time.Time `json:"created"`
+	Disabled bool      `json:"disabled"`
+
+	// FailingSince Missing while all is well.
+	FailingSince *time.Time   `json:"failing_since,omitempty"`
+	ID           string       `json:"id"`
+	Kinds        []ChangeKind `json:"kinds"`
+
+	// LastOk When a message last got through.
+	LastOk *time.Time `json:"last_ok,omitempty"`
+	Name   string     `json:"name"`
+
+	// NextAttempt When it is tried again.
+	NextAttempt *time.Time `json:"next_attempt,omitempty"`
+
+	// Problem Why the last attempt failed.
+	Problem *string `json:"problem,omitempty"`
+
+	// Seq The last change that was dealt with.
+	Seq int64  `json:"seq"`
+	URL string `json:"url"`
+}
+
+// WebhookInput defines model for WebhookInput.
+type WebhookInput struct {
+	Disabled *bool `json:"disabled,omitempty"`
+
+	// Kinds Kinds of changes to send; all if empty.
+	Kinds *[]ChangeKind `json:"kinds,omitempty"`
+
+	// Name What it is for, for people.
+	Name *string `json:"name,omitempty"`
+
+	// URL Example: https://booking.example.com/roomwire
+	URL string `json:"url"`
+}
+
+// WebhookList defines model for WebhookList.
+type WebhookList struct {
+	Items []Webhook `json:"items"`
+}
+
+// WebhookPatch defines model for WebhookPatch.
+type WebhookPatch struct {
+	Disabled *bool         `json:"disabled,omitempty"`
+	Kinds    *[]ChangeKind `json:"kinds,omitempty"`
+	Name     *string       `json:"name,omitempty"`
+	URL      *string       `json:"url,omitempty"`
+}
+
+// WebhookSecret defines model for WebhookSecret.
+type WebhookSecret struct {
+	// Secret `whsec_…`
+	Secret string `json:"secret"`
+}
+
+// WebhookTest defines model for WebhookTest.
+type WebhookTest struct {
+	Ok bool `json:"ok"`
+
+	// Problem Why it did not get through.
+	Problem *string `json:"problem,omitempty"`
+}
+
 // AfterID defines model for AfterID.
 type AfterID = string
 
+// AfterNumber defines model for AfterNumber.
+type AfterNumber = int64
+
+// BeforeNumber defines model for BeforeNumber.
+type BeforeNumber = int64
+
 // ID defines model for ID.
 type ID = string
+
+// IdempotencyKey defines model for IdempotencyKey.
+type IdempotencyKey = string
 
 // IfMatch defines model for IfMatch.
 type IfMatch = string
@@ -655,8 +1152,21 @@ type IfMatch = string
 // Limit defines model for Limit.
 type Limit = int
 
+// Seq defines model for Seq.
+type Seq = int64
+
 // Tenant defines model for Tenant.
 type Tenant = string
+
+// Wait defines model for Wait.
+type Wait = string
+
+// CreateAPIKeyParams defines parameters for CreateAPIKey.
+type CreateAPIKeyParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
 
 // ListBookingsParams defines parameters for ListBookings.
 type ListBookingsParams struct {
@@ -668,6 +1178,9 @@ type ListBookingsParams struct {
 
 	// Person Only those of this organizer.
 	Person *string `form:"person,omitempty" json:"person,omitempty"`
+
+	// Resource Only those of this room or desk.
+	Resource *string `form:"resource,omitempty" json:"resource,omitempty"`
 
 	// From Only those that end after this moment. Mind that a plus sign in a query is written `%2B`.
 	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
@@ -707,19 +1220,39 @@ type ListChangesParams struct {
 	After *int64 `form:"after,omitempty" json:"after,omitempty"`
 	Limit *int   `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Wait How long to wait for a change, up to `60s`.
-	Wait *string `form:"wait,omitempty" json:"wait,omitempty"`
+	// Wait How long to wait for something new, up to `60s`.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// LastEventID Of an event stream: the sequence number of the last event that was dealt with.
+	LastEventID *int64 `json:"Last-Event-ID,omitempty"`
+}
+
+// RejectChangeParams defines parameters for RejectChange.
+type RejectChangeParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListDifferencesParams defines parameters for ListDifferences.
 type ListDifferencesParams struct {
 	// Limit How many entries at most.
-	Limit   *Limit  `form:"limit,omitempty" json:"limit,omitempty"`
-	Person  *string `form:"person,omitempty" json:"person,omitempty"`
-	Booking *string `form:"booking,omitempty" json:"booking,omitempty"`
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Before The `next` of the page before; only what is older than that.
+	Before  *BeforeNumber `form:"before,omitempty" json:"before,omitempty"`
+	Person  *string       `form:"person,omitempty" json:"person,omitempty"`
+	Booking *string       `form:"booking,omitempty" json:"booking,omitempty"`
 
 	// All true: those that are closed, too.
 	All *bool `form:"all,omitempty" json:"all,omitempty"`
+}
+
+// ReloadConfigParams defines parameters for ReloadConfig.
+type ReloadConfigParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListPersonsParams defines parameters for ListPersons.
@@ -733,6 +1266,38 @@ type ListPersonsParams struct {
 	// Status Only those whose sync is in this state.
 	Status *Status `form:"status,omitempty" json:"status,omitempty"`
 	Kind   *Kind   `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Mode Only those with this sync mode.
+	Mode *string `form:"mode,omitempty" json:"mode,omitempty"`
+
+	// Way Only those whose notices arrive this way.
+	Way *Way `form:"way,omitempty" json:"way,omitempty"`
+
+	// Q Only those whose id, e-mail address or name begins like this, whatever the case.
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// UpdatedSince Only those who were made or changed at this moment or later.
+	UpdatedSince *time.Time `form:"updated_since,omitempty" json:"updated_since,omitempty"`
+}
+
+// ImportPersonsParams defines parameters for ImportPersons.
+type ImportPersonsParams struct {
+	// AllOrNothing If any line is faulty, none is taken and the answer is a problem that names each.
+	AllOrNothing *bool `form:"all_or_nothing,omitempty" json:"all_or_nothing,omitempty"`
+
+	// DryRun Say what would become of each line, and change nothing.
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// RemoveMissing Remove the persons that the file does not name. It implies `all_or_nothing`, and is refused if that were all
+	// persons, or more than half of them.
+	RemoveMissing *bool `form:"remove_missing,omitempty" json:"remove_missing,omitempty"`
+
+	// Force With `remove_missing`, remove however many there are.
+	Force *bool `form:"force,omitempty" json:"force,omitempty"`
+
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListActivityParams defines parameters for ListActivity.
@@ -740,8 +1305,98 @@ type ListActivityParams struct {
 	// Limit How many entries at most.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
+	// Before The `next` of the page before; only what is older than that.
+	Before *BeforeNumber `form:"before,omitempty" json:"before,omitempty"`
+
+	// After Only what has a greater number.
+	After *AfterNumber `form:"after,omitempty" json:"after,omitempty"`
+
 	// Booking Only what concerns this booking.
 	Booking *string `form:"booking,omitempty" json:"booking,omitempty"`
+}
+
+// ApproveDeletionsParams defines parameters for ApproveDeletions.
+type ApproveDeletionsParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RestoreDeletionsParams defines parameters for RestoreDeletions.
+type RestoreDeletionsParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// SyncPersonParams defines parameters for SyncPerson.
+type SyncPersonParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListTestsParams defines parameters for ListTests.
+type ListTestsParams struct {
+	// Limit How many entries at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// StartTestParams defines parameters for StartTest.
+type StartTestParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// GetTestParams defines parameters for GetTest.
+type GetTestParams struct {
+	// Wait How long to wait for something new, up to `60s`.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
+// CreateWebhookParams defines parameters for CreateWebhook.
+type CreateWebhookParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListDeadMessagesParams defines parameters for ListDeadMessages.
+type ListDeadMessagesParams struct {
+	// Limit How many entries at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Only what has a greater number.
+	After *AfterNumber `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// ResendDeadMessagesParams defines parameters for ResendDeadMessages.
+type ResendDeadMessagesParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ResendDeadMessageParams defines parameters for ResendDeadMessage.
+type ResendDeadMessageParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RotateWebhookSecretParams defines parameters for RotateWebhookSecret.
+type RotateWebhookSecretParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// TestWebhookParams defines parameters for TestWebhook.
+type TestWebhookParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
@@ -750,11 +1405,206 @@ type CreateAPIKeyJSONRequestBody = APIKeyInput
 // PutBookingJSONRequestBody defines body for PutBooking for application/json ContentType.
 type PutBookingJSONRequestBody = BookingInput
 
+// RejectChangeJSONRequestBody defines body for RejectChange for application/json ContentType.
+type RejectChangeJSONRequestBody = RejectInput
+
 // PutPersonJSONRequestBody defines body for PutPerson for application/json ContentType.
 type PutPersonJSONRequestBody = PersonInput
 
 // SyncPersonJSONRequestBody defines body for SyncPerson for application/json ContentType.
 type SyncPersonJSONRequestBody = SyncInput
+
+// CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
+type CreateWebhookJSONRequestBody = WebhookInput
+
+// UpdateWebhookJSONRequestBody defines body for UpdateWebhook for application/json ContentType.
+type UpdateWebhookJSONRequestBody = WebhookPatch
+
+// Getter for additional properties for Explanation. Returns the specified
+// element and whether it was found
+func (a Explanation) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Explanation
+func (a *Explanation) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Explanation to handle AdditionalProperties
+func (a *Explanation) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["activities"]; found {
+		err = json.Unmarshal(raw, &a.Activities)
+		if err != nil {
+			return fmt.Errorf("error reading 'activities': %w", err)
+		}
+		delete(object, "activities")
+	}
+
+	if raw, found := object["booking"]; found {
+		err = json.Unmarshal(raw, &a.Booking)
+		if err != nil {
+			return fmt.Errorf("error reading 'booking': %w", err)
+		}
+		delete(object, "booking")
+	}
+
+	if raw, found := object["differences"]; found {
+		err = json.Unmarshal(raw, &a.Differences)
+		if err != nil {
+			return fmt.Errorf("error reading 'differences': %w", err)
+		}
+		delete(object, "differences")
+	}
+
+	if raw, found := object["fields"]; found {
+		err = json.Unmarshal(raw, &a.Fields)
+		if err != nil {
+			return fmt.Errorf("error reading 'fields': %w", err)
+		}
+		delete(object, "fields")
+	}
+
+	if raw, found := object["links"]; found {
+		err = json.Unmarshal(raw, &a.Links)
+		if err != nil {
+			return fmt.Errorf("error reading 'links': %w", err)
+		}
+		delete(object, "links")
+	}
+
+	if raw, found := object["organizer"]; found {
+		err = json.Unmarshal(raw, &a.Organizer)
+		if err != nil {
+			return fmt.Errorf("error reading 'organizer': %w", err)
+		}
+		delete(object, "organizer")
+	}
+
+	if raw, found := object["status"]; found {
+		err = json.Unmarshal(raw, &a.Status)
+		if err != nil {
+			return fmt.Errorf("error reading 'status': %w", err)
+		}
+		delete(object, "status")
+	}
+
+	if raw, found := object["unlinked"]; found {
+		err = json.Unmarshal(raw, &a.Unlinked)
+		if err != nil {
+			return fmt.Errorf("error reading 'unlinked': %w", err)
+		}
+		delete(object, "unlinked")
+	}
+
+	if raw, found := object["version"]; found {
+		err = json.Unmarshal(raw, &a.Version)
+		if err != nil {
+			return fmt.Errorf("error reading 'version': %w", err)
+		}
+		delete(object, "version")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Explanation to handle AdditionalProperties
+func (a Explanation) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	if a.Activities != nil {
+		object["activities"], err = json.Marshal(a.Activities)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'activities': %w", err)
+		}
+	}
+
+	object["booking"], err = json.Marshal(a.Booking)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'booking': %w", err)
+	}
+
+	if a.Differences != nil {
+		object["differences"], err = json.Marshal(a.Differences)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'differences': %w", err)
+		}
+	}
+
+	if a.Fields != nil {
+		object["fields"], err = json.Marshal(a.Fields)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'fields': %w", err)
+		}
+	}
+
+	if a.Links != nil {
+		object["links"], err = json.Marshal(a.Links)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'links': %w", err)
+		}
+	}
+
+	if a.Organizer != nil {
+		object["organizer"], err = json.Marshal(a.Organizer)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'organizer': %w", err)
+		}
+	}
+
+	if a.Status != nil {
+		object["status"], err = json.Marshal(a.Status)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'status': %w", err)
+		}
+	}
+
+	if a.Unlinked != nil {
+		object["unlinked"], err = json.Marshal(a.Unlinked)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'unlinked': %w", err)
+		}
+	}
+
+	if a.Version != nil {
+		object["version"], err = json.Marshal(a.Version)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'version': %w", err)
+		}
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -830,26 +1680,26 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 // The interface specification for the client above.
 type ClientInterface interface {
 
-	// ListAPIKeys The tenant's API keys (host's own key only)
+	// ListAPIKeys The tenant's API keys
 	//
 	// Corresponds with GET /{tenant}/api/v1/apikeys (the `ListAPIKeys` operationId).
 	ListAPIKeys(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CreateAPIKeyWithBody Make an API key (host's own key only)
+	// CreateAPIKeyWithBody Make an API key
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /{tenant}/api/v1/apikeys (the `CreateAPIKey` operationId).
-	CreateAPIKeyWithBody(ctx context.Context, tenant Tenant, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateAPIKeyWithBody(ctx context.Context, tenant Tenant, params *CreateAPIKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CreateAPIKey Make an API key (host's own key only)
+	// CreateAPIKey Make an API key
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /{tenant}/api/v1/apikeys (the `CreateAPIKey` operationId).
-	CreateAPIKey(ctx context.Context, tenant Tenant, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateAPIKey(ctx context.Context, tenant Tenant, params *CreateAPIKeyParams, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RevokeAPIKey Revoke an API key (host's own key only)
+	// RevokeAPIKey Revoke an API key
 	//
 	// Corresponds with DELETE /{tenant}/api/v1/apikeys/{id} (the `RevokeAPIKey` operationId).
 	RevokeAPIKey(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -891,18 +1741,72 @@ type ClientInterface interface {
 	// Corresponds with PUT /{tenant}/api/v1/bookings/{id} (the `PutBooking` operationId).
 	PutBooking(ctx context.Context, tenant Tenant, id ID, params *PutBookingParams, body PutBookingJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ExplainBooking A booking on both sides, and what the sync makes of it
+	//
+	// The item is read from the calendar for this answer; nothing is changed. For people who look for a fault: what the
+	// objects hold may grow.
+	//
+	// Corresponds with GET /{tenant}/api/v1/bookings/{id}/explain (the `ExplainBooking` operationId).
+	ExplainBooking(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListChanges What happened to bookings, in order
 	//
 	// Ask again with `after` set to the answer's `next`; nothing is left out and nothing comes twice. With `wait` the
 	// answer comes as soon as there is a change, or empty when the time is over.
 	//
+	// With `Accept: text/event-stream` the answer is a stream of server-sent events that goes on until either side ends
+	// it: `id` is the sequence number, `event` is `change`, `data` is a Change as JSON. It begins after `Last-Event-ID`,
+	// else after `after`, so that a browser's EventSource goes on by itself where it was cut off. A comment line comes
+	// every 20 seconds. `limit` and `wait` are not looked at.
+	//
 	// Corresponds with GET /{tenant}/api/v1/changes (the `ListChanges` operationId).
 	ListChanges(ctx context.Context, tenant Tenant, params *ListChangesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RejectChangeWithBody Refuse what a calendar did
+	//
+	// The booking system does not accept a change whose `source` is `calendar`. The person's conflict behaviour decides
+	// what becomes of it: the booking and the item are set back, or the booking is cancelled.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /{tenant}/api/v1/changes/{seq}/reject (the `RejectChange` operationId).
+	RejectChangeWithBody(ctx context.Context, tenant Tenant, seq Seq, params *RejectChangeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RejectChange Refuse what a calendar did
+	//
+	// The booking system does not accept a change whose `source` is `calendar`. The person's conflict behaviour decides
+	// what becomes of it: the booking and the item are set back, or the booking is cancelled.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /{tenant}/api/v1/changes/{seq}/reject (the `RejectChange` operationId).
+	RejectChange(ctx context.Context, tenant Tenant, seq Seq, params *RejectChangeParams, body RejectChangeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListDifferences What the two sides do not agree on, and edits that lost
 	//
 	// Corresponds with GET /{tenant}/api/v1/differences (the `ListDifferences` operationId).
 	ListDifferences(ctx context.Context, tenant Tenant, params *ListDifferencesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Examine Look for what is wrong
+	//
+	// Looks at configuration, plugins, store, queue, servers, public URL, clock and disk now, which takes some seconds.
+	// The findings are of the whole host, whichever the tenant.
+	//
+	// Corresponds with GET /{tenant}/api/v1/doctor (the `Examine` operationId).
+	Examine(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetHost The host, its plugins and its queue
+	//
+	// Corresponds with GET /{tenant}/api/v1/host (the `GetHost` operationId).
+	GetHost(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReloadConfig Take over the configuration as it is on disk
+	//
+	// A faulty configuration is refused (422), and the one in force stays. Persons whose settings did not change notice
+	// nothing.
+	//
+	// Corresponds with POST /{tenant}/api/v1/host/reload (the `ReloadConfig` operationId).
+	ReloadConfig(ctx context.Context, tenant Tenant, params *ReloadConfigParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPersons Persons and resources, by id
 	//
@@ -912,13 +1816,17 @@ type ClientInterface interface {
 	// ImportPersonsWithBody Create or update many persons
 	//
 	// The body is persons.csv with the header line
-	// `id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error`. A faulty line
-	// is reported and left out; the others are taken. Nobody is deleted.
+	// `id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error,own_bookings`, of
+	// which only `id` and `email` are needed. A faulty line is reported and left out; the others are taken. Nobody is
+	// removed unless `remove_missing` says so.
+	//
+	// With `Accept: application/x-ndjson` the answer is a stream of lines: `{"done":500,"of":10000}` while it works,
+	// and at the end the report, or the problem if it came to nothing.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /{tenant}/api/v1/persons/import (the `ImportPersons` operationId).
-	ImportPersonsWithBody(ctx context.Context, tenant Tenant, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ImportPersonsWithBody(ctx context.Context, tenant Tenant, params *ImportPersonsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeletePerson Forget a person
 	//
@@ -956,31 +1864,130 @@ type ClientInterface interface {
 	// The bookings whose items are gone from the calendar are cancelled by the next pass.
 	//
 	// Corresponds with POST /{tenant}/api/v1/persons/{id}/deletions/approve (the `ApproveDeletions` operationId).
-	ApproveDeletions(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ApproveDeletions(ctx context.Context, tenant Tenant, id ID, params *ApproveDeletionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RestoreDeletions The held-back deletions are a mistake
 	//
 	// The items that are gone are made again from their bookings by the next pass. Nobody is mailed.
 	//
 	// Corresponds with POST /{tenant}/api/v1/persons/{id}/deletions/restore (the `RestoreDeletions` operationId).
-	RestoreDeletions(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RestoreDeletions(ctx context.Context, tenant Tenant, id ID, params *RestoreDeletionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SyncPersonWithBody Sync a person now
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /{tenant}/api/v1/persons/{id}/sync (the `SyncPerson` operationId).
-	SyncPersonWithBody(ctx context.Context, tenant Tenant, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SyncPersonWithBody(ctx context.Context, tenant Tenant, id ID, params *SyncPersonParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SyncPerson Sync a person now
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /{tenant}/api/v1/persons/{id}/sync (the `SyncPerson` operationId).
-	SyncPerson(ctx context.Context, tenant Tenant, id ID, body SyncPersonJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SyncPerson(ctx context.Context, tenant Tenant, id ID, params *SyncPersonParams, body SyncPersonJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListTests The tests of a person that are kept, newest first
+	//
+	// Corresponds with GET /{tenant}/api/v1/persons/{id}/tests (the `ListTests` operationId).
+	ListTests(ctx context.Context, tenant Tenant, id ID, params *ListTestsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartTest Test the sync of a person (Synchronisationstest)
+	//
+	// Makes an appointment in the person's calendar for tomorrow in ten years, changes it, waits for the server's notice
+	// and deletes it. No data that is there already is touched, and it cleans up after itself.
+	//
+	// Corresponds with POST /{tenant}/api/v1/persons/{id}/tests (the `StartTest` operationId).
+	StartTest(ctx context.Context, tenant Tenant, id ID, params *StartTestParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetTest A test, step by step
+	//
+	// With `wait` the answer comes as soon as the test is no longer as it was when the request came, or when the time is
+	// over; a test that has ended is answered at once.
+	//
+	// Corresponds with GET /{tenant}/api/v1/persons/{id}/tests/{run} (the `GetTest` operationId).
+	GetTest(ctx context.Context, tenant Tenant, id ID, run string, params *GetTestParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListWebhooks The tenant's webhooks
+	//
+	// Corresponds with GET /{tenant}/api/v1/webhooks (the `ListWebhooks` operationId).
+	ListWebhooks(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateWebhookWithBody Have changes sent to a URL
+	//
+	// Every change from now on is sent by POST, signed as Standard Webhooks has it. What does not get through is
+	// repeated at growing intervals and at last laid aside as dead.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /{tenant}/api/v1/webhooks (the `CreateWebhook` operationId).
+	CreateWebhookWithBody(ctx context.Context, tenant Tenant, params *CreateWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateWebhook Have changes sent to a URL
+	//
+	// Every change from now on is sent by POST, signed as Standard Webhooks has it. What does not get through is
+	// repeated at growing intervals and at last laid aside as dead.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /{tenant}/api/v1/webhooks (the `CreateWebhook` operationId).
+	CreateWebhook(ctx context.Context, tenant Tenant, params *CreateWebhookParams, body CreateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteWebhook Forget a webhook, with its dead messages
+	//
+	// Corresponds with DELETE /{tenant}/api/v1/webhooks/{id} (the `DeleteWebhook` operationId).
+	DeleteWebhook(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetWebhook A webhook, and how it fares
+	//
+	// Corresponds with GET /{tenant}/api/v1/webhooks/{id} (the `GetWebhook` operationId).
+	GetWebhook(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateWebhookWithBody Change a webhook
+	//
+	// What is left out stays as it is. A webhook that is switched on again is tried at once.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /{tenant}/api/v1/webhooks/{id} (the `UpdateWebhook` operationId).
+	UpdateWebhookWithBody(ctx context.Context, tenant Tenant, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateWebhook Change a webhook
+	//
+	// What is left out stays as it is. A webhook that is switched on again is tried at once.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /{tenant}/api/v1/webhooks/{id} (the `UpdateWebhook` operationId).
+	UpdateWebhook(ctx context.Context, tenant Tenant, id ID, body UpdateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListDeadMessages The messages that were given up, in the order of their changes
+	//
+	// Corresponds with GET /{tenant}/api/v1/webhooks/{id}/dead (the `ListDeadMessages` operationId).
+	ListDeadMessages(ctx context.Context, tenant Tenant, id ID, params *ListDeadMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResendDeadMessages Send all dead messages of a webhook again
+	//
+	// Corresponds with POST /{tenant}/api/v1/webhooks/{id}/dead/resend (the `ResendDeadMessages` operationId).
+	ResendDeadMessages(ctx context.Context, tenant Tenant, id ID, params *ResendDeadMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResendDeadMessage Send one dead message again
+	//
+	// Corresponds with POST /{tenant}/api/v1/webhooks/{id}/dead/{seq}/resend (the `ResendDeadMessage` operationId).
+	ResendDeadMessage(ctx context.Context, tenant Tenant, id ID, seq Seq, params *ResendDeadMessageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateWebhookSecret Give a webhook a new secret
+	//
+	// Corresponds with POST /{tenant}/api/v1/webhooks/{id}/secret (the `RotateWebhookSecret` operationId).
+	RotateWebhookSecret(ctx context.Context, tenant Tenant, id ID, params *RotateWebhookSecretParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TestWebhook Send a message to try a webhook with
+	//
+	// Corresponds with POST /{tenant}/api/v1/webhooks/{id}/test (the `TestWebhook` operationId).
+	TestWebhook(ctx context.Context, tenant Tenant, id ID, params *TestWebhookParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
-// ListAPIKeys The tenant's API keys (host's own key only)
+// ListAPIKeys The tenant's API keys
 //
 // Corresponds with GET /{tenant}/api/v1/apikeys (the `ListAPIKeys` operationId).
 func (c *Client) ListAPIKeys(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -995,13 +2002,13 @@ func (c *Client) ListAPIKeys(ctx context.Context, tenant Tenant, reqEditors ...R
 	return c.Client.Do(req)
 }
 
-// CreateAPIKeyWithBody Make an API key (host's own key only)
+// CreateAPIKeyWithBody Make an API key
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /{tenant}/api/v1/apikeys (the `CreateAPIKey` operationId).
-func (c *Client) CreateAPIKeyWithBody(ctx context.Context, tenant Tenant, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateAPIKeyRequestWithBody(c.Server, tenant, contentType, body)
+func (c *Client) CreateAPIKeyWithBody(ctx context.Context, tenant Tenant, params *CreateAPIKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAPIKeyRequestWithBody(c.Server, tenant, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1012,13 +2019,13 @@ func (c *Client) CreateAPIKeyWithBody(ctx context.Context, tenant Tenant, conten
 	return c.Client.Do(req)
 }
 
-// CreateAPIKey Make an API key (host's own key only)
+// CreateAPIKey Make an API key
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /{tenant}/api/v1/apikeys (the `CreateAPIKey` operationId).
-func (c *Client) CreateAPIKey(ctx context.Context, tenant Tenant, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateAPIKeyRequest(c.Server, tenant, body)
+func (c *Client) CreateAPIKey(ctx context.Context, tenant Tenant, params *CreateAPIKeyParams, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAPIKeyRequest(c.Server, tenant, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1029,7 +2036,7 @@ func (c *Client) CreateAPIKey(ctx context.Context, tenant Tenant, body CreateAPI
 	return c.Client.Do(req)
 }
 
-// RevokeAPIKey Revoke an API key (host's own key only)
+// RevokeAPIKey Revoke an API key
 //
 // Corresponds with DELETE /{tenant}/api/v1/apikeys/{id} (the `RevokeAPIKey` operationId).
 func (c *Client) RevokeAPIKey(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1131,14 +2138,77 @@ func (c *Client) PutBooking(ctx context.Context, tenant Tenant, id ID, params *P
 	return c.Client.Do(req)
 }
 
+// ExplainBooking A booking on both sides, and what the sync makes of it
+//
+// The item is read from the calendar for this answer; nothing is changed. For people who look for a fault: what the
+// objects hold may grow.
+//
+// Corresponds with GET /{tenant}/api/v1/bookings/{id}/explain (the `ExplainBooking` operationId).
+func (c *Client) ExplainBooking(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExplainBookingRequest(c.Server, tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListChanges What happened to bookings, in order
 //
 // Ask again with `after` set to the answer's `next`; nothing is left out and nothing comes twice. With `wait` the
 // answer comes as soon as there is a change, or empty when the time is over.
 //
+// With `Accept: text/event-stream` the answer is a stream of server-sent events that goes on until either side ends
+// it: `id` is the sequence number, `event` is `change`, `data` is a Change as JSON. It begins after `Last-Event-ID`,
+// else after `after`, so that a browser's EventSource goes on by itself where it was cut off. A comment line comes
+// every 20 seconds. `limit` and `wait` are not looked at.
+//
 // Corresponds with GET /{tenant}/api/v1/changes (the `ListChanges` operationId).
 func (c *Client) ListChanges(ctx context.Context, tenant Tenant, params *ListChangesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListChangesRequest(c.Server, tenant, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RejectChangeWithBody Refuse what a calendar did
+//
+// The booking system does not accept a change whose `source` is `calendar`. The person's conflict behaviour decides
+// what becomes of it: the booking and the item are set back, or the booking is cancelled.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /{tenant}/api/v1/changes/{seq}/reject (the `RejectChange` operationId).
+func (c *Client) RejectChangeWithBody(ctx context.Context, tenant Tenant, seq Seq, params *RejectChangeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRejectChangeRequestWithBody(c.Server, tenant, seq, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RejectChange Refuse what a calendar did
+//
+// The booking system does not accept a change whose `source` is `calendar`. The person's conflict behaviour decides
+// what becomes of it: the booking and the item are set back, or the booking is cancelled.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /{tenant}/api/v1/changes/{seq}/reject (the `RejectChange` operationId).
+func (c *Client) RejectChange(ctx context.Context, tenant Tenant, seq Seq, params *RejectChangeParams, body RejectChangeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRejectChangeRequest(c.Server, tenant, seq, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1154,6 +2224,57 @@ func (c *Client) ListChanges(ctx context.Context, tenant Tenant, params *ListCha
 // Corresponds with GET /{tenant}/api/v1/differences (the `ListDifferences` operationId).
 func (c *Client) ListDifferences(ctx context.Context, tenant Tenant, params *ListDifferencesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListDifferencesRequest(c.Server, tenant, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Examine Look for what is wrong
+//
+// Looks at configuration, plugins, store, queue, servers, public URL, clock and disk now, which takes some seconds.
+// The findings are of the whole host, whichever the tenant.
+//
+// Corresponds with GET /{tenant}/api/v1/doctor (the `Examine` operationId).
+func (c *Client) Examine(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExamineRequest(c.Server, tenant)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetHost The host, its plugins and its queue
+//
+// Corresponds with GET /{tenant}/api/v1/host (the `GetHost` operationId).
+func (c *Client) GetHost(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetHostRequest(c.Server, tenant)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReloadConfig Take over the configuration as it is on disk
+//
+// A faulty configuration is refused (422), and the one in force stays. Persons whose settings did not change notice
+// nothing.
+//
+// Corresponds with POST /{tenant}/api/v1/host/reload (the `ReloadConfig` operationId).
+func (c *Client) ReloadConfig(ctx context.Context, tenant Tenant, params *ReloadConfigParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReloadConfigRequest(c.Server, tenant, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1182,14 +2303,18 @@ func (c *Client) ListPersons(ctx context.Context, tenant Tenant, params *ListPer
 // ImportPersonsWithBody Create or update many persons
 //
 // The body is persons.csv with the header line
-// `id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error`. A faulty line
-// is reported and left out; the others are taken. Nobody is deleted.
+// `id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error,own_bookings`, of
+// which only `id` and `email` are needed. A faulty line is reported and left out; the others are taken. Nobody is
+// removed unless `remove_missing` says so.
+//
+// With `Accept: application/x-ndjson` the answer is a stream of lines: `{"done":500,"of":10000}` while it works,
+// and at the end the report, or the problem if it came to nothing.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /{tenant}/api/v1/persons/import (the `ImportPersons` operationId).
-func (c *Client) ImportPersonsWithBody(ctx context.Context, tenant Tenant, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewImportPersonsRequestWithBody(c.Server, tenant, contentType, body)
+func (c *Client) ImportPersonsWithBody(ctx context.Context, tenant Tenant, params *ImportPersonsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewImportPersonsRequestWithBody(c.Server, tenant, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1286,8 +2411,8 @@ func (c *Client) ListActivity(ctx context.Context, tenant Tenant, id ID, params 
 // The bookings whose items are gone from the calendar are cancelled by the next pass.
 //
 // Corresponds with POST /{tenant}/api/v1/persons/{id}/deletions/approve (the `ApproveDeletions` operationId).
-func (c *Client) ApproveDeletions(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewApproveDeletionsRequest(c.Server, tenant, id)
+func (c *Client) ApproveDeletions(ctx context.Context, tenant Tenant, id ID, params *ApproveDeletionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApproveDeletionsRequest(c.Server, tenant, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1303,8 +2428,8 @@ func (c *Client) ApproveDeletions(ctx context.Context, tenant Tenant, id ID, req
 // The items that are gone are made again from their bookings by the next pass. Nobody is mailed.
 //
 // Corresponds with POST /{tenant}/api/v1/persons/{id}/deletions/restore (the `RestoreDeletions` operationId).
-func (c *Client) RestoreDeletions(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRestoreDeletionsRequest(c.Server, tenant, id)
+func (c *Client) RestoreDeletions(ctx context.Context, tenant Tenant, id ID, params *RestoreDeletionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRestoreDeletionsRequest(c.Server, tenant, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1320,8 +2445,8 @@ func (c *Client) RestoreDeletions(ctx context.Context, tenant Tenant, id ID, req
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /{tenant}/api/v1/persons/{id}/sync (the `SyncPerson` operationId).
-func (c *Client) SyncPersonWithBody(ctx context.Context, tenant Tenant, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSyncPersonRequestWithBody(c.Server, tenant, id, contentType, body)
+func (c *Client) SyncPersonWithBody(ctx context.Context, tenant Tenant, id ID, params *SyncPersonParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSyncPersonRequestWithBody(c.Server, tenant, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1337,8 +2462,257 @@ func (c *Client) SyncPersonWithBody(ctx context.Context, tenant Tenant, id ID, c
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /{tenant}/api/v1/persons/{id}/sync (the `SyncPerson` operationId).
-func (c *Client) SyncPerson(ctx context.Context, tenant Tenant, id ID, body SyncPersonJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSyncPersonRequest(c.Server, tenant, id, body)
+func (c *Client) SyncPerson(ctx context.Context, tenant Tenant, id ID, params *SyncPersonParams, body SyncPersonJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSyncPersonRequest(c.Server, tenant, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListTests The tests of a person that are kept, newest first
+//
+// Corresponds with GET /{tenant}/api/v1/persons/{id}/tests (the `ListTests` operationId).
+func (c *Client) ListTests(ctx context.Context, tenant Tenant, id ID, params *ListTestsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListTestsRequest(c.Server, tenant, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartTest Test the sync of a person (Synchronisationstest)
+//
+// Makes an appointment in the person's calendar for tomorrow in ten years, changes it, waits for the server's notice
+// and deletes it. No data that is there already is touched, and it cleans up after itself.
+//
+// Corresponds with POST /{tenant}/api/v1/persons/{id}/tests (the `StartTest` operationId).
+func (c *Client) StartTest(ctx context.Context, tenant Tenant, id ID, params *StartTestParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartTestRequest(c.Server, tenant, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTest A test, step by step
+//
+// With `wait` the answer comes as soon as the test is no longer as it was when the request came, or when the time is
+// over; a test that has ended is answered at once.
+//
+// Corresponds with GET /{tenant}/api/v1/persons/{id}/tests/{run} (the `GetTest` operationId).
+func (c *Client) GetTest(ctx context.Context, tenant Tenant, id ID, run string, params *GetTestParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTestRequest(c.Server, tenant, id, run, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListWebhooks The tenant's webhooks
+//
+// Corresponds with GET /{tenant}/api/v1/webhooks (the `ListWebhooks` operationId).
+func (c *Client) ListWebhooks(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListWebhooksRequest(c.Server, tenant)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateWebhookWithBody Have changes sent to a URL
+//
+// Every change from now on is sent by POST, signed as Standard Webhooks has it. What does not get through is
+// repeated at growing intervals and at last laid aside as dead.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /{tenant}/api/v1/webhooks (the `CreateWebhook` operationId).
+func (c *Client) CreateWebhookWithBody(ctx context.Context, tenant Tenant, params *CreateWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateWebhookRequestWithBody(c.Server, tenant, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateWebhook Have changes sent to a URL
+//
+// Every change from now on is sent by POST, signed as Standard Webhooks has it. What does not get through is
+// repeated at growing intervals and at last laid aside as dead.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /{tenant}/api/v1/webhooks (the `CreateWebhook` operationId).
+func (c *Client) CreateWebhook(ctx context.Context, tenant Tenant, params *CreateWebhookParams, body CreateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateWebhookRequest(c.Server, tenant, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteWebhook Forget a webhook, with its dead messages
+//
+// Corresponds with DELETE /{tenant}/api/v1/webhooks/{id} (the `DeleteWebhook` operationId).
+func (c *Client) DeleteWebhook(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteWebhookRequest(c.Server, tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetWebhook A webhook, and how it fares
+//
+// Corresponds with GET /{tenant}/api/v1/webhooks/{id} (the `GetWebhook` operationId).
+func (c *Client) GetWebhook(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetWebhookRequest(c.Server, tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateWebhookWithBody Change a webhook
+//
+// What is left out stays as it is. A webhook that is switched on again is tried at once.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /{tenant}/api/v1/webhooks/{id} (the `UpdateWebhook` operationId).
+func (c *Client) UpdateWebhookWithBody(ctx context.Context, tenant Tenant, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateWebhookRequestWithBody(c.Server, tenant, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateWebhook Change a webhook
+//
+// What is left out stays as it is. A webhook that is switched on again is tried at once.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /{tenant}/api/v1/webhooks/{id} (the `UpdateWebhook` operationId).
+func (c *Client) UpdateWebhook(ctx context.Context, tenant Tenant, id ID, body UpdateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateWebhookRequest(c.Server, tenant, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDeadMessages The messages that were given up, in the order of their changes
+//
+// Corresponds with GET /{tenant}/api/v1/webhooks/{id}/dead (the `ListDeadMessages` operationId).
+func (c *Client) ListDeadMessages(ctx context.Context, tenant Tenant, id ID, params *ListDeadMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDeadMessagesRequest(c.Server, tenant, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResendDeadMessages Send all dead messages of a webhook again
+//
+// Corresponds with POST /{tenant}/api/v1/webhooks/{id}/dead/resend (the `ResendDeadMessages` operationId).
+func (c *Client) ResendDeadMessages(ctx context.Context, tenant Tenant, id ID, params *ResendDeadMessagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResendDeadMessagesRequest(c.Server, tenant, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResendDeadMessage Send one dead message again
+//
+// Corresponds with POST /{tenant}/api/v1/webhooks/{id}/dead/{seq}/resend (the `ResendDeadMessage` operationId).
+func (c *Client) ResendDeadMessage(ctx context.Context, tenant Tenant, id ID, seq Seq, params *ResendDeadMessageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResendDeadMessageRequest(c.Server, tenant, id, seq, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateWebhookSecret Give a webhook a new secret
+//
+// Corresponds with POST /{tenant}/api/v1/webhooks/{id}/secret (the `RotateWebhookSecret` operationId).
+func (c *Client) RotateWebhookSecret(ctx context.Context, tenant Tenant, id ID, params *RotateWebhookSecretParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateWebhookSecretRequest(c.Server, tenant, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TestWebhook Send a message to try a webhook with
+//
+// Corresponds with POST /{tenant}/api/v1/webhooks/{id}/test (the `TestWebhook` operationId).
+func (c *Client) TestWebhook(ctx context.Context, tenant Tenant, id ID, params *TestWebhookParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTestWebhookRequest(c.Server, tenant, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1384,18 +2758,18 @@ func NewListAPIKeysRequest(server string, tenant Tenant) (*http.Request, error) 
 }
 
 // NewCreateAPIKeyRequest calls the generic CreateAPIKey builder with application/json body
-func NewCreateAPIKeyRequest(server string, tenant Tenant, body CreateAPIKeyJSONRequestBody) (*http.Request, error) {
+func NewCreateAPIKeyRequest(server string, tenant Tenant, params *CreateAPIKeyParams, body CreateAPIKeyJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateAPIKeyRequestWithBody(server, tenant, "application/json", bodyReader)
+	return NewCreateAPIKeyRequestWithBody(server, tenant, params, "application/json", bodyReader)
 }
 
 // NewCreateAPIKeyRequestWithBody constructs an http.Request for the CreateAPIKey method, with any body, and a specified content type
-func NewCreateAPIKeyRequestWithBody(server string, tenant Tenant, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateAPIKeyRequestWithBody(server string, tenant Tenant, params *CreateAPIKeyParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -1426,6 +2800,21 @@ func NewCreateAPIKeyRequestWithBody(server string, tenant Tenant, contentType st
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -1533,6 +2922,18 @@ func NewListBookingsRequest(server string, tenant Tenant, params *ListBookingsPa
 		if params.Person != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "person", *params.Person, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Resource != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "resource", *params.Resource, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -1796,6 +3197,47 @@ func NewPutBookingRequestWithBody(server string, tenant Tenant, id ID, params *P
 	return req, nil
 }
 
+// NewExplainBookingRequest constructs an http.Request for the ExplainBooking method
+func NewExplainBookingRequest(server string, tenant Tenant, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/bookings/%s/explain", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListChangesRequest constructs an http.Request for the ListChanges method
 func NewListChangesRequest(server string, tenant Tenant, params *ListChangesParams) (*http.Request, error) {
 	var err error
@@ -1878,6 +3320,90 @@ func NewListChangesRequest(server string, tenant Tenant, params *ListChangesPara
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.LastEventID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Last-Event-ID", *params.LastEventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "integer", Format: "int64"})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Last-Event-ID", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewRejectChangeRequest calls the generic RejectChange builder with application/json body
+func NewRejectChangeRequest(server string, tenant Tenant, seq Seq, params *RejectChangeParams, body RejectChangeJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRejectChangeRequestWithBody(server, tenant, seq, params, "application/json", bodyReader)
+}
+
+// NewRejectChangeRequestWithBody constructs an http.Request for the RejectChange method, with any body, and a specified content type
+func NewRejectChangeRequestWithBody(server string, tenant Tenant, seq Seq, params *RejectChangeParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "seq", seq, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/changes/%s/reject", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
@@ -1919,6 +3445,18 @@ func NewListDifferencesRequest(server string, tenant Tenant, params *ListDiffere
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Before != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "before", *params.Before, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -1973,6 +3511,123 @@ func NewListDifferencesRequest(server string, tenant Tenant, params *ListDiffere
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewExamineRequest constructs an http.Request for the Examine method
+func NewExamineRequest(server string, tenant Tenant) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/doctor", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetHostRequest constructs an http.Request for the GetHost method
+func NewGetHostRequest(server string, tenant Tenant) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/host", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReloadConfigRequest constructs an http.Request for the ReloadConfig method
+func NewReloadConfigRequest(server string, tenant Tenant, params *ReloadConfigParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/host/reload", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -2061,6 +3716,54 @@ func NewListPersonsRequest(server string, tenant Tenant, params *ListPersonsPara
 
 		}
 
+		if params.Mode != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "mode", *params.Mode, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Way != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "way", *params.Way, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.UpdatedSince != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "updated_since", *params.UpdatedSince, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -2076,7 +3779,7 @@ func NewListPersonsRequest(server string, tenant Tenant, params *ListPersonsPara
 }
 
 // NewImportPersonsRequestWithBody constructs an http.Request for the ImportPersons method, with any body, and a specified content type
-func NewImportPersonsRequestWithBody(server string, tenant Tenant, contentType string, body io.Reader) (*http.Request, error) {
+func NewImportPersonsRequestWithBody(server string, tenant Tenant, params *ImportPersonsParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2101,12 +3804,90 @@ func NewImportPersonsRequestWithBody(server string, tenant Tenant, contentType s
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.AllOrNothing != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "all_or_nothing", *params.AllOrNothing, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.RemoveMissing != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "remove_missing", *params.RemoveMissing, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -2301,6 +4082,30 @@ func NewListActivityRequest(server string, tenant Tenant, id ID, params *ListAct
 
 		}
 
+		if params.Before != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "before", *params.Before, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Booking != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "booking", *params.Booking, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -2328,7 +4133,7 @@ func NewListActivityRequest(server string, tenant Tenant, id ID, params *ListAct
 }
 
 // NewApproveDeletionsRequest constructs an http.Request for the ApproveDeletions method
-func NewApproveDeletionsRequest(server string, tenant Tenant, id ID) (*http.Request, error) {
+func NewApproveDeletionsRequest(server string, tenant Tenant, id ID, params *ApproveDeletionsParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2365,11 +4170,26 @@ func NewApproveDeletionsRequest(server string, tenant Tenant, id ID) (*http.Requ
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewRestoreDeletionsRequest constructs an http.Request for the RestoreDeletions method
-func NewRestoreDeletionsRequest(server string, tenant Tenant, id ID) (*http.Request, error) {
+func NewRestoreDeletionsRequest(server string, tenant Tenant, id ID, params *RestoreDeletionsParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2406,22 +4226,37 @@ func NewRestoreDeletionsRequest(server string, tenant Tenant, id ID) (*http.Requ
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewSyncPersonRequest calls the generic SyncPerson builder with application/json body
-func NewSyncPersonRequest(server string, tenant Tenant, id ID, body SyncPersonJSONRequestBody) (*http.Request, error) {
+func NewSyncPersonRequest(server string, tenant Tenant, id ID, params *SyncPersonParams, body SyncPersonJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewSyncPersonRequestWithBody(server, tenant, id, "application/json", bodyReader)
+	return NewSyncPersonRequestWithBody(server, tenant, id, params, "application/json", bodyReader)
 }
 
 // NewSyncPersonRequestWithBody constructs an http.Request for the SyncPerson method, with any body, and a specified content type
-func NewSyncPersonRequestWithBody(server string, tenant Tenant, id ID, contentType string, body io.Reader) (*http.Request, error) {
+func NewSyncPersonRequestWithBody(server string, tenant Tenant, id ID, params *SyncPersonParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2459,6 +4294,763 @@ func NewSyncPersonRequestWithBody(server string, tenant Tenant, id ID, contentTy
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListTestsRequest constructs an http.Request for the ListTests method
+func NewListTestsRequest(server string, tenant Tenant, id ID, params *ListTestsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/persons/%s/tests", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewStartTestRequest constructs an http.Request for the StartTest method
+func NewStartTestRequest(server string, tenant Tenant, id ID, params *StartTestParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/persons/%s/tests", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetTestRequest constructs an http.Request for the GetTest method
+func NewGetTestRequest(server string, tenant Tenant, id ID, run string, params *GetTestParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "run", run, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/persons/%s/tests/%s", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListWebhooksRequest constructs an http.Request for the ListWebhooks method
+func NewListWebhooksRequest(server string, tenant Tenant) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/webhooks", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateWebhookRequest calls the generic CreateWebhook builder with application/json body
+func NewCreateWebhookRequest(server string, tenant Tenant, params *CreateWebhookParams, body CreateWebhookJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateWebhookRequestWithBody(server, tenant, params, "application/json", bodyReader)
+}
+
+// NewCreateWebhookRequestWithBody constructs an http.Request for the CreateWebhook method, with any body, and a specified content type
+func NewCreateWebhookRequestWithBody(server string, tenant Tenant, params *CreateWebhookParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/webhooks", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteWebhookRequest constructs an http.Request for the DeleteWebhook method
+func NewDeleteWebhookRequest(server string, tenant Tenant, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/webhooks/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetWebhookRequest constructs an http.Request for the GetWebhook method
+func NewGetWebhookRequest(server string, tenant Tenant, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/webhooks/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateWebhookRequest calls the generic UpdateWebhook builder with application/json body
+func NewUpdateWebhookRequest(server string, tenant Tenant, id ID, body UpdateWebhookJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateWebhookRequestWithBody(server, tenant, id, "application/json", bodyReader)
+}
+
+// NewUpdateWebhookRequestWithBody constructs an http.Request for the UpdateWebhook method, with any body, and a specified content type
+func NewUpdateWebhookRequestWithBody(server string, tenant Tenant, id ID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/webhooks/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListDeadMessagesRequest constructs an http.Request for the ListDeadMessages method
+func NewListDeadMessagesRequest(server string, tenant Tenant, id ID, params *ListDeadMessagesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/webhooks/%s/dead", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewResendDeadMessagesRequest constructs an http.Request for the ResendDeadMessages method
+func NewResendDeadMessagesRequest(server string, tenant Tenant, id ID, params *ResendDeadMessagesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/webhooks/%s/dead/resend", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewResendDeadMessageRequest constructs an http.Request for the ResendDeadMessage method
+func NewResendDeadMessageRequest(server string, tenant Tenant, id ID, seq Seq, params *ResendDeadMessageParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "seq", seq, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/webhooks/%s/dead/%s/resend", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewRotateWebhookSecretRequest constructs an http.Request for the RotateWebhookSecret method
+func NewRotateWebhookSecretRequest(server string, tenant Tenant, id ID, params *RotateWebhookSecretParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/webhooks/%s/secret", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewTestWebhookRequest constructs an http.Request for the TestWebhook method
+func NewTestWebhookRequest(server string, tenant Tenant, id ID, params *TestWebhookParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/webhooks/%s/test", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -2507,28 +5099,28 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
-	// ListAPIKeysWithResponse The tenant's API keys (host's own key only)
+	// ListAPIKeysWithResponse The tenant's API keys
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /{tenant}/api/v1/apikeys (the `ListAPIKeys` operationId).
 	ListAPIKeysWithResponse(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*ListAPIKeysResponse, error)
 
-	// CreateAPIKeyWithBodyWithResponse Make an API key (host's own key only)
+	// CreateAPIKeyWithBodyWithResponse Make an API key
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /{tenant}/api/v1/apikeys (the `CreateAPIKey` operationId).
-	CreateAPIKeyWithBodyWithResponse(ctx context.Context, tenant Tenant, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAPIKeyResponse, error)
+	CreateAPIKeyWithBodyWithResponse(ctx context.Context, tenant Tenant, params *CreateAPIKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAPIKeyResponse, error)
 
-	// CreateAPIKeyWithResponse Make an API key (host's own key only)
+	// CreateAPIKeyWithResponse Make an API key
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /{tenant}/api/v1/apikeys (the `CreateAPIKey` operationId).
-	CreateAPIKeyWithResponse(ctx context.Context, tenant Tenant, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAPIKeyResponse, error)
+	CreateAPIKeyWithResponse(ctx context.Context, tenant Tenant, params *CreateAPIKeyParams, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAPIKeyResponse, error)
 
-	// RevokeAPIKeyWithResponse Revoke an API key (host's own key only)
+	// RevokeAPIKeyWithResponse Revoke an API key
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2578,15 +5170,50 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /{tenant}/api/v1/bookings/{id} (the `PutBooking` operationId).
 	PutBookingWithResponse(ctx context.Context, tenant Tenant, id ID, params *PutBookingParams, body PutBookingJSONRequestBody, reqEditors ...RequestEditorFn) (*PutBookingResponse, error)
 
+	// ExplainBookingWithResponse A booking on both sides, and what the sync makes of it
+	//
+	// The item is read from the calendar for this answer; nothing is changed. For people who look for a fault: what the
+	// objects hold may grow.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /{tenant}/api/v1/bookings/{id}/explain (the `ExplainBooking` operationId).
+	ExplainBookingWithResponse(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*ExplainBookingResponse, error)
+
 	// ListChangesWithResponse What happened to bookings, in order
 	//
 	// Ask again with `after` set to the answer's `next`; nothing is left out and nothing comes twice. With `wait` the
 	// answer comes as soon as there is a change, or empty when the time is over.
 	//
+	// With `Accept: text/event-stream` the answer is a stream of server-sent events that goes on until either side ends
+	// it: `id` is the sequence number, `event` is `change`, `data` is a Change as JSON. It begins after `Last-Event-ID`,
+	// else after `after`, so that a browser's EventSource goes on by itself where it was cut off. A comment line comes
+	// every 20 seconds. `limit` and `wait` are not looked at.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /{tenant}/api/v1/changes (the `ListChanges` operationId).
 	ListChangesWithResponse(ctx context.Context, tenant Tenant, params *ListChangesParams, reqEditors ...RequestEditorFn) (*ListChangesResponse, error)
+
+	// RejectChangeWithBodyWithResponse Refuse what a calendar did
+	//
+	// The booking system does not accept a change whose `source` is `calendar`. The person's conflict behaviour decides
+	// what becomes of it: the booking and the item are set back, or the booking is cancelled.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /{tenant}/api/v1/changes/{seq}/reject (the `RejectChange` operationId).
+	RejectChangeWithBodyWithResponse(ctx context.Context, tenant Tenant, seq Seq, params *RejectChangeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RejectChangeResponse, error)
+
+	// RejectChangeWithResponse Refuse what a calendar did
+	//
+	// The booking system does not accept a change whose `source` is `calendar`. The person's conflict behaviour decides
+	// what becomes of it: the booking and the item are set back, or the booking is cancelled.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /{tenant}/api/v1/changes/{seq}/reject (the `RejectChange` operationId).
+	RejectChangeWithResponse(ctx context.Context, tenant Tenant, seq Seq, params *RejectChangeParams, body RejectChangeJSONRequestBody, reqEditors ...RequestEditorFn) (*RejectChangeResponse, error)
 
 	// ListDifferencesWithResponse What the two sides do not agree on, and edits that lost
 	//
@@ -2594,6 +5221,33 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /{tenant}/api/v1/differences (the `ListDifferences` operationId).
 	ListDifferencesWithResponse(ctx context.Context, tenant Tenant, params *ListDifferencesParams, reqEditors ...RequestEditorFn) (*ListDifferencesResponse, error)
+
+	// ExamineWithResponse Look for what is wrong
+	//
+	// Looks at configuration, plugins, store, queue, servers, public URL, clock and disk now, which takes some seconds.
+	// The findings are of the whole host, whichever the tenant.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /{tenant}/api/v1/doctor (the `Examine` operationId).
+	ExamineWithResponse(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*ExamineResponse, error)
+
+	// GetHostWithResponse The host, its plugins and its queue
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /{tenant}/api/v1/host (the `GetHost` operationId).
+	GetHostWithResponse(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*GetHostResponse, error)
+
+	// ReloadConfigWithResponse Take over the configuration as it is on disk
+	//
+	// A faulty configuration is refused (422), and the one in force stays. Persons whose settings did not change notice
+	// nothing.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /{tenant}/api/v1/host/reload (the `ReloadConfig` operationId).
+	ReloadConfigWithResponse(ctx context.Context, tenant Tenant, params *ReloadConfigParams, reqEditors ...RequestEditorFn) (*ReloadConfigResponse, error)
 
 	// ListPersonsWithResponse Persons and resources, by id
 	//
@@ -2605,13 +5259,17 @@ type ClientWithResponsesInterface interface {
 	// ImportPersonsWithBodyWithResponse Create or update many persons
 	//
 	// The body is persons.csv with the header line
-	// `id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error`. A faulty line
-	// is reported and left out; the others are taken. Nobody is deleted.
+	// `id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error,own_bookings`, of
+	// which only `id` and `email` are needed. A faulty line is reported and left out; the others are taken. Nobody is
+	// removed unless `remove_missing` says so.
+	//
+	// With `Accept: application/x-ndjson` the answer is a stream of lines: `{"done":500,"of":10000}` while it works,
+	// and at the end the report, or the problem if it came to nothing.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /{tenant}/api/v1/persons/import (the `ImportPersons` operationId).
-	ImportPersonsWithBodyWithResponse(ctx context.Context, tenant Tenant, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportPersonsResponse, error)
+	ImportPersonsWithBodyWithResponse(ctx context.Context, tenant Tenant, params *ImportPersonsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportPersonsResponse, error)
 
 	// DeletePersonWithResponse Forget a person
 	//
@@ -2657,7 +5315,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /{tenant}/api/v1/persons/{id}/deletions/approve (the `ApproveDeletions` operationId).
-	ApproveDeletionsWithResponse(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*ApproveDeletionsResponse, error)
+	ApproveDeletionsWithResponse(ctx context.Context, tenant Tenant, id ID, params *ApproveDeletionsParams, reqEditors ...RequestEditorFn) (*ApproveDeletionsResponse, error)
 
 	// RestoreDeletionsWithResponse The held-back deletions are a mistake
 	//
@@ -2666,21 +5324,142 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /{tenant}/api/v1/persons/{id}/deletions/restore (the `RestoreDeletions` operationId).
-	RestoreDeletionsWithResponse(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*RestoreDeletionsResponse, error)
+	RestoreDeletionsWithResponse(ctx context.Context, tenant Tenant, id ID, params *RestoreDeletionsParams, reqEditors ...RequestEditorFn) (*RestoreDeletionsResponse, error)
 
 	// SyncPersonWithBodyWithResponse Sync a person now
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /{tenant}/api/v1/persons/{id}/sync (the `SyncPerson` operationId).
-	SyncPersonWithBodyWithResponse(ctx context.Context, tenant Tenant, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SyncPersonResponse, error)
+	SyncPersonWithBodyWithResponse(ctx context.Context, tenant Tenant, id ID, params *SyncPersonParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SyncPersonResponse, error)
 
 	// SyncPersonWithResponse Sync a person now
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /{tenant}/api/v1/persons/{id}/sync (the `SyncPerson` operationId).
-	SyncPersonWithResponse(ctx context.Context, tenant Tenant, id ID, body SyncPersonJSONRequestBody, reqEditors ...RequestEditorFn) (*SyncPersonResponse, error)
+	SyncPersonWithResponse(ctx context.Context, tenant Tenant, id ID, params *SyncPersonParams, body SyncPersonJSONRequestBody, reqEditors ...RequestEditorFn) (*SyncPersonResponse, error)
+
+	// ListTestsWithResponse The tests of a person that are kept, newest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /{tenant}/api/v1/persons/{id}/tests (the `ListTests` operationId).
+	ListTestsWithResponse(ctx context.Context, tenant Tenant, id ID, params *ListTestsParams, reqEditors ...RequestEditorFn) (*ListTestsResponse, error)
+
+	// StartTestWithResponse Test the sync of a person (Synchronisationstest)
+	//
+	// Makes an appointment in the person's calendar for tomorrow in ten years, changes it, waits for the server's notice
+	// and deletes it. No data that is there already is touched, and it cleans up after itself.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /{tenant}/api/v1/persons/{id}/tests (the `StartTest` operationId).
+	StartTestWithResponse(ctx context.Context, tenant Tenant, id ID, params *StartTestParams, reqEditors ...RequestEditorFn) (*StartTestResponse, error)
+
+	// GetTestWithResponse A test, step by step
+	//
+	// With `wait` the answer comes as soon as the test is no longer as it was when the request came, or when the time is
+	// over; a test that has ended is answered at once.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /{tenant}/api/v1/persons/{id}/tests/{run} (the `GetTest` operationId).
+	GetTestWithResponse(ctx context.Context, tenant Tenant, id ID, run string, params *GetTestParams, reqEditors ...RequestEditorFn) (*GetTestResponse, error)
+
+	// ListWebhooksWithResponse The tenant's webhooks
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /{tenant}/api/v1/webhooks (the `ListWebhooks` operationId).
+	ListWebhooksWithResponse(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*ListWebhooksResponse, error)
+
+	// CreateWebhookWithBodyWithResponse Have changes sent to a URL
+	//
+	// Every change from now on is sent by POST, signed as Standard Webhooks has it. What does not get through is
+	// repeated at growing intervals and at last laid aside as dead.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /{tenant}/api/v1/webhooks (the `CreateWebhook` operationId).
+	CreateWebhookWithBodyWithResponse(ctx context.Context, tenant Tenant, params *CreateWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateWebhookResponse, error)
+
+	// CreateWebhookWithResponse Have changes sent to a URL
+	//
+	// Every change from now on is sent by POST, signed as Standard Webhooks has it. What does not get through is
+	// repeated at growing intervals and at last laid aside as dead.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /{tenant}/api/v1/webhooks (the `CreateWebhook` operationId).
+	CreateWebhookWithResponse(ctx context.Context, tenant Tenant, params *CreateWebhookParams, body CreateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateWebhookResponse, error)
+
+	// DeleteWebhookWithResponse Forget a webhook, with its dead messages
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /{tenant}/api/v1/webhooks/{id} (the `DeleteWebhook` operationId).
+	DeleteWebhookWithResponse(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*DeleteWebhookResponse, error)
+
+	// GetWebhookWithResponse A webhook, and how it fares
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /{tenant}/api/v1/webhooks/{id} (the `GetWebhook` operationId).
+	GetWebhookWithResponse(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*GetWebhookResponse, error)
+
+	// UpdateWebhookWithBodyWithResponse Change a webhook
+	//
+	// What is left out stays as it is. A webhook that is switched on again is tried at once.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /{tenant}/api/v1/webhooks/{id} (the `UpdateWebhook` operationId).
+	UpdateWebhookWithBodyWithResponse(ctx context.Context, tenant Tenant, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateWebhookResponse, error)
+
+	// UpdateWebhookWithResponse Change a webhook
+	//
+	// What is left out stays as it is. A webhook that is switched on again is tried at once.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /{tenant}/api/v1/webhooks/{id} (the `UpdateWebhook` operationId).
+	UpdateWebhookWithResponse(ctx context.Context, tenant Tenant, id ID, body UpdateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateWebhookResponse, error)
+
+	// ListDeadMessagesWithResponse The messages that were given up, in the order of their changes
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /{tenant}/api/v1/webhooks/{id}/dead (the `ListDeadMessages` operationId).
+	ListDeadMessagesWithResponse(ctx context.Context, tenant Tenant, id ID, params *ListDeadMessagesParams, reqEditors ...RequestEditorFn) (*ListDeadMessagesResponse, error)
+
+	// ResendDeadMessagesWithResponse Send all dead messages of a webhook again
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /{tenant}/api/v1/webhooks/{id}/dead/resend (the `ResendDeadMessages` operationId).
+	ResendDeadMessagesWithResponse(ctx context.Context, tenant Tenant, id ID, params *ResendDeadMessagesParams, reqEditors ...RequestEditorFn) (*ResendDeadMessagesResponse, error)
+
+	// ResendDeadMessageWithResponse Send one dead message again
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /{tenant}/api/v1/webhooks/{id}/dead/{seq}/resend (the `ResendDeadMessage` operationId).
+	ResendDeadMessageWithResponse(ctx context.Context, tenant Tenant, id ID, seq Seq, params *ResendDeadMessageParams, reqEditors ...RequestEditorFn) (*ResendDeadMessageResponse, error)
+
+	// RotateWebhookSecretWithResponse Give a webhook a new secret
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /{tenant}/api/v1/webhooks/{id}/secret (the `RotateWebhookSecret` operationId).
+	RotateWebhookSecretWithResponse(ctx context.Context, tenant Tenant, id ID, params *RotateWebhookSecretParams, reqEditors ...RequestEditorFn) (*RotateWebhookSecretResponse, error)
+
+	// TestWebhookWithResponse Send a message to try a webhook with
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /{tenant}/api/v1/webhooks/{id}/test (the `TestWebhook` operationId).
+	TestWebhookWithResponse(ctx context.Context, tenant Tenant, id ID, params *TestWebhookParams, reqEditors ...RequestEditorFn) (*TestWebhookResponse, error)
 }
 
 type ListAPIKeysResponse struct {
@@ -3055,6 +5834,54 @@ func (r PutBookingResponse) ContentType() string {
 	return ""
 }
 
+type ExplainBookingResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Explanation
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ExplainBookingResponse) GetJSON200() *Explanation {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ExplainBookingResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ExplainBookingResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ExplainBookingResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ExplainBookingResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ExplainBookingResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListChangesResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -3103,6 +5930,54 @@ func (r ListChangesResponse) ContentType() string {
 	return ""
 }
 
+type RejectChangeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Rejection
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RejectChangeResponse) GetJSON200() *Rejection {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RejectChangeResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RejectChangeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RejectChangeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RejectChangeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RejectChangeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListDifferencesResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -3145,6 +6020,150 @@ func (r ListDifferencesResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListDifferencesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ExamineResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Examination
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ExamineResponse) GetJSON200() *Examination {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ExamineResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ExamineResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ExamineResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ExamineResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ExamineResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetHostResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Host
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetHostResponse) GetJSON200() *Host {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetHostResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetHostResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetHostResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetHostResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetHostResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReloadConfigResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Reloaded
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReloadConfigResponse) GetJSON200() *Reloaded {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReloadConfigResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReloadConfigResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReloadConfigResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReloadConfigResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReloadConfigResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -3569,7 +6588,652 @@ func (r SyncPersonResponse) ContentType() string {
 	return ""
 }
 
-// ListAPIKeysWithResponse The tenant's API keys (host's own key only)
+type ListTestsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TestRunList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListTestsResponse) GetJSON200() *TestRunList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListTestsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListTestsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListTestsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListTestsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListTestsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// StartTestResponse200Headers the declared response headers of an HTTP 200 response for StartTest
+type StartTestResponse200Headers struct {
+	Location *string
+}
+
+// StartTestResponse202Headers the declared response headers of an HTTP 202 response for StartTest
+type StartTestResponse202Headers struct {
+	Location *string
+}
+
+type StartTestResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TestRun
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *TestRun
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *StartTestResponse200Headers
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *StartTestResponse202Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r StartTestResponse) GetJSON200() *TestRun {
+	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r StartTestResponse) GetJSON202() *TestRun {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r StartTestResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r StartTestResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r StartTestResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StartTestResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r StartTestResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetTestResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TestRun
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetTestResponse) GetJSON200() *TestRun {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetTestResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetTestResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetTestResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetTestResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetTestResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListWebhooksResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WebhookList
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListWebhooksResponse) GetJSON200() *WebhookList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListWebhooksResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListWebhooksResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListWebhooksResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListWebhooksResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListWebhooksResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateWebhookResponse201Headers the declared response headers of an HTTP 201 response for CreateWebhook
+type CreateWebhookResponse201Headers struct {
+	Location *string
+}
+
+type CreateWebhookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *NewWebhook
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateWebhookResponse201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateWebhookResponse) GetJSON201() *NewWebhook {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateWebhookResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateWebhookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateWebhookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateWebhookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateWebhookResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DeleteWebhookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteWebhookResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteWebhookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteWebhookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteWebhookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteWebhookResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetWebhookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Webhook
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetWebhookResponse) GetJSON200() *Webhook {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetWebhookResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetWebhookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetWebhookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetWebhookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetWebhookResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type UpdateWebhookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Webhook
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateWebhookResponse) GetJSON200() *Webhook {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r UpdateWebhookResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateWebhookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateWebhookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateWebhookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateWebhookResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListDeadMessagesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DeadMessagePage
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListDeadMessagesResponse) GetJSON200() *DeadMessagePage {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListDeadMessagesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListDeadMessagesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDeadMessagesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDeadMessagesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDeadMessagesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ResendDeadMessagesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Resent
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ResendDeadMessagesResponse) GetJSON200() *Resent {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ResendDeadMessagesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ResendDeadMessagesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ResendDeadMessagesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResendDeadMessagesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResendDeadMessagesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ResendDeadMessageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Resent
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ResendDeadMessageResponse) GetJSON200() *Resent {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ResendDeadMessageResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ResendDeadMessageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ResendDeadMessageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResendDeadMessageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResendDeadMessageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RotateWebhookSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WebhookSecret
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RotateWebhookSecretResponse) GetJSON200() *WebhookSecret {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RotateWebhookSecretResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RotateWebhookSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RotateWebhookSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RotateWebhookSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RotateWebhookSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type TestWebhookResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WebhookTest
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r TestWebhookResponse) GetJSON200() *WebhookTest {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r TestWebhookResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r TestWebhookResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r TestWebhookResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TestWebhookResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TestWebhookResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListAPIKeysWithResponse The tenant's API keys
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -3582,33 +7246,33 @@ func (c *ClientWithResponses) ListAPIKeysWithResponse(ctx context.Context, tenan
 	return ParseListAPIKeysResponse(rsp)
 }
 
-// CreateAPIKeyWithBodyWithResponse Make an API key (host's own key only)
+// CreateAPIKeyWithBodyWithResponse Make an API key
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /{tenant}/api/v1/apikeys (the `CreateAPIKey` operationId).
-func (c *ClientWithResponses) CreateAPIKeyWithBodyWithResponse(ctx context.Context, tenant Tenant, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAPIKeyResponse, error) {
-	rsp, err := c.CreateAPIKeyWithBody(ctx, tenant, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateAPIKeyWithBodyWithResponse(ctx context.Context, tenant Tenant, params *CreateAPIKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAPIKeyResponse, error) {
+	rsp, err := c.CreateAPIKeyWithBody(ctx, tenant, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
 	return ParseCreateAPIKeyResponse(rsp)
 }
 
-// CreateAPIKeyWithResponse Make an API key (host's own key only)
+// CreateAPIKeyWithResponse Make an API key
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /{tenant}/api/v1/apikeys (the `CreateAPIKey` operationId).
-func (c *ClientWithResponses) CreateAPIKeyWithResponse(ctx context.Context, tenant Tenant, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAPIKeyResponse, error) {
-	rsp, err := c.CreateAPIKey(ctx, tenant, body, reqEditors...)
+func (c *ClientWithResponses) CreateAPIKeyWithResponse(ctx context.Context, tenant Tenant, params *CreateAPIKeyParams, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAPIKeyResponse, error) {
+	rsp, err := c.CreateAPIKey(ctx, tenant, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
 	return ParseCreateAPIKeyResponse(rsp)
 }
 
-// RevokeAPIKeyWithResponse Revoke an API key (host's own key only)
+// RevokeAPIKeyWithResponse Revoke an API key
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -3694,10 +7358,31 @@ func (c *ClientWithResponses) PutBookingWithResponse(ctx context.Context, tenant
 	return ParsePutBookingResponse(rsp)
 }
 
+// ExplainBookingWithResponse A booking on both sides, and what the sync makes of it
+//
+// The item is read from the calendar for this answer; nothing is changed. For people who look for a fault: what the
+// objects hold may grow.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /{tenant}/api/v1/bookings/{id}/explain (the `ExplainBooking` operationId).
+func (c *ClientWithResponses) ExplainBookingWithResponse(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*ExplainBookingResponse, error) {
+	rsp, err := c.ExplainBooking(ctx, tenant, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExplainBookingResponse(rsp)
+}
+
 // ListChangesWithResponse What happened to bookings, in order
 //
 // Ask again with `after` set to the answer's `next`; nothing is left out and nothing comes twice. With `wait` the
 // answer comes as soon as there is a change, or empty when the time is over.
+//
+// With `Accept: text/event-stream` the answer is a stream of server-sent events that goes on until either side ends
+// it: `id` is the sequence number, `event` is `change`, `data` is a Change as JSON. It begins after `Last-Event-ID`,
+// else after `after`, so that a browser's EventSource goes on by itself where it was cut off. A comment line comes
+// every 20 seconds. `limit` and `wait` are not looked at.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -3708,6 +7393,38 @@ func (c *ClientWithResponses) ListChangesWithResponse(ctx context.Context, tenan
 		return nil, err
 	}
 	return ParseListChangesResponse(rsp)
+}
+
+// RejectChangeWithBodyWithResponse Refuse what a calendar did
+//
+// The booking system does not accept a change whose `source` is `calendar`. The person's conflict behaviour decides
+// what becomes of it: the booking and the item are set back, or the booking is cancelled.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /{tenant}/api/v1/changes/{seq}/reject (the `RejectChange` operationId).
+func (c *ClientWithResponses) RejectChangeWithBodyWithResponse(ctx context.Context, tenant Tenant, seq Seq, params *RejectChangeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RejectChangeResponse, error) {
+	rsp, err := c.RejectChangeWithBody(ctx, tenant, seq, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRejectChangeResponse(rsp)
+}
+
+// RejectChangeWithResponse Refuse what a calendar did
+//
+// The booking system does not accept a change whose `source` is `calendar`. The person's conflict behaviour decides
+// what becomes of it: the booking and the item are set back, or the booking is cancelled.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /{tenant}/api/v1/changes/{seq}/reject (the `RejectChange` operationId).
+func (c *ClientWithResponses) RejectChangeWithResponse(ctx context.Context, tenant Tenant, seq Seq, params *RejectChangeParams, body RejectChangeJSONRequestBody, reqEditors ...RequestEditorFn) (*RejectChangeResponse, error) {
+	rsp, err := c.RejectChange(ctx, tenant, seq, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRejectChangeResponse(rsp)
 }
 
 // ListDifferencesWithResponse What the two sides do not agree on, and edits that lost
@@ -3721,6 +7438,51 @@ func (c *ClientWithResponses) ListDifferencesWithResponse(ctx context.Context, t
 		return nil, err
 	}
 	return ParseListDifferencesResponse(rsp)
+}
+
+// ExamineWithResponse Look for what is wrong
+//
+// Looks at configuration, plugins, store, queue, servers, public URL, clock and disk now, which takes some seconds.
+// The findings are of the whole host, whichever the tenant.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /{tenant}/api/v1/doctor (the `Examine` operationId).
+func (c *ClientWithResponses) ExamineWithResponse(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*ExamineResponse, error) {
+	rsp, err := c.Examine(ctx, tenant, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExamineResponse(rsp)
+}
+
+// GetHostWithResponse The host, its plugins and its queue
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /{tenant}/api/v1/host (the `GetHost` operationId).
+func (c *ClientWithResponses) GetHostWithResponse(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*GetHostResponse, error) {
+	rsp, err := c.GetHost(ctx, tenant, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetHostResponse(rsp)
+}
+
+// ReloadConfigWithResponse Take over the configuration as it is on disk
+//
+// A faulty configuration is refused (422), and the one in force stays. Persons whose settings did not change notice
+// nothing.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /{tenant}/api/v1/host/reload (the `ReloadConfig` operationId).
+func (c *ClientWithResponses) ReloadConfigWithResponse(ctx context.Context, tenant Tenant, params *ReloadConfigParams, reqEditors ...RequestEditorFn) (*ReloadConfigResponse, error) {
+	rsp, err := c.ReloadConfig(ctx, tenant, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReloadConfigResponse(rsp)
 }
 
 // ListPersonsWithResponse Persons and resources, by id
@@ -3739,14 +7501,18 @@ func (c *ClientWithResponses) ListPersonsWithResponse(ctx context.Context, tenan
 // ImportPersonsWithBodyWithResponse Create or update many persons
 //
 // The body is persons.csv with the header line
-// `id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error`. A faulty line
-// is reported and left out; the others are taken. Nobody is deleted.
+// `id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error,own_bookings`, of
+// which only `id` and `email` are needed. A faulty line is reported and left out; the others are taken. Nobody is
+// removed unless `remove_missing` says so.
+//
+// With `Accept: application/x-ndjson` the answer is a stream of lines: `{"done":500,"of":10000}` while it works,
+// and at the end the report, or the problem if it came to nothing.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /{tenant}/api/v1/persons/import (the `ImportPersons` operationId).
-func (c *ClientWithResponses) ImportPersonsWithBodyWithResponse(ctx context.Context, tenant Tenant, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportPersonsResponse, error) {
-	rsp, err := c.ImportPersonsWithBody(ctx, tenant, contentType, body, reqEditors...)
+func (c *ClientWithResponses) ImportPersonsWithBodyWithResponse(ctx context.Context, tenant Tenant, params *ImportPersonsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportPersonsResponse, error) {
+	rsp, err := c.ImportPersonsWithBody(ctx, tenant, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -3827,8 +7593,8 @@ func (c *ClientWithResponses) ListActivityWithResponse(ctx context.Context, tena
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /{tenant}/api/v1/persons/{id}/deletions/approve (the `ApproveDeletions` operationId).
-func (c *ClientWithResponses) ApproveDeletionsWithResponse(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*ApproveDeletionsResponse, error) {
-	rsp, err := c.ApproveDeletions(ctx, tenant, id, reqEditors...)
+func (c *ClientWithResponses) ApproveDeletionsWithResponse(ctx context.Context, tenant Tenant, id ID, params *ApproveDeletionsParams, reqEditors ...RequestEditorFn) (*ApproveDeletionsResponse, error) {
+	rsp, err := c.ApproveDeletions(ctx, tenant, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -3842,8 +7608,8 @@ func (c *ClientWithResponses) ApproveDeletionsWithResponse(ctx context.Context, 
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /{tenant}/api/v1/persons/{id}/deletions/restore (the `RestoreDeletions` operationId).
-func (c *ClientWithResponses) RestoreDeletionsWithResponse(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*RestoreDeletionsResponse, error) {
-	rsp, err := c.RestoreDeletions(ctx, tenant, id, reqEditors...)
+func (c *ClientWithResponses) RestoreDeletionsWithResponse(ctx context.Context, tenant Tenant, id ID, params *RestoreDeletionsParams, reqEditors ...RequestEditorFn) (*RestoreDeletionsResponse, error) {
+	rsp, err := c.RestoreDeletions(ctx, tenant, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -3855,8 +7621,8 @@ func (c *ClientWithResponses) RestoreDeletionsWithResponse(ctx context.Context, 
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /{tenant}/api/v1/persons/{id}/sync (the `SyncPerson` operationId).
-func (c *ClientWithResponses) SyncPersonWithBodyWithResponse(ctx context.Context, tenant Tenant, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SyncPersonResponse, error) {
-	rsp, err := c.SyncPersonWithBody(ctx, tenant, id, contentType, body, reqEditors...)
+func (c *ClientWithResponses) SyncPersonWithBodyWithResponse(ctx context.Context, tenant Tenant, id ID, params *SyncPersonParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SyncPersonResponse, error) {
+	rsp, err := c.SyncPersonWithBody(ctx, tenant, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -3868,12 +7634,223 @@ func (c *ClientWithResponses) SyncPersonWithBodyWithResponse(ctx context.Context
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /{tenant}/api/v1/persons/{id}/sync (the `SyncPerson` operationId).
-func (c *ClientWithResponses) SyncPersonWithResponse(ctx context.Context, tenant Tenant, id ID, body SyncPersonJSONRequestBody, reqEditors ...RequestEditorFn) (*SyncPersonResponse, error) {
-	rsp, err := c.SyncPerson(ctx, tenant, id, body, reqEditors...)
+func (c *ClientWithResponses) SyncPersonWithResponse(ctx context.Context, tenant Tenant, id ID, params *SyncPersonParams, body SyncPersonJSONRequestBody, reqEditors ...RequestEditorFn) (*SyncPersonResponse, error) {
+	rsp, err := c.SyncPerson(ctx, tenant, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
 	return ParseSyncPersonResponse(rsp)
+}
+
+// ListTestsWithResponse The tests of a person that are kept, newest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /{tenant}/api/v1/persons/{id}/tests (the `ListTests` operationId).
+func (c *ClientWithResponses) ListTestsWithResponse(ctx context.Context, tenant Tenant, id ID, params *ListTestsParams, reqEditors ...RequestEditorFn) (*ListTestsResponse, error) {
+	rsp, err := c.ListTests(ctx, tenant, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListTestsResponse(rsp)
+}
+
+// StartTestWithResponse Test the sync of a person (Synchronisationstest)
+//
+// Makes an appointment in the person's calendar for tomorrow in ten years, changes it, waits for the server's notice
+// and deletes it. No data that is there already is touched, and it cleans up after itself.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /{tenant}/api/v1/persons/{id}/tests (the `StartTest` operationId).
+func (c *ClientWithResponses) StartTestWithResponse(ctx context.Context, tenant Tenant, id ID, params *StartTestParams, reqEditors ...RequestEditorFn) (*StartTestResponse, error) {
+	rsp, err := c.StartTest(ctx, tenant, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStartTestResponse(rsp)
+}
+
+// GetTestWithResponse A test, step by step
+//
+// With `wait` the answer comes as soon as the test is no longer as it was when the request came, or when the time is
+// over; a test that has ended is answered at once.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /{tenant}/api/v1/persons/{id}/tests/{run} (the `GetTest` operationId).
+func (c *ClientWithResponses) GetTestWithResponse(ctx context.Context, tenant Tenant, id ID, run string, params *GetTestParams, reqEditors ...RequestEditorFn) (*GetTestResponse, error) {
+	rsp, err := c.GetTest(ctx, tenant, id, run, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTestResponse(rsp)
+}
+
+// ListWebhooksWithResponse The tenant's webhooks
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /{tenant}/api/v1/webhooks (the `ListWebhooks` operationId).
+func (c *ClientWithResponses) ListWebhooksWithResponse(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*ListWebhooksResponse, error) {
+	rsp, err := c.ListWebhooks(ctx, tenant, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListWebhooksResponse(rsp)
+}
+
+// CreateWebhookWithBodyWithResponse Have changes sent to a URL
+//
+// Every change from now on is sent by POST, signed as Standard Webhooks has it. What does not get through is
+// repeated at growing intervals and at last laid aside as dead.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /{tenant}/api/v1/webhooks (the `CreateWebhook` operationId).
+func (c *ClientWithResponses) CreateWebhookWithBodyWithResponse(ctx context.Context, tenant Tenant, params *CreateWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateWebhookResponse, error) {
+	rsp, err := c.CreateWebhookWithBody(ctx, tenant, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateWebhookResponse(rsp)
+}
+
+// CreateWebhookWithResponse Have changes sent to a URL
+//
+// Every change from now on is sent by POST, signed as Standard Webhooks has it. What does not get through is
+// repeated at growing intervals and at last laid aside as dead.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /{tenant}/api/v1/webhooks (the `CreateWebhook` operationId).
+func (c *ClientWithResponses) CreateWebhookWithResponse(ctx context.Context, tenant Tenant, params *CreateWebhookParams, body CreateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateWebhookResponse, error) {
+	rsp, err := c.CreateWebhook(ctx, tenant, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateWebhookResponse(rsp)
+}
+
+// DeleteWebhookWithResponse Forget a webhook, with its dead messages
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /{tenant}/api/v1/webhooks/{id} (the `DeleteWebhook` operationId).
+func (c *ClientWithResponses) DeleteWebhookWithResponse(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*DeleteWebhookResponse, error) {
+	rsp, err := c.DeleteWebhook(ctx, tenant, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteWebhookResponse(rsp)
+}
+
+// GetWebhookWithResponse A webhook, and how it fares
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /{tenant}/api/v1/webhooks/{id} (the `GetWebhook` operationId).
+func (c *ClientWithResponses) GetWebhookWithResponse(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*GetWebhookResponse, error) {
+	rsp, err := c.GetWebhook(ctx, tenant, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetWebhookResponse(rsp)
+}
+
+// UpdateWebhookWithBodyWithResponse Change a webhook
+//
+// What is left out stays as it is. A webhook that is switched on again is tried at once.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /{tenant}/api/v1/webhooks/{id} (the `UpdateWebhook` operationId).
+func (c *ClientWithResponses) UpdateWebhookWithBodyWithResponse(ctx context.Context, tenant Tenant, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateWebhookResponse, error) {
+	rsp, err := c.UpdateWebhookWithBody(ctx, tenant, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateWebhookResponse(rsp)
+}
+
+// UpdateWebhookWithResponse Change a webhook
+//
+// What is left out stays as it is. A webhook that is switched on again is tried at once.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /{tenant}/api/v1/webhooks/{id} (the `UpdateWebhook` operationId).
+func (c *ClientWithResponses) UpdateWebhookWithResponse(ctx context.Context, tenant Tenant, id ID, body UpdateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateWebhookResponse, error) {
+	rsp, err := c.UpdateWebhook(ctx, tenant, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateWebhookResponse(rsp)
+}
+
+// ListDeadMessagesWithResponse The messages that were given up, in the order of their changes
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /{tenant}/api/v1/webhooks/{id}/dead (the `ListDeadMessages` operationId).
+func (c *ClientWithResponses) ListDeadMessagesWithResponse(ctx context.Context, tenant Tenant, id ID, params *ListDeadMessagesParams, reqEditors ...RequestEditorFn) (*ListDeadMessagesResponse, error) {
+	rsp, err := c.ListDeadMessages(ctx, tenant, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDeadMessagesResponse(rsp)
+}
+
+// ResendDeadMessagesWithResponse Send all dead messages of a webhook again
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /{tenant}/api/v1/webhooks/{id}/dead/resend (the `ResendDeadMessages` operationId).
+func (c *ClientWithResponses) ResendDeadMessagesWithResponse(ctx context.Context, tenant Tenant, id ID, params *ResendDeadMessagesParams, reqEditors ...RequestEditorFn) (*ResendDeadMessagesResponse, error) {
+	rsp, err := c.ResendDeadMessages(ctx, tenant, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResendDeadMessagesResponse(rsp)
+}
+
+// ResendDeadMessageWithResponse Send one dead message again
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /{tenant}/api/v1/webhooks/{id}/dead/{seq}/resend (the `ResendDeadMessage` operationId).
+func (c *ClientWithResponses) ResendDeadMessageWithResponse(ctx context.Context, tenant Tenant, id ID, seq Seq, params *ResendDeadMessageParams, reqEditors ...RequestEditorFn) (*ResendDeadMessageResponse, error) {
+	rsp, err := c.ResendDeadMessage(ctx, tenant, id, seq, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResendDeadMessageResponse(rsp)
+}
+
+// RotateWebhookSecretWithResponse Give a webhook a new secret
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /{tenant}/api/v1/webhooks/{id}/secret (the `RotateWebhookSecret` operationId).
+func (c *ClientWithResponses) RotateWebhookSecretWithResponse(ctx context.Context, tenant Tenant, id ID, params *RotateWebhookSecretParams, reqEditors ...RequestEditorFn) (*RotateWebhookSecretResponse, error) {
+	rsp, err := c.RotateWebhookSecret(ctx, tenant, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateWebhookSecretResponse(rsp)
+}
+
+// TestWebhookWithResponse Send a message to try a webhook with
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /{tenant}/api/v1/webhooks/{id}/test (the `TestWebhook` operationId).
+func (c *ClientWithResponses) TestWebhookWithResponse(ctx context.Context, tenant Tenant, id ID, params *TestWebhookParams, reqEditors ...RequestEditorFn) (*TestWebhookResponse, error) {
+	rsp, err := c.TestWebhook(ctx, tenant, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTestWebhookResponse(rsp)
 }
 
 // ParseListAPIKeysResponse parses an HTTP response from a ListAPIKeysWithResponse call
@@ -4179,6 +8156,39 @@ func ParsePutBookingResponse(rsp *http.Response) (*PutBookingResponse, error) {
 	return response, nil
 }
 
+// ParseExplainBookingResponse parses an HTTP response from a ExplainBookingWithResponse call
+func ParseExplainBookingResponse(rsp *http.Response) (*ExplainBookingResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ExplainBookingResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Explanation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListChangesResponse parses an HTTP response from a ListChangesWithResponse call
 func ParseListChangesResponse(rsp *http.Response) (*ListChangesResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -4195,6 +8205,42 @@ func ParseListChangesResponse(rsp *http.Response) (*ListChangesResponse, error) 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest ChangePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/event-stream) unsupported
+
+	}
+
+	return response, nil
+}
+
+// ParseRejectChangeResponse parses an HTTP response from a RejectChangeWithResponse call
+func ParseRejectChangeResponse(rsp *http.Response) (*RejectChangeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RejectChangeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Rejection
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -4228,6 +8274,105 @@ func ParseListDifferencesResponse(rsp *http.Response) (*ListDifferencesResponse,
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest DifferencePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseExamineResponse parses an HTTP response from a ExamineWithResponse call
+func ParseExamineResponse(rsp *http.Response) (*ExamineResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ExamineResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Examination
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetHostResponse parses an HTTP response from a GetHostWithResponse call
+func ParseGetHostResponse(rsp *http.Response) (*GetHostResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetHostResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Host
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReloadConfigResponse parses an HTTP response from a ReloadConfigWithResponse call
+func ParseReloadConfigResponse(rsp *http.Response) (*ReloadConfigResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReloadConfigResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Reloaded
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -4305,6 +8450,9 @@ func ParseImportPersonsResponse(rsp *http.Response) (*ImportPersonsResponse, err
 			return nil, err
 		}
 		response.ApplicationProblemJSONDefault = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (application/x-ndjson) unsupported
 
 	}
 
@@ -4533,6 +8681,474 @@ func ParseSyncPersonResponse(rsp *http.Response) (*SyncPersonResponse, error) {
 	switch {
 	case rsp.StatusCode == 202:
 		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListTestsResponse parses an HTTP response from a ListTestsWithResponse call
+func ParseListTestsResponse(rsp *http.Response) (*ListTestsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListTestsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TestRunList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseStartTestResponse parses an HTTP response from a StartTestWithResponse call
+func ParseStartTestResponse(rsp *http.Response) (*StartTestResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StartTestResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TestRun
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest TestRun
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers StartTestResponse200Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 202:
+		var headers StartTestResponse202Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers202 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetTestResponse parses an HTTP response from a GetTestWithResponse call
+func ParseGetTestResponse(rsp *http.Response) (*GetTestResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetTestResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TestRun
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListWebhooksResponse parses an HTTP response from a ListWebhooksWithResponse call
+func ParseListWebhooksResponse(rsp *http.Response) (*ListWebhooksResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListWebhooksResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WebhookList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateWebhookResponse parses an HTTP response from a CreateWebhookWithResponse call
+func ParseCreateWebhookResponse(rsp *http.Response) (*CreateWebhookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateWebhookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest NewWebhook
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateWebhookResponse201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteWebhookResponse parses an HTTP response from a DeleteWebhookWithResponse call
+func ParseDeleteWebhookResponse(rsp *http.Response) (*DeleteWebhookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteWebhookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetWebhookResponse parses an HTTP response from a GetWebhookWithResponse call
+func ParseGetWebhookResponse(rsp *http.Response) (*GetWebhookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetWebhookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Webhook
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUpdateWebhookResponse parses an HTTP response from a UpdateWebhookWithResponse call
+func ParseUpdateWebhookResponse(rsp *http.Response) (*UpdateWebhookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateWebhookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Webhook
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListDeadMessagesResponse parses an HTTP response from a ListDeadMessagesWithResponse call
+func ParseListDeadMessagesResponse(rsp *http.Response) (*ListDeadMessagesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDeadMessagesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DeadMessagePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseResendDeadMessagesResponse parses an HTTP response from a ResendDeadMessagesWithResponse call
+func ParseResendDeadMessagesResponse(rsp *http.Response) (*ResendDeadMessagesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResendDeadMessagesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Resent
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseResendDeadMessageResponse parses an HTTP response from a ResendDeadMessageWithResponse call
+func ParseResendDeadMessageResponse(rsp *http.Response) (*ResendDeadMessageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResendDeadMessageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Resent
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRotateWebhookSecretResponse parses an HTTP response from a RotateWebhookSecretWithResponse call
+func ParseRotateWebhookSecretResponse(rsp *http.Response) (*RotateWebhookSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RotateWebhookSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WebhookSecret
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseTestWebhookResponse parses an HTTP response from a TestWebhookWithResponse call
+func ParseTestWebhookResponse(rsp *http.Response) (*TestWebhookResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TestWebhookResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WebhookTest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem

@@ -99,6 +99,27 @@ func (e Busy) Valid() bool {
 	}
 }
 
+// Defines values for ChangeSource.
+const (
+	ChangeSourceAPI      ChangeSource = "api"
+	ChangeSourceCalendar ChangeSource = "calendar"
+	ChangeSourceSync     ChangeSource = "sync"
+)
+
+// Valid indicates whether the value is a known member of the ChangeSource enum.
+func (e ChangeSource) Valid() bool {
+	switch e {
+	case ChangeSourceAPI:
+		return true
+	case ChangeSourceCalendar:
+		return true
+	case ChangeSourceSync:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ChangeKind.
 const (
 	ChangeKindCancelled ChangeKind = "cancelled"
@@ -117,27 +138,6 @@ func (e ChangeKind) Valid() bool {
 	case ChangeKindProblem:
 		return true
 	case ChangeKindUpdated:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ChangeSource.
-const (
-	ChangeSourceAPI      ChangeSource = "api"
-	ChangeSourceCalendar ChangeSource = "calendar"
-	ChangeSourceSync     ChangeSource = "sync"
-)
-
-// Valid indicates whether the value is a known member of the ChangeSource enum.
-func (e ChangeSource) Valid() bool {
-	switch e {
-	case ChangeSourceAPI:
-		return true
-	case ChangeSourceCalendar:
-		return true
-	case ChangeSourceSync:
 		return true
 	default:
 		return false
@@ -186,10 +186,32 @@ func (e ConflictBehaviour) Valid() bool {
 	}
 }
 
+// Defines values for FindingLevel.
+const (
+	FindingLevelError   FindingLevel = "error"
+	FindingLevelOk      FindingLevel = "ok"
+	FindingLevelWarning FindingLevel = "warning"
+)
+
+// Valid indicates whether the value is a known member of the FindingLevel enum.
+func (e FindingLevel) Valid() bool {
+	switch e {
+	case FindingLevelError:
+		return true
+	case FindingLevelOk:
+		return true
+	case FindingLevelWarning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ImportLineResult.
 const (
 	ImportLineResultCreated ImportLineResult = "created"
 	ImportLineResultFailed  ImportLineResult = "failed"
+	ImportLineResultRemoved ImportLineResult = "removed"
 	ImportLineResultUpdated ImportLineResult = "updated"
 	ImportLineResultWarning ImportLineResult = "warning"
 )
@@ -200,6 +222,8 @@ func (e ImportLineResult) Valid() bool {
 	case ImportLineResultCreated:
 		return true
 	case ImportLineResultFailed:
+		return true
+	case ImportLineResultRemoved:
 		return true
 	case ImportLineResultUpdated:
 		return true
@@ -246,6 +270,27 @@ func (e Role) Valid() bool {
 	}
 }
 
+// Defines values for Scope.
+const (
+	ScopeAdmin    Scope = "admin"
+	ScopeBookings Scope = "bookings"
+	ScopeRead     Scope = "read"
+)
+
+// Valid indicates whether the value is a known member of the Scope enum.
+func (e Scope) Valid() bool {
+	switch e {
+	case ScopeAdmin:
+		return true
+	case ScopeBookings:
+		return true
+	case ScopeRead:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Status.
 const (
 	StatusAttention Status = "attention"
@@ -273,6 +318,105 @@ func (e Status) Valid() bool {
 	}
 }
 
+// Defines values for TestCheckState.
+const (
+	TestCheckStateDoubtful TestCheckState = "doubtful"
+	TestCheckStateFailed   TestCheckState = "failed"
+	TestCheckStateOk       TestCheckState = "ok"
+	TestCheckStateSkipped  TestCheckState = "skipped"
+)
+
+// Valid indicates whether the value is a known member of the TestCheckState enum.
+func (e TestCheckState) Valid() bool {
+	switch e {
+	case TestCheckStateDoubtful:
+		return true
+	case TestCheckStateFailed:
+		return true
+	case TestCheckStateOk:
+		return true
+	case TestCheckStateSkipped:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TestRunOutcome.
+const (
+	TestRunOutcomeFailed      TestRunOutcome = "failed"
+	TestRunOutcomeInterrupted TestRunOutcome = "interrupted"
+	TestRunOutcomePassed      TestRunOutcome = "passed"
+	TestRunOutcomeRunning     TestRunOutcome = "running"
+)
+
+// Valid indicates whether the value is a known member of the TestRunOutcome enum.
+func (e TestRunOutcome) Valid() bool {
+	switch e {
+	case TestRunOutcomeFailed:
+		return true
+	case TestRunOutcomeInterrupted:
+		return true
+	case TestRunOutcomePassed:
+		return true
+	case TestRunOutcomeRunning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TestStepState.
+const (
+	TestStepStateFailed  TestStepState = "failed"
+	TestStepStateOk      TestStepState = "ok"
+	TestStepStatePending TestStepState = "pending"
+	TestStepStateRunning TestStepState = "running"
+	TestStepStateSkipped TestStepState = "skipped"
+)
+
+// Valid indicates whether the value is a known member of the TestStepState enum.
+func (e TestStepState) Valid() bool {
+	switch e {
+	case TestStepStateFailed:
+		return true
+	case TestStepStateOk:
+		return true
+	case TestStepStatePending:
+		return true
+	case TestStepStateRunning:
+		return true
+	case TestStepStateSkipped:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Way.
+const (
+	WayPoll      Way = "poll"
+	WayPull      Way = "pull"
+	WayPush      Way = "push"
+	WayStreaming Way = "streaming"
+)
+
+// Valid indicates whether the value is a known member of the Way enum.
+func (e Way) Valid() bool {
+	switch e {
+	case WayPoll:
+		return true
+	case WayPull:
+		return true
+	case WayPush:
+		return true
+	case WayStreaming:
+		return true
+	default:
+		return false
+	}
+}
+
 // APIKey defines model for APIKey.
 type APIKey struct {
 	Created  time.Time  `json:"created"`
@@ -280,12 +424,16 @@ type APIKey struct {
 	LastUsed *time.Time `json:"last_used,omitempty"`
 	Name     string     `json:"name"`
 	Revoked  *time.Time `json:"revoked,omitempty"`
+	Scopes   []Scope    `json:"scopes"`
 }
 
 // APIKeyInput defines model for APIKeyInput.
 type APIKeyInput struct {
 	// Name Whose key it is, for people.
 	Name string `json:"name"`
+
+	// Scopes What it may do; `bookings` if left out.
+	Scopes *[]Scope `json:"scopes,omitempty"`
 }
 
 // APIKeyList defines model for APIKeyList.
@@ -297,6 +445,7 @@ type APIKeyList struct {
 type Activity struct {
 	At      time.Time `json:"at"`
 	Booking *string   `json:"booking,omitempty"`
+	ID      int64     `json:"id"`
 	What    string    `json:"what"`
 	Why     *string   `json:"why,omitempty"`
 }
@@ -304,6 +453,9 @@ type Activity struct {
 // ActivityPage defines model for ActivityPage.
 type ActivityPage struct {
 	Items []Activity `json:"items"`
+
+	// Next `before` of the next page; missing on the last.
+	Next *int64 `json:"next,omitempty"`
 }
 
 // Attendee defines model for Attendee.
@@ -335,7 +487,10 @@ type Booking struct {
 	Start           string        `json:"start"`
 	Status          BookingStatus `json:"status"`
 
-	// SyncDisabled This booking is left out of the sync; putting it again takes it in.
+	// Sync The booking is to be in the organizer's calendar.
+	Sync bool `json:"sync"`
+
+	// SyncDisabled This booking was taken out of the sync for a fault; putting it again takes it in.
 	SyncDisabled bool `json:"sync_disabled"`
 
 	// SyncProblem Why it needs a person.
@@ -392,6 +547,10 @@ type BookingInput struct {
 	// Example: 2026-12-01T10:00:00+01:00
 	Start string `json:"start"`
 
+	// Sync Whether the booking is to be in the organizer's calendar. Left out it stays as it was; a new booking takes the
+	// organizer's `own_bookings`.
+	Sync *bool `json:"sync,omitempty"`
+
 	// Title At most 255 characters.
 	Title *string `json:"title,omitempty"`
 
@@ -432,11 +591,11 @@ type Change struct {
 	Version int64        `json:"version"`
 }
 
-// ChangeKind defines model for Change.Kind.
-type ChangeKind string
-
 // ChangeSource Who changed it.
 type ChangeSource string
+
+// ChangeKind defines model for ChangeKind.
+type ChangeKind string
 
 // ChangePage defines model for ChangePage.
 type ChangePage struct {
@@ -456,6 +615,25 @@ type Class string
 // `cancel`: the booking is cancelled.
 type ConflictBehaviour string
 
+// DeadMessage defines model for DeadMessage.
+type DeadMessage struct {
+	// At When it was given up.
+	At       time.Time `json:"at"`
+	Attempts int       `json:"attempts"`
+	Problem  string    `json:"problem"`
+
+	// Seq Of the change.
+	Seq int64 `json:"seq"`
+}
+
+// DeadMessagePage defines model for DeadMessagePage.
+type DeadMessagePage struct {
+	Items []DeadMessage `json:"items"`
+
+	// Next `after` of the next page; missing on the last.
+	Next *int64 `json:"next,omitempty"`
+}
+
 // Difference defines model for Difference.
 type Difference struct {
 	At      time.Time `json:"at"`
@@ -470,6 +648,70 @@ type Difference struct {
 // DifferencePage defines model for DifferencePage.
 type DifferencePage struct {
 	Items []Difference `json:"items"`
+
+	// Next `before` of the next page; missing on the last.
+	Next *int64 `json:"next,omitempty"`
+}
+
+// Examination defines model for Examination.
+type Examination struct {
+	At       time.Time `json:"at"`
+	Findings []Finding `json:"findings"`
+}
+
+// Explanation What is known of a booking. What there is nothing to say of is missing.
+type Explanation struct {
+	// Activities What was done lately, newest first.
+	Activities *[]map[string]interface{} `json:"activities,omitempty"`
+
+	// Booking Its id.
+	Booking string `json:"booking"`
+
+	// Differences What was laid before a person and is open.
+	Differences *[]map[string]interface{} `json:"differences,omitempty"`
+
+	// Fields What the item in the calendar should say.
+	Fields *map[string]interface{} `json:"fields,omitempty"`
+
+	// Links What ties it to items, newest first. Each has `key`, `person` and `state`; where known, `item` (as it is in the
+	// calendar now), `base` (what both sides last agreed on), `groups` (where they differ), `decision` (what the sync
+	// would do now, and why), `holds` (why it does not yet) and `intent` (the write that is still to be made).
+	Links     []map[string]interface{} `json:"links"`
+	Organizer *string                  `json:"organizer,omitempty"`
+	Status    *string                  `json:"status,omitempty"`
+
+	// Unlinked Why no item belongs to it; missing if one does, or is on its way.
+	Unlinked             *string                `json:"unlinked,omitempty"`
+	Version              *int64                 `json:"version,omitempty"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Finding defines model for Finding.
+type Finding struct {
+	// Area E.g. `configuration`, `plugins`, `store`.
+	Area  string       `json:"area"`
+	Level FindingLevel `json:"level"`
+
+	// Name What was looked at, e.g. the name of a sync mode.
+	Name string `json:"name"`
+
+	// Remedy What to do about it.
+	Remedy *string `json:"remedy,omitempty"`
+
+	// What What was found.
+	What string `json:"what"`
+}
+
+// FindingLevel defines model for Finding.Level.
+type FindingLevel string
+
+// Host defines model for Host.
+type Host struct {
+	Modes   []Mode    `json:"modes"`
+	Plugins []Plugin  `json:"plugins"`
+	Queue   Queue     `json:"queue"`
+	Started time.Time `json:"started"`
+	Version string    `json:"version"`
 }
 
 // ImportLine defines model for ImportLine.
@@ -478,7 +720,7 @@ type ImportLine struct {
 	Field *string `json:"field,omitempty"`
 	ID    *string `json:"id,omitempty"`
 
-	// Line Counted from 1, usually the header line; 0: the whole file.
+	// Line Counted from 1, usually the header line; 0: the whole file, or a person it does not name.
 	Line int `json:"line"`
 
 	// Reason What is wrong, and what to do.
@@ -491,13 +733,16 @@ type ImportLineResult string
 
 // ImportReport defines model for ImportReport.
 type ImportReport struct {
-	Created int `json:"created"`
+	// Applied false: it was a dry run; nothing was changed.
+	Applied bool `json:"applied"`
+	Created int  `json:"created"`
 
 	// Failed Lines that were left out.
 	Failed int `json:"failed"`
 
 	// Lines What there is to say of lines, in the order of the file. Unchanged ones are not listed.
 	Lines     []ImportLine `json:"lines"`
+	Removed   int          `json:"removed"`
 	Unchanged int          `json:"unchanged"`
 	Updated   int          `json:"updated"`
 }
@@ -505,11 +750,34 @@ type ImportReport struct {
 // Kind defines model for Kind.
 type Kind string
 
+// Mode defines model for Mode.
+type Mode struct {
+	Auth    []string `json:"auth"`
+	Backend string   `json:"backend"`
+	Name    string   `json:"name"`
+
+	// Problem Why it cannot be used.
+	Problem *string `json:"problem,omitempty"`
+
+	// URL Of its server; missing if each person has one.
+	URL *string `json:"url,omitempty"`
+}
+
 // NewAPIKey defines model for NewAPIKey.
 type NewAPIKey struct {
-	ID   string `json:"id"`
-	Key  string `json:"key"`
-	Name string `json:"name"`
+	ID string `json:"id"`
+
+	// Key Empty in the answer to a repeated request; it is not kept.
+	Key    string  `json:"key"`
+	Name   string  `json:"name"`
+	Scopes []Scope `json:"scopes"`
+}
+
+// NewWebhook defines model for NewWebhook.
+type NewWebhook struct {
+	// Secret `whsec_…`
+	Secret  string  `json:"secret"`
+	Webhook Webhook `json:"webhook"`
 }
 
 // Person defines model for Person.
@@ -523,6 +791,7 @@ type Person struct {
 	ID                string            `json:"id"`
 	Kind              Kind              `json:"kind"`
 	MailOnError       bool              `json:"mail_on_error"`
+	OwnBookings       bool              `json:"own_bookings"`
 
 	// Sync How the person's sync is. The list of persons shows the first five fields only.
 	Sync         SyncState `json:"sync"`
@@ -543,10 +812,13 @@ type PersonInput struct {
 	Email string `json:"email,omitempty"`
 
 	// ID May be left out; else it equals the one in the path.
-	ID           *string `json:"id,omitempty"`
-	Kind         *Kind   `json:"kind,omitempty"`
-	MailOnError  *bool   `json:"mail_on_error,omitempty"`
-	SyncDisabled *bool   `json:"sync_disabled,omitempty"`
+	ID          *string `json:"id,omitempty"`
+	Kind        *Kind   `json:"kind,omitempty"`
+	MailOnError *bool   `json:"mail_on_error,omitempty"`
+
+	// OwnBookings The person's bookings are synced; false: only those whose `sync` is true.
+	OwnBookings  *bool `json:"own_bookings,omitempty"`
+	SyncDisabled *bool `json:"sync_disabled,omitempty"`
 
 	// SyncMode Without one nothing is synced.
 	//
@@ -565,6 +837,22 @@ type PersonPage struct {
 	Next *string `json:"next,omitempty"`
 }
 
+// Plugin defines model for Plugin.
+type Plugin struct {
+	Name string `json:"name"`
+
+	// Problem Why it does not run.
+	Problem  *string `json:"problem,omitempty"`
+	Restarts int     `json:"restarts"`
+	Running  bool    `json:"running"`
+
+	// Since Since when it is so.
+	Since *time.Time `json:"since,omitempty"`
+
+	// Version Empty before its first start.
+	Version string `json:"version"`
+}
+
 // Problem defines model for Problem.
 type Problem struct {
 	// CurrentVersion Kind version: the booking's version now; 0 if there is none.
@@ -578,8 +866,11 @@ type Problem struct {
 
 	// RequestID Finds the request in the host's log.
 	RequestID *string `json:"request_id,omitempty"`
-	Status    int     `json:"status"`
-	Title     string  `json:"title"`
+
+	// Scope Kind forbidden: the scope that the key lacks.
+	Scope  *string `json:"scope,omitempty"`
+	Status int     `json:"status"`
+	Title  string  `json:"title"`
 
 	// Type Names the kind of problem, e.g. `urn:roomwire:problem:overlap`.
 	Type string `json:"type"`
@@ -588,8 +879,60 @@ type Problem struct {
 	Violations *[]Violation `json:"violations,omitempty"`
 }
 
+// Queue defines model for Queue.
+type Queue struct {
+	// DeadMessages Messages that webhooks were given up for.
+	DeadMessages *int64 `json:"dead_messages,omitempty"`
+
+	// Dirty Mailboxes that wait to be looked at.
+	Dirty     int64 `json:"dirty"`
+	Mailboxes int64 `json:"mailboxes"`
+
+	// OldestDirty Since when the first of them waits.
+	OldestDirty *time.Time `json:"oldest_dirty,omitempty"`
+
+	// OpenMails Mails that wait to be sent.
+	OpenMails *int64 `json:"open_mails,omitempty"`
+
+	// OpenWrites Writes to calendars that are still to be made.
+	OpenWrites *int64 `json:"open_writes,omitempty"`
+}
+
+// RejectInput defines model for RejectInput.
+type RejectInput struct {
+	// Reason Why, for people; it is shown in the timeline.
+	Reason string `json:"reason"`
+}
+
+// Rejection defines model for Rejection.
+type Rejection struct {
+	// Outcome What becomes of the change, e.g. `rolled back`.
+	Outcome string `json:"outcome"`
+}
+
+// Reloaded defines model for Reloaded.
+type Reloaded struct {
+	// Changed What is different now, one line each; secrets as "changed".
+	Changed []string `json:"changed"`
+
+	// Restart What takes effect at the next start only.
+	Restart []string `json:"restart"`
+}
+
+// Resent defines model for Resent.
+type Resent struct {
+	// Problem Why one did not.
+	Problem *string `json:"problem,omitempty"`
+
+	// Sent Messages that got through.
+	Sent int `json:"sent"`
+}
+
 // Role defines model for Role.
 type Role string
+
+// Scope Each holds what those before it hold.
+type Scope string
 
 // Status defines model for Status.
 type Status string
@@ -602,7 +945,9 @@ type SyncInput struct {
 
 // SyncState How the person's sync is. The list of persons shows the first five fields only.
 type SyncState struct {
-	DeletionsApproved *bool `json:"deletions_approved,omitempty"`
+	// ClimbAt When a better way is tried again.
+	ClimbAt           *time.Time `json:"climb_at,omitempty"`
+	DeletionsApproved *bool      `json:"deletions_approved,omitempty"`
 
 	// HeldDeletions Items found gone in a pass that was stopped because they were too many; approve or restore them.
 	HeldDeletions *int `json:"held_deletions,omitempty"`
@@ -613,11 +958,17 @@ type SyncState struct {
 	// LastHeard Last message from the server.
 	LastHeard *time.Time `json:"last_heard,omitempty"`
 
+	// LastNotice When the last of them came.
+	LastNotice *time.Time `json:"last_notice,omitempty"`
+
 	// LastPull Last time the calendar was read with success.
 	LastPull *time.Time `json:"last_pull,omitempty"`
 
 	// LastPush Last time something was written to the calendar.
 	LastPush *time.Time `json:"last_push,omitempty"`
+
+	// Notices Notices that said something changed, ever.
+	Notices *int64 `json:"notices,omitempty"`
 
 	// OpenWrites Writes to the calendar that are still to be made (counted up to 1000).
 	OpenWrites *int `json:"open_writes,omitempty"`
@@ -636,12 +987,77 @@ type SyncState struct {
 	// Subscribed When the push subscription in force was made.
 	Subscribed *time.Time `json:"subscribed,omitempty"`
 
+	// TryWay How it is learnt that a calendar changed. `push`: the server calls in. `streaming`: it tells over a connection that
+	// stays open. `pull`: it is asked at short intervals what changed. `poll`: the calendar is read by the clock.
+	TryWay *Way `json:"try_way,omitempty"`
+
 	// Until When it is tried again.
 	Until *time.Time `json:"until,omitempty"`
 
-	// Way How changes in the calendar are noticed: `push` or `poll`.
+	// Way How it is learnt that a calendar changed. `push`: the server calls in. `streaming`: it tells over a connection that
+	// stays open. `pull`: it is asked at short intervals what changed. `poll`: the calendar is read by the clock.
+	Way *Way `json:"way,omitempty"`
+
+	// WayReason Why it is not the way that the sync mode prefers.
+	WayReason *string `json:"way_reason,omitempty"`
+}
+
+// TestCheck defines model for TestCheck.
+type TestCheck struct {
+	Detail string         `json:"detail"`
+	Name   string         `json:"name"`
+	State  TestCheckState `json:"state"`
+}
+
+// TestCheckState defines model for TestCheck.State.
+type TestCheckState string
+
+// TestRun defines model for TestRun.
+type TestRun struct {
+	// Ended Missing while it runs.
+	Ended   *time.Time     `json:"ended,omitempty"`
+	ID      string         `json:"id"`
+	Outcome TestRunOutcome `json:"outcome"`
+	Person  string         `json:"person"`
+	Started time.Time      `json:"started"`
+	Steps   []TestStep     `json:"steps"`
+
+	// Way How notices of the person arrived.
 	Way *string `json:"way,omitempty"`
 }
+
+// TestRunOutcome defines model for TestRun.Outcome.
+type TestRunOutcome string
+
+// TestRunList defines model for TestRunList.
+type TestRunList struct {
+	Items []TestRun `json:"items"`
+}
+
+// TestStep defines model for TestStep.
+type TestStep struct {
+	Began *time.Time `json:"began,omitempty"`
+
+	// Cause Why it failed.
+	Cause *string `json:"cause,omitempty"`
+
+	// Checks What was looked at to find the cause.
+	Checks *[]TestCheck `json:"checks,omitempty"`
+
+	// Detail What was done or found.
+	Detail *string `json:"detail,omitempty"`
+	Name   string  `json:"name"`
+
+	// Remedy What to do about it.
+	Remedy *string       `json:"remedy,omitempty"`
+	State  TestStepState `json:"state"`
+
+	// TookMs How long it took; missing before its end.
+	TookMs *int64 `json:"took_ms,omitempty"`
+}
+
+// TestStepState defines model for TestStep.State.
+type TestStepState string
 
 // Violation defines model for Violation.
 type Violation struct {
@@ -650,11 +1066,92 @@ type Violation struct {
 	Reason string `json:"reason"`
 }
 
+// Way How it is learnt that a calendar changed. `push`: the server calls in. `streaming`: it tells over a connection that
+// stays open. `pull`: it is asked at short intervals what changed. `poll`: the calendar is read by the clock.
+type Way string
+
+// Webhook defines model for Webhook.
+type Webhook struct {
+	// Attempts Failed attempts for the change after it.
+	Attempts int       `json:"attempts"`
+	Created  time.Time `json:"created"`
+	Disabled bool      `json:"disabled"`
+
+	// FailingSince Missing while all is well.
+	FailingSince *time.Time   `json:"failing_since,omitempty"`
+	ID           string       `json:"id"`
+	Kinds        []ChangeKind `json:"kinds"`
+
+	// LastOk When a message last got through.
+	LastOk *time.Time `json:"last_ok,omitempty"`
+	Name   string     `json:"name"`
+
+	// NextAttempt When it is tried again.
+	NextAttempt *time.Time `json:"next_attempt,omitempty"`
+
+	// Problem Why the last attempt failed.
+	Problem *string `json:"problem,omitempty"`
+
+	// Seq The last change that was dealt with.
+	Seq int64  `json:"seq"`
+	URL string `json:"url"`
+}
+
+// WebhookInput defines model for WebhookInput.
+type WebhookInput struct {
+	Disabled *bool `json:"disabled,omitempty"`
+
+	// Kinds Kinds of changes to send; all if empty.
+	Kinds *[]ChangeKind `json:"kinds,omitempty"`
+
+	// Name What it is for, for people.
+	Name *string `json:"name,omitempty"`
+
+	// URL Example: https://booking.example.com/roomwire
+	URL string `json:"url"`
+}
+
+// WebhookList defines model for WebhookList.
+type WebhookList struct {
+	Items []Webhook `json:"items"`
+}
+
+// WebhookPatch defines model for WebhookPatch.
+type WebhookPatch struct {
+	Disabled *bool         `json:"disabled,omitempty"`
+	Kinds    *[]ChangeKind `json:"kinds,omitempty"`
+	Name     *string       `json:"name,omitempty"`
+	URL      *string       `json:"url,omitempty"`
+}
+
+// WebhookSecret defines model for WebhookSecret.
+type WebhookSecret struct {
+	// Secret `whsec_…`
+	Secret string `json:"secret"`
+}
+
+// WebhookTest defines model for WebhookTest.
+type WebhookTest struct {
+	Ok bool `json:"ok"`
+
+	// Problem Why it did not get through.
+	Problem *string `json:"problem,omitempty"`
+}
+
 // AfterID defines model for AfterID.
 type AfterID = string
 
+// AfterNumber defines model for AfterNumber.
+type AfterNumber = int64
+
+// BeforeNumber defines model for BeforeNumber.
+type BeforeNumber = int64
+
 // ID defines model for ID.
 type ID = string
+
+// IdempotencyKey defines model for IdempotencyKey.
+type IdempotencyKey = string
 
 // IfMatch defines model for IfMatch.
 type IfMatch = string
@@ -662,8 +1159,21 @@ type IfMatch = string
 // Limit defines model for Limit.
 type Limit = int
 
+// Seq defines model for Seq.
+type Seq = int64
+
 // Tenant defines model for Tenant.
 type Tenant = string
+
+// Wait defines model for Wait.
+type Wait = string
+
+// CreateAPIKeyParams defines parameters for CreateAPIKey.
+type CreateAPIKeyParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
 
 // ListBookingsParams defines parameters for ListBookings.
 type ListBookingsParams struct {
@@ -675,6 +1185,9 @@ type ListBookingsParams struct {
 
 	// Person Only those of this organizer.
 	Person *string `form:"person,omitempty" json:"person,omitempty"`
+
+	// Resource Only those of this room or desk.
+	Resource *string `form:"resource,omitempty" json:"resource,omitempty"`
 
 	// From Only those that end after this moment. Mind that a plus sign in a query is written `%2B`.
 	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
@@ -714,19 +1227,39 @@ type ListChangesParams struct {
 	After *int64 `form:"after,omitempty" json:"after,omitempty"`
 	Limit *int   `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Wait How long to wait for a change, up to `60s`.
-	Wait *string `form:"wait,omitempty" json:"wait,omitempty"`
+	// Wait How long to wait for something new, up to `60s`.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// LastEventID Of an event stream: the sequence number of the last event that was dealt with.
+	LastEventID *int64 `json:"Last-Event-ID,omitempty"`
+}
+
+// RejectChangeParams defines parameters for RejectChange.
+type RejectChangeParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListDifferencesParams defines parameters for ListDifferences.
 type ListDifferencesParams struct {
 	// Limit How many entries at most.
-	Limit   *Limit  `form:"limit,omitempty" json:"limit,omitempty"`
-	Person  *string `form:"person,omitempty" json:"person,omitempty"`
-	Booking *string `form:"booking,omitempty" json:"booking,omitempty"`
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Before The `next` of the page before; only what is older than that.
+	Before  *BeforeNumber `form:"before,omitempty" json:"before,omitempty"`
+	Person  *string       `form:"person,omitempty" json:"person,omitempty"`
+	Booking *string       `form:"booking,omitempty" json:"booking,omitempty"`
 
 	// All true: those that are closed, too.
 	All *bool `form:"all,omitempty" json:"all,omitempty"`
+}
+
+// ReloadConfigParams defines parameters for ReloadConfig.
+type ReloadConfigParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListPersonsParams defines parameters for ListPersons.
@@ -740,6 +1273,38 @@ type ListPersonsParams struct {
 	// Status Only those whose sync is in this state.
 	Status *Status `form:"status,omitempty" json:"status,omitempty"`
 	Kind   *Kind   `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Mode Only those with this sync mode.
+	Mode *string `form:"mode,omitempty" json:"mode,omitempty"`
+
+	// Way Only those whose notices arrive this way.
+	Way *Way `form:"way,omitempty" json:"way,omitempty"`
+
+	// Q Only those whose id, e-mail address or name begins like this, whatever the case.
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// UpdatedSince Only those who were made or changed at this moment or later.
+	UpdatedSince *time.Time `form:"updated_since,omitempty" json:"updated_since,omitempty"`
+}
+
+// ImportPersonsParams defines parameters for ImportPersons.
+type ImportPersonsParams struct {
+	// AllOrNothing If any line is faulty, none is taken and the answer is a problem that names each.
+	AllOrNothing *bool `form:"all_or_nothing,omitempty" json:"all_or_nothing,omitempty"`
+
+	// DryRun Say what would become of each line, and change nothing.
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// RemoveMissing Remove the persons that the file does not name. It implies `all_or_nothing`, and is refused if that were all
+	// persons, or more than half of them.
+	RemoveMissing *bool `form:"remove_missing,omitempty" json:"remove_missing,omitempty"`
+
+	// Force With `remove_missing`, remove however many there are.
+	Force *bool `form:"force,omitempty" json:"force,omitempty"`
+
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListActivityParams defines parameters for ListActivity.
@@ -747,8 +1312,98 @@ type ListActivityParams struct {
 	// Limit How many entries at most.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
+	// Before The `next` of the page before; only what is older than that.
+	Before *BeforeNumber `form:"before,omitempty" json:"before,omitempty"`
+
+	// After Only what has a greater number.
+	After *AfterNumber `form:"after,omitempty" json:"after,omitempty"`
+
 	// Booking Only what concerns this booking.
 	Booking *string `form:"booking,omitempty" json:"booking,omitempty"`
+}
+
+// ApproveDeletionsParams defines parameters for ApproveDeletions.
+type ApproveDeletionsParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RestoreDeletionsParams defines parameters for RestoreDeletions.
+type RestoreDeletionsParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// SyncPersonParams defines parameters for SyncPerson.
+type SyncPersonParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListTestsParams defines parameters for ListTests.
+type ListTestsParams struct {
+	// Limit How many entries at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// StartTestParams defines parameters for StartTest.
+type StartTestParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// GetTestParams defines parameters for GetTest.
+type GetTestParams struct {
+	// Wait How long to wait for something new, up to `60s`.
+	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
+}
+
+// CreateWebhookParams defines parameters for CreateWebhook.
+type CreateWebhookParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListDeadMessagesParams defines parameters for ListDeadMessages.
+type ListDeadMessagesParams struct {
+	// Limit How many entries at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Only what has a greater number.
+	After *AfterNumber `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// ResendDeadMessagesParams defines parameters for ResendDeadMessages.
+type ResendDeadMessagesParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ResendDeadMessageParams defines parameters for ResendDeadMessage.
+type ResendDeadMessageParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RotateWebhookSecretParams defines parameters for RotateWebhookSecret.
+type RotateWebhookSecretParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// TestWebhookParams defines parameters for TestWebhook.
+type TestWebhookParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // CreateAPIKeyJSONRequestBody defines body for CreateAPIKey for application/json ContentType.
@@ -757,21 +1412,216 @@ type CreateAPIKeyJSONRequestBody = APIKeyInput
 // PutBookingJSONRequestBody defines body for PutBooking for application/json ContentType.
 type PutBookingJSONRequestBody = BookingInput
 
+// RejectChangeJSONRequestBody defines body for RejectChange for application/json ContentType.
+type RejectChangeJSONRequestBody = RejectInput
+
 // PutPersonJSONRequestBody defines body for PutPerson for application/json ContentType.
 type PutPersonJSONRequestBody = PersonInput
 
 // SyncPersonJSONRequestBody defines body for SyncPerson for application/json ContentType.
 type SyncPersonJSONRequestBody = SyncInput
 
+// CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
+type CreateWebhookJSONRequestBody = WebhookInput
+
+// UpdateWebhookJSONRequestBody defines body for UpdateWebhook for application/json ContentType.
+type UpdateWebhookJSONRequestBody = WebhookPatch
+
+// Getter for additional properties for Explanation. Returns the specified
+// element and whether it was found
+func (a Explanation) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Explanation
+func (a *Explanation) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Explanation to handle AdditionalProperties
+func (a *Explanation) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["activities"]; found {
+		err = json.Unmarshal(raw, &a.Activities)
+		if err != nil {
+			return fmt.Errorf("error reading 'activities': %w", err)
+		}
+		delete(object, "activities")
+	}
+
+	if raw, found := object["booking"]; found {
+		err = json.Unmarshal(raw, &a.Booking)
+		if err != nil {
+			return fmt.Errorf("error reading 'booking': %w", err)
+		}
+		delete(object, "booking")
+	}
+
+	if raw, found := object["differences"]; found {
+		err = json.Unmarshal(raw, &a.Differences)
+		if err != nil {
+			return fmt.Errorf("error reading 'differences': %w", err)
+		}
+		delete(object, "differences")
+	}
+
+	if raw, found := object["fields"]; found {
+		err = json.Unmarshal(raw, &a.Fields)
+		if err != nil {
+			return fmt.Errorf("error reading 'fields': %w", err)
+		}
+		delete(object, "fields")
+	}
+
+	if raw, found := object["links"]; found {
+		err = json.Unmarshal(raw, &a.Links)
+		if err != nil {
+			return fmt.Errorf("error reading 'links': %w", err)
+		}
+		delete(object, "links")
+	}
+
+	if raw, found := object["organizer"]; found {
+		err = json.Unmarshal(raw, &a.Organizer)
+		if err != nil {
+			return fmt.Errorf("error reading 'organizer': %w", err)
+		}
+		delete(object, "organizer")
+	}
+
+	if raw, found := object["status"]; found {
+		err = json.Unmarshal(raw, &a.Status)
+		if err != nil {
+			return fmt.Errorf("error reading 'status': %w", err)
+		}
+		delete(object, "status")
+	}
+
+	if raw, found := object["unlinked"]; found {
+		err = json.Unmarshal(raw, &a.Unlinked)
+		if err != nil {
+			return fmt.Errorf("error reading 'unlinked': %w", err)
+		}
+		delete(object, "unlinked")
+	}
+
+	if raw, found := object["version"]; found {
+		err = json.Unmarshal(raw, &a.Version)
+		if err != nil {
+			return fmt.Errorf("error reading 'version': %w", err)
+		}
+		delete(object, "version")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Explanation to handle AdditionalProperties
+func (a Explanation) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	if a.Activities != nil {
+		object["activities"], err = json.Marshal(a.Activities)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'activities': %w", err)
+		}
+	}
+
+	object["booking"], err = json.Marshal(a.Booking)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'booking': %w", err)
+	}
+
+	if a.Differences != nil {
+		object["differences"], err = json.Marshal(a.Differences)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'differences': %w", err)
+		}
+	}
+
+	if a.Fields != nil {
+		object["fields"], err = json.Marshal(a.Fields)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'fields': %w", err)
+		}
+	}
+
+	if a.Links != nil {
+		object["links"], err = json.Marshal(a.Links)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'links': %w", err)
+		}
+	}
+
+	if a.Organizer != nil {
+		object["organizer"], err = json.Marshal(a.Organizer)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'organizer': %w", err)
+		}
+	}
+
+	if a.Status != nil {
+		object["status"], err = json.Marshal(a.Status)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'status': %w", err)
+		}
+	}
+
+	if a.Unlinked != nil {
+		object["unlinked"], err = json.Marshal(a.Unlinked)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'unlinked': %w", err)
+		}
+	}
+
+	if a.Version != nil {
+		object["version"], err = json.Marshal(a.Version)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'version': %w", err)
+		}
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
-	// ListAPIKeys The tenant's API keys (host's own key only)
+	// ListAPIKeys The tenant's API keys
 	// (GET /{tenant}/api/v1/apikeys)
 	ListAPIKeys(w http.ResponseWriter, r *http.Request, tenant Tenant)
-	// CreateAPIKey Make an API key (host's own key only)
+	// CreateAPIKey Make an API key
 	// (POST /{tenant}/api/v1/apikeys)
-	CreateAPIKey(w http.ResponseWriter, r *http.Request, tenant Tenant)
-	// RevokeAPIKey Revoke an API key (host's own key only)
+	CreateAPIKey(w http.ResponseWriter, r *http.Request, tenant Tenant, params CreateAPIKeyParams)
+	// RevokeAPIKey Revoke an API key
 	// (DELETE /{tenant}/api/v1/apikeys/{id})
 	RevokeAPIKey(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID)
 	// ListBookings Bookings, by id
@@ -786,18 +1636,33 @@ type ServerInterface interface {
 	// PutBooking Create or replace a booking
 	// (PUT /{tenant}/api/v1/bookings/{id})
 	PutBooking(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params PutBookingParams)
+	// ExplainBooking A booking on both sides, and what the sync makes of it
+	// (GET /{tenant}/api/v1/bookings/{id}/explain)
+	ExplainBooking(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID)
 	// ListChanges What happened to bookings, in order
 	// (GET /{tenant}/api/v1/changes)
 	ListChanges(w http.ResponseWriter, r *http.Request, tenant Tenant, params ListChangesParams)
+	// RejectChange Refuse what a calendar did
+	// (POST /{tenant}/api/v1/changes/{seq}/reject)
+	RejectChange(w http.ResponseWriter, r *http.Request, tenant Tenant, seq Seq, params RejectChangeParams)
 	// ListDifferences What the two sides do not agree on, and edits that lost
 	// (GET /{tenant}/api/v1/differences)
 	ListDifferences(w http.ResponseWriter, r *http.Request, tenant Tenant, params ListDifferencesParams)
+	// Examine Look for what is wrong
+	// (GET /{tenant}/api/v1/doctor)
+	Examine(w http.ResponseWriter, r *http.Request, tenant Tenant)
+	// GetHost The host, its plugins and its queue
+	// (GET /{tenant}/api/v1/host)
+	GetHost(w http.ResponseWriter, r *http.Request, tenant Tenant)
+	// ReloadConfig Take over the configuration as it is on disk
+	// (POST /{tenant}/api/v1/host/reload)
+	ReloadConfig(w http.ResponseWriter, r *http.Request, tenant Tenant, params ReloadConfigParams)
 	// ListPersons Persons and resources, by id
 	// (GET /{tenant}/api/v1/persons)
 	ListPersons(w http.ResponseWriter, r *http.Request, tenant Tenant, params ListPersonsParams)
 	// ImportPersons Create or update many persons
 	// (POST /{tenant}/api/v1/persons/import)
-	ImportPersons(w http.ResponseWriter, r *http.Request, tenant Tenant)
+	ImportPersons(w http.ResponseWriter, r *http.Request, tenant Tenant, params ImportPersonsParams)
 	// DeletePerson Forget a person
 	// (DELETE /{tenant}/api/v1/persons/{id})
 	DeletePerson(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID)
@@ -812,13 +1677,52 @@ type ServerInterface interface {
 	ListActivity(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params ListActivityParams)
 	// ApproveDeletions The held-back deletions are meant
 	// (POST /{tenant}/api/v1/persons/{id}/deletions/approve)
-	ApproveDeletions(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID)
+	ApproveDeletions(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params ApproveDeletionsParams)
 	// RestoreDeletions The held-back deletions are a mistake
 	// (POST /{tenant}/api/v1/persons/{id}/deletions/restore)
-	RestoreDeletions(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID)
+	RestoreDeletions(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params RestoreDeletionsParams)
 	// SyncPerson Sync a person now
 	// (POST /{tenant}/api/v1/persons/{id}/sync)
-	SyncPerson(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID)
+	SyncPerson(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params SyncPersonParams)
+	// ListTests The tests of a person that are kept, newest first
+	// (GET /{tenant}/api/v1/persons/{id}/tests)
+	ListTests(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params ListTestsParams)
+	// StartTest Test the sync of a person (Synchronisationstest)
+	// (POST /{tenant}/api/v1/persons/{id}/tests)
+	StartTest(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params StartTestParams)
+	// GetTest A test, step by step
+	// (GET /{tenant}/api/v1/persons/{id}/tests/{run})
+	GetTest(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, run string, params GetTestParams)
+	// ListWebhooks The tenant's webhooks
+	// (GET /{tenant}/api/v1/webhooks)
+	ListWebhooks(w http.ResponseWriter, r *http.Request, tenant Tenant)
+	// CreateWebhook Have changes sent to a URL
+	// (POST /{tenant}/api/v1/webhooks)
+	CreateWebhook(w http.ResponseWriter, r *http.Request, tenant Tenant, params CreateWebhookParams)
+	// DeleteWebhook Forget a webhook, with its dead messages
+	// (DELETE /{tenant}/api/v1/webhooks/{id})
+	DeleteWebhook(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID)
+	// GetWebhook A webhook, and how it fares
+	// (GET /{tenant}/api/v1/webhooks/{id})
+	GetWebhook(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID)
+	// UpdateWebhook Change a webhook
+	// (PATCH /{tenant}/api/v1/webhooks/{id})
+	UpdateWebhook(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID)
+	// ListDeadMessages The messages that were given up, in the order of their changes
+	// (GET /{tenant}/api/v1/webhooks/{id}/dead)
+	ListDeadMessages(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params ListDeadMessagesParams)
+	// ResendDeadMessages Send all dead messages of a webhook again
+	// (POST /{tenant}/api/v1/webhooks/{id}/dead/resend)
+	ResendDeadMessages(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params ResendDeadMessagesParams)
+	// ResendDeadMessage Send one dead message again
+	// (POST /{tenant}/api/v1/webhooks/{id}/dead/{seq}/resend)
+	ResendDeadMessage(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, seq Seq, params ResendDeadMessageParams)
+	// RotateWebhookSecret Give a webhook a new secret
+	// (POST /{tenant}/api/v1/webhooks/{id}/secret)
+	RotateWebhookSecret(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params RotateWebhookSecretParams)
+	// TestWebhook Send a message to try a webhook with
+	// (POST /{tenant}/api/v1/webhooks/{id}/test)
+	TestWebhook(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params TestWebhookParams)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -871,8 +1775,32 @@ func (siw *ServerInterfaceWrapper) CreateAPIKey(w http.ResponseWriter, r *http.R
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateAPIKeyParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.CreateAPIKey(w, r, tenant)
+		siw.Handler.CreateAPIKey(w, r, tenant, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -970,6 +1898,19 @@ func (siw *ServerInterfaceWrapper) ListBookings(w http.ResponseWriter, r *http.R
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "person"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "person", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "resource" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "resource", r.URL.Query(), &params.Resource, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "resource"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "resource", Err: err})
 		}
 		return
 	}
@@ -1233,6 +2174,41 @@ func (siw *ServerInterfaceWrapper) PutBooking(w http.ResponseWriter, r *http.Req
 	handler.ServeHTTP(w, r)
 }
 
+// ExplainBooking operation middleware
+func (siw *ServerInterfaceWrapper) ExplainBooking(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ExplainBooking(w, r, tenant, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListChanges operation middleware
 func (siw *ServerInterfaceWrapper) ListChanges(w http.ResponseWriter, r *http.Request) {
 
@@ -1290,8 +2266,88 @@ func (siw *ServerInterfaceWrapper) ListChanges(w http.ResponseWriter, r *http.Re
 		return
 	}
 
+	headers := r.Header
+
+	// ------------- Optional header parameter "Last-Event-ID" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
+		var LastEventID int64
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Last-Event-ID", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Last-Event-ID", Err: err})
+			return
+		}
+
+		params.LastEventID = &LastEventID
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListChanges(w, r, tenant, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RejectChange operation middleware
+func (siw *ServerInterfaceWrapper) RejectChange(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "seq" -------------
+	var seq Seq
+
+	err = runtime.BindStyledParameterWithOptions("simple", "seq", r.PathValue("seq"), &seq, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "seq", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RejectChangeParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RejectChange(w, r, tenant, seq, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1328,6 +2384,19 @@ func (siw *ServerInterfaceWrapper) ListDifferences(w http.ResponseWriter, r *htt
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "before" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "before", r.URL.Query(), &params.Before, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "before"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "before", Err: err})
 		}
 		return
 	}
@@ -1373,6 +2442,108 @@ func (siw *ServerInterfaceWrapper) ListDifferences(w http.ResponseWriter, r *htt
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListDifferences(w, r, tenant, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// Examine operation middleware
+func (siw *ServerInterfaceWrapper) Examine(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.Examine(w, r, tenant)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetHost operation middleware
+func (siw *ServerInterfaceWrapper) GetHost(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetHost(w, r, tenant)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReloadConfig operation middleware
+func (siw *ServerInterfaceWrapper) ReloadConfig(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReloadConfigParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReloadConfig(w, r, tenant, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1452,6 +2623,58 @@ func (siw *ServerInterfaceWrapper) ListPersons(w http.ResponseWriter, r *http.Re
 		return
 	}
 
+	// ------------- Optional query parameter "mode" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "mode", r.URL.Query(), &params.Mode, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "mode"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "mode", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "way" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "way", r.URL.Query(), &params.Way, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "way"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "way", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", r.URL.Query(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "q"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "q", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "updated_since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "updated_since", r.URL.Query(), &params.UpdatedSince, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "updated_since"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "updated_since", Err: err})
+		}
+		return
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListPersons(w, r, tenant, params)
 	}))
@@ -1478,8 +2701,84 @@ func (siw *ServerInterfaceWrapper) ImportPersons(w http.ResponseWriter, r *http.
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ImportPersonsParams
+
+	// ------------- Optional query parameter "all_or_nothing" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "all_or_nothing", r.URL.Query(), &params.AllOrNothing, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "all_or_nothing"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "all_or_nothing", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "remove_missing" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "remove_missing", r.URL.Query(), &params.RemoveMissing, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "remove_missing"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "remove_missing", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", r.URL.Query(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "force"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "force", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.ImportPersons(w, r, tenant)
+		siw.Handler.ImportPersons(w, r, tenant, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1634,6 +2933,32 @@ func (siw *ServerInterfaceWrapper) ListActivity(w http.ResponseWriter, r *http.R
 		return
 	}
 
+	// ------------- Optional query parameter "before" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "before", r.URL.Query(), &params.Before, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "before"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "before", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", r.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "after"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "after", Err: err})
+		}
+		return
+	}
+
 	// ------------- Optional query parameter "booking" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "booking", r.URL.Query(), &params.Booking, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
@@ -1682,8 +3007,32 @@ func (siw *ServerInterfaceWrapper) ApproveDeletions(w http.ResponseWriter, r *ht
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApproveDeletionsParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.ApproveDeletions(w, r, tenant, id)
+		siw.Handler.ApproveDeletions(w, r, tenant, id, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1717,8 +3066,32 @@ func (siw *ServerInterfaceWrapper) RestoreDeletions(w http.ResponseWriter, r *ht
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RestoreDeletionsParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.RestoreDeletions(w, r, tenant, id)
+		siw.Handler.RestoreDeletions(w, r, tenant, id, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1752,8 +3125,692 @@ func (siw *ServerInterfaceWrapper) SyncPerson(w http.ResponseWriter, r *http.Req
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SyncPersonParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.SyncPerson(w, r, tenant, id)
+		siw.Handler.SyncPerson(w, r, tenant, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListTests operation middleware
+func (siw *ServerInterfaceWrapper) ListTests(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTestsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListTests(w, r, tenant, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// StartTest operation middleware
+func (siw *ServerInterfaceWrapper) StartTest(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StartTestParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.StartTest(w, r, tenant, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetTest operation middleware
+func (siw *ServerInterfaceWrapper) GetTest(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "run" -------------
+	var run string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "run", r.PathValue("run"), &run, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "run", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTestParams
+
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", r.URL.Query(), &params.Wait, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "wait"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "wait", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetTest(w, r, tenant, id, run, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListWebhooks operation middleware
+func (siw *ServerInterfaceWrapper) ListWebhooks(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListWebhooks(w, r, tenant)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateWebhook operation middleware
+func (siw *ServerInterfaceWrapper) CreateWebhook(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateWebhookParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateWebhook(w, r, tenant, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteWebhook operation middleware
+func (siw *ServerInterfaceWrapper) DeleteWebhook(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteWebhook(w, r, tenant, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetWebhook operation middleware
+func (siw *ServerInterfaceWrapper) GetWebhook(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetWebhook(w, r, tenant, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateWebhook operation middleware
+func (siw *ServerInterfaceWrapper) UpdateWebhook(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateWebhook(w, r, tenant, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListDeadMessages operation middleware
+func (siw *ServerInterfaceWrapper) ListDeadMessages(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDeadMessagesParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", r.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "after"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "after", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListDeadMessages(w, r, tenant, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ResendDeadMessages operation middleware
+func (siw *ServerInterfaceWrapper) ResendDeadMessages(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResendDeadMessagesParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ResendDeadMessages(w, r, tenant, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ResendDeadMessage operation middleware
+func (siw *ServerInterfaceWrapper) ResendDeadMessage(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "seq" -------------
+	var seq Seq
+
+	err = runtime.BindStyledParameterWithOptions("simple", "seq", r.PathValue("seq"), &seq, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "seq", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResendDeadMessageParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ResendDeadMessage(w, r, tenant, id, seq, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RotateWebhookSecret operation middleware
+func (siw *ServerInterfaceWrapper) RotateWebhookSecret(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RotateWebhookSecretParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RotateWebhookSecret(w, r, tenant, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// TestWebhook operation middleware
+func (siw *ServerInterfaceWrapper) TestWebhook(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params TestWebhookParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.TestWebhook(w, r, tenant, id, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1892,12 +3949,30 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/persons/{id}/deletions/approve", wrapper.ApproveDeletions)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/persons/{id}/deletions/restore", wrapper.RestoreDeletions)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/persons/{id}/activity", wrapper.ListActivity)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/persons/{id}/tests", wrapper.ListTests)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/persons/{id}/tests", wrapper.StartTest)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/persons/{id}/tests/{run}", wrapper.GetTest)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/bookings", wrapper.ListBookings)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}", wrapper.CancelBooking)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}", wrapper.GetBooking)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}", wrapper.PutBooking)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}/explain", wrapper.ExplainBooking)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/changes", wrapper.ListChanges)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/changes/{seq}/reject", wrapper.RejectChange)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/webhooks", wrapper.ListWebhooks)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/webhooks", wrapper.CreateWebhook)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/{tenant}/api/v1/webhooks/{id}", wrapper.DeleteWebhook)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/webhooks/{id}", wrapper.GetWebhook)
+	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/{tenant}/api/v1/webhooks/{id}", wrapper.UpdateWebhook)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/webhooks/{id}/secret", wrapper.RotateWebhookSecret)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/webhooks/{id}/test", wrapper.TestWebhook)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/webhooks/{id}/dead", wrapper.ListDeadMessages)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/webhooks/{id}/dead/resend", wrapper.ResendDeadMessages)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/webhooks/{id}/dead/{seq}/resend", wrapper.ResendDeadMessage)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/differences", wrapper.ListDifferences)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/doctor", wrapper.Examine)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/host", wrapper.GetHost)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/host/reload", wrapper.ReloadConfig)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/apikeys", wrapper.ListAPIKeys)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/apikeys", wrapper.CreateAPIKey)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/{tenant}/api/v1/apikeys/{id}", wrapper.RevokeAPIKey)
@@ -1948,6 +4023,7 @@ func (response ListAPIKeysdefaultApplicationProblemPlusJSONResponse) VisitListAP
 
 type CreateAPIKeyRequestObject struct {
 	Tenant Tenant `json:"tenant"`
+	Params CreateAPIKeyParams
 	Body   *CreateAPIKeyJSONRequestBody
 }
 
@@ -2258,6 +4334,46 @@ func (response PutBookingdefaultApplicationProblemPlusJSONResponse) VisitPutBook
 	return err
 }
 
+type ExplainBookingRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	ID     ID     `json:"id"`
+}
+
+type ExplainBookingResponseObject interface {
+	VisitExplainBookingResponse(w http.ResponseWriter) error
+}
+
+type ExplainBooking200JSONResponse Explanation
+
+func (response ExplainBooking200JSONResponse) VisitExplainBookingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExplainBookingdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ExplainBookingdefaultApplicationProblemPlusJSONResponse) VisitExplainBookingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListChangesRequestObject struct {
 	Tenant Tenant `json:"tenant"`
 	Params ListChangesParams
@@ -2281,12 +4397,97 @@ func (response ListChanges200JSONResponse) VisitListChangesResponse(w http.Respo
 	return err
 }
 
+type ListChanges200TextEventStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ListChanges200TextEventStreamResponse) VisitListChangesResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
 type ListChangesdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
 }
 
 func (response ListChangesdefaultApplicationProblemPlusJSONResponse) VisitListChangesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectChangeRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Seq    Seq    `json:"seq"`
+	Params RejectChangeParams
+	Body   *RejectChangeJSONRequestBody
+}
+
+type RejectChangeResponseObject interface {
+	VisitRejectChangeResponse(w http.ResponseWriter) error
+}
+
+type RejectChange200JSONResponse Rejection
+
+func (response RejectChange200JSONResponse) VisitRejectChangeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectChangedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RejectChangedefaultApplicationProblemPlusJSONResponse) VisitRejectChangeResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2327,6 +4528,124 @@ type ListDifferencesdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListDifferencesdefaultApplicationProblemPlusJSONResponse) VisitListDifferencesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExamineRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+}
+
+type ExamineResponseObject interface {
+	VisitExamineResponse(w http.ResponseWriter) error
+}
+
+type Examine200JSONResponse Examination
+
+func (response Examine200JSONResponse) VisitExamineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExaminedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ExaminedefaultApplicationProblemPlusJSONResponse) VisitExamineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHostRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+}
+
+type GetHostResponseObject interface {
+	VisitGetHostResponse(w http.ResponseWriter) error
+}
+
+type GetHost200JSONResponse Host
+
+func (response GetHost200JSONResponse) VisitGetHostResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHostdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetHostdefaultApplicationProblemPlusJSONResponse) VisitGetHostResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadConfigRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Params ReloadConfigParams
+}
+
+type ReloadConfigResponseObject interface {
+	VisitReloadConfigResponse(w http.ResponseWriter) error
+}
+
+type ReloadConfig200JSONResponse Reloaded
+
+func (response ReloadConfig200JSONResponse) VisitReloadConfigResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReloadConfigdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReloadConfigdefaultApplicationProblemPlusJSONResponse) VisitReloadConfigResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2380,6 +4699,7 @@ func (response ListPersonsdefaultApplicationProblemPlusJSONResponse) VisitListPe
 
 type ImportPersonsRequestObject struct {
 	Tenant Tenant `json:"tenant"`
+	Params ImportPersonsParams
 	Body   io.Reader
 }
 
@@ -2399,6 +4719,49 @@ func (response ImportPersons200JSONResponse) VisitImportPersonsResponse(w http.R
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
+}
+
+type ImportPersons200ApplicationXNdjsonResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ImportPersons200ApplicationXNdjsonResponse) VisitImportPersonsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
 }
 
 type ImportPersonsdefaultApplicationProblemPlusJSONResponse struct {
@@ -2601,6 +4964,7 @@ func (response ListActivitydefaultApplicationProblemPlusJSONResponse) VisitListA
 type ApproveDeletionsRequestObject struct {
 	Tenant Tenant `json:"tenant"`
 	ID     ID     `json:"id"`
+	Params ApproveDeletionsParams
 }
 
 type ApproveDeletionsResponseObject interface {
@@ -2635,6 +4999,7 @@ func (response ApproveDeletionsdefaultApplicationProblemPlusJSONResponse) VisitA
 type RestoreDeletionsRequestObject struct {
 	Tenant Tenant `json:"tenant"`
 	ID     ID     `json:"id"`
+	Params RestoreDeletionsParams
 }
 
 type RestoreDeletionsResponseObject interface {
@@ -2669,6 +5034,7 @@ func (response RestoreDeletionsdefaultApplicationProblemPlusJSONResponse) VisitR
 type SyncPersonRequestObject struct {
 	Tenant Tenant `json:"tenant"`
 	ID     ID     `json:"id"`
+	Params SyncPersonParams
 	Body   *SyncPersonJSONRequestBody
 }
 
@@ -2701,15 +5067,584 @@ func (response SyncPersondefaultApplicationProblemPlusJSONResponse) VisitSyncPer
 	return err
 }
 
+type ListTestsRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	ID     ID     `json:"id"`
+	Params ListTestsParams
+}
+
+type ListTestsResponseObject interface {
+	VisitListTestsResponse(w http.ResponseWriter) error
+}
+
+type ListTests200JSONResponse TestRunList
+
+func (response ListTests200JSONResponse) VisitListTestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTestsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListTestsdefaultApplicationProblemPlusJSONResponse) VisitListTestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTestRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	ID     ID     `json:"id"`
+	Params StartTestParams
+}
+
+type StartTestResponseObject interface {
+	VisitStartTestResponse(w http.ResponseWriter) error
+}
+
+type StartTest200ResponseHeaders struct {
+	Location *string
+}
+
+type StartTest200JSONResponse struct {
+	Body    TestRun
+	Headers StartTest200ResponseHeaders
+}
+
+func (response StartTest200JSONResponse) VisitStartTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTest202ResponseHeaders struct {
+	Location *string
+}
+
+type StartTest202JSONResponse struct {
+	Body    TestRun
+	Headers StartTest202ResponseHeaders
+}
+
+func (response StartTest202JSONResponse) VisitStartTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StartTestdefaultApplicationProblemPlusJSONResponse) VisitStartTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	ID     ID     `json:"id"`
+	Run    string `json:"run"`
+	Params GetTestParams
+}
+
+type GetTestResponseObject interface {
+	VisitGetTestResponse(w http.ResponseWriter) error
+}
+
+type GetTest200JSONResponse TestRun
+
+func (response GetTest200JSONResponse) VisitGetTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetTestdefaultApplicationProblemPlusJSONResponse) VisitGetTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhooksRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+}
+
+type ListWebhooksResponseObject interface {
+	VisitListWebhooksResponse(w http.ResponseWriter) error
+}
+
+type ListWebhooks200JSONResponse WebhookList
+
+func (response ListWebhooks200JSONResponse) VisitListWebhooksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhooksdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListWebhooksdefaultApplicationProblemPlusJSONResponse) VisitListWebhooksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhookRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Params CreateWebhookParams
+	Body   *CreateWebhookJSONRequestBody
+}
+
+type CreateWebhookResponseObject interface {
+	VisitCreateWebhookResponse(w http.ResponseWriter) error
+}
+
+type CreateWebhook201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateWebhook201JSONResponse struct {
+	Body    NewWebhook
+	Headers CreateWebhook201ResponseHeaders
+}
+
+func (response CreateWebhook201JSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhookdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateWebhookdefaultApplicationProblemPlusJSONResponse) VisitCreateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteWebhookRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	ID     ID     `json:"id"`
+}
+
+type DeleteWebhookResponseObject interface {
+	VisitDeleteWebhookResponse(w http.ResponseWriter) error
+}
+
+type DeleteWebhook204Response struct {
+}
+
+func (response DeleteWebhook204Response) VisitDeleteWebhookResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteWebhookdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteWebhookdefaultApplicationProblemPlusJSONResponse) VisitDeleteWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhookRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	ID     ID     `json:"id"`
+}
+
+type GetWebhookResponseObject interface {
+	VisitGetWebhookResponse(w http.ResponseWriter) error
+}
+
+type GetWebhook200JSONResponse Webhook
+
+func (response GetWebhook200JSONResponse) VisitGetWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhookdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetWebhookdefaultApplicationProblemPlusJSONResponse) VisitGetWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhookRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	ID     ID     `json:"id"`
+	Body   *UpdateWebhookJSONRequestBody
+}
+
+type UpdateWebhookResponseObject interface {
+	VisitUpdateWebhookResponse(w http.ResponseWriter) error
+}
+
+type UpdateWebhook200JSONResponse Webhook
+
+func (response UpdateWebhook200JSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhookdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateWebhookdefaultApplicationProblemPlusJSONResponse) VisitUpdateWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeadMessagesRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	ID     ID     `json:"id"`
+	Params ListDeadMessagesParams
+}
+
+type ListDeadMessagesResponseObject interface {
+	VisitListDeadMessagesResponse(w http.ResponseWriter) error
+}
+
+type ListDeadMessages200JSONResponse DeadMessagePage
+
+func (response ListDeadMessages200JSONResponse) VisitListDeadMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeadMessagesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDeadMessagesdefaultApplicationProblemPlusJSONResponse) VisitListDeadMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendDeadMessagesRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	ID     ID     `json:"id"`
+	Params ResendDeadMessagesParams
+}
+
+type ResendDeadMessagesResponseObject interface {
+	VisitResendDeadMessagesResponse(w http.ResponseWriter) error
+}
+
+type ResendDeadMessages200JSONResponse Resent
+
+func (response ResendDeadMessages200JSONResponse) VisitResendDeadMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendDeadMessagesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResendDeadMessagesdefaultApplicationProblemPlusJSONResponse) VisitResendDeadMessagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendDeadMessageRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	ID     ID     `json:"id"`
+	Seq    Seq    `json:"seq"`
+	Params ResendDeadMessageParams
+}
+
+type ResendDeadMessageResponseObject interface {
+	VisitResendDeadMessageResponse(w http.ResponseWriter) error
+}
+
+type ResendDeadMessage200JSONResponse Resent
+
+func (response ResendDeadMessage200JSONResponse) VisitResendDeadMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResendDeadMessagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResendDeadMessagedefaultApplicationProblemPlusJSONResponse) VisitResendDeadMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateWebhookSecretRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	ID     ID     `json:"id"`
+	Params RotateWebhookSecretParams
+}
+
+type RotateWebhookSecretResponseObject interface {
+	VisitRotateWebhookSecretResponse(w http.ResponseWriter) error
+}
+
+type RotateWebhookSecret200JSONResponse WebhookSecret
+
+func (response RotateWebhookSecret200JSONResponse) VisitRotateWebhookSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateWebhookSecretdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RotateWebhookSecretdefaultApplicationProblemPlusJSONResponse) VisitRotateWebhookSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestWebhookRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	ID     ID     `json:"id"`
+	Params TestWebhookParams
+}
+
+type TestWebhookResponseObject interface {
+	VisitTestWebhookResponse(w http.ResponseWriter) error
+}
+
+type TestWebhook200JSONResponse WebhookTest
+
+func (response TestWebhook200JSONResponse) VisitTestWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestWebhookdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response TestWebhookdefaultApplicationProblemPlusJSONResponse) VisitTestWebhookResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
-	// ListAPIKeys The tenant's API keys (host's own key only)
+	// ListAPIKeys The tenant's API keys
 	// (GET /{tenant}/api/v1/apikeys)
 	ListAPIKeys(ctx context.Context, request ListAPIKeysRequestObject) (ListAPIKeysResponseObject, error)
-	// CreateAPIKey Make an API key (host's own key only)
+	// CreateAPIKey Make an API key
 	// (POST /{tenant}/api/v1/apikeys)
 	CreateAPIKey(ctx context.Context, request CreateAPIKeyRequestObject) (CreateAPIKeyResponseObject, error)
-	// RevokeAPIKey Revoke an API key (host's own key only)
+	// RevokeAPIKey Revoke an API key
 	// (DELETE /{tenant}/api/v1/apikeys/{id})
 	RevokeAPIKey(ctx context.Context, request RevokeAPIKeyRequestObject) (RevokeAPIKeyResponseObject, error)
 	// ListBookings Bookings, by id
@@ -2724,12 +5659,27 @@ type StrictServerInterface interface {
 	// PutBooking Create or replace a booking
 	// (PUT /{tenant}/api/v1/bookings/{id})
 	PutBooking(ctx context.Context, request PutBookingRequestObject) (PutBookingResponseObject, error)
+	// ExplainBooking A booking on both sides, and what the sync makes of it
+	// (GET /{tenant}/api/v1/bookings/{id}/explain)
+	ExplainBooking(ctx context.Context, request ExplainBookingRequestObject) (ExplainBookingResponseObject, error)
 	// ListChanges What happened to bookings, in order
 	// (GET /{tenant}/api/v1/changes)
 	ListChanges(ctx context.Context, request ListChangesRequestObject) (ListChangesResponseObject, error)
+	// RejectChange Refuse what a calendar did
+	// (POST /{tenant}/api/v1/changes/{seq}/reject)
+	RejectChange(ctx context.Context, request RejectChangeRequestObject) (RejectChangeResponseObject, error)
 	// ListDifferences What the two sides do not agree on, and edits that lost
 	// (GET /{tenant}/api/v1/differences)
 	ListDifferences(ctx context.Context, request ListDifferencesRequestObject) (ListDifferencesResponseObject, error)
+	// Examine Look for what is wrong
+	// (GET /{tenant}/api/v1/doctor)
+	Examine(ctx context.Context, request ExamineRequestObject) (ExamineResponseObject, error)
+	// GetHost The host, its plugins and its queue
+	// (GET /{tenant}/api/v1/host)
+	GetHost(ctx context.Context, request GetHostRequestObject) (GetHostResponseObject, error)
+	// ReloadConfig Take over the configuration as it is on disk
+	// (POST /{tenant}/api/v1/host/reload)
+	ReloadConfig(ctx context.Context, request ReloadConfigRequestObject) (ReloadConfigResponseObject, error)
 	// ListPersons Persons and resources, by id
 	// (GET /{tenant}/api/v1/persons)
 	ListPersons(ctx context.Context, request ListPersonsRequestObject) (ListPersonsResponseObject, error)
@@ -2757,6 +5707,45 @@ type StrictServerInterface interface {
 	// SyncPerson Sync a person now
 	// (POST /{tenant}/api/v1/persons/{id}/sync)
 	SyncPerson(ctx context.Context, request SyncPersonRequestObject) (SyncPersonResponseObject, error)
+	// ListTests The tests of a person that are kept, newest first
+	// (GET /{tenant}/api/v1/persons/{id}/tests)
+	ListTests(ctx context.Context, request ListTestsRequestObject) (ListTestsResponseObject, error)
+	// StartTest Test the sync of a person (Synchronisationstest)
+	// (POST /{tenant}/api/v1/persons/{id}/tests)
+	StartTest(ctx context.Context, request StartTestRequestObject) (StartTestResponseObject, error)
+	// GetTest A test, step by step
+	// (GET /{tenant}/api/v1/persons/{id}/tests/{run})
+	GetTest(ctx context.Context, request GetTestRequestObject) (GetTestResponseObject, error)
+	// ListWebhooks The tenant's webhooks
+	// (GET /{tenant}/api/v1/webhooks)
+	ListWebhooks(ctx context.Context, request ListWebhooksRequestObject) (ListWebhooksResponseObject, error)
+	// CreateWebhook Have changes sent to a URL
+	// (POST /{tenant}/api/v1/webhooks)
+	CreateWebhook(ctx context.Context, request CreateWebhookRequestObject) (CreateWebhookResponseObject, error)
+	// DeleteWebhook Forget a webhook, with its dead messages
+	// (DELETE /{tenant}/api/v1/webhooks/{id})
+	DeleteWebhook(ctx context.Context, request DeleteWebhookRequestObject) (DeleteWebhookResponseObject, error)
+	// GetWebhook A webhook, and how it fares
+	// (GET /{tenant}/api/v1/webhooks/{id})
+	GetWebhook(ctx context.Context, request GetWebhookRequestObject) (GetWebhookResponseObject, error)
+	// UpdateWebhook Change a webhook
+	// (PATCH /{tenant}/api/v1/webhooks/{id})
+	UpdateWebhook(ctx context.Context, request UpdateWebhookRequestObject) (UpdateWebhookResponseObject, error)
+	// ListDeadMessages The messages that were given up, in the order of their changes
+	// (GET /{tenant}/api/v1/webhooks/{id}/dead)
+	ListDeadMessages(ctx context.Context, request ListDeadMessagesRequestObject) (ListDeadMessagesResponseObject, error)
+	// ResendDeadMessages Send all dead messages of a webhook again
+	// (POST /{tenant}/api/v1/webhooks/{id}/dead/resend)
+	ResendDeadMessages(ctx context.Context, request ResendDeadMessagesRequestObject) (ResendDeadMessagesResponseObject, error)
+	// ResendDeadMessage Send one dead message again
+	// (POST /{tenant}/api/v1/webhooks/{id}/dead/{seq}/resend)
+	ResendDeadMessage(ctx context.Context, request ResendDeadMessageRequestObject) (ResendDeadMessageResponseObject, error)
+	// RotateWebhookSecret Give a webhook a new secret
+	// (POST /{tenant}/api/v1/webhooks/{id}/secret)
+	RotateWebhookSecret(ctx context.Context, request RotateWebhookSecretRequestObject) (RotateWebhookSecretResponseObject, error)
+	// TestWebhook Send a message to try a webhook with
+	// (POST /{tenant}/api/v1/webhooks/{id}/test)
+	TestWebhook(ctx context.Context, request TestWebhookRequestObject) (TestWebhookResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
@@ -2825,10 +5814,11 @@ func (sh *strictHandler) ListAPIKeys(w http.ResponseWriter, r *http.Request, ten
 }
 
 // CreateAPIKey operation middleware
-func (sh *strictHandler) CreateAPIKey(w http.ResponseWriter, r *http.Request, tenant Tenant) {
+func (sh *strictHandler) CreateAPIKey(w http.ResponseWriter, r *http.Request, tenant Tenant, params CreateAPIKeyParams) {
 	var request CreateAPIKeyRequestObject
 
 	request.Tenant = tenant
+	request.Params = params
 
 	var body CreateAPIKeyJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
@@ -3002,6 +5992,33 @@ func (sh *strictHandler) PutBooking(w http.ResponseWriter, r *http.Request, tena
 	}
 }
 
+// ExplainBooking operation middleware
+func (sh *strictHandler) ExplainBooking(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID) {
+	var request ExplainBookingRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ExplainBooking(ctx, request.(ExplainBookingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExplainBooking")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ExplainBookingResponseObject); ok {
+		if err := validResponse.VisitExplainBookingResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListChanges operation middleware
 func (sh *strictHandler) ListChanges(w http.ResponseWriter, r *http.Request, tenant Tenant, params ListChangesParams) {
 	var request ListChangesRequestObject
@@ -3029,6 +6046,41 @@ func (sh *strictHandler) ListChanges(w http.ResponseWriter, r *http.Request, ten
 	}
 }
 
+// RejectChange operation middleware
+func (sh *strictHandler) RejectChange(w http.ResponseWriter, r *http.Request, tenant Tenant, seq Seq, params RejectChangeParams) {
+	var request RejectChangeRequestObject
+
+	request.Tenant = tenant
+	request.Seq = seq
+	request.Params = params
+
+	var body RejectChangeJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RejectChange(ctx, request.(RejectChangeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RejectChange")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RejectChangeResponseObject); ok {
+		if err := validResponse.VisitRejectChangeResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListDifferences operation middleware
 func (sh *strictHandler) ListDifferences(w http.ResponseWriter, r *http.Request, tenant Tenant, params ListDifferencesParams) {
 	var request ListDifferencesRequestObject
@@ -3049,6 +6101,85 @@ func (sh *strictHandler) ListDifferences(w http.ResponseWriter, r *http.Request,
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListDifferencesResponseObject); ok {
 		if err := validResponse.VisitListDifferencesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// Examine operation middleware
+func (sh *strictHandler) Examine(w http.ResponseWriter, r *http.Request, tenant Tenant) {
+	var request ExamineRequestObject
+
+	request.Tenant = tenant
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.Examine(ctx, request.(ExamineRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Examine")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ExamineResponseObject); ok {
+		if err := validResponse.VisitExamineResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetHost operation middleware
+func (sh *strictHandler) GetHost(w http.ResponseWriter, r *http.Request, tenant Tenant) {
+	var request GetHostRequestObject
+
+	request.Tenant = tenant
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetHost(ctx, request.(GetHostRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetHost")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetHostResponseObject); ok {
+		if err := validResponse.VisitGetHostResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReloadConfig operation middleware
+func (sh *strictHandler) ReloadConfig(w http.ResponseWriter, r *http.Request, tenant Tenant, params ReloadConfigParams) {
+	var request ReloadConfigRequestObject
+
+	request.Tenant = tenant
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReloadConfig(ctx, request.(ReloadConfigRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReloadConfig")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReloadConfigResponseObject); ok {
+		if err := validResponse.VisitReloadConfigResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -3084,10 +6215,11 @@ func (sh *strictHandler) ListPersons(w http.ResponseWriter, r *http.Request, ten
 }
 
 // ImportPersons operation middleware
-func (sh *strictHandler) ImportPersons(w http.ResponseWriter, r *http.Request, tenant Tenant) {
+func (sh *strictHandler) ImportPersons(w http.ResponseWriter, r *http.Request, tenant Tenant, params ImportPersonsParams) {
 	var request ImportPersonsRequestObject
 
 	request.Tenant = tenant
+	request.Params = params
 
 	request.Body = r.Body
 
@@ -3228,11 +6360,12 @@ func (sh *strictHandler) ListActivity(w http.ResponseWriter, r *http.Request, te
 }
 
 // ApproveDeletions operation middleware
-func (sh *strictHandler) ApproveDeletions(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID) {
+func (sh *strictHandler) ApproveDeletions(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params ApproveDeletionsParams) {
 	var request ApproveDeletionsRequestObject
 
 	request.Tenant = tenant
 	request.ID = id
+	request.Params = params
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.ApproveDeletions(ctx, request.(ApproveDeletionsRequestObject))
@@ -3255,11 +6388,12 @@ func (sh *strictHandler) ApproveDeletions(w http.ResponseWriter, r *http.Request
 }
 
 // RestoreDeletions operation middleware
-func (sh *strictHandler) RestoreDeletions(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID) {
+func (sh *strictHandler) RestoreDeletions(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params RestoreDeletionsParams) {
 	var request RestoreDeletionsRequestObject
 
 	request.Tenant = tenant
 	request.ID = id
+	request.Params = params
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.RestoreDeletions(ctx, request.(RestoreDeletionsRequestObject))
@@ -3282,11 +6416,12 @@ func (sh *strictHandler) RestoreDeletions(w http.ResponseWriter, r *http.Request
 }
 
 // SyncPerson operation middleware
-func (sh *strictHandler) SyncPerson(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID) {
+func (sh *strictHandler) SyncPerson(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params SyncPersonParams) {
 	var request SyncPersonRequestObject
 
 	request.Tenant = tenant
 	request.ID = id
+	request.Params = params
 
 	var body SyncPersonJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
@@ -3318,97 +6453,550 @@ func (sh *strictHandler) SyncPerson(w http.ResponseWriter, r *http.Request, tena
 	}
 }
 
+// ListTests operation middleware
+func (sh *strictHandler) ListTests(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params ListTestsParams) {
+	var request ListTestsRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTests(ctx, request.(ListTestsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTests")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListTestsResponseObject); ok {
+		if err := validResponse.VisitListTestsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartTest operation middleware
+func (sh *strictHandler) StartTest(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params StartTestParams) {
+	var request StartTestRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.StartTest(ctx, request.(StartTestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartTest")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(StartTestResponseObject); ok {
+		if err := validResponse.VisitStartTestResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetTest operation middleware
+func (sh *strictHandler) GetTest(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, run string, params GetTestParams) {
+	var request GetTestRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+	request.Run = run
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTest(ctx, request.(GetTestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTest")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetTestResponseObject); ok {
+		if err := validResponse.VisitGetTestResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListWebhooks operation middleware
+func (sh *strictHandler) ListWebhooks(w http.ResponseWriter, r *http.Request, tenant Tenant) {
+	var request ListWebhooksRequestObject
+
+	request.Tenant = tenant
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWebhooks(ctx, request.(ListWebhooksRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWebhooks")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListWebhooksResponseObject); ok {
+		if err := validResponse.VisitListWebhooksResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateWebhook operation middleware
+func (sh *strictHandler) CreateWebhook(w http.ResponseWriter, r *http.Request, tenant Tenant, params CreateWebhookParams) {
+	var request CreateWebhookRequestObject
+
+	request.Tenant = tenant
+	request.Params = params
+
+	var body CreateWebhookJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateWebhook(ctx, request.(CreateWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateWebhook")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateWebhookResponseObject); ok {
+		if err := validResponse.VisitCreateWebhookResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteWebhook operation middleware
+func (sh *strictHandler) DeleteWebhook(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID) {
+	var request DeleteWebhookRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteWebhook(ctx, request.(DeleteWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteWebhook")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteWebhookResponseObject); ok {
+		if err := validResponse.VisitDeleteWebhookResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetWebhook operation middleware
+func (sh *strictHandler) GetWebhook(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID) {
+	var request GetWebhookRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetWebhook(ctx, request.(GetWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetWebhook")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetWebhookResponseObject); ok {
+		if err := validResponse.VisitGetWebhookResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateWebhook operation middleware
+func (sh *strictHandler) UpdateWebhook(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID) {
+	var request UpdateWebhookRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+
+	var body UpdateWebhookJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateWebhook(ctx, request.(UpdateWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateWebhook")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateWebhookResponseObject); ok {
+		if err := validResponse.VisitUpdateWebhookResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListDeadMessages operation middleware
+func (sh *strictHandler) ListDeadMessages(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params ListDeadMessagesParams) {
+	var request ListDeadMessagesRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDeadMessages(ctx, request.(ListDeadMessagesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDeadMessages")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListDeadMessagesResponseObject); ok {
+		if err := validResponse.VisitListDeadMessagesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResendDeadMessages operation middleware
+func (sh *strictHandler) ResendDeadMessages(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params ResendDeadMessagesParams) {
+	var request ResendDeadMessagesRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ResendDeadMessages(ctx, request.(ResendDeadMessagesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResendDeadMessages")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ResendDeadMessagesResponseObject); ok {
+		if err := validResponse.VisitResendDeadMessagesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResendDeadMessage operation middleware
+func (sh *strictHandler) ResendDeadMessage(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, seq Seq, params ResendDeadMessageParams) {
+	var request ResendDeadMessageRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+	request.Seq = seq
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ResendDeadMessage(ctx, request.(ResendDeadMessageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResendDeadMessage")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ResendDeadMessageResponseObject); ok {
+		if err := validResponse.VisitResendDeadMessageResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RotateWebhookSecret operation middleware
+func (sh *strictHandler) RotateWebhookSecret(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params RotateWebhookSecretParams) {
+	var request RotateWebhookSecretRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateWebhookSecret(ctx, request.(RotateWebhookSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateWebhookSecret")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RotateWebhookSecretResponseObject); ok {
+		if err := validResponse.VisitRotateWebhookSecretResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// TestWebhook operation middleware
+func (sh *strictHandler) TestWebhook(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params TestWebhookParams) {
+	var request TestWebhookRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.TestWebhook(ctx, request.(TestWebhookRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TestWebhook")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(TestWebhookResponseObject); ok {
+		if err := validResponse.VisitTestWebhookResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"1Fzdchu3kn4V1OzZcnLOiKLkJLuhriQ72VXFTlS2s7mwvSI40yRxNAOMAYyoiUtV+zT7YPskW2gA80cM",
-	"fyTKPucmscgh0Oj//roxn6NE5IXgwLWKJp+jgkqagwaJf53PNcjLl+afKahEskIzwaNJ9G4JZMrhTk+J",
-	"mBO9BFLQBZAZzIWEURRHzDz1qQRZRXHEaQ7RJKJmtSiOVLKEnJpFc3r3CvhCL6PJyem/x5GuCvOg0pLx",
-	"RXR/H0d2c1ytoHrZLMbSKI4kfCqZhDSaaFnCppVzxuu/g/vMX1OdLNdPes7JT+/o4owInlWE2cPOhLhh",
-	"fEGUZllGmCJUE72kmtyCVEzwEZn+dUpyoFzZz/USJJC8VJrMgAje8GgJNEWuuHNdzo8sJe3TrNP7iuVM",
-	"r1P7n2JFcsorAlxLBkhYLpQeEkmGy7S3SmFOy0xHk5PxODZsZHmZR5Pv8S/G7V8NCxnXsACJNL0DTrkO",
-	"K4vG78g3rylPKdffxsjHOZNKEyNYAhnkwLVXJymEJr+/eVUT3pW+Xe6AGnBvllKF4ApQ86+kmGWQm38m",
-	"gmuw56JFkbGEmnMdF/aJv/1dmUN+bu38FwnzaBL9y3FjWsf2W3Xs18Udu2y61CRlKeFCk5WQN2fIh1Qk",
-	"JfJF0UqR1bIilKdkhTolSCpGyHm3Oprs1eUvUKEpS1GA1MweKJFAteHT52guZE51NIlSquFIsxyiNYbE",
-	"xsDWNS+OMqr0dan2WcnKLLCWhFtxs/tK921xv7ceANeO69N9rH8kZn+HRJtdLEcueVFaGaYpMxyn2VWL",
-	"QXOaKYh7PPOEd+X0x1IoIDdQEaYJUzGZC0kKEEWGVt3WO2c0Gz1P+0i44fAZXjGl1yXLNOTdf2xSQKcf",
-	"9/UmVEparTMX1wqSkmh2y3RAxajeXSecBw2qhdHugS+qsDdsU06NW8AlNlF/RRfwaFZ6TjyCmVoDTwH2",
-	"VEzIKcuCLBq2NZHBtgO9Mc/0ibd7hYi/aGTYU4Qsu05pW1YzITKg3PyKuiPvwWfPpDU+x9GsVNW231+Y",
-	"Z+7jKMmo2rrZC3zoPt7fYQIPe8wBR2qOHo6VtCgE4xrdvs8eCE3TI8ZJTlMwCYfNPGZgspBMGC9q3JDx",
-	"P8BNhH4fwV0BSdcntry4sFEsrENCW+msfSPkgnL2J8gBd54znoK8zhkv3RLd071mShmKbRol8SRcEP/D",
-	"UbSeV2BcFqVMegqztntfM5SmMuxGlKa6tHbkeJUIPmcyBxNREsoTyLIBxqmKJ9cpU3SWWd3oi4+pOjtk",
-	"imQw10SUdVpjfn5GilJrfEATuqCME01vQGE44S0etIwGty2anKQfkTAWcYBUEUoKkEq0F2oxieks7B/K",
-	"It1P3V2q2/kB4/qH74JC/FNw2O67MaT7hWtBebK9ZnrZWpOLa3fjdmmraVt72q6nZQHOh3j30Bdx4wga",
-	"Hm1whg9JM1rusmcutDLlgleiM4LnxgwQeEo0ZFlYXf5ZfKxzmd1T/3SXZKVit3BGKDEM91WXPT1Tvn6C",
-	"O5oXRp2j0/HpD0cnp0fjk3cnJ5PxeDIe/21s/jGc2G7hNGQKjE3Bp5JmCrcXHIixVSx29TJoX2GnPvW+",
-	"eDqxvrzl4FdUOafOyW+lNr6czKq2yzfingGVql16PlOEpYQqct6s9RtLRx/4JbKoiQn4e80gNQVDu3hl",
-	"XGmgqXFNNo44RR994A8JI90j/yzBFH132pYxtRU+IyZDUYRKIGopVtwI17M9yNI6GnU3uMrQccId+lZX",
-	"5pLnp+QXdhFcpxO7epUXMsE7zrMulxQ6bUjJiuml+YpJktAMeEplcKPtYfACYZJGp8/aQdAwhJdZRoTs",
-	"MMZ8ZlySr3S3BMr+CVWrss4VKkUK6sZGK0ixzt4/tvawEpILq9SGVWI+V6DNMZwZf0OzjKS0+nbYeMfb",
-	"jLcOYL2dnfxPv/+eJEsqaaJBqqB4fCTqMej813NiQh0x3/c1IAfKTXA+I7+/e9HX2OYkP5XGrx9fgMwY",
-	"31q/doNYo54bosshqhaftQfEyuEuINUp4nY10GceQrTvjOQunRPWK2ZUhUx452LowsUZ73rmEjDzAK6p",
-	"ZrfQhGoh5qbIE9Kc5Mj46pVJJ4M+6sWS8hDXHlit7sjaUJD5rQMeBpXzhtmIWCema7lHO0HFRAJTwo9B",
-	"P0TVQIav4NOOeZv1KEEQxBgaX0BKmG7XHbRgSKT1kC6fChK4TwbZtx34FDlu1TTG/fQRkQAvupDCWdUI",
-	"G5U93O5m5dQsYFXGLMKFHocVKO34WFdEhpk7SGZ3YzWMA2ua+/LZc8Ft5w4T5KVP/LweFOUsY4nRUYyq",
-	"NEN1ZbdUI2BnKq4UuGY0C5ut4POMJfoClvSWiVKGdJBqMoNEmIQCA7jjpMvSvA42RbR36bLMQBEJ81LB",
-	"iEylyLIZTW5cembkbby+BAV69IFPrcW5b1thobbEbsrkl6ttNXjAl2w+Bwk8gadD0lLQQ0ARS3f0AN4l",
-	"rSdUBfAwxGMlvmO5h1bqflGbtCPcbRLSt4Z9hwiKLWE8HMy7zAsh9SvGA+TMGWRp2AskIitzblJY7LyM",
-	"9gHjWSiXeSFKrk3yL0VOTmJSqpJmma0pbLuJmB+ekbHV6NVSZEDmzOLXobzSB5KA/TFFVlLwRbzWmAiG",
-	"JIW9pc0Bbk6ZjW4rKnnXdw8oEvKhXn5YNm/A/Hdjc2T9+I6cteMbQbv23sp47kAV01rFkKgGeFhjYVoQ",
-	"RSvjy/Dx2HsyIY3QnE9HQZHfuQ+/grt6igtNMqZ0L5vfpPctlQ1ErtLvEWZMCzLaFkYCUm4Wb0nccikk",
-	"wF96mVHtMXzVE3Syv8JqqCE2YFI3UO0DrG/oSZmVQie5qr1jTwldxLuetUPexpxjLUY+BLdOmSoyWl0P",
-	"tg6Guw1DPHSy2kQ7yvM+jsza14Jfg5RChsMJJpBblntb8eStNrlFCKQdAFRzkYZPjN+WMjsEUhrSEMvR",
-	"HuubfLamrUVJAJdc15c+Ox3vdsUwrWY+BMI8kO7uroo9MEiynMqKvH397orQNJWgarzD/GIm7kbkvEah",
-	"EJ8QpSYUsR1ieE1yWpGF8F+th684ujtaiCPz4ZG6YcWRKCxzjhCAA2mBmScGGB9lWvVsRwdB6ltFt7vh",
-	"fuGkvsWQerHNcdmciwu97MBpPeTkzgaD0/HJ8yjebJA9oJGZBNzwDSGAustihbqkiBYbXWBaEbHiYYBi",
-	"wBQOkVo6d/+PB7e0Rlx6xlxKCVxft+rzLolGwfyo06SHSruPCRerMzLudfosbr9D0dEULoF0yWYLMVkt",
-	"q52yTmEoUAPHELcgM1p0jqG8Ga5otR8w6krt65AL+JnxVDk0HJ/yuyyF0s8UyUQYE2ralet8Gu7n2Q/6",
-	"NPyK4LvZ9AYPPycOQYoJjBYjMi0ln0gh8hWTMHHfTRyPpkHybpnIsAkQ4PBPtyArW9bU8LM9e0xmFcGi",
-	"aOdc9b/8RltLNPyy6RrWbUSnVSFjeOPGI+oa3i9nSlDr54MJ5tu1XjKHlfnRDdYvTNvQgQ05126s/Wtw",
-	"vYonDwnA8zLLQg67K483QNNWyVcDJMaIDMdNFcF0qKcY8pFNzhWcQ8Q4hs7vmXX6hKkRMRWvKVJQ9/Bb",
-	"hY0g1RoInLNbsMqhcOxyFPWPm0IGqHPXtCikuB1K85aQpdf1wwHY3ygemYuSp2Th4i8lBVW+sKOKKC2K",
-	"AlIyg4SWCiNMZSs+LQROW54RRwUR0iQZ2nV38tFGRCXkjebWWmpz5LTUSyHZn5CGzQ/n8ZZAZahCpUqT",
-	"HJSiC7BoAEZHkLd21mK3+gB3KGr9WtsAuyYdvM1wTRpVwz6QKpMElNp7Q7XctKESOdiUwuy2ksxYmG9x",
-	"tvtzu+0pCuDXZpVgkY6f9xe3GoKNTBzG0cJkeNjL/SZxEExZmI9PxuPxt2FdKICnDr1bQ4Yk4OoWfsHt",
-	"sTvssEyX11oquLBKa/KdFGhmW3Dh4YCNcI6NrS6qVkP9TUirISjDRGFCZybvY2EsSzGHee4mmSb8baz/",
-	"7FPm+XJmqJqFIJs/luDy61IZxZzVXxrDnwusDVxDfnfdKbkO5yrA7Ygo0ZIZpi6one/ZbdlVaCTEOFYH",
-	"yq/B3A4DYgmkEzI1R5wahzQtRJZNR7v0Iw0LQ9GxCb3DwGaTzNfTJ++ffxz5Unf39lSPLLtB/fw6edjP",
-	"SkrJdPXWaIOly+E4qB9oAEAlDgS5Xy+1LuwUNuNzEXDHAIXqJoXYYjDJUd09by4CVEqD/dxOAj9TxNc0",
-	"tYDscormMPrAP3CbHPlc0E54TM+du0duT8gFUk3k6vr//ud/pybbJedXlzh87PIpN1jfrhuJXRnLPryc",
-	"4JO8D7weJ//mzc8vyI/fff9v347IO+YnMsyHz58//9E6bspdD9+NolPt+ixZdpSaetYzxvx02rTxp2cE",
-	"TKpLJXzg4Kd5bI/EJazRG5djthp2k+jEe2JasGgSPR+NR6YaNIdCmR5/tqe9P6YFO749Mf+7gQq/WwCm",
-	"TEY1kXeXKUK0Slv8T0W9Af/T8XjDcP9+Q/2t6ezAXL/JeAyVcQ072CESBYkErUa23nFpW3ijmvLW/QHj",
-	"6fKcyqpzw+KZ8gqiyDeusBArbjWGZ9W3RgZ0oVynFrn30cSh1r2f92EimkeO3U2P+49xVAgVYPwLxJsc",
-	"9FqXRRfCxo0DMt3myvddp+FwmJ68Tw62dYMqD4t7ROwglh1y0kscW0sAXQQmiDi9RU3EXh5CBV7TG2i7",
-	"h92Ffx8PGtbxZ5be1/k2rMv5Dd7gaMm5w/Hvwg0vJKcArmpUiPKK5Hhz7PGMsCQ9jBUPtYN465OXL6P7",
-	"jyFOeye60Ydd+If2JdBeE9uBPn/Tzzzam1rh2DoUCmzIMYrsZ5WGrpXVzZk9rvpt2BdTXOApQWjM0mAn",
-	"zUbktSmbbCZOiqxURLEFt2UcEmUblLY6mP7r6cV0iGZTH3Uo3g3c30a2HVqd+Ym/hvIBMrQ4ABHGAU7s",
-	"jUVLio3ntgp3ycCg7JxVBS8FDsDAhoLQWownWZnCdXtkaY9VPz5hzG5P1AW8+Lm90GqTrPwQfsnbMCJf",
-	"2AXy/qd2AY8IxJtcS8CL9wYGrHiwmHY9/VpidbXhfLVFcJoLsLSytT6d2fGBXh6Ay/i5uH1P5y/lfglF",
-	"GArlDSNac3t2igJJ+ekdXXQ3W7ta+njdsWwk1NMwpDzBAPIfoAcFMHDX+fn4u52vOm+4yPyr4LDDbeav",
-	"KN3HyPR5KL+51IjBcOHH+tKvoS/n2xTlSdOcOHL4dZc1b2llFMnXwO7qU8+9xMg6uHU4jVOymChham9X",
-	"K+e2mSqhwK42UXQOWTUi5421fuBecbXzaEXpb1spTbE8RTgGq9KuwVyV+tEeay0kT/86nbTfIVBfflNl",
-	"sqytrAJ9KIM6fMXVueK0U8n1pe2YwB3OP2GVhexdmSprwW6BP8gOD1k17ngEQzas9qY2jl61LuM8bTTC",
-	"4t72OoqMmqJ2s78JJSet+WoXtXqxSN04c8Xc1XfFFWiPw1OuViCfKfcikrP2jEF979Iogv/cDgrrFUtg",
-	"RP7AVVeU6alZ7QO3y7mHqCJKCG7+X9uqHy+OzckhL3RFVh5PxpaEqYxuQYZciiniXtSz1BuD8DvX2ifK",
-	"mDBPgPAyn4FsGlINwH9Gxk1fZwYLxrmLZru9f6VWhHGgK1+/7WMcGhP/vO/7RL7vvE/kZLz9hSIh7DsT",
-	"xqULYgRnb7fVUrG9lukPYzVY45lfdagrqNYgzZP//X589OPHzyfx6b36S6DGesokpXUPYSgLdVHSF8Bg",
-	"fRoRHM5IIZRis6xyAxaPN3Ds5CxpUQC31wZnde3CuB1GbRm6t+QDVy9pPZK9GRt52Xru4fDI4VCM0EqN",
-	"d3wEIGKL+ha0QCWQJBMK0phoIQbNPsv+ccru3tj+gLq3ZB/7WzI4GnAw7UanvRJEsRQUSQWmnXQhAYhJ",
-	"N/GKdcq0GwPIhNItjW+r5oG13o1EbNT4K/fM1wUDV/hfN9dh+0/4XgqqB18AVg/i7KYrvqc7ZFV+XHan",
-	"xexQ5JPqdmtm8IsgSk4PUFnru7/r8JJXqafR1GOW13cqHttDCiXFKSK4brNRom7re9jtuywf+JSlMfaa",
-	"4/YQcWx0JK5nVGM/Rxp3Jl3j9fHluDM8OzW1Jcqqctvh9TBzcFdsNIO9OMmLE4fooDW9AT4ivwp/FAvC",
-	"paEs0d7GaMx7uIjTcKePE3W7Jdf/khVa54ZNQP/9bT1T+os5AZoskZeHsISmIrHj7fYdeEXNyHVT2KTR",
-	"2+DSd+3Btnr6wlcd1L7IRZ25Nm/dJVea2re32TkNTGVBtsahu8rwEne/al1z2aG1ZskytCwOlAv+LOQC",
-	"dP1yhAG/MgQ8DpF/aKc7lEj4V+EcAlKza9ncYGnnG5n0AfCg/nZfnG0Nvmqx/fAwUPuWyBf2MbsIezMG",
-	"dGBMZyeCgojOV0VrNtjyNsd4TFvv/xseuvEPPTxHDSSe2JxKBE9A4otVm3dtDWWcDym8njJF7Lx+cEBr",
-	"NMvhUIHxvAlUftluQfU1/NZWFasHto/dXPXDs8vdXemGHNQFcFvx4F0FjOE4MF7Db50xzFbXsGpf47Fj",
-	"0F17ObdnfFlPqa/p32noVTs477tiWUYSKiW+AA7vrR1mmmwJWXo0o8kNqYWBB8M34TzMcTRSdSPyX1Wq",
-	"Vow1joKyxAPS1LemvGjbSdyaOFuZfY6z0+sCfmOP+88hYEpypkzR8jAh+7u6X0iuXUa/rXjypKlPczvn",
-	"fv2V0VvFKEv3brHmVow2oVlDlilMKZkmK5wNeryMDal1pDdJUFiereFpFBSOTb//aHjsnv7chUMVSqkb",
-	"XjufeTi49VEbL2t97Ofu7j/e/38AAAD//w==",
+	"5L3dkhs3sif+Kgj+zz8sn1P9IcmePdN9JcnyWDuSrCPJqwu3tglWJUkMq4ByAdUUR6GIfZp9sH2SDWQC",
+	"qA+iyGI3W/LE3tgtsogCEon8/GXi8yRVRakkSKMnF58nJa94AQYq/NeTuYHqxU/2zwx0WonSCCUnF5P3",
+	"S2BTCZ/MlKk5M0tgJV8Am8FcVXA6SSbCPvVHDdVmkkwkL2ByMeF2tEky0ekSCm4HLfinlyAXZjm5ePjo",
+	"P5OJ2ZT2QW0qIReTL18SmsHruphBtT2LX2W+YeslN2zJNeNsUQE3UDGJz4+fxlxVBTeTi4mQ5i8/TJJJ",
+	"IaQo6mJycR7mJKSBBVQ4qae4zKFZ7aTNJVNh0kIzlWdQMbPk0v7HDE2Zfjtyzg+jc6ZdxMFLbpbN2CKb",
+	"JJMK/qhFBdnkwlQ17NqiQsjw79iGvcigKJUBmW7+Dptt6jyRG2bgk7G02ai60rhwJhVTZgkVszMBbdgM",
+	"eKUTput0yXBzf/vtxU+n7AmroAQj7GhsLcwSCax5AWwFG0tSLvUaKsjsr8wSruRcVNqEcddcJ/TDaWuq",
+	"J2+hzPkGsgtmCTA9vZJ+K5bAM+QXR6/2r+wKB4j16McfRxBr/oqbdBmjEnv+ni8ctwhio5lSKyEXTBuR",
+	"57hUQ8S7gUoLJU/Z9N+nrAAuHVEtQYEVNZKTKdmczK1FzU9oJu3VbM/3pSiE2Z7tL2rNCi43DKSpBODE",
+	"CqUH2TnHYdqvymDO69xMLh6enyeWjMTKP+K/djP2O/hje0bv7G7LFJwosMzGWbrkctHQoHsMNPyx8xwc",
+	"et7eg+TSxKWDwe/Yg1dcZlya7xPcXuJTOysGORQgjZcflVKG/fb25cDUabijnuIPfGifcyUXzCi25sKw",
+	"uaqYVgWYpeVLCeuE1aX9dvqXcz0d2n77087ul9wYqOyT//P385O/fvz8MHn0Rf/bZHtmX+widamkBlRQ",
+	"byo1y6Gwf6ZKGiCK87LMRcrtrM9KeuI//qHtEj633vpvFcwnF5P/76zRgGf0rT7z4+Ibu0R4YVgmMiaV",
+	"YWtVrS5xhzKV1rhjmm80Wy83jMuMpLxRLFOnSFU3OmrWNy+ceCwrVUJlBC0oRRWWdTgu4wZOjChgmyCJ",
+	"Fd/bRzWZ5Fyb61ofMhLtTmSsCm7U6pCRdKpKWo4wUOh9xH5nH7e/cwPxquKbCe21Z+jfSU/hHMMLkkCu",
+	"j+HHavYPSI0djUj8QpY1MUWWodbg+ZsWxec815D0NsFTorvxH5ZKOy1jdXeC3F+CKnOUKe0j5sTW8BFr",
+	"06j/FmsZGFbwDcvUJZs6qa+nVg3kMDdM1SRZD6JtwT+9oB88xrm5fzzcQ3UkxTB1Xwpttpk4zGzUFN1R",
+	"2Lv/OFZ0KqkRN8JEThM345nW0Tl6AkQWVQF9sZ9M7ImPjrBebuIqdYvFuZWNOM6utb7hC7gz4T3dtkif",
+	"TKz9us2cUzJEg2Frn0Lr9pIVQmurBJTEb6z8sUy6l2bjd9kYkBnAgWcZCi7y6JYMyzuVwz7avbXP9CdP",
+	"74pN/mnDXD0OzfPrjLd5Y6ZUDlzaX3G35AO21BMpsqWzWm/2/f6pfeZLMklzrve+7Bk+9CU5XGmBzHac",
+	"s+2PDan4bUuKl6US0qDq9SYv41l2IiQreAbWSiZzeQaWO3NlNZmV3JY5QVr77fcJfCoh7aqRliZVZEnE",
+	"eUgZ2p2tb1S14FL8kxzEiEothMygui6ErE1MD7xy54ls/wpXIhXzPzyNip8KtKqrtMcwW2/vc4Y2vIqL",
+	"LW24qekcOVqlyjpUBVhRlXKZQp4PEE5vZBrfNe/ICG2toxkwQUIj0Ow7zVKeg8x4e6Gtk2HHvs6E5rOc",
+	"+K7/EqHDW9bWEeQrkFZxesllB0AFzhl6HpesrI3BSRnGF9zOiK9Ao66XOyZRNhZoX5GjoSABMuu+llBp",
+	"1R6otR3C5HFJVJfZYQfLeYIjtdU/lYSRWskPHFjCT9ufAc9FdLiTINjcW9oHos2nbSHXOmtOWnlB5Jip",
+	"v++N5GlItUP63sYUbMnn3vnkG8u53iC7ZLh8NPtBZsxAnse55l9FqDsZ3V31809pXmtxA5eMM0twH5ug",
+	"1QvtowzwiRel5erJo/NHfzl5+Ojk/OH7hw8vzs8vzs//49z+MezN7KE05Brs0YI/ap5rkhwyCBHrG0eP",
+	"WVyLTL3wn16Q8mhpFCs5SItI9mttrPJgs01bx9jtxkhVO0DznWYCw09PmrF+FdnplXyBJGqUEP7eCMis",
+	"HGyHeITUBnhmpRUpLsfoFJc6WG91l/xzBYAxOPJdw2H8jlmTSDNeAdNLtZZ9j2NY/XVf8CZH+emifC4Y",
+	"xB4/Yn8XT6PjdJRlz93OKHhD8vOySyWNchyyEAkUVUxxHKJ3Kbbb8PRlW+tagsg6z5mqOoSxn1mR5AMv",
+	"ezRzf4W6FegpNDJFBnpFKgyyjrM3Xpn3IoqsUMTUllRqPtdgGOo/PMYPeJ6zjG++Hz685/sOb1zhf1gC",
+	"BnbNoYqfvXQUtmddG77R9kwJPJZW/EhYhwFJV2O4tz3WVK3ldXCg6fBsS+Sgf3sUc3z76McfWbrkFU8N",
+	"VDrKVl6R9jb2yesnzGpqZr/vE6AALq1tccl+e/+sf9KaHXheW3109hSqXMhJskdXd3Vwc6x2aMVjeJLe",
+	"vRnvSGIS5gA/co+JMug1PnX60YvMeQVoOIE03IgbaCwNpebW8VaVXcmJ1TFra3dHZeszjCQfLd4wkrQx",
+	"5fhrJzUQZc6VIE2+U+vjgv5un0TScj3g8GiKto8wLkneRcNoLhKfMWHabhgvBToVdP690ffxjmZu/4Rg",
+	"nB9pEuaY9G1cjMH4DYqxVYtebd9oyxpt+0hoWqKvMMxS8cNI5Bp/HB17Rk6jPU5xn0zCGrRxOxNczlEh",
+	"nEMOuUvD3SY05KngXucWE90db+j6jSnrWS6s/0BWBM9xM8QNN3bz0aXNQBrB8/jeKDnPRWqewpLfCFVX",
+	"A2HbGaTKGlCtbJPXcJ6rmyiFVwVVnYNmFcxrDadsWqk8n/F05cxRu99WW1SgwZxeySnxk/u2pU4Cn3VN",
+	"RD9c4MToAn8Cnr0CrfmwUNtS6tKpYrYQNyBZXXb2dKfosy5QUZq2PdNippZHPSR+ojKwSe/dTibgoQ9T",
+	"i53WhsNaBDuG/mzT//506PFisT+J+RwqkCncX8w9AzMUuR0djveqb9vhKEHGY64kIQ6J1btfBKXiJu5e",
+	"spt8R2GeZjP+JQL5zz/xQsjgm96ee+ZCZtawH02pn+kHe1NNuK1h9Pgaypw3a4gHlMgXjKX3NFtJ61+j",
+	"ovC2G/vQYDYw2EtZdaOY5hv7qHUaaHNOJ1txKsrliMGUopXUmXVDcm4g3yRe4SPqoONh7lrMFiG24lHN",
+	"ie6nzTUTWdRAzQID75p8zkXmQFQhHICustDMnrTjrWEuIM/0Lfa1Udg9pa+Xqs4zu48tAjQTyIVcDS3d",
+	"vtJqWqNwaN3bOPacp0uEv01XsJkmbEqUmSJpptpwA9NLhq4MMV3CpnagKXtA3rTQbrpXMsxXqvX3CZvO",
+	"uIYpe4AwhpkyS6ZFBhpFAuOLCiBjStoHF5WqS42PAgVPNox21X6bQSqsYe2H8vH3K7lGsmTKvjBxkImN",
+	"/clS5RmNh0H0TAEeCLYB8z2tTCDaY8oe2NHWlTBAplVI+FCAoeAZfO/QXEdhjt15nSZfsh3Ll3abY9mK",
+	"D8sNk7S9bAa5kgtN290IYzHHEKelQ8JURYFWJoxm6w5PHcVF8mfYM2ZMAHpRui3AK+CRuPHp4pRN0dBe",
+	"1BXKTeTVvF4Iqe2f2lh9FF1KDjeQt815Zc3ZNa8kzRKqSlVRu3YIyOFFCgViuUkY2AmiJuQFkFzGFFGh",
+	"MhiKJEK2GTq0yjI1n1HwKvp7jxQYmNpc1TLbH/hAagdYDBFqB3rgFxWDa9g1jleir1QWNTTcXo4e5w0+",
+	"HxvpjxrqvQn4/8KHfLzzljmy3cTt5Lwqcuf9KhNHNT/bGLVfFKWqzEshIyYe6pi4J56qvC4k44Yyk6eH",
+	"oL5ELA75TNXSQMbmlSrYw4TVuuZ5TnkMAoIy+8NLdk5e5XqpcmBzkUNCEWKnbNuC2HLcUA7aB4/ils+6",
+	"UnKRbOHjokdMIyZ0d4ClgkLd4F9zLijO4kXDx33HB+kVXjS8h2/B/jci7MoyFzGRjrnEC+8hc5ZVG1bV",
+	"8jJYdfZjFwWLpwlbmIptGruVbr3W8prD/q6tIo4kb1qj2NUPmh3eDG3MT3w8aUL2GeFqCbqawyn7Tfq4",
+	"npIujWRZJRfa9JIYuw5269REZIPf7ShZaj+Bga+bbPoeDej3NYlyXPOaKPcRWWPM1I8XBs/RZ4eiSgwF",
+	"7jbr1WZ5GMpjxtPVEPBmEAu1D96Qcmn3eAas1hA37+sqj8ZsrPWiobqBqmPngDVoncSxdq1LKO8+yE4B",
+	"+iUmRJ7YHryG9RD2dkCormJlDM+L0mz8WaCSA3tUOJYnWD7xkc5LZ2NbKq2gHMijDpH/6yFp7SoH6PUB",
+	"ZkulVtsE05BWEIsurJca0uv/87/+9zRq+jTj7VqMf21/+v7niX9/bNpvQhinF0p3odzrWTuWuzOYvhX8",
+	"vQ3iLRO6zPnmenCnh3GKQ2w5Iq3jEzp27Gslr8lSjsa92pnS+BM+vbuTATcyfWd9zihIawBCVTgBF00o",
+	"XzvxcVdsVOwMEM17m9Mkh8LcWjOJQJC2OapP8B51A5ppHHqJWPk24KUjMft43u3BQCpR8GrD3r16/4bx",
+	"LKtAB6SD/cVMfaKCLlJ+iEywHlPL9UIY/EL5r7aFZzL5dLJQJ/bDE70S5YkqiTgnCL2xbrp17O8ZWnSn",
+	"sxhqnzoRiB1Hs/eDbQ+CtOd3AQLpID0IlblkzjbFyjKDNQ1r/O/UPjBFm6+qYTTu0s3FMeCeI96zIdyG",
+	"WxJ7wzhgenowiE9kcz06f/h4CHtyHbU0fhZ5DpndwhCcavGXszAwvGo0U2sZNzYGTuUx4vdOVf35sBPO",
+	"Q99a3q2NxeA9VrUc8vispz2QGKxqKbvZojabCRlDG7yzH9udl84O02p8nrIVKYhZfy4YbfmGavdw8qON",
+	"1Sa84BfWIkB0Pxry9uR8XVUgzfXgfK3s8VWiFz2oovuYSbW+ZOc9vLmEkQiAJlsXcSbJNUrYerkZ5fhj",
+	"JbAeWIa6gSrnZWcZPoTto6HjnSJnpV/HtMPPQmbaQSSpeNi9Zam0+U6zXMUBN2hTD8x+rqqZyDJw24CP",
+	"NpiAFWxYztNVHGW2FVxu0X8YQ04f9CfzGpGe+E4k6py5w+tCodO6kheVUsVaVHDhvrtwtI+HaW+EyjGy",
+	"G9m55zdQbSieFbCORNOEzTYMo2GjIwT/w79or6eDXzZI9QBdd9waO2T/5YOP3SOWAc+uC0rRx6o13Dc+",
+	"9oIeiqYgjMdH+KqTMadJVCaKOUejKbyGU17IWjA+kj3yBYUfaWQiXeWZPSUD82oJ2aaQmba5wFnq8TJX",
+	"lSCv7fR0fP3ba9cgxy4bB8dkUSzuhZ/bQX0ezL0LjadeTuk2KfGG6H6HYwz4FuxftzH3hyOvm3axqo9I",
+	"OIg37ZndjlzIfiXrj3srWXtrdHMYXlg0669qk6rBVE0LVtXgfLycqhSadwiZ2q96/Yvi88sVz8isjeHv",
+	"suGYts9gG0pkYppdSMBY1iWjMAWil6/8WFeTQ/XUAK6borUIf4b5HFLDnC5Bu5DKMqypf8jrosC7rDFP",
+	"BsinXfl9l3g7jUJMalI1fVzlQayHQlfaLpRdcKXqxfJ0DNZLDszfVX0G5Jz/kRUbdAKj4dl3cW1PeXmV",
+	"Z9pZO+hjBZMRv2qDXyvgWQM6xcKorBAy/sqtqjwJaztPyosKQ8YkVhq5cqrgs0XH28j0NgJnXud5zAns",
+	"UuIt8KyVVwogA2sIWu3OkSAxfzPmdzURpmh7CtN2f9HNE/qUWac4F6SU6FsSf7qlr+biBsgQ0eHA9MRA",
+	"LorZ9SAckrMZGAOVNULJixZWJS841Q+OjBNCDmhDXfOyrHqpjpa7s4Q8uw4Px+A2ULgsMlu4EAZnJddB",
+	"f2qmjSpLKzsh5bV2sA00WYxS2NDlkrlZMFUxe/hdaUxxuhNuF7Pa52T9BfNS8tosVSX+CdlA1p9rc70E",
+	"XsXyXFwb5qwxSmuiMY3JhPG0xjdIZUQcpg6NFx2MmdSlPQ94QRkOydYKsDakAxSy22IlAVXp6DpNQeuD",
+	"X6iXu17YNGyxb7PWkLFLVZ2ZjH8nETDCgq/pC+I3zUXWerNTKQmD/o7d2XjbRlvH7Df2IHVZcWpY8/D8",
+	"/Pz7OFeXEKAuW6G2CnB0snrw9Vgk6FSwM/hChys8fkuuWQY8p0qseJhtZw6dvGmPlroXcEoIpozs9xL0",
+	"0c7cAD1ln69ndlazuEnlzp1lY+aexC+tCJsrDBS7uszxTGqqzfWa762U/UDGVi1NPJYRoki3ku3jJ7Dm",
+	"m+sd1nwrpeiCHk0IoQltlhXM4wVr20VjdmNiRtF70ObZEtJVzCM2B3fW0F5xd5BcIXOuV8IqJGuuqHpm",
+	"5nW+H8Lh85iGajl2ePZ2LW/riPcBMotxou/AsF6KHE22qpYHyOKBtF3L1QmmXwj/WQHRBRNgDqOqy6Eq",
+	"30G4+i2AUdpAOT5sbcn5zkAZ81bWsYp5a545ZREaIzoUb1WJGxgBd8OsXUBNeFK28Vm0hh3bf4yORZ6T",
+	"bt+yKBBvayYzWHA5fs/QchsUEsRGURGf2lOtx4AjrcKYWxuONGutYXSkrhEfESbZGTIOcHVVDWIhd7Ys",
+	"u6MC7AsqbwS0g/Vx4RU7pUap1XWhd3TUw2iWWjU5nFZyAWj1h4abOpIxxoRNHHUYnthk4ELfit8ffzz1",
+	"mfMI4fmo8hl6QbIrXvRhSIiQ9suBV77rD28sPg+qY1NrQLg6OfIM7EO5ZkKesqk2FfBCyMUUUXoG7DfK",
+	"PsRZqqSkSBWOfiWp+ByLDOyweU4/Eppx7c6IXqrKMJTWNzx3Pn9rLir3NXthpsKZ+q6jRJqrdNUt3kNL",
+	"3u6gm6sVftabSCZ2vCinDWJ12jV3vTSHsyfdAxgpbOJsDLON3XPSMo5vA4TZgQexp0nIxfVANq+rkjl1",
+	"QV27Vit3UsvWdT20wNZn9GNFtte0B9EwgXdc0bPsRa/u2KpRwidz7Xby+AbszlBe8JXd63cpn2gZ53s/",
+	"QKhB9nqg4y2N8BTjkKEdKDhC9hAPtFi0jdDxNaLuFEUFFp2920TSDoNUBGbdDrSgaeUqpRG7CzK7pJMy",
+	"Z3bqm9HKezeT7yitIA6bq2pfi8whqGijdJbGlPri7MzXyLlvTlNVnPnsZHfgR+eHpizsS3ds5zEMxgBl",
+	"vLXB6EZ449tF35K3dvDSEXli7D4fvG1DZHkXgKhHAKhuJQwGQabu7dbKjeS0VgMFxvtAMq658AJiaY2h",
+	"vNYqMkEUtGldCbN5Z/eP5uXgzLij1FueV9iUzf3aHjnqeyzkXEWkDECpu+ALLJeyxzG0Lmp6lW+0Afqc",
+	"5MB3mnksVyfPSk3cT6/klSSwQKcRPJs+ceFiNFgv2FOcNavWuIkJ45I9efMCARTOt3RNttvQPUYjI/IO",
+	"rTcPeriSoYHzg7c/P2N//eHH//b9KXsvfDss++Hjx4//SnFZLl0DJdf8mRvX9CHPTzK+6cLupk0Ppeml",
+	"teXx4ysJvpUarvkJTp2uMUBQyAWbWuvQ1UyCtUwRsYdpCyzODH2BH1hN2QLW8D71MwX4E8wo+eevZPMD",
+	"yfAroU3FjaroB6ds+ukE5zK1Fi7i8i2D4w74RtciXYYuh5dsulTaEITQoVncZtjPrS8D+Ty5kvSzVBUF",
+	"R41FlYwFT5dCYiGB3ykPrAey29n0LTeATeinbOmbzjtGad5Z8I2L9xZ81WapN7++e+9ypVx2+///HTbT",
+	"iwa8v32zgP1ESPbDf7KlqiudtGJw6KdSz8hZbcIFBFcytKtqpZmsbeUaURFkZ/K20WMBwDV56CPevBST",
+	"i8nj0/PTxxggMks8xWefib+/nPFSnN08tP9bwQa/W5DIC3v1IsPSIG2o8EFPek3UH52f72igfljj9FZb",
+	"6Ejv9Pe0Q+4GBut/U882lyE/pbCAM3/iLwozb/VoTya6LgpebTr99b/TXiRgt0q+0K7JEH7yMZk47rYy",
+	"T2kU6O3bT36Pv7955My1+P/y0fpjOkLzZ2g9unKTQ0fvXaRh3+I4/ami0MYRN4xs1i9dteKA0z1eeXi0",
+	"VzelOMOscspetMAqZomFzymgsMN0ZEa3gyy5Xh6DfV7xFbSUyTjG+ZIMnsezzyL7Qko0BwopdXnkLTbX",
+	"DzzSI/YPcTcJJWsJsukSYQVhgXfv3J0GNKWDqXDb45PsPwo/Tb58jBG5jYoflHpPG0jFYROk205GzM9f",
+	"k2QfjdxQRNAP1ISWfX0DgaHrMUJ8+4B7kka8F+0zq9tBr4ZeHeoQj/Vy9OFBZi6KhBOhPpSn7BXFlNFg",
+	"KfNaMy0WknAKOC0qFqbs9PT/f/R08D6ReaWK+N1IO+uB9k2bsFMz3w+0mfnANIw6wiSszO3WZqDBSWk9",
+	"Z60OMo47zdGLdQaCCXYGsbGETPM6g+t2+7oDRv14jyZGu29lRHE8oeu2HGLjGPLQCxCEKmPYyEvDIH86",
+	"4hChXLe3JnYJuog66dX6035RkJTAiWELQ1zIKQ3CRTW3SlmL3s6dzyhc0zNmcJinoTfIgdaMu+nqa3DG",
+	"kDnREKLVLpMaIOBUnr/ni+7Ltq4fujszERkbH20vN4VPvyRxHfc3MIO7MnCr2OPzH0ZfKrbjyrDXSsKI",
+	"e8O+4ZbfZaMfx6yvF3TXoHX7Wu0bvjYTPRnNPXeTRSNNs2TiIt69sgC+wQZm3o0mF7knhBKkJdw41I/j",
+	"uoRpKqanGFBBdZrBPdd8DvnmlD1pzvSVDL2gndwra3+TgzYYZ6BsB/re3RP0pjZ3lmtbmnz679OL9vV9",
+	"4QoPvNLQT3YD5lgn7Pi+YefehFHO4dc+2Aw+YXcR3whOqjXzLUlvdTCP6d+OXIKdNqwPnm0yednq8H+/",
+	"OgvjGIQBLnNu3e9bqK+9ds0ZfCpzThWnCxjoU9w0xOVZA/0NSXVKXodrQC/bdcUhHf9zyEqx9dJBNlt3",
+	"wVx4xD5cSYqla4TrUzF6pdYxGfKc5t7IkXs7Ge3ekxHWehoa9R3D9g2ahinZ6gHYLuMMoEMMrGIh9V6u",
+	"oNqGbxEyaPXSjvLYE71yWoMuiXXF1hqMBxcTZ32n3SW/HRbznQSQPP5zql4ya5HCKfuAo665MFPiMBfj",
+	"poe4Zlop6e6uJZXBQ8WTqiiF25TaIaBbEHIFA900/JM0hdJc4BUcZ1a3mhMCkUzb/WpwbPrcbhuBZE40",
+	"SNLHJtTXAMboERXLQOBtDpYLMJlxJYW5YFORhbC/7t69mrApjobfT2kp04RNM274lObwzCFNNPvv7359",
+	"jSG/GSyE1C5sMH3JtTl5jut48dM0uZLYp8F9STuEFoOLJswqtda4Rfibd9Rewq/DOnGYiXANAVyIPsXL",
+	"oeZoVKgCc0FYw4UbcyUBMwiPzpmGVMlMn7JpTokIbEdJGxpaXoVyzIikeCm0eRZ6me802AMkokfTGDbi",
+	"kp038hDJJ53lO+4S7CAozpNDL8T+fOgtvz92bvl9eL7/mt+9Bx5vrI0EdeaMS2Jnx+oXMSb1eSokNj09",
+	"AD+JWmod/rzD1eL36Sm1LhjAVHpfNOyxIqIOtTPlfXDP1zorCZesVFqLWb5xXQTuroo+0EXvZQmSLkya",
+	"hbiMkNSPrqV3vJy/78iMe8/ZZw1/fDmrsMa1f5H+MRXbO/ijk3EatitbyV8UShyVQnMzge/6gtLRSWdn",
+	"Rk0pNBQK6XwjIRYaCbEMUmsIXMl1r0TXqoN2YIE75DAabliKAwbLdVGf7b7FoJ8qscR1l1v8SdNp7ert",
+	"r+wxNfXVkeP6YWuXjpMpmtfYP6iLwc06QdLoSdztFvQ6gg+mdn5qPXdv2R26Eew16onJkLK7XdImNlLj",
+	"WN0hBUNphFYywx68NFcasoQZpQbNAkQX/0kC/b1rEgaUUItX+k3tj6Rz0NBeK9f9HLuVu/7nTEnyhCAT",
+	"3lzOrWBuuL/NyvetizKVGuopFnVtXmJPEm5Ypw93wlxP44QS6gnDjsaJ8wd0wuj2HPbb25cJodQJ5iX0",
+	"itodEJyHcDVaFRBM5Cv5HnEvdJEC8qCzs6gUfKm0cT9HgFMD24p72LwI/Xrvy7VurqYYEqKhO3fCFkpR",
+	"5GnGs2Nw20sfiFi3eyW3mAkT7cd0pKNstHSmxVC24Rfi8HvbhV9UHD3U1H5ItT4WVoh40J5edwwolGg0",
+	"HYNvQvyzCluR3N6MHLQPn1CEa9MVARRPs6o8Yw9+ePTo+yRYba51ANXdYorwlL1xHRTIgNSA9ybrAFx1",
+	"5iWV+l1Jn2yMGnR2mc9wKscx6O7NtHKtYYaEQsgFHYEp+QqoEgkDm519Cjd2KInydyd3DmOTXAuMnaaV",
+	"2+RvDJpxLEZ9PAjLixd8cANDJkxo8jVua31V+pA55pvBjhqMgPG7V0TIUtfmMtwvEXu17z17FCQOUdLX",
+	"31LFLc3D98yLzGCNF3iPW/sHqmfYOwWRJQxOCi7ypidsRdduuKBfLlY0tYQF7DMF+fUgrf4YItSjH/9y",
+	"MKGoCQq2iVChopAS4wEFhFcAczMM43ItfV0p28HIoPsUZ63epV8FQOMVhlUq4SLkbTSNF0v3bSa795yJ",
+	"ItzqcFwtS1GYDBFs7mWnqb5pUOWtWzeu5FRkCdbTJu1Gy4kVPElonpv4BrdJpwVvst3iOek0GE46NyAn",
+	"TM09/B5T0xi3xwA2zsBFsAEyyE5ZMBYwDo42giWYy7Y2TZPRTsCWnfhz6wjIU/ZaORJcSXdJAqtlbo/7",
+	"lP597Uqdp1RLoFUkgdHm8U8nMvsHXm01nMPAuxcu2PTz1SRTEq4o1Hw1UfMrijOff5k2DR3WqlppVwjh",
+	"/Dxwdg8tNYSoHLSOiTldelAAM4rtMG3oFotBJdoDlcwRv+vJTFRPMHCKSRVL0GCRtRfup0UNZrClJ/B0",
+	"ucO7v1bVtZv2wTjBLXQH+Sl0iRfFluweYKGIXQtZkY05uNyRj8iqzXVVyzvO6S0yVqu1hG4ao8ztpnfv",
+	"r0FseVHmAjSbdokzTTykwBvGiOLwF6vwPL+S7hXIJAWBRLlkS57Pg/Cki8eiSNv2EbjjsunM9E5VwugD",
+	"tlRrVKFYLGN8z6JBMK3q43/HzOeYwVfMTKT6Zm9C4uuFVju3ANlXx+TSgQkUH5HlvVNzDIXbADbICqG9",
+	"L4M02qlxnVe7S3PuQ6F2kwethgeoNLwXc+mqf0K5nPUv8dhRHhU7Y0DV6gfflbE/4dvftC7RGVE64e+y",
+	"0tgW7xjE/llVCzDhmqyR5B0Gcw4t6Nj231BAlWZ9HPAIjUWydEntGUXl/bn7Nf0OxS5uQQJb+3D8PFH7",
+	"Uo+vLMzG7P5uXN2RcXKjJhRFyX1TBNxBx32fND1zF/hudhdw+oe+XrJrTBSn9XjEraZWOEqmUKE9JnQb",
+	"ln2sFNh9+sue7LvSUE0D7ePJze90GLab2vpTSM69LB3a0565LrL3iYvwwnwfLMKHrbHdBRoa2B53G0mK",
+	"GdOmYmTTvmyFerJ2z+cTWuNPoSfv8QPaj2IBfWwquhZ5zlJeVdhCAm9KOlJ6BPLsZMbTFQu7iZQpwO7L",
+	"kWRfwyiux/A3ZRTijJA1R/bgPh5I0FDPLW3jdYtDmggINoKNWbBvabn/j/AMZ4XQhq/gWHzjb6T7SqzS",
+	"3bt3G5kGE/FPiUVq2rp/cSbmIZyB19V226kbawNRM44l5WLXWA97d7axU20uGpZqvY9FduOHOlxiQJvd",
+	"ua73+MQtbar7NDzaPUuH7A479+M1ztDGtfNxWxHE4ApKM2iEEIm/ifMWFeOvfI8XXuI1gJiw8Z2AtuIS",
+	"WDOiClVVlqklMyDZBnilk4BwFSahi2xCd0RCx3ynQ56bWh/lYPBxK/1Zxg0P5Wgu8pZbwtD9AKpOl5C5",
+	"QKNhaQ5calaXoeWihnweCy6/M7xCpv1TJ81Dl9xYislyTK8LcFVbPUH08XfUuIYfcGu/z4m5+16QPzy4",
+	"iEs29RNEWK27d1CxucpzlJvfyo21K2gKdtrn/IGVwMtKSaHpDi+7mu93H/Gxahp/eva5quWXQWxaryyG",
+	"7aiKIUJTLaWLEDaNlkJljC8dTXlBlTP9mpkrqfDqaU7jGUKXY7ddwJiH7+PEuMGeM7GT+De43TmkaoVv",
+	"dPo8sx7HVTV4iZs2UFoT2P7/2ysGj+UouVm2ci61j+Y1gbZdIYbd3Qij/q+/+W2nufHBP3SP299uXjnA",
+	"An6uX6sZ17pZtmeP8NFRYXVDVgE1gXP5SHThpFozii1i1duMWsQl2ImGOku9M9zaCBnzm4Yywup3zN+E",
+	"fGKrW6NLebtSdW6wZBTrG0J3aJdwxmqjnAv7JpFhAVwGPFr7QAHID+Hq8z+lw9FpgPv1m4k1F8bv4ndC",
+	"YVhTjhjd45e3m4x9Ky39C79paquQMY1inP329uXYo7NLNO3tSEZptYbV9ufVXrfubrbTPWYzspBdc/NP",
+	"mv2zZ4WFOzlHS5WhvNvgio8ulfdw6HH0cqCXz73hfRAV3Lv8He+7+WbG8UsVQy01dSbyWeNTFtYWfCu9",
+	"Fsb6UlaYU4SuaXFuwlnu7vhvmBlvb/q9CUTq2vyV03wjpWGAFB8JU+9ruf0Ljiayzuxx310NBjx71YiD",
+	"+8Qt+4zXvZY/Ncv5elBNyxpF7zLj1h3GiY+iYLmte7HwGNk/i2gZx0uWFiCzbxZAxgtTszsx7detgcCr",
+	"UwfqchBg1LrL4rLd8rhjKWMH7OOUn77DzpJ53rUEKK4R5JtVB8cVQqHW+2uwz+EV4Xu47F+UyT4sARuP",
+	"iN6VKUfiIryIuMVFx+ab5iaCbyNrlGmMHXdbwp+ZD7ozHTBhiKbWaycPLggA7DJALnzLzR9oJX0MFvqb",
+	"uIG2zGES1m56x2Mh46+Z+BYM9B60OWr04X4ZB4OyA6oqlCtQEyNjd+yY+iiIEKOYqTYtvrCe62h+aN3e",
+	"gUTGezt+/2ip5wboO05vsKVZgp2edbiKQ3fQlyHyj3hjgTiWTgsDHYFx2cMWyw+0MwgJUz7wznN/821r",
+	"dIoEx8duXyRitjqYnG4Bw2Lj7OgOs14qBMBnInO5Fzect1rjs/KBQoAs6YZh7Dw3qq7a1AubOTC1nU0E",
+	"WuO0+wXE59W6S6P1O9eDfaBbvA5twJ+8edH6lW/n/uXjl/8bAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
