@@ -16,7 +16,7 @@ import (
 // which they are written. A file may leave out all but id and email, and have
 // them in any order.
 func Columns() []string {
-	return []string{"id", "email", "display_name", "kind", "sync_mode", "sync_url", "sync_disabled", "conflict_behaviour", "mail_on_error"}
+	return []string{"id", "email", "display_name", "kind", "sync_mode", "sync_url", "sync_disabled", "conflict_behaviour", "mail_on_error", "own_bookings"}
 }
 
 // Row is one good line.
@@ -250,7 +250,7 @@ func (p *parser) person(line int, fields []string) {
 		Tenant: p.in.Tenant, ID: value("id"), Email: value("email"), DisplayName: value("display_name"),
 		Kind: Kind(value("kind")), SyncMode: value("sync_mode"), SyncURL: value("sync_url"),
 		SyncDisabled: boolean("sync_disabled", false), ConflictBehaviour: ConflictBehaviour(value("conflict_behaviour")),
-		MailOnError: boolean("mail_on_error", true),
+		MailOnError: boolean("mail_on_error", true), SyncOnRequest: !boolean("own_bookings", true),
 	}.Normalize(p.in.Modes)
 	faults = append(person.Check(p.in.Modes), faults...)
 	faults = append(faults, p.repeated(line, person)...)

@@ -127,6 +127,25 @@ func TestEveryFaultOfALineIsNamed(t *testing.T) {
 	}
 }
 
+func TestOwnBookingsMayBeLeftOut(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"id,email\na,a@example.com\n":                                        false,
+		"id,email,own_bookings\na,a@example.com,\n":                          false,
+		"id,email,own_bookings\na,a@example.com,true\n":                      false,
+		"own_bookings,id,email\nnein,a,a@example.com\n":                      true,
+		header[:len(header)-1] + ",own_bookings\na,a@example.com,,,,,,,,0\n": true,
+	} {
+		rows, errs := parse(text)
+		if len(errs) != 0 || len(rows) != 1 || rows[0].Person.SyncOnRequest != want {
+			t.Errorf("%q: %+v, %v", text, rows, errs)
+		}
+	}
+	if _, errs := parse("id,email,own_bookings\na,a@example.com,perhaps\n"); len(errs) != 1 || errs[0].Field != "own_bookings" {
+		t.Errorf("%v", errs)
+	}
+}
+
 func TestRepeatedPersons(t *testing.T) {
 	t.Parallel()
 	rows, errs := parse(header + "1,a@example.com,,,,,,,\n2,A@Example.COM,,,,,,,\n1,b@example.com,,,,,,,\n")
