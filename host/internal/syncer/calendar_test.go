@@ -262,7 +262,11 @@ func (m *memory) apply(mu calendar.Mutation) (backend.Result, error) {
 	res := backend.Result{}
 	switch mu.Op {
 	case calendar.Create:
-		if found := m.find(mu.Mailbox.Address, backend.OurKey, mu.Key); len(found) > 0 {
+		found := m.find(mu.Mailbox.Address, backend.OurKey, mu.Key)
+		if mu.First && len(found) > 0 {
+			panic(broken(fmt.Sprintf("the item with key %s is not the first", mu.Key)))
+		}
+		if len(found) > 0 {
 			return backend.Result{Item: found[0], Repeated: true}, nil
 		}
 		res.Item = m.put(mu.Mailbox.Address, calendar.Item{Key: mu.Key, ForeignKey: mu.ForeignKey, Event: mu.Event})

@@ -79,6 +79,8 @@ type step struct {
 	pair    pair
 	event   calendar.Event
 	settled bool // nothing is left to do
+	// surelyNew: it is known that the calendar holds no item for the link. first: so its key has never been sent.
+	surelyNew, first bool
 }
 
 func (e *Engine) attempt(ctx context.Context, p *pass, in store.Intent) error {
@@ -89,14 +91,20 @@ func (e *Engine) attempt(ctx context.Context, p *pass, in store.Intent) error {
 	if !found {
 		return e.drop(ctx, p, in)
 	}
-	item, err := e.current(ctx, p, l)
+	surelyNew, err := e.surelyNew(ctx, p, l)
 	if err != nil {
-		return err
+		return ours(err)
+	}
+	var item *calendar.Item
+	if !surelyNew {
+		if item, err = e.current(ctx, p, l); err != nil {
+			return err
+		}
 	}
 	if item != nil && item.Event.Cancelled && l.State != store.LinkDeleting {
 		item = nil // called off in the calendar: it stands for nothing any more
 	}
-	s, err := e.prepare(ctx, p, in, l, item)
+	s, err := e.prepare(ctx, p, in, seen{link: l, item: item, surelyNew: surelyNew})
 	if err != nil || s.settled {
 		return err
 	}
@@ -146,11 +154,19 @@ func (e *Engine) current(ctx context.Context, p *pass, l store.Link) (*calendar.
 	return e.find(ctx, p, l, backend.ForeignKey)
 }
 
+// seen is what a decision rests on: a link, and its item as it is in the calendar; nil if there is none.
+type seen struct {
+	link      store.Link
+	item      *calendar.Item
+	surelyNew bool
+}
+
 // prepare decides on the pair within one transaction and stores what the decision means for the booking.
-func (e *Engine) prepare(ctx context.Context, p *pass, in store.Intent, seen store.Link, item *calendar.Item) (step, error) {
+func (e *Engine) prepare(ctx context.Context, p *pass, in store.Intent, was seen) (step, error) {
 	var s step
+	item := was.item
 	err := e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
-		s = step{}
+		s = step{surelyNew: was.surelyNew}
 		l, found, err := tx.Link(ctx, in.Tenant, in.Key)
 		if err != nil {
 			return err
@@ -159,7 +175,7 @@ func (e *Engine) prepare(ctx context.Context, p *pass, in store.Intent, seen sto
 			s.settled = true
 			return e.dropTx(ctx, tx, in)
 		}
-		if l.Ref != seen.Ref || l.State != seen.State {
+		if l.Ref != was.link.Ref || l.State != was.link.State {
 			return errStale
 		}
 		if l.Ref == "" && item != nil {
@@ -272,6 +288,7 @@ func (e *Engine) standStill(ctx context.Context, tx *store.Tx, pr *pair, in stor
 func (e *Engine) arm(ctx context.Context, tx *store.Tx, s *step) error {
 	switch {
 	case s.CreateItem:
+		s.first = s.surelyNew && len(s.link.Sent) == 0
 		s.link.State, s.link.Sent, s.link.Ref, s.link.Revision = store.LinkPending, saveFields(&s.fields), "", ""
 		if err := tx.PutLink(ctx, s.link); err != nil {
 			return err
@@ -295,7 +312,7 @@ func (e *Engine) createItem(ctx context.Context, p *pass, s step) error {
 		mail = calendar.MailAll // nobody was ever invited by this item
 	}
 	res, err := p.mode.Backend.Apply(ctx, calendar.Mutation{
-		Op: calendar.Create, Mailbox: p.mailbox, Key: s.link.Key, ForeignKey: s.link.Booking, Event: s.event, Mail: mail,
+		Op: calendar.Create, Mailbox: p.mailbox, Key: s.link.Key, First: s.first, ForeignKey: s.link.Booking, Event: s.event, Mail: mail,
 	})
 	if err != nil {
 		return fmt.Errorf("create the item of booking %q: %w", s.link.Booking, err)

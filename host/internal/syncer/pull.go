@@ -60,7 +60,10 @@ func (e *Engine) page(ctx context.Context, p *pass, page backend.Page) error {
 	if err != nil {
 		return err
 	}
+	before := p.mb
+	var marks []string
 	err = e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+		marks, before = nil, p.mb
 		for _, ch := range page.Changes {
 			item := ch.Item
 			if item == nil && fetched[ch.Ref] != nil {
@@ -69,6 +72,11 @@ func (e *Engine) page(ctx context.Context, p *pass, page backend.Page) error {
 			if err := e.change(ctx, tx, p, ch, item); err != nil {
 				return err
 			}
+			stray, err := strayMarks(ctx, tx, p, ch)
+			if err != nil {
+				return err
+			}
+			marks = append(marks, stray...)
 		}
 		p.mb.Cursor = string(page.Next)
 		if page.Last && p.mb.RoundOpen {
@@ -84,6 +92,7 @@ func (e *Engine) page(ctx context.Context, p *pass, page backend.Page) error {
 		p.stopped = err
 		return err
 	}
+	e.strays.page(before, p.mb, marks)
 	p.advanced = p.advanced || len(page.Changes) > 0
 	e.Failpoint("page:stored")
 	return nil

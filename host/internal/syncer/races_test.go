@@ -163,6 +163,7 @@ func TestMoveWhileAnItemIsWrittenCancelsNothing(t *testing.T) {
 		t.Run(call, func(t *testing.T) {
 			each(t, func(w *world) {
 				w.pass("alice")
+				w.engine.strays = newStrays() // so that it looks for the item
 				w.book("b1")
 				w.amid(call, func() {
 					w.person(directory.Person{ID: "alice", Email: "alice@new.example.com", DisplayName: "Alice"})

@@ -124,11 +124,17 @@ func (e *Engine) agree(ctx context.Context, tx *store.Tx, p *pair, in plan.Input
 	l := &p.link
 	awaited := p.item != nil && l.State == store.LinkExpected
 	if p.item == nil && d.CreateItem {
-		// Decided once: no later change of the booking makes a deletion of it that was overruled.
-		l.Base, l.Ref, l.Revision = nil, "", ""
 		if l.State == store.LinkLive {
 			l.State = store.LinkPending
+			if len(l.Sent) == 0 {
+				// An item with its key was there, and may come back or lie about called off: it is looked for.
+				if l.Sent = l.Base; len(l.Sent) == 0 {
+					l.Sent = saveFields(&plan.Fields{})
+				}
+			}
 		}
+		// Decided once: no later change of the booking makes a deletion of it that was overruled.
+		l.Base, l.Ref, l.Revision = nil, "", ""
 	}
 	if p.item != nil {
 		l.Ref, l.Revision, l.GoneAt = p.item.Ref, p.item.Revision, zeroTime
