@@ -86,7 +86,8 @@ func (d *diagnosis) subscription(mb store.Mailbox) {
 		d.suspect(name, "the push subscription ended while the notification was waited for: it is asked for anew",
 			"test again in a minute; if it ends again, the host's log says why")
 	case mb.LastHeard.After(mb.SubscribedAt):
-		d.ok(name, "in force since %s; the server was last heard of at %s, so the URL was right then", clock(mb.SubscribedAt), clock(mb.LastHeard))
+		d.ok(name, "in force since %s; the server was last heard of at %s, so the URL was right then",
+			clock(mb.SubscribedAt), clock(mb.LastHeard))
 	default:
 		d.ok(name, "in force since %s; the server was never heard of since", clock(mb.SubscribedAt))
 	}
@@ -99,7 +100,8 @@ func (d *diagnosis) arrivals(before, now Arrivals) {
 	const name = "token"
 	switch {
 	case now.Unanswered > before.Unanswered:
-		d.blame(name, "messages arrived, but this host could not take them: its store or the plugin that reads them was away, or there were too many at once",
+		d.blame(name,
+			"messages arrived, but this host could not take them: its store or the plugin that reads them was away, or there were too many at once",
 			"look at the host's log for the notification endpoint, and at roomwire plugin list; the server repeats the messages")
 	case now.Mismatched > before.Mismatched:
 		d.blame(name, "a message arrived with a living token, but for another subscription",
@@ -238,13 +240,15 @@ func (r *Runner) connect(ctx context.Context, d *diagnosis, u *url.URL, addrs []
 	remedy := "see that IIS, nginx or Roomwire listens there, that the firewall lets it through, and that the name points to the right machine"
 	switch {
 	case len(good) == 0 && proxy != nil:
-		d.suspect(name, fmt.Sprintf("no direct connection to %s; this machine goes out through the proxy %s", strings.Join(bad, ", "), proxy.Host), remedy)
+		d.suspect(name, fmt.Sprintf("no direct connection to %s; this machine goes out through the proxy %s",
+			strings.Join(bad, ", "), proxy.Host), remedy)
 		return ""
 	case len(good) == 0:
 		d.blame(name, "no connection to "+strings.Join(bad, ", "), remedy)
 		return ""
 	case len(bad) > 0:
-		d.suspect(name, fmt.Sprintf("%s can be connected to, but not %s: a server that prefers the latter gets nowhere", strings.Join(good, ", "), strings.Join(bad, ", ")),
+		d.suspect(name, fmt.Sprintf("%s can be connected to, but not %s: a server that prefers the latter gets nowhere",
+			strings.Join(good, ", "), strings.Join(bad, ", ")),
 			"take the addresses that do not answer out of DNS (often the IPv6 one), or have them answered")
 	default:
 		d.ok(name, "connected to %s", strings.Join(good, ", "))

@@ -36,16 +36,23 @@ func (r *Runner) handshake(ctx context.Context, d *diagnosis, u *url.URL, at str
 	}
 	defer raw.Close()
 	// Judged below, so that everything that is wrong can be told.
-	conn := tls.Client(raw, &tls.Config{ServerName: u.Hostname(), InsecureSkipVerify: true, MinVersion: tls.VersionTLS10})
+	conn := tls.Client(raw, unverified(u))
 	if err := conn.HandshakeContext(ctx); err != nil {
-		d.blame(name, fmt.Sprintf("no TLS with %s: %v", at, plainly(err)), "see that the port speaks HTTPS and has a certificate (IIS: the site's bindings)")
+		d.blame(name, fmt.Sprintf("no TLS with %s: %v", at, plainly(err)),
+			"see that the port speaks HTTPS and has a certificate (IIS: the site's bindings)")
 		return
 	}
 	state := conn.ConnectionState()
 	if state.Version < tls.VersionTLS12 {
-		d.suspect("TLS version", tls.VersionName(state.Version)+" was agreed on, which servers may refuse", "offer TLS 1.2 at least")
+		d.suspect("TLS version", tls.VersionName(state.Version)+" was agreed on, which servers may refuse",
+			"offer TLS 1.2 at least")
 	}
 	r.judge(d, u.Hostname(), state.PeerCertificates)
+}
+
+// unverified accepts every certificate: nothing is sent that is worth protecting.
+func unverified(u *url.URL) *tls.Config {
+	return &tls.Config{ServerName: u.Hostname(), InsecureSkipVerify: true, MinVersion: tls.VersionTLS10}
 }
 
 // judge says what is wrong with a chain.
@@ -63,23 +70,29 @@ func (r *Runner) judge(d *diagnosis, host string, chain []*x509.Certificate) {
 	_, err := leaf.Verify(x509.VerifyOptions{Roots: r.Roots, Intermediates: between, CurrentTime: now})
 	switch {
 	case now.After(leaf.NotAfter):
-		d.blame(name, "the certificate expired on "+clock(leaf.NotAfter), "renew it, with its chain, where HTTPS ends (IIS, nginx, or listen.notifications)")
+		d.blame(name, "the certificate expired on "+clock(leaf.NotAfter),
+			"renew it, with its chain, where HTTPS ends (IIS, nginx, or listen.notifications)")
 	case now.Before(leaf.NotBefore):
-		d.blame(name, "the certificate is not valid before "+clock(leaf.NotBefore), "check this machine's clock; else wait, or replace the certificate")
+		d.blame(name, "the certificate is not valid before "+clock(leaf.NotBefore),
+			"check this machine's clock; else wait, or replace the certificate")
 	case leaf.VerifyHostname(host) != nil:
 		d.blame(name, fmt.Sprintf("the certificate is for %s, not for %s", names(leaf), host),
 			"use a certificate that names "+host+", or the URL whose name it bears")
 	case err != nil && len(chain) == 1 && leaf.Issuer.String() != leaf.Subject.String():
-		d.blame(name, fmt.Sprintf("the certificate of %q comes without its intermediate certificates, so its chain cannot be followed", leaf.Issuer.CommonName),
+		d.blame(name,
+			fmt.Sprintf("the certificate of %q comes without its intermediate certificates, so its chain cannot be followed", leaf.Issuer.CommonName),
 			"have the whole chain sent: certificate first, then the intermediate ones")
 	case err != nil:
 		// The server may trust what this machine does not, such as a company's own authority.
-		d.suspect(name, fmt.Sprintf("the certificate is signed by %q, which this machine does not trust, and the server perhaps neither", leaf.Issuer.CommonName),
-			"on every Exchange Mailbox server put the authority's root certificate into Trusted Root Certification Authorities of the computer, or use a certificate of a public authority")
+		d.suspect(name,
+			fmt.Sprintf("the certificate is signed by %q, which this machine does not trust, and the server perhaps neither", leaf.Issuer.CommonName),
+			"on every Exchange Mailbox server put the authority's root certificate into Trusted Root Certification Authorities of the "+
+				"computer, or use a certificate of a public authority")
 	case leaf.NotAfter.Sub(now) < soon:
 		d.suspect(name, "the certificate expires on "+clock(leaf.NotAfter), "renew it now")
 	default:
-		d.ok(name, "certificate for %s, of %q, until %s; the server must trust its chain as well", names(leaf), leaf.Issuer.CommonName, clock(leaf.NotAfter))
+		d.ok(name, "certificate for %s, of %q, until %s; the server must trust its chain as well",
+			names(leaf), leaf.Issuer.CommonName, clock(leaf.NotAfter))
 	}
 }
 
@@ -98,7 +111,7 @@ func names(c *x509.Certificate) string {
 // behind a bad one is worth knowing.
 func (r *Runner) client(u *url.URL, at string, proxy *url.URL) *http.Client {
 	t := &http.Transport{
-		TLSClientConfig: &tls.Config{ServerName: u.Hostname(), InsecureSkipVerify: true, MinVersion: tls.VersionTLS10},
+		TLSClientConfig: unverified(u),
 		DialContext:     r.Dial,
 	}
 	if at != "" {
@@ -119,17 +132,22 @@ func (r *Runner) get(ctx context.Context, d *diagnosis, client *http.Client, u *
 	const rule = "compare the rule in IIS or nginx with docs/administrator/publishing.md"
 	switch {
 	case err != nil:
-		d.blame(name, "the URL gives no answer: "+err.Error(), "see whether what listens there is IIS or nginx with the rule for Roomwire, or Roomwire itself")
+		d.blame(name, "the URL gives no answer: "+err.Error(),
+			"see whether what listens there is IIS or nginx with the rule for Roomwire, or Roomwire itself")
 	case where != "":
-		d.blame(name, fmt.Sprintf("the URL redirects to %s, which servers do not follow", where), "have the path answered without a redirect: no login page, and https in the URL if http is redirected")
+		d.blame(name, fmt.Sprintf("the URL redirects to %s, which servers do not follow", where),
+			"have the path answered without a redirect: no login page, and https in the URL if http is redirected")
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		d.blame(name, fmt.Sprintf("something in front of Roomwire refuses the request: HTTP %d", status), "the path must be anonymous, without client certificates and without Windows authentication")
+		d.blame(name, fmt.Sprintf("something in front of Roomwire refuses the request: HTTP %d", status),
+			"the path must be anonymous, without client certificates and without Windows authentication")
 	case status == http.StatusNotFound:
 		d.blame(name, "nothing is at the URL: HTTP 404", rule+": the path is not passed on to Roomwire")
 	case status >= http.StatusInternalServerError:
-		d.blame(name, fmt.Sprintf("something in front of Roomwire does not reach it: HTTP %d", status), "see that Roomwire runs, and that IIS or nginx calls the address of listen.notifications")
+		d.blame(name, fmt.Sprintf("something in front of Roomwire does not reach it: HTTP %d", status),
+			"see that Roomwire runs, and that IIS or nginx calls the address of listen.notifications")
 	case status != http.StatusOK || !strings.Contains(body, pageMark):
-		d.blame(name, fmt.Sprintf("something else than Roomwire answers at the URL: HTTP %d", status), rule+"; ROOMS's own endpoint may still be there")
+		d.blame(name, fmt.Sprintf("something else than Roomwire answers at the URL: HTTP %d", status),
+			rule+"; ROOMS's own endpoint may still be there")
 	case !strings.Contains(body, fmt.Sprintf(tenantMark, html.EscapeString(tenant))):
 		d.blame(name, fmt.Sprintf("Roomwire answers at the URL, but was not told the tenant %q", tenant),
 			"IIS or nginx must pass the query on (IIS: appendQueryString=\"true\"); or another installation answers there, which has no such tenant")
@@ -143,9 +161,11 @@ func (r *Runner) get(ctx context.Context, d *diagnosis, client *http.Client, u *
 // aliveMessage is the smallest message that Exchange's web services send.
 const aliveMessage = `<?xml version="1.0" encoding="utf-8"?>` +
 	`<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>` +
-	`<m:SendNotification xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages" xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types">` +
+	`<m:SendNotification xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages"` +
+	` xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types">` +
 	`<m:ResponseMessages><m:SendNotificationResponseMessage ResponseClass="Success"><m:ResponseCode>NoError</m:ResponseCode>` +
-	`<m:Notification><t:SubscriptionId>looptest</t:SubscriptionId><t:PreviousWatermark>AAAA</t:PreviousWatermark><t:MoreEvents>false</t:MoreEvents>` +
+	`<m:Notification><t:SubscriptionId>looptest</t:SubscriptionId><t:PreviousWatermark>AAAA</t:PreviousWatermark>` +
+	`<t:MoreEvents>false</t:MoreEvents>` +
 	`<t:StatusEvent><t:Watermark>AAAA</t:Watermark></t:StatusEvent></m:Notification>` +
 	`</m:SendNotificationResponseMessage></m:ResponseMessages></m:SendNotification></soap:Body></soap:Envelope>`
 
@@ -164,14 +184,16 @@ func (r *Runner) post(ctx context.Context, d *diagnosis, client *http.Client, u 
 	here := now.Untrusted+now.Unanswered+now.Unreadable > before.Untrusted+before.Unanswered+before.Unreadable
 	switch {
 	case err != nil:
-		d.blame(name, "a page can be fetched from the URL, but a message sent to it gets no answer: "+err.Error(), "see what filters POST requests on the way")
+		d.blame(name, "a page can be fetched from the URL, but a message sent to it gets no answer: "+err.Error(),
+			"see what filters POST requests on the way")
 	case status == http.StatusOK && strings.Contains(body, "Unsubscribe") && here:
 		d.ok(name, "a message with a made-up token came to this host and was refused as it should be")
 	case status == http.StatusOK && strings.Contains(body, "Unsubscribe"):
 		d.suspect(name, "a message sent to the URL was answered by another host than this one",
 			"if it belongs to this installation and uses the same database, all is well; if not, the URL is another installation's")
 	case status == http.StatusServiceUnavailable:
-		d.blame(name, "a message sent to the URL cannot be taken now: HTTP 503", "look at the host's log for the notification endpoint, and at roomwire plugin list")
+		d.blame(name, "a message sent to the URL cannot be taken now: HTTP 503",
+			"look at the host's log for the notification endpoint, and at roomwire plugin list")
 	default:
 		d.blame(name, fmt.Sprintf("a page can be fetched from the URL, but a message sent to it is answered with HTTP %d", status),
 			"see what filters POST requests on the way: a web application firewall, request filtering in IIS, a size limit")

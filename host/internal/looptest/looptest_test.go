@@ -130,7 +130,7 @@ func TestManyRunsWaitForTheirTurn(t *testing.T) {
 	in(t, func(w *world) {
 		r, _ := w.serve()
 		var ids []string
-		for i := range 20 {
+		for i := range 10 {
 			id := fmt.Sprint("p", i)
 			w.person(id, id+"@example.com")
 			w.way(id, "streaming")

@@ -16,9 +16,10 @@ import (
 
 // What the item says. Whoever meets it in a calendar shall know what it is, and that it is nobody's.
 const (
-	itemSubject  = "Roomwire synchronisation test"
-	itemChanged  = "Roomwire synchronisation test (changed)"
-	itemBody     = "This appointment tests the connection between Roomwire and this calendar. It is removed by itself within minutes, and may be deleted."
+	itemSubject = "Roomwire synchronisation test"
+	itemChanged = "Roomwire synchronisation test (changed)"
+	itemBody    = "This appointment tests the connection between Roomwire and this calendar. " +
+		"It is removed by itself within minutes, and may be deleted."
 	itemDuration = 15 * time.Minute
 	itemHour     = 12 // UTC
 )
@@ -42,11 +43,13 @@ func (r *Runner) configuration(ctx context.Context, a *active) (finding, error) 
 		return finding{state: StateFailed, cause: "the person was removed meanwhile", remedy: "import the person again"}, nil
 	case row.SyncDisabled:
 		return finding{
-			state: StateFailed, cause: "the sync is switched off for this person", remedy: "switch it on (sync_disabled in persons.csv), then test again",
+			state: StateFailed, cause: "the sync is switched off for this person",
+			remedy: "switch it on (sync_disabled in persons.csv), then test again",
 		}, nil
 	case row.Email == "":
 		return finding{
-			state: StateFailed, cause: "the person has no mail address, so there is no calendar", remedy: "import the person with the mailbox's primary address",
+			state: StateFailed, cause: "the person has no mail address, so there is no calendar",
+			remedy: "import the person with the mailbox's primary address",
 		}, nil
 	case row.SyncMode == "":
 		return finding{
@@ -70,7 +73,9 @@ func (r *Runner) configuration(ctx context.Context, a *active) (finding, error) 
 	}
 	if mode.Finder == nil {
 		return finding{
-			state: StateFailed, cause: fmt.Sprintf("the backend of sync mode %q cannot search a calendar, so what a test leaves behind when it is cut off could not be found", mode.Name),
+			state: StateFailed,
+			cause: fmt.Sprintf("the backend of sync mode %q cannot search a calendar, "+
+				"so what a test leaves behind when it is cut off could not be found", mode.Name),
 			remedy: "use a backend that can; nothing was written to the calendar",
 		}, nil
 	}
