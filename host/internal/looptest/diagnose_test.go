@@ -170,7 +170,9 @@ func TestWhyNothingArrives(t *testing.T) {
 		"chain cut short": {cert(middle.leaf(t, publicHost, time.Hour)), "without its intermediate certificates", "whole chain", "TLS failed"},
 		"unknown root":    {cert(strange.leaf(t, publicHost, time.Hour, strange)), `"Contoso Root", which this machine does not trust`, "Trusted Root", "TLS doubtful"},
 		"login page": {func(s *site) {
-			s.front = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login?return=x&secret=1", http.StatusFound) }
+			s.front = func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, "/login?return=x&secret=1", http.StatusFound)
+			}
 		}, "redirects to /login?return=x,", "login page", "page failed"},
 		"login asked":      {status(401), "HTTP 401", "anonymous", "page failed"},
 		"no rule":          {status(404), "HTTP 404", "publishing.md", "page failed"},
