@@ -149,9 +149,13 @@ type Watcher interface {
 	// Watch is called later. fault.Unsupported when the mailbox cannot be listened to at all (a delegate's).
 	Listen(ctx context.Context, req ListenRequest) (Subscription, error)
 	// Watch emits what happens to the subscriptions until req.For is over, the server ends the connection, or ctx ends;
-	// with For zero it looks once. It returns nil when it was not interrupted: call it again, with whatever mailboxes
+	// by WayAsking it looks once. It returns nil when it was not interrupted: call it again, with whatever mailboxes
 	// there are by then. A subscription that the server does not know, or no longer serves here, is emitted as Lost and
-	// is no error: what is lost must be listened to anew.
+	// is no error: what is lost must be listened to anew, and Listen tells what is wrong with the mailbox if anything is.
+	// So an error of Watch is never that of one mailbox among others: it is that of the connection (fault.Unavailable:
+	// it broke, the server fell silent, or somebody else took the subscriptions over), of the server, or of the budget
+	// that the connection is charged to (fault.Throttled). The subscriptions stand then; call it again after a pause.
+	// emit is called by one goroutine at a time.
 	Watch(ctx context.Context, req WatchRequest, emit func([]Hint) error) error
 }
 
@@ -175,11 +179,12 @@ type ListenRequest struct {
 	Timeout time.Duration // WayAsking: how long the subscription lives while nobody asks; whole minutes
 }
 
-// A WatchRequest names what is watched together: at most MaxWatched mailboxes, of one URL, way and group.
+// A WatchRequest names what is watched together: at most MaxWatched mailboxes, of one URL and way and, by WayStreaming,
+// of one group.
 type WatchRequest struct {
 	Way     Way
 	Watched []Watched
-	For     time.Duration // how long to listen (WayStreaming; whole minutes, 1 to 30); zero: look once
+	For     time.Duration // WayStreaming: how long to listen; whole minutes, 1 to 30
 }
 
 // A Watched is one mailbox with its subscription.
@@ -211,7 +216,8 @@ type Abilities struct {
 // Env is what the host gives an instance.
 type Env struct {
 	// HTTP authorizes every request. The identity's secrets never pass through the backend, and the mailbox of the
-	// call in progress travels in the request's context.
+	// call in progress travels in the request's context. A request whose answer is read for minutes must be made with a
+	// context of WithStream.
 	HTTP *http.Client
 	Log  hclog.Logger // goes to the host's log under the plugin's name
 	// ActAs: the identity is a service account that must tell the server whom it acts for (impersonation). When it

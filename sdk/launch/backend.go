@@ -39,7 +39,7 @@ type HTTPOptions struct {
 	CAFile  string        // certificates (PEM) trusted beside the system's
 	CAPEM   []byte        // the same, given directly
 	Proxy   string        // URL; empty for none
-	Timeout time.Duration // of a whole request; zero for none but the call's own deadline
+	Timeout time.Duration // of a request and its answer, streams apart; zero for none but the call's own deadline
 }
 
 // A Backend is an instance of a backend plugin. It is a backend.Pusher, backend.Finder or backend.Watcher if, and only

@@ -472,7 +472,7 @@ type HttpOptions struct {
 	CaPem []byte `protobuf:"bytes,1,opt,name=ca_pem,json=caPem,proto3" json:"ca_pem,omitempty"`
 	// URL of the proxy; empty for none. May hold a password.
 	Proxy string `protobuf:"bytes,2,opt,name=proxy,proto3" json:"proxy,omitempty"`
-	// Of a whole request; zero for none but the call's own deadline.
+	// Of a request and its answer, streams apart; zero for none but the call's own deadline.
 	Timeout       *durationpb.Duration `protobuf:"bytes,3,opt,name=timeout,proto3" json:"timeout,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
