@@ -7,6 +7,3 @@ import "context"
 // Run runs the host, as a service or in a terminal. When ctx ends, so does the host, after the work under way; a further
 // SIGTERM or Ctrl-C ends the process at once.
 func Run(ctx context.Context, run Main) error { return runForeground(ctx, socketOf(), run) }
-
-// Managed reports whether the Windows service control manager runs this process. Other managers are told by way of Run.
-func Managed() bool { return false }

@@ -12,7 +12,7 @@ import (
 // Run runs the host, as a service or in a terminal. When ctx ends, or the service is stopped, so does the host, after the
 // work under way; a further Ctrl-C ends the process at once.
 func Run(ctx context.Context, run Main) error {
-	if !Managed() {
+	if !managed() {
 		return runForeground(ctx, socketOf(), run)
 	}
 	h := &handler{ctx: ctx, run: run}
@@ -23,8 +23,8 @@ func Run(ctx context.Context, run Main) error {
 	return h.err
 }
 
-// Managed reports whether the Windows service control manager runs this process.
-func Managed() bool {
+// managed reports whether the Windows service control manager runs this process.
+func managed() bool {
 	is, err := svc.IsWindowsService()
 	return err == nil && is
 }
