@@ -9,17 +9,15 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver"
 
 	"github.com/roomwire/roomwire/host/internal/store"
 )
 
 // worker makes the passes that jobs ask for.
-type worker[D riverdriver.Driver[T], T any] struct {
+type worker struct {
 	river.WorkerDefaults[passArgs]
 
 	s *Schedule
-	q *riverQueue[D, T]
 }
 
 // The longest time until a failed pass is repeated, and until a job looks again whether its mailbox is free.
@@ -32,7 +30,7 @@ const (
 const recording = 30 * time.Second
 
 // NextRetry implements river.Worker.
-func (w *worker[D, T]) NextRetry(job *river.Job[passArgs]) time.Time {
+func (w *worker) NextRetry(job *river.Job[passArgs]) time.Time {
 	return time.Now().Add(w.s.backoff(job.Attempt))
 }
 
@@ -47,7 +45,7 @@ func (s *Schedule) backoff(attempt int) time.Duration {
 }
 
 // Work implements river.Worker.
-func (w *worker[D, T]) Work(ctx context.Context, job *river.Job[passArgs]) error {
+func (w *worker) Work(ctx context.Context, job *river.Job[passArgs]) error {
 	tenant, person := job.Args.Tenant, job.Args.Person
 	log := w.s.o.Log.With("tenant", tenant, "person", person)
 	lease, taken, exists, err := w.s.take(ctx, tenant, person)
@@ -81,9 +79,11 @@ func (w *worker[D, T]) Work(ctx context.Context, job *river.Job[passArgs]) error
 		if err != nil || failure != nil {
 			return err
 		}
-		if err := w.q.complete(ctx, tx, job); err != nil || due.IsZero() {
-			return err
+		if due.IsZero() {
+			return nil
 		}
+		// The job of this pass counts as running until River has noted its end, together with others'. The next one has
+		// another number.
 		return w.s.Wake(ctx, tx, tenant, person, due, !fresh)
 	})
 	switch {

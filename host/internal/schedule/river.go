@@ -3,6 +3,7 @@ package schedule
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -98,7 +99,7 @@ func newRiver[D riverdriver.Driver[T], T any](ctx context.Context, s *Schedule, 
 	}
 	q := &riverQueue[D, T]{tx: tx, done: done}
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &worker[D, T]{s: s, q: q})
+	river.AddWorker(workers, &worker{s: s})
 	q.client, err = river.NewClient(driver, &river.Config{
 		Queues: map[string]river.QueueConfig{
 			queueFresh: {MaxWorkers: s.o.Workers},
@@ -133,16 +134,34 @@ func insertOpts(bulk bool) *river.InsertOpts {
 	return o
 }
 
-func (q *riverQueue[D, T]) insert(ctx context.Context, tx *store.Tx, job passArgs, bulk bool) error {
-	res, err := q.client.InsertTx(ctx, q.tx(tx), job, insertOpts(bulk))
+func (q *riverQueue[D, T]) insert(ctx context.Context, tx *store.Tx, jobs []passArgs, bulk bool) error {
+	many := make([]river.InsertManyParams, len(jobs))
+	for i, job := range jobs {
+		many[i] = river.InsertManyParams{Args: job, InsertOpts: insertOpts(bulk)}
+	}
+	results, err := q.client.InsertManyTx(ctx, q.tx(tx), many)
 	if err != nil {
-		return fmt.Errorf("insert job: %w", err)
+		return fmt.Errorf("insert %d jobs: %w", len(jobs), err)
 	}
-	there := res.Job
-	if !res.UniqueSkippedAsDuplicate || bulk || there.Queue != queueBulk || there.State != rivertype.JobStateAvailable {
-		return nil
+	for _, res := range results {
+		there := res.Job
+		if !res.UniqueSkippedAsDuplicate || bulk || there.Queue != queueBulk || there.State != rivertype.JobStateAvailable {
+			continue
+		}
+		if err := q.moveUp(ctx, tx, there); err != nil {
+			return err
+		}
 	}
-	_, err = q.client.JobDeleteTx(ctx, q.tx(tx), there.ID)
+	return nil
+}
+
+// moveUp takes a job out of the bulk work and puts it where fresh notices wait.
+func (q *riverQueue[D, T]) moveUp(ctx context.Context, tx *store.Tx, there *rivertype.JobRow) error {
+	var job passArgs
+	if err := json.Unmarshal(there.EncodedArgs, &job); err != nil {
+		return fmt.Errorf("read what job %d is for: %w", there.ID, err)
+	}
+	_, err := q.client.JobDeleteTx(ctx, q.tx(tx), there.ID)
 	switch {
 	case errors.Is(err, rivertype.ErrJobRunning):
 		return nil // a worker just took it, which is better still
@@ -159,12 +178,3 @@ func (q *riverQueue[D, T]) start(ctx context.Context) error  { return q.client.S
 func (q *riverQueue[D, T]) stop(ctx context.Context) error   { return q.client.Stop(ctx) }
 func (q *riverQueue[D, T]) cancel(ctx context.Context) error { return q.client.StopAndCancel(ctx) }
 func (q *riverQueue[D, T]) close()                           { q.done() }
-
-// complete marks the job as completed in tx.
-func (q *riverQueue[D, T]) complete(ctx context.Context, tx *store.Tx, job *river.Job[passArgs]) error {
-	_, err := river.JobCompleteTx[D](ctx, q.tx(tx), job)
-	if err != nil && !errors.Is(err, rivertype.ErrNotFound) { // not found: it was rescued and completed meanwhile
-		return fmt.Errorf("complete job: %w", err)
-	}
-	return nil
-}

@@ -37,26 +37,39 @@ func (s *Schedule) wakeDue(ctx context.Context) error {
 		if err != nil || len(keys) == 0 {
 			return err
 		}
-		err = s.o.Store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-			for _, k := range keys {
-				// Another host, or a notice, may have been faster.
-				due, fresh, err := tx.IsDue(ctx, k.Tenant, k.Person, now)
-				if err != nil {
-					return err
-				}
-				if !due {
-					continue
-				}
-				if err := s.Wake(ctx, tx, k.Tenant, k.Person, now, !fresh); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		err = s.o.Store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return s.enqueue(ctx, tx, keys, now) })
 		if err != nil || len(keys) < batch {
 			return err
 		}
 	}
+}
+
+// enqueue puts those of the mailboxes that are due into the queue. Together they cost little more than one alone.
+func (s *Schedule) enqueue(ctx context.Context, tx *store.Tx, keys []store.MailboxKey, now time.Time) error {
+	jobs := map[bool][]passArgs{} // by whether they are bulk work
+	for _, k := range keys {
+		// Another host, or a notice, may have been faster.
+		due, fresh, err := tx.IsDue(ctx, k.Tenant, k.Person, now)
+		if err != nil {
+			return err
+		}
+		if !due {
+			continue
+		}
+		pass, exists, err := tx.SetQueued(ctx, k.Tenant, k.Person, !fresh)
+		if err != nil {
+			return err
+		}
+		if exists {
+			jobs[!fresh] = append(jobs[!fresh], passArgs{Tenant: k.Tenant, Person: k.Person, Pass: pass})
+		}
+	}
+	for bulk, some := range jobs {
+		if err := s.queue.insert(ctx, tx, some, bulk); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // An alarm holds the moments at which something known to this process becomes due, so that it need not wait for the next

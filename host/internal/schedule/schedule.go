@@ -60,8 +60,8 @@ type Schedule struct {
 
 // A queue hands jobs to workers.
 type queue interface {
-	// insert adds a job for the given pass of a mailbox, or moves the one there is up from the bulk work.
-	insert(ctx context.Context, tx *store.Tx, job passArgs, bulk bool) error
+	// insert adds a job for each of the given passes of different mailboxes, or moves those there are up from the bulk work.
+	insert(ctx context.Context, tx *store.Tx, jobs []passArgs, bulk bool) error
 	start(ctx context.Context) error
 	// stop takes no new jobs and waits for those under way; cancel has those end, too.
 	stop(ctx context.Context) error
@@ -163,5 +163,5 @@ func (s *Schedule) Wake(ctx context.Context, tx *store.Tx, tenant, person string
 	if err != nil || !exists {
 		return err
 	}
-	return s.queue.insert(ctx, tx, passArgs{Tenant: tenant, Person: person, Pass: pass}, bulk)
+	return s.queue.insert(ctx, tx, []passArgs{{Tenant: tenant, Person: person, Pass: pass}}, bulk)
 }
