@@ -6,10 +6,16 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/roomwire/roomwire/sdk/backend"
 )
 
 // maxBatch bounds one transaction.
 const maxBatch = 500
+
+// linger is how long a mere sign of life waits for others to share its transaction. 100,000 subscriptions give 55 of them a
+// second, and nobody waits for one.
+const linger = 250 * time.Millisecond
 
 // A batcher lets messages that arrive while a transaction runs share the next one. The first of a batch commits it, in
 // its own goroutine; the others wait for it.
@@ -23,9 +29,11 @@ type batcher struct {
 }
 
 type batch struct {
-	heard []Heard
-	done  chan struct{} // closed when errs is set
-	errs  []error       // per message
+	heard  []Heard
+	urgent bool          // one of them is more than a sign of life
+	news   chan struct{} // closed when it is urgent
+	done   chan struct{} // closed when errs is set
+	errs   []error       // per message
 }
 
 func newBatcher(commit func(ctx context.Context, batch []Heard) error, timeout time.Duration) *batcher {
@@ -38,14 +46,21 @@ func (b *batcher) add(ctx context.Context, h Heard) error {
 	cur := b.open
 	first := cur == nil || len(cur.heard) >= maxBatch
 	if first {
-		cur = &batch{done: make(chan struct{})}
+		cur = &batch{news: make(chan struct{}), done: make(chan struct{})}
 		b.open = cur
 	}
 	mine := len(cur.heard)
 	cur.heard = append(cur.heard, h)
+	if h.Kind != backend.Alive && !cur.urgent {
+		cur.urgent = true
+		close(cur.news)
+	}
 	b.mu.Unlock()
 
 	if first {
+		if h.Kind == backend.Alive {
+			cur.linger(ctx)
+		}
 		b.run(ctx, cur)
 	}
 	select {
@@ -53,6 +68,17 @@ func (b *batcher) add(ctx context.Context, h Heard) error {
 		return cur.errs[mine]
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+}
+
+// linger waits until the batch is urgent, or has waited long enough.
+func (b *batch) linger(ctx context.Context) {
+	over := time.NewTimer(linger)
+	defer over.Stop()
+	select {
+	case <-b.news:
+	case <-over.C:
+	case <-ctx.Done(): // the others may still be there
 	}
 }
 

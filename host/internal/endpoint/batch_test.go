@@ -60,6 +60,36 @@ func TestMessagesThatArriveDuringATransactionShareTheNext(t *testing.T) {
 	})
 }
 
+func TestSignsOfLifeWaitForEachOtherButNothingWaitsForThem(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var batches [][]string
+		var at []time.Duration
+		b := newBatcher(func(_ context.Context, batch []Heard) error {
+			batches, at = append(batches, people(batch)), append(at, time.Since(began))
+			return nil
+		}, time.Minute)
+		var wg sync.WaitGroup
+		add := func(who string, kind backend.HintKind, after time.Duration) {
+			wg.Go(func() {
+				time.Sleep(after)
+				if err := b.add(t.Context(), heardOf(who, kind)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		add("a", backend.Alive, 0)
+		add("b", backend.Alive, linger/2)
+		add("c", backend.Alive, 2*linger)
+		add("d", backend.Dirty, 2*linger+time.Millisecond)
+		wg.Wait()
+		if got := fmt.Sprint(batches, at); got != fmt.Sprint([][]string{{"a", "b"}, {"c", "d"}}, []time.Duration{linger, 2*linger + time.Millisecond}) {
+			t.Errorf("transactions: %s", got)
+		}
+	})
+}
+
 func TestAnswerWaitsForTheTransaction(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
