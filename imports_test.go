@@ -44,6 +44,7 @@ var allowed = map[string][]string{
 	},
 	"host/internal/schedule": {"host/internal/syncer", "host/internal/store", "host/internal/directory"},
 	"host/internal/looptest": {"host/internal/syncer", "host/internal/booking", "host/internal/store", "sdk"},
+	"host/internal/watch":    {"host/internal/syncer", "host/internal/store", "host/internal/directory", "sdk"},
 	"host/internal/endpoint": {"host/internal/syncer", "host/internal/store", "host/internal/config", "sdk"},
 	"host/internal/api": {
 		"host/internal/syncer", "host/internal/booking", "host/internal/directory", "host/internal/store",
@@ -54,6 +55,7 @@ var allowed = map[string][]string{
 	"host/internal/app":     {"host/internal", "sdk"},
 	"host/internal/demo":    {"host/internal", "sdk", "exchangesim$"},
 	"examples":              {"sdk"},
+	"test/bench":            {"sdk", "proto"},
 }
 
 // noIO are packages that decide and must not reach anything outside: no store, no clock, no network.
@@ -61,8 +63,8 @@ var noIO = []string{"host/internal/booking", "host/internal/syncer/plan", "sdk/c
 
 // thirdParty says which packages of others only certain rooms may use.
 var thirdParty = map[string][]string{
-	"github.com/hashicorp/go-plugin": {"sdk/internal", "sdk/serve", "sdk/launch"},
-	"google.golang.org/grpc":         {"proto", "sdk/internal", "sdk/serve", "sdk/launch"},
+	"github.com/hashicorp/go-plugin": {"sdk/internal", "sdk/serve", "sdk/launch", "test/bench"},
+	"google.golang.org/grpc":         {"proto", "sdk/internal", "sdk/serve", "sdk/launch", "test/bench"},
 	"github.com/riverqueue/river":    {"host/internal/schedule", "host/internal/store"},
 	"github.com/Azure/go-ntlmssp":    {"plugins/auth-ntlm"},
 }

@@ -100,7 +100,7 @@ func TestAPluginIsStoppedWithItsSupervisor(t *testing.T) {
 		default:
 			t.Error("the process was not stopped")
 		}
-		if st := k.status(); st.Running || st.Problem != "the host is stopping" || st.Restarts != 0 {
+		if st := k.status(); st.Running || st.Problem != "it was stopped" || st.Restarts != 0 {
 			t.Errorf("status = %+v", st)
 		}
 	})

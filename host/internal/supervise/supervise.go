@@ -37,7 +37,7 @@ type Supervisor struct {
 	keepers map[string]*keeper
 	auths   map[string]*authenticator
 	handles map[*Backend]bool // those in use
-	running context.Context // nil before Run
+	running context.Context   // nil before Run
 	wait    sync.WaitGroup
 }
 

@@ -311,7 +311,7 @@ func (e *Engine) createItem(ctx context.Context, p *pass, s step) error {
 	if mail == calendar.MailConcerned {
 		mail = calendar.MailAll // nobody was ever invited by this item
 	}
-	res, err := p.mode.Backend.Apply(ctx, calendar.Mutation{
+	res, err := e.apply(ctx, p, calendar.Mutation{
 		Op: calendar.Create, Mailbox: p.mailbox, Key: s.link.Key, First: s.first, ForeignKey: s.link.Booking, Event: s.event, Mail: mail,
 	})
 	if err != nil {
@@ -367,7 +367,7 @@ func (e *Engine) updateItem(ctx context.Context, p *pass, s step) error {
 		fields |= calendar.FieldAttendees | calendar.FieldResources // a room may sit among the people
 	}
 	e.Failpoint("update:planned")
-	res, err := p.mode.Backend.Apply(ctx, calendar.Mutation{
+	res, err := e.apply(ctx, p, calendar.Mutation{
 		Op: calendar.Update, Mailbox: p.mailbox, Key: s.link.Key, Ref: s.pair.item.Ref, IfRevision: s.pair.item.Revision,
 		Event: s.event, Fields: fields, Mail: s.intent.Mail,
 	})
@@ -414,6 +414,7 @@ func (e *Engine) written(ctx context.Context, p *pass, s step, item *calendar.It
 		if err := e.record(ctx, tx, l.Tenant, l.Person, l.Booking, what, why); err != nil {
 			return err
 		}
+		tx.OnCommit(func() { e.reflected(ToCalendar, p.mode.Name, s.intent.Created) })
 		if done, err := tx.FinishIntent(ctx, l.Tenant, l.Key, s.intent.Wanted); err != nil || done {
 			return err
 		}
@@ -428,7 +429,7 @@ func (e *Engine) written(ctx context.Context, p *pass, s step, item *calendar.It
 
 func (e *Engine) deleteItem(ctx context.Context, p *pass, s step) error {
 	e.Failpoint("delete:planned")
-	_, err := p.mode.Backend.Apply(ctx, calendar.Mutation{
+	_, err := e.apply(ctx, p, calendar.Mutation{
 		Op: calendar.Delete, Mailbox: p.mailbox, Key: s.link.Key, Ref: s.pair.item.Ref, IfRevision: s.pair.item.Revision, Mail: s.intent.Mail,
 	})
 	if err != nil {

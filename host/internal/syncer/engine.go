@@ -63,6 +63,7 @@ type Options struct {
 	WayChanged func(tenant, person string)
 	// Failpoint is called between the steps of every write; tests make it end the process. It may be nil.
 	Failpoint func(step string)
+	Meter     Meter  // may be nil
 	Limits    Limits // at the start; see SetLimits
 }
 
@@ -123,6 +124,9 @@ func New(o Options) *Engine {
 	}
 	if o.Zone == nil {
 		o.Zone = func(string) string { return "" }
+	}
+	if o.Meter == nil {
+		o.Meter = noMeter{}
 	}
 	if o.Mails == nil {
 		o.Mails = func() bool { return false }

@@ -85,7 +85,9 @@ func (e *Engine) pass(ctx context.Context, tenant, person string) (Outcome, erro
 	defer leave()
 	attempt, cancel := e.limit(ctx)
 	defer cancel()
+	began := time.Now()
 	err = e.work(attempt, p)
+	e.Meter.Passed(p.mode.Name, time.Since(began))
 	if err != nil && attempt.Err() != nil && ctx.Err() == nil && p.advanced {
 		return Outcome{Next: e.now()}, nil // too much for one pass, but no failure: the next one goes on
 	}

@@ -262,6 +262,10 @@ func (e *Engine) changeFromCalendar(ctx context.Context, tx *store.Tx, p *pair, 
 		return "", err
 	}
 	p.booking = next
+	if p.item != nil {
+		mode, modified := p.person.SyncMode, p.item.Modified
+		tx.OnCommit(func() { e.reflected(ToBooking, mode, modified) })
+	}
 	if !rejected {
 		p.link.Tries = 0
 	}

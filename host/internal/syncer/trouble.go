@@ -38,7 +38,7 @@ var reactions = map[fault.Kind]reaction{
 	// Every try with a wrong password counts towards locking the service account out.
 	fault.Unauthorized: {
 		status: store.StatusAttention, base: 5 * time.Minute, max: time.Hour, server: true,
-		remedy: "check user and password of the sync mode's service account (roomwire config show says where they are set), and that it is not locked; restart the host after changing them",
+		remedy: "check user and password of the sync mode's service account (roomwire config show says where they are set), and that it is not locked; run roomwire config apply after changing them",
 	},
 	fault.Forbidden: {
 		status: store.StatusAttention, base: 15 * time.Minute, max: 6 * time.Hour,
@@ -81,6 +81,7 @@ func (e *Engine) trouble(ctx context.Context, p *pass, cause error, until time.T
 			e.pauses.set(serverOf(p.mode.Name, p.mailbox.URL), pause{until: until, err: why})
 		}
 	}
+	e.Meter.Failed(p.person.SyncMode, kind, until.Sub(now))
 	reason := sentence(cause)
 	log := e.Log.With("tenant", p.mb.Tenant, "person", p.mb.Person, "kind", string(kind), "error", reason, "again", until)
 	if fe, ok := faultOf(cause); ok && fe.ID != "" {

@@ -132,6 +132,9 @@ func (e *Engine) stand(tx *store.Tx, mb *store.Mailbox, way, reason string) {
 	if mb.Way != way || mb.TryWay != "" {
 		e.changed(tx, mb)
 	}
+	if from := mb.Way; from != way {
+		tx.OnCommit(func() { e.Meter.WayChanged(from, way) })
+	}
 	mb.Way, mb.WayReason, mb.TryWay, mb.TrySince = way, reason, "", zeroTime
 	if way != wayPoll {
 		mb.PollAt = zeroTime
