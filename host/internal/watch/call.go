@@ -26,7 +26,6 @@ type call struct {
 func (g *group) open(ctx context.Context) *call {
 	inner, cancel := context.WithCancel(ctx)
 	c := &call{group: g, cancel: cancel, ended: make(chan error, 1), subs: g.subscribed()}
-	c.sign()
 	g.watch.running.Go(func() { c.ended <- c.run(ctx, inner) })
 	return c
 }
@@ -43,9 +42,17 @@ func (c *call) covers(subs map[string]*member) bool {
 	return true
 }
 
-func (c *call) sign()                { c.last.Store(time.Now().UnixNano()) }
-func (c *call) quiet() time.Duration { return time.Since(time.Unix(0, c.last.Load())) }
-func (c *call) heard() bool          { return c.any.Load() }
+func (c *call) sign()       { c.last.Store(time.Now().UnixNano()) }
+func (c *call) heard() bool { return c.any.Load() }
+
+// quiet is how long the server has shown no sign of life; a call that waits for its turn is not quiet.
+func (c *call) quiet() time.Duration {
+	last := c.last.Load()
+	if last == 0 {
+		return 0
+	}
+	return time.Since(time.Unix(0, last))
+}
 
 // set returns those that the call watches and that are still in the group. The lock is held.
 func (c *call) set() []*member {

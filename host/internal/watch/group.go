@@ -175,7 +175,7 @@ func (g *group) subscribed() map[string]*member {
 // cut ends a call. What the server told in that moment may be lost.
 func (g *group) cut(ctx context.Context, c *call) {
 	c.cancel()
-	<-c.ended
+	_ = <-c.ended // that it was cut
 	g.disconnect(c, "")
 	if ctx.Err() == nil {
 		g.watch.reopened.Add(1)
