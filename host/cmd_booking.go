@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"text/tabwriter"
 
@@ -12,23 +11,7 @@ import (
 
 func bookingCmd(f *flags) *cobra.Command {
 	cmd := &cobra.Command{Use: "booking", Short: "Look at bookings"}
-	cmd.AddCommand(bookingListCmd(f), &cobra.Command{
-		Use: "show ID", Short: "Show a booking", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := f.connect(cmd)
-			if err != nil {
-				return err
-			}
-			defer a.close()
-			res, err := a.GetBookingWithResponse(cmd.Context(), a.tenant, args[0], &client.GetBookingParams{})
-			if err := client.Check(res, err); err != nil {
-				return err
-			}
-			enc := json.NewEncoder(cmd.OutOrStdout())
-			enc.SetIndent("", "  ")
-			return enc.Encode(res.JSON200)
-		},
-	})
+	cmd.AddCommand(bookingListCmd(f), bookingShowCmd(f))
 	return cmd
 }
 

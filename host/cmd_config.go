@@ -12,7 +12,7 @@ import (
 )
 
 func configCmd(f *flags) *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Check and show the configuration"}
+	cmd := &cobra.Command{Use: "config", Short: "Check, show and apply the configuration"}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "check",
 		Short: "Check RoomsAppSettings.config, roomwire.hcl and the environment",
@@ -40,7 +40,7 @@ func configCmd(f *flags) *cobra.Command {
 			}
 			return checkPlugins(cmd.ErrOrStderr(), cfg)
 		},
-	}, &cobra.Command{
+	}, configApplyCmd(f), &cobra.Command{
 		Use:   "show",
 		Short: "Show the configuration in force and where each value comes from; secrets are hidden",
 		Args:  cobra.NoArgs,

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -15,58 +14,13 @@ import (
 
 func personCmd(f *flags) *cobra.Command {
 	cmd := &cobra.Command{Use: "person", Short: "Say who is kept in sync, and see how their sync is"}
-	cmd.AddCommand(personImportCmd(f), personListCmd(f), personShowCmd(f), personSetCmd(f), personDeleteCmd(f))
+	cmd.AddCommand(personImportCmd(f), personListCmd(f), personShowCmd(f), personSetCmd(f), personDeleteCmd(f),
+		personTestCmd(f))
 	return cmd
 }
 
-func personImportCmd(f *flags) *cobra.Command {
-	return &cobra.Command{
-		Use:   "import FILE",
-		Short: "Create or update persons and resources from a CSV file (- for standard input)",
-		Long: `Create or update persons and resources from a CSV file with the header line
-  id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error
-Only id and email are needed. Good lines are taken, faulty ones are reported with their number; exit code 1 if there
-were any. Nobody is removed.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			in := cmd.InOrStdin()
-			if args[0] != "-" {
-				file, err := os.Open(args[0])
-				if err != nil {
-					return fmt.Errorf("read the persons: %w", err)
-				}
-				defer file.Close()
-				in = file
-			}
-			a, err := f.connect(cmd)
-			if err != nil {
-				return err
-			}
-			defer a.close()
-			res, err := a.ImportPersonsWithBodyWithResponse(cmd.Context(), a.tenant, "text/csv", in)
-			if err := client.Check(res, err); err != nil {
-				return err
-			}
-			return printImport(cmd, args[0], res.JSON200)
-		},
-	}
-}
-
-func printImport(cmd *cobra.Command, file string, r *client.ImportReport) error {
-	for _, l := range r.Lines {
-		if l.Reason != nil {
-			fmt.Fprintf(cmd.ErrOrStderr(), "%s:%d: %s\n", file, l.Line, *l.Reason)
-		}
-	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%d created, %d updated, %d unchanged, %d refused\n", r.Created, r.Updated, r.Unchanged, r.Failed)
-	if r.Failed > 0 {
-		return errShown
-	}
-	return nil
-}
-
 func personListCmd(f *flags) *cobra.Command {
-	var status string
+	var status, kind, mode, way, query string
 	cmd := &cobra.Command{
 		Use: "list", Short: "List persons and resources with the state of their sync", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -78,10 +32,11 @@ func personListCmd(f *flags) *cobra.Command {
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			fmt.Fprintln(w, "ID\tEMAIL\tKIND\tMODE\tSYNC\tWHY")
 			params := &client.ListPersonsParams{}
-			if status != "" {
-				s := client.Status(status)
-				params.Status = &s
-			}
+			given(&params.Status, client.Status(status))
+			given(&params.Kind, client.Kind(kind))
+			given(&params.Mode, mode)
+			given(&params.Way, client.Way(way))
+			given(&params.Q, query)
 			for {
 				res, err := a.ListPersonsWithResponse(cmd.Context(), a.tenant, params)
 				if err := client.Check(res, err); err != nil {
@@ -98,6 +53,10 @@ func personListCmd(f *flags) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&status, "status", "", "only those whose sync is: new, ok, waiting, attention or disabled")
+	cmd.Flags().StringVar(&kind, "kind", "", "only persons, or only resources: person or resource")
+	cmd.Flags().StringVar(&mode, "mode", "", "only those of this sync mode")
+	cmd.Flags().StringVar(&way, "way", "", "only those whose changes are heard of by: push, streaming, pull or poll")
+	cmd.Flags().StringVarP(&query, "query", "q", "", "only those whose id, mail address or name begins so")
 	return cmd
 }
 
@@ -137,6 +96,8 @@ func printPerson(out io.Writer, p *client.Person, act *client.ActivityPage) erro
 	line("sync mode", p.SyncMode)
 	line("sync URL", p.SyncURL)
 	line("conflict behaviour", string(p.ConflictBehaviour))
+	line("mail on error", yesNo(p.MailOnError))
+	line("own bookings synced", yesNo(p.OwnBookings))
 	s := p.Sync
 	line("sync", string(s.Status))
 	line("  why", deref(s.Reason))
@@ -145,8 +106,16 @@ func printPerson(out io.Writer, p *client.Person, act *client.ActivityPage) erro
 	if s.Until != nil {
 		line("  tried again", when(s.Until))
 	}
-	line("notices arrive by", deref(s.Way))
+	line("notices arrive by", wayOf(s))
+	line("  why not better", deref(s.WayReason))
+	if s.TryWay != nil {
+		line("  on trial", string(*s.TryWay))
+	}
+	if s.ClimbAt != nil {
+		line("  better way tried", when(s.ClimbAt))
+	}
 	line("last heard of", when(s.LastHeard))
+	line("last notice", when(s.LastNotice))
 	line("last pull", when(s.LastPull))
 	line("last push", when(s.LastPush))
 	if n := deref(s.OpenWrites); n > 0 {
@@ -173,7 +142,7 @@ func printPerson(out io.Writer, p *client.Person, act *client.ActivityPage) erro
 func personSetCmd(f *flags) *cobra.Command {
 	var in struct {
 		email, name, kind, mode, url, conflict string
-		disabled, mail                         bool
+		disabled, mail, own                    bool
 	}
 	cmd := &cobra.Command{
 		Use: "set ID", Short: "Create a person or change some of their settings", Args: cobra.ExactArgs(1),
@@ -188,7 +157,8 @@ func personSetCmd(f *flags) *cobra.Command {
 	fl.StringVar(&in.url, "url", "", "sync URL, where the mode's own does not fit; another mode brings its own")
 	fl.StringVar(&in.conflict, "conflict", "", "what becomes of a change in the calendar that the rules refuse: rollback or cancel")
 	fl.BoolVar(&in.disabled, "sync-disabled", false, "switch the sync off")
-	fl.BoolVar(&in.mail, "mail-on-error", false, "mail the person when their sync has a problem")
+	fl.BoolVar(&in.mail, "mail-on-error", false, "mail the person when the sync of their booking has a problem")
+	fl.BoolVar(&in.own, "own-bookings", true, "whether the person's new bookings are synced unless their maker says otherwise")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		a, err := f.connect(cmd)
 		if err != nil {
@@ -204,6 +174,7 @@ func personSetCmd(f *flags) *cobra.Command {
 			body = client.PersonInput{
 				Email: p.Email, DisplayName: &p.DisplayName, Kind: &p.Kind, SyncMode: &p.SyncMode, SyncURL: &p.SyncURL,
 				ConflictBehaviour: &p.ConflictBehaviour, SyncDisabled: &p.SyncDisabled, MailOnError: &p.MailOnError,
+				OwnBookings: &p.OwnBookings,
 			}
 		}
 		changed := func(name string) bool { return cmd.Flags().Changed(name) }
@@ -236,6 +207,9 @@ func personSetCmd(f *flags) *cobra.Command {
 		if changed("mail-on-error") {
 			body.MailOnError = &in.mail
 		}
+		if changed("own-bookings") {
+			body.OwnBookings = &in.own
+		}
 		res, err := a.PutPersonWithResponse(cmd.Context(), a.tenant, args[0], body)
 		if err := client.Check(res, err); err != nil {
 			return err
@@ -267,4 +241,35 @@ func personDeleteCmd(f *flags) *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// given sets a parameter of a request unless it is empty.
+func given[T ~string](param **T, value T) {
+	if value != "" {
+		*param = &value
+	}
+}
+
+func wayOf(s client.SyncState) string {
+	if s.Way == nil {
+		return ""
+	}
+	switch *s.Way {
+	case "push":
+		return "push: the server calls in"
+	case "streaming":
+		return "streaming: the server tells over a connection that stays open"
+	case "pull":
+		return "pull: the server is asked at short intervals"
+	case "poll":
+		return "poll: the calendar is read by the clock"
+	}
+	return string(*s.Way)
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
 }

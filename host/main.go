@@ -62,7 +62,7 @@ func root() *cobra.Command {
 	cmd.PersistentFlags().StringVar(&f.configDir, "config", "", "folder of roomwire.hcl and RoomsAppSettings.config (default: $ROOMWIRE_CONFIG, else configs here or beside the program)")
 	cmd.PersistentFlags().StringVar(&f.tenant, "tenant", "", "tenant (Mandant); needed only if there are several")
 	cmd.AddCommand(serveCmd(&f), demoCmd(), configCmd(&f), pluginCmd(&f), personCmd(&f), bookingCmd(&f), syncCmd(&f),
-		diffCmd(&f), apikeyCmd(&f), serviceCmd(&f), versionCmd())
+		diffCmd(&f), doctorCmd(&f), apikeyCmd(&f), webhookCmd(&f), serviceCmd(&f), versionCmd())
 	return cmd
 }
 

@@ -16,11 +16,17 @@ import (
 	"github.com/roomwire/roomwire/host/internal/api"
 	"github.com/roomwire/roomwire/host/internal/apikey"
 	"github.com/roomwire/roomwire/host/internal/config"
+	"github.com/roomwire/roomwire/host/internal/doctor"
 	"github.com/roomwire/roomwire/host/internal/endpoint"
+	"github.com/roomwire/roomwire/host/internal/looptest"
+	"github.com/roomwire/roomwire/host/internal/mail"
+	"github.com/roomwire/roomwire/host/internal/metrics"
 	"github.com/roomwire/roomwire/host/internal/schedule"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/host/internal/supervise"
 	"github.com/roomwire/roomwire/host/internal/syncer"
+	"github.com/roomwire/roomwire/host/internal/watch"
+	"github.com/roomwire/roomwire/host/internal/webhook"
 )
 
 // stopTimeout is how long work under way may take when the host is stopped.
@@ -47,6 +53,15 @@ type App struct {
 	schedule   *schedule.Schedule
 	modes      *modes
 	force      inForce
+	started    time.Time
+
+	meter    *metrics.Meter
+	counters *endpoint.Counters
+	doctor   *doctor.Doctor
+	tests    *looptest.Runner
+	hooks    *webhook.Service
+	mails    *mail.Sender
+	watch    *watch.Watch
 
 	reloading sync.Mutex
 	graces    []*time.Timer // until what a configuration replaced is closed
@@ -59,7 +74,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	if o.Log == nil {
 		o.Log = hclog.NewNullLogger()
 	}
-	a := &App{Options: o}
+	a := &App{Options: o, started: time.Now(), meter: metrics.New(o.Version), counters: &endpoint.Counters{}}
 	a.force.set(o.Config)
 	defer func() {
 		if err != nil {
@@ -73,7 +88,8 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		Dir: o.Config.Plugins.Dir, RunDir: filepath.Join(DataDir(o.Config), "run"), Log: o.Log,
 	})
 	a.modes = newModes(o.Config, a.supervisor)
-	a.engine = newEngine(o, &a.force, a.store, a.modes)
+	a.engine = a.newEngine()
+	a.watch = a.newWatch()
 	a.schedule, err = schedule.New(ctx, schedule.Options{
 		Store: a.store, Workers: workers(o.Config), Log: o.Log.Named("schedule"),
 		Work: func(ctx context.Context, tenant, person string) (schedule.Outcome, error) {
@@ -85,6 +101,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
+	a.besides()
 	if a.notifications, err = listen("listen.notifications", o.Config.Listen.Notifications); err != nil {
 		return nil, err
 	}
@@ -115,6 +132,8 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	defer func() { _ = apikey.Remove(DataDir(a.Config)) }()
 	switch n, err := a.engine.Resume(ctx); {
+	case ctx.Err() != nil:
+		return nil // stopped before it began
 	case err != nil:
 		return fmt.Errorf("take up the mailboxes that wait: %w", err)
 	case n > 0:
@@ -144,6 +163,10 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return serveUntil(run, a.rest, a.quiet(api.Server(a.restHandler(run, hash)))) })
 	g.Go(func() error { return a.schedule.Run(run) })
 	g.Go(func() error { return a.tidy(run) })
+	g.Go(func() error { return a.watch.Run(run) })
+	g.Go(func() error { return a.tests.Serve(run) })
+	g.Go(func() error { return a.hooks.Run(run) })
+	g.Go(func() error { return a.mails.Run(run) })
 	g.Go(func() error { return a.watchFiles(run) })
 	g.Go(func() error { return a.announce(run) })
 	a.Log.Info("running", "version", a.Version, "notifications", a.NotificationsURL(), "api", a.APIURL(), "store", a.Config.Store.String())
@@ -160,16 +183,28 @@ func (a *App) Run(ctx context.Context) error {
 func (a *App) public() http.Handler {
 	return endpoint.New(endpoint.Options{
 		Tenants:       a.force.tenants,
-		Subscriptions: endpoint.OnStore(a.store, func() time.Duration { return a.force.get().Sync.BackSyncDelay }),
+		Subscriptions: noticing{endpoint.OnStore(a.store, func() time.Duration { return a.force.get().Sync.BackSyncDelay }), a.tests},
 		Receiver:      a.modes.pusher,
 		DefaultMode:   a.modes.defaultPusher,
 		Health:        a.store.Ping,
 		Log:           a.Log.Named("endpoint"),
+		Counters:      a.counters,
 	})
 }
 
+// restHandler is what the API's listener serves: REST, and the figures for Prometheus.
 func (a *App) restHandler(ctx context.Context, adminKeyHash []byte) http.Handler {
-	return api.New(apiOptions(ctx, &a.force, a.store, a.engine, adminKeyHash, a.Log))
+	o := apiOptions(ctx, &a.force, a.store, a.engine, adminKeyHash, a.Log)
+	o.Explainer, o.Tests, o.Webhooks = explainer{a}, tests{a.tests}, webhooks{a.hooks}
+	o.Doctor, o.Host, o.Observe = examiner{a}, self{a}, a.meter.Requested
+	rest, figures := api.New(o), a.meter.Handler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/metrics" {
+			figures.ServeHTTP(w, r)
+			return
+		}
+		rest.ServeHTTP(w, r)
+	})
 }
 
 // quiet has net/http log what strangers do wrong, such as a failed TLS handshake, where only we would look.

@@ -37,10 +37,19 @@ func limitsOf(cfg *config.Config) syncer.Limits {
 	return limits
 }
 
-func newEngine(o Options, force *inForce, st *store.Store, m syncer.Modes) *syncer.Engine {
+// bareEngine works on the store alone: nobody runs passes.
+func bareEngine(force *inForce, st *store.Store, log hclog.Logger) *syncer.Engine {
 	return syncer.New(syncer.Options{
-		Store: st, Modes: m, Log: o.Log.Named("sync"), Render: api.Render, Failpoint: o.Failpoint,
-		Limits: limitsOf(force.get()), Zone: force.zone, NotificationURL: force.notificationURL,
+		Store: st, Modes: noModes{}, Log: log.Named("sync"), Render: api.Render, Parse: api.Parse,
+		Limits: limitsOf(force.get()), Zone: force.zone, NotificationURL: force.notificationURL, Mails: force.mailsOn,
+	})
+}
+
+func (a *App) newEngine() *syncer.Engine {
+	return syncer.New(syncer.Options{
+		Store: a.store, Modes: a.modes, Log: a.Log.Named("sync"), Render: api.Render, Parse: api.Parse, Failpoint: a.Failpoint,
+		Limits: limitsOf(a.force.get()), Zone: a.force.zone, NotificationURL: a.force.notificationURL, Mails: a.force.mailsOn,
+		Meter: a.meter, WayChanged: func(tenant, person string) { a.watch.Changed(tenant, person) },
 	})
 }
 

@@ -39,3 +39,6 @@ func notificationURL(cfg *config.Config, tenant string) string {
 	}
 	return withTenant(t.NotificationURL(), t.Name)
 }
+
+// mailsOn says whether mails can be sent to people.
+func (f *inForce) mailsOn() bool { return f.get().Mail.On() }

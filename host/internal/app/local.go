@@ -37,7 +37,7 @@ func OpenLocal(ctx context.Context, cfg *config.Config, log hclog.Logger) (*Loca
 	key, hash := apikey.NewAdmin()
 	force := &inForce{}
 	force.set(cfg)
-	engine := newEngine(Options{Config: cfg, Log: log}, force, st, noModes{})
+	engine := bareEngine(force, st, log)
 	serving, cancel := context.WithCancel(ctx)
 	srv := api.Server(api.New(apiOptions(serving, force, st, engine, hash, log)))
 	done := make(chan struct{})

@@ -118,6 +118,9 @@ func (m *modes) Mode(ctx context.Context, name string) (syncer.Mode, error) {
 	if can.Pusher {
 		mode.Pusher = one.handle
 	}
+	if can.Watcher {
+		mode.Watcher = one.handle
+	}
 	if can.Finder {
 		mode.Finder = one.handle
 	}

@@ -62,8 +62,14 @@ func (a *App) Reload(ctx context.Context) (Reloaded, error) {
 	a.force.set(next)
 	a.Log.SetLevel(hclog.LevelFromString(next.Log.Level))
 	a.engine.SetLimits(limitsOf(next))
+	a.watch.SetLimits(watchLimits(next))
 	a.store.SetCoalesce(next.Sync.Coalesce)
 	a.closeLater(a.modes.replace(next, changes))
+	for _, mode := range next.SyncModes {
+		if config.ModeChanged(changes, mode.Name) {
+			a.engine.Unpause(mode.Name)
+		}
+	}
 	err := a.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return wakeChanged(ctx, tx, old, next) })
 	if err != nil {
 		a.Log.Warn("mailboxes whose settings changed could not be woken; they are looked at by the clock", "error", err)

@@ -16,13 +16,16 @@ import (
 	"github.com/roomwire/roomwire/host/internal/syncer"
 )
 
+// apiOptions are those of a handler that works on the store alone; the running host adds the rest.
 func apiOptions(ctx context.Context, force *inForce, st *store.Store, e *syncer.Engine, adminKeyHash []byte, log hclog.Logger) api.Options {
 	return api.Options{
-		Tenants:      force.tenants(),
+		Tenants:      force.tenants,
 		Bookings:     e,
 		Persons:      persons{e},
+		Rejecter:     e,
 		Reads:        st,
 		Keys:         keys{st},
+		Answers:      answers{st},
 		Modes:        force.modes,
 		Log:          log.Named("api"),
 		AdminKeyHash: adminKeyHash,
@@ -41,11 +44,14 @@ func (p persons) Delete(ctx context.Context, tenant, id string) error {
 	return p.e.DeletePerson(ctx, tenant, id)
 }
 
-func (p persons) Import(ctx context.Context, _ string, rows []directory.Person) ([]api.Imported, error) {
-	done, err := p.e.ImportPersons(ctx, rows)
-	out := make([]api.Imported, len(done))
-	for i, r := range done {
-		out[i] = api.Imported{Created: r.Created, Changed: r.Changed, Err: r.Err}
+func (p persons) Import(ctx context.Context, tenant string, rows []directory.Person, o api.ImportOptions) (api.Import, error) {
+	done, err := p.e.ImportPersons(ctx, tenant, rows, syncer.ImportOptions(o))
+	out := api.Import{
+		Rows: make([]api.Imported, len(done.Persons)), Removed: done.Removed, Persons: done.Before,
+		Applied: done.Applied, TooMany: done.TooMany,
+	}
+	for i, r := range done.Persons {
+		out.Rows[i] = api.Imported{Created: r.Created, Changed: r.Changed, Err: r.Err}
 	}
 	return out, err
 }
@@ -60,6 +66,25 @@ func (p persons) RestoreDeletions(ctx context.Context, tenant, id string) error 
 
 func (p persons) Sync(ctx context.Context, tenant, id string, full bool) error {
 	return p.e.Sync(ctx, tenant, id, full)
+}
+
+// answers is the store's keeping of answers to repeated requests, a transaction for each call.
+type answers struct{ *store.Store }
+
+func (s answers) BeginAnswer(ctx context.Context, a store.Answer) (first bool, err error) {
+	err = s.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		first, err = tx.BeginAnswer(ctx, a)
+		return err
+	})
+	return first, err
+}
+
+func (s answers) FinishAnswer(ctx context.Context, a store.Answer) error {
+	return s.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.FinishAnswer(ctx, a) })
+}
+
+func (s answers) DropAnswer(ctx context.Context, tenant, apiKey, key string) error {
+	return s.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.DropAnswer(ctx, tenant, apiKey, key) })
 }
 
 // keys is the store's keeping of API keys, a transaction for each call.

@@ -4,19 +4,16 @@ import (
 	"context"
 	"time"
 
+	"github.com/roomwire/roomwire/host/internal/config"
 	"github.com/roomwire/roomwire/host/internal/store"
 )
 
-// How long the timeline with closed differences, the change feed, and the answers to requests that may be repeated are kept.
-const (
-	keepTimeline = 90 * 24 * time.Hour
-	keepChanges  = 400 * 24 * time.Hour
-	keepAnswers  = 48 * time.Hour
-)
+// keepAnswers is how long the answers to requests are kept that may be repeated (Idempotency-Key).
+const keepAnswers = 48 * time.Hour
 
-func prune(ctx context.Context, tx *store.Tx, now time.Time) error {
+func prune(ctx context.Context, tx *store.Tx, s config.Sync, now time.Time) error {
 	_, err := tx.Prune(ctx, store.Before{
-		Timeline: now.Add(-keepTimeline), Changes: now.Add(-keepChanges), Answers: now.Add(-keepAnswers),
+		Timeline: now.Add(-s.KeepTimeline), Changes: now.Add(-s.KeepChanges), Answers: now.Add(-keepAnswers),
 	})
 	return err
 }
@@ -27,7 +24,7 @@ func (a *App) tidy(ctx context.Context) error {
 	defer t.Stop()
 	for {
 		err := a.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-			return prune(ctx, tx, time.Now())
+			return prune(ctx, tx, a.force.get().Sync, time.Now())
 		})
 		if err != nil && ctx.Err() == nil {
 			a.Log.Warn("old entries of the timeline could not be removed; it is tried again", "error", err)

@@ -11,6 +11,7 @@ import (
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/host/internal/supervise"
 	"github.com/roomwire/roomwire/sdk/backend"
+	"github.com/roomwire/roomwire/sdk/fault"
 )
 
 // Level says how grave a finding is.
@@ -67,7 +68,16 @@ type Store interface {
 type Pause struct {
 	Server string // MODE@HOST
 	Until  time.Time
+	Kind   fault.Kind
 	Reason string
+}
+
+// A Group is what one connection listens for.
+type Group struct {
+	Server, Way     string // MODE@HOST; streaming or pull
+	Meant, Listened int    // mailboxes
+	Connected       bool
+	Problem         string // what went wrong last; empty if nothing since
 }
 
 // Options are what a Doctor works with. Config must be set; what else is nil is not examined.
@@ -86,6 +96,8 @@ type Options struct {
 	Probe func(ctx context.Context, mode string, m backend.Mailbox) (backend.Status, error)
 	// Pauses lists the servers that are left alone.
 	Pauses func() []Pause
+	// Watch lists the groups of mailboxes that are listened to by this host.
+	Watch func() []Group
 	// Untrusted counts the messages at the notification endpoint that bore no living token.
 	Untrusted func() int64
 

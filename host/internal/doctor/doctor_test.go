@@ -181,7 +181,7 @@ func TestFindings(t *testing.T) {
 		"left alone": {change: func(s *site) {
 			s.Pauses = func() []Pause {
 				host := strings.Split(strings.TrimPrefix(s.Config().SyncModes[0].URL, "https://"), "/")[0]
-				return []Pause{{Server: "Exchange2013@" + host, Until: now, Reason: "the server is busy"}}
+				return []Pause{{Server: "Exchange2013@" + host, Until: now, Kind: fault.Throttled, Reason: "the server is busy"}}
 			}
 		}, area: "server", level: Warning, want: "the server is busy"},
 		"plugin missing": {change: func(s *site) { s.Catalog = func() ([]supervise.Entry, error) { return nil, nil } }, area: "plugins", level: Error, want: "plugin lock"},

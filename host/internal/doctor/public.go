@@ -62,6 +62,9 @@ func (d *Doctor) notifications(ctx context.Context) []Finding {
 	default:
 		out = append(out, good(area, "subscriptions", "none is silent"))
 	}
+	if d.Watch != nil {
+		out = append(out, listening(d.Watch())...)
+	}
 	if d.Untrusted != nil {
 		if n := d.Untrusted(); n > 0 {
 			out = append(out, good(area, "strangers", plural(int(n), "message", "messages")+" without a living token since the start: old subscriptions that end by it, or strangers"))
@@ -128,4 +131,40 @@ func unreachable(name string, err error) Finding {
 		return warn(area, name, "this machine does not reach it: "+e.Err.Error(), "That may be meant (the address is reached from outside only). Try it from where Exchange is: it must show a page.")
 	}
 	return warn(area, name, "this machine does not reach it: "+plain(err), "Try it from where Exchange is: it must show a page.")
+}
+
+// listening sums up by server how changes are listened for.
+func listening(groups []Group) []Finding {
+	const area = "notifications"
+	type sum struct {
+		meant, listened, down int
+		problem               string
+	}
+	by := map[string]*sum{}
+	var order []string
+	for _, g := range groups {
+		key := g.Way + " from " + g.Server
+		s := by[key]
+		if s == nil {
+			s = &sum{}
+			by[key], order = s, append(order, key)
+		}
+		s.meant += g.Meant
+		s.listened += g.Listened
+		if !g.Connected {
+			s.down++
+			s.problem = g.Problem
+		}
+	}
+	var out []Finding
+	for _, key := range order {
+		s := by[key]
+		text := fmt.Sprintf("%d of %s listened to", s.listened, plural(s.meant, "mailbox is", "mailboxes are"))
+		if s.down > 0 && s.problem != "" {
+			out = append(out, warn(area, key, text+": "+s.problem, "It is tried again by itself; the calendars are read by the clock meanwhile."))
+			continue
+		}
+		out = append(out, good(area, key, text))
+	}
+	return out
 }

@@ -72,11 +72,17 @@ func (d *Doctor) server(ctx context.Context, c store.ModeCount) []Finding {
 	var out []Finding
 	reached, f := d.reach(ctx, mode, u, name)
 	out = append(out, f...)
-	if reached {
+	paused := d.pausesOf(mode.Name, u.Host)
+	if reached && len(paused) == 0 { // else every look would be one more try with a password that may be wrong
 		out = append(out, d.login(ctx, mode, c, name)...)
 	}
-	for _, p := range d.pausesOf(mode.Name, u.Host) {
-		out = append(out, warn("server", name, fmt.Sprintf("it is left alone until %s: %s", p.Until.Local().Format("15:04:05"), p.Reason), "It is tried again by itself; roomwire sync now PERSON does not wait."))
+	for _, p := range paused {
+		grave := bad
+		if p.Kind == fault.Throttled {
+			grave = warn
+		}
+		out = append(out, grave("server", name, fmt.Sprintf("it is left alone until %s: %s", p.Until.Local().Format("15:04:05"), p.Reason),
+			"It is tried again by itself then; when the cause is mended, roomwire config apply or roomwire sync now PERSON does not wait."))
 	}
 	return out
 }

@@ -70,8 +70,8 @@ func TestFigures(t *testing.T) {
 			return []supervise.PluginStatus{{Name: "auth-ntlm", Version: "1", Running: true, Restarts: 2}}
 		},
 		Notices: func() map[string]int64 { return map[string]int64{"dirty": 11} },
-		Watch: func() []WatchCount {
-			return []WatchCount{{Mode: "EWS1", Way: "streaming", Connections: 2, Mailboxes: 300, Connected: 200, Opened: 5}}
+		Watch: func() Listening {
+			return Listening{Groups: []WatchCount{{Mode: "EWS1", Way: "streaming", Connections: 2, Mailboxes: 300, Connected: 200}}, Lost: 4}
 		},
 		Webhooks:        func(context.Context) (map[string]int, error) { return map[string]int{"failing": 1}, nil },
 		StatusFrequency: func() time.Duration { return 30 * time.Minute },
@@ -95,6 +95,7 @@ func TestFigures(t *testing.T) {
 		`roomwire_plugin_restarts_total{plugin="auth-ntlm"} 2`,
 		`roomwire_notices_total{kind="dirty"} 11`,
 		`roomwire_watch_mailboxes{mode="EWS1",state="connected",way="streaming"} 200`,
+		`roomwire_watch_lost_total 4`,
 		`roomwire_webhook_dead_messages 3`,
 		`roomwire_webhooks{state="failing"} 1`,
 		`roomwire_scrape_failed 0`,

@@ -18,8 +18,8 @@ type Sources struct {
 	Plugins func() []supervise.PluginStatus
 	// Notices returns what arrived at the notification endpoint, by what it was.
 	Notices func() map[string]int64
-	// Watch returns how many connections wait for changes, by sync mode, and how often they were opened.
-	Watch func() []WatchCount
+	// Watch returns how this host listens for changes.
+	Watch func() Listening
 	// Webhooks returns how many webhooks there are, by state.
 	Webhooks func(context.Context) (map[string]int, error)
 	// StatusFrequency is how often push subscriptions show a sign of life.
@@ -27,11 +27,16 @@ type Sources struct {
 	Now             func() time.Time
 }
 
+// Listening says how a host listens for changes.
+type Listening struct {
+	Groups         []WatchCount
+	Reopened, Lost int64 // connections and subscriptions, ever
+}
+
 // A WatchCount describes the connections on which the changes of one sync mode are listened for.
 type WatchCount struct {
-	Mode, Way                             string
-	Connections, Mailboxes, Connected     int
-	Opened, LostSubscriptions, FailedOpen int64
+	Mode, Way                         string
+	Connections, Mailboxes, Connected int
 }
 
 // Store is what is read of the store.
@@ -79,9 +84,8 @@ var (
 	notices    = desc("roomwire_notices_total", "Requests at the notification endpoint, by what they were.", "kind")
 	watchConns = desc("roomwire_watch_connections", "Connections on which changes are listened for.", "mode", "way")
 	watched    = desc("roomwire_watch_mailboxes", "Mailboxes listened to, and how many of them are connected.", "mode", "way", "state")
-	opened     = desc("roomwire_watch_opened_total", "Connections opened to listen for changes.", "mode", "way")
-	openFails  = desc("roomwire_watch_failed_total", "Connections that could not be opened or broke.", "mode", "way")
-	lostSubs   = desc("roomwire_watch_lost_total", "Subscriptions that the server no longer knew.", "mode", "way")
+	reopened   = desc("roomwire_watch_reopened_total", "Connections opened again to listen for changes.")
+	lostSubs   = desc("roomwire_watch_lost_total", "Subscriptions that a server no longer knew.")
 	hooks      = desc("roomwire_webhooks", "Outgoing webhooks by state.", "state")
 	dead       = desc("roomwire_webhook_dead_messages", "Webhook messages given up, which somebody may send again.")
 	unread     = desc("roomwire_scrape_failed", "1 if the store could not be read for this scrape.")
@@ -192,13 +196,13 @@ func (s *states) running(out chan<- prometheus.Metric) {
 	if s.Watch == nil {
 		return
 	}
-	for _, w := range s.Watch() {
+	listening := s.Watch()
+	out <- total(reopened, float64(listening.Reopened))
+	out <- total(lostSubs, float64(listening.Lost))
+	for _, w := range listening.Groups {
 		out <- gauge(watchConns, float64(w.Connections), w.Mode, w.Way)
 		out <- gauge(watched, float64(w.Mailboxes), w.Mode, w.Way, "all")
 		out <- gauge(watched, float64(w.Connected), w.Mode, w.Way, "connected")
-		out <- total(opened, float64(w.Opened), w.Mode, w.Way)
-		out <- total(openFails, float64(w.FailedOpen), w.Mode, w.Way)
-		out <- total(lostSubs, float64(w.LostSubscriptions), w.Mode, w.Way)
 	}
 }
 

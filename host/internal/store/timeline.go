@@ -90,7 +90,7 @@ type DifferenceFilter struct {
 	Person, Booking, Kind string // empty: any
 	IncludeClosed         bool
 	Before                int64 // only those with a smaller ID; 0: all
-	Limit                 int // 0: as many as a page may hold, 1000
+	Limit                 int   // 0: as many as a page may hold, 1000
 }
 
 // Differences returns the differences that f chooses, newest first.

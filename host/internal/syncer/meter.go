@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/roomwire/roomwire/sdk/backend"
@@ -74,6 +75,7 @@ func (e *Engine) apply(ctx context.Context, p *pass, m calendar.Mutation) (backe
 type Paused struct {
 	Server string // MODE@HOST
 	Until  time.Time
+	Kind   fault.Kind
 	Reason string
 }
 
@@ -85,8 +87,19 @@ func (e *Engine) Pauses() []Paused {
 	var out []Paused
 	for server, p := range e.pauses.by {
 		if p.until.After(now) {
-			out = append(out, Paused{Server: server, Until: p.until, Reason: sentence(p.err)})
+			out = append(out, Paused{Server: server, Until: p.until, Kind: fault.Of(p.err), Reason: sentence(p.err)})
 		}
 	}
 	return out
+}
+
+// Unpause ends the pauses of a sync mode whose settings were changed: what was in the way may be mended.
+func (e *Engine) Unpause(mode string) {
+	e.pauses.mu.Lock()
+	defer e.pauses.mu.Unlock()
+	for server := range e.pauses.by {
+		if name, _, _ := strings.Cut(server, "@"); strings.EqualFold(name, mode) {
+			delete(e.pauses.by, server)
+		}
+	}
 }
