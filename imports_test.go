@@ -44,7 +44,7 @@ var allowed = map[string][]string{
 	},
 	"host/internal/schedule": {"host/internal/syncer", "host/internal/store", "host/internal/directory"},
 	"host/internal/looptest": {"host/internal/syncer", "host/internal/booking", "host/internal/store", "sdk"},
-	"host/internal/watch":    {"host/internal/syncer", "host/internal/store", "host/internal/directory", "sdk"},
+	"host/internal/watch":    {"host/internal/config", "host/internal/syncer", "host/internal/store", "host/internal/directory", "sdk"},
 	"host/internal/endpoint": {"host/internal/syncer", "host/internal/store", "host/internal/config", "sdk"},
 	"host/internal/api": {
 		"host/internal/syncer", "host/internal/booking", "host/internal/directory", "host/internal/store",

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -18,14 +19,16 @@ type call struct {
 	any    atomic.Bool // something was heard at all
 
 	// protected by Watch.mu
-	subs  map[string]*member
-	first *member // in whose name the call is made
+	subs      map[string]*member
+	first     *member          // in whose name the call is made
+	mentioned map[*member]bool // asking: who was heard of
+	all       bool             // asking: everybody was
 }
 
 // open begins a call with all members that have a subscription.
 func (g *group) open(ctx context.Context) *call {
 	inner, cancel := context.WithCancel(ctx)
-	c := &call{group: g, cancel: cancel, ended: make(chan error, 1), subs: g.subscribed()}
+	c := &call{group: g, cancel: cancel, ended: make(chan error, 1), subs: g.subscribed(), mentioned: map[*member]bool{}}
 	g.watch.running.Go(func() { c.ended <- c.run(ctx, inner) })
 	return c
 }
@@ -93,9 +96,9 @@ func (c *call) run(ctx, inner context.Context) (err error) {
 		if err != nil || inner.Err() != nil {
 			return err
 		}
-		c.any.Store(true)
-		if err := c.connected(ctx); err != nil || g.place.way == pull {
-			return err
+		if g.place.way == pull {
+			c.any.Store(true)
+			return c.connected(ctx)
 		}
 		g.watch.reopened.Add(1)
 		if time.Since(began) < listenFor-early {
@@ -138,10 +141,6 @@ func (c *call) request(url string) backend.WatchRequest {
 // emit makes durable what was heard.
 func (c *call) emit(ctx context.Context, hints []backend.Hint) error {
 	c.sign()
-	c.any.Store(true)
-	if err := c.connected(ctx); err != nil {
-		return err
-	}
 	changed, marks := c.understand(ctx, hints)
 	if len(changed) > 0 {
 		if err := c.group.watch.notices.add(ctx, changed); err != nil {
@@ -150,13 +149,17 @@ func (c *call) emit(ctx context.Context, hints []backend.Hint) error {
 		}
 	}
 	c.group.watch.mu.Lock()
-	defer c.group.watch.mu.Unlock()
 	for m, mark := range marks {
 		if m.sub != nil {
 			m.sub.Mark = mark
 		}
 	}
-	return nil
+	c.group.watch.mu.Unlock()
+	if c.group.place.way == pull || !slices.ContainsFunc(hints, func(h backend.Hint) bool { return h.Kind != backend.Lost }) {
+		return nil // a subscription that is lost does not prove a connection
+	}
+	c.any.Store(true)
+	return c.connected(ctx)
 }
 
 // understand sorts hints: whose mailboxes changed, and where to go on once that is durable. What is lost is listened to
@@ -167,10 +170,12 @@ func (c *call) understand(ctx context.Context, hints []backend.Hint) (changed []
 	defer g.watch.mu.Unlock()
 	marks = map[*member]string{}
 	for _, h := range hints {
+		c.all = c.all || h.Subscription == "" && h.Kind == backend.Alive
 		m := c.subs[h.Subscription]
 		if m == nil || m.group != g || m.sub == nil || m.sub.ID != h.Subscription {
 			continue
 		}
+		c.mentioned[m] = true
 		if h.Kind == backend.Lost {
 			g.lose(ctx, m)
 			continue
@@ -212,6 +217,31 @@ func (g *group) lose(ctx context.Context, m *member) {
 	g.poke()
 }
 
+// heardOf reports whether the call proves that a member is listened to: a connection does so for all, an answer for the
+// one that was asked about. The lock is held.
+func (c *call) heardOf(m *member) bool {
+	return c.group.place.way == streaming || c.all || c.mentioned[m]
+}
+
+// unheard counts for whom asking failed, though others were answered. Who has failed too often is returned.
+func (c *call) unheard() (over []*member) {
+	w := c.group.watch
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, m := range c.set() {
+		if c.heardOf(m) {
+			continue
+		}
+		if m.up {
+			m.up, m.down = false, time.Now()
+		}
+		if m.unheard++; m.unheard >= max(1, w.limits().FailedGetEvents) {
+			over = append(over, m)
+		}
+	}
+	return over
+}
+
 // connected records that everybody in the call is watched, and tells the engine of those that it does not know to be.
 func (c *call) connected(ctx context.Context) error {
 	g := c.group
@@ -224,7 +254,10 @@ func (c *call) connected(ctx context.Context) error {
 	}
 	g.problem = ""
 	for _, m := range c.set() {
-		m.up = true
+		if !c.heardOf(m) {
+			continue
+		}
+		m.up, m.unheard = true, 0
 		if m.unread {
 			m.unread = false
 			tell, rows = append(tell, m), append(rows, m.row)

@@ -175,7 +175,7 @@ func (g *group) subscribed() map[string]*member {
 // cut ends a call. What the server told in that moment may be lost.
 func (g *group) cut(ctx context.Context, c *call) {
 	c.cancel()
-	_ = <-c.ended // that it was cut
+	g.watch.Log.Trace("a call was cut", "server", g.place.server, "way", g.place.way, "end", <-c.ended)
 	g.disconnect(c, "")
 	if ctx.Err() == nil {
 		g.watch.reopened.Add(1)
@@ -213,6 +213,9 @@ func (g *group) after(ctx context.Context, c *call, err error) {
 		g.openAt = time.Now()
 		if g.place.way == pull { // asked and answered
 			g.openAt = g.openAt.Add(g.watch.limits().TaskInterval)
+			for _, m := range c.unheard() {
+				g.giveUp(ctx, m, "the server answers for others, and not for this mailbox")
+			}
 		}
 		return
 	}
@@ -275,7 +278,7 @@ func (g *group) isolate(ctx context.Context, m *member) {
 // giveUp tells the engine that a mailbox cannot be listened to. Until the engine has taken it off the roster, it rests.
 func (g *group) giveUp(ctx context.Context, m *member, reason string) {
 	g.watch.mu.Lock()
-	m.sub, m.up, m.lost, m.failed = nil, false, 0, 0
+	m.sub, m.up, m.lost, m.failed, m.unheard = nil, false, 0, 0, 0
 	m.retryAt = time.Now().Add(lastRetry)
 	row := m.row
 	g.watch.mu.Unlock()
@@ -284,6 +287,12 @@ func (g *group) giveUp(ctx context.Context, m *member, reason string) {
 		return
 	}
 	g.watch.Changed(row.Tenant, row.Person)
+}
+
+// wide reports whether a fault concerns everybody at the server; it does unless it says otherwise.
+func wide(err error) bool {
+	fe, ok := errors.AsType[*fault.Error](err)
+	return !ok || fe.Scope == fault.ScopeServer
 }
 
 // text is err for people.

@@ -138,7 +138,9 @@ func (l *filling) listen(ctx context.Context, m *member) {
 		l.failed = append(l.failed, refusal{m, err})
 		switch fault.Of(err) {
 		case fault.Unauthorized, fault.Throttled:
-			l.stop = err
+			if wide(err) {
+				l.stop = err
+			}
 		case fault.Unavailable, fault.Internal:
 			if l.made == 0 && !l.proven {
 				l.stop = err // most likely the others would meet the same

@@ -38,6 +38,7 @@ type member struct {
 
 	lostAt       time.Time // the last time its subscription was lost
 	lost, failed int       // subscriptions lost, and refused, in a row
+	unheard      int       // times in a row that asking failed
 	retryAt      time.Time // no subscription is asked for before
 }
 

@@ -109,6 +109,9 @@ func (s *server) leave(connection bool, err error) {
 	case "":
 		s.refusals = 0
 	case fault.Unauthorized:
+		if !wide(err) {
+			break
+		}
 		// Every try with a wrong password counts towards locking the service account out.
 		s.refusals++
 		s.paused = now.Add(min(loginPause<<min(s.refusals-1, 8), loginPauseMax))

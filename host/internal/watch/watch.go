@@ -18,6 +18,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/roomwire/roomwire/host/internal/config"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/host/internal/syncer"
 )
@@ -59,6 +60,16 @@ func DefaultLimits() Limits {
 	return Limits{
 		BatchGetEvents: 100, BatchSubscribe: 100, FailedGetEvents: 10, FailedSubscribe: 10,
 		SubscribeInterval: 20 * time.Minute, TaskInterval: 30 * time.Second, SubscriptionTimeout: 12 * time.Hour,
+	}
+}
+
+// LimitsOf returns the limits that a configuration asks for.
+func LimitsOf(c *config.Config) Limits {
+	p := c.Pull
+	return Limits{
+		Delay: c.Sync.BackSyncDelay, BatchGetEvents: p.BatchGetEvents, BatchSubscribe: p.BatchSubscribe,
+		FailedGetEvents: p.FailedGetEventsLimit, FailedSubscribe: p.FailedSubscribeLimit,
+		SubscribeInterval: p.SubscribeInterval, TaskInterval: p.TaskInterval, SubscriptionTimeout: p.SubscriptionTimeout,
 	}
 }
 

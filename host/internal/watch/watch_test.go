@@ -30,6 +30,7 @@ type fake struct {
 	calls   []*fakeCall       // of Watch, ever
 	fail    func(call, address string) error
 	ends    time.Duration // streaming calls end after this long; zero: when asked to
+	only    string        // asked for others there is no answer
 	silent  bool          // no sign of life
 	pending map[string]bool
 }
@@ -71,6 +72,9 @@ func (f *fake) Watch(ctx context.Context, req backend.WatchRequest, emit func([]
 	f.calls = append(f.calls, c)
 	err := f.failure("watch", req.Watched[0].Mailbox.Address)
 	hints := []backend.Hint{{Kind: backend.Alive}}
+	if f.only != "" {
+		hints = nil
+	}
 	for _, w := range req.Watched {
 		switch id := w.Subscription.ID; {
 		case f.living[id] == "":
@@ -78,6 +82,8 @@ func (f *fake) Watch(ctx context.Context, req backend.WatchRequest, emit func([]
 		case f.pending[f.living[id]]:
 			delete(f.pending, f.living[id])
 			hints = append(hints, backend.Hint{Subscription: id, Kind: backend.Dirty, Mark: "m1"})
+		case f.only == f.living[id]:
+			hints = append(hints, backend.Hint{Subscription: id, Kind: backend.Alive})
 		}
 	}
 	silent, ends := f.silent, f.ends
@@ -583,6 +589,29 @@ func TestSubscriptionsRefusedTooOftenEndAsking(t *testing.T) {
 		}
 		if tries != 10 {
 			t.Errorf("%d tries, want 10", tries)
+		}
+	})
+}
+
+func TestMailboxThatIsNeverAnsweredForEndsAsking(t *testing.T) {
+	bubble(t, "pull", 2, func(r *rig) {
+		time.Sleep(20 * time.Second)
+		r.server.mu.Lock()
+		r.server.only = "p000@example.com"
+		r.server.mu.Unlock()
+		time.Sleep(4 * time.Minute)
+		if got, want := r.watch.Stats().Ways["pull"], (Count{2, 1}); got != want {
+			t.Errorf("listened: %+v, want %+v", got, want)
+		}
+		if mb := r.mailbox("p001"); mb.Way != "poll" || mb.TryWay != "pull" {
+			t.Errorf("mailbox = %+v", mb)
+		}
+		time.Sleep(2 * time.Minute) // the tenth time
+		if mb := r.mailbox("p001"); mb.TryWay != "" || !strings.Contains(mb.WayReason, "not for this mailbox") {
+			t.Errorf("mailbox = %+v", mb)
+		}
+		if mb := r.mailbox("p000"); mb.Way != "pull" {
+			t.Errorf("mailbox = %+v", mb)
 		}
 	})
 }
