@@ -66,8 +66,8 @@ const (
 	MaxCSV  = 16 << 20
 )
 
-// New returns the handler of the REST API. It answers /openapi.json and /{tenant}/api/v1/…; everything else is 404. It
-// panics if the description that is built in cannot be read, which every test would notice.
+// New returns the handler of the REST API. It answers /openapi.json, /docs and /{tenant}/api/v1/…; everything else is 404.
+// It panics if the description that is built in cannot be read, which every test would notice.
 func New(o Options) http.Handler {
 	if o.Log == nil {
 		o.Log = hclog.NewNullLogger()
@@ -89,10 +89,15 @@ func New(o Options) http.Handler {
 	if err != nil {
 		panic(fmt.Sprintf("the API's description: %v", err))
 	}
+	page, err := newPage(spec)
+	if err != nil {
+		panic(err.Error())
+	}
 	sum := sha256.Sum256(document)
 	h := &handler{
 		Options: o, mux: http.NewServeMux(), waiting: make(chan struct{}, o.MaxWaiting),
 		document: document, documentTag: `"` + hex.EncodeToString(sum[:8]) + `"`,
+		page:   page,
 		scopes: scopesOf(spec),
 		keys:   newBuckets(o.KeyRate, defaultKeyRate), strangers: newBuckets(o.StrangerRate, defaultStrangerRate),
 	}
@@ -124,6 +129,7 @@ type handler struct {
 
 	document    []byte
 	documentTag string
+	page        page
 
 	scopes          map[string]apikey.Scope // by route
 	keys, strangers *buckets
@@ -141,8 +147,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w = done.writer()
 	defer done.end()
 
-	if r.URL.Path == "/openapi.json" {
+	switch r.URL.Path {
+	case "/openapi.json":
 		h.describe(w, r)
+		return
+	case "/docs":
+		h.showPage(w, r)
 		return
 	}
 	if r.Method == http.MethodHead {

@@ -423,6 +423,8 @@ type APIKey struct {
 // APIKeyInput defines model for APIKeyInput.
 type APIKeyInput struct {
 	// Name Whose key it is, for people.
+	//
+	// Example: booking system
 	Name string `json:"name"`
 
 	// Scopes What it may do; `bookings` if left out.
@@ -527,12 +529,16 @@ type BookingInput struct {
 	Notes *string `json:"notes,omitempty"`
 
 	// Organizer Id of a person; the booking is synced with their calendar.
+	//
+	// Example: alice
 	Organizer string `json:"organizer"`
 
 	// ReminderMinutes Before the start; no reminder if null or left out.
 	ReminderMinutes *int `json:"reminder_minutes,omitempty"`
 
 	// Resources Ids of the rooms and desks booked.
+	//
+	// Example: ["room-12"]
 	Resources *[]string `json:"resources,omitempty"`
 
 	// Start A moment with offset or a date (all day).
@@ -545,6 +551,8 @@ type BookingInput struct {
 	Sync *bool `json:"sync,omitempty"`
 
 	// Title At most 255 characters.
+	//
+	// Example: Planning
 	Title *string `json:"title,omitempty"`
 
 	// Zone IANA time zone the booking is meant in; UTC if left out.
@@ -802,6 +810,8 @@ type PersonInput struct {
 	DisplayName       *string            `json:"display_name,omitempty"`
 
 	// Email Primary SMTP address of the mailbox. A resource without a sync mode may go without.
+	//
+	// Example: alice@example.com
 	Email string `json:"email,omitempty"`
 
 	// ID May be left out; else it equals the one in the path.
@@ -894,6 +904,8 @@ type Queue struct {
 // RejectInput defines model for RejectInput.
 type RejectInput struct {
 	// Reason Why, for people; it is shown in the timeline.
+	//
+	// Example: The room is closed that day.
 	Reason string `json:"reason"`
 }
 
