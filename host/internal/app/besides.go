@@ -46,17 +46,8 @@ func (a *App) besides() {
 func (a *App) newWatch() *watch.Watch {
 	return watch.New(watch.Options{
 		Store: a.store, Engine: a.engine, Modes: a.modes, Holder: rand.Text(), Log: a.Log.Named("watch"),
-		Limits: watchLimits(a.force.get()),
+		Limits: watch.LimitsOf(a.force.get()),
 	})
-}
-
-func watchLimits(cfg *config.Config) watch.Limits {
-	p := cfg.Pull
-	return watch.Limits{
-		Delay: cfg.Sync.BackSyncDelay, BatchGetEvents: p.BatchGetEvents, BatchSubscribe: p.BatchSubscribe,
-		FailedGetEvents: p.FailedGetEventsLimit, FailedSubscribe: p.FailedSubscribeLimit,
-		SubscribeInterval: p.SubscribeInterval, TaskInterval: p.TaskInterval, SubscriptionTimeout: p.SubscriptionTimeout,
-	}
 }
 
 // listening sums up by sync mode how this host listens.

@@ -14,6 +14,7 @@ import (
 	"github.com/roomwire/roomwire/host/internal/config"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/host/internal/supervise"
+	"github.com/roomwire/roomwire/host/internal/watch"
 )
 
 // A Reloaded says what became of another configuration.
@@ -62,7 +63,7 @@ func (a *App) Reload(ctx context.Context) (Reloaded, error) {
 	a.force.set(next)
 	a.Log.SetLevel(hclog.LevelFromString(next.Log.Level))
 	a.engine.SetLimits(limitsOf(next))
-	a.watch.SetLimits(watchLimits(next))
+	a.watch.SetLimits(watch.LimitsOf(next))
 	a.store.SetCoalesce(next.Sync.Coalesce)
 	a.closeLater(a.modes.replace(next, changes))
 	for _, mode := range next.SyncModes {
