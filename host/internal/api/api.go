@@ -159,6 +159,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// net/http drops the body of the answer by the original request.
 		r = r.Clone(r.Context())
 		r.Method = http.MethodGet
+		r.Header.Del("Accept") // a stream without a body would never end
 	}
 	route, ok := h.route(w, r)
 	if !ok {

@@ -123,8 +123,7 @@ func TestOwnBookingsAndSync(t *testing.T) {
 		}
 	}
 	for sync, want := range map[string][2]bool{"": {false, true}, `,"sync":true`: {false, false}, `,"sync":false`: {true, false}} {
-		var in rest.BookingInput
-		in = decode[rest.BookingInput](t, strings.TrimSuffix(simple, "}")+sync+"}")
+		in := decode[rest.BookingInput](t, strings.TrimSuffix(simple, "}")+sync+"}")
 		b, v := bookingIn("Default", "b", &in)
 		if len(v) > 0 || b.SyncOff != want[0] || b.SyncUnsaid != want[1] {
 			t.Errorf("%q: off %v, unsaid %v, %v", sync, b.SyncOff, b.SyncUnsaid, v)

@@ -94,7 +94,7 @@ func (j *importing) VisitImportPersonsResponse(w http.ResponseWriter) error {
 	tell := func(done int) {
 		if done > told { // work that is begun anew is not shown going backwards
 			told = done
-			_ = out.send(fmt.Appendf(nil, "{\"done\":%d,\"of\":%d}\n", done, of)) // the import goes on though the caller is gone
+			_ = out.send(fmt.Appendf(nil, "{\"done\":%d,\"of\":%d}\n", done, of)) // if the caller is gone the request's context ends the import
 		}
 	}
 	tell(0)

@@ -124,6 +124,15 @@ func TestAStreamOutlivesTheServersDeadlines(t *testing.T) {
 	})
 }
 
+func TestHeadIsNoStream(t *testing.T) {
+	t.Parallel()
+	g := feedRig(&feed{first: 1, last: 3})
+	r := g.call(t, New(g.Options), "HEAD", changes, "", "Accept", "text/event-stream")
+	if r.StatusCode != 200 || r.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("%d %v", r.StatusCode, r.Header)
+	}
+}
+
 func TestAStreamTellsOfItsPositionBeforeItBegins(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
