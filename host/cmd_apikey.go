@@ -55,7 +55,7 @@ func apikeyCreateCmd(f *flags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "create NAME", Short: "Make a key; it is shown this once", Args: cobra.ExactArgs(1),
 		Example: `  roomwire apikey create "booking system"
-  roomwire apikey create dashboard --scopes read`,
+  roomwire apikey create dashboard --scope read`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			a, err := f.connect(cmd)
 			if err != nil {
@@ -75,7 +75,7 @@ func apikeyCreateCmd(f *flags) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringSliceVar(&names, "scopes", []string{"bookings"}, "what it may do: read (look), bookings (change bookings, too), admin (everything in the tenant but keys)")
+	cmd.Flags().StringSliceVar(&names, "scope", []string{"bookings"}, "what it may do: read (look), bookings (change bookings, too), admin (everything in the tenant but keys)")
 	return cmd
 }
 

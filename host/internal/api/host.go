@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/roomwire/roomwire/host/internal/api/internal/rest"
 )
@@ -10,6 +11,9 @@ import (
 func (h *handler) Examine(ctx context.Context, _ rest.ExamineRequestObject) (rest.ExamineResponseObject, error) {
 	if h.Doctor == nil {
 		return nil, absent("the examination")
+	}
+	if err := h.wholeHost(ctx); err != nil {
+		return nil, err
 	}
 	found, err := h.Doctor.Examine(ctx)
 	if err != nil {
@@ -24,10 +28,24 @@ func (h *handler) Examine(ctx context.Context, _ rest.ExamineRequestObject) (res
 	return rest.Examine200JSONResponse(out), nil
 }
 
+// wholeHost refuses a tenant's key what tells of the other tenants, where there are any.
+func (h *handler) wholeHost(ctx context.Context) error {
+	if who, _ := ctx.Value(callerKey).(caller); who.admin || len(h.Tenants()) < 2 {
+		return nil
+	}
+	return problem{
+		kind: "forbidden", status: http.StatusForbidden, scope: string(hostScope),
+		detail: "this tells of every tenant of the host, so with several tenants no API key may see it, only the commands on the host's machine",
+	}
+}
+
 // GetHost implements rest.StrictServerInterface.
 func (h *handler) GetHost(ctx context.Context, _ rest.GetHostRequestObject) (rest.GetHostResponseObject, error) {
 	if h.Host == nil {
 		return nil, absent("this")
+	}
+	if err := h.wholeHost(ctx); err != nil {
+		return nil, err
 	}
 	s, err := h.Host.State(ctx)
 	if err != nil {

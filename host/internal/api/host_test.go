@@ -253,3 +253,25 @@ func TestARefusalNeedsAReason(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatTellsOfAllTenantsIsForOneTenantOrTheHost(t *testing.T) {
+	t.Parallel()
+	g := newRig(t)
+	g.Host, g.Doctor = fakeHost{}, fakeDoctor{}
+	ask := func(tenants []string, key, path string) int {
+		g.Tenants = func() []string { return tenants }
+		return g.call(t, New(g.Options), "GET", "/Default/api/v1"+path, "", "Authorization", "Bearer "+key).StatusCode
+	}
+	key := g.key // has scope admin
+	for _, path := range []string{"/doctor", "/host"} {
+		if got := ask([]string{"Default"}, key, path); got != 200 {
+			t.Errorf("%s with one tenant: %d", path, got)
+		}
+		if got := ask([]string{"Default", "Other"}, key, path); got != 403 {
+			t.Errorf("%s with several tenants: %d", path, got)
+		}
+		if got := ask([]string{"Default", "Other"}, g.admin, path); got != 200 {
+			t.Errorf("%s with the host's key: %d", path, got)
+		}
+	}
+}

@@ -1802,12 +1802,15 @@ type ClientInterface interface {
 	// Examine Look for what is wrong
 	//
 	// Looks at configuration, plugins, store, queue, servers, public URL, clock and disk now, which takes some seconds.
-	// The findings are of the whole host, whichever the tenant.
+	// The findings are of the whole host, whichever the tenant; so where there are several tenants, only the host's own key
+	// may ask.
 	//
 	// Corresponds with GET /{tenant}/api/v1/doctor (the `Examine` operationId).
 	Examine(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetHost The host, its plugins and its queue
+	//
+	// Where there are several tenants, only the host's own key may ask.
 	//
 	// Corresponds with GET /{tenant}/api/v1/host (the `GetHost` operationId).
 	GetHost(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2249,7 +2252,8 @@ func (c *Client) ListDifferences(ctx context.Context, tenant Tenant, params *Lis
 // Examine Look for what is wrong
 //
 // Looks at configuration, plugins, store, queue, servers, public URL, clock and disk now, which takes some seconds.
-// The findings are of the whole host, whichever the tenant.
+// The findings are of the whole host, whichever the tenant; so where there are several tenants, only the host's own key
+// may ask.
 //
 // Corresponds with GET /{tenant}/api/v1/doctor (the `Examine` operationId).
 func (c *Client) Examine(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2265,6 +2269,8 @@ func (c *Client) Examine(ctx context.Context, tenant Tenant, reqEditors ...Reque
 }
 
 // GetHost The host, its plugins and its queue
+//
+// Where there are several tenants, only the host's own key may ask.
 //
 // Corresponds with GET /{tenant}/api/v1/host (the `GetHost` operationId).
 func (c *Client) GetHost(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5237,7 +5243,8 @@ type ClientWithResponsesInterface interface {
 	// ExamineWithResponse Look for what is wrong
 	//
 	// Looks at configuration, plugins, store, queue, servers, public URL, clock and disk now, which takes some seconds.
-	// The findings are of the whole host, whichever the tenant.
+	// The findings are of the whole host, whichever the tenant; so where there are several tenants, only the host's own key
+	// may ask.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5245,6 +5252,8 @@ type ClientWithResponsesInterface interface {
 	ExamineWithResponse(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*ExamineResponse, error)
 
 	// GetHostWithResponse The host, its plugins and its queue
+	//
+	// Where there are several tenants, only the host's own key may ask.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7455,7 +7464,8 @@ func (c *ClientWithResponses) ListDifferencesWithResponse(ctx context.Context, t
 // ExamineWithResponse Look for what is wrong
 //
 // Looks at configuration, plugins, store, queue, servers, public URL, clock and disk now, which takes some seconds.
-// The findings are of the whole host, whichever the tenant.
+// The findings are of the whole host, whichever the tenant; so where there are several tenants, only the host's own key
+// may ask.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -7469,6 +7479,8 @@ func (c *ClientWithResponses) ExamineWithResponse(ctx context.Context, tenant Te
 }
 
 // GetHostWithResponse The host, its plugins and its queue
+//
+// Where there are several tenants, only the host's own key may ask.
 //
 // Returns a wrapper object for the known response body format(s).
 //
