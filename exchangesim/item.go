@@ -168,11 +168,20 @@ func (c *content) settle() error {
 // midnight is the midnight in loc at or before t, or, if up, at or after it.
 func midnight(t time.Time, loc *time.Location, up bool) time.Time {
 	l := t.In(loc)
-	m := time.Date(l.Year(), l.Month(), l.Day(), 0, 0, 0, 0, loc)
+	m := dayBegins(l, loc)
 	if up && m.Before(t) {
-		m = time.Date(l.Year(), l.Month(), l.Day()+1, 0, 0, 0, 0, loc)
+		m = dayBegins(time.Date(l.Year(), l.Month(), l.Day()+1, 12, 0, 0, 0, loc), loc)
 	}
 	return m.UTC()
+}
+
+// dayBegins is the first moment of a day, which is no midnight where the clock is put forward at midnight.
+func dayBegins(l time.Time, loc *time.Location) time.Time {
+	m := time.Date(l.Year(), l.Month(), l.Day(), 0, 0, 0, 0, loc)
+	if m.Day() != l.Day() {
+		m = time.Date(l.Year(), l.Month(), l.Day(), 1, 0, 0, 0, loc)
+	}
+	return m
 }
 
 // newUID makes a UID as Outlook does: a GlobalObjectId in hexadecimal digits.
