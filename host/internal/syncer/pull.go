@@ -206,13 +206,32 @@ func (e *Engine) pairItem(ctx context.Context, tx *store.Tx, p *pass, l store.Li
 		return tx.PutLink(ctx, pr.link)
 	}
 	pr.item = item
-	if _, err := e.settle(ctx, tx, &pr); err != nil {
+	v, err := e.settle(ctx, tx, &pr)
+	if err != nil {
+		return err
+	}
+	if err := e.fulfilled(ctx, tx, &pr, v); err != nil {
 		return err
 	}
 	if adopted {
 		return e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "item linked", "found in the calendar by its marker")
 	}
 	return nil
+}
+
+// fulfilled ends the intent of a pair both sides of which were just found to say the same: the item need not be read again
+// to find that out.
+func (e *Engine) fulfilled(ctx context.Context, tx *store.Tx, p *pair, v verdict) error {
+	d := v.Decision
+	if p.booking == nil || v.rebuffed || d.ItemFields != 0 || d.CreateItem || d.DeleteItem || d.CancelBooking || d.Unlink {
+		return nil
+	}
+	in, found, err := tx.Intent(ctx, p.link.Tenant, p.link.Key)
+	if err != nil || !found || in.Op != store.OpSync {
+		return err
+	}
+	_, err = tx.FinishIntent(ctx, in.Tenant, in.Key, in.Wanted)
+	return err
 }
 
 // untouchable says why an item is left alone; empty if it is not.
