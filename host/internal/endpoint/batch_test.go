@@ -182,6 +182,18 @@ func TestAStoreThatHangsIsGivenUp(t *testing.T) {
 	})
 }
 
+func TestMailboxesAreMarkedInTheirOrder(t *testing.T) {
+	t.Parallel()
+	merged := merge([]Heard{heardOf("c", backend.Alive), heardOf("a", backend.Dirty), heardOf("b", backend.Alive), heardOf("c", backend.Dirty)})
+	got := ""
+	for _, h := range merged {
+		got += fmt.Sprint(h.Person, h.Kind, " ")
+	}
+	if want := fmt.Sprint("a", backend.Dirty, " b", backend.Alive, " c", backend.Dirty, " "); got != want {
+		t.Errorf("merged to %q, want %q", got, want)
+	}
+}
+
 func TestABatchIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
