@@ -46,12 +46,13 @@ type Backend struct {
 
 // Backend returns a handle of an instance. The plugin is started as soon as the Supervisor runs.
 func (s *Supervisor) Backend(spec Instance) *Backend {
+	// At once, so that nobody who closes the last other handle stops a plugin between.
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, id := range spec.Identities {
 		s.keeper(id.Plugin)
 	}
 	b := &Backend{s: s, spec: spec, keeper: s.keeper(spec.Plugin), opened: newOpened[launch.Backend]()}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.handles[b] = true
 	return b
 }
@@ -83,14 +84,17 @@ func (b *Backend) get(ctx context.Context) (launch.Backend, error) {
 
 // identity looks what an auth plugin can do; it must have been started once for that.
 func (b *Backend) identity(ctx context.Context, id Identity) (launch.Identity, error) {
-	k := b.s.keeper(id.Plugin)
-	p, err := k.get(ctx)
+	a, err := b.s.authenticator(b, id)
+	if err != nil {
+		return launch.Identity{}, err
+	}
+	p, err := a.keeper.get(ctx)
 	if err != nil {
 		return launch.Identity{}, err
 	}
 	traits := p.Description().Auth
 	return launch.Identity{
-		Name: id.Plugin, AuthTraits: traits, Auth: b.s.authenticator(id),
+		Name: id.Plugin, AuthTraits: traits, Auth: a,
 		Allow: func(origin string) error {
 			for _, scheme := range traits.Schemes {
 				if strings.EqualFold(scheme, "Basic") && !strings.HasPrefix(origin, "https://") {
@@ -255,15 +259,18 @@ type authenticator struct {
 	opened   *opened[*launch.Authenticator]
 }
 
-func (s *Supervisor) authenticator(id Identity) *authenticator {
-	k := s.keeper(id.Plugin)
+// authenticator returns the one that b shares with others. Once b is closed there is none: nobody would close it.
+func (s *Supervisor) authenticator(b *Backend, id Identity) (*authenticator, error) {
 	key := identityKey(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.auths[key] == nil {
-		s.auths[key] = &authenticator{keeper: k, settings: id.Settings, opened: newOpened[*launch.Authenticator]()}
+	if !s.handles[b] {
+		return nil, errClosed
 	}
-	return s.auths[key]
+	if s.auths[key] == nil {
+		s.auths[key] = &authenticator{keeper: s.keeper(id.Plugin), settings: id.Settings, opened: newOpened[*launch.Authenticator]()}
+	}
+	return s.auths[key], nil
 }
 
 // identityKey is the same for identities that may share an instance.

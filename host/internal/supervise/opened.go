@@ -14,7 +14,11 @@ type opened[T any] struct {
 	lock  chan struct{} // of capacity 1; a mutex that can be given up
 	in    process       // the process that value belongs to; nil while there is none
 	value T
+	over  bool // it was released, and is not opened again
 }
+
+// errClosed is what calls of a closed handle get: whoever asks for the sync mode anew gets the handle that replaced it.
+var errClosed = fmt.Errorf("the sync mode was configured anew or removed: %w", fault.Unavailable)
 
 func newOpened[T any]() *opened[T] { return &opened[T]{lock: make(chan struct{}, 1)} }
 
@@ -26,6 +30,9 @@ func (o *opened[T]) get(ctx context.Context, p process, open func(*launch.Proces
 		defer func() { <-o.lock }()
 	case <-ctx.Done():
 		return none, fmt.Errorf("the plugin is still being opened: %w", ctx.Err())
+	}
+	if o.over {
+		return none, errClosed
 	}
 	if o.in == p {
 		return o.value, nil

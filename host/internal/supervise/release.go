@@ -6,8 +6,8 @@ import (
 )
 
 // Close gives the handle back: its instance is closed in the plugin when the calls under way are done, and so are the
-// identities that no other handle uses. A plugin that nobody has a handle of any more is stopped. A closed handle must
-// not be used for new calls.
+// identities that no other handle uses. A plugin that nobody has a handle of any more is stopped. New calls of a closed
+// handle are fault.Unavailable.
 func (b *Backend) Close() error {
 	s := b.s
 	s.mu.Lock()
@@ -62,10 +62,11 @@ func closerOf[T io.Closer](c T, is bool) io.Closer {
 	return c
 }
 
-// release forgets the instance and returns it, if there is one in a running process.
+// release forgets the instance for good and returns it, if there is one in a running process.
 func (o *opened[T]) release() (value T, is bool) {
 	o.lock <- struct{}{}
 	defer func() { <-o.lock }()
+	o.over = true
 	if o.in == nil {
 		return value, false
 	}

@@ -103,10 +103,8 @@ func (s *Supervisor) keep(k *keeper) {
 	}
 }
 
-// keeper returns the keeper of a plugin, making it at its first use.
+// keeper returns the keeper of a plugin, making it at its first use; s.mu is held.
 func (s *Supervisor) keeper(name string) *keeper {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if k := s.keepers[name]; k != nil {
 		return k
 	}

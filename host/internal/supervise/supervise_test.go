@@ -108,7 +108,10 @@ func running(t *testing.T) (*Supervisor, *journal) {
 
 func pid(t *testing.T, s *Supervisor, plugin string) int {
 	t.Helper()
-	p, err := s.keeper(plugin).get(t.Context())
+	s.mu.Lock()
+	k := s.keeper(plugin)
+	s.mu.Unlock()
+	p, err := k.get(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
