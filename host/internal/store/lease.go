@@ -101,7 +101,7 @@ func (t *Tx) EndLease(ctx context.Context, l Lease, end PassEnd) (due time.Time,
 	case m.Wanted > l.Wanted:
 		due = now
 		if m.Fresh {
-			due = now.Add(t.s.coalesce)
+			due = now.Add(time.Duration(t.s.coalesce.Load()))
 		}
 		if wait := moment(m.WaitUntil); due.Before(wait) {
 			due = wait

@@ -107,7 +107,7 @@ func (t *Tx) mark(ctx context.Context, tenant, person string, m mark) error {
 	if at.IsZero() {
 		at = now
 		if !bulk {
-			at = now.Add(t.s.coalesce)
+			at = now.Add(time.Duration(t.s.coalesce.Load()))
 		}
 	}
 	params := db.MarkMailboxParams{Tenant: tenant, Person: person, Fresh: !bulk, At: millis(at), NoticedAt: millis(now)}

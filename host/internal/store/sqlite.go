@@ -47,6 +47,7 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 	}
 	s.writer.SetMaxOpenConns(1)
 	s.writer.SetConnMaxLifetime(0)
+	s.group = newGroup(s.writer)
 	if err := s.migrate(ctx); err != nil {
 		return fmt.Errorf("database %s: %w", path, err)
 	}

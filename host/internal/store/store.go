@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -57,10 +58,11 @@ type Store struct {
 	writer, reader *sql.DB
 	pools          []*pgxpool.Pool // PostgreSQL only
 	file           *fileLock       // SQLite only
+	group          *group          // SQLite only
 
 	// Set before the store is used.
 	queue    Queue
-	coalesce time.Duration
+	coalesce atomic.Int64 // a time.Duration; may be changed at any time
 
 	closing  sync.Once
 	closeErr error
@@ -139,9 +141,8 @@ type Queue interface {
 // them (see Due). It must be called before the store is used by others.
 func (s *Store) SetQueue(q Queue) { s.queue = q }
 
-// SetCoalesce sets how long after a fresh notice its pass shall begin, so that the notices that follow share it. It
-// must be called before the store is used by others.
-func (s *Store) SetCoalesce(d time.Duration) { s.coalesce = d }
+// SetCoalesce sets how long after a fresh notice its pass shall begin, so that the notices that follow share it.
+func (s *Store) SetCoalesce(d time.Duration) { s.coalesce.Store(int64(d)) }
 
 // Writer returns the one connection through which an SQLite database is written; nil for PostgreSQL. It is meant for
 // the queue, whose tables lie in the same database.

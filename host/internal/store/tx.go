@@ -81,20 +81,11 @@ func (t *Tx) PGX() pgx.Tx { return t.pgx }
 func (t *Tx) Now() time.Time { return t.s.now() }
 
 func (t *Tx) runSQLite(ctx context.Context, f func(context.Context, *Tx) error) error {
-	tx, err := t.s.writer.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("begin transaction: %w", err)
-	}
-	defer tx.Rollback() // does nothing after Commit; ends the transaction when f panics, too
-	t.sql = tx
-	t.bind(tx)
-	if err := t.run(ctx, f); err != nil {
-		return err
-	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	return nil
+	return t.s.group.run(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		t.sql = tx
+		t.bind(tx)
+		return t.run(ctx, f)
+	})
 }
 
 func (t *Tx) runPostgres(ctx context.Context, f func(context.Context, *Tx) error) (err error) {
