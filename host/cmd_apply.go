@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,9 +20,9 @@ func configApplyCmd(f *flags) *cobra.Command {
 		Long: `Check the configuration and have the running host take it over, without a restart: persons whose settings did not
 change notice nothing. What changed is printed, secrets as "changed".
 
-With DIR, the files roomwire.hcl and RoomsAppSettings.config in it are checked first and then installed into the
-configuration folder; those they replace are kept as *.previous. A faulty configuration is refused: nothing is
-installed, and what was in force stays so.`,
+With DIR, its files roomwire.hcl and RoomsAppSettings.config (or the one that is there) are checked first as they would
+lie in the configuration folder, and then installed there; those they replace are kept as *.previous. A faulty
+configuration is refused: nothing is installed, and what was in force stays so.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			src, err := f.source()
@@ -47,15 +49,18 @@ installed, and what was in force stays so.`,
 
 // install checks the files of a folder and puts them into the configuration folder.
 func install(cmd *cobra.Command, src config.Source, dir string) (undo func() error, err error) {
+	if src.Dir == "" {
+		return nil, errors.New("there is no configuration folder to install into: name it with --config DIR")
+	}
+	if !holds(dir, config.HCLFile) && !holds(dir, config.RoomsFile) {
+		return nil, fmt.Errorf("there is neither %s nor %s in %s: name the folder that has the new files", config.HCLFile, config.RoomsFile, dir)
+	}
 	candidate := src
-	candidate.Dir = dir
+	candidate.Candidate = dir
 	if _, diags := config.Load(candidate); diags.HasErrors() {
 		fmt.Fprint(cmd.ErrOrStderr(), diags)
 		fmt.Fprintln(cmd.ErrOrStderr(), "Nothing was installed.")
 		return nil, errShown
-	}
-	if src.Dir == "" {
-		return nil, errors.New("there is no configuration folder to install into: name it with --config DIR")
 	}
 	installed, undo, err := config.Install(dir, src.Dir)
 	if err != nil {
@@ -67,8 +72,12 @@ func install(cmd *cobra.Command, src config.Source, dir string) (undo func() err
 	return undo, nil
 }
 
-// takeOver checks the configuration where it lies, as relative paths in it may mean other files there, and has the host
-// take it over.
+func holds(dir, name string) bool {
+	_, err := os.Stat(filepath.Join(dir, name))
+	return err == nil
+}
+
+// takeOver checks the configuration where it lies, and has the host take it over.
 func (f *flags) takeOver(cmd *cobra.Command) error {
 	cfg, err := f.load(cmd, true)
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -38,8 +39,8 @@ func bookingListCmd(f *flags) *cobra.Command {
 					return err
 				}
 				for _, b := range res.JSON200.Items {
-					fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%v\t%s\t%s\n",
-						b.ID, b.Version, b.Organizer, b.Start, b.End, b.Resources, b.Status, deref(b.SyncProblem))
+					fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\n",
+						b.ID, b.Version, b.Organizer, b.Start, b.End, strings.Join(b.Resources, " "), b.Status, deref(b.SyncProblem))
 				}
 				if deref(res.JSON200.Next) == "" {
 					return w.Flush()

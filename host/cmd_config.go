@@ -29,14 +29,15 @@ func configCmd(f *flags) *cobra.Command {
 			fmt.Fprintf(cmd.OutOrStdout(), "The configuration in %s is good: %d tenant(s), %d sync mode(s).\n",
 				cfg.Dir, len(cfg.Tenants), len(cfg.SyncModes))
 			for _, t := range cfg.Tenants {
-				url := t.NotificationURL()
-				if url == "" {
-					url = "none: changes in calendars are looked for by the clock"
+				arrive := "notices arrive at " + t.NotificationURL()
+				if t.NotificationURL() == "" {
+					arrive = "no notification URL: the server cannot call in, so the host listens to it or reads calendars by the clock"
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "  tenant %q: notices arrive at %s\n", t.Name, url)
+				fmt.Fprintf(cmd.OutOrStdout(), "  tenant %q: %s\n", t.Name, arrive)
 			}
 			for _, m := range cfg.SyncModes {
-				fmt.Fprintf(cmd.OutOrStdout(), "  sync mode %q: backend %s, authentication %s\n", m.Name, m.Backend, strings.Join(m.Auth, ", else "))
+				fmt.Fprintf(cmd.OutOrStdout(), "  sync mode %q: backend %s, authentication %s, notices by %s\n",
+					m.Name, m.Backend, strings.Join(m.Auth, ", else "), m.Notices)
 			}
 			return checkPlugins(cmd.ErrOrStderr(), cfg)
 		},

@@ -79,7 +79,9 @@ func (f *flags) examine(cmd *cobra.Command) (doctor.Report, error) {
 			Load: func() (*config.Config, config.Diagnostics) { return config.Load(src) },
 		}), nil
 	}
-	a, err := f.connect(cmd)
+	tenant := *f
+	tenant.tenant = cfg.Tenants[0].Name // the host examines itself for all
+	a, err := tenant.connect(cmd)
 	if err != nil {
 		return doctor.Report{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -134,7 +135,10 @@ func printSide(out io.Writer, booking *syncer.ExplainedFields, l *syncer.Explain
 	if err := printFields(out, booking, l.Base, item); err != nil {
 		return err
 	}
-	fmt.Fprintln(out)
+	differ := slices.ContainsFunc(l.Groups, func(g syncer.ExplainedGroup) bool { return !g.Equal })
+	if differ || l.Decision != nil || len(l.Holds) > 0 || l.Intent != nil {
+		fmt.Fprintln(out)
+	}
 	for _, g := range l.Groups {
 		if !g.Equal {
 			fmt.Fprintf(out, "%s differs (%s), changed by: %s\n", g.Name, strings.Join(g.Fields, ", "), g.ChangedBy)

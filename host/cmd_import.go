@@ -53,7 +53,7 @@ were any. Nobody is removed unless --remove-missing says so.`,
 			defer res.Body.Close()
 			report, err := followImport(cmd, res, quiet)
 			if err != nil {
-				return err
+				return importRefused(cmd.ErrOrStderr(), args[0], err)
 			}
 			return printImport(cmd, args[0], report)
 		},
@@ -131,6 +131,29 @@ func followImport(cmd *cobra.Command, res *http.Response, quiet bool) (*client.I
 	}
 }
 
+// importRefused says of a file that was refused as a whole what is wrong with each line.
+func importRefused(out io.Writer, file string, err error) error {
+	refusal, ok := errors.AsType[*client.Error](err)
+	switch {
+	case ok && errors.Is(err, client.Removals):
+		return fmt.Errorf("%w (--force)", err)
+	case !ok || len(deref(refusal.Problem.Violations)) == 0:
+		return err
+	}
+	for _, v := range *refusal.Problem.Violations {
+		fmt.Fprintf(out, "%s: %s: %s\n", nameOf(file), v.Field, v.Reason)
+	}
+	fmt.Fprintln(out, "Nothing was changed.")
+	return errShown
+}
+
+func nameOf(file string) string {
+	if file == "-" {
+		return "standard input"
+	}
+	return file
+}
+
 func isTerminal(w io.Writer) bool {
 	f, is := w.(*os.File)
 	if !is {
@@ -141,12 +164,17 @@ func isTerminal(w io.Writer) bool {
 }
 
 func printImport(cmd *cobra.Command, file string, r *client.ImportReport) error {
+	file = nameOf(file)
 	for _, l := range r.Lines {
+		column := ""
+		if deref(l.Field) != "" {
+			column = *l.Field + ": "
+		}
 		switch {
 		case l.Reason != nil && l.Line > 0:
-			fmt.Fprintf(cmd.ErrOrStderr(), "%s:%d: %s\n", file, l.Line, *l.Reason)
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s:%d: %s%s\n", file, l.Line, column, *l.Reason)
 		case l.Reason != nil:
-			fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", file, *l.Reason)
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s%s\n", file, column, *l.Reason)
 		case l.Result == client.ImportLineResultRemoved || !r.Applied:
 			fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", l.Result, deref(l.ID))
 		}

@@ -32,7 +32,7 @@ Exit code 1 if it failed.`,
 			}
 			defer a.close()
 			if a.local && !last {
-				return errors.New("no host runs: start it (roomwire serve, or roomwire service start), then test")
+				return errors.New("no host runs that could do the test: start it (roomwire serve, or roomwire service start), then test")
 			}
 			run, err := a.testRun(cmd, args[0], last)
 			if err != nil {
@@ -83,6 +83,10 @@ func (a *admin) testRun(cmd *cobra.Command, person string, last bool) (*client.T
 		if err := client.Check(res, err); err != nil {
 			return nil, err
 		}
+		if res.JSON200 != nil { // one runs already
+			fmt.Fprintf(cmd.ErrOrStderr(), "A test of %s runs already; this is how far it is.\n", person)
+			return res.JSON200, nil
+		}
 		return res.JSON202, nil
 	}
 	res, err := a.ListTestsWithResponse(cmd.Context(), a.tenant, person, &client.ListTestsParams{})
@@ -117,7 +121,7 @@ func (s *follower) steps(run *client.TestRun) {
 		if ms := deref(step.TookMs); ms > 0 {
 			took = (time.Duration(ms) * time.Millisecond).String()
 		}
-		fmt.Fprintf(s.out, "%s  %-14s %8s  %s\n", sign, step.Name, took, deref(step.Detail))
+		fmt.Fprintln(s.out, strings.TrimRight(fmt.Sprintf("%s  %-14s %8s  %s", sign, step.Name, took, deref(step.Detail)), " "))
 		for _, c := range deref(step.Checks) {
 			fmt.Fprintf(s.out, "           %-9s %-14s %s\n", c.State, c.Name, c.Detail)
 		}

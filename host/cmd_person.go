@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -100,7 +101,9 @@ func printPerson(out io.Writer, p *client.Person, act *client.ActivityPage) erro
 	line("own bookings synced", yesNo(p.OwnBookings))
 	s := p.Sync
 	line("sync", string(s.Status))
-	line("  why", deref(s.Reason))
+	if why := deref(s.WayReason); why == "" || !strings.HasSuffix(deref(s.Reason), why) { // else it stands below
+		line("  why", deref(s.Reason))
+	}
 	line("  what to do", deref(s.Remedy))
 	line("  since", when(s.Since))
 	if s.Until != nil {
@@ -159,6 +162,7 @@ func personSetCmd(f *flags) *cobra.Command {
 	fl.BoolVar(&in.disabled, "sync-disabled", false, "switch the sync off")
 	fl.BoolVar(&in.mail, "mail-on-error", false, "mail the person when the sync of their booking has a problem")
 	fl.BoolVar(&in.own, "own-bookings", true, "whether the person's new bookings are synced unless their maker says otherwise")
+	settings := []string{"email", "name", "kind", "mode", "url", "conflict", "sync-disabled", "mail-on-error", "own-bookings"}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		a, err := f.connect(cmd)
 		if err != nil {
@@ -178,6 +182,12 @@ func personSetCmd(f *flags) *cobra.Command {
 			}
 		}
 		changed := func(name string) bool { return cmd.Flags().Changed(name) }
+		switch {
+		case old.JSON200 == nil && !changed("email"):
+			return fmt.Errorf("there is no person %q: to create one, name the mailbox with --email", args[0])
+		case !slices.ContainsFunc(settings, changed):
+			return fmt.Errorf("nothing was said to change of person %q: roomwire person set --help lists the settings", args[0])
+		}
 		if changed("email") {
 			body.Email = in.email
 		}

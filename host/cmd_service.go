@@ -33,6 +33,9 @@ func codeOf(err error) int {
 	if code, ok := errors.AsType[exitCode](err); ok {
 		return int(code)
 	}
+	if _, ok := errors.AsType[usageError](err); ok {
+		return 2
+	}
 	return 1
 }
 

@@ -28,18 +28,26 @@ func webhookCmd(f *flags) *cobra.Command {
 			},
 		}
 	}
-	switchTo := func(disabled bool) func(cmd *cobra.Command, a *admin, id string) error {
+	switchTo := func(disabled bool, done string) func(cmd *cobra.Command, a *admin, id string) error {
 		return func(cmd *cobra.Command, a *admin, id string) error {
 			res, err := a.UpdateWebhookWithResponse(cmd.Context(), a.tenant, id, client.WebhookPatch{Disabled: &disabled})
-			return client.Check(res, err)
+			if err := client.Check(res, err); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "webhook %s %s\n", id, done)
+			return nil
 		}
 	}
 	cmd.AddCommand(
-		with("enable ID", "Send to a webhook again, from where it was left off", switchTo(false)),
-		with("disable ID", "Stop sending to a webhook; what happens meanwhile is kept for it", switchTo(true)),
+		with("enable ID", "Send to a webhook again, from where it was left off", switchTo(false, "enabled")),
+		with("disable ID", "Stop sending to a webhook; what happens meanwhile is kept for it", switchTo(true, "disabled")),
 		with("delete ID", "Forget a webhook with what was not sent", func(cmd *cobra.Command, a *admin, id string) error {
 			res, err := a.DeleteWebhookWithResponse(cmd.Context(), a.tenant, id)
-			return client.Check(res, err)
+			if err := client.Check(res, err); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "webhook %s forgotten\n", id)
+			return nil
 		}),
 		with("secret ID", "Make a new signing secret; it is shown this once", func(cmd *cobra.Command, a *admin, id string) error {
 			res, err := a.RotateWebhookSecretWithResponse(cmd.Context(), a.tenant, id, &client.RotateWebhookSecretParams{})

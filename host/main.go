@@ -53,7 +53,12 @@ func root() *cobra.Command {
   roomwire demo                  see it work, on sample people, without any server
   roomwire config check          check the configuration
   roomwire person import FILE    say who is to be kept in sync
-  roomwire serve                 run it`,
+  roomwire serve                 run it; roomwire service install makes it a service of the machine
+  roomwire doctor                see whether all is well, and what to do if not
+  roomwire person test ID        go the whole way once, on a real mailbox
+
+Exit codes: 0 done; 1 it failed, and the message says why; 2 the command line is not understood. doctor and
+service status have their own: see their --help.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       version,
@@ -63,7 +68,46 @@ func root() *cobra.Command {
 	cmd.PersistentFlags().StringVar(&f.tenant, "tenant", "", "tenant (Mandant); needed only if there are several")
 	cmd.AddCommand(serveCmd(&f), demoCmd(), configCmd(&f), pluginCmd(&f), personCmd(&f), bookingCmd(&f), syncCmd(&f),
 		diffCmd(&f), doctorCmd(&f), apikeyCmd(&f), webhookCmd(&f), serviceCmd(&f), versionCmd())
+	strict(cmd)
 	return cmd
+}
+
+// A usageError is a command line that is not understood.
+type usageError struct{ error }
+
+// strict has every command say how it is used when it is used otherwise. Without it, a slip in the name of a subcommand
+// prints the help and counts as success.
+func strict(cmd *cobra.Command) {
+	wrong := func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w\nIt is used so: %s (more: %s --help)", err, cmd.UseLine(), cmd.CommandPath())}
+	}
+	cmd.SetFlagErrorFunc(wrong)
+	allowed := cmd.Args
+	switch {
+	case cmd.HasSubCommands() && !cmd.Runnable():
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			near := ""
+			if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
+				near = fmt.Sprintf(": did you mean %q?", like[0])
+			}
+			return usageError{fmt.Errorf("there is no command %q%s\n%s --help lists them", cmd.CommandPath()+" "+args[0], near, cmd.CommandPath())}
+		}
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		cmd.SuggestionsMinimumDistance, cmd.DisableFlagsInUseLine = 2, true
+	case allowed != nil:
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := allowed(cmd, args); err != nil {
+				return wrong(cmd, errors.New("the arguments do not fit"))
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		strict(sub)
+	}
 }
 
 func versionCmd() *cobra.Command {

@@ -175,6 +175,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	who.tenant = tenant(r.Context()) // the key of the commands is good for all
+	done.caller(who)
 	if !h.allow(w, r, route) || !h.takeQuery(w, r) {
 		return
 	}

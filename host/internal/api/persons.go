@@ -16,10 +16,11 @@ import (
 // ListPersons implements rest.StrictServerInterface.
 func (h *handler) ListPersons(ctx context.Context, in rest.ListPersonsRequestObject) (rest.ListPersonsResponseObject, error) {
 	limit := or(in.Params.Limit, 100)
+	asked := directory.Person{SyncMode: or(in.Params.Mode, "")}.Normalize(h.Modes()) // its name as the configuration spells it
 	rows, err := h.Reads.Persons(ctx, tenant(ctx), store.PersonFilter{
 		After: or(in.Params.After, ""), Limit: limit + 1,
 		Status: store.Status(or(in.Params.Status, "")), Kind: string(or(in.Params.Kind, "")),
-		Mode: or(in.Params.Mode, ""), Way: string(or(in.Params.Way, "")), Prefix: or(in.Params.Q, ""),
+		Mode: asked.SyncMode, Way: string(or(in.Params.Way, "")), Prefix: or(in.Params.Q, ""),
 		UpdatedSince: or(in.Params.UpdatedSince, time.Time{}),
 	})
 	if err != nil {

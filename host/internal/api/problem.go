@@ -92,6 +92,9 @@ func problemOf(err error) problem {
 	case errors.As(err, &p):
 		return p
 	case errors.Is(err, booking.ErrNotFound):
+		if what, whole := strings.CutSuffix(err.Error(), ": "+booking.ErrNotFound.Error()); whole {
+			return notFound("there is no %s", what)
+		}
 		return notFound("%s", err)
 	case errors.As(err, &overlap):
 		return problem{kind: "overlap", status: http.StatusConflict, detail: overlap.Error(), others: overlap.Others}

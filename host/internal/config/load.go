@@ -26,6 +26,17 @@ type Source struct {
 	Dir        string   // the configuration folder; empty means none: defaults and environment only
 	Environ    []string // as os.Environ gives it
 	Executable string   // as os.Executable gives it; a relative plugins.dir is meant from its folder
+
+	// Candidate is a folder whose files are read in place of those of Dir, where it has them: what Install would put there.
+	Candidate string
+}
+
+// folderOf returns where the file of that name is read.
+func (s Source) folderOf(name string) string {
+	if s.Candidate != "" && exists(filepath.Join(s.Candidate, name)) {
+		return s.Candidate
+	}
+	return s.Dir
 }
 
 // Load reads the configuration. It returns nil when there are errors, and all
@@ -34,8 +45,9 @@ type Source struct {
 func Load(s Source) (*Config, Diagnostics) {
 	l := &loader{env: newEnvironment(s.Environ)}
 	l.folders(s)
-	l.hcl = parseHCL(filepath.Join(s.Dir, HCLFile), l.read(s.Dir, HCLFile, maxHCLFile), functions(l.dir, l.env))
-	l.rooms = parseRooms(filepath.Join(s.Dir, RoomsFile), l.readRooms(s.Dir))
+	hcl, rooms := s.folderOf(HCLFile), s.folderOf(RoomsFile)
+	l.hcl = parseHCL(filepath.Join(hcl, HCLFile), l.read(hcl, HCLFile, maxHCLFile), functions(l.dir, l.env))
+	l.rooms = parseRooms(filepath.Join(rooms, RoomsFile), l.readRooms(rooms))
 
 	// What is built from a file that could not be parsed would complain of
 	// what is in the file.

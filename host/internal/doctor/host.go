@@ -199,9 +199,13 @@ func (d *Doctor) people(ctx context.Context) []Finding {
 		return []Finding{bad(area, "all", err.Error(), "See the store.")}
 	}
 	var out []Finding
-	fine := int64(0)
+	fine, others := int64(0), ""
 	for _, s := range states {
 		switch s.Status {
+		case store.StatusNew:
+			others += fmt.Sprintf(", %d not looked at yet", s.Persons)
+		case store.StatusDisabled:
+			others += fmt.Sprintf(", %d not to be synced", s.Persons)
 		case store.StatusAttention:
 			out = append(out, bad(area, s.Kind, fmt.Sprintf("%s attention", plural(int(s.Persons), "person needs", "persons need")), "roomwire person list --status attention names them, with what to do."))
 		case store.StatusWaiting:
@@ -210,7 +214,10 @@ func (d *Doctor) people(ctx context.Context) []Finding {
 			fine += s.Persons
 		}
 	}
-	return append([]Finding{good(area, "ok", fmt.Sprintf("%s in sync", plural(int(fine), "person is", "persons are")))}, out...)
+	if len(states) == 0 {
+		return []Finding{warn(area, "all", "nobody is to be kept in sync yet", "Say who: roomwire person import FILE.")}
+	}
+	return append([]Finding{good(area, "all", plural(int(fine), "person is", "persons are")+" in sync"+others)}, out...)
 }
 
 func (d *Doctor) webhooks(ctx context.Context) []Finding {

@@ -46,6 +46,11 @@ func (r *Runner) configuration(ctx context.Context, a *active) (finding, error) 
 			state: StateFailed, cause: "the sync is switched off for this person",
 			remedy: "switch it on (sync_disabled in persons.csv), then test again",
 		}, nil
+	case row.Kind == "resource":
+		return finding{
+			state: StateFailed, cause: "this is a room; the calendars of rooms are not synchronized in this release",
+			remedy: "test the calendar of a person",
+		}, nil
 	case row.Email == "":
 		return finding{
 			state: StateFailed, cause: "the person has no mail address, so there is no calendar",

@@ -88,7 +88,7 @@ func (w *worker) Work(ctx context.Context, job *river.Job[passArgs]) error {
 	})
 	switch {
 	case errors.Is(err, store.ErrLeaseLost):
-		log.Warn("a pass ended that was not this host's any more; its successor repeats what it missed")
+		log.Info("a pass ended that was not this host's any more: the person was removed, or the pass's successor repeats what it missed")
 		return nil
 	case err != nil:
 		return fmt.Errorf("record the end of a pass: %w", err)

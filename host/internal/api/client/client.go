@@ -81,12 +81,12 @@ func Check(r Response, err error) error {
 // Error is the host's refusal.
 type Error struct{ Problem Problem }
 
-// Error implements error. It has one line per violation if there are several.
+// Error implements error. It has one line per violation.
 func (e *Error) Error() string {
-	if v := e.Problem.Violations; v != nil && len(*v) > 1 {
+	if v := e.Problem.Violations; v != nil && len(*v) > 0 && !errors.Is(e, emailTaken) {
 		lines := make([]string, len(*v))
 		for i, one := range *v {
-			lines[i] = one.Field + " " + one.Reason
+			lines[i] = one.Field + ": " + one.Reason
 		}
 		return strings.Join(lines, "\n")
 	}
@@ -115,4 +115,7 @@ const (
 	Version     ProblemKind = "version"
 	Invalid     ProblemKind = "invalid"
 	Unavailable ProblemKind = "unavailable"
+	Removals    ProblemKind = "removals"
+
+	emailTaken ProblemKind = "email-taken" // its detail says by whom, its violation does not
 )

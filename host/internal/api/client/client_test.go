@@ -62,7 +62,7 @@ func TestRefusalsAreErrorsForPeople(t *testing.T) {
 		body, says, kind string
 	}{
 		{404, problem, `{"type":"urn:roomwire:problem:not-found","title":"Not found","status":404,"detail":"there is no person \"x\""}`, `there is no person "x"`, "not-found"},
-		{422, problem, `{"type":"urn:roomwire:problem:invalid","title":"t","status":422,"detail":"d","violations":[{"field":"email","reason":"is missing"},{"field":"kind","reason":"is wrong"}]}`, "email is missing\nkind is wrong", "invalid"},
+		{422, problem, `{"type":"urn:roomwire:problem:invalid","title":"t","status":422,"detail":"d","violations":[{"field":"email","reason":"is missing"},{"field":"kind","reason":"is wrong"}]}`, "email: is missing\nkind: is wrong", "invalid"},
 		{500, problem, `{"type":"urn:roomwire:problem:internal","title":"t","status":500,"detail":"it failed","request_id":"R1"}`, "it failed (request_id R1)", "internal"},
 		{502, "text/html", `<html>bad gateway</html>`, "the host answered 502 Bad Gateway", ""},
 		{500, problem, `{`, "the host answered 500 Internal Server Error", ""},
