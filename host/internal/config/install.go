@@ -45,7 +45,10 @@ func install(from, to string) (changed bool, back func() error, err error) {
 	if err != nil {
 		return false, nil, err
 	}
-	mode := fs.FileMode(0o600) // it may hold passwords
+	like, err := os.Stat(filepath.Dir(to))
+	if err != nil {
+		return false, nil, err
+	}
 	old, err := os.ReadFile(to)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -55,26 +58,30 @@ func install(from, to string) (changed bool, back func() error, err error) {
 	case bytes.Equal(old, next):
 		return false, nil, nil
 	default:
-		if info, err := os.Stat(to); err == nil {
-			mode = info.Mode().Perm()
-		}
-		if err := replace(to+previous, old, mode); err != nil {
+		if like, err = os.Stat(to); err != nil {
 			return false, nil, err
 		}
-		back = func() error { return replace(to, old, mode) }
+		if err := replace(to+previous, old, like); err != nil {
+			return false, nil, err
+		}
+		back = func() error { return replace(to, old, like) }
 	}
-	return true, back, replace(to, next, mode)
+	return true, back, replace(to, next, like)
 }
 
-// replace writes a file beside path and renames it.
-func replace(path string, data []byte, mode fs.FileMode) error {
+// replace writes a file beside path, with the owner and the rights of another or of its folder, and renames it.
+func replace(path string, data []byte, like fs.FileInfo) error {
+	mode := like.Mode().Perm()
+	if like.IsDir() {
+		mode &= 0o640 // it may hold passwords
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(f.Name()) }() // fails after the rename, as it should
 	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+	err = errors.Join(err, giveTo(f, like), f.Chmod(mode), f.Sync(), f.Close())
 	if err != nil {
 		return err
 	}
