@@ -374,3 +374,19 @@ func TestAServerThatAsksForAPauseGetsOne(t *testing.T) {
 		}
 	})
 }
+
+// The sync found out by itself that push does not work, and is on a way by now that was not tested.
+func TestTheWayThatWasNotTestedIsNotGivenUp(t *testing.T) {
+	in(t, func(w *world) {
+		r, _ := w.serve()
+		run := w.begin(r, "alice")
+		time.Sleep(time.Minute)
+		w.way("alice", "streaming")
+		if got := states(w.ended(r, run.ID)); got != "failed: ok ok ok failed ok" {
+			t.Errorf("%s", got)
+		}
+		if len(w.fallen) != 0 {
+			t.Errorf("fallen back: %v", w.fallen)
+		}
+	})
+}
