@@ -144,14 +144,24 @@ func (e *Engine) current(ctx context.Context, p *pass, l store.Link) (*calendar.
 		return item, err
 	}
 	if l.State == store.LinkDeleting {
-		// It may have been made by the add-in and lie elsewhere by now. While its booking stands here, too, it is not
-		// known whose it is.
-		b, found, err := e.Store.Booking(ctx, l.Tenant, l.Booking)
-		if err != nil || !found || b.Status == booking.Confirmed && b.Organizer == l.Person {
+		// It may have been made by the add-in and lie elsewhere by now.
+		if stands, err := standsHere(ctx, e.Store, l); err != nil || stands {
 			return nil, ours(err)
 		}
 	}
 	return e.find(ctx, p, l, backend.ForeignKey)
+}
+
+// standsHere reports whether the booking of a link whose item is to go stands in the same calendar, so that it is not known
+// whose an item is that bears the booking's id.
+func standsHere(ctx context.Context, s memoryOfBookings, l store.Link) (bool, error) {
+	b, found, err := s.Booking(ctx, l.Tenant, l.Booking)
+	return err == nil && (!found || b.Status == booking.Confirmed && b.Organizer == l.Person), err
+}
+
+// memoryOfBookings answers what is known of bookings; *store.Store and *store.Tx are such.
+type memoryOfBookings interface {
+	Booking(ctx context.Context, tenant, id string) (*booking.Booking, bool, error)
 }
 
 // seen is what a decision rests on: a link, and its item as it is in the calendar; nil if there is none.
@@ -177,6 +187,13 @@ func (e *Engine) prepare(ctx context.Context, p *pass, in store.Intent, was seen
 		}
 		if l.Ref != was.link.Ref || l.State != was.link.State {
 			return errStale
+		}
+		if l.State == store.LinkDeleting && l.Ref == "" && item != nil && item.Key != l.Key {
+			if stands, err := standsHere(ctx, tx, l); err != nil {
+				return err
+			} else if stands {
+				return errStale // booked anew while the item was looked for
+			}
 		}
 		if l.Ref == "" && item != nil {
 			if err := e.adopt(ctx, tx, &l, item); err != nil {

@@ -122,3 +122,48 @@ func TestWhatAnotherHostHasReadIsSearchedFor(t *testing.T) {
 		}
 	})
 }
+
+// An administrator corrected which property the add-in writes: what was read before says nothing of it.
+func TestOtherMarkersAreSearchedFor(t *testing.T) {
+	each(t, func(w *world) {
+		ref := w.server.add(alice, calendar.Item{Event: calendar.Event{
+			Subject: "Planning", Start: w.now().AddDate(0, 1, 0), End: w.now().AddDate(0, 1, 1),
+		}})
+		w.pass("alice")
+		w.server.mark(alice, ref, "b1")
+		w.engine.Unpause("memory")
+		w.book("b1")
+		w.pass("alice")
+		if it := w.only(alice); it.Ref != ref {
+			w.Errorf("item = %+v, want %s", it, ref)
+		}
+	})
+}
+
+// One host follows a mailbox, another has it for a while, and the first one gets it back.
+func TestMemoryOfAHostThatWasNotThereIsNotTrusted(t *testing.T) {
+	each(t, func(w *world) {
+		w.pass("alice")
+		first := w.engine
+		second := New(first.Options)
+		w.engine = second
+		if err := second.Sync(w.Context(), tenant, "alice", true); err != nil {
+			w.Fatal(err)
+		}
+		ref := w.server.add(alice, calendar.Item{ForeignKey: "b1", Event: calendar.Event{
+			Subject: "Planning", Start: w.now().AddDate(0, 1, 0), End: w.now().AddDate(0, 1, 1),
+		}})
+		w.pass("alice")
+		w.engine = first
+		w.server.add(alice, calendar.Item{Event: calendar.Event{Subject: "dentist"}})
+		w.pass("alice")
+		w.book("b1")
+		if n := w.finds(func() { w.pass("alice") }); n == 0 {
+			w.Error("nothing was searched for")
+		}
+		items := w.server.items(alice)
+		if len(items) != 2 || items[0].Ref != ref || items[1].ForeignKey != "" {
+			w.Errorf("items = %+v", items)
+		}
+	})
+}

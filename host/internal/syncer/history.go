@@ -14,35 +14,47 @@ import (
 // longestHistory is how many changes of one booking are looked at to find out what a refusal means.
 const longestHistory = 1000
 
-// leftover returns the fields that the change touched and that still are as it left them, and a booking that has them as
-// they shall be: as before the change, and before such as were refused already.
-func (r *rejection) leftover(ctx context.Context) (*booking.Booking, calendar.Fields, error) {
+// A leftover is what still stands of a change.
+type leftover struct {
+	before  moment // the change; without a booking if that is not kept
+	touched calendar.Fields
+	fields  calendar.Fields // of those touched, the ones that still are as the change left them
+}
+
+// leftover returns what still stands of the change. If nobody can tell what it touched, it may have been anything.
+func (r *rejection) leftover(ctx context.Context) (leftover, error) {
+	l := leftover{touched: calendar.AllFields}
 	after, err := r.engine.Parse(r.change.Tenant, r.change.Data)
 	if err != nil {
-		return nil, 0, err
+		return l, err
 	}
-	last, err := r.before(ctx, r.change.Seq)
-	if err != nil {
-		return nil, 0, err
+	if l.before, err = r.before(ctx, r.change.Seq); err != nil {
+		return l, err
 	}
-	if last.booking == nil {
-		return nil, 0, unrejectable(r.now.ID, "%d is the oldest change of the booking that is kept, so nobody can tell what it changed: put the booking as it should be", r.change.Seq)
+	if l.before.booking != nil {
+		l.touched = differing(l.before.booking, after)
 	}
-	touched := differing(last.booking, after)
 	since, err := r.since(ctx, after)
-	if err != nil {
-		return nil, 0, err
+	l.fields = l.touched &^ since
+	return l, err
+}
+
+// former returns a booking that has the fields that still stand as they shall be: as before the change, and before such as
+// were refused already.
+func (r *rejection) former(ctx context.Context, l leftover) (*booking.Booking, error) {
+	last, touched, left := l.before, l.touched, l.fields
+	if last.booking == nil {
+		return nil, unrejectable(r.now.ID, "%d is the oldest change of the booking that is kept, so nobody can tell what it changed: put the booking as it should be", r.change.Seq)
 	}
-	left := touched &^ since
 	const place = calendar.FieldTime | calendar.FieldResources
 	if touched&place == place && left&place != 0 && left&place != place {
-		return nil, 0, unrejectable(r.now.ID, "%d moved the booking in time and to other resources, and only one of the two was changed again since: put the booking as it should be", r.change.Seq)
+		return nil, unrejectable(r.now.ID, "%d moved the booking in time and to other resources, and only one of the two was changed again since: put the booking as it should be", r.change.Seq)
 	}
 	target := last.booking.Clone()
 	for open := left; open != 0 && last.steps < longestHistory; {
 		older, err := r.before(ctx, last.change.Seq)
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		if older.booking == nil {
 			break
@@ -50,7 +62,7 @@ func (r *rejection) leftover(ctx context.Context) (*booking.Booking, calendar.Fi
 		if d := differing(older.booking, last.booking) & open; d != 0 {
 			refused, err := r.refused(ctx, last.change)
 			if err != nil {
-				return nil, 0, err
+				return nil, err
 			}
 			if refused {
 				copyFields(target, older.booking, d)
@@ -61,7 +73,7 @@ func (r *rejection) leftover(ctx context.Context) (*booking.Booking, calendar.Fi
 		older.steps = last.steps + 1
 		last = older
 	}
-	return target, left, nil
+	return target, nil
 }
 
 // since returns the fields that others changed after the change, up to now. What was refused, and what undid it, is no

@@ -93,8 +93,10 @@ func (e *Engine) Pauses() []Paused {
 	return out
 }
 
-// Unpause ends the pauses of a sync mode whose settings were changed: what was in the way may be mended.
+// Unpause ends the pauses of a sync mode whose settings were changed: what was in the way may be mended. Items may bear
+// other markers by these settings, so what is remembered of them does not hold any more.
 func (e *Engine) Unpause(mode string) {
+	e.strays.forget()
 	e.pauses.mu.Lock()
 	defer e.pauses.mu.Unlock()
 	for server := range e.pauses.by {

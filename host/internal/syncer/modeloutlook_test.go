@@ -65,6 +65,15 @@ func (m *model) outlook(a act) {
 			delete(m.mine, it.Ref)
 			m.mine[ref] = e
 		}
+		if l := m.left[it.Ref]; l != nil {
+			delete(m.left, it.Ref)
+			m.left[ref] = l
+		}
+		for id, at := range m.tests {
+			if at.ref == it.Ref {
+				m.tests[id] = testItem{at.box, ref}
+			}
+		}
 	case "copy":
 		l, linked, err := m.stage.store.LinkByRef(m.t.Context(), m.tenant, p.ID, it.Ref)
 		m.must(err)
@@ -90,7 +99,7 @@ func (m *model) hasCopies(of calendar.Ref) bool {
 
 // migrate moves a mailbox to another server: everything has another reference there.
 func (m *model) migrate(p *who) {
-	if len(m.copies) > 0 || len(m.mine) > 0 {
+	if len(m.copies) > 0 || len(m.mine) > 0 || len(m.left) > 0 {
 		return // nobody could tell them apart any more
 	}
 	next := p.Person
@@ -137,6 +146,12 @@ func (m *model) edit(address string, it calendar.Item, n int) {
 		m.mine[it.Ref] = now.Event
 		return
 	}
+	if l := m.left[it.Ref]; l != nil {
+		l.event = now.Event
+		if _, linked := m.linked(address, it.Ref); !linked {
+			return
+		}
+	}
 	notes := m.note(it.ForeignKey)
 	if field != "" {
 		notes.edits[field] = token
@@ -173,6 +188,13 @@ func (m *model) remove(address string, it calendar.Item) {
 	if _, found := m.mine[it.Ref]; found {
 		delete(m.mine, it.Ref)
 		return
+	}
+	if m.left[it.Ref] != nil {
+		delete(m.left, it.Ref)
+		if _, linked := m.linked(address, it.Ref); !linked {
+			m.note(it.ForeignKey).mails++ // it may have been found by a try whose answer was lost
+			return
+		}
 	}
 	n := m.note(it.ForeignKey)
 	n.mayCancel = true
@@ -217,6 +239,7 @@ func (m *model) linked(box string, ref calendar.Ref) (store.Link, bool) {
 func (m *model) settleAll(n int) {
 	m.armed, m.crash, m.after = nil, 0, nil
 	m.say("-- quiet")
+	m.listen()
 	limit := m.stage.now().Add(26 * time.Hour)
 	for round := 0; ; round++ {
 		if round > 150 {
@@ -233,7 +256,8 @@ func (m *model) settleAll(n int) {
 		if at.After(m.stage.now()) {
 			m.stage.set(at)
 		}
-		m.pass(name)
+		m.pass(name, (n+round)%3/2)
+		m.listen()
 	}
 	m.check()
 }
@@ -273,6 +297,7 @@ func (m *model) decideHeld(n int) (decided bool) {
 func (m *model) check() {
 	ctx := m.t.Context()
 	m.recognize()
+	m.checkLeft()
 	for ref, d := range m.copies {
 		if it := m.item(d.box, ref); !reflect.DeepEqual(it.Event, d.event) {
 			m.fail("the copy %s in %s is not as it was left: %+v, want %+v", ref, d.box, it.Event, d.event)
@@ -300,6 +325,7 @@ func (m *model) check() {
 		}
 	}
 	for _, name := range m.names {
+		m.checkWays(m.people[name])
 		m.checkCalendar(m.people[name])
 	}
 	for _, b := range bookings {
@@ -314,7 +340,8 @@ func (m *model) check() {
 			m.fail("%s was mailed about %d times, %d are justified: %v", b.ID, mails, n.mails, m.server.mails)
 		}
 		if !m.people[b.Organizer].SyncDisabled {
-			*n = note{mails: n.mails, edits: map[string]string{}, mayCancel: b.Status == booking.Cancelled}
+			out := b.SyncOff || n.wasOff && b.Status == booking.Cancelled
+			*n = note{mails: n.mails, edits: map[string]string{}, mayCancel: b.Status == booking.Cancelled, wasOff: out}
 		}
 	}
 	open, err := m.stage.store.Differences(ctx, m.tenant, store.DifferenceFilter{})
@@ -364,7 +391,7 @@ func (m *model) checkBooking(b *booking.Booking) {
 	if n.cancelled && b.Status != booking.Cancelled {
 		m.fail("%s stands though the booking system cancelled it", b.ID)
 	}
-	if b.Status != booking.Confirmed || organizer.SyncDisabled {
+	if b.Status != booking.Confirmed || organizer.SyncDisabled || b.SyncOff {
 		return
 	}
 	open := m.differences(b.ID)
@@ -379,7 +406,7 @@ func (m *model) checkBooking(b *booking.Booking) {
 	}
 	var found []calendar.Item
 	for _, it := range m.server.items(organizer.Email) {
-		if it.ForeignKey == b.ID && m.copies[it.Ref] == nil {
+		if it.ForeignKey == b.ID && m.copies[it.Ref] == nil && m.left[it.Ref] == nil {
 			found = append(found, it)
 		}
 	}
@@ -437,7 +464,7 @@ func (m *model) checkCalendar(p *who) {
 		m.fail("intents of %s are left: %+v, %v", p.ID, left, err)
 	}
 	for _, it := range m.server.items(p.Email) {
-		if it.ForeignKey == "" || m.copies[it.Ref] != nil {
+		if it.ForeignKey == "" || m.copies[it.Ref] != nil || m.left[it.Ref] != nil {
 			continue
 		}
 		b := m.booking(it.ForeignKey)
@@ -457,7 +484,7 @@ func (m *model) checkCalendar(p *who) {
 // leftByRule: where a conflict cancels, the item stays and loses its link.
 func (m *model) leftByRule(id string) bool {
 	for _, c := range m.history(id) {
-		if strings.HasPrefix(c.Reason, "conflict") || c.Kind == "problem" {
+		if strings.HasPrefix(c.Reason, "conflict") || c.Kind == "problem" || c.Kind == "cancelled" && c.Source == sourceSync {
 			return true
 		}
 	}

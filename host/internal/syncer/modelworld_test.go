@@ -22,20 +22,27 @@ type model struct {
 	t      *testing.T
 	stage  *stage
 	tenant string
-	engine *Engine
-	server *memory
-	trace  func(string)
+	engine *Engine // the one at work
+	// Hosts that share the database, each with a memory of its own.
+	engines []*Engine
+	passing string // whose mailbox is worked on
+	set     settings
+	server  *memory
+	trace   func(string)
 
 	names  []string // of persons
 	people map[string]*who
 	notes  map[string]*note
 	copies map[calendar.Ref]*duplicate
 	mine   map[calendar.Ref]calendar.Event // appointments that are nobody's business
+	left   map[calendar.Ref]*leftItem
+	tests  map[string]testItem // by person
+	told   map[string]string   // by person: epoch and way that is listened on
 	unique int
 
 	armed []*arm
 	crash int // failpoints until the host dies; 0: it lives
-	after error
+	after func() error
 }
 
 type who struct {
@@ -50,6 +57,7 @@ type note struct {
 	mayCancel bool // somebody deleted, cancelled, or broke a rule
 	removed   bool // somebody deleted the item
 	cancelled bool // last word of the booking system
+	wasOff    bool // it was out of the calendars, and may have left an item
 	edits     map[string]string
 	editedIn  *who // whose calendar
 }
@@ -80,9 +88,11 @@ func newModel(t *testing.T, s *stage) *model {
 	m := &model{
 		t: t, stage: s, tenant: fmt.Sprintf("t%d", s.plays), server: newMemory(),
 		people: map[string]*who{}, notes: map[string]*note{}, copies: map[calendar.Ref]*duplicate{}, mine: map[calendar.Ref]calendar.Event{},
+		left: map[calendar.Ref]*leftItem{}, tests: map[string]testItem{}, told: map[string]string{},
 	}
 	m.server.before, m.server.after = m.beforeCall, m.afterCall
-	m.newEngine()
+	m.engines = []*Engine{m.newEngine(), m.newEngine()}
+	m.engine = m.engines[0]
 	for _, name := range []string{"alice", "bob", "carol"} {
 		p := directory.Person{ID: name, Email: name + "@example.com", Kind: directory.KindPerson}
 		if name == "carol" {
@@ -97,18 +107,21 @@ func newModel(t *testing.T, s *stage) *model {
 	return m
 }
 
-func (m *model) newEngine() {
+func (m *model) newEngine() *Engine {
 	limits := DefaultLimits()
 	limits.SubscriptionInterval, limits.StatusFrequency = 10000*time.Hour, 10000*time.Hour
+	limits.PollInterval = 20 * time.Hour
 	limits.MassDeletionLimit = 2
-	defer func() {
-		n := 0
-		m.engine.collide = func() bool { n++; return n%3 == 0 }
-	}()
-	m.engine = New(Options{
-		Store: m.stage.store, Modes: oneMode{m: m.server}, Now: m.stage.now, Limits: limits,
-		NotificationURL: func(string) string { return "https://rooms.example.com/x?Default" },
-		Render:          func(b *booking.Booking) ([]byte, error) { return json.Marshal(b) },
+	e := New(Options{
+		Store: m.stage.store, Modes: m, Now: m.stage.now, Limits: limits,
+		NotificationURL: func(string) string {
+			if m.set.private {
+				return ""
+			}
+			return "https://rooms.example.com/x?Default"
+		},
+		Render: func(b *booking.Booking) ([]byte, error) { return json.Marshal(b) },
+		Parse:  parseBooking,
 		Failpoint: func(step string) {
 			if m.crash == 0 {
 				return
@@ -119,6 +132,9 @@ func (m *model) newEngine() {
 			}
 		},
 	})
+	n := 0
+	e.collide = func() bool { n++; return n%3 == 0 }
+	return e
 }
 
 func (m *model) say(format string, args ...any) {
@@ -166,7 +182,13 @@ func (m *model) beforeCall(call string) error {
 			continue
 		}
 		m.armed = slices.Delete(m.armed, i, i+1)
-		if a.amid {
+		switch {
+		case a.amid && a.act.Do == "takeover" && call == "apply" && a.act.A%2 == 0:
+			m.after = m.takeOver
+			return nil
+		case a.amid && a.act.Do == "takeover":
+			return m.takeOver()
+		case a.amid:
 			m.say("  amid %s:", call)
 			m.do(a.act)
 			return nil
@@ -191,7 +213,7 @@ func (m *model) faultAt(call string, kind int) error {
 		}
 	case 5, 6:
 		if call == "apply" {
-			m.after = fmt.Errorf("the answer was lost: %w", fault.Unavailable)
+			m.after = func() error { return fmt.Errorf("the answer was lost: %w", fault.Unavailable) }
 			m.say("  the answer to %s is lost", call)
 			return nil
 		}
@@ -206,9 +228,11 @@ func (m *model) faultAt(call string, kind int) error {
 }
 
 func (m *model) afterCall(string) error {
-	err := m.after
-	m.after = nil
-	return err
+	after := m.after
+	if m.after = nil; after == nil {
+		return nil
+	}
+	return after()
 }
 
 // do carries one act out.
@@ -263,8 +287,18 @@ func (m *model) do(a act) {
 			}
 			return tx.MarkDirty(ctx, m.tenant, id, time.Time{})
 		})
+	case "reject":
+		m.reject(a)
+	case "off":
+		m.toggle(a)
+	case "ways":
+		m.ways(a)
+	case "config":
+		m.configure(a)
+	case "looptest":
+		m.loopTest(a)
 	case "pass":
-		m.pass(m.person(a.A).ID)
+		m.pass(m.person(a.A).ID, a.B%5/3)
 	case "later":
 		d := []time.Duration{time.Minute, 10 * time.Minute, time.Hour, 5 * time.Hour}[a.A%4]
 		m.say("%s later", d)
@@ -290,25 +324,36 @@ func (m *model) unanswered(person string) {
 	}
 }
 
-var innerActs = []string{"put", "put", "put", "cancel", "edit", "edit", "remove", "move", "sync", "restore", "approve", "switch", "relocate", "lost", "migrate"}
+var innerActs = []string{"put", "put", "put", "cancel", "edit", "edit", "remove", "move", "sync", "restore", "approve", "switch", "relocate", "lost", "migrate",
+	"off", "reject", "ways", "config", "takeover", "takeover", "takeover"}
 
-// pass makes one pass as the schedule would.
-func (m *model) pass(person string) {
-	m.say("pass of %s", person)
+// leaseOfPass is how long a pass has its mailbox for itself.
+const leaseOfPass = time.Hour
+
+// pass makes one pass as the schedule of a host would.
+func (m *model) pass(person string, host int) {
+	m.say("pass of %s by host %d", person, host)
+	m.engine, m.passing = m.engines[host], person
+	defer func() { m.passing = "" }()
 	var lease store.Lease
 	m.tx(func(ctx context.Context, tx *store.Tx) (err error) {
 		var taken bool
-		if lease, taken, _, err = tx.TakeLease(ctx, m.tenant, person, m.stage.now().Add(time.Hour)); err == nil && !taken {
+		if lease, taken, _, err = tx.TakeLease(ctx, m.tenant, person, m.stage.now().Add(leaseOfPass)); err == nil && !taken {
 			err = errors.New("the lease of " + person + " is taken")
 		}
 		return err
 	})
 	out, died, err := m.tryPass(lease)
 	if died {
-		m.newEngine()
+		m.engines[host] = m.newEngine()
+		m.engine = m.engines[host]
 		m.tx(func(ctx context.Context, tx *store.Tx) error { return tx.ResetQueue(ctx) })
 		m.recognize()
 		return
+	}
+	if errors.Is(err, store.ErrLeaseLost) {
+		m.recognize()
+		return // another host's by now
 	}
 	if err != nil {
 		m.fail("pass of %s: %v", person, err)

@@ -32,6 +32,7 @@ type pass struct {
 	// suspects are items that bear the key of a link whose own item lies elsewhere: moved, or a copy.
 	suspects []suspect
 	ladder   ladder // of ways to learn of changes
+	noPush   error  // the server did not grant a subscription; whether it does anything at all, the pull tells
 	stopped  error  // a fault of our own that ended the pull
 	carried  bool   // something was written to the calendar
 	advanced bool   // something is done that the next pass need not do again
@@ -148,7 +149,7 @@ func urlOf(row store.PersonRow, mode Mode) string {
 
 // switchedOff makes the state of a person without sync true: no subscription, nothing due.
 func (e *Engine) switchedOff(ctx context.Context, p *pass) error {
-	if p.person.State.Status == store.StatusDisabled {
+	if p.person.State.Status == store.StatusDisabled && p.mb.Way == "" && p.mb.TryWay == "" {
 		return nil
 	}
 	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
@@ -190,6 +191,11 @@ func (e *Engine) work(ctx context.Context, p *pass) error {
 	}
 	if err := e.pull(ctx, p); err != nil {
 		return err
+	}
+	if p.noPush != nil {
+		if err := e.refuse(ctx, p, sentence(p.noPush)); err != nil {
+			return err
+		}
 	}
 	if err := e.inspect(ctx, p); err != nil {
 		return err
@@ -271,8 +277,12 @@ func (e *Engine) due(p *pass, now time.Time) time.Time {
 		return now // somebody wants a full read, and the one under way was another
 	}
 	next := earliest(e.wayDue(p, now), p.mb.ReconcileAt)
-	if p.mb.Way == wayPoll {
+	switch p.mb.Way {
+	case wayPoll:
 		next = earliest(next, p.mb.PollAt)
+	case wayStreaming, wayPull:
+		// Should nobody listen and nobody notice, it is read as often as one whose push subscription is renewed.
+		next = earliest(next, now.Add(spread(e.limits().SubscriptionInterval, p.mb.Tenant, p.mb.Person)))
 	}
 	return next
 }

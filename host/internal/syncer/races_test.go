@@ -355,3 +355,27 @@ func TestWaitsEndWhenTheHostIsStartedAnew(t *testing.T) {
 		}
 	})
 }
+
+// The booking was cancelled before anybody knew the item that the add-in had made, and booked anew while it was looked for.
+func TestItemOfABookingMadeAnewWhileItWasLookedForStays(t *testing.T) {
+	each(t, func(w *world) {
+		expected := func(b *booking.Booking) { b.ItemExpected = true }
+		w.pass("alice")
+		w.book("b1", expected)
+		ref := w.server.add(alice, calendar.Item{ForeignKey: "b1", Event: calendar.Event{
+			Subject: "Planning", Start: w.booking("b1").Start, End: w.booking("b1").End,
+		}})
+		w.amid("pull", func() {
+			if _, err := w.engine.Cancel(w.Context(), tenant, "b1", booking.Match{}); err != nil {
+				w.Error(err)
+			}
+			w.amid("find", func() { // by the key
+				w.amid("find", func() { w.book("b1", expected) }) // by the booking's id
+			})
+		})
+		w.pass("alice")
+		if it := w.only(alice); it.Ref != ref {
+			w.Errorf("item = %+v, want %s", it, ref)
+		}
+	})
+}

@@ -143,7 +143,7 @@ func (r *rejection) undoCancellation(ctx context.Context) (string, error) {
 			tries = l.Tries + 1 // the latest one's count
 		}
 	}
-	if tries > r.engine.limits().RollbackTries {
+	if len(r.links) > 0 && tries > r.engine.limits().RollbackTries {
 		return RolledBackOff, r.giveUp(ctx, r.links[len(r.links)-1], next)
 	}
 	return Restored, r.engine.link(ctx, r.tx, next, r.links, linking{mail: calendar.MailNobody, cause: r.why, tries: tries})
@@ -153,18 +153,22 @@ func (r *rejection) undoChange(ctx context.Context) (string, error) {
 	if r.now.Status == booking.Cancelled {
 		return Overtaken, nil
 	}
-	if conflictBehaviour(r.person) == directory.Cancel {
-		return CalledOff, r.callOff(ctx)
-	}
-	before, left, err := r.leftover(ctx)
+	left, err := r.leftover(ctx)
 	if err != nil {
 		return "", err
 	}
-	if left == 0 {
+	switch {
+	case left.fields == 0:
 		return Overtaken, nil
+	case conflictBehaviour(r.person) == directory.Cancel:
+		return CalledOff, r.callOff(ctx)
+	}
+	before, err := r.former(ctx, left)
+	if err != nil {
+		return "", err
 	}
 	next := r.now.Clone()
-	copyFields(next, before, left)
+	copyFields(next, before, left.fields)
 	next.Normalize()
 	if err := r.put(ctx, next); err != nil {
 		return "", err

@@ -306,3 +306,18 @@ func TestWhatCannotBeRejected(t *testing.T) {
 		}
 	})
 }
+
+// What the change did is past: the booking is not cancelled for it.
+func TestOvertakenChangeCancelsNothing(t *testing.T) {
+	rejecting(t, func(w *world) {
+		w.book("b1", by("carol"))
+		w.pass("carol")
+		seq := w.edited("carol", startAt(14))
+		w.book("b1", by("carol"), at(11))
+		w.reject(seq, Overtaken)
+		w.pass("carol")
+		if b, it := w.booking("b1"), w.only(carol); b.Status != booking.Confirmed || it.Event.Start.Hour() != 11 {
+			w.Errorf("booking = %+v, item at %v", b, it.Event.Start)
+		}
+	})
+}

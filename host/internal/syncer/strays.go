@@ -30,6 +30,13 @@ type followed struct {
 
 func newStrays() *strays { return &strays{of: map[mailboxID]followed{}} }
 
+// forget forgets everything: what was read before is not what would be read now.
+func (s *strays) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.of)
+}
+
 // page takes a page in that was stored. before and after are the mailbox at its beginning and at its end.
 func (s *strays) page(before, after store.Mailbox, marks []string) {
 	s.mu.Lock()

@@ -71,19 +71,28 @@ func (e *Engine) keepPush(ctx context.Context, p *pass) error {
 	return e.renew(ctx, p, silences)
 }
 
-// renew subscribes for push. A server that refuses has the mailbox fall back to another way.
+// toleratedFailures is how many passes in a row may end because the server does not grant a push subscription.
+const toleratedFailures = 2
+
+// renew subscribes for push. A server that refuses has the mailbox fall back to another way, and so does one that grants no
+// subscription again and again though the calendar can be read.
 func (e *Engine) renew(ctx context.Context, p *pass, silences int) error {
 	sub, err := e.ask(ctx, p)
 	if denied(err) {
 		e.Log.Warn("a mailbox cannot be subscribed to; another way is taken",
 			"tenant", p.mb.Tenant, "person", p.mb.Person, "error", err.Error())
-		p.mb.TryWay = ""
 		return e.refuse(ctx, p, sentence(err))
 	}
 	if err != nil {
+		if k := fault.Of(err); ctx.Err() == nil && p.mb.Failures >= toleratedFailures && (k == fault.Unavailable || k == fault.Internal) {
+			if _, own := errors.AsType[storeError](err); !own {
+				p.noPush = err
+				return nil
+			}
+		}
 		return err
 	}
-	return e.granted(ctx, p, sub, func(tx *store.Tx) error {
+	return e.granted(ctx, p, sub, func(tx *store.Tx, _ bool) error {
 		e.stand(tx, &p.mb, wayPush, "")
 		p.mb.Silences, p.mb.ClimbAt = silences, zeroTime
 		return e.record(ctx, tx, p.mb.Tenant, p.mb.Person, "", "subscribed", arrival(wayPush))
@@ -119,7 +128,6 @@ func (e *Engine) tryPush(ctx context.Context, p *pass) error {
 	}
 	if err != nil {
 		// The way that the mailbox is on works, or the pull will say what is wrong.
-		p.mb.TryWay = wayPush
 		return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 			p.mb.TryWay = wayPush
 			if err := e.fail(ctx, tx, &p.mb, p.ladder, sentence(err)); err != nil {
@@ -128,7 +136,10 @@ func (e *Engine) tryPush(ctx context.Context, p *pass) error {
 			return tx.SaveMailbox(ctx, p.mb)
 		})
 	}
-	return e.granted(ctx, p, sub, func(tx *store.Tx) error {
+	return e.granted(ctx, p, sub, func(tx *store.Tx, known bool) error {
+		if !known {
+			return nil // it has another turn
+		}
 		p.mb.TryWay, p.mb.TrySince = wayPush, since
 		e.changed(tx, &p.mb)
 		return nil
@@ -143,6 +154,8 @@ func (e *Engine) provePush(ctx context.Context, p *pass, over bool) error {
 	}
 	heard := active && !sub.LastHeard.IsZero() || p.mb.LastHeard.After(p.mb.TrySince)
 	switch {
+	case !heard && !active:
+		return e.tryPush(ctx, p) // it was dropped meanwhile, and without one nothing can be heard
 	case !heard && over:
 		return e.failInPass(ctx, p, fmt.Sprintf("push was tried, and nothing was heard for %s", 2*e.limits().StatusFrequency))
 	case !heard:
@@ -199,15 +212,16 @@ func (e *Engine) ask(ctx context.Context, p *pass) (asked, error) {
 	return asked{got, hash}, nil
 }
 
-// granted records a subscription; then says what it means for the mailbox, which is saved afterwards.
-func (e *Engine) granted(ctx context.Context, p *pass, sub asked, then func(tx *store.Tx) error) error {
+// granted records a subscription; then says what it means for the mailbox, which is saved afterwards. known is false if the
+// subscription was dropped while it was asked for.
+func (e *Engine) granted(ctx context.Context, p *pass, sub asked, then func(tx *store.Tx, known bool) error) error {
 	now := e.now()
 	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 		_, known, err := tx.SubscriptionByToken(ctx, sub.token)
 		if err != nil {
 			return err
 		}
-		if err := then(tx); err != nil {
+		if err := then(tx, known); err != nil {
 			return err
 		}
 		if !known {
