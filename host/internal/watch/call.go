@@ -71,8 +71,7 @@ func (c *call) set() []*member {
 // run makes the call. Its connections are charged to the server's account until it ends.
 func (c *call) run(ctx, inner context.Context) (err error) {
 	g := c.group
-	mode, url, err := g.mode(inner)
-	if err != nil {
+	if _, _, err := g.mode(inner); err != nil {
 		return err
 	}
 	leave, err := g.server.enter(inner, g.place.way)
@@ -86,13 +85,19 @@ func (c *call) run(ctx, inner context.Context) (err error) {
 		leave(err)
 	}()
 	for {
+		// Asked for each time: it may have been configured anew while this waited, or since the last connection.
+		mode, url, err := g.mode(inner)
+		if err != nil {
+			c.inNobodysName()
+			return err
+		}
 		req := c.request(url)
 		if len(req.Watched) == 0 {
 			return nil
 		}
 		c.sign()
 		began := time.Now()
-		err := mode.Watcher.Watch(inner, req, func(hints []backend.Hint) error { return c.emit(ctx, hints) })
+		err = mode.Watcher.Watch(inner, req, func(hints []backend.Hint) error { return c.emit(ctx, hints) })
 		if err != nil || inner.Err() != nil {
 			return err
 		}
@@ -108,6 +113,13 @@ func (c *call) run(ctx, inner context.Context) (err error) {
 			}
 		}
 	}
+}
+
+// inNobodysName records that what comes next is no mailbox's fault.
+func (c *call) inNobodysName() {
+	c.group.watch.mu.Lock()
+	defer c.group.watch.mu.Unlock()
+	c.first = nil
 }
 
 // broken records that a connection ended before its time: what was told last may not have been heard.

@@ -36,6 +36,7 @@ type group struct {
 
 	// protected by Watch.mu
 	members   map[id]*member
+	anew      bool      // the mode was configured anew: what is open is opened again
 	connected time.Time // since when; zero: it is not
 	problem   string
 	problemAt time.Time
@@ -66,6 +67,13 @@ func (g *group) run(ctx context.Context) {
 		}
 	}()
 	for ctx.Err() == nil && !g.watch.retire(g) {
+		if g.takeAnew() {
+			if now != nil {
+				g.cut(ctx, now)
+				now = nil
+			}
+			g.failures, g.openAt, g.fillAt = 0, time.Time{}, time.Time{}
+		}
 		g.fill(ctx)
 		subs := g.subscribed()
 		if now != nil && g.place.way == streaming && !now.covers(subs) {
@@ -96,6 +104,20 @@ func (g *group) run(ctx context.Context) {
 		}
 		t.Stop()
 	}
+}
+
+// takeAnew reports whether the mode was configured anew; nobody of the group rests because of what was before.
+func (g *group) takeAnew() bool {
+	g.watch.mu.Lock()
+	defer g.watch.mu.Unlock()
+	if !g.anew {
+		return false
+	}
+	g.anew = false
+	for _, m := range g.members {
+		m.retryAt = time.Time{}
+	}
+	return true
 }
 
 // pause is how long there is nothing to do by the clock.

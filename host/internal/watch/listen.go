@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/roomwire/roomwire/host/internal/syncer"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
@@ -24,13 +23,12 @@ func (g *group) fill(ctx context.Context) {
 	if alone {
 		g.affinity = "" // wherever the group was, nothing of it is left there
 	}
-	mode, url, err := g.mode(ctx)
-	if err != nil {
+	if _, _, err := g.mode(ctx); err != nil {
 		g.failed(err)
 		g.fillAt = g.openAt
 		return
 	}
-	l := &filling{group: g, mode: mode, url: url, proven: !alone}
+	l := &filling{group: g, proven: !alone}
 	for len(missing) > 0 && g.affinity == "" && ctx.Err() == nil && l.stop == nil {
 		l.listen(ctx, missing[0]) // the first decides where the others go
 		missing = missing[1:]
@@ -81,8 +79,6 @@ func (g *group) missing() (out []*member, alone bool) {
 // A filling is one round of Listen calls.
 type filling struct {
 	group *group
-	mode  syncer.Mode
-	url   string
 
 	mu     sync.Mutex
 	made   int
@@ -103,13 +99,13 @@ func (l *filling) stopped() bool {
 }
 
 // request is false if the member has left the group.
-func (l *filling) request(m *member) (backend.ListenRequest, bool) {
+func (l *filling) request(m *member, url string) (backend.ListenRequest, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	g := l.group
 	g.watch.mu.Lock()
 	defer g.watch.mu.Unlock()
-	req := backend.ListenRequest{Mailbox: backend.Mailbox{Address: m.row.Email, URL: l.url}, Group: g.affinity}
+	req := backend.ListenRequest{Mailbox: backend.Mailbox{Address: m.row.Email, URL: url}, Group: g.affinity}
 	if g.place.way == pull {
 		req.Way, req.Timeout = backend.WayAsking, g.watch.limits().SubscriptionTimeout
 	}
@@ -122,12 +118,21 @@ func (l *filling) listen(ctx context.Context, m *member) {
 	if err != nil {
 		return
 	}
-	req, there := l.request(m)
+	// It may have been configured anew while this waited: nobody logs in with what was before.
+	mode, url, err := g.mode(ctx)
+	if err != nil {
+		leave(context.Canceled)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.stop = err
+		return
+	}
+	req, there := l.request(m, url)
 	if !there { // it left while this had to wait
 		leave(context.Canceled)
 		return
 	}
-	sub, err := l.mode.Watcher.Listen(ctx, req)
+	sub, err := mode.Watcher.Listen(ctx, req)
 	leave(err)
 	if ctx.Err() != nil {
 		return

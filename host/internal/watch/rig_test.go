@@ -194,12 +194,23 @@ func (s spy) CannotListen(ctx context.Context, way string, row store.Watched, re
 }
 
 type oneMode struct {
-	f       *fake
+	r       *rig
 	notices string
 }
 
 func (o oneMode) Mode(_ context.Context, name string) (syncer.Mode, error) {
-	return syncer.Mode{Name: name, URL: "https://mail.example.com/EWS/Exchange.asmx", Watcher: o.f, Notices: o.notices}, nil
+	o.r.mu.Lock()
+	defer o.r.mu.Unlock()
+	return syncer.Mode{Name: name, URL: "https://mail.example.com/EWS/Exchange.asmx", Watcher: o.r.server, Notices: o.notices}, nil
+}
+
+func newFake() *fake { return &fake{living: map[string]string{}, pending: map[string]bool{}} }
+
+// configure has the mode mean another server, or the same one with another login.
+func (r *rig) configure(f *fake) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.server = f
 }
 
 // bubble runs f with n persons on a way.
@@ -213,8 +224,8 @@ func bubble(t *testing.T, way string, n int, f func(r *rig)) {
 			t.Fatal(err)
 		}
 		defer st.Close()
-		r := &rig{T: t, store: st, server: &fake{living: map[string]string{}, pending: map[string]bool{}}}
-		modes := oneMode{r.server, way}
+		r := &rig{T: t, store: st, server: newFake()}
+		modes := oneMode{r, way}
 		r.engine = syncer.New(syncer.Options{
 			Store: st, Modes: modes, Limits: syncer.DefaultLimits(),
 			WayChanged: func(tenant, person string) { r.watch.Changed(tenant, person) },

@@ -95,6 +95,14 @@ func (s *server) good() {
 	}
 }
 
+// forgive forgets what the server refused: it is asked otherwise from now on.
+func (s *server) forgive() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.paused, s.refusals, s.trying = time.Time{}, 0, false
+	s.tell()
+}
+
 func (s *server) leave(connection bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

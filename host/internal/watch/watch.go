@@ -129,6 +129,26 @@ func (w *Watch) Changed(tenant, person string) {
 	}
 }
 
+// ModeChanged has everything of a sync mode that is configured otherwise from now on opened again, at once.
+func (w *Watch) ModeChanged(mode string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for name, s := range w.servers {
+		if strings.HasPrefix(name, serverOf(mode, "")) {
+			s.forgive()
+		}
+	}
+	for p, list := range w.groups {
+		if p.mode != strings.ToLower(mode) {
+			continue
+		}
+		for _, g := range list {
+			g.anew = true
+			g.poke()
+		}
+	}
+}
+
 // Run listens until ctx ends. It may be called once.
 func (w *Watch) Run(ctx context.Context) error {
 	run, cancel := context.WithCancel(ctx)

@@ -355,7 +355,7 @@ func TestAnotherHostTakesOver(t *testing.T) {
 	bubble(t, "streaming", 3, func(r *rig) {
 		time.Sleep(20 * time.Second)
 		other := New(Options{
-			Store: r.store, Engine: spy{r.engine, r}, Modes: oneMode{r.server, "streaming"}, Holder: "two", Limits: DefaultLimits(),
+			Store: r.store, Engine: spy{r.engine, r}, Modes: oneMode{r, "streaming"}, Holder: "two", Limits: DefaultLimits(),
 		})
 		stop := r.start(other)
 		defer stop()
