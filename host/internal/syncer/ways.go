@@ -242,6 +242,9 @@ func (e *Engine) climb(ctx context.Context, p *pass) error {
 	})
 }
 
+// greeting is how soon a server that reaches this host says so after it was subscribed to.
+const greeting = 10 * time.Second
+
 // wayDue is when the way of a mailbox needs a pass though nobody asks; zero if it does not.
 func (e *Engine) wayDue(p *pass, now time.Time) time.Time {
 	status, better := e.limits().StatusFrequency, p.ladder.above(p.mb.Way)
@@ -251,6 +254,9 @@ func (e *Engine) wayDue(p *pass, now time.Time) time.Time {
 	case len(better) == 0:
 		return zeroTime
 	case p.mb.TryWay == wayPush:
+		if greeted := p.mb.TrySince.Add(greeting); greeted.After(now) {
+			return greeted
+		}
 		if first := p.mb.TrySince.Add(status + time.Minute); first.After(now) && status > time.Minute {
 			return first // by then a sign of life should have come
 		}
