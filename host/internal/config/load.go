@@ -252,6 +252,9 @@ func (l *loader) sync(s section) Sync {
 	if minutes%time.Minute != 0 {
 		l.add(at, Error, "status_frequency is not in whole minutes", "Exchange counts it in minutes.", "Write for example \"30m\".")
 	}
+	l.notYet(s, "workers_per_mailbox", 1)
+	l.notYet(s, "resource_sync", false)
+	l.notYet(s, "resolve_distribution_groups", false)
 	return Sync{
 		SubscriptionInterval: interval,
 		StatusFrequency:      minutes,
@@ -271,6 +274,13 @@ func (l *loader) sync(s section) Sync {
 		KeepChanges:          s.duration("keep_changes"),
 		ResourceSync:         s.boolean("resource_sync"),
 		ResolveGroups:        s.boolean("resolve_distribution_groups"),
+	}
+}
+
+// notYet says of a setting that this release does not use, and that is not what it does anyway.
+func (l *loader) notYet(s section, name string, does any) {
+	if value, at, _ := s.get(name); value != nil && value != does {
+		l.add(at, Note, name+" has no effect in this release", fmt.Sprintf("Roomwire does as if it were %v.", does), "Leave it, or delete it.")
 	}
 }
 

@@ -162,7 +162,7 @@ func syncBlock() block {
 			{name: "workers_per_server", kind: kindInt, def: "10", min: 1, max: 200,
 				doc: "Calls under way to one server at a time."},
 			{name: "workers_per_mailbox", kind: kindInt, def: "1", min: 1, max: 4,
-				doc: "Calls under way for one mailbox at a time."},
+				doc: "Calls under way for one mailbox at a time. Not used yet: it is one."},
 			{name: "mass_deletion_limit", kind: kindInt, def: "20", min: 1, max: 1e6,
 				doc: "More deletions than this in one pass over one mailbox, and more than mass_deletion_share, stop the mailbox until an administrator has looked."},
 			{name: "mass_deletion_share", kind: kindShare, def: "0.1", min: 0, max: 1,
@@ -176,9 +176,9 @@ func syncBlock() block {
 			{name: "keep_changes", kind: kindDuration, def: "9600h", min: day, max: 3650 * day,
 				doc: "How long the change feed is kept. A booking system that has not read for longer misses changes, and what is older can no longer be rejected."},
 			{name: "resource_sync", kind: kindBool, def: "false",
-				doc: "\"Exchange Ressource Sync enabled\": whether rooms' mailboxes are synced."},
+				doc: "\"Exchange Ressource Sync enabled\": whether rooms' mailboxes are synced. Not used yet: they are not."},
 			{name: "resolve_distribution_groups", kind: kindBool, def: "false",
-				doc: "Whether distribution groups are resolved to their members, Exchange to ROOMS. The ROOMS key ExchangeSyncResolveDistributionGroups gives the same."},
+				doc: "Whether distribution groups are resolved to their members, Exchange to ROOMS. The ROOMS key ExchangeSyncResolveDistributionGroups gives the same. Not used yet: a group stays one attendee."},
 		},
 	}
 }
