@@ -64,7 +64,8 @@ type App struct {
 	watch    *watch.Watch
 
 	reloading sync.Mutex
-	graces    []*time.Timer // until what a configuration replaced is closed
+	graces    map[*time.Timer]bool // until what a configuration replaced is closed
+	closed    bool
 
 	notifications, rest *listener
 }
@@ -74,7 +75,10 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	if o.Log == nil {
 		o.Log = hclog.NewNullLogger()
 	}
-	a := &App{Options: o, started: time.Now(), meter: metrics.New(o.Version), counters: &endpoint.Counters{}}
+	a := &App{
+		Options: o, started: time.Now(), meter: metrics.New(o.Version), counters: &endpoint.Counters{},
+		graces: map[*time.Timer]bool{},
+	}
 	a.force.set(o.Config)
 	defer func() {
 		if err != nil {
@@ -221,7 +225,8 @@ func (a *App) Close() {
 		}
 	}
 	a.reloading.Lock()
-	for _, t := range a.graces {
+	a.closed = true
+	for t := range a.graces {
 		t.Stop() // the plugins ended with Run
 	}
 	a.reloading.Unlock()

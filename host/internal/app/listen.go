@@ -27,10 +27,12 @@ func listen(name string, l config.Listener) (*listener, error) {
 	if !l.TLS() {
 		return out, nil
 	}
-	if err := out.load(name, l); err != nil {
+	cert, err := certificate(name, l)
+	if err != nil {
 		_ = ln.Close()
 		return nil, err
 	}
+	out.cert.Store(cert)
 	out.Listener = tls.NewListener(ln, &tls.Config{
 		MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return out.cert.Load(), nil },
@@ -38,14 +40,13 @@ func listen(name string, l config.Listener) (*listener, error) {
 	return out, nil
 }
 
-// load reads the certificate; connections made from now on are shown it.
-func (l *listener) load(name string, c config.Listener) error {
+// certificate reads the certificate that connections are shown.
+func certificate(name string, c config.Listener) (*tls.Certificate, error) {
 	cert, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
 	if err != nil {
-		return fmt.Errorf("%s: certificate %q with key %q: %w", name, c.CertFile, c.KeyFile, err)
+		return nil, fmt.Errorf("%s: certificate %q with key %q: %w", name, c.CertFile, c.KeyFile, err)
 	}
-	l.cert.Store(&cert)
-	return nil
+	return &cert, nil
 }
 
 // url is where the listener is reached from this machine.

@@ -40,6 +40,9 @@ func (a *App) Reload(ctx context.Context) (Reloaded, error) {
 	}
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
+	if a.closed {
+		return Reloaded{}, errors.New("the host has stopped: the configuration is in force when it is started")
+	}
 	next, diags := a.Load()
 	if diags.HasErrors() {
 		a.Log.Error("the changed configuration is refused; the one before stays in force (roomwire config check says more)", "errors", strings.TrimSpace(diags.String()))
@@ -65,10 +68,11 @@ func (a *App) Reload(ctx context.Context) (Reloaded, error) {
 	a.engine.SetLimits(limitsOf(next))
 	a.watch.SetLimits(watch.LimitsOf(next))
 	a.store.SetCoalesce(next.Sync.Coalesce)
-	a.closeLater(a.modes.replace(next, changes))
+	a.closeLater(a.modes.replace(next, changes), max(old.Sync.AttemptTimeout, next.Sync.AttemptTimeout))
 	for _, mode := range next.SyncModes {
 		if config.ModeChanged(changes, mode.Name) {
 			a.engine.Unpause(mode.Name)
+			a.watch.ModeChanged(mode.Name)
 		}
 	}
 	err := a.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return wakeChanged(ctx, tx, old, next) })
@@ -100,8 +104,9 @@ func keepFixed(next, old *config.Config) {
 	next.Listen.Notifications.Addr, next.Listen.API.Addr = old.Listen.Notifications.Addr, old.Listen.API.Addr
 }
 
-// certificates loads those of both listeners before any is put into force.
+// certificates puts those of both listeners into force, or none of them.
 func (a *App) certificates(next *config.Config) error {
+	var loaded []func()
 	for _, l := range []struct {
 		name string
 		at   *listener
@@ -113,25 +118,35 @@ func (a *App) certificates(next *config.Config) error {
 		if l.at.cert.Load() == nil || !l.to.TLS() {
 			continue // from and to plain HTTP after a restart only
 		}
-		if err := l.at.load(l.name, l.to); err != nil {
+		cert, err := certificate(l.name, l.to)
+		if err != nil {
 			return err
 		}
+		loaded = append(loaded, func() { l.at.cert.Store(cert) })
+	}
+	for _, put := range loaded {
+		put()
 	}
 	return nil
 }
 
-// closeLater closes what passes under way may still use, when the longest of them is over.
-func (a *App) closeLater(over []*supervise.Backend) {
+// closeLater closes what passes under way may still use, when the longest of them is over. a.reloading is held.
+func (a *App) closeLater(over []*supervise.Backend, longest time.Duration) {
 	if len(over) == 0 {
 		return
 	}
-	a.graces = append(a.graces, time.AfterFunc(a.force.get().Sync.AttemptTimeout, func() {
+	var t *time.Timer
+	t = time.AfterFunc(longest, func() {
+		a.reloading.Lock()
+		delete(a.graces, t)
+		a.reloading.Unlock()
 		for _, b := range over {
 			if err := b.Close(); err != nil {
 				a.Log.Debug("a replaced plugin instance could not be closed", "error", err)
 			}
 		}
-	}))
+	})
+	a.graces[t] = true
 }
 
 // wakeChanged makes those due whose settings changed.
