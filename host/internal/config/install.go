@@ -45,6 +45,9 @@ func install(from, to string) (changed bool, back func() error, err error) {
 	if err != nil {
 		return false, nil, err
 	}
+	if to, err = behindLinks(to); err != nil {
+		return false, nil, err
+	}
 	like, err := os.Stat(filepath.Dir(to))
 	if err != nil {
 		return false, nil, err
@@ -67,6 +70,14 @@ func install(from, to string) (changed bool, back func() error, err error) {
 		back = func() error { return replace(to, old, like) }
 	}
 	return true, back, replace(to, next, like)
+}
+
+// behindLinks returns the file that a symbolic link leads to, so that the link stays. What does not exist is no link.
+func behindLinks(path string) (string, error) {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return path, nil
+	}
+	return filepath.EvalSymlinks(path)
 }
 
 // replace writes a file beside path, with the owner and the rights of another or of its folder, and renames it.

@@ -55,3 +55,34 @@ func TestInstall(t *testing.T) {
 		t.Errorf("left behind: %q", left)
 	}
 }
+
+// Where the configuration lies elsewhere and is linked, the link stays, and what it leads to changes.
+func TestInstallFollowsLinks(t *testing.T) {
+	t.Parallel()
+	from, to, elsewhere := t.TempDir(), t.TempDir(), t.TempDir()
+	target := filepath.Join(elsewhere, "there.hcl")
+	for name, text := range map[string]string{filepath.Join(from, HCLFile): "new", target: "old"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(target, filepath.Join(to, HCLFile)); err != nil {
+		t.Skip("SKIPPED: this user may not make links:", err)
+	}
+	_, undo, err := Install(from, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data, _ := os.ReadFile(target); string(data) != "new" {
+		t.Errorf("what the link leads to is %q", data)
+	}
+	if info, err := os.Lstat(filepath.Join(to, HCLFile)); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("the link became %v (%v)", info, err)
+	}
+	if err := undo(); err != nil {
+		t.Error(err)
+	}
+	if data, _ := os.ReadFile(target); string(data) != "old" {
+		t.Errorf("undone, what the link leads to is %q", data)
+	}
+}
