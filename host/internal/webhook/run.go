@@ -41,10 +41,10 @@ type name struct{ tenant, id string }
 func (s *Service) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	running := map[name]context.CancelFunc{}
+	running := map[name]worker{}
 	defer func() {
-		for _, stop := range running {
-			stop()
+		for _, w := range running {
+			w.stop()
 		}
 	}()
 	for {
@@ -60,23 +60,45 @@ func (s *Service) Run(ctx context.Context) error {
 			for _, w := range all {
 				wanted[name{w.Tenant, w.ID}] = !w.Disabled
 			}
-			for n, stop := range running {
+			for n, w := range running {
 				if !wanted[n] {
-					stop()
+					w.stop()
+				}
+				if w.hasEnded() { // not before: of two at a time one would send what the other has not stored yet
 					delete(running, n)
 				}
 			}
 			for n, on := range wanted {
 				if _, runs := running[n]; on && !runs {
 					work, stop := context.WithCancel(ctx)
-					running[n] = stop
-					wg.Go(func() { s.work(work, n) })
+					w := worker{stop: stop, ended: make(chan struct{})}
+					running[n] = w
+					wg.Go(func() {
+						defer s.changed() // it may be wanted again by now
+						defer close(w.ended)
+						s.work(work, n)
+					})
 				}
 			}
 		}
 		if !pause(ctx, lookAgain, changed, nil) {
 			return nil
 		}
+	}
+}
+
+// A worker serves one webhook.
+type worker struct {
+	stop  context.CancelFunc
+	ended chan struct{}
+}
+
+func (w worker) hasEnded() bool {
+	select {
+	case <-w.ended:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -139,6 +161,11 @@ func (s *Service) deliver(ctx context.Context, n name) (time.Time, error) {
 		if err != nil || len(changes) == 0 {
 			return time.Time{}, err
 		}
+		if missed := changes[0].Seq - w.Seq - 1; missed > 0 {
+			s.Log.Warn("a webhook misses changes: the feed does not keep them for as long as it was not served (keep_changes); "+
+				"its receiver has to read the bookings anew", "tenant", w.Tenant, "webhook", w.ID, "changes", missed)
+			w.Seq = changes[0].Seq - 1
+		}
 		i := slices.IndexFunc(changes, func(c store.ChangeRecord) bool { return len(w.Kinds) == 0 || slices.Contains(w.Kinds, c.Kind) })
 		skipped := changes
 		if i >= 0 {
@@ -163,10 +190,10 @@ func (s *Service) deliver(ctx context.Context, n name) (time.Time, error) {
 }
 
 // withGrace returns a context that outlives ctx for a while, so that a stop does not have a message sent twice.
-func withGrace(ctx context.Context) (context.Context, context.CancelFunc) {
+func (s *Service) withGrace(ctx context.Context) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
-		t := time.AfterFunc(stopGrace, cancel)
+		t := time.AfterFunc(s.grace, cancel)
 		context.AfterFunc(longer, func() { t.Stop() })
 	})
 	return longer, func() {
@@ -190,7 +217,7 @@ func (s *Service) attempt(ctx context.Context, w *store.Webhook, c store.ChangeR
 	if err != nil {
 		return err
 	}
-	ctx, cancel := withGrace(ctx)
+	ctx, cancel := s.withGrace(ctx)
 	defer cancel()
 	err = s.send(ctx, *w, m)
 	if err != nil && ctx.Err() != nil {
@@ -208,9 +235,13 @@ func (s *Service) attempt(ctx context.Context, w *store.Webhook, c store.ChangeR
 	}
 	log := s.Log.With("tenant", w.Tenant, "webhook", w.ID, "change", c.Seq, "tries", w.Attempts, "error", w.Problem)
 	if r, is := errors.AsType[*refusal](err); is && r.status == http.StatusGone {
-		log.Warn("a webhook is disabled: its receiver wants no more messages")
+		log.Warn("a webhook is switched off: its receiver wants no more messages")
 		w.Attempts, w.NextAt = 0, time.Time{}
+		sent := w.URL
 		return s.save(ctx, *w, func(ctx context.Context, tx *store.Tx, stored store.Webhook) error {
+			if stored.URL != sent {
+				return nil // another receiver was named meanwhile
+			}
 			stored.Disabled = true
 			return tx.PutWebhook(ctx, stored)
 		})
@@ -244,6 +275,9 @@ func (s *Service) save(ctx context.Context, w store.Webhook, also func(context.C
 		}
 		if !mine {
 			return fmt.Errorf("webhook %s is served by another host", w.ID)
+		}
+		if stored.Seq > w.Seq {
+			return nil // this host was away for so long that another one came further
 		}
 		if stored.URL != w.URL {
 			w.Attempts, w.NextAt = 0, time.Time{} // changed while the old one was tried

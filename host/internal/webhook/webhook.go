@@ -54,6 +54,7 @@ type Service struct {
 	Options
 	http   *http.Client
 	spread func() float64 // of waits, 0 to 1
+	grace  time.Duration  // how long a message under way may outlive a stop
 	counts counters
 
 	mu   sync.Mutex
@@ -71,7 +72,7 @@ func New(o Options) *Service {
 	if o.Holder == "" {
 		o.Holder = random(8)
 	}
-	return &Service{Options: o, http: newClient(o.TLS), spread: fraction, kick: make(chan struct{})}
+	return &Service{Options: o, http: newClient(o.TLS), spread: fraction, grace: stopGrace, kick: make(chan struct{})}
 }
 
 func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
