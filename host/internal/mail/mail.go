@@ -30,7 +30,7 @@ const (
 	lookAgain   = 15 * time.Second
 	dutyFor     = 5 * time.Minute
 	dialTimeout = 30 * time.Second
-	roundFor    = 2 * time.Minute // for all mails of one connection
+	roundFor    = 2 * time.Minute // no mail is begun after that; far less than dutyFor
 	batch       = 50
 	giveUpAfter = 24 * time.Hour // older news is no use
 	firstWait   = time.Minute
@@ -112,8 +112,9 @@ func (s *Sender) round(ctx context.Context) error {
 	if client != nil {
 		defer func() { _ = client.Close() }()
 	}
+	over := s.Now().Add(roundFor)
 	for _, m := range due {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || !s.Now().Before(over) { // the server is slow: what is left must not be sent without the duty
 			return nil
 		}
 		if err := s.one(ctx, m, attempt{settings: settings, client: client, failed: failed}); err != nil {

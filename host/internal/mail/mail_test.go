@@ -274,6 +274,31 @@ func TestNothingIsSentWhileMailsAreOffOrAnotherHostSends(t *testing.T) {
 	})
 }
 
+// With a slow server a round ends while nobody else may have the duty yet; else people would get mails twice.
+func TestSlowServerDoesNotMakeARoundOutlastTheDuty(t *testing.T) {
+	each(t, func(r *rig) {
+		for range 5 {
+			r.queue(syncer.MailSyncDisabled)
+		}
+		began := r.now()
+		r.server.refuses(func(line string) string {
+			if line == "DATA" {
+				r.later(roundFor / 2)
+			}
+			return ""
+		})
+		r.round()
+		if n, took := len(r.server.received()), r.now().Sub(began); n != 2 || took >= dutyFor {
+			r.Errorf("%d mails in a round of %s", n, took)
+		}
+		r.round()
+		r.round()
+		if n := len(r.server.received()); n != 5 {
+			r.Errorf("%d mails after three rounds", n)
+		}
+	})
+}
+
 func TestWaysToTheServer(t *testing.T) {
 	t.Parallel()
 	const password = "hunter2"
