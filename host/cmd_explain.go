@@ -115,7 +115,7 @@ func printSides(out io.Writer, x *syncer.Explanation) error {
 func printSide(out io.Writer, booking *syncer.ExplainedFields, l *syncer.ExplainedLink) error {
 	fmt.Fprintf(out, "item %s in the calendar of %s: %s", l.Key, l.Person, l.State)
 	if l.Tries > 0 {
-		fmt.Fprintf(out, ", reset %d times in a row", l.Tries)
+		fmt.Fprintf(out, ", resets in a row: %d", l.Tries)
 	}
 	fmt.Fprintln(out)
 	var item *syncer.ExplainedFields

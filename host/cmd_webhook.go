@@ -49,11 +49,12 @@ func webhookCmd(f *flags) *cobra.Command {
 			fmt.Fprintf(cmd.OutOrStdout(), "webhook %s forgotten\n", id)
 			return nil
 		}),
-		with("secret ID", "Make a new signing secret; it is shown this once", func(cmd *cobra.Command, a *admin, id string) error {
+		with("secret ID", "Make a new signing secret, shown this once; the old one is good for another 24 hours", func(cmd *cobra.Command, a *admin, id string) error {
 			res, err := a.RotateWebhookSecretWithResponse(cmd.Context(), a.tenant, id, &client.RotateWebhookSecretParams{})
 			if err := client.Check(res, err); err != nil {
 				return err
 			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "new secret of webhook %s; it is not shown again, and the old one is good for another 24 hours:\n", id)
 			fmt.Fprintln(cmd.OutOrStdout(), res.JSON200.Secret)
 			return nil
 		}),

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // Windows has none, and nobody's calendar may hang on the machine's
 
@@ -176,5 +177,5 @@ func (f *flags) pickTenant(cfg *config.Config) (string, error) {
 	for i, t := range cfg.Tenants {
 		names[i] = t.Name
 	}
-	return "", fmt.Errorf("there are several tenants; say which with --tenant: %q", names)
+	return "", fmt.Errorf("there are several tenants; say which with --tenant: %s", strings.Join(names, ", "))
 }

@@ -144,6 +144,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	head.Set("X-Content-Type-Options", "nosniff")
 	head.Set("Referrer-Policy", "no-referrer")
 	r, done := h.begin(w, r)
+	head.Set("X-Request-ID", requestID(r.Context()))
 	w = done.writer()
 	defer done.end()
 

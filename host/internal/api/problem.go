@@ -92,10 +92,14 @@ func problemOf(err error) problem {
 	case errors.As(err, &p):
 		return p
 	case errors.Is(err, booking.ErrNotFound):
-		if what, whole := strings.CutSuffix(err.Error(), ": "+booking.ErrNotFound.Error()); whole {
-			return notFound("there is no %s", what)
+		what, suffix := err.Error(), ": "+booking.ErrNotFound.Error()
+		if !strings.HasSuffix(what, suffix) {
+			return notFound("%s", what)
 		}
-		return notFound("%s", err)
+		for strings.HasSuffix(what, suffix) { // some errors are wrapped into more than one
+			what = strings.TrimSuffix(what, suffix)
+		}
+		return notFound("there is no %s", what)
 	case errors.As(err, &overlap):
 		return problem{kind: "overlap", status: http.StatusConflict, detail: overlap.Error(), others: overlap.Others}
 	case errors.As(err, &version):

@@ -30,7 +30,7 @@ func (c Change) String() string {
 	case c.From == c.To:
 		return fmt.Sprintf("%s = %s changed (other contents)", name, c.To)
 	}
-	return fmt.Sprintf("%s = %s (was %s)", name, c.To, c.From)
+	return fmt.Sprintf("%s = %s (was %s)", name, c.To, strings.Trim(c.From, "()"))
 }
 
 // restart lists the settings that a running host cannot take over, by block and name; a name of "" means all. Of the
@@ -67,6 +67,7 @@ func Diff(old, next *Config) []Change {
 		was, had := before[k]
 		delete(before, k)
 		switch {
+		case !had && v.text == notSet: // of a new block
 		case !had:
 			add(v, "", v.text)
 		case was.sum != v.sum:
@@ -74,7 +75,7 @@ func Diff(old, next *Config) []Change {
 		}
 	}
 	for _, v := range old.shown {
-		if _, gone := before[id{v.head, v.name}]; gone {
+		if _, gone := before[id{v.head, v.name}]; gone && v.text != notSet {
 			add(v, v.text, "")
 		}
 	}

@@ -9,6 +9,9 @@ import (
 	"strings"
 )
 
+// notSet stands for a value that nothing gives.
+const notSet = "(not set)"
+
 // shownValue is one line of Redacted.
 type shownValue struct {
 	head  string // the block, nested ones separated by \x1f
@@ -29,7 +32,7 @@ func (l *loader) show(head string, a attr, text string, at place) {
 	case a.kind == kindSecret:
 		text = NewSecret(text).String()
 	case text == "":
-		text = "(not set)"
+		text = notSet
 	case a.kind == kindBool, a.kind == kindInt, a.kind == kindShare:
 	default:
 		text = strconv.Quote(hideURLPassword(text))
