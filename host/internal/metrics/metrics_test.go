@@ -22,10 +22,14 @@ var now = time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
 type figures struct {
 	err   error
 	reads int
+	slow  func() // called while the store is read; may be nil
 }
 
 func (f *figures) QueueCounts(context.Context, time.Time) (store.QueueCounts, error) {
 	f.reads++
+	if f.slow != nil {
+		f.slow()
+	}
 	return store.QueueCounts{Running: 1, Queued: 2, QueuedBulk: 3, Due: 4, Later: 5}, f.err
 }
 
@@ -118,5 +122,29 @@ func TestFigures(t *testing.T) {
 	clock, f.err = clock.Add(time.Minute), errors.New("disk on fire")
 	if text := scrape(t, m); !strings.Contains(text, "roomwire_scrape_failed 1") || !strings.Contains(text, `roomwire_plugin_up{plugin="auth-ntlm"`) {
 		t.Errorf("with a broken store:\n%s", text)
+	}
+}
+
+// With a hundred thousand persons the store takes its time; it must not be kept busy by being looked at.
+func TestAStoreThatTakesLongIsReadSeldom(t *testing.T) {
+	t.Parallel()
+	f, clock := &figures{}, now
+	f.slow = func() { clock = clock.Add(400 * time.Millisecond) }
+	m := New("1.2.3")
+	m.Watch(Sources{Store: f, Now: func() time.Time { return clock }})
+	for range 5 { // every five seconds
+		scrape(t, m)
+		clock = clock.Add(5 * time.Second)
+	}
+	if f.reads != 2 {
+		t.Errorf("the store was read %d times in 25 seconds, want at once and after 20", f.reads)
+	}
+	f.slow, f.err = func() { clock = clock.Add(scrapeTimeout) }, errors.New("no answer")
+	clock = clock.Add(time.Hour)
+	scrape(t, m)
+	f.slow, f.err = nil, nil
+	clock = clock.Add(freshFor)
+	if text := scrape(t, m); !strings.Contains(text, "roomwire_scrape_failed 0") {
+		t.Error("a store that is back is not read again soon")
 	}
 }
