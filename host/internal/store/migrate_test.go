@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -78,6 +80,28 @@ func TestQueriesAreServedByIndexes(t *testing.T) {
 		if strings.Contains(plan, "TEMP B-TREE") {
 			t.Errorf("%s: plan %q sorts", name, plan)
 		}
+	}
+}
+
+// Everybody who is listened to is read page by page, every half minute: no page may begin at the beginning.
+func TestPagesOfWatchedMailboxesGoOnWhereTheLastEnded(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "plan.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	text, err := os.ReadFile(filepath.Join("queries", "mailbox.sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, query, _ := strings.Cut(string(text), "-- name: ListWatched :many\n")
+	query, _, _ = strings.Cut(query, ";")
+	for i, name := range []string{"@after_tenant", "@after_person", "@max_rows"} {
+		query = strings.ReplaceAll(query, name, "?"+strconv.Itoa(i+1))
+	}
+	if plan := explain(t, s, query); !strings.Contains(plan, "((tenant,person)>(?,?))") || strings.Contains(plan, "TEMP B-TREE") {
+		t.Errorf("plan is %q", plan)
 	}
 }
 

@@ -137,7 +137,7 @@ SELECT mailbox.tenant, mailbox.person, mailbox.epoch, mailbox.way, mailbox.try_w
 FROM mailbox JOIN person ON person.tenant = mailbox.tenant AND person.id = mailbox.person
 WHERE (mailbox.way = 'streaming' OR mailbox.way = 'pull' OR mailbox.try_way <> '')
   AND NOT person.sync_disabled AND person.kind <> 'resource'
-  AND (mailbox.tenant > @after_tenant OR (mailbox.tenant = @after_tenant AND mailbox.person > @after_person))
+  AND (mailbox.tenant, mailbox.person) > (@after_tenant, @after_person)
 ORDER BY mailbox.tenant, mailbox.person
 LIMIT @max_rows;
 

@@ -348,7 +348,7 @@ SELECT mailbox.tenant, mailbox.person, mailbox.epoch, mailbox.way, mailbox.try_w
 FROM mailbox JOIN person ON person.tenant = mailbox.tenant AND person.id = mailbox.person
 WHERE (mailbox.way = 'streaming' OR mailbox.way = 'pull' OR mailbox.try_way <> '')
   AND NOT person.sync_disabled AND person.kind <> 'resource'
-  AND (mailbox.tenant > $1 OR (mailbox.tenant = $1 AND mailbox.person > $2))
+  AND (mailbox.tenant, mailbox.person) > ($1, $2)
 ORDER BY mailbox.tenant, mailbox.person
 LIMIT $3
 `
