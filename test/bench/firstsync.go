@@ -68,7 +68,7 @@ func firstSync(ctx context.Context, b *bench, marked int, latency time.Duration)
 	name := fmt.Sprintf("first-%d-%s", marked, latency)
 	record := filepath.Join(b.work, name+"-record")
 	if b.profile == "" {
-		defer os.RemoveAll(record)
+		defer func() { _ = os.RemoveAll(record) }()
 	}
 	s, err := b.newSite(ctx, name, setup{
 		people: 1, auth: "basic", off: true, sim: []string{"--record", record, "--latency", latency.String()},

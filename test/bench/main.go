@@ -82,7 +82,7 @@ func run(ctx context.Context, b *bench, work, out, only string) (err error) {
 		return err
 	}
 	if b.profile == "" { // else its recordings and logs are worth a look
-		defer os.RemoveAll(b.work)
+		defer func() { _ = os.RemoveAll(b.work) }()
 	}
 	if err := b.build(ctx); err != nil {
 		return err
@@ -103,7 +103,8 @@ func run(ctx context.Context, b *bench, work, out, only string) (err error) {
 		began, load := time.Now(), loadAverage()
 		r := &result{}
 		if err := f.measure(ctx, b, r); err != nil {
-			failed = append(failed, fmt.Errorf("%s: %w", f.name, err))
+			fmt.Fprintf(os.Stderr, "bench: %s: %v\n", f.name, err)
+			failed = append(failed, fmt.Errorf("%s failed", f.name))
 			continue
 		}
 		r.note("Measured %s in %s; load average before: %s. %s",

@@ -126,11 +126,13 @@ func persons(ctx context.Context, b *bench, n int) (*personsOutcome, error) {
 	addr := strings.TrimPrefix(s.public, "http://")
 	o.alive, err = idle(func() error {
 		l := load{
-			addr: addr, connections: 4, duration: idleFor, every: statusEvery / time.Duration(n),
+			addr: addr, connections: 32, duration: idleFor, every: statusEvery / time.Duration(n),
 			request: requestsTo(addr, subs, payload.Status),
 		}
-		_, err := l.run(ctx)
-		return err
+		return b.profiled(fmt.Sprintf("persons-%d-alive", n), int(idleFor.Seconds()), s.processes(), func() error {
+			_, err := l.run(ctx)
+			return err
+		})
 	})
 	return o, err
 }
