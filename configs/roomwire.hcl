@@ -4,6 +4,7 @@
 #
 #   roomwire config check     explains every fault with line and remedy
 #   roomwire config show      prints what is in force and where it comes from
+#   roomwire config apply     has a running host take changes over
 #
 # Each setting can come from the environment instead, which goes first:
 # ROOMWIRE_ and its path, e.g. ROOMWIRE_STORE_URL, ROOMWIRE_TENANT_DEFAULT_ROOT_URL,
@@ -73,7 +74,7 @@ sync {
   # attempt_timeout       = "2m"   # one pass over one mailbox, or one write
   # retry_delay           = "30s"  # the first wait after a fault that passes; it doubles up to 10 minutes
   # workers_per_server    = 10     # calls under way to one server
-  # workers_per_mailbox   = 1      # calls under way for one mailbox
+  # workers_per_mailbox   = 1      # calls under way for one mailbox; not used yet
 
   # More deletions in one pass than the limit, if they are also more than the
   # share of the mailbox's synced items: stop and ask an administrator.
@@ -83,9 +84,10 @@ sync {
   # rollback_tries = 5 # conflict behaviour Rollback
   # cancel_tries   = 2 # conflict behaviour Cancel
 
-  # keep_timeline = "2160h" # what was done and why
-  # keep_changes  = "9600h" # the change feed
+  # keep_timeline = "2160h" # what was done and why: 90 days
+  # keep_changes  = "9600h" # the change feed: 400 days
 
+  # Not used yet:
   # resource_sync               = false # "Exchange Ressource Sync enabled"
   # resolve_distribution_groups = false # also ExchangeSyncResolveDistributionGroups
 }
@@ -112,7 +114,7 @@ sync {
 #   auth    = ["ntlm", "basic"] # the first of these that the server offers; never Basic after NTLM was refused
 #   url     = "https://mail.example.com/EWS/Exchange.asmx" # prefilled for persons that have none
 #   pull    = false  # true: the same as notices = "pull"
-#   notices = "push" # how changes are learnt of: push, streaming, pull, poll
+#   notices = "push" # how changes are learnt of: push, streaming, pull, poll; what does not work gives way to the next
 #
 #   use_impersonation = true # also ExchangeUseImpersonation; false: delegate access, read by the clock
 #

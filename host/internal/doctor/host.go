@@ -112,6 +112,8 @@ func (d *Doctor) plugin(name, state string, p supervise.PluginStatus) Finding {
 	switch {
 	case state == "":
 		return bad(area, name, "it is not in "+d.Config().Plugins.Dir, "Put its binary there and run roomwire plugin lock, or take it out of the sync modes that name it.")
+	case state == supervise.StateMissing:
+		return bad(area, name, state, "Put its binary back into "+d.Config().Plugins.Dir+".")
 	case state != supervise.StateGood:
 		return bad(area, name, state, "If the binary is the right one, run roomwire plugin lock; else put the right one back.")
 	case !d.Running:
