@@ -21,7 +21,7 @@ import (
 // patience is how long a test waits for what must come. It is no expectation, only the end of a test that failed.
 const patience = 60 * time.Second
 
-// built is where TestMain puts the programs: roomwire itself, and the plugins with their lock.
+// built is where TestMain puts the programs: roomwire itself, the plugins with their lock, and the Exchange stand-in.
 var built string
 
 func TestMain(m *testing.M) {
@@ -72,6 +72,9 @@ func build(dir string) error {
 		return nil
 	}
 	if err := goBuild(program("roomwire"), "./host"); err != nil {
+		return err
+	}
+	if err := goBuild(program("exchangesim"), "./exchangesim/cmd/exchangesim"); err != nil {
 		return err
 	}
 	for _, p := range plugins {

@@ -66,6 +66,9 @@ type personState struct {
 	Remedy     string    `json:"remedy"`
 	Until      time.Time `json:"until"`
 	Way        string    `json:"way"`
+	WayReason  string    `json:"way_reason"`
+	TryWay     string    `json:"try_way"`
+	ClimbAt    time.Time `json:"climb_at"`
 	LastHeard  time.Time `json:"last_heard"`
 	Subscribed time.Time `json:"subscribed"`
 	LastPull   time.Time `json:"last_pull"`

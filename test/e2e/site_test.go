@@ -34,19 +34,23 @@ type setup struct {
 	plainHTTP bool                        // Exchange is reached over plain HTTP
 	delegate  bool                        // no impersonation: the people have opened their calendars to the service user
 	sync      map[string]string           // further numbers of the sync block
+	mode      string                      // more of the block of Exchange2013
 	hcl       string                      // more of roomwire.hcl
+	keys      map[string]string           // more of RoomsAppSettings.config
 	sim       exchangesim.Options         // of the Exchange stand-in
 	store     string                      // store.url; empty: an SQLite file
 	rows      []string                    // more lines of people.csv
 	faults    func(f *exchangesim.Faults) // before the first start
+	process   []string                    // Exchange is a process of its own, with these arguments; sim and faults have no effect
 	stopped   bool                        // do not start the host
 }
 
 // A site is an installation: Exchange, the host's configuration and data, and the host itself.
 type site struct {
 	*testing.T
-	sim      *exchangesim.Server
-	exchange string // URL of EWS
+	sim      *exchangesim.Server // nil if Exchange is a process of its own
+	control  string              // URL of its control API then
+	exchange string              // URL of EWS
 	certFile string
 	dir      string // configuration
 	plugins  string // the folder with this site's plugin binaries
@@ -67,7 +71,11 @@ func newSite(t *testing.T, o setup) *site {
 	t.Helper()
 	s := &site{T: t, dir: filepath.Join(t.TempDir(), "configs"), http: &http.Client{Timeout: patience}}
 	t.Cleanup(s.http.CloseIdleConnections)
-	s.startExchange(o)
+	if o.process != nil {
+		s.startExchangeProcess(o.process)
+	} else {
+		s.startExchange(o)
+	}
 	s.copyPlugins()
 	s.configure(o)
 	t.Cleanup(s.end)
@@ -78,7 +86,9 @@ func newSite(t *testing.T, o setup) *site {
 	s.key = strings.TrimSpace(s.must("apikey", "create", "e2e"))
 	if !o.stopped {
 		s.serve()
-		s.settle()
+		if s.sim != nil {
+			s.settle()
+		}
 	}
 	return s
 }
@@ -86,15 +96,7 @@ func newSite(t *testing.T, o setup) *site {
 func (s *site) startExchange(o setup) {
 	s.Helper()
 	if len(o.sim.People) == 0 {
-		for _, p := range people {
-			o.sim.People = append(o.sim.People, exchangesim.Person{Address: address(p), Name: strings.ToUpper(p[:1]) + p[1:], Password: password})
-		}
-		o.sim.People = append(o.sim.People,
-			exchangesim.Person{Address: "room-a@example.com", Name: "Room A", Room: true, Password: password},
-			exchangesim.Person{Address: "room-b@example.com", Name: "Room B", Room: true, Password: password},
-			exchangesim.Person{Address: "svc-rooms@example.com", Name: "Rooms Service", User: `EXAMPLE\svc-rooms`, Password: password, Impersonation: !o.delegate, NoMailbox: true},
-			exchangesim.Person{Address: "svc-plain@example.com", Name: "Plain Service", User: `EXAMPLE\svc-plain`, Password: password, NoMailbox: true},
-		)
+		o.sim.People = accounts(!o.delegate)
 	}
 	if o.sim.RetryBase == 0 {
 		o.sim.RetryBase = 100 * time.Millisecond
@@ -127,6 +129,20 @@ func (s *site) startExchange(o setup) {
 	s.Cleanup(func() { _ = l.Close() })
 	s.exchange = l.URL + "/EWS/Exchange.asmx"
 	s.certFile = s.write("exchange.pem", string(l.CertificatePEM))
+}
+
+// accounts are those of every Exchange server.
+func accounts(impersonation bool) []exchangesim.Person {
+	var all []exchangesim.Person
+	for _, p := range people {
+		all = append(all, exchangesim.Person{Address: address(p), Name: strings.ToUpper(p[:1]) + p[1:], Password: password})
+	}
+	return append(all,
+		exchangesim.Person{Address: "room-a@example.com", Name: "Room A", Room: true, Password: password},
+		exchangesim.Person{Address: "room-b@example.com", Name: "Room B", Room: true, Password: password},
+		exchangesim.Person{Address: "svc-rooms@example.com", Name: "Rooms Service", User: `EXAMPLE\svc-rooms`, Password: password, Impersonation: impersonation, NoMailbox: true},
+		exchangesim.Person{Address: "svc-plain@example.com", Name: "Plain Service", User: `EXAMPLE\svc-plain`, Password: password, NoMailbox: true},
+	)
 }
 
 // copyPlugins gives the site its own names of the plugin binaries, by which their processes are told from others'.
@@ -198,17 +214,22 @@ sync {
 sync_mode "Exchange2013" {
   auth = [%s]
   %s
+  %s
 }
 %s
-`, notifications, api, o.store, s.plugins, s.public, &block, o.auth, s.httpBlock(o.plainHTTP), o.hcl))
+`, notifications, api, o.store, s.plugins, s.public, &block, o.auth, o.mode, s.httpBlock(o.plainHTTP), o.hcl))
+	var keys strings.Builder
+	for k, v := range o.keys {
+		fmt.Fprintf(&keys, "\n  <add key=%q value=\"%s\"/>", k, escaped(v))
+	}
 	s.write("RoomsAppSettings.config", fmt.Sprintf(`<?xml version="1.0" encoding="utf-8"?>
 <RoomsAppSettings>
   <add key="Exchange2013ServiceUser" value="svc-rooms"/>
   <add key="Exchange2013ServicePassword" value="%s"/>
   <add key="Exchange2013ServiceDomain" value="EXAMPLE"/>
-  <add key="ExchangeUseImpersonation" value="%t"/>
+  <add key="ExchangeUseImpersonation" value="%t"/>%s
 </RoomsAppSettings>
-`, escaped(password), !o.delegate))
+`, escaped(password), !o.delegate, &keys))
 }
 
 func (s *site) httpBlock(plain bool) string {
@@ -258,7 +279,7 @@ func (s *site) write(name, content string) string {
 // end stops what runs and looks through everything that was said.
 func (s *site) end() {
 	tokens := []string{}
-	for _, sub := range s.sim.Subscriptions() {
+	for _, sub := range s.subscriptions() {
 		if _, token, ok := strings.Cut(sub.URL, "k="); ok {
 			tokens = append(tokens, token)
 		}

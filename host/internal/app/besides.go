@@ -27,7 +27,7 @@ func (a *App) besides() {
 		Wake: func(ctx context.Context, tenant, person string) error {
 			return a.engine.Sync(ctx, tenant, person, false)
 		},
-		FallBack: a.engine.FallBack, Proved: a.engine.ClimbNow, Patience: a.patience,
+		FallBack: a.engine.FallBack, Proved: a.engine.ClimbNow, Patience: a.patience, Failpoint: a.Failpoint,
 	})
 	a.hooks = webhook.New(webhook.Options{
 		Store: a.store, Log: a.Log.Named("webhook"),
@@ -103,7 +103,7 @@ func (a *App) noticeCounts() map[string]int64 {
 		"alive": c.Alive.Load(), "dirty": c.Dirty.Load(), "lost": c.Lost.Load(), "untrusted": c.Untrusted.Load(),
 		"mismatched": c.Mismatched.Load(), "invalid": c.Invalid.Load(), "too_large": c.TooLarge.Load(), "unread": c.Unread.Load(),
 		"busy": c.Busy.Load(), "store_failed": c.StoreFailed.Load(), "plugin_failed": c.PluginFailed.Load(),
-		"not_found": c.NotFound.Load(),
+		"not_found": c.NotFound.Load(), "panicked": c.Panics.Load(),
 	}
 }
 
