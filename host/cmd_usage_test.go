@@ -12,7 +12,7 @@ func TestWhatIsNotUnderstoodIsAnError(t *testing.T) {
 	for line, says := range map[string]string{
 		"foo":                 `there is no command "roomwire foo"`,
 		"person lst":          `did you mean "list"?`,
-		"service strat":       `did you mean "start"?`,
+		"service staart":      `did you mean "start"?`,
 		"person test":         "It is used so: roomwire person test ID",
 		"person list extra":   "It is used so: roomwire person list",
 		"doctor --jsn":        "unknown flag: --jsn",

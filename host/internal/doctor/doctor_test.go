@@ -137,6 +137,31 @@ func TestHealthyInstallationHasNothingToSay(t *testing.T) {
 	}
 }
 
+func TestAModeThatNobodyIsInNeedsNoPlugin(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, exchange(t, nil, http.StatusUnauthorized))
+	cfg := *s.Config()
+	cfg.SyncModes = append(slices.Clone(cfg.SyncModes), config.SyncMode{
+		Name: "O365", Backend: "exchangeonline", Auth: []string{"oauth"}, URL: "https://outlook.invalid/EWS/Exchange.asmx",
+	})
+	s.Config = func() *config.Config { return &cfg }
+	about := func(level Level) (found []Finding) {
+		for _, f := range New(s.Options).Examine(t.Context()).Findings {
+			if f.Level == level && (strings.Contains(f.Name, "exchangeonline") || strings.Contains(f.Name, "O365")) {
+				found = append(found, f)
+			}
+		}
+		return found
+	}
+	if good, faults := about(OK), about(Error); len(good) != 1 || len(faults) != 0 {
+		t.Errorf("nobody is in it: %+v, %+v", good, faults)
+	}
+	s.modes = append(s.modes, store.ModeCount{Mode: "O365", Persons: 1})
+	if faults := about(Error); len(faults) == 0 {
+		t.Error("somebody is in it, and its plugin is not missed")
+	}
+}
+
 func TestFindings(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,7 +70,7 @@ func firstLine(text string) string {
 }
 
 // plugins says whether those that sync modes use are pinned, unchanged and running.
-func (d *Doctor) plugins(context.Context) []Finding {
+func (d *Doctor) plugins(ctx context.Context) []Finding {
 	const area = "plugins"
 	if d.Catalog == nil {
 		return nil
@@ -91,7 +92,12 @@ func (d *Doctor) plugins(context.Context) []Finding {
 	}
 	var out []Finding
 	seen := map[string]bool{}
+	used := d.used(ctx)
 	for _, m := range cfg.SyncModes {
+		if !used(m.Name) && state["backend-"+m.Backend] == "" {
+			out = append(out, good(area, "backend-"+m.Backend, "it is not installed; nobody is in sync mode "+m.Name+", which needs it"))
+			continue
+		}
 		names := []string{"backend-" + m.Backend}
 		for _, a := range m.Auth {
 			names = append(names, "auth-"+a)
@@ -105,6 +111,20 @@ func (d *Doctor) plugins(context.Context) []Finding {
 		}
 	}
 	return out
+}
+
+// used returns a test for sync modes that somebody is in. RoomsAppSettings.config of an installation has keys of modes
+// that nobody uses any more, or yet. Where it cannot be found out, all count as used.
+func (d *Doctor) used(ctx context.Context) func(mode string) bool {
+	if d.Store == nil {
+		return func(string) bool { return true }
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
+	defer cancel()
+	counts, err := d.Store.Modes(ctx)
+	return func(mode string) bool {
+		return err != nil || slices.ContainsFunc(counts, func(c store.ModeCount) bool { return strings.EqualFold(c.Mode, mode) })
+	}
 }
 
 func (d *Doctor) plugin(name, state string, p supervise.PluginStatus) Finding {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/roomwire/roomwire/host/internal/config"
 	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/host/internal/supervise"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
@@ -35,7 +36,7 @@ func (d *Doctor) servers(ctx context.Context) []Finding {
 	}
 	for _, m := range cfg.SyncModes { // those that nobody uses yet, too
 		used := slices.ContainsFunc(counts, func(c store.ModeCount) bool { return strings.EqualFold(c.Mode, m.Name) })
-		if !used && m.URL != "" {
+		if !used && m.URL != "" && d.installed("backend-"+m.Backend) {
 			counts = append(counts, store.ModeCount{Mode: m.Name})
 		}
 	}
@@ -52,6 +53,15 @@ func (d *Doctor) servers(ctx context.Context) []Finding {
 	}
 	all.Wait()
 	return slices.Concat(found...)
+}
+
+// installed reports whether a plugin is in the plugin folder, or may be.
+func (d *Doctor) installed(name string) bool {
+	if d.Catalog == nil {
+		return true
+	}
+	entries, err := d.Catalog()
+	return err != nil || slices.ContainsFunc(entries, func(e supervise.Entry) bool { return e.Name == name })
 }
 
 func (d *Doctor) server(ctx context.Context, c store.ModeCount) []Finding {
