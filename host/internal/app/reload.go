@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"strings"
 	"time"
@@ -21,7 +20,6 @@ import (
 type Reloaded struct {
 	Changed []string // in force now, one line each; secrets are only said to be changed
 	Restart []string // changed, too, but in force after the next start only
-	Notes   []string // what the configuration's check had to say, short of errors
 }
 
 // A RefusedError is a configuration that cannot be used. The one before stays in force.
@@ -50,7 +48,7 @@ func (a *App) Reload(ctx context.Context) (Reloaded, error) {
 	}
 	old := a.force.get()
 	changes := config.Diff(old, next)
-	out := report(changes, diags)
+	out := report(changes)
 	if len(changes) == 0 {
 		return out, nil
 	}
@@ -83,7 +81,7 @@ func (a *App) Reload(ctx context.Context) (Reloaded, error) {
 	return out, nil
 }
 
-func report(changes []config.Change, diags config.Diagnostics) Reloaded {
+func report(changes []config.Change) Reloaded {
 	var out Reloaded
 	for _, c := range changes {
 		if c.Restart {
@@ -91,9 +89,6 @@ func report(changes []config.Change, diags config.Diagnostics) Reloaded {
 		} else {
 			out.Changed = append(out.Changed, c.String())
 		}
-	}
-	for _, d := range diags {
-		out.Notes = append(out.Notes, strings.TrimSpace(d.String()))
 	}
 	return out
 }
@@ -228,16 +223,4 @@ func (a *App) announce(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	return ctx.Err()
-}
-
-// String lists the changes for people.
-func (r Reloaded) String() string {
-	var b strings.Builder
-	for _, line := range r.Changed {
-		fmt.Fprintln(&b, "  "+line)
-	}
-	for _, line := range r.Restart {
-		fmt.Fprintln(&b, "  "+line+"   after the next start of the host")
-	}
-	return b.String()
 }

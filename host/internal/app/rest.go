@@ -9,8 +9,6 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/roomwire/roomwire/host/internal/api"
-	"github.com/roomwire/roomwire/host/internal/apikey"
-	"github.com/roomwire/roomwire/host/internal/config"
 	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/host/internal/syncer"
@@ -104,12 +102,6 @@ func (k keys) RevokeAPIKey(ctx context.Context, tenant, id string) (revoked bool
 
 func (k keys) TouchAPIKey(ctx context.Context, tenant, id string, at time.Time) error {
 	return k.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.TouchAPIKey(ctx, tenant, id, at) })
-}
-
-// ReadAdminKey returns the key that opens the API of the host running on this configuration's data.
-func ReadAdminKey(cfg *config.Config) (string, error) {
-	f, err := apikey.Read(DataDir(cfg))
-	return f.Key, err
 }
 
 // withTenant adds the tenant to a notification URL, as a bare query, unless an administrator wrote it there.
