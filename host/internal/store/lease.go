@@ -103,6 +103,9 @@ func (t *Tx) EndLease(ctx context.Context, l Lease, end PassEnd) (due time.Time,
 		if m.Fresh {
 			due = now.Add(time.Duration(t.s.coalesce.Load()))
 		}
+		if echoed := moment(m.LastPush).Add(echoTime); m.LastPush > 0 && due.Before(echoed) && !echoed.After(now.Add(echoTime)) {
+			due = echoed
+		}
 		if wait := moment(m.WaitUntil); due.Before(wait) {
 			due = wait
 		}

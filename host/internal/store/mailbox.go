@@ -96,6 +96,10 @@ func (t *Tx) MarkDirtyBulk(ctx context.Context, tenant, person string, at time.T
 // if it still waits.
 const jobTrust = 15 * time.Minute
 
+// echoTime is how long after a pass that wrote to the calendar a notice waits. It is the server's word of our own write as a
+// rule, and seldom its only one: all of them share a pass.
+const echoTime = 100 * time.Millisecond
+
 // A mark is how a mailbox is made dirty.
 type mark struct {
 	at           time.Time
@@ -112,7 +116,7 @@ func (t *Tx) mark(ctx context.Context, tenant, person string, m mark) error {
 	}
 	params := db.MarkMailboxParams{Tenant: tenant, Person: person, Fresh: !bulk, At: millis(at), NoticedAt: millis(now)}
 	if m.notice {
-		params.Notice = 1
+		params.Notice, params.Echo, params.EchoAfter = 1, echoTime.Milliseconds(), millis(at.Add(-echoTime))
 	}
 	row, err := t.q.MarkMailbox(ctx, params)
 	if ok, err := found(err); err != nil {

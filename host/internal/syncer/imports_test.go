@@ -71,8 +71,9 @@ func TestImportOfManyPersons(t *testing.T) {
 					t.Fatal(err)
 				}
 				done := 0
-				c.o.Progress = func(n int) { done = n }
-				got, err := e.ImportPersons(ctx, tenant, c.people, c.o)
+				o := c.o
+				o.Progress = func(n int) { done = n }
+				got, err := e.ImportPersons(ctx, tenant, c.people, o)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -30,6 +30,8 @@ SET wanted = wanted + 1,
     last_notice = CASE WHEN @notice > 0 THEN @noticed_at ELSE last_notice END,
     next_due = CASE
         WHEN next_due > 0 AND next_due <= @at THEN next_due
+        WHEN @notice > 0 AND last_push > @echo_after AND next_due > 0 AND next_due <= last_push + @echo THEN next_due
+        WHEN @notice > 0 AND last_push > @echo_after AND wait_until <= last_push + @echo THEN last_push + @echo
         WHEN wait_until <= @at THEN @at
         WHEN next_due > 0 AND next_due <= wait_until THEN next_due
         ELSE wait_until

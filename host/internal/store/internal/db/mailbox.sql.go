@@ -411,11 +411,13 @@ SET wanted = wanted + 1,
     last_notice = CASE WHEN $2 > 0 THEN $3 ELSE last_notice END,
     next_due = CASE
         WHEN next_due > 0 AND next_due <= $4 THEN next_due
+        WHEN $2 > 0 AND last_push > $5 AND next_due > 0 AND next_due <= last_push + $6 THEN next_due
+        WHEN $2 > 0 AND last_push > $5 AND wait_until <= last_push + $6 THEN last_push + $6
         WHEN wait_until <= $4 THEN $4
         WHEN next_due > 0 AND next_due <= wait_until THEN next_due
         ELSE wait_until
     END
-WHERE tenant = $5 AND person = $6
+WHERE tenant = $7 AND person = $8
 RETURNING next_due, queued_at, queued_bulk, lease_until
 `
 
@@ -424,6 +426,8 @@ type MarkMailboxParams struct {
 	Notice    int64
 	NoticedAt int64
 	At        int64
+	EchoAfter int64
+	Echo      int64
 	Tenant    string
 	Person    string
 }
@@ -441,6 +445,8 @@ func (q *Queries) MarkMailbox(ctx context.Context, arg MarkMailboxParams) (MarkM
 		arg.Notice,
 		arg.NoticedAt,
 		arg.At,
+		arg.EchoAfter,
+		arg.Echo,
 		arg.Tenant,
 		arg.Person,
 	)
