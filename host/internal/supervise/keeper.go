@@ -53,17 +53,23 @@ func newKeeper(name string, log hclog.Logger, start func(ctx context.Context) (p
 
 // run keeps the process running until ctx ends, then drains and stops it.
 func (k *keeper) run(ctx context.Context) {
-	rest := firstRest
+	rest, said := firstRest, ""
 	for {
 		began := time.Now()
-		err := k.once(ctx)
+		ran, err := k.once(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		if time.Since(began) >= goodRun {
 			rest = firstRest
 		}
-		k.log.Warn("a plugin is down; it is tried again", "plugin", k.name, "error", err, "in", rest)
+		level := hclog.Warn
+		why := fmt.Sprint(err)
+		if !ran && why == said {
+			level = hclog.Debug // once is enough: a plugin that a sync mode names may be away for good
+		}
+		said = why
+		k.log.Log(level, "a plugin is down; it is tried again", "plugin", k.name, "error", err, "in", rest)
 		t := time.NewTimer(rest)
 		select {
 		case <-ctx.Done():
@@ -75,12 +81,12 @@ func (k *keeper) run(ctx context.Context) {
 	}
 }
 
-// once starts the process and waits for its end.
-func (k *keeper) once(ctx context.Context) error {
+// once starts the process and waits for its end; ran reports whether it was started.
+func (k *keeper) once(ctx context.Context) (ran bool, _ error) {
 	p, err := k.start(ctx)
 	if err != nil {
 		k.set(nil, err)
-		return err
+		return false, err
 	}
 	k.set(p, nil)
 	about := p.Description()
@@ -89,7 +95,7 @@ func (k *keeper) once(ctx context.Context) error {
 	case <-p.Exited():
 		err := fmt.Errorf("it ended by itself: %w", cause(p.ExitErr()))
 		k.set(nil, err)
-		return err
+		return true, err
 	case <-ctx.Done():
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 		defer cancel()
@@ -97,7 +103,7 @@ func (k *keeper) once(ctx context.Context) error {
 			k.log.Warn("a plugin was stopped before its calls were done", "plugin", k.name, "error", err)
 		}
 		k.set(nil, errors.New("it was stopped"))
-		return ctx.Err()
+		return true, ctx.Err()
 	}
 }
 
