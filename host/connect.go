@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -81,17 +80,12 @@ func runningHost(cfg *config.Config) (base, key string, transport http.RoundTrip
 		// Without the environment's proxy, which has no business with the key.
 		return f.URL, f.Key, &http.Transport{}, nil
 	}
-	pair, err := tls.LoadX509KeyPair(cfg.Listen.API.CertFile, cfg.Listen.API.KeyFile)
-	if err != nil {
-		return "", "", nil, fmt.Errorf("read the certificate of the API listener: %w", err)
-	}
-	pinned := pair.Certificate[0]
 	return f.URL, f.Key, &http.Transport{TLSClientConfig: &tls.Config{
 		// The certificate names the public host, not this machine's loopback address: it is compared as a whole.
 		InsecureSkipVerify: true, //nolint:gosec // verified below
 		VerifyConnection: func(s tls.ConnectionState) error {
-			if len(s.PeerCertificates) == 0 || !bytes.Equal(s.PeerCertificates[0].Raw, pinned) {
-				return errors.New("the API listener shows another certificate than the configured one")
+			if len(s.PeerCertificates) == 0 || apikey.Fingerprint(s.PeerCertificates[0].Raw) != f.Certificate {
+				return errors.New("what listens there shows another certificate than the host's: it may be another program")
 			}
 			return nil
 		},

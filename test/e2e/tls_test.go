@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -24,8 +25,10 @@ import (
 func TestHostWithTLSOfItsOwn(t *testing.T) {
 	t.Parallel()
 	cert, key := selfSigned(t)
+	renewed, itsKey := selfSigned(t)
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(cert)
+	roots.AppendCertsFromPEM(renewed)
 	trusting := func() *http.Client {
 		return &http.Client{Timeout: patience, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
 	}
@@ -52,6 +55,36 @@ func TestHostWithTLSOfItsOwn(t *testing.T) {
 	if shown := s.show("alice"); !strings.Contains(shown, "sync ok") {
 		t.Errorf("person show says: %s", shown)
 	}
+
+	// The certificate is renewed in place: both listeners show the new one, and who was connected stays so.
+	for _, listener := range []string{s.public, s.api} {
+		if !bytes.Equal(shownBy(t, listener, roots), cert) {
+			t.Errorf("%s does not show its certificate", listener)
+		}
+	}
+	s.write("host.pem", string(renewed))
+	if errs := fails(s, "config", "apply"); !strings.Contains(errs, "does not match") {
+		t.Errorf("a certificate without its key: %s", errs)
+	}
+	s.write("host.key", string(itsKey))
+	s.untouched(func() { s.apply("cert_file", "changed (other contents)") }, people...)
+	for _, listener := range []string{s.public, s.api} {
+		if !bytes.Equal(shownBy(t, listener, roots), renewed) {
+			t.Errorf("%s does not show the renewed certificate", listener)
+		}
+	}
+	s.bothWays("alice", "renewed", day(2, 9))
+}
+
+// shownBy returns the certificate that a listener shows to who connects now.
+func shownBy(t *testing.T, listener string, roots *x509.CertPool) []byte {
+	t.Helper()
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(listener, "https://"), &tls.Config{RootCAs: roots})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: conn.ConnectionState().PeerCertificates[0].Raw})
 }
 
 // selfSigned makes a certificate for the loopback address, and its key.
@@ -62,7 +95,7 @@ func selfSigned(t *testing.T) (cert, key []byte) {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "roomwire"},
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "roomwire"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true, IsCA: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},

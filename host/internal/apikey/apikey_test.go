@@ -59,7 +59,7 @@ func TestFileIsReadableByItsOwnerOnly(t *testing.T) {
 		t.Error("a damaged file was taken")
 	}
 	key, _ := NewAdmin()
-	want := File{"http://127.0.0.1:8081", key}
+	want := File{URL: "https://127.0.0.1:8081", Key: key, Certificate: Fingerprint([]byte("certificate"))}
 	if err := Write(dir, want); err != nil {
 		t.Fatal(err)
 	}

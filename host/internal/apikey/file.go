@@ -1,6 +1,7 @@
 package apikey
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,7 +17,13 @@ const FileName = "admin.key"
 type File struct {
 	URL string // of the api listener, e.g. http://127.0.0.1:8081
 	Key string
+	// Certificate is the fingerprint of what the listener shows; empty if it speaks plain HTTP. It is not that of the
+	// configured file, which may have been renewed and not be in force yet.
+	Certificate string
 }
+
+// Fingerprint identifies a certificate in DER form.
+func Fingerprint(der []byte) string { return fmt.Sprintf("%x", sha256.Sum256(der)) }
 
 // String hides the key.
 func (f File) String() string { return "apikey.File{" + f.URL + ", redacted}" }
@@ -33,7 +40,7 @@ func Write(dir string, f File) error {
 		return fmt.Errorf("the host's key file: %w", err)
 	}
 	defer func() { _ = os.Remove(tmp.Name()) }() // already renamed if all went well
-	_, err = fmt.Fprintf(tmp, "%s\n%s\n", f.URL, f.Key)
+	_, err = fmt.Fprintf(tmp, "%s\n%s\n%s\n", f.URL, f.Key, f.Certificate)
 	if err = errors.Join(err, tmp.Close()); err != nil {
 		return fmt.Errorf("the host's key file %s: %w", path, err)
 	}
@@ -56,10 +63,13 @@ func Read(dir string) (File, error) {
 		return File{}, fmt.Errorf("the host's key file: %w", err)
 	}
 	lines := strings.Fields(string(data))
-	if len(lines) != 2 || !Valid(lines[1]) {
+	if len(lines) == 2 {
+		lines = append(lines, "")
+	}
+	if len(lines) != 3 || !Valid(lines[1]) {
 		return File{}, fmt.Errorf("the host's key file %s is damaged: restart the host, which writes it anew", path)
 	}
-	return File{URL: lines[0], Key: lines[1]}, nil
+	return File{URL: lines[0], Key: lines[1], Certificate: lines[2]}, nil
 }
 
 // Remove takes the file away when the host stops. One that is gone already is no error.

@@ -64,6 +64,7 @@ type App struct {
 	watch    *watch.Watch
 
 	reloading sync.Mutex
+	adminKey  string               // of commands on this machine; empty before Run
 	graces    map[*time.Timer]bool // until what a configuration replaced is closed
 	closed    bool
 
@@ -128,10 +129,26 @@ func (a *App) NotificationsURL() string {
 // APIURL is the address of the REST listener as seen from this machine.
 func (a *App) APIURL() string { return a.rest.url() }
 
+// tellCommands writes the file by which commands on this machine find the host. a.reloading is held.
+func (a *App) tellCommands() error {
+	if a.adminKey == "" {
+		return nil
+	}
+	file := apikey.File{URL: a.APIURL(), Key: a.adminKey}
+	if cert := a.rest.cert.Load(); cert != nil {
+		file.Certificate = apikey.Fingerprint(cert.Certificate[0])
+	}
+	return apikey.Write(DataDir(a.Config), file)
+}
+
 // Run serves until ctx ends, then finishes what is under way.
 func (a *App) Run(ctx context.Context) error {
 	key, hash := apikey.NewAdmin()
-	if err := apikey.Write(DataDir(a.Config), apikey.File{URL: a.APIURL(), Key: key}); err != nil {
+	a.reloading.Lock()
+	a.adminKey = key
+	err := a.tellCommands()
+	a.reloading.Unlock()
+	if err != nil {
 		return err
 	}
 	defer func() { _ = apikey.Remove(DataDir(a.Config)) }()
@@ -174,7 +191,7 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.watchFiles(run) })
 	g.Go(func() error { return a.announce(run) })
 	a.Log.Info("running", "version", a.Version, "notifications", a.NotificationsURL(), "api", a.APIURL(), "store", a.Config.Store.String())
-	err := g.Wait()
+	err = g.Wait()
 	stopPlugins()
 	<-supervised
 	if errors.Is(err, context.Canceled) {

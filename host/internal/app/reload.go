@@ -122,6 +122,9 @@ func (a *App) certificates(next *config.Config) error {
 	for _, put := range loaded {
 		put()
 	}
+	if err := a.tellCommands(); err != nil {
+		a.Log.Warn("commands on this machine cannot be told of the renewed certificate, and will not trust this host", "error", err)
+	}
 	return nil
 }
 
