@@ -39,7 +39,6 @@ type group struct {
 	anew      bool      // the mode was configured anew: what is open is opened again
 	connected time.Time // since when; zero: it is not
 	problem   string
-	problemAt time.Time
 }
 
 // poke has the group look at its members again. It never blocks.
@@ -211,7 +210,7 @@ func (g *group) disconnect(c *call, problem string) {
 	now := time.Now()
 	g.connected = time.Time{}
 	if problem != "" {
-		g.problem, g.problemAt = problem, now
+		g.problem = problem
 	}
 	for _, m := range c.set() {
 		if m.up {
@@ -254,7 +253,7 @@ func (g *group) failed(err error) {
 	g.failures++
 	g.openAt = time.Now().Add(max(backoff(g.failures), fault.After(err)))
 	g.watch.mu.Lock()
-	g.problem, g.problemAt = text(err), time.Now()
+	g.problem = text(err)
 	g.watch.mu.Unlock()
 	g.watch.Log.Debug("listening failed; it is tried again", "server", g.place.server, "way", g.place.way,
 		"failures", g.failures, "error", err)

@@ -189,7 +189,7 @@ func (l *filling) conclude(ctx context.Context) {
 			wait = limits.SubscribeInterval
 		}
 		r.m.retryAt = time.Now().Add(max(wait, fault.After(r.err)))
-		g.problem, g.problemAt = text(r.err), time.Now()
+		g.problem = text(r.err)
 		g.watch.mu.Unlock()
 		serves := l.proven || l.made > 0
 		if n >= max(1, limits.FailedSubscribe) && (serves || !everybody(kind)) {

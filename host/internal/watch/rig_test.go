@@ -208,9 +208,17 @@ func newFake() *fake { return &fake{living: map[string]string{}, pending: map[st
 
 // configure has the mode mean another server, or the same one with another login.
 func (r *rig) configure(f *fake) {
+	f.next = r.server.subscriptions() + 1000 // no server grants the ids of another
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.server = f
+}
+
+// subscriptions is how many were asked for, whether granted or not.
+func (f *fake) subscriptions() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.listens)
 }
 
 // bubble runs f with n persons on a way.

@@ -23,9 +23,8 @@ type Group struct {
 	Server string // MODE@HOST; without a host, it is at the mode's own URL
 	Way    string
 	Count
-	Since     time.Time // when it was connected; zero: it is not
-	Problem   string    // what went wrong last; empty if nothing since it was connected
-	ProblemAt time.Time
+	Since   time.Time // when it was connected; zero: it is not
+	Problem string    // what went wrong last; empty if nothing since it was connected
 }
 
 // Stats returns a snapshot.
@@ -36,7 +35,7 @@ func (w *Watch) Stats() Stats {
 	for _, list := range w.groups {
 		for _, g := range list {
 			out := Group{
-				Server: g.place.server, Way: g.place.way, Since: g.connected, Problem: g.problem, ProblemAt: g.problemAt,
+				Server: g.place.server, Way: g.place.way, Since: g.connected, Problem: g.problem,
 			}
 			for _, m := range g.members {
 				out.Meant++
