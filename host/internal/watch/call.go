@@ -57,7 +57,8 @@ func (c *call) quiet() time.Duration {
 	return time.Since(time.Unix(0, last))
 }
 
-// set returns those that the call watches and that are still in the group. The lock is held.
+// set returns those that the call watches and that are still in the group, in the order in which everybody locks mailboxes.
+// The lock is held.
 func (c *call) set() []*member {
 	var out []*member
 	for sub, m := range c.subs {
@@ -65,6 +66,7 @@ func (c *call) set() []*member {
 			out = append(out, m)
 		}
 	}
+	slices.SortFunc(out, func(a, b *member) int { return a.id.compare(b.id) })
 	return out
 }
 

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -65,5 +66,11 @@ func (n *notices) run(ctx context.Context, cur *batch) {
 	defer close(cur.done)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
-	cur.err = n.commit(ctx, cur.who)
+	cur.err = n.commit(ctx, ordered(cur.who))
+}
+
+// ordered returns each mailbox once, in the order in which everybody locks many: PostgreSQL takes a second to find a deadlock.
+func ordered(who []id) []id {
+	slices.SortFunc(who, id.compare)
+	return slices.Compact(who)
 }

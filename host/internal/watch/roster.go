@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -19,6 +20,10 @@ const (
 
 // An id names a mailbox.
 type id struct{ tenant, person string }
+
+func (a id) compare(b id) int {
+	return cmp.Or(cmp.Compare(a.tenant, b.tenant), cmp.Compare(a.person, b.person))
+}
 
 // A place is what the mailboxes of a group have in common.
 type place struct{ server, mode, url, way string }

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -295,8 +296,12 @@ func (w *Watch) tellDeaf(ctx context.Context) {
 			s := silent{g: g, way: g.place.way, reason: g.trouble()}
 			for _, m := range g.members {
 				if !m.up && !m.told && time.Since(m.down) >= deafAfter {
-					s.who, s.rows = append(s.who, m), append(s.rows, m.row)
+					s.who = append(s.who, m)
 				}
+			}
+			slices.SortFunc(s.who, func(a, b *member) int { return a.id.compare(b.id) })
+			for _, m := range s.who {
+				s.rows = append(s.rows, m.row)
 			}
 			if len(s.who) > 0 {
 				all = append(all, s)
