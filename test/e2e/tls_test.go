@@ -12,8 +12,6 @@ import (
 	"math/big"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -26,24 +24,8 @@ func TestHostWithTLSOfItsOwn(t *testing.T) {
 	t.Parallel()
 	cert, key := selfSigned(t)
 	renewed, itsKey := selfSigned(t)
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(cert)
+	s, roots := secured(t, cert, key)
 	roots.AppendCertsFromPEM(renewed)
-	trusting := func() *http.Client {
-		return &http.Client{Timeout: patience, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
-	}
-	s := newSite(t, setup{stopped: true, sim: exchangesim.Options{PushClient: trusting()}})
-	s.write("host.pem", string(cert))
-	s.write("host.key", string(key))
-	hcl, err := os.ReadFile(filepath.Join(s.dir, "roomwire.hcl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	withTLS := strings.Replace(string(hcl), "listen {\n", "listen {\n  cert_file = \"host.pem\"\n  key_file  = \"host.key\"\n", 1)
-	s.write("roomwire.hcl", strings.Replace(withTLS, s.public+"/Default", strings.Replace(s.public, "http:", "https:", 1)+"/Default", 1))
-	s.public, s.api = strings.Replace(s.public, "http:", "https:", 1), strings.Replace(s.api, "http:", "https:", 1)
-	s.http = trusting()
-	t.Cleanup(s.http.CloseIdleConnections)
 	s.serve()
 	s.settle()
 	subscribed(s)
@@ -76,6 +58,25 @@ func TestHostWithTLSOfItsOwn(t *testing.T) {
 	s.bothWays("alice", "renewed", day(2, 9))
 }
 
+// secured makes a site, and does not start it, whose listeners speak TLS. Who trusts roots trusts it.
+func secured(t *testing.T, cert, key []byte) (*site, *x509.CertPool) {
+	t.Helper()
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(cert)
+	trusting := func() *http.Client {
+		return &http.Client{Timeout: patience, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	}
+	s := newSite(t, setup{stopped: true, sim: exchangesim.Options{PushClient: trusting()}})
+	s.write("host.pem", string(cert))
+	s.write("host.key", string(key))
+	s.replace("roomwire.hcl", "listen {\n", "listen {\n  cert_file = \"host.pem\"\n  key_file  = \"host.key\"\n")
+	s.replace("roomwire.hcl", s.public+"/Default", strings.Replace(s.public, "http:", "https:", 1)+"/Default")
+	s.public, s.api = strings.Replace(s.public, "http:", "https:", 1), strings.Replace(s.api, "http:", "https:", 1)
+	s.http = trusting()
+	t.Cleanup(s.http.CloseIdleConnections)
+	return s, roots
+}
+
 // shownBy returns the certificate that a listener shows to who connects now.
 func shownBy(t *testing.T, listener string, roots *x509.CertPool) []byte {
 	t.Helper()
@@ -90,13 +91,18 @@ func shownBy(t *testing.T, listener string, roots *x509.CertPool) []byte {
 // selfSigned makes a certificate for the loopback address, and its key.
 func selfSigned(t *testing.T) (cert, key []byte) {
 	t.Helper()
+	return selfSignedUntil(t, time.Now().AddDate(0, 0, 90))
+}
+
+func selfSignedUntil(t *testing.T, end time.Time) (cert, key []byte) {
+	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "roomwire"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		NotBefore: time.Now().AddDate(0, 0, -30), NotAfter: end,
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true, IsCA: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
