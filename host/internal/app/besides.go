@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"strings"
 	"time"
 
@@ -12,7 +11,6 @@ import (
 	"github.com/roomwire/roomwire/host/internal/looptest"
 	"github.com/roomwire/roomwire/host/internal/mail"
 	"github.com/roomwire/roomwire/host/internal/metrics"
-	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/host/internal/watch"
 	"github.com/roomwire/roomwire/host/internal/webhook"
 	"github.com/roomwire/roomwire/sdk/backend"
@@ -31,7 +29,7 @@ func (a *App) besides() {
 	})
 	a.hooks = webhook.New(webhook.Options{
 		Store: a.store, Log: a.Log.Named("webhook"),
-		Render: func(c store.ChangeRecord) (json.RawMessage, error) { return changeForm(c) },
+		Render: changeForm,
 	})
 	a.mails = mail.New(mail.Options{
 		Store: a.store, Log: a.Log.Named("mail"), Settings: func() config.Mail { return a.force.get().Mail },

@@ -12,7 +12,9 @@ import (
 	"github.com/roomwire/roomwire/host/internal/api"
 	"github.com/roomwire/roomwire/host/internal/apikey"
 	"github.com/roomwire/roomwire/host/internal/config"
+	"github.com/roomwire/roomwire/host/internal/looptest"
 	"github.com/roomwire/roomwire/host/internal/syncer"
+	"github.com/roomwire/roomwire/host/internal/webhook"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
 
@@ -39,7 +41,10 @@ func OpenLocal(ctx context.Context, cfg *config.Config, log hclog.Logger) (*Loca
 	force.set(cfg)
 	engine := bareEngine(force, st, log)
 	serving, cancel := context.WithCancel(ctx)
-	srv := api.Server(api.New(apiOptions(serving, force, st, engine, hash, log)))
+	o := apiOptions(serving, force, st, engine, hash, log)
+	o.Tests = tests{looptest.New(looptest.Options{Store: st, Modes: noModes{}})} // those that were made
+	o.Webhooks = webhooks{webhook.New(webhook.Options{Store: st, Render: changeForm})}
+	srv := api.Server(api.New(o))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

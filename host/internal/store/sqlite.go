@@ -80,7 +80,7 @@ func (e *InUseError) Error() string {
 	if e.PID != "" {
 		who = "process " + e.PID
 	}
-	return fmt.Sprintf("database %s is in use by %s: stop that one first, or use PostgreSQL for several hosts", e.Path, who)
+	return fmt.Sprintf("database %s is in use by %s: stop that one first", e.Path, who)
 }
 
 // A fileLock is held by the process that has an SQLite database open, for as long as it lives.
