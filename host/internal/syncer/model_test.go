@@ -29,7 +29,7 @@ var weights = []struct {
 	do     string
 	weight int
 }{
-	{"put", 14}, {"cancel", 3}, {"edit", 12}, {"remove", 4}, {"move", 3}, {"copy", 2}, {"touch", 2}, {"addin", 3},
+	{"put", 14}, {"cancel", 3}, {"edit", 12}, {"remove", 4}, {"move", 3}, {"copy", 2}, {"touch", 2}, {"addin", 6}, {"book", 4},
 	{"stranger", 1}, {"switch", 2}, {"relocate", 1}, {"migrate", 1}, {"sync", 2}, {"approve", 1}, {"restore", 1},
 	{"lost", 1}, {"forget", 1}, {"wipe", 1}, {"reject", 4}, {"off", 3}, {"ways", 4}, {"config", 1}, {"looptest", 1},
 	{"pass", 22}, {"later", 5}, {"fault", 9}, {"amid", 9}, {"crash", 6}, {"settle", 1},
@@ -153,7 +153,7 @@ func newStage(t *testing.T) *stage {
 func TestSchedulesConverge(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	first, n := number(t, "ROOMWIRE_SEED", 1), number(t, "ROOMWIRE_SCHEDULES", 15)
+	first, n := number(t, "ROOMWIRE_SEED", 1), number(t, "ROOMWIRE_SCHEDULES", 30)
 	failures := 0
 	for seed := first; seed < first+n && failures < 3; seed++ {
 		acts := schedule(uint64(seed))

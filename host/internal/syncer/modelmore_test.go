@@ -158,6 +158,10 @@ func (m *model) reject(a act) {
 		return
 	}
 	c := all[len(all)-1-a.A%min(3, len(all))]
+	_, before, err := m.stage.store.Rejection(m.t.Context(), m.tenant, c.Seq)
+	m.must(err)
+	was, err := m.stage.store.LastSeq(m.t.Context(), m.tenant)
+	m.must(err)
 	outcome, err := m.engine.Reject(m.t.Context(), m.tenant, c.Seq, "no")
 	m.say("change %d of %s, %s, is refused: %s, %v", c.Seq, c.Booking, c.Kind, outcome, err)
 	_, taken := errors.AsType[*booking.OverlapError](err)
@@ -175,9 +179,16 @@ func (m *model) reject(a act) {
 	}
 	n := m.note(c.Booking)
 	switch outcome {
+	case Overtaken:
+		if last != was {
+			m.fail("change %d was overtaken, and refusing it led to %d changes", c.Seq, last-was)
+		}
 	case CalledOff:
 		n.mayCancel = true
 	case RolledBack, RolledBackOff, Restored:
+		if last == was && !before {
+			m.fail("change %d was refused, and nothing came of it", c.Seq)
+		}
 		n.puts++
 		n.removed = n.removed && outcome != Restored
 	}
@@ -197,6 +208,9 @@ func (m *model) toggle(a act) {
 	if m.save(b, old) {
 		m.note(b.ID).wasOff = true
 		m.leave(b.ID)
+	}
+	if a.B%4 < 3 && a.B > 3 {
+		m.toggle(act{A: a.A, B: a.B / 4}) // and back, once or more often
 	}
 }
 
@@ -235,8 +249,23 @@ func (m *model) checkLeft() {
 			continue
 		}
 		b := m.booking(l.booking)
+		if !m.hasCopies(ref) && m.wantedAgain(b, l, ref) {
+			m.fail("%s in %s was let go by %s, which has another item now", ref, l.box, b.ID)
+		}
 		l.event, l.settled = it.Event, b != nil && (b.SyncOff || b.Status == booking.Cancelled)
 	}
+}
+
+// wantedAgain reports whether a booking that let an item go is synced with that calendar again.
+func (m *model) wantedAgain(b *booking.Booking, l *leftItem, ref calendar.Ref) bool {
+	if b == nil || b.Status != booking.Confirmed || b.SyncOff || b.SyncDisabled {
+		return false
+	}
+	links, err := m.stage.store.LinksOfBooking(m.t.Context(), m.tenant, b.ID)
+	m.must(err)
+	known := slices.ContainsFunc(links, func(k store.Link) bool { return k.Ref == ref && k.Epoch == m.mailbox(k.Person).Epoch })
+	p := m.people[b.Organizer]
+	return known && p.Email == l.box && !p.SyncDisabled
 }
 
 // takeOver has another host take a mailbox over from the one that works on it, and make a whole pass. The first one comes
@@ -276,3 +305,45 @@ type testItem struct {
 }
 
 var _ backend.Watcher = noWatcher{}
+
+// checkWaiting: an item that the add-in made before its booking came is the booking's, and no second one is made.
+func (m *model) checkWaiting(ref calendar.Ref, d *duplicate) {
+	b, p := m.booking(d.booking), m.people[nameOf(d.box)]
+	there := d.of == "" && p.Email == d.box && !p.SyncDisabled
+	if d.waits && there && b != nil && b.Status == booking.Confirmed && b.Organizer == p.ID && !b.SyncOff && !b.SyncDisabled {
+		m.fail("%s of %s waited for its booking %s, which has another item", ref, d.box, b.ID)
+	}
+	d.waits = there && b == nil
+}
+
+// met: after a pass that went through, the items that the add-in made are known.
+func (m *model) met(p *who) {
+	if m.mailbox(p.ID).RoundOpen {
+		return
+	}
+	for _, d := range m.copies {
+		if d.of == "" && d.box == p.Email && m.booking(d.booking) == nil {
+			d.waits = true
+		}
+	}
+}
+
+// book has the booking system book at last what the add-in made an item for.
+func (m *model) book(a act) {
+	var waiting []string
+	for _, d := range m.copies {
+		if d.waits && m.booking(d.booking) == nil && !slices.Contains(waiting, d.booking) {
+			waiting = append(waiting, d.booking+nameOf(d.box))
+		}
+	}
+	if len(waiting) == 0 {
+		return
+	}
+	slices.Sort(waiting)
+	id, organizer := waiting[a.A%len(waiting)][:2], waiting[a.A%len(waiting)][2:]
+	m.unique++
+	m.save(&booking.Booking{
+		Tenant: m.tenant, ID: id, Organizer: organizer, Zone: "Europe/Berlin", Title: fmt.Sprintf("title %d", m.unique),
+		Start: hourOf(a.B), End: hourOf(a.B).Add(time.Hour), Resources: roomsOf[a.C%3],
+	}, nil)
+}

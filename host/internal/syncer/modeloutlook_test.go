@@ -303,6 +303,7 @@ func (m *model) check() {
 			m.fail("the copy %s in %s is not as it was left: %+v, want %+v", ref, d.box, it.Event, d.event)
 		}
 		d.settled = d.of == "" || m.item(d.box, d.of).Ref != ""
+		m.checkWaiting(ref, d)
 	}
 	for ref, e := range m.mine {
 		if !slices.ContainsFunc(m.addresses(), func(box string) bool { return reflect.DeepEqual(m.item(box, ref).Event, e) }) {

@@ -70,6 +70,7 @@ type duplicate struct {
 	of      calendar.Ref // empty: made by the add-in
 	event   calendar.Event
 	settled bool // a copy that was met while its original was there
+	waits   bool // made by the add-in and met before there was a booking
 }
 
 // arm is a fault, or an act amid a pass, that waits for a call of the server.
@@ -247,6 +248,8 @@ func (m *model) do(a act) {
 		m.outlook(a)
 	case "addin":
 		m.addIn(a)
+	case "book":
+		m.book(a)
 	case "stranger":
 		p := m.person(a.A)
 		ref := m.server.add(p.Email, calendar.Item{Event: calendar.Event{Subject: "dentist"}})
@@ -363,6 +366,9 @@ func (m *model) pass(person string, host int) {
 		return err
 	})
 	m.recognize()
+	if out.Clean {
+		m.met(m.people[person])
+	}
 }
 
 func (m *model) tryPass(lease store.Lease) (out Outcome, died bool, err error) {
@@ -481,6 +487,9 @@ func (m *model) cancel(a act) {
 func (m *model) addIn(a act) {
 	p := m.person(a.A)
 	id := fmt.Sprintf("b%d", a.B%4)
+	if a.C%3 == 0 {
+		id = fmt.Sprintf("b%d", 4+a.B%3) // the booking system does not know of it yet
+	}
 	if a.C%3 > 0 && m.booking(id) == nil {
 		m.unique++
 		b := &booking.Booking{
