@@ -51,6 +51,10 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 	if err := s.migrate(ctx); err != nil {
 		return fmt.Errorf("database %s: %w", path, err)
 	}
+	// One process at a time has the file: whoever had duties is dead, and nobody needs to wait until they run out.
+	if _, err := s.writer.ExecContext(ctx, "DELETE FROM duty"); err != nil {
+		return fmt.Errorf("database %s: end the duties of a dead host: %w", path, err)
+	}
 	if s.reader, err = openCompiled(fileURI(path) + "?" + common + "&_pragma=query_only(1)"); err != nil {
 		return fmt.Errorf("open database %s for reading: %w", path, err)
 	}
