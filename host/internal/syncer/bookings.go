@@ -258,9 +258,17 @@ func (e *Engine) link(ctx context.Context, tx *store.Tx, b *booking.Booking, for
 		Epoch: mb.Epoch, State: store.LinkPending, Tries: how.tries, Created: e.now(),
 	}
 	for _, f := range former {
-		// It was let go while its item was being made. Nobody knows whether there is one, and only its key can tell.
-		if f.State == store.LinkDead && f.Ref == "" && len(f.Sent) > 0 && f.Person == l.Person && f.Epoch == l.Epoch {
-			l.Key, l.Sent, l.Created = f.Key, f.Sent, f.Created
+		switch {
+		case f.State != store.LinkDead || f.Person != l.Person:
+		case f.Ref != "":
+			// Its item was let go and bears its key. With another one it could not be told from a copy once it is moved.
+			l.Key, l.Ref, l.Revision, l.Sent, l.Created = f.Key, f.Ref, f.Revision, unknownSent, f.Created
+			if f.Epoch != l.Epoch {
+				l.Ref, l.Revision = "", ""
+			}
+		case len(f.Sent) > 0 && f.Epoch == l.Epoch:
+			// It was let go while its item was being made. Nobody knows whether there is one, and only its key can tell.
+			l.Key, l.Ref, l.Revision, l.Sent, l.Created = f.Key, "", "", f.Sent, f.Created
 		}
 	}
 	if b.ItemExpected {

@@ -195,7 +195,7 @@ func (e *Engine) prepare(ctx context.Context, p *pass, in store.Intent, was seen
 				return errStale // booked anew while the item was looked for
 			}
 		}
-		if l.Ref == "" && item != nil {
+		if strange(l) && item != nil {
 			if err := e.adopt(ctx, tx, &l, item); err != nil {
 				return err
 			}
@@ -432,8 +432,12 @@ func (e *Engine) written(ctx context.Context, p *pass, s step, item *calendar.It
 			return err
 		}
 		tx.OnCommit(func() { e.reflected(ToCalendar, p.mode.Name, s.intent.Created) })
-		if done, err := tx.FinishIntent(ctx, l.Tenant, l.Key, s.intent.Wanted); err != nil || done {
+		if behind, err := e.behind(ctx, tx, l, base); err != nil {
 			return err
+		} else if !behind {
+			if done, err := tx.FinishIntent(ctx, l.Tenant, l.Key, s.intent.Wanted); err != nil || done {
+				return err
+			}
 		}
 		// It was folded meanwhile. The reset is done; what came since is none.
 		in, found, err := tx.Intent(ctx, l.Tenant, l.Key)
@@ -442,6 +446,18 @@ func (e *Engine) written(ctx context.Context, p *pass, s step, item *calendar.It
 		}
 		return tx.ReviseIntent(ctx, in.Tenant, in.Key, store.OpSync, in.Mail)
 	})
+}
+
+// behind reports whether a link's booking says something else by now than what was just written, so that whatever is
+// intended for it is not done yet. It may be another intent than the one that was carried out: the booking was let go and
+// linked again meanwhile.
+func (e *Engine) behind(ctx context.Context, tx *store.Tx, l store.Link, written plan.Fields) (bool, error) {
+	pr, err := pairUp(ctx, tx, l)
+	if err != nil || pr.booking == nil || l.State == store.LinkDead {
+		return false, err
+	}
+	f, err := fieldsOfBooking(ctx, tx, pr.booking)
+	return plan.Diff(f, written) != 0, err
 }
 
 func (e *Engine) deleteItem(ctx context.Context, p *pass, s step) error {
@@ -459,7 +475,7 @@ func (e *Engine) deleteItem(ctx context.Context, p *pass, s step) error {
 		if err != nil || !found {
 			return err
 		}
-		l.Problem = ""
+		l.Problem, l.Ref, l.Revision = "", "", ""
 		if err := e.bury(ctx, tx, &l); err != nil {
 			return err
 		}

@@ -305,7 +305,7 @@ func (e *Engine) explainDecision(ctx context.Context, l store.Link, item *calend
 	if item != nil && item.Event.Cancelled && l.State != store.LinkDeleting {
 		item = nil // called off in the calendar: it stands for nothing any more
 	}
-	if item != nil && l.Ref == "" && item.Key == l.Key && len(l.Sent) > 0 {
+	if item != nil && l.Ref == "" && item.Key == l.Key && knowsSent(l) {
 		l.Base = l.Sent // made by a write whose answer was lost
 	}
 	err := e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {

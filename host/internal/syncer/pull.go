@@ -183,7 +183,7 @@ func (e *Engine) seen(ctx context.Context, tx *store.Tx, p *pass, l *store.Link)
 
 // pairItem settles a link with its item.
 func (e *Engine) pairItem(ctx context.Context, tx *store.Tx, p *pass, l store.Link, item *calendar.Item) error {
-	adopted := l.Ref == ""
+	adopted := strange(l)
 	if adopted {
 		if err := e.adopt(ctx, tx, &l, item); err != nil {
 			return err

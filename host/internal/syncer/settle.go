@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -129,7 +130,7 @@ func (e *Engine) agree(ctx context.Context, tx *store.Tx, p *pair, in plan.Input
 			if len(l.Sent) == 0 {
 				// An item with its key was there, and may come back or lie about called off: it is looked for.
 				if l.Sent = l.Base; len(l.Sent) == 0 {
-					l.Sent = saveFields(&plan.Fields{})
+					l.Sent = unknownSent
 				}
 			}
 		}
@@ -373,14 +374,21 @@ func (e *Engine) settleDeletion(ctx context.Context, tx *store.Tx, p *pair) erro
 	return e.note(ctx, tx, *l, store.OpDelete, calendar.MailNobody, "the booking no longer stands")
 }
 
+// unknownSent is what store.Link.Sent is of a link whose item was made once, nobody knows any more how.
+var unknownSent = saveFields(&plan.Fields{})
+
+// knowsSent reports whether it is known what was sent for a link that is not recorded to have an item.
+func knowsSent(l store.Link) bool { return len(l.Sent) > 0 && !bytes.Equal(l.Sent, unknownSent) }
+
+// strange reports whether it must be found out whether an item is a link's: it has none, or let its own go.
+func strange(l store.Link) bool { return l.Ref == "" || bytes.Equal(l.Sent, unknownSent) }
+
 // adopt takes an item for that of a link which had none. One with the link's own key was made by us: what was sent then
 // is what both sides agreed on. Of another one nobody knows that, and nobody is mailed of what is intended for it:
 // whoever made it told them.
 func (e *Engine) adopt(ctx context.Context, tx *store.Tx, l *store.Link, item *calendar.Item) error {
-	if item.Key == l.Key {
-		if len(l.Sent) > 0 {
-			l.Base = l.Sent
-		}
+	if item.Key == l.Key && knowsSent(*l) {
+		l.Base = l.Sent
 		return nil
 	}
 	l.Sent = nil

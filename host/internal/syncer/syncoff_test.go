@@ -134,3 +134,88 @@ func TestSyncSwitchedOffWhileTheItemIsMadeMakesNoSecondOne(t *testing.T) {
 		}
 	})
 }
+
+// Moved items have another reference, and are known by their key alone.
+func TestItemFoundAgainMayBeMoved(t *testing.T) {
+	each(t, func(w *world) {
+		w.book("b1")
+		w.pass("alice")
+		w.book("b1", syncOff)
+		w.book("b1")
+		w.pass("alice")
+		ref := w.server.move(alice, w.only(alice).Ref)
+		w.pass("alice")
+		if b, it := w.booking("b1"), w.only(alice); b.Status != booking.Confirmed || it.Ref != ref || w.differences(unlinkedLeftAlone) != 0 {
+			w.Errorf("booking = %+v, item %s, want %s", b, it.Ref, ref)
+		}
+		w.server.edit(alice, ref, subject("Mine"))
+		w.pass("alice")
+		if b := w.booking("b1"); b.Title != "Mine" {
+			w.Errorf("title = %q", b.Title)
+		}
+		w.server.remove(alice, ref)
+		w.pass("alice")
+		if b := w.booking("b1"); b.Status != booking.Cancelled {
+			w.Errorf("booking = %+v", b)
+		}
+	})
+}
+
+func TestItemLetGoMayBeMovedUntilItIsWantedAgain(t *testing.T) {
+	each(t, func(w *world) {
+		w.book("b1")
+		w.pass("alice")
+		w.book("b1", syncOff)
+		ref, mails := w.server.move(alice, w.only(alice).Ref), len(w.server.mails)
+		w.pass("alice")
+		w.server.migrate(alice)
+		w.person(directory.Person{ID: "alice", Email: alice, DisplayName: "Alice", SyncURL: "https://other.example.com"})
+		w.pass("alice")
+		w.book("b1", at(14))
+		w.pass("alice")
+		if it := w.only(alice); it.Ref == ref || it.Event.Start.Hour() != 14 {
+			w.Errorf("item = %+v", it)
+		}
+		if len(w.server.mails) != mails {
+			w.Errorf("mails = %v", w.server.mails[mails:])
+		}
+	})
+}
+
+// The person was forgotten and came back: the items are those of before, wherever they lie.
+func TestItemsOfAPersonWhoComesBackMayBeMoved(t *testing.T) {
+	each(t, func(w *world) {
+		w.book("b1")
+		w.pass("alice")
+		if err := w.engine.DeletePerson(w.Context(), tenant, "alice"); err != nil {
+			w.Fatal(err)
+		}
+		w.server.move(alice, w.only(alice).Ref)
+		w.person(directory.Person{ID: "alice", Email: alice, DisplayName: "Alice"})
+		w.pass("alice")
+		w.server.move(alice, w.only(alice).Ref)
+		w.pass("alice")
+		w.only(alice)
+		if b := w.booking("b1"); b.Status != booking.Confirmed {
+			w.Errorf("booking = %+v", b)
+		}
+	})
+}
+
+// What was written in that moment was for the time before.
+func TestSyncSwitchedOffAndOnWhileTheItemIsWritten(t *testing.T) {
+	each(t, func(w *world) {
+		w.pass("alice")
+		w.book("b1")
+		w.amid("apply", func() {
+			w.book("b1", syncOff)
+			w.book("b1", at(14))
+		})
+		w.once("alice")
+		w.amid("pull", func() {})
+		w.pass("alice")
+		if it := w.only(alice); it.Event.Start.Hour() != 14 || len(w.server.mails) != 2 {
+			w.Errorf("item = %+v, mails %v", it, w.server.mails)
+		}
+	})
+}
