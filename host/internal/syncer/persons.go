@@ -116,6 +116,13 @@ func (e *Engine) Sync(ctx context.Context, tenant, id string, full bool) error {
 	return e.withMailbox(ctx, tenant, id, func(ctx context.Context, tx *store.Tx, mb *store.Mailbox) error {
 		mb.WaitUntil = zeroTime
 		mb.ClimbAt = zeroTime // what was in the way of a better one may be gone
+		if mb.TryWay == wayPush {
+			// What the server could not deliver it repeats ever more seldom: a new subscription is greeted at once.
+			if err := e.leavePush(ctx, tx, mb); err != nil {
+				return err
+			}
+			mb.TryWay, mb.TrySince = "", zeroTime
+		}
 		if full {
 			mb.ReconcileAt = zeroTime
 		}

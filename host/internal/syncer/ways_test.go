@@ -324,6 +324,15 @@ func TestFallBackGoesDownOneRungAndClimbsFromThere(t *testing.T) {
 		}
 		w.pass("alice")
 		w.on("alice", "poll", "push")
+		before := len(w.server.subscribed) // the cause is gone: a new subscription is greeted at once
+		if err := w.engine.Sync(w.Context(), tenant, "alice", false); err != nil {
+			w.Fatal(err)
+		}
+		w.pass("alice")
+		w.on("alice", "poll", "push")
+		if n := len(w.server.subscribed) - before; n != 1 {
+			w.Errorf("subscribed %d times more", n)
+		}
 		w.hear("alice")
 		w.pass("alice")
 		w.on("alice", "push", "")
