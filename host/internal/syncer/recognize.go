@@ -108,8 +108,13 @@ func (e *Engine) byForeignKey(ctx context.Context, tx *store.Tx, p *pass, item *
 		return err
 	}
 	here := b.Status == booking.Confirmed && b.Organizer == p.mb.Person
+	over := false // the booking is, and its item is to go, but that is known as another one
 	for _, l := range links {
-		if l.Person != p.mb.Person || l.State == store.LinkDead || l.State == store.LinkDeleting && (here || l.GoneAt.IsZero()) {
+		if l.Person != p.mb.Person || l.State == store.LinkDead {
+			continue
+		}
+		if l.State == store.LinkDeleting && (here || l.GoneAt.IsZero()) {
+			over = !here && l.Ref != "" && l.Ref != item.Ref
 			continue // an item is taken for one that is to go only if it can be nothing else
 		}
 		if stands, err := standsFor(ctx, tx, l, item); err != nil || !stands {
@@ -120,6 +125,11 @@ func (e *Engine) byForeignKey(ctx context.Context, tx *store.Tx, p *pass, item *
 		}
 		p.suspects = append(p.suspects, suspect{key: l.Key, item: *item})
 		return nil
+	}
+	if over {
+		return e.differ(ctx, tx, &pair{link: store.Link{
+			Tenant: p.mb.Tenant, Person: p.mb.Person, Booking: b.ID, Ref: item.Ref,
+		}}, unlinkedLeftAlone, "an item of a booking that is over was moved or copied while it was to be removed, and was left alone")
 	}
 	if !here || b.SyncDisabled || b.SyncOff || e.past(b) {
 		return nil
