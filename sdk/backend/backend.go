@@ -1,7 +1,7 @@
 // Package backend is the contract of a backend plugin: it reads and writes the calendars of one kind of server.
 //
 // A backend keeps nothing but connections. The host owns time, storage, retries and policy; it calls Probe, Pull,
-// Fetch and Apply, and whichever of the optional interfaces (Pusher, Finder, Watcher) the value returned by Open implements.
+// Fetch and Apply, and whichever of the optional interfaces (Pusher, Finder, Watcher, Partial) the value returned by Open implements.
 // Errors carry a kind of package fault; the host reacts to kinds alone. Requests go through Env.HTTP, which authorizes
 // them and ends them with their context.
 package backend
@@ -208,9 +208,30 @@ const (
 	ForeignKey               // Item.ForeignKey
 )
 
+// A Partial backend's calendar keeps only a part of what an Event has.
+type Partial interface {
+	// Omits returns the fields that the calendar does not keep. It is asked once, after Open; FieldTime is always kept.
+	// The host does not write these fields, and does not take their absence for a change. A backend that does not
+	// carry series omits FieldRecurrence, and reads a series as an Item of its Kind without a rule.
+	Omits() calendar.Fields
+}
+
 // Abilities are the optional interfaces that a backend implements, and what it cannot carry.
 type Abilities struct {
 	Pusher, Finder, Watcher bool
+	Omits                   calendar.Fields // of a Partial; never FieldTime
+}
+
+// AbilitiesOf returns what b can do.
+func AbilitiesOf(b Backend) Abilities {
+	var a Abilities
+	_, a.Pusher = b.(Pusher)
+	_, a.Finder = b.(Finder)
+	_, a.Watcher = b.(Watcher)
+	if p, ok := b.(Partial); ok {
+		a.Omits = p.Omits() & calendar.AllFields &^ calendar.FieldTime
+	}
+	return a
 }
 
 // Env is what the host gives an instance.

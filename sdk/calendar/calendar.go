@@ -53,7 +53,20 @@ type Event struct {
 	// Cancelled reports that the organizer called the event off (STATUS:CANCELLED).
 	Cancelled bool
 
-	Recurrence string // RRULE of a Master, without the "RRULE:" prefix; empty when the backend does not expand it
+	// Recurrence is the RRULE of a Master, without the "RRULE:" prefix; empty where the backend does not read it. Start and
+	// End are then those of the first occurrence, and Zone is the one in which the rule counts.
+	Recurrence string
+	// Exceptions are the occurrences of a Master that are not as the rule makes them, in the order of Occurrence.
+	Exceptions []OccurrenceException
+}
+
+// An OccurrenceException says what has become of one occurrence of a series.
+type OccurrenceException struct {
+	// Occurrence is when the rule has the occurrence start (RECURRENCE-ID): a moment in UTC, or for an all-day series
+	// a date, as in Event.Start.
+	Occurrence time.Time
+	// Event is the occurrence as it is instead, without Recurrence and Exceptions; nil when it was left out (EXDATE).
+	Event *Event
 }
 
 // A Reminder is an alarm before the start.
@@ -132,6 +145,9 @@ type Item struct {
 	ReadOnly bool
 	Modified time.Time // of the last change, by the server's clock; zero if unknown
 	Event    Event
+	// Omits are the fields of Event that mean nothing, because this calendar does not keep them. The sdk fills it in
+	// for a backend that is a backend.Partial.
+	Omits Fields
 }
 
 // A Change is one entry of a page of changes.

@@ -11,7 +11,7 @@ func TestFieldsTellWhatTheyHold(t *testing.T) {
 	if got, want := f.String(), "subject,time"; got != want {
 		t.Errorf("String = %q, want %q", got, want)
 	}
-	if got, want := AllFields.String(), "subject,body,location,time,busy,class,reminder,attendees,resources"; got != want {
+	if got, want := AllFields.String(), "subject,body,location,time,busy,class,reminder,attendees,resources,recurrence"; got != want {
 		t.Errorf("AllFields = %q, want %q", got, want)
 	}
 	if got := Fields(0).String(); got != "" {

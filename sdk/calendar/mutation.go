@@ -34,11 +34,12 @@ const (
 	FieldBusy
 	FieldClass
 	FieldReminder
-	FieldAttendees // required and optional people
-	FieldResources // attendees whose Role is Resource
+	FieldAttendees  // required and optional people
+	FieldResources  // attendees whose Role is Resource
+	FieldRecurrence // Recurrence and Exceptions
 
 	AllFields = FieldSubject | FieldBody | FieldLocation | FieldTime | FieldBusy | FieldClass | FieldReminder |
-		FieldAttendees | FieldResources
+		FieldAttendees | FieldResources | FieldRecurrence
 )
 
 // Has reports whether every field of g is in f.
@@ -49,7 +50,7 @@ func (f Fields) Any(g Fields) bool { return f&g != 0 }
 
 // String lists the fields, for logs.
 func (f Fields) String() string {
-	names := []string{"subject", "body", "location", "time", "busy", "class", "reminder", "attendees", "resources"}
+	names := []string{"subject", "body", "location", "time", "busy", "class", "reminder", "attendees", "resources", "recurrence"}
 	var set []string
 	for i, n := range names {
 		if f&(1<<i) != 0 {

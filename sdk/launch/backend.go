@@ -10,6 +10,7 @@ import (
 
 	"github.com/roomwire/roomwire/sdk/auth"
 	"github.com/roomwire/roomwire/sdk/backend"
+	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
 	"github.com/roomwire/roomwire/sdk/internal/wire"
 )
@@ -48,12 +49,18 @@ type Backend interface {
 	backend.Backend
 	// Close ends the instance; calls under way go on to their end.
 	io.Closer
+	// Omits implements backend.Partial; it is empty for a plugin that is none.
+	Omits() calendar.Fields
 }
 
 type plain struct {
 	backend.Backend
 	io.Closer
+	omits calendar.Fields
 }
+
+// Omits implements backend.Partial.
+func (p plain) Omits() calendar.Fields { return p.omits }
 
 type closeFunc func() error
 
@@ -94,8 +101,9 @@ func wrap(b *wire.BackendClient, c io.Closer) Backend {
 		finder  = backend.Finder
 		watcher = backend.Watcher
 	)
-	base := plain{Backend: b, Closer: c}
-	switch b.Abilities {
+	base, has := plain{Backend: b, Closer: c, omits: b.Abilities.Omits}, b.Abilities
+	has.Omits = 0
+	switch has {
 	case backend.Abilities{Pusher: true}:
 		return struct {
 			plain

@@ -115,10 +115,7 @@ func (b *Backend) Abilities(ctx context.Context) (backend.Abilities, error) {
 	if err != nil {
 		return backend.Abilities{}, err
 	}
-	_, pusher := open.(backend.Pusher)
-	_, finder := open.(backend.Finder)
-	_, watcher := open.(backend.Watcher)
-	return backend.Abilities{Pusher: pusher, Finder: finder, Watcher: watcher}, nil
+	return backend.AbilitiesOf(open), nil
 }
 
 // Probe implements backend.Backend.

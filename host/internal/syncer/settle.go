@@ -114,6 +114,9 @@ func (e *Engine) input(ctx context.Context, tx *store.Tx, p *pair) (plan.Input, 
 		if err != nil {
 			return in, err
 		}
+		if p.item.Omits != 0 {
+			f = plan.Unsaid(f, p.item.Omits, in.Booking, base)
+		}
 		in.Item = &f
 	}
 	return in, nil

@@ -471,6 +471,7 @@ type Event struct {
 	Attendees     []*Attendee            `protobuf:"bytes,13,rep,name=attendees,proto3" json:"attendees,omitempty"`
 	Cancelled     bool                   `protobuf:"varint,14,opt,name=cancelled,proto3" json:"cancelled,omitempty"`
 	Recurrence    string                 `protobuf:"bytes,15,opt,name=recurrence,proto3" json:"recurrence,omitempty"`
+	Exceptions    []*OccurrenceException `protobuf:"bytes,16,rep,name=exceptions,proto3" json:"exceptions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -610,6 +611,66 @@ func (x *Event) GetRecurrence() string {
 	return ""
 }
 
+func (x *Event) GetExceptions() []*OccurrenceException {
+	if x != nil {
+		return x.Exceptions
+	}
+	return nil
+}
+
+type OccurrenceException struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Occurrence *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=occurrence,proto3" json:"occurrence,omitempty"`
+	// Absent: the occurrence was left out.
+	Event         *Event `protobuf:"bytes,2,opt,name=event,proto3" json:"event,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OccurrenceException) Reset() {
+	*x = OccurrenceException{}
+	mi := &file_roomwire_v1_calendar_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OccurrenceException) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OccurrenceException) ProtoMessage() {}
+
+func (x *OccurrenceException) ProtoReflect() protoreflect.Message {
+	mi := &file_roomwire_v1_calendar_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OccurrenceException.ProtoReflect.Descriptor instead.
+func (*OccurrenceException) Descriptor() ([]byte, []int) {
+	return file_roomwire_v1_calendar_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *OccurrenceException) GetOccurrence() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Occurrence
+	}
+	return nil
+}
+
+func (x *OccurrenceException) GetEvent() *Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
 type Reminder struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Before        *durationpb.Duration   `protobuf:"bytes,1,opt,name=before,proto3" json:"before,omitempty"`
@@ -619,7 +680,7 @@ type Reminder struct {
 
 func (x *Reminder) Reset() {
 	*x = Reminder{}
-	mi := &file_roomwire_v1_calendar_proto_msgTypes[2]
+	mi := &file_roomwire_v1_calendar_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -631,7 +692,7 @@ func (x *Reminder) String() string {
 func (*Reminder) ProtoMessage() {}
 
 func (x *Reminder) ProtoReflect() protoreflect.Message {
-	mi := &file_roomwire_v1_calendar_proto_msgTypes[2]
+	mi := &file_roomwire_v1_calendar_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -644,7 +705,7 @@ func (x *Reminder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reminder.ProtoReflect.Descriptor instead.
 func (*Reminder) Descriptor() ([]byte, []int) {
-	return file_roomwire_v1_calendar_proto_rawDescGZIP(), []int{2}
+	return file_roomwire_v1_calendar_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Reminder) GetBefore() *durationpb.Duration {
@@ -664,7 +725,7 @@ type Address struct {
 
 func (x *Address) Reset() {
 	*x = Address{}
-	mi := &file_roomwire_v1_calendar_proto_msgTypes[3]
+	mi := &file_roomwire_v1_calendar_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -676,7 +737,7 @@ func (x *Address) String() string {
 func (*Address) ProtoMessage() {}
 
 func (x *Address) ProtoReflect() protoreflect.Message {
-	mi := &file_roomwire_v1_calendar_proto_msgTypes[3]
+	mi := &file_roomwire_v1_calendar_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -689,7 +750,7 @@ func (x *Address) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Address.ProtoReflect.Descriptor instead.
 func (*Address) Descriptor() ([]byte, []int) {
-	return file_roomwire_v1_calendar_proto_rawDescGZIP(), []int{3}
+	return file_roomwire_v1_calendar_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Address) GetName() string {
@@ -717,7 +778,7 @@ type Attendee struct {
 
 func (x *Attendee) Reset() {
 	*x = Attendee{}
-	mi := &file_roomwire_v1_calendar_proto_msgTypes[4]
+	mi := &file_roomwire_v1_calendar_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -729,7 +790,7 @@ func (x *Attendee) String() string {
 func (*Attendee) ProtoMessage() {}
 
 func (x *Attendee) ProtoReflect() protoreflect.Message {
-	mi := &file_roomwire_v1_calendar_proto_msgTypes[4]
+	mi := &file_roomwire_v1_calendar_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -742,7 +803,7 @@ func (x *Attendee) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attendee.ProtoReflect.Descriptor instead.
 func (*Attendee) Descriptor() ([]byte, []int) {
-	return file_roomwire_v1_calendar_proto_rawDescGZIP(), []int{4}
+	return file_roomwire_v1_calendar_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Attendee) GetAddress() *Address {
@@ -782,7 +843,7 @@ type Item struct {
 
 func (x *Item) Reset() {
 	*x = Item{}
-	mi := &file_roomwire_v1_calendar_proto_msgTypes[5]
+	mi := &file_roomwire_v1_calendar_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -794,7 +855,7 @@ func (x *Item) String() string {
 func (*Item) ProtoMessage() {}
 
 func (x *Item) ProtoReflect() protoreflect.Message {
-	mi := &file_roomwire_v1_calendar_proto_msgTypes[5]
+	mi := &file_roomwire_v1_calendar_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -807,7 +868,7 @@ func (x *Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Item.ProtoReflect.Descriptor instead.
 func (*Item) Descriptor() ([]byte, []int) {
-	return file_roomwire_v1_calendar_proto_rawDescGZIP(), []int{5}
+	return file_roomwire_v1_calendar_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Item) GetRef() []byte {
@@ -877,7 +938,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_roomwire_v1_calendar_proto_msgTypes[6]
+	mi := &file_roomwire_v1_calendar_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -889,7 +950,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_roomwire_v1_calendar_proto_msgTypes[6]
+	mi := &file_roomwire_v1_calendar_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -902,7 +963,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_roomwire_v1_calendar_proto_rawDescGZIP(), []int{6}
+	return file_roomwire_v1_calendar_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Change) GetRef() []byte {
@@ -946,7 +1007,7 @@ type Mutation struct {
 
 func (x *Mutation) Reset() {
 	*x = Mutation{}
-	mi := &file_roomwire_v1_calendar_proto_msgTypes[7]
+	mi := &file_roomwire_v1_calendar_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -958,7 +1019,7 @@ func (x *Mutation) String() string {
 func (*Mutation) ProtoMessage() {}
 
 func (x *Mutation) ProtoReflect() protoreflect.Message {
-	mi := &file_roomwire_v1_calendar_proto_msgTypes[7]
+	mi := &file_roomwire_v1_calendar_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -971,7 +1032,7 @@ func (x *Mutation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mutation.ProtoReflect.Descriptor instead.
 func (*Mutation) Descriptor() ([]byte, []int) {
-	return file_roomwire_v1_calendar_proto_rawDescGZIP(), []int{7}
+	return file_roomwire_v1_calendar_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Mutation) GetOp() Op {
@@ -1051,7 +1112,7 @@ const file_roomwire_v1_calendar_proto_rawDesc = "" +
 	"\x1aroomwire/v1/calendar.proto\x12\vroomwire.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"5\n" +
 	"\aMailbox\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x10\n" +
-	"\x03url\x18\x02 \x01(\tR\x03url\"\x9b\x04\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\"\xdd\x04\n" +
 	"\x05Event\x12\x10\n" +
 	"\x03uid\x18\x01 \x01(\tR\x03uid\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x12\n" +
@@ -1070,7 +1131,15 @@ const file_roomwire_v1_calendar_proto_rawDesc = "" +
 	"\tcancelled\x18\x0e \x01(\bR\tcancelled\x12\x1e\n" +
 	"\n" +
 	"recurrence\x18\x0f \x01(\tR\n" +
-	"recurrence\"=\n" +
+	"recurrence\x12@\n" +
+	"\n" +
+	"exceptions\x18\x10 \x03(\v2 .roomwire.v1.OccurrenceExceptionR\n" +
+	"exceptions\"{\n" +
+	"\x13OccurrenceException\x12:\n" +
+	"\n" +
+	"occurrence\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"occurrence\x12(\n" +
+	"\x05event\x18\x02 \x01(\v2\x12.roomwire.v1.EventR\x05event\"=\n" +
 	"\bReminder\x121\n" +
 	"\x06before\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x06before\"3\n" +
 	"\aAddress\x12\x12\n" +
@@ -1162,7 +1231,7 @@ func file_roomwire_v1_calendar_proto_rawDescGZIP() []byte {
 }
 
 var file_roomwire_v1_calendar_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_roomwire_v1_calendar_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_roomwire_v1_calendar_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_roomwire_v1_calendar_proto_goTypes = []any{
 	(Kind)(0),                     // 0: roomwire.v1.Kind
 	(Busy)(0),                     // 1: roomwire.v1.Busy
@@ -1173,40 +1242,44 @@ var file_roomwire_v1_calendar_proto_goTypes = []any{
 	(Mail)(0),                     // 6: roomwire.v1.Mail
 	(*Mailbox)(nil),               // 7: roomwire.v1.Mailbox
 	(*Event)(nil),                 // 8: roomwire.v1.Event
-	(*Reminder)(nil),              // 9: roomwire.v1.Reminder
-	(*Address)(nil),               // 10: roomwire.v1.Address
-	(*Attendee)(nil),              // 11: roomwire.v1.Attendee
-	(*Item)(nil),                  // 12: roomwire.v1.Item
-	(*Change)(nil),                // 13: roomwire.v1.Change
-	(*Mutation)(nil),              // 14: roomwire.v1.Mutation
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 16: google.protobuf.Duration
+	(*OccurrenceException)(nil),   // 9: roomwire.v1.OccurrenceException
+	(*Reminder)(nil),              // 10: roomwire.v1.Reminder
+	(*Address)(nil),               // 11: roomwire.v1.Address
+	(*Attendee)(nil),              // 12: roomwire.v1.Attendee
+	(*Item)(nil),                  // 13: roomwire.v1.Item
+	(*Change)(nil),                // 14: roomwire.v1.Change
+	(*Mutation)(nil),              // 15: roomwire.v1.Mutation
+	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 17: google.protobuf.Duration
 }
 var file_roomwire_v1_calendar_proto_depIdxs = []int32{
-	15, // 0: roomwire.v1.Event.start:type_name -> google.protobuf.Timestamp
-	15, // 1: roomwire.v1.Event.end:type_name -> google.protobuf.Timestamp
+	16, // 0: roomwire.v1.Event.start:type_name -> google.protobuf.Timestamp
+	16, // 1: roomwire.v1.Event.end:type_name -> google.protobuf.Timestamp
 	1,  // 2: roomwire.v1.Event.busy:type_name -> roomwire.v1.Busy
 	2,  // 3: roomwire.v1.Event.class:type_name -> roomwire.v1.Class
-	9,  // 4: roomwire.v1.Event.reminder:type_name -> roomwire.v1.Reminder
-	10, // 5: roomwire.v1.Event.organizer:type_name -> roomwire.v1.Address
-	11, // 6: roomwire.v1.Event.attendees:type_name -> roomwire.v1.Attendee
-	16, // 7: roomwire.v1.Reminder.before:type_name -> google.protobuf.Duration
-	10, // 8: roomwire.v1.Attendee.address:type_name -> roomwire.v1.Address
-	3,  // 9: roomwire.v1.Attendee.role:type_name -> roomwire.v1.Role
-	4,  // 10: roomwire.v1.Attendee.response:type_name -> roomwire.v1.Response
-	0,  // 11: roomwire.v1.Item.kind:type_name -> roomwire.v1.Kind
-	15, // 12: roomwire.v1.Item.modified:type_name -> google.protobuf.Timestamp
-	8,  // 13: roomwire.v1.Item.event:type_name -> roomwire.v1.Event
-	12, // 14: roomwire.v1.Change.item:type_name -> roomwire.v1.Item
-	5,  // 15: roomwire.v1.Mutation.op:type_name -> roomwire.v1.Op
-	7,  // 16: roomwire.v1.Mutation.mailbox:type_name -> roomwire.v1.Mailbox
-	8,  // 17: roomwire.v1.Mutation.event:type_name -> roomwire.v1.Event
-	6,  // 18: roomwire.v1.Mutation.mail:type_name -> roomwire.v1.Mail
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	10, // 4: roomwire.v1.Event.reminder:type_name -> roomwire.v1.Reminder
+	11, // 5: roomwire.v1.Event.organizer:type_name -> roomwire.v1.Address
+	12, // 6: roomwire.v1.Event.attendees:type_name -> roomwire.v1.Attendee
+	9,  // 7: roomwire.v1.Event.exceptions:type_name -> roomwire.v1.OccurrenceException
+	16, // 8: roomwire.v1.OccurrenceException.occurrence:type_name -> google.protobuf.Timestamp
+	8,  // 9: roomwire.v1.OccurrenceException.event:type_name -> roomwire.v1.Event
+	17, // 10: roomwire.v1.Reminder.before:type_name -> google.protobuf.Duration
+	11, // 11: roomwire.v1.Attendee.address:type_name -> roomwire.v1.Address
+	3,  // 12: roomwire.v1.Attendee.role:type_name -> roomwire.v1.Role
+	4,  // 13: roomwire.v1.Attendee.response:type_name -> roomwire.v1.Response
+	0,  // 14: roomwire.v1.Item.kind:type_name -> roomwire.v1.Kind
+	16, // 15: roomwire.v1.Item.modified:type_name -> google.protobuf.Timestamp
+	8,  // 16: roomwire.v1.Item.event:type_name -> roomwire.v1.Event
+	13, // 17: roomwire.v1.Change.item:type_name -> roomwire.v1.Item
+	5,  // 18: roomwire.v1.Mutation.op:type_name -> roomwire.v1.Op
+	7,  // 19: roomwire.v1.Mutation.mailbox:type_name -> roomwire.v1.Mailbox
+	8,  // 20: roomwire.v1.Mutation.event:type_name -> roomwire.v1.Event
+	6,  // 21: roomwire.v1.Mutation.mail:type_name -> roomwire.v1.Mail
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_roomwire_v1_calendar_proto_init() }
@@ -1220,7 +1293,7 @@ func file_roomwire_v1_calendar_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_roomwire_v1_calendar_proto_rawDesc), len(file_roomwire_v1_calendar_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

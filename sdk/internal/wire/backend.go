@@ -73,12 +73,10 @@ func (s *BackendServer) Open(ctx context.Context, req *roomwirev1.BackendOpenReq
 		return nil, err
 	}
 	s.table.put(req.GetId(), openBackend{Backend: b, end: end})
-	_, pusher := b.(backend.Pusher)
-	_, finder := b.(backend.Finder)
-	_, watcher := b.(backend.Watcher)
-	return &roomwirev1.BackendOpenResponse{
-		Abilities: &roomwirev1.Abilities{Pusher: pusher, Finder: finder, Watcher: watcher},
-	}, nil
+	can := backend.AbilitiesOf(b)
+	return &roomwirev1.BackendOpenResponse{Abilities: &roomwirev1.Abilities{
+		Pusher: can.Pusher, Finder: can.Finder, Watcher: can.Watcher, Omits: uint32(can.Omits),
+	}}, nil
 }
 
 // Close implements the service.

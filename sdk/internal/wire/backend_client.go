@@ -38,8 +38,18 @@ func (c *Conn) OpenBackend(ctx context.Context, gate *Gate, id string, cfg Backe
 		return nil, err
 	}
 	a := resp.GetAbilities()
-	b.Abilities = backend.Abilities{Pusher: a.GetPusher(), Finder: a.GetFinder(), Watcher: a.GetWatcher()}
+	b.Abilities = backend.Abilities{
+		Pusher: a.GetPusher(), Finder: a.GetFinder(), Watcher: a.GetWatcher(),
+		Omits: calendar.Fields(a.GetOmits()) & calendar.AllFields &^ calendar.FieldTime,
+	}
 	return b, nil
+}
+
+// item is itemFromProto for an item of this calendar.
+func (b *BackendClient) item(p *roomwirev1.Item) calendar.Item {
+	item := itemFromProto(p)
+	item.Omits = b.Abilities.Omits
+	return item
 }
 
 func identityToProto(id Identity) *roomwirev1.Identity {
@@ -93,7 +103,13 @@ func (b *BackendClient) Pull(ctx context.Context, req backend.PullRequest, emit 
 		if err != nil {
 			return err
 		}
-		if err := emit(pageFromProto(resp.GetPage())); err != nil {
+		page := pageFromProto(resp.GetPage())
+		for _, c := range page.Changes {
+			if c.Item != nil {
+				c.Item.Omits = b.Abilities.Omits
+			}
+		}
+		if err := emit(page); err != nil {
 			return err
 		}
 		next = &roomwirev1.PullRequest{}
@@ -105,16 +121,21 @@ func (b *BackendClient) Fetch(ctx context.Context, m backend.Mailbox, refs []bac
 	resp, err := call(ctx, b, b.rpc.Fetch, &roomwirev1.FetchRequest{
 		Id: b.id, Mailbox: mailboxToProto(m), Refs: each(refs, refToProto),
 	})
-	return each(resp.GetFetched(), fetchedFromProto), err
+	fetched := each(resp.GetFetched(), fetchedFromProto)
+	for i := range fetched {
+		fetched[i].Item.Omits = b.Abilities.Omits
+	}
+	return fetched, err
 }
 
 // Apply implements backend.Backend.
 func (b *BackendClient) Apply(ctx context.Context, m calendar.Mutation) (backend.Result, error) {
+	m.Fields &^= b.Abilities.Omits
 	resp, err := call(ctx, b, b.rpc.Apply, &roomwirev1.ApplyRequest{Id: b.id, Mutation: mutationToProto(m)})
 	if err != nil {
 		return backend.Result{}, err
 	}
-	return backend.Result{Item: itemFromProto(resp.GetItem()), Repeated: resp.GetRepeated()}, nil
+	return backend.Result{Item: b.item(resp.GetItem()), Repeated: resp.GetRepeated()}, nil
 }
 
 // Find implements backend.Finder.
@@ -126,7 +147,7 @@ func (b *BackendClient) Find(ctx context.Context, m backend.Mailbox, by backend.
 	resp, err := call(ctx, b, b.rpc.Find, &roomwirev1.FindRequest{
 		Id: b.id, Mailbox: mailboxToProto(m), By: marker, Value: utf(value),
 	})
-	return each(resp.GetItems(), itemFromProto), err
+	return each(resp.GetItems(), b.item), err
 }
 
 // Subscribe implements backend.Pusher.

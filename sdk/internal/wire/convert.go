@@ -30,7 +30,7 @@ func eventToProto(e calendar.Event) *roomwirev1.Event {
 		Reminder:  reminderToProto(e.Reminder),
 		Organizer: addressToProto(e.Organizer),
 		Attendees: each(e.Attendees, attendeeToProto),
-		Cancelled: e.Cancelled, Recurrence: utf(e.Recurrence),
+		Cancelled: e.Cancelled, Recurrence: utf(e.Recurrence), Exceptions: each(e.Exceptions, exceptionToProto),
 	}
 }
 
@@ -43,8 +43,29 @@ func eventFromProto(p *roomwirev1.Event) calendar.Event {
 		Reminder:  reminderFromProto(p.GetReminder()),
 		Organizer: addressFromProto(p.GetOrganizer()),
 		Attendees: each(p.GetAttendees(), attendeeFromProto),
-		Cancelled: p.GetCancelled(), Recurrence: p.GetRecurrence(),
+		Cancelled: p.GetCancelled(), Recurrence: p.GetRecurrence(), Exceptions: each(p.GetExceptions(), exceptionFromProto),
 	}
+}
+
+// An exception's event has no rule and no exceptions of its own: what stands there is dropped, so that nothing nests.
+func exceptionToProto(x calendar.OccurrenceException) *roomwirev1.OccurrenceException {
+	p := &roomwirev1.OccurrenceException{Occurrence: timeToProto(x.Occurrence)}
+	if x.Event != nil {
+		e := *x.Event
+		e.Recurrence, e.Exceptions = "", nil
+		p.Event = eventToProto(e)
+	}
+	return p
+}
+
+func exceptionFromProto(p *roomwirev1.OccurrenceException) calendar.OccurrenceException {
+	x := calendar.OccurrenceException{Occurrence: timeFromProto(p.GetOccurrence())}
+	if p.GetEvent() != nil {
+		p.Event.Recurrence, p.Event.Exceptions = "", nil
+		e := eventFromProto(p.GetEvent())
+		x.Event = &e
+	}
+	return x
 }
 
 func reminderToProto(r *calendar.Reminder) *roomwirev1.Reminder {

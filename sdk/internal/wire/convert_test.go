@@ -48,6 +48,13 @@ func events() *rapid.Generator[calendar.Event] {
 				Response: calendar.Response(rapid.IntRange(0, int(calendar.Declined)).Draw(t, "response")),
 			})
 		}
+		for range rapid.IntRange(0, 2).Draw(t, "exceptions") {
+			x := calendar.OccurrenceException{Occurrence: times().Draw(t, "occurrence")}
+			if rapid.Bool().Draw(t, "changed") {
+				x.Event = &calendar.Event{Subject: text.Draw(t, "exception"), Start: times().Draw(t, "moved to")}
+			}
+			e.Exceptions = append(e.Exceptions, x)
+		}
 		return e
 	})
 }

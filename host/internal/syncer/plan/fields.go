@@ -150,6 +150,19 @@ func take(f, from Fields, which calendar.Fields) Fields {
 	return f
 }
 
+// Unsaid returns item with the fields which, of which its calendar keeps nothing, set to what the booking says, or
+// the base once the booking is gone: what cannot be said is no change, and nothing to be written.
+func Unsaid(item Fields, which calendar.Fields, booking, base *Fields) Fields {
+	switch {
+	case booking != nil:
+		return take(item, *booking, which)
+	case base != nil:
+		return take(item, *base, which)
+	default:
+		return item
+	}
+}
+
 // Agreed returns base with every field in which booking and item say the same set to what they say: what both sides
 // agree on before a pending write is done.
 func Agreed(base, booking, item Fields) Fields {

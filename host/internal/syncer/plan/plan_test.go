@@ -251,3 +251,32 @@ func TestCanonicalIsIdempotent(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatACalendarCannotSayIsNoChange(t *testing.T) {
+	t.Parallel()
+	minutes := 15
+	agreed := Canonical(Fields{Subject: "S", Busy: calendar.OutOfOffice, Reminder: &minutes})
+	poor := Canonical(Fields{Subject: "S", Start: agreed.Start, End: agreed.End}) // keeps neither busy state nor reminder
+	omits := calendar.FieldBusy | calendar.FieldReminder
+
+	item := Unsaid(poor, omits, &agreed, &agreed)
+	if d := Plan(Input{Base: &agreed, Booking: &agreed, Item: &item}); !d.Idle() {
+		t.Errorf("nothing changed, and the plan is %+v", d)
+	}
+	edited := agreed
+	edited.Busy = calendar.Free // in the booking
+	item = Unsaid(poor, omits, &edited, &agreed)
+	if d := Plan(Input{Base: &agreed, Booking: &edited, Item: &item}); !d.Idle() || d.Base.Busy != calendar.Free {
+		t.Errorf("what the calendar cannot keep is written: %+v", d)
+	}
+	renamed := poor
+	renamed.Subject = "T" // in the calendar
+	item = Unsaid(renamed, omits, &agreed, &agreed)
+	if d := Plan(Input{Base: &agreed, Booking: &agreed, Item: &item}); d.BookingFields != calendar.FieldSubject {
+		t.Errorf("the change that can be said is %s, want subject", d.BookingFields)
+	}
+	item = Unsaid(poor, omits, nil, &agreed)
+	if d := Plan(Input{Base: &agreed, Item: &item}); !d.DeleteItem || len(d.Lost) != 0 {
+		t.Errorf("a cancelled booking: %+v", d)
+	}
+}

@@ -51,6 +51,9 @@ func (b *Backend) create(ctx context.Context, m calendar.Mutation) (backend.Resu
 	if m.Key == "" {
 		return backend.Result{}, fmt.Errorf("an item without a key cannot be created safely: %w", fault.Invalid)
 	}
+	if m.Event.Recurrence != "" {
+		return backend.Result{}, fmt.Errorf("this backend makes no series: %w", fault.Unsupported)
+	}
 	fields, err := toEWS(m.Event, calendar.AllFields)
 	if err != nil {
 		return backend.Result{}, err

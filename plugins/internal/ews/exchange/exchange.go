@@ -33,6 +33,7 @@ var (
 	_ backend.Pusher  = (*Backend)(nil)
 	_ backend.Watcher = (*Backend)(nil)
 	_ backend.Finder  = (*Backend)(nil)
+	_ backend.Partial = (*Backend)(nil)
 )
 
 // New returns a backend that works with env's client and markers. version is the product's, for the User-Agent header by
@@ -53,6 +54,9 @@ func New(env backend.Env, version string) (*Backend, error) {
 	}
 	return b, nil
 }
+
+// Omits implements backend.Partial: a series is told of by its kind, and its rule is neither read nor written.
+func (b *Backend) Omits() calendar.Fields { return calendar.FieldRecurrence }
 
 func (b *Backend) markers() []ews.Property { return []ews.Property{b.key, b.foreign} }
 
