@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"time"
 
@@ -55,6 +56,21 @@ type plain struct {
 	io.Closer
 }
 
+// checked holds a plugin to what the contract promises and a caller relies on.
+type checked struct{ backend.Backend }
+
+// Fetch implements backend.Backend.
+func (c checked) Fetch(ctx context.Context, m backend.Mailbox, refs []backend.Ref) ([]backend.Fetched, error) {
+	got, err := c.Backend.Fetch(ctx, m, refs)
+	if err == nil && len(got) != len(refs) {
+		return nil, &fault.Error{
+			Kind:    fault.Internal,
+			Message: fmt.Sprintf("the plugin has a defect: asked for %d items it answered %d", len(refs), len(got)),
+		}
+	}
+	return got, err
+}
+
 type closeFunc func() error
 
 // Close implements io.Closer.
@@ -76,12 +92,16 @@ func (p *Process) OpenBackend(ctx context.Context, c BackendConfig) (Backend, er
 	if len(permitted) != len(c.Identities) {
 		return nil, fmt.Errorf("two identities of a backend have the same name: %w", fault.Invalid)
 	}
+	p.keepSecret(c.Settings)
+	p.secrets.AddSetting(c.HTTP.proxyPassword())
 	id := p.id()
 	p.host.Permit(id, permitted)
+	ctx, cancel := context.WithTimeoutCause(ctx, p.opening, errOpening)
+	defer cancel()
 	b, err := p.conn.OpenBackend(ctx, &p.gate, id, wc)
 	if err != nil {
 		p.host.Forget(id)
-		return nil, err
+		return nil, p.notOpened(ctx, err)
 	}
 	// The identities stay permitted until the process ends: calls under way when the instance is closed may still log in.
 	return wrap(b, closeFunc(closing(b.Close))), nil
@@ -94,7 +114,7 @@ func wrap(b *wire.BackendClient, c io.Closer) Backend {
 		finder  = backend.Finder
 		watcher = backend.Watcher
 	)
-	base := plain{Backend: b, Closer: c}
+	base := plain{Backend: checked{b}, Closer: c}
 	switch b.Abilities {
 	case backend.Abilities{Pusher: true}:
 		return struct {
@@ -161,6 +181,16 @@ func (c BackendConfig) wire() (wire.BackendConfig, error) {
 		wc.Identities = append(wc.Identities, wire.Identity{Name: id.Name, Traits: id.AuthTraits})
 	}
 	return wc, nil
+}
+
+// proxyPassword returns the password in the proxy's URL, if any.
+func (o HTTPOptions) proxyPassword() string {
+	u, err := url.Parse(o.Proxy)
+	if err != nil || u.User == nil {
+		return ""
+	}
+	password, _ := u.User.Password()
+	return password
 }
 
 // pem reads the CA file on the host's side, where the operator's paths and permissions hold.
