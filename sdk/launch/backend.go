@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"time"
 
@@ -62,6 +63,21 @@ type plain struct {
 // Omits implements backend.Partial.
 func (p plain) Omits() calendar.Fields { return p.omits }
 
+// checked holds a plugin to what the contract promises and a caller relies on.
+type checked struct{ backend.Backend }
+
+// Fetch implements backend.Backend.
+func (c checked) Fetch(ctx context.Context, m backend.Mailbox, refs []backend.Ref) ([]backend.Fetched, error) {
+	got, err := c.Backend.Fetch(ctx, m, refs)
+	if err == nil && len(got) != len(refs) {
+		return nil, &fault.Error{
+			Kind:    fault.Internal,
+			Message: fmt.Sprintf("the plugin has a defect: asked for %d items it answered %d", len(refs), len(got)),
+		}
+	}
+	return got, err
+}
+
 type closeFunc func() error
 
 // Close implements io.Closer.
@@ -83,12 +99,16 @@ func (p *Process) OpenBackend(ctx context.Context, c BackendConfig) (Backend, er
 	if len(permitted) != len(c.Identities) {
 		return nil, fmt.Errorf("two identities of a backend have the same name: %w", fault.Invalid)
 	}
+	p.keepSecret(c.Settings)
+	p.secrets.AddSetting(c.HTTP.proxyPassword())
 	id := p.id()
 	p.host.Permit(id, permitted)
+	ctx, cancel := context.WithTimeoutCause(ctx, p.opening, errOpening)
+	defer cancel()
 	b, err := p.conn.OpenBackend(ctx, &p.gate, id, wc)
 	if err != nil {
 		p.host.Forget(id)
-		return nil, err
+		return nil, p.notOpened(ctx, err)
 	}
 	// The identities stay permitted until the process ends: calls under way when the instance is closed may still log in.
 	return wrap(b, closeFunc(closing(b.Close))), nil
@@ -101,7 +121,7 @@ func wrap(b *wire.BackendClient, c io.Closer) Backend {
 		finder  = backend.Finder
 		watcher = backend.Watcher
 	)
-	base, has := plain{Backend: b, Closer: c, omits: b.Abilities.Omits}, b.Abilities
+	base, has := plain{Backend: checked{b}, Closer: c, omits: b.Abilities.Omits}, b.Abilities
 	has.Omits = 0
 	switch has {
 	case backend.Abilities{Pusher: true}:
@@ -169,6 +189,16 @@ func (c BackendConfig) wire() (wire.BackendConfig, error) {
 		wc.Identities = append(wc.Identities, wire.Identity{Name: id.Name, Traits: id.AuthTraits})
 	}
 	return wc, nil
+}
+
+// proxyPassword returns the password in the proxy's URL, if any.
+func (o HTTPOptions) proxyPassword() string {
+	u, err := url.Parse(o.Proxy)
+	if err != nil || u.User == nil {
+		return ""
+	}
+	password, _ := u.User.Password()
+	return password
 }
 
 // pem reads the CA file on the host's side, where the operator's paths and permissions hold.

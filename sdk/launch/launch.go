@@ -7,23 +7,16 @@ package launch
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
-	"github.com/hashicorp/go-plugin"
-	"github.com/hashicorp/go-plugin/runner"
 
 	"github.com/roomwire/roomwire/sdk/auth"
 	"github.com/roomwire/roomwire/sdk/fault"
@@ -32,9 +25,8 @@ import (
 
 const (
 	startTimeout = 30 * time.Second
+	openTimeout  = time.Minute
 	closeTimeout = 5 * time.Second
-	// maxRunDir leaves room for the socket's own name in the 104 bytes that some systems allow for its whole path.
-	maxRunDir = 60
 )
 
 // A Description is what a plugin says of itself.
@@ -64,18 +56,27 @@ type Options struct {
 	// RunDir is where sockets are kept, on systems that use them. The system's temporary folder is used where it is
 	// empty, or too long for a socket's path.
 	RunDir string
+	// StartTimeout is how long the plugin may take to serve, and to attach and describe itself; 0 means 30 s.
+	StartTimeout time.Duration
+	// OpenTimeout is how long the plugin may take to open an instance, whatever the caller's context says; 0 means 1 min.
+	OpenTimeout time.Duration
 }
 
-// A Process is a running plugin.
+// A Process is a running plugin. Neither an error nor a log line that comes from it shows the values of settings that the
+// plugin's schema marks secret, nor the credentials that it was given, nor what looks like one.
 type Process struct {
-	conn    *wire.Conn
-	process *process
-	about   Description
-	host    *wire.HostServer // nil for auth plugins
-	gate    wire.Gate
-	nextID  atomic.Int64
-	endLife context.CancelFunc
-	clean   func() // releases what the ended process leaves behind
+	conn     *wire.Conn
+	process  *process
+	protocol int
+	about    Description
+	host     *wire.HostServer // nil for auth plugins
+	log      *wire.ProcessLog
+	secrets  *wire.Secrets
+	opening  time.Duration // Options.OpenTimeout
+	gate     wire.Gate
+	nextID   atomic.Int64
+	endLife  context.CancelFunc
+	clean    func() // releases what the ended process leaves behind
 }
 
 // Sum returns the SHA-256 checksum of a file.
@@ -92,166 +93,11 @@ func Sum(path string) ([]byte, error) {
 	return h.Sum(nil), nil
 }
 
-// Start starts a plugin, attaches to it and asks what it is. ctx bounds the start alone.
-func Start(ctx context.Context, o Options) (*Process, error) {
-	path, err := filepath.Abs(o.Path)
-	if err != nil {
-		return nil, err
-	}
-	sum, err := Sum(path)
-	if err != nil {
-		return nil, fmt.Errorf("starting the plugin: %w: %w", err, fault.Unavailable)
-	}
-	if subtle.ConstantTimeCompare(sum, o.SHA256) != 1 {
-		return nil, fmt.Errorf("%s has the SHA-256 sum %s, not %s as pinned; it is not started: %w",
-			path, hex.EncodeToString(sum), hex.EncodeToString(o.SHA256), fault.Invalid)
-	}
-	p, err := start(ctx, path, o)
-	if err != nil {
-		return nil, fmt.Errorf("starting %s: %w", path, err)
-	}
-	return p, nil
-}
-
-func start(ctx context.Context, path string, o Options) (*Process, error) {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	var run *process
-	// What the plugin prints by os.Stdout and os.Stderr arrives apart from its log; to an operator it is the same.
-	printed, printing := io.Pipe()
-	go wire.CopyLog(printed, o.Log)
-	client := plugin.NewClient(&plugin.ClientConfig{
-		HandshakeConfig:  wire.Handshake(),
-		VersionedPlugins: wire.Versions(&wire.ClientPlugin{}),
-		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
-		GRPCDialOptions:  wire.DialOptions(),
-		AutoMTLS:         true,
-		SkipHostEnv:      true,
-		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: socketDir(o.RunDir)},
-		Logger:           hclog.NewNullLogger(), // what matters is logged by whoever keeps the process
-		StartTimeout:     startTimeout,
-		SyncStdout:       printing,
-		SyncStderr:       printing,
-		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
-			env := append(systemEnv(os.Getenv), wire.LogLevelVariable+"="+o.Log.GetLevel().String())
-			var err error
-			run, err = newProcess(path, append(env, cmd.Env...), o.Log)
-			return run, err
-		},
-	})
-	clean := sync.OnceFunc(func() {
-		client.Kill()
-		_ = printing.Close()
-	})
-	protocol, err := startWithin(ctx, client, clean)
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	raw, err := protocol.Dispense(wire.PluginName)
-	if err != nil {
-		clean()
-		return nil, unavailable(err)
-	}
-	conn := raw.(*wire.Conn) // ClientPlugin dispenses nothing else
-	p := &Process{conn: conn, process: run, clean: clean}
-	context.AfterFunc(conn.Exited, p.clean)
-	if err := p.attach(ctx, o.Log); err != nil {
-		p.clean()
-		return nil, err
-	}
-	return p, nil
-}
-
-// startWithin starts the process; when that fails or ctx ends first, clean is called.
-func startWithin(ctx context.Context, client *plugin.Client, clean func()) (plugin.ClientProtocol, error) {
-	type result struct {
-		protocol plugin.ClientProtocol
-		err      error
-	}
-	done := make(chan result, 1)
-	go func() {
-		protocol, err := client.Client()
-		done <- result{protocol, err}
-	}()
-	select {
-	case r := <-done:
-		if r.err != nil {
-			clean()
-		}
-		return r.protocol, r.err
-	case <-ctx.Done():
-		// The start is bounded by startTimeout itself; what comes of it is killed.
-		go func() {
-			<-done
-			clean()
-		}()
-		return nil, ctx.Err()
-	}
-}
-
-func (p *Process) attach(ctx context.Context, log hclog.Logger) error {
-	about, err := p.conn.Describe(ctx)
-	if err != nil {
-		return err
-	}
-	p.about = about
-	if about.Kind == BackendPlugin {
-		p.host = &wire.HostServer{}
-	}
-	life, end := context.WithCancel(context.Background())
-	p.endLife = end
-	if err := p.conn.Attach(ctx, life, p.host, wire.ServerOptions(log)); err != nil {
-		end()
-		return err
-	}
-	return nil
-}
-
-func socketDir(dir string) string {
-	if len(dir) > maxRunDir {
-		return ""
-	}
-	return dir
-}
-
-func unavailable(err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", err, fault.Unavailable)
-}
-
 // Description returns what the plugin says of itself.
 func (p *Process) Description() Description { return p.about }
 
-// PID returns the process id.
-func (p *Process) PID() int { return p.process.pid }
-
-// Exited is closed when the process has ended, for whatever reason.
-func (p *Process) Exited() <-chan struct{} { return p.conn.Exited.Done() }
-
-// ExitErr says how the process ended, such as "exit status 2"; nil for a proper end, and before Exited is closed.
-func (p *Process) ExitErr() error {
-	select {
-	case <-p.process.waited:
-		return p.process.err
-	default:
-		return nil
-	}
-}
-
-// Stop admits no more calls, waits for those under way until ctx ends, and ends the process. An error says that calls
-// were cut off.
-func (p *Process) Stop(ctx context.Context) error {
-	err := p.gate.Close(ctx)
-	p.endLife()
-	p.clean()
-	<-p.Exited()
-	if err != nil {
-		return fmt.Errorf("calls to the plugin were cut off when it was stopped: %w", err)
-	}
-	return nil
-}
+// Protocol returns the major version of the wire that the host and the plugin agreed on.
+func (p *Process) Protocol() int { return p.protocol }
 
 // An Authenticator is an instance of an auth plugin.
 type Authenticator struct {
@@ -271,11 +117,34 @@ func (p *Process) OpenAuth(ctx context.Context, settings map[string]any) (*Authe
 	if err != nil {
 		return nil, err
 	}
+	p.keepSecret(settings)
+	ctx, cancel := context.WithTimeoutCause(ctx, p.opening, errOpening)
+	defer cancel()
 	a, err := p.conn.OpenAuth(ctx, &p.gate, p.id(), raw)
 	if err != nil {
-		return nil, err
+		return nil, p.notOpened(ctx, err)
 	}
 	return &Authenticator{Authenticator: a, close: closing(a.Close)}, nil
+}
+
+// errOpening is why a context ends that Options.OpenTimeout has ended.
+var errOpening = errors.New("the time for opening an instance is over")
+
+// notOpened tells the caller's own deadline from that of Options.OpenTimeout.
+func (p *Process) notOpened(ctx context.Context, err error) error {
+	if context.Cause(ctx) != errOpening {
+		return err
+	}
+	return &fault.Error{Kind: fault.Unavailable, Message: fmt.Sprintf("the plugin %s did not open the instance within %s", p.about.Name, p.opening)}
+}
+
+// keepSecret remembers the values of settings that are secret.
+func (p *Process) keepSecret(settings map[string]any) {
+	for _, s := range p.about.Settings {
+		if s.Secret {
+			p.secrets.AddSetting(settings[s.Name])
+		}
+	}
 }
 
 func (p *Process) id() string { return strconv.FormatInt(p.nextID.Add(1), 10) }

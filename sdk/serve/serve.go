@@ -41,7 +41,12 @@ func Auth[C any](p auth.Plugin[C]) {
 			if err != nil {
 				return nil, err
 			}
-			return p.Open(ctx, c, auth.Env{Log: log})
+			a, err := p.Open(ctx, c, auth.Env{Log: log})
+			if err == nil && ctx.Err() != nil {
+				_ = closed(a) // nobody knows of it: the host gave up
+				return nil, ctx.Err()
+			}
+			return a, err
 		}}
 		s.Register(g)
 	})
@@ -67,16 +72,26 @@ func Backend[C any](p backend.Plugin[C]) {
 				closeClient()
 				return nil, nil, err
 			}
-			return b, func() error {
+			end := func() error {
 				defer closeClient()
-				if c, ok := b.(io.Closer); ok {
-					return c.Close()
-				}
-				return nil
-			}, nil
+				return closed(b)
+			}
+			if ctx.Err() != nil {
+				_ = end() // nobody knows of it: the host gave up
+				return nil, nil, ctx.Err()
+			}
+			return b, end, nil
 		}}
 		s.Register(g)
 	})
+}
+
+// closed closes an instance that can be.
+func closed(instance any) error {
+	if c, ok := instance.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
 }
 
 // run serves the process's one plugin until the host has gone.

@@ -182,12 +182,15 @@ func kindOfCode(c codes.Code) fault.Kind {
 }
 
 // text makes a string fit for protobuf and for a header.
-func text(s string) string {
+func text(s string) string { return shorten(s, maxErrorText) }
+
+// shorten returns s as valid UTF-8 of about limit bytes at most.
+func shorten(s string, limit int) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
-	if len(s) <= maxErrorText {
+	if len(s) <= limit {
 		return s
 	}
-	s = s[:maxErrorText]
+	s = s[:limit]
 	for !utf8.ValidString(s) {
 		s = s[:len(s)-1]
 	}

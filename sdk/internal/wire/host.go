@@ -16,6 +16,8 @@ import (
 // A HostServer relays the logins of one backend process to the identities that its instances may use.
 type HostServer struct {
 	roomwirev1.UnimplementedHostServer
+	// Secrets learns the headers that the process was given, so that its errors and its log cannot show them; may be nil.
+	Secrets *Secrets
 
 	mu       sync.Mutex
 	backends map[string]map[string]HostIdentity // by instance id, then by name
@@ -67,6 +69,7 @@ func (s *HostServer) Exchange(stream roomwirev1.Host_ExchangeServer) error {
 			return req.GetChallenge(), err
 		},
 		send: func(h auth.Header) error {
+			s.Secrets.AddHeader(h.Value)
 			return stream.Send(&roomwirev1.HostExchangeResponse{Header: headerToProto(h)})
 		},
 	})

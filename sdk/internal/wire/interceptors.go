@@ -49,30 +49,43 @@ func panicked(log hclog.Logger, method string, value any) error {
 	return internal("the plugin has a defect: " + method + " panicked; its log has the stack")
 }
 
-func clientUnary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, call grpc.UnaryInvoker,
-	opts ...grpc.CallOption,
-) error {
-	return errorFromStatus(ctx, call(ctx, method, req, reply, cc, opts...))
+func clientUnary(hide *Secrets) grpc.UnaryClientInterceptor {
+	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, call grpc.UnaryInvoker,
+		opts ...grpc.CallOption,
+	) error {
+		err := errorFromStatus(ctx, call(ctx, method, req, reply, cc, opts...))
+		hide.hideFaults(reply)
+		return hide.hideError(err)
+	}
 }
 
-func clientStream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer,
-	opts ...grpc.CallOption,
-) (grpc.ClientStream, error) {
-	s, err := open(ctx, desc, cc, method, opts...)
-	if err != nil {
-		return nil, errorFromStatus(ctx, err)
+func clientStream(hide *Secrets) grpc.StreamClientInterceptor {
+	return func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer,
+		opts ...grpc.CallOption,
+	) (grpc.ClientStream, error) {
+		s, err := open(ctx, desc, cc, method, opts...)
+		if err != nil {
+			return nil, hide.hideError(errorFromStatus(ctx, err))
+		}
+		return &faultStream{ClientStream: s, ctx: ctx, hide: hide}, nil
 	}
-	return &faultStream{ClientStream: s, ctx: ctx}, nil
 }
 
 // A faultStream translates what a stream ends with. It keeps the context because "Canceled" can only be judged with it.
 type faultStream struct {
 	grpc.ClientStream
-	ctx context.Context
+	ctx  context.Context
+	hide *Secrets
 }
 
 // RecvMsg implements grpc.ClientStream.
-func (s *faultStream) RecvMsg(m any) error { return errorFromStatus(s.ctx, s.ClientStream.RecvMsg(m)) }
+func (s *faultStream) RecvMsg(m any) error {
+	err := s.ClientStream.RecvMsg(m)
+	s.hide.hideFaults(m)
+	return s.hide.hideError(errorFromStatus(s.ctx, err))
+}
 
 // SendMsg implements grpc.ClientStream.
-func (s *faultStream) SendMsg(m any) error { return errorFromStatus(s.ctx, s.ClientStream.SendMsg(m)) }
+func (s *faultStream) SendMsg(m any) error {
+	return s.hide.hideError(errorFromStatus(s.ctx, s.ClientStream.SendMsg(m)))
+}

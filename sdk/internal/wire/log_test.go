@@ -11,7 +11,8 @@ import (
 // copied returns what the host logs of what a plugin wrote.
 func copied(plugin string) string {
 	var out bytes.Buffer
-	CopyLog(strings.NewReader(plugin), hclog.New(&hclog.LoggerOptions{Output: &out, Level: hclog.Debug, DisableTime: true}))
+	log := hclog.New(&hclog.LoggerOptions{Output: &out, Level: hclog.Debug, DisableTime: true})
+	NewProcessLog(log, nil).Copy(strings.NewReader(plugin))
 	return out.String()
 }
 

@@ -38,7 +38,7 @@ func (s *PluginServer) Attach(req *roomwirev1.AttachRequest, stream grpc.ServerS
 	}
 	defer s.Ended()
 	if id := req.GetHostBrokerId(); id != 0 {
-		conn, err := s.Broker.DialWithOptions(id, DialOptions()...)
+		conn, err := s.Broker.DialWithOptions(id, DialOptions(nil)...)
 		if err != nil {
 			return &fault.Error{Kind: fault.Unavailable, Message: "connecting back to the host: " + err.Error()}
 		}

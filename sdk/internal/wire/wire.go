@@ -73,11 +73,12 @@ func (p *ClientPlugin) GRPCClient(ctx context.Context, b *plugin.GRPCBroker, c *
 	return &Conn{Exited: ctx, Broker: b, conn: c}, nil
 }
 
-// DialOptions are those of every connection: the size of messages, and errors as package fault.
-func DialOptions() []grpc.DialOption {
+// DialOptions are those of every connection: the size of messages, and errors as package fault, without what hide knows;
+// it may be nil.
+func DialOptions(hide *Secrets) []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxMessage), grpc.MaxCallSendMsgSize(MaxMessage)),
-		grpc.WithChainUnaryInterceptor(clientUnary),
-		grpc.WithChainStreamInterceptor(clientStream),
+		grpc.WithChainUnaryInterceptor(clientUnary(hide)),
+		grpc.WithChainStreamInterceptor(clientStream(hide)),
 	}
 }
