@@ -96,20 +96,20 @@ func TestWhatIsUnknownOrChangedIsNotStarted(t *testing.T) {
 	if err := os.WriteFile(path, []byte("changed"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	_, err = launcher(dir, "", "auth-a", hclog.NewNullLogger())(t.Context())
+	_, err = launcher(Options{Dir: dir, Log: hclog.NewNullLogger()}, "auth-a")(t.Context())
 	for _, want := range []string{path, pins[0].SHA256, "d67e2e94", "roomwire plugin lock"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("changed: %v, want it to say %q", err, want)
 		}
 	}
-	_, err = launcher(dir, "", "auth-b", hclog.NewNullLogger())(t.Context())
+	_, err = launcher(Options{Dir: dir, Log: hclog.NewNullLogger()}, "auth-b")(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "roomwire-auth-b") || !strings.Contains(err.Error(), LockFile) {
 		t.Errorf("unknown: %v, want what is missing where", err)
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	_, err = launcher(dir, "", "auth-a", hclog.NewNullLogger())(t.Context())
+	_, err = launcher(Options{Dir: dir, Log: hclog.NewNullLogger()}, "auth-a")(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "put it back") {
 		t.Errorf("missing: %v, want what to do", err)
 	}

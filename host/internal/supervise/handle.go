@@ -2,11 +2,10 @@ package supervise
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/roomwire/roomwire/sdk/auth"
 	"github.com/roomwire/roomwire/sdk/backend"
@@ -58,12 +57,13 @@ func (s *Supervisor) Backend(spec Instance) *Backend {
 }
 
 // get returns the open instance in the running process, opening it if this process has none yet.
-func (b *Backend) get(ctx context.Context) (launch.Backend, error) {
-	p, err := b.keeper.get(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return b.opened.get(ctx, p, func(lp *launch.Process) (launch.Backend, error) {
+func (b *Backend) get(ctx context.Context) (launch.Backend, process, error) {
+	return inRunning(ctx, b.keeper, b.opened, b.open(ctx))
+}
+
+// open returns how the instance is opened.
+func (b *Backend) open(ctx context.Context) func(*launch.Process) (launch.Backend, error) {
+	return func(lp *launch.Process) (launch.Backend, error) {
 		config := launch.BackendConfig{
 			Settings: b.spec.Settings, ActAs: b.spec.ActAs, Markers: b.spec.Markers, HTTP: b.spec.HTTP,
 		}
@@ -79,7 +79,41 @@ func (b *Backend) get(ctx context.Context) (launch.Backend, error) {
 			return nil, fmt.Errorf("open plugin %s for sync mode %q: %w", b.spec.Plugin, b.spec.Name, err)
 		}
 		return open, nil
+	}
+}
+
+// with makes a call, in the process that is there by then if the one before is being stopped.
+func with[R any](ctx context.Context, b *Backend, call func(launch.Backend) (R, error)) (R, error) {
+	for {
+		open, p, err := b.get(ctx)
+		if err != nil {
+			var none R
+			return none, err
+		}
+		r, err := call(open)
+		if !errors.Is(err, launch.ErrStopping) || !b.keeper.moved(p) {
+			return r, err
+		}
+	}
+}
+
+// timed is with for a call of which it is told how it went.
+func timed[R any](ctx context.Context, b *Backend, call func(launch.Backend) (R, error)) (R, error) {
+	return with(ctx, b, func(open launch.Backend) (R, error) {
+		began := time.Now()
+		r, err := call(open)
+		b.keeper.calls.done(time.Since(began), err)
+		return r, err
 	})
+}
+
+// able is open as one of the optional interfaces.
+func able[A any](open launch.Backend, plugin, what string) (A, error) {
+	a, ok := open.(A)
+	if !ok {
+		return a, fmt.Errorf("plugin %s has no %s: %w", plugin, what, fault.Unsupported)
+	}
+	return a, nil
 }
 
 // identity looks what an auth plugin can do; it must have been started once for that.
@@ -111,7 +145,7 @@ func (b *Backend) identity(ctx context.Context, id Identity) (launch.Identity, e
 
 // Abilities opens the instance if need be and says which optional interfaces it has.
 func (b *Backend) Abilities(ctx context.Context) (backend.Abilities, error) {
-	open, err := b.get(ctx)
+	open, _, err := b.get(ctx)
 	if err != nil {
 		return backend.Abilities{}, err
 	}
@@ -120,124 +154,109 @@ func (b *Backend) Abilities(ctx context.Context) (backend.Abilities, error) {
 
 // Probe implements backend.Backend.
 func (b *Backend) Probe(ctx context.Context, m backend.Mailbox) (backend.Status, error) {
-	open, err := b.get(ctx)
-	if err != nil {
-		return backend.Status{}, err
-	}
-	return open.Probe(ctx, m)
+	return timed(ctx, b, func(open launch.Backend) (backend.Status, error) { return open.Probe(ctx, m) })
 }
 
 // Pull implements backend.Backend.
 func (b *Backend) Pull(ctx context.Context, req backend.PullRequest, emit func(backend.Page) error) error {
-	open, err := b.get(ctx)
-	if err != nil {
-		return err
-	}
-	return open.Pull(ctx, req, emit)
+	_, err := with(ctx, b, func(open launch.Backend) (struct{}, error) {
+		began, away := time.Now(), time.Duration(0)
+		err := open.Pull(ctx, req, func(p backend.Page) error {
+			left := time.Now()
+			defer func() { away += time.Since(left) }()
+			return emit(p)
+		})
+		b.keeper.calls.done(time.Since(began)-away, err)
+		return struct{}{}, err
+	})
+	return err
 }
 
 // Fetch implements backend.Backend.
 func (b *Backend) Fetch(ctx context.Context, m backend.Mailbox, refs []backend.Ref) ([]backend.Fetched, error) {
-	open, err := b.get(ctx)
-	if err != nil {
-		return nil, err
-	}
-	got, err := open.Fetch(ctx, m, refs)
-	if err == nil && len(got) != len(refs) {
-		return nil, fmt.Errorf("plugin %s answered %d items for %d: %w", b.spec.Plugin, len(got), len(refs), fault.Internal)
-	}
-	return got, err
+	return timed(ctx, b, func(open launch.Backend) ([]backend.Fetched, error) {
+		return open.Fetch(ctx, m, refs)
+	})
 }
 
 // Apply implements backend.Backend.
 func (b *Backend) Apply(ctx context.Context, m calendar.Mutation) (backend.Result, error) {
-	open, err := b.get(ctx)
-	if err != nil {
-		return backend.Result{}, err
-	}
-	return open.Apply(ctx, m)
+	return timed(ctx, b, func(open launch.Backend) (backend.Result, error) { return open.Apply(ctx, m) })
 }
+
+// What plugins may lack, for people.
+const (
+	push   = "push notifications"
+	listen = "streaming or pull notifications"
+	search = "search by marker"
+)
 
 // Subscribe implements backend.Pusher.
 func (b *Backend) Subscribe(ctx context.Context, req backend.SubscribeRequest) (backend.Subscription, error) {
-	p, err := b.pusher(ctx)
-	if err != nil {
-		return backend.Subscription{}, err
-	}
-	return p.Subscribe(ctx, req)
+	return timed(ctx, b, func(open launch.Backend) (backend.Subscription, error) {
+		p, err := able[backend.Pusher](open, b.spec.Plugin, push)
+		if err != nil {
+			return backend.Subscription{}, err
+		}
+		return p.Subscribe(ctx, req)
+	})
 }
 
 // Unsubscribe implements backend.Pusher.
 func (b *Backend) Unsubscribe(ctx context.Context, m backend.Mailbox, s backend.Subscription) error {
-	p, err := b.pusher(ctx)
-	if err != nil {
-		return err
-	}
-	return p.Unsubscribe(ctx, m, s)
+	_, err := timed(ctx, b, func(open launch.Backend) (struct{}, error) {
+		p, err := able[backend.Pusher](open, b.spec.Plugin, push)
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, p.Unsubscribe(ctx, m, s)
+	})
+	return err
 }
 
 // Receive implements backend.Pusher.
 func (b *Backend) Receive(ctx context.Context, in backend.Inbound) (backend.Reply, error) {
-	p, err := b.pusher(ctx)
-	if err != nil {
-		return backend.Reply{}, err
-	}
-	return p.Receive(ctx, in)
-}
-
-func (b *Backend) pusher(ctx context.Context) (backend.Pusher, error) {
-	open, err := b.get(ctx)
-	if err != nil {
-		return nil, err
-	}
-	p, ok := open.(backend.Pusher)
-	if !ok {
-		return nil, fmt.Errorf("plugin %s has no push notifications: %w", b.spec.Plugin, fault.Unsupported)
-	}
-	return p, nil
+	return timed(ctx, b, func(open launch.Backend) (backend.Reply, error) {
+		p, err := able[backend.Pusher](open, b.spec.Plugin, push)
+		if err != nil {
+			return backend.Reply{}, err
+		}
+		return p.Receive(ctx, in)
+	})
 }
 
 // Listen implements backend.Watcher.
 func (b *Backend) Listen(ctx context.Context, req backend.ListenRequest) (backend.Subscription, error) {
-	w, err := b.watcher(ctx)
-	if err != nil {
-		return backend.Subscription{}, err
-	}
-	return w.Listen(ctx, req)
+	return timed(ctx, b, func(open launch.Backend) (backend.Subscription, error) {
+		w, err := able[backend.Watcher](open, b.spec.Plugin, listen)
+		if err != nil {
+			return backend.Subscription{}, err
+		}
+		return w.Listen(ctx, req)
+	})
 }
 
 // Watch implements backend.Watcher. When the plugin is stopped or replaced, it ends without an error.
 func (b *Backend) Watch(ctx context.Context, req backend.WatchRequest, emit func([]backend.Hint) error) error {
-	w, err := b.watcher(ctx)
-	if err != nil {
-		return err
-	}
-	return w.Watch(ctx, req, emit)
-}
-
-func (b *Backend) watcher(ctx context.Context) (backend.Watcher, error) {
-	open, err := b.get(ctx)
-	if err != nil {
-		return nil, err
-	}
-	w, ok := open.(backend.Watcher)
-	if !ok {
-		return nil, fmt.Errorf("plugin %s has no streaming or pull notifications: %w", b.spec.Plugin, fault.Unsupported)
-	}
-	return w, nil
+	_, err := with(ctx, b, func(open launch.Backend) (struct{}, error) {
+		w, err := able[backend.Watcher](open, b.spec.Plugin, listen)
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, w.Watch(ctx, req, emit)
+	})
+	return err
 }
 
 // Find implements backend.Finder.
 func (b *Backend) Find(ctx context.Context, m backend.Mailbox, by backend.Marker, value string) ([]backend.Item, error) {
-	open, err := b.get(ctx)
-	if err != nil {
-		return nil, err
-	}
-	f, ok := open.(backend.Finder)
-	if !ok {
-		return nil, fmt.Errorf("plugin %s cannot search: %w", b.spec.Plugin, fault.Unsupported)
-	}
-	return f.Find(ctx, m, by, value)
+	return timed(ctx, b, func(open launch.Backend) ([]backend.Item, error) {
+		f, err := able[backend.Finder](open, b.spec.Plugin, search)
+		if err != nil {
+			return nil, err
+		}
+		return f.Find(ctx, m, by, value)
+	})
 }
 
 var (
@@ -248,53 +267,29 @@ var (
 	_ auth.Authenticator = (*authenticator)(nil)
 )
 
-// An authenticator is a handle of an auth instance that outlives the plugin's processes. Sync modes with the same
-// plugin and settings share one, and with it cached headers.
-type authenticator struct {
-	keeper   *keeper
-	settings map[string]any
-	opened   *opened[*launch.Authenticator]
-}
-
-// authenticator returns the one that b shares with others. Once b is closed there is none: nobody would close it.
-func (s *Supervisor) authenticator(b *Backend, id Identity) (*authenticator, error) {
-	key := identityKey(id)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.handles[b] {
-		return nil, errClosed
+// abilities names what the plugin offers beyond the mandatory, if the instance is open.
+func (b *Backend) abilities() []string {
+	select {
+	case b.opened.lock <- struct{}{}:
+	default:
+		return nil // it is just being opened
 	}
-	if s.auths[key] == nil {
-		s.auths[key] = &authenticator{keeper: s.keeper(id.Plugin), settings: id.Settings, opened: newOpened[*launch.Authenticator]()}
+	defer b.opened.unlock()
+	if b.opened.in == nil {
+		return nil
 	}
-	return s.auths[key], nil
-}
-
-// identityKey is the same for identities that may share an instance.
-func identityKey(id Identity) string { return id.Plugin + "/" + digest(id.Settings) }
-
-// digest tells settings apart without keeping them a second time.
-func digest(settings map[string]any) string {
-	raw, _ := json.Marshal(settings) // what cannot be encoded is refused when it is opened
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:])
-}
-
-// Begin implements auth.Authenticator.
-func (a *authenticator) Begin(ctx context.Context, target auth.Target) (auth.Exchange, error) {
-	p, err := a.keeper.get(ctx)
-	if err != nil {
-		return nil, err
-	}
-	open, err := a.opened.get(ctx, p, func(lp *launch.Process) (*launch.Authenticator, error) {
-		open, err := lp.OpenAuth(ctx, a.settings)
-		if err != nil {
-			return nil, fmt.Errorf("open plugin %s: %w", a.keeper.name, err)
+	can := backend.AbilitiesOf(b.opened.value)
+	var out []string
+	for _, one := range []struct {
+		is   bool
+		name string
+	}{{can.Pusher, "push"}, {can.Watcher, "watch"}, {can.Finder, "find"}} {
+		if one.is {
+			out = append(out, one.name)
 		}
-		return open, nil
-	})
-	if err != nil {
-		return nil, err
 	}
-	return open.Begin(ctx, target)
+	if can.Omits != 0 {
+		out = append(out, "without "+strings.ReplaceAll(can.Omits.String(), ",", ", "))
+	}
+	return out
 }

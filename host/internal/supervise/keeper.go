@@ -2,10 +2,8 @@ package supervise
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -19,8 +17,12 @@ import (
 const (
 	firstRest = time.Second
 	longRest  = time.Minute
+	// fairRun is how long a plugin must have run to be started again at once: one crash shall cost nobody anything.
+	fairRun = 10 * time.Second
 	// goodRun is how long a plugin must have run for its earlier ends to be forgotten.
 	goodRun = time.Minute
+	// loopAfter is how many starts in a row must have come to nothing for a plugin to be called one that does not stay up.
+	loopAfter = 3
 )
 
 // A process is what a keeper keeps; *launch.Process is one.
@@ -29,152 +31,327 @@ type process interface {
 	Exited() <-chan struct{}
 	ExitErr() error
 	Stop(ctx context.Context) error
+	// Kill ends the process at once.
+	Kill()
+	Ping(ctx context.Context) error
+	Usage() (launch.Usage, error)
+	LogDropped() int64
+	LastWords() string
+	Protocol() int
+	PID() int
 }
 
 // A keeper keeps one plugin's process running.
 type keeper struct {
 	name  string
 	log   hclog.Logger
-	start func(ctx context.Context) (process, error)
+	start func(ctx context.Context) (live, error)
 	stop  context.CancelFunc // ends run; nil before it; guarded by the Supervisor's lock
+	limit int64              // of the process's memory, in bytes; 0: none
+	calls *calls
+
+	swapping chan struct{} // of capacity 1; held by who replaces the process
+	replaced chan struct{} // of capacity 1; says that the process is another
 
 	mu       sync.Mutex
-	proc     process // nil while down
-	down     error   // why it is down
+	now      live  // its process is nil while down
+	down     error // why it is down
+	last     error // why the process before ended, if by itself
 	since    time.Time
+	retry    time.Time // when it is started again; zero while it runs or is being started
 	restarts int
-	ready    chan struct{} // closed when proc is set, or when the first start has failed
+	loop     int           // starts in a row that came to nothing soon
+	used     launch.Usage  // as last looked at
+	dropped  int64         // lines of log that processes before were too fast with
+	ready    chan struct{} // closed when it is known what becomes of the first start, or of one that follows at once
+	known    bool          // ready is closed
 	tried    bool
+	over     bool // run has ended
 }
 
-func newKeeper(name string, log hclog.Logger, start func(ctx context.Context) (process, error)) *keeper {
-	return &keeper{name: name, log: log, start: start, ready: make(chan struct{}), since: time.Now()}
+// live is a process with the binary that it runs.
+type live struct {
+	process
+	file, sum string
+}
+
+func newKeeper(name string, log hclog.Logger, start func(ctx context.Context) (live, error)) *keeper {
+	return &keeper{
+		name: name, log: log, start: start, ready: make(chan struct{}), since: time.Now(), calls: newCalls(),
+		swapping: make(chan struct{}, 1), replaced: make(chan struct{}, 1),
+	}
 }
 
 // run keeps the process running until ctx ends, then drains and stops it.
 func (k *keeper) run(ctx context.Context) {
+	defer k.end(ctx)
 	rest, said := firstRest, ""
 	for {
-		began := time.Now()
 		ran, err := k.once(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if time.Since(began) >= goodRun {
+		lasted := time.Duration(0)
+		if ran {
+			lasted = k.age()
+		}
+		if lasted >= goodRun {
 			rest = firstRest
 		}
+		wait := time.Duration(0)
+		if lasted < fairRun {
+			wait, rest = rest, min(2*rest, longRest)
+		}
+		k.fell(err, lasted >= fairRun, wait)
 		level := hclog.Warn
 		why := fmt.Sprint(err)
 		if !ran && why == said {
 			level = hclog.Debug // once is enough: a plugin that a sync mode names may be away for good
 		}
 		said = why
-		k.log.Log(level, "a plugin is down; it is tried again", "plugin", k.name, "error", err, "in", rest)
-		t := time.NewTimer(rest)
-		select {
-		case <-ctx.Done():
-			t.Stop()
+		k.log.Log(level, "a plugin is down; it is tried again", "plugin", k.name, "error", err, "in", wait)
+		if !k.sleep(ctx, wait) {
 			return
-		case <-t.C:
 		}
-		rest = min(2*rest, longRest)
 	}
 }
 
-// once starts the process and waits for its end; ran reports whether it was started.
-func (k *keeper) once(ctx context.Context) (ran bool, _ error) {
-	p, err := k.start(ctx)
-	if err != nil {
-		k.set(nil, err)
-		return false, err
-	}
-	k.set(p, nil)
-	about := p.Description()
-	k.log.Info("a plugin runs", "plugin", k.name, "version", about.Version)
+// sleep waits, but no longer than until somebody has put another process into place.
+func (k *keeper) sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
 	select {
-	case <-p.Exited():
-		err := fmt.Errorf("it ended by itself: %w", cause(p.ExitErr()))
-		k.set(nil, err)
-		return true, err
 	case <-ctx.Done():
-		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-		defer cancel()
-		if err := p.Stop(stop); err != nil {
-			k.log.Warn("a plugin was stopped before its calls were done", "plugin", k.name, "error", err)
+		return false
+	case <-k.replaced:
+	case <-t.C:
+	}
+	return true
+}
+
+// once starts the process, unless somebody has put one into place, and waits for its end; ran reports whether there was
+// one.
+func (k *keeper) once(ctx context.Context) (ran bool, _ error) {
+	now := k.current()
+	if now.process == nil {
+		k.starting()
+		started, err := k.start(ctx)
+		if now = k.current(); now.process == nil { // none was put there meanwhile
+			if err != nil {
+				return false, err
+			}
+			now = k.put(started)
+		} else if err == nil {
+			k.retire(ctx, started.process)
 		}
-		k.set(nil, errors.New("it was stopped"))
-		return true, ctx.Err()
+	}
+	for {
+		err := k.attend(ctx, now.process)
+		next := k.current()
+		if ctx.Err() != nil || next.process == now.process || next.process == nil {
+			return true, err
+		}
+		now = next
 	}
 }
 
-func cause(err error) error {
-	if err == nil {
-		return errors.New("exit status 0")
+// attend looks after a process until it ends, is replaced, or ctx ends.
+func (k *keeper) attend(ctx context.Context, p process) error {
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	health := health{}
+	for {
+		select {
+		case <-p.Exited():
+			return ended(p)
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-k.replaced:
+			if k.current().process != p {
+				return nil
+			}
+		case <-look.C:
+			if err := k.look(ctx, p, &health); err != nil {
+				return k.turnOut(ctx, p, err)
+			}
+		}
 	}
-	return err
 }
 
-func (k *keeper) set(p process, down error) {
+// turnOut ends a process that is not well. One that still answers goes on with its calls until they are over, while
+// another takes the new ones.
+func (k *keeper) turnOut(ctx context.Context, p process, why error) error {
+	k.log.Error("a plugin is ended", "plugin", k.name, "error", why)
+	if errors.Is(why, errTooLarge) {
+		if next, err := k.start(ctx); err == nil {
+			if _, err := k.replace(next); err != nil {
+				k.retire(ctx, next.process)
+				return err
+			}
+			k.mu.Lock()
+			k.last = why
+			k.restarts++
+			k.mu.Unlock()
+			k.retire(ctx, p)
+			return nil
+		}
+	}
+	p.Kill()
+	<-p.Exited()
+	return why
+}
+
+// retire drains and stops a process that nobody needs any more.
+func (k *keeper) retire(ctx context.Context, p process) {
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	if err := p.Stop(stop); err != nil {
+		k.log.Warn("a plugin was stopped before its calls were done", "plugin", k.name, "error", err)
+	}
+}
+
+// end stops the process for good.
+func (k *keeper) end(ctx context.Context) {
+	k.mu.Lock()
+	k.over = true
+	p := k.now.process
+	k.mu.Unlock()
+	if p != nil {
+		k.retire(ctx, p)
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if p != nil && k.tried {
+	k.count(p)
+	k.now, k.down, k.since, k.retry = live{}, errors.New("it was stopped"), time.Now(), time.Time{}
+	k.tell()
+}
+
+// ended says how a process ended by itself.
+func ended(p process) error {
+	how := p.ExitErr()
+	if how == nil {
+		how = errors.New("exit status 0")
+	}
+	if last := p.LastWords(); last != "" {
+		return fmt.Errorf("it ended by itself: %w; it said last: %s", how, last)
+	}
+	return fmt.Errorf("it ended by itself: %w", how)
+}
+
+func (k *keeper) current() live {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.now
+}
+
+// age returns how long the process has run that is there, or was there last.
+func (k *keeper) age() time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return time.Since(k.since)
+}
+
+func (k *keeper) starting() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.retry = time.Time{}
+}
+
+// put has calls go to a process from now on.
+func (k *keeper) put(r live) live {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.tried {
 		k.restarts++
 	}
-	k.proc, k.down, k.since = p, down, time.Now()
-	if !k.tried {
-		k.tried = true
+	k.set(r)
+	return r
+}
+
+// set is put with mu held; it counts no restart.
+func (k *keeper) set(r live) {
+	k.tried = true
+	k.count(k.now.process)
+	k.now, k.down, k.since, k.retry = r, nil, time.Now(), time.Time{}
+	k.used = launch.Usage{}
+	k.tell()
+	k.log.Info("a plugin runs", "plugin", k.name, "version", r.Description().Version)
+}
+
+// replace has calls go to another process than the one that is there, and returns that one.
+func (k *keeper) replace(r live) (old process, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.over {
+		return nil, errors.New("the host is being stopped, or nobody uses the plugin any more")
+	}
+	old = k.now.process
+	k.set(r)
+	select {
+	case k.replaced <- struct{}{}:
+	default:
+	}
+	return old, nil
+}
+
+// fell records that the process is down, and when it is tried again. Where that is at once, calls wait for it.
+func (k *keeper) fell(why error, fair bool, wait time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.now.process != nil {
+		k.last = why
+	}
+	k.count(k.now.process)
+	k.now, k.down, k.since, k.retry = live{}, why, time.Now(), time.Now().Add(wait)
+	if k.loop++; fair {
+		k.loop = 0
+	}
+	if wait == 0 {
+		k.ready, k.known = make(chan struct{}), false
+		return
+	}
+	k.tried = true
+	k.tell()
+}
+
+// count keeps what a process that is gone has counted; mu is held.
+func (k *keeper) count(p process) {
+	if p != nil {
+		k.dropped += p.LogDropped()
+	}
+}
+
+// tell lets go those who wait for a start; mu is held.
+func (k *keeper) tell() {
+	if !k.known {
+		k.known = true
 		close(k.ready)
 	}
 }
 
-// get returns the running process. It waits for the first start, and then for nothing: while the plugin is down it
-// says since when and why.
+// get returns the running process. It waits for the first start and for one that follows a crash at once, and then for
+// nothing: while the plugin is down it says since when and why.
 func (k *keeper) get(ctx context.Context) (process, error) {
+	k.mu.Lock()
+	ready := k.ready
+	k.mu.Unlock()
 	select {
-	case <-k.ready:
+	case <-ready:
 	case <-ctx.Done():
 		return nil, fmt.Errorf("plugin %s is still being started: %w", k.name, ctx.Err())
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.proc == nil {
+	if k.now.process == nil {
 		// The reason's own kind, if any, is about the start; to a call the plugin is just not there.
 		return nil, fmt.Errorf("plugin %s does not run (since %s): %v: %w",
 			k.name, k.since.UTC().Format("2006-01-02 15:04:05 MST"), k.down, fault.Unavailable)
 	}
-	return k.proc, nil
+	return k.now.process, nil
 }
 
-// launcher returns a function that starts a plugin as it is pinned at that moment.
-func launcher(dir, runDir, name string, log hclog.Logger) func(context.Context) (process, error) {
-	return func(ctx context.Context) (process, error) {
-		pin, err := pinned(dir, name)
-		if err != nil {
-			return nil, err
-		}
-		sum, err := hex.DecodeString(pin.SHA256)
-		if err != nil {
-			return nil, err
-		}
-		path := filepath.Join(dir, pin.File)
-		found, err := launch.Sum(path)
-		if err != nil {
-			return nil, fmt.Errorf("read the binary of plugin %s: %w; put it back, or correct plugins.dir", name, err)
-		}
-		if got := hex.EncodeToString(found); got != pin.SHA256 {
-			return nil, fmt.Errorf("%s is not the binary that was pinned (SHA-256 %s, pinned %s): if the change is meant, run `roomwire plugin lock`, else put the old binary back",
-				path, got, pin.SHA256)
-		}
-		p, err := launch.Start(ctx, launch.Options{Path: path, SHA256: sum, Log: log.Named(name), RunDir: runDir})
-		if err != nil {
-			return nil, err
-		}
-		if got := string(p.Description().Kind); got != pin.Kind {
-			stop, cancel := context.WithTimeout(ctx, drainTime)
-			defer cancel()
-			_ = p.Stop(stop)
-			return nil, fmt.Errorf("%s says that it is an %s plugin, but is named as a plugin of kind %s", path, got, pin.Kind)
-		}
-		return p, nil
-	}
+// moved reports whether calls go to another process than p by now.
+func (k *keeper) moved(p process) bool {
+	now := k.current().process
+	return now != nil && now != p
 }

@@ -61,21 +61,3 @@ func closerOf[T io.Closer](c T, is bool) io.Closer {
 	}
 	return c
 }
-
-// release forgets the instance for good and returns it, if there is one in a running process.
-func (o *opened[T]) release() (value T, is bool) {
-	o.lock <- struct{}{}
-	defer func() { <-o.lock }()
-	o.over = true
-	if o.in == nil {
-		return value, false
-	}
-	select {
-	case <-o.in.Exited():
-	default:
-		value, is = o.value, true
-	}
-	var none T
-	o.in, o.value = nil, none
-	return value, is
-}

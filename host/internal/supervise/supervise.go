@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +26,9 @@ type Options struct {
 	Dir    string // of the plugin binaries and plugins.lock
 	RunDir string // for the plugins' sockets
 	Log    hclog.Logger
+	// MemoryLimit is how much memory one plugin's process may use, in bytes; 0: as much as there is. One that uses more is
+	// replaced by a new one.
+	MemoryLimit int64
 }
 
 // A Supervisor keeps plugins. It is safe for concurrent use.
@@ -108,47 +110,9 @@ func (s *Supervisor) keeper(name string) *keeper {
 	if k := s.keepers[name]; k != nil {
 		return k
 	}
-	k := newKeeper(name, s.o.Log, launcher(s.o.Dir, s.o.RunDir, name, s.o.Log))
+	k := newKeeper(name, s.o.Log, launcher(s.o, name))
+	k.limit = s.o.MemoryLimit
 	s.keepers[name] = k
 	s.keep(k)
 	return k
-}
-
-// PluginStatus says how a plugin is.
-type PluginStatus struct {
-	Name     string
-	Version  string // empty while it is down
-	Running  bool
-	Since    time.Time // of the last start or end
-	Restarts int
-	Problem  string // why it is down
-}
-
-// Status lists the plugins in use, by name.
-func (s *Supervisor) Status() []PluginStatus {
-	s.mu.Lock()
-	keepers := make([]*keeper, 0, len(s.keepers))
-	for _, k := range s.keepers {
-		keepers = append(keepers, k)
-	}
-	s.mu.Unlock()
-	all := make([]PluginStatus, len(keepers))
-	for i, k := range keepers {
-		all[i] = k.status()
-	}
-	slices.SortFunc(all, func(a, b PluginStatus) int { return strings.Compare(a.Name, b.Name) })
-	return all
-}
-
-func (k *keeper) status() PluginStatus {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	st := PluginStatus{Name: k.name, Running: k.proc != nil, Since: k.since, Restarts: k.restarts}
-	switch {
-	case k.proc != nil:
-		st.Version = k.proc.Description().Version
-	case k.down != nil:
-		st.Problem = fmt.Sprint(k.down)
-	}
-	return st
 }

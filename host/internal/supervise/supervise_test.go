@@ -83,13 +83,19 @@ func (j *journal) wait(n int, part string) {
 // running returns a Supervisor that runs until the test ends.
 func running(t *testing.T) (*Supervisor, *journal) {
 	t.Helper()
+	return runningIn(t, plugins)
+}
+
+// runningIn is running for a plugin folder of one's own.
+func runningIn(t *testing.T, folder string) (*Supervisor, *journal) {
+	t.Helper()
 	j := &journal{}
 	j.grown = sync.NewCond(&j.mu)
 	dir, err := os.MkdirTemp("", "run") // t.TempDir is too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(Options{Dir: plugins, RunDir: filepath.Join(dir, "run"), Log: hclog.New(&hclog.LoggerOptions{Output: j, Level: hclog.Info})})
+	s := New(Options{Dir: folder, RunDir: filepath.Join(dir, "run"), Log: hclog.New(&hclog.LoggerOptions{Output: j, Level: hclog.Info})})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- s.Run(ctx) }()
@@ -257,7 +263,7 @@ func TestTheHostForbidsOriginsAndBasicInTheClear(t *testing.T) {
 
 func TestACallCanGiveUpWaitingForAnother(t *testing.T) {
 	t.Parallel()
-	o := newOpened[int]()
+	o := newOpened[*launch.Authenticator]()
 	o.lock <- struct{}{} // somebody is opening
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()

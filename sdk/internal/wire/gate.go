@@ -21,13 +21,16 @@ type Gate struct {
 	closing chan struct{}
 }
 
+// ErrStopping is what calls get that come too late: nothing of them has been sent.
+var ErrStopping error = &fault.Error{Kind: fault.Unavailable, Message: "the plugin is being stopped"}
+
 // Enter admits a call; the function it returns ends it and may be called more than once. After Close it reports
-// fault.Unavailable.
+// ErrStopping.
 func (g *Gate) Enter() (leave func(), err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
-		return nil, &fault.Error{Kind: fault.Unavailable, Message: "the plugin is being stopped"}
+		return nil, ErrStopping
 	}
 	g.inside++
 	return sync.OnceFunc(g.leave), nil

@@ -1,0 +1,203 @@
+package supervise
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/roomwire/roomwire/sdk/launch"
+)
+
+// Stage copies a plugin's binary into a plugin folder under a name that has its sum in it, beside what is there, and pins
+// nothing. The file's own name says which plugin it is, unless name does. want is the sum that it must have, in
+// hexadecimal; empty if any will do. Staging what is there already is no error.
+func Stage(dir, file, name, want string) (Pin, error) {
+	if name == "" {
+		p, ok := pinOf(filepath.Base(file))
+		if !ok {
+			return Pin{}, fmt.Errorf("%s is not named as a plugin's binary: roomwire-auth-NAME or roomwire-backend-NAME, with lower-case letters, digits and hyphens", file)
+		}
+		name = p.Name
+	}
+	raw, err := launch.Sum(file)
+	if err != nil {
+		return Pin{}, fmt.Errorf("read the plugin's binary: %w", err)
+	}
+	sum := hex.EncodeToString(raw)
+	if want != "" && !strings.EqualFold(want, sum) {
+		return Pin{}, fmt.Errorf("%s has the SHA-256 sum %s, not %s: it is not what you wanted to install, and nothing was done", file, sum, strings.ToLower(want))
+	}
+	target := "roomwire-" + name + "@" + sum[:12]
+	if runtime.GOOS == "windows" {
+		target += ".exe"
+	}
+	p, ok := pinOf(target)
+	if !ok {
+		return Pin{}, fmt.Errorf("%q is no name of a plugin: auth-NAME or backend-NAME, with lower-case letters, digits and hyphens", name)
+	}
+	p.SHA256 = sum
+	if there, err := launch.Sum(filepath.Join(dir, target)); err == nil && hex.EncodeToString(there) == sum {
+		return p, nil
+	}
+	if err := copyBinary(filepath.Join(dir, target), file); err != nil {
+		return Pin{}, fmt.Errorf("copy the plugin's binary: %w", err)
+	}
+	// What was copied is what was summed, unless somebody wrote the file meanwhile.
+	if there, err := launch.Sum(filepath.Join(dir, target)); err != nil || hex.EncodeToString(there) != sum {
+		return Pin{}, errors.Join(fmt.Errorf("%s changed while it was copied; nothing is pinned", file), err, os.Remove(filepath.Join(dir, target)))
+	}
+	return p, nil
+}
+
+func copyBinary(to, from string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.CreateTemp(filepath.Dir(to), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(out.Name()) // once renamed it is not there
+	_, err = io.Copy(out, in)
+	if err == nil && runtime.GOOS != "windows" {
+		err = out.Chmod(0o755)
+	}
+	if err == nil {
+		err = out.Sync()
+	}
+	if err := errors.Join(err, out.Close()); err != nil {
+		return err
+	}
+	return os.Rename(out.Name(), to)
+}
+
+// Take pins a binary of the folder in place of what is pinned of the same plugin, which becomes the previous one. Binaries
+// that Stage put there for the plugin and that are neither of the two are removed.
+func Take(dir string, p Pin) error {
+	pins, err := readOrNone(dir)
+	if err != nil {
+		return err
+	}
+	p.Previous = nil
+	if i := indexOf(pins, p.Name); i >= 0 {
+		before := pins[i]
+		switch {
+		case before.File == p.File && before.SHA256 == p.SHA256:
+			return nil
+		default:
+			p.Previous = &Pin{Name: before.Name, Kind: before.Kind, File: before.File, SHA256: before.SHA256}
+			pins[i] = p
+		}
+	} else {
+		pins = append(pins, p)
+	}
+	if err := writePins(dir, pins); err != nil {
+		return err
+	}
+	return sweep(dir, p)
+}
+
+// Before returns what was pinned of a plugin before what is pinned now. It is an error if nothing was, or if it is no longer
+// what it was.
+func Before(dir, name string) (Pin, error) {
+	now, err := pinned(dir, name)
+	if err != nil {
+		return Pin{}, err
+	}
+	if now.Previous == nil {
+		return Pin{}, fmt.Errorf("plugin %s has no earlier version in %s: install the one you want with `roomwire plugin swap %s FILE`", name, dir, name)
+	}
+	found, err := launch.Sum(filepath.Join(dir, now.Previous.File))
+	if err != nil {
+		return Pin{}, fmt.Errorf("the earlier version of plugin %s: %w", name, err)
+	}
+	if hex.EncodeToString(found) != now.Previous.SHA256 {
+		return Pin{}, fmt.Errorf("the earlier version of plugin %s, %s, is not what it was when it was pinned; it is not taken", name, filepath.Join(dir, now.Previous.File))
+	}
+	return *now.Previous, nil
+}
+
+// Drop unpins a plugin and removes its binaries. It reports whether there was anything.
+func Drop(dir, name string) (bool, error) {
+	pins, err := readOrNone(dir)
+	if err != nil {
+		return false, err
+	}
+	i := indexOf(pins, name)
+	if i >= 0 {
+		// The pin first: what is left of the files is not started any more.
+		if err := writePins(dir, slices.Delete(pins, i, i+1)); err != nil {
+			return false, err
+		}
+	}
+	found, err := binaries(dir)
+	if err != nil {
+		return i >= 0, err
+	}
+	any := i >= 0
+	for _, f := range found {
+		if f.Name != name {
+			continue
+		}
+		any = true
+		if err := os.Remove(filepath.Join(dir, f.File)); err != nil {
+			return any, fmt.Errorf("plugin %s is no longer pinned, but its binary is still there: %w", name, err)
+		}
+	}
+	return any, nil
+}
+
+// Discard removes a staged binary that is not pinned after all.
+func Discard(dir string, p Pin) error {
+	pins, err := readOrNone(dir)
+	if err != nil {
+		return err
+	}
+	if p.byHand() || keeps(pins, p.File) {
+		return nil
+	}
+	return os.Remove(filepath.Join(dir, p.File))
+}
+
+// sweep removes what Stage put there for a plugin and is neither pinned nor the one before. On Windows a binary that still
+// runs cannot be removed; the next sweep will.
+func sweep(dir string, p Pin) error {
+	found, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range found {
+		f, ok := pinOf(e.Name())
+		if !ok || f.Name != p.Name || f.byHand() || keeps([]Pin{p}, f.File) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, f.File)); err != nil && runtime.GOOS != "windows" {
+			return fmt.Errorf("plugin %s is pinned, but an older binary cannot be removed: %w", p.Name, err)
+		}
+	}
+	return nil
+}
+
+func keeps(pins []Pin, file string) bool {
+	return slices.ContainsFunc(pins, func(p Pin) bool {
+		return p.File == file || p.Previous != nil && p.Previous.File == file
+	})
+}
+
+// readOrNone returns the pins of a folder; none if it has no list yet.
+func readOrNone(dir string) ([]Pin, error) {
+	pins, err := ReadLock(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return pins, err
+}
