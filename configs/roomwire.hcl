@@ -43,6 +43,7 @@ store {
 # meant from the folder of the roomwire executable.
 plugins {
   dir = "plugins"
+  # memory_limit = 1024 # MiB that one plugin's process may use; one that uses more is replaced. 0: no limit
 }
 
 log {

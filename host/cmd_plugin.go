@@ -1,21 +1,44 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"text/tabwriter"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 
+	"github.com/roomwire/roomwire/host/internal/api/client"
+	"github.com/roomwire/roomwire/host/internal/config"
 	"github.com/roomwire/roomwire/host/internal/supervise"
 )
 
 func pluginCmd(f *flags) *cobra.Command {
-	cmd := &cobra.Command{Use: "plugin", Short: "Pin and list plugins"}
-	cmd.AddCommand(&cobra.Command{
+	cmd := &cobra.Command{
+		Use: "plugin", Short: "Install, replace and look at plugins, while the host runs",
+		Long: `Plugins are programs in the plugin folder (plugins.dir). Only those are started whose SHA-256 is in its plugins.lock.
+
+  roomwire plugin list                   what there is, and how it runs
+  roomwire plugin install FILE           add a plugin, or a new version of one, and pin it
+  roomwire plugin swap NAME FILE         replace a plugin by another binary while its work goes on
+  roomwire plugin rollback NAME          take the version before again
+  roomwire plugin restart NAME           a new process of the same binary
+  roomwire plugin remove NAME            unpin and delete it
+
+A running host does this without losing a call: the new process is started and checked, takes over, and the old one ends
+when its calls are over. If the new one is no good, the old one goes on. Without a host the folder alone is changed.`,
+	}
+	cmd.AddCommand(pluginListCmd(f), pluginShowCmd(f), pluginInstallCmd(f), pluginSwapCmd(f), pluginRollbackCmd(f),
+		pluginRestartCmd(f), pluginRemoveCmd(f), pluginLockCmd(f))
+	return cmd
+}
+
+func pluginLockCmd(f *flags) *cobra.Command {
+	return &cobra.Command{
 		Use:   "lock [DIR]",
-		Short: "Pin the plugin binaries of a folder: only these are started",
+		Short: "Pin the plugin binaries of a folder as they are",
 		Long: `Write plugins.lock in the plugin folder with the SHA-256 of every roomwire-auth-NAME and roomwire-backend-NAME
-in it. A binary that is not in the list, or is not what it was, is not started.`,
+in it. A binary that is not in the list, or is not what it was, is not started. What "roomwire plugin install" put there
+stays pinned, unless a newer binary was put there by hand.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := ""
@@ -35,38 +58,77 @@ in it. A binary that is not in the list, or is not what it was, is not started.`
 			fmt.Fprintf(cmd.OutOrStdout(), "pinned %d plugins in %s\n", len(pins), dir)
 			return nil
 		},
-	}, &cobra.Command{
-		Use:   "list",
-		Short: "List the pinned plugins and whether their binaries are what they were",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := f.load(cmd, false)
-			if err != nil {
-				return err
-			}
-			entries, err := supervise.List(cfg.Plugins.Dir)
-			if err != nil {
-				return err
-			}
-			bad := false
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "NAME\tKIND\tPINNED SHA-256\tFOUND\tSTATE")
-			for _, e := range entries {
-				pinned, found := short(e.SHA256), short(e.Found)
-				if e.State == supervise.StateUnknown {
-					pinned = "-"
-				}
-				bad = bad || e.State != supervise.StateGood
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", e.Name, e.Kind, pinned, found, e.State)
-			}
-			if err := w.Flush(); err != nil || !bad {
-				return err
-			}
-			fmt.Fprintln(cmd.ErrOrStderr(), "If what is there is what you want, pin it with `roomwire plugin lock`; else put back what was pinned.")
-			return errShown
-		},
-	})
-	return cmd
+	}
+}
+
+// A catalogue is the plugin folder and the host that runs on it, if one does.
+type catalogue struct {
+	*admin // nil while no host runs
+	cfg    *config.Config
+	dir    string
+}
+
+func (c catalogue) done() {
+	if c.admin != nil {
+		c.close()
+	}
+}
+
+// catalogue opens the plugin folder, and the running host.
+func (f *flags) catalogue(cmd *cobra.Command) (catalogue, error) {
+	cfg, err := f.load(cmd, false)
+	if err != nil {
+		return catalogue{}, err
+	}
+	c := catalogue{cfg: cfg, dir: cfg.Plugins.Dir}
+	base, _, _, err := runningHost(cfg)
+	if err != nil || base == "" {
+		return c, err
+	}
+	whole := *f
+	whole.tenant = cfg.Tenants[0].Name // plugins serve all tenants
+	c.admin, err = whole.connect(cmd)
+	return c, err
+}
+
+// running returns what the host says of its plugins, by name; nil while none runs.
+func (c catalogue) running(cmd *cobra.Command) (map[string]client.Plugin, error) {
+	if c.admin == nil {
+		return nil, nil
+	}
+	res, err := c.GetHostWithResponse(cmd.Context(), c.tenant)
+	if err := client.Check(res, err); err != nil {
+		return nil, err
+	}
+	all := map[string]client.Plugin{}
+	for _, p := range res.JSON200.Plugins {
+		all[p.Name] = p
+	}
+	return all, nil
+}
+
+// entries returns what is in the plugin folder; nothing if it has no list of pins yet.
+func (c catalogue) entries() ([]supervise.Entry, error) {
+	entries, err := supervise.List(c.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return entries, err
+}
+
+// modesOf names the sync modes of the configuration that use a plugin.
+func modesOf(cfg *config.Config, plugin string) []string {
+	var out []string
+	for _, m := range cfg.SyncModes {
+		uses := plugin == "backend-"+m.Backend
+		for _, a := range m.Auth {
+			uses = uses || plugin == "auth-"+a
+		}
+		if uses {
+			out = append(out, m.Name)
+		}
+	}
+	return out
 }
 
 // short is enough of a sum to tell two apart.
@@ -74,5 +136,5 @@ func short(sum string) string {
 	if sum == "" {
 		return "-"
 	}
-	return sum[:min(12, len(sum))] + "…"
+	return sum[:min(12, len(sum))]
 }

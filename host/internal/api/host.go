@@ -60,10 +60,7 @@ func (h *handler) GetHost(ctx context.Context, _ rest.GetHostRequestObject) (res
 		},
 	}
 	for i, p := range s.Plugins {
-		out.Plugins[i] = rest.Plugin{
-			Name: p.Name, Version: p.Version, Running: p.Running, Since: moment(p.Since), Restarts: p.Restarts,
-			Problem: given(p.Problem),
-		}
+		out.Plugins[i] = pluginOut(p)
 	}
 	for i, m := range s.Modes {
 		out.Modes[i] = rest.Mode{

@@ -47,6 +47,15 @@ func (fakeHost) State(context.Context) (HostState, error) {
 
 func (f fakeHost) Reload(context.Context) (changed, restart []string, err error) { return f.reload() }
 
+func (fakeHost) Swap(_ context.Context, s Swap) (Swapped, error) {
+	if s.File == "bad" {
+		return Swapped{}, &booking.InvalidError{Violations: []booking.Violation{{Field: s.Plugin, Reason: "it hangs"}}}
+	}
+	return Swapped{From: "1", To: s.Plugin + s.SHA256[:2], Instances: 3, Pause: s.Drain}, nil
+}
+
+func (fakeHost) Stop(context.Context, string) error { return nil }
+
 type fakeDoctor struct{}
 
 func (fakeDoctor) Examine(context.Context) (Examination, error) {
@@ -89,6 +98,18 @@ func TestTheHostTellsOfItself(t *testing.T) {
 	}
 	if r := get("GET", "/bookings/c/explain"); r.StatusCode != 404 {
 		t.Errorf("%d %s", r.StatusCode, r.text)
+	}
+	sum := strings.Repeat("ab", 32)
+	r := g.call(t, h, "POST", "/Default/api/v1/host/plugins/auth-x/swap", `{"file":"good","sha256":"`+sum+`","drain_seconds":7}`, "Authorization", "Bearer "+g.admin)
+	if s := decode[rest.Swapped](t, r.text); *s.From != "1" || s.To != "auth-xab" || s.Instances != 3 || s.PauseSeconds != 7 {
+		t.Errorf("swap = %d %s", r.StatusCode, r.text)
+	}
+	r = g.call(t, h, "POST", "/Default/api/v1/host/plugins/auth-x/swap", `{"file":"bad"}`, "Authorization", "Bearer "+g.admin)
+	if r.StatusCode != 422 || r.fields() != "auth-x" || !strings.Contains(r.text, "it hangs") {
+		t.Errorf("a swap that fails: %d %s", r.StatusCode, r.text)
+	}
+	if r := get("POST", "/host/plugins/auth-x/stop"); r.StatusCode != 204 {
+		t.Errorf("stop: %d %s", r.StatusCode, r.text)
 	}
 	g.Host = fakeHost{func() ([]string, []string, error) {
 		return nil, nil, &booking.InvalidError{Violations: []booking.Violation{{Field: "roomwire.hcl:3", Reason: "is no block"}}}

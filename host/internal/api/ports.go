@@ -125,11 +125,47 @@ type Doctor interface {
 
 // A Plugin is a plugin that the host uses.
 type Plugin struct {
-	Name, Version string
-	Running       bool
-	Since         time.Time // of the last start or end
-	Restarts      int
-	Problem       string // why it does not run
+	Name, Version    string
+	Kind             string
+	Protocol         int
+	File, SHA256     string // of the binary that runs
+	PID              int
+	Running          bool
+	Since            time.Time // of the last start or end
+	Restarts         int
+	Problem          string // why it does not run
+	Loop             bool   // it does not stay up
+	Retry            time.Time
+	LastEnd          string
+	Memory           int64
+	CPU              time.Duration
+	LogDropped       int64
+	Calls            int64
+	Failed, TimedOut int64
+	P50, P99         time.Duration
+	Modes, Abilities []string
+	Settings         []PluginSetting
+}
+
+// A PluginSetting is a setting that a plugin declares.
+type PluginSetting struct {
+	Name, Type, Doc  string
+	Required, Secret bool
+}
+
+// A Swap says what a plugin's process is to be replaced by: File and SHA256 are empty for the binary that is pinned.
+type Swap struct {
+	Plugin, File, SHA256 string
+	Drain                time.Duration // 0: as the host likes
+}
+
+// A Swapped says what became of a Swap.
+type Swapped struct {
+	From, To  string
+	Instances int
+	Pause     time.Duration
+	CutOff    string
+	Unused    bool
 }
 
 // A Mode is a sync mode as it is in force.
@@ -162,6 +198,11 @@ type Host interface {
 	// Reload takes over the configuration on disk. It returns what changed and what takes effect at the next start only.
 	// A faulty configuration is *booking.InvalidError, with a violation for each fault.
 	Reload(ctx context.Context) (changed, restart []string, err error)
+	// Swap replaces a plugin's process. If it fails the one before serves on, and the error is *booking.InvalidError with
+	// the reason.
+	Swap(ctx context.Context, s Swap) (Swapped, error)
+	// Stop ends a plugin's process once its calls are over.
+	Stop(ctx context.Context, plugin string) error
 }
 
 // Webhooks keeps webhooks and sends what they were given up for again. An unknown webhook or message is

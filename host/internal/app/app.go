@@ -90,7 +90,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, err
 	}
 	a.supervisor = supervise.New(supervise.Options{
-		Dir: o.Config.Plugins.Dir, RunDir: filepath.Join(DataDir(o.Config), "run"), Log: o.Log,
+		Dir: o.Config.Plugins.Dir, RunDir: filepath.Join(DataDir(o.Config), "run"), Log: o.Log, MemoryLimit: o.Config.Plugins.MemoryLimit,
 	})
 	a.modes = newModes(o.Config, a.supervisor)
 	a.engine = a.newEngine()

@@ -158,9 +158,7 @@ func (x self) Reload(ctx context.Context) (changed, restart []string, err error)
 func (x self) State(ctx context.Context) (api.HostState, error) {
 	out := api.HostState{Version: x.a.Version, Started: x.a.started}
 	for _, p := range x.a.supervisor.Status() {
-		out.Plugins = append(out.Plugins, api.Plugin{
-			Name: p.Name, Version: p.Version, Running: p.Running, Since: p.Since, Restarts: p.Restarts, Problem: p.Problem,
-		})
+		out.Plugins = append(out.Plugins, pluginState(p))
 	}
 	for _, m := range x.a.modes.all() {
 		mode := api.Mode{Name: m.Name, Backend: m.Backend, Auth: m.Auth, URL: m.URL}

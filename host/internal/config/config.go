@@ -73,6 +73,8 @@ func (s Store) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) }
 type Plugins struct {
 	Dir  string // absolute
 	Lock string // plugins.lock in Dir
+	// MemoryLimit is how much memory one plugin's process may use, in bytes; 0: as much as there is.
+	MemoryLimit int64
 }
 
 // Log says what is logged and how.

@@ -241,7 +241,7 @@ func (l *loader) store(s section) Store {
 
 func (l *loader) plugins(s section) Plugins {
 	dir := within(l.exeDir, s.text("dir"))
-	return Plugins{Dir: dir, Lock: filepath.Join(dir, "plugins.lock")}
+	return Plugins{Dir: dir, Lock: filepath.Join(dir, "plugins.lock"), MemoryLimit: int64(s.whole("memory_limit")) << 20}
 }
 
 func (l *loader) sync(s section) Sync {

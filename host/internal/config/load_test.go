@@ -188,7 +188,7 @@ func TestRelativePaths(t *testing.T) {
 	if got, want := c.Store.URL, "sqlite:"+filepath.Join(dir, "data", "x.db"); got != want {
 		t.Errorf("store = %q, want %q", got, want)
 	}
-	if got, want := c.Plugins, (Plugins{filepath.Join(dir, "bin", "plugins"), filepath.Join(dir, "bin", "plugins", "plugins.lock")}); got != want {
+	if got, want := c.Plugins, (Plugins{filepath.Join(dir, "bin", "plugins"), filepath.Join(dir, "bin", "plugins", "plugins.lock"), 1 << 30}); got != want {
 		t.Errorf("plugins = %+v, want %+v", got, want)
 	}
 }

@@ -92,7 +92,9 @@ func schema() block {
 	}, {
 		name: "plugins", doc: "Where the plugin binaries and plugins.lock are.",
 		attrs: []attr{{name: "dir", kind: kindFolder, def: "plugins",
-			doc: "A folder; a relative one is meant from the folder of the roomwire executable."}},
+			doc: "A folder; a relative one is meant from the folder of the roomwire executable."},
+			{name: "memory_limit", kind: kindInt, def: "1024", min: 0, max: 1 << 20,
+				doc: "How much memory one plugin's process may use, in MiB; one that uses more is replaced by a new one. 0: no limit."}},
 	}, {
 		name: "log", doc: "What is logged and how.",
 		attrs: []attr{

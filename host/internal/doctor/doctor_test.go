@@ -220,6 +220,34 @@ func TestFindings(t *testing.T) {
 				return []supervise.PluginStatus{{Name: "auth-ntlm", Problem: "exit status 3"}}
 			}
 		}, area: "plugins", level: Error, want: "exit status 3"},
+		"plugin loops": {change: func(s *site) {
+			s.Plugins = func() []supervise.PluginStatus {
+				return []supervise.PluginStatus{{Name: "auth-ntlm", Problem: "exit status 3", Loop: true, Retry: now}}
+			}
+		}, area: "plugins", level: Error, want: "does not stay up"},
+		"plugin of another build": {change: func(s *site) {
+			s.Plugins = func() []supervise.PluginStatus {
+				return []supervise.PluginStatus{{Name: "auth-ntlm", Running: true, SHA256: "other"}}
+			}
+		}, area: "plugins", level: Warning, want: "roomwire plugin restart auth-ntlm"},
+		"plugin grows": {change: func(s *site) {
+			cfg := *s.Config()
+			cfg.Plugins.MemoryLimit = 100 << 20
+			s.Config = func() *config.Config { return &cfg }
+			s.Plugins = func() []supervise.PluginStatus {
+				return []supervise.PluginStatus{{Name: "auth-ntlm", Running: true, Memory: 90 << 20}}
+			}
+		}, area: "plugins", level: Warning, want: "uses 90 MiB"},
+		"plugin is slow": {change: func(s *site) {
+			s.Plugins = func() []supervise.PluginStatus {
+				return []supervise.PluginStatus{{Name: "auth-ntlm", Running: true, Calls: supervise.CallStats{Calls: 100, TimedOut: 7}}}
+			}
+		}, area: "plugins", level: Warning, want: "7 of its 100 calls"},
+		"plugin floods": {change: func(s *site) {
+			s.Plugins = func() []supervise.PluginStatus {
+				return []supervise.PluginStatus{{Name: "auth-ntlm", Running: true, Dropped: 12}}
+			}
+		}, area: "plugins", level: Warning, want: "12 lines were dropped"},
 		"plugin restarted": {change: func(s *site) {
 			s.Plugins = func() []supervise.PluginStatus {
 				return []supervise.PluginStatus{{Name: "auth-ntlm", Running: true, Restarts: 4, Since: time.Now()}}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/roomwire/roomwire/host/internal/config"
 	"github.com/roomwire/roomwire/host/internal/store"
-	"github.com/roomwire/roomwire/host/internal/supervise"
 )
 
 func (d *Doctor) host(context.Context) []Finding {
@@ -69,50 +68,6 @@ func firstLine(text string) string {
 	return strings.TrimPrefix(line, "Warning: ")
 }
 
-// plugins says whether those that sync modes use are pinned, unchanged and running.
-func (d *Doctor) plugins(ctx context.Context) []Finding {
-	const area = "plugins"
-	if d.Catalog == nil {
-		return nil
-	}
-	cfg := d.Config()
-	entries, err := d.Catalog()
-	if err != nil {
-		return []Finding{bad(area, cfg.Plugins.Dir, "no plugin can be started: "+err.Error(), "Put the plugins into this folder, and run roomwire plugin lock.")}
-	}
-	state := map[string]string{}
-	for _, e := range entries {
-		state[e.Name] = e.State
-	}
-	running := map[string]supervise.PluginStatus{}
-	if d.Plugins != nil {
-		for _, p := range d.Plugins() {
-			running[p.Name] = p
-		}
-	}
-	var out []Finding
-	seen := map[string]bool{}
-	used := d.used(ctx)
-	for _, m := range cfg.SyncModes {
-		if !used(m.Name) && state["backend-"+m.Backend] == "" {
-			out = append(out, good(area, "backend-"+m.Backend, "it is not installed; nobody is in sync mode "+m.Name+", which needs it"))
-			continue
-		}
-		names := []string{"backend-" + m.Backend}
-		for _, a := range m.Auth {
-			names = append(names, "auth-"+a)
-		}
-		for _, name := range names {
-			if seen[name] {
-				continue
-			}
-			seen[name] = true
-			out = append(out, d.plugin(name, state[name], running[name]))
-		}
-	}
-	return out
-}
-
 // used returns a test for sync modes that somebody is in. RoomsAppSettings.config of an installation has keys of modes
 // that nobody uses any more, or yet. Where it cannot be found out, all count as used.
 func (d *Doctor) used(ctx context.Context) func(mode string) bool {
@@ -125,25 +80,6 @@ func (d *Doctor) used(ctx context.Context) func(mode string) bool {
 	return func(mode string) bool {
 		return err != nil || slices.ContainsFunc(counts, func(c store.ModeCount) bool { return strings.EqualFold(c.Mode, mode) })
 	}
-}
-
-func (d *Doctor) plugin(name, state string, p supervise.PluginStatus) Finding {
-	const area = "plugins"
-	switch {
-	case state == "":
-		return bad(area, name, "it is not in "+d.Config().Plugins.Dir, "Put its binary there and run roomwire plugin lock, or take it out of the sync modes that name it.")
-	case state == supervise.StateMissing:
-		return bad(area, name, state, "Put its binary back into "+d.Config().Plugins.Dir+".")
-	case state != supervise.StateGood:
-		return bad(area, name, state, "If the binary is the right one, run roomwire plugin lock; else put the right one back.")
-	case !d.Running:
-		return good(area, name, "pinned and unchanged")
-	case !p.Running:
-		return bad(area, name, "it does not run: "+orElse(p.Problem, "it was not started yet"), "The host's log has the plugin's own words.")
-	case p.Restarts > 0 && d.Now().Sub(p.Since) < time.Hour:
-		return warn(area, name, fmt.Sprintf("version %s runs, started again %d times, last at %s", p.Version, p.Restarts, p.Since.Local().Format("15:04:05")), "The host's log says why it ended.")
-	}
-	return good(area, name, fmt.Sprintf("version %s runs since %s", p.Version, p.Since.Local().Format("2006-01-02 15:04:05")))
 }
 
 func (d *Doctor) store(ctx context.Context) []Finding {

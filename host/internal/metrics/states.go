@@ -78,22 +78,28 @@ type states struct {
 }
 
 var (
-	mailboxes  = desc("roomwire_mailboxes", "Mailboxes by the way in which their changes are heard of.", "way")
-	oldestSub  = desc("roomwire_subscription_oldest_seconds", "Age of the oldest push subscription.", "way")
-	silent     = desc("roomwire_subscriptions_silent", "Push subscriptions not heard of for twice their status interval.")
-	queue      = desc("roomwire_queue_mailboxes", "Mailboxes by what they wait for: running, queued, bulk, due, later.", "state")
-	oldest     = desc("roomwire_oldest_dirty_seconds", "How long the mailbox waits that waits longest for a pass it could have.")
-	persons    = desc("roomwire_persons", "Persons by the state of their sync and the kind of fault.", "status", "kind")
-	pluginUp   = desc("roomwire_plugin_up", "1 while the plugin runs.", "plugin", "version")
-	restarts   = desc("roomwire_plugin_restarts_total", "Starts of the plugin after its first.", "plugin")
-	notices    = desc("roomwire_notices_total", "Requests at the notification endpoint, by what they were.", "kind")
-	watchConns = desc("roomwire_watch_connections", "Connections on which changes are listened for.", "mode", "way")
-	watched    = desc("roomwire_watch_mailboxes", "Mailboxes listened to, and how many of them are connected.", "mode", "way", "state")
-	reopened   = desc("roomwire_watch_reopened_total", "Connections opened again to listen for changes.")
-	lostSubs   = desc("roomwire_watch_lost_total", "Subscriptions that a server no longer knew.")
-	hooks      = desc("roomwire_webhooks", "Outgoing webhooks by state.", "state")
-	dead       = desc("roomwire_webhook_dead_messages", "Webhook messages given up, which somebody may send again.")
-	unread     = desc("roomwire_scrape_failed", "1 if the store could not be read for this scrape.")
+	mailboxes     = desc("roomwire_mailboxes", "Mailboxes by the way in which their changes are heard of.", "way")
+	oldestSub     = desc("roomwire_subscription_oldest_seconds", "Age of the oldest push subscription.", "way")
+	silent        = desc("roomwire_subscriptions_silent", "Push subscriptions not heard of for twice their status interval.")
+	queue         = desc("roomwire_queue_mailboxes", "Mailboxes by what they wait for: running, queued, bulk, due, later.", "state")
+	oldest        = desc("roomwire_oldest_dirty_seconds", "How long the mailbox waits that waits longest for a pass it could have.")
+	persons       = desc("roomwire_persons", "Persons by the state of their sync and the kind of fault.", "status", "kind")
+	pluginUp      = desc("roomwire_plugin_up", "1 while the plugin runs.", "plugin", "version")
+	restarts      = desc("roomwire_plugin_restarts_total", "Starts of the plugin after its first that nobody asked for.", "plugin")
+	memory        = desc("roomwire_plugin_memory_bytes", "Resident memory of the plugin's process.", "plugin")
+	cpu           = desc("roomwire_plugin_cpu_seconds_total", "CPU time of the plugin's process.", "plugin")
+	callTime      = desc("roomwire_plugin_call_seconds", "Time that calls of the plugin took: median and 99 % of the last ten minutes, count and sum since the start.", "plugin")
+	callsFailed   = desc("roomwire_plugin_calls_failed_total", "Calls of the plugin that failed; what a server refuses counts as well.", "plugin")
+	callsTimedOut = desc("roomwire_plugin_calls_timed_out_total", "Calls of the plugin that were given up because they took too long.", "plugin")
+	logDropped    = desc("roomwire_plugin_log_dropped_total", "Lines of the plugin's log that were dropped because there were too many.", "plugin")
+	notices       = desc("roomwire_notices_total", "Requests at the notification endpoint, by what they were.", "kind")
+	watchConns    = desc("roomwire_watch_connections", "Connections on which changes are listened for.", "mode", "way")
+	watched       = desc("roomwire_watch_mailboxes", "Mailboxes listened to, and how many of them are connected.", "mode", "way", "state")
+	reopened      = desc("roomwire_watch_reopened_total", "Connections opened again to listen for changes.")
+	lostSubs      = desc("roomwire_watch_lost_total", "Subscriptions that a server no longer knew.")
+	hooks         = desc("roomwire_webhooks", "Outgoing webhooks by state.", "state")
+	dead          = desc("roomwire_webhook_dead_messages", "Webhook messages given up, which somebody may send again.")
+	unread        = desc("roomwire_scrape_failed", "1 if the store could not be read for this scrape.")
 )
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -191,6 +197,13 @@ func (s *states) running(out chan<- prometheus.Metric) {
 			}
 			out <- gauge(pluginUp, up, p.Name, p.Version)
 			out <- total(restarts, float64(p.Restarts), p.Name)
+			out <- gauge(memory, float64(p.Memory), p.Name)
+			out <- total(cpu, p.CPU.Seconds(), p.Name)
+			out <- total(callsFailed, float64(p.Calls.Failed), p.Name)
+			out <- total(callsTimedOut, float64(p.Calls.TimedOut), p.Name)
+			out <- total(logDropped, float64(p.Dropped), p.Name)
+			out <- prometheus.MustNewConstSummary(callTime, uint64(p.Calls.Calls), p.Calls.Total.Seconds(),
+				map[float64]float64{0.5: p.Calls.P50.Seconds(), 0.99: p.Calls.P99.Seconds()}, p.Name)
 		}
 	}
 	if s.Notices != nil {

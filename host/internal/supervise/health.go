@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/roomwire/roomwire/sdk/fault"
+	"github.com/roomwire/roomwire/sdk/launch"
 )
 
 // How a running plugin is looked after.
@@ -31,10 +32,7 @@ var errTooLarge = errors.New("more than plugins.memory_limit allows")
 // look reads what the process uses and asks it for a sign of life. An error is why it must be ended: it answers nothing
 // any more, or uses more memory than it may.
 func (k *keeper) look(ctx context.Context, p process, h *health) error {
-	if used, err := p.Usage(); err == nil {
-		k.mu.Lock()
-		k.used = used
-		k.mu.Unlock()
+	if used, known := k.measure(p); known {
 		if k.limit > 0 && used.Memory > k.limit {
 			return fmt.Errorf("it used %s of memory, %w (%s), and was ended", mebibytes(used.Memory), errTooLarge, mebibytes(k.limit))
 		}
@@ -58,6 +56,20 @@ func (k *keeper) look(ctx context.Context, p process, h *health) error {
 		return nil
 	}
 	return fmt.Errorf("it hung, and was ended: it gave no sign of life %d times in a row: %v: %w", h.silent, err, fault.Unavailable)
+}
+
+// measure reads what the process uses.
+func (k *keeper) measure(p process) (launch.Usage, bool) {
+	used, err := p.Usage()
+	if err != nil {
+		return used, false
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.now.process == p {
+		k.used = used
+	}
+	return used, true
 }
 
 func mebibytes(n int64) string { return fmt.Sprintf("%d MiB", n>>20) }

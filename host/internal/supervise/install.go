@@ -126,34 +126,39 @@ func Before(dir, name string) (Pin, error) {
 	return *now.Previous, nil
 }
 
-// Drop unpins a plugin and removes its binaries. It reports whether there was anything.
-func Drop(dir, name string) (bool, error) {
+// Unpin has a plugin not started any more. It reports whether it was pinned.
+func Unpin(dir, name string) (bool, error) {
 	pins, err := readOrNone(dir)
 	if err != nil {
 		return false, err
 	}
 	i := indexOf(pins, name)
-	if i >= 0 {
-		// The pin first: what is left of the files is not started any more.
-		if err := writePins(dir, slices.Delete(pins, i, i+1)); err != nil {
-			return false, err
-		}
+	if i < 0 {
+		return false, nil
+	}
+	return true, writePins(dir, slices.Delete(pins, i, i+1))
+}
+
+// Drop unpins a plugin and removes its binaries. It reports whether there was anything.
+func Drop(dir, name string) (bool, error) {
+	was, err := Unpin(dir, name) // first: what is left of the files is not started any more
+	if err != nil {
+		return false, err
 	}
 	found, err := binaries(dir)
 	if err != nil {
-		return i >= 0, err
+		return was, err
 	}
-	any := i >= 0
 	for _, f := range found {
 		if f.Name != name {
 			continue
 		}
-		any = true
+		was = true
 		if err := os.Remove(filepath.Join(dir, f.File)); err != nil {
-			return any, fmt.Errorf("plugin %s is no longer pinned, but its binary is still there: %w", name, err)
+			return was, fmt.Errorf("plugin %s is no longer pinned, but its binary is still there: %w", name, err)
 		}
 	}
-	return any, nil
+	return was, nil
 }
 
 // Discard removes a staged binary that is not pinned after all.

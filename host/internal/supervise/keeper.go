@@ -66,7 +66,8 @@ type keeper struct {
 	ready    chan struct{} // closed when it is known what becomes of the first start, or of one that follows at once
 	known    bool          // ready is closed
 	tried    bool
-	over     bool // run has ended
+	over     bool  // run has ended
+	halted   error // why somebody ended the process that is there; nil if nobody did
 }
 
 // live is a process with the binary that it runs.
@@ -98,11 +99,11 @@ func (k *keeper) run(ctx context.Context) {
 		if lasted >= goodRun {
 			rest = firstRest
 		}
-		wait := time.Duration(0)
-		if lasted < fairRun {
+		wait, fair := time.Duration(0), lasted >= fairRun || k.wasHalted() != nil
+		if !fair {
 			wait, rest = rest, min(2*rest, longRest)
 		}
-		k.fell(err, lasted >= fairRun, wait)
+		k.fell(err, fair, wait)
 		level := hclog.Warn
 		why := fmt.Sprint(err)
 		if !ran && why == said {
@@ -160,9 +161,13 @@ func (k *keeper) attend(ctx context.Context, p process) error {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	health := health{}
+	k.measure(p)
 	for {
 		select {
 		case <-p.Exited():
+			if why := k.wasHalted(); why != nil {
+				return why
+			}
 			return ended(p)
 		case <-ctx.Done():
 			return ctx.Err()
@@ -238,6 +243,22 @@ func ended(p process) error {
 	return fmt.Errorf("it ended by itself: %w", how)
 }
 
+// halt says that the process that is there is ended by a command; it is returned, nil if there is none.
+func (k *keeper) halt(why error) process {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.now.process != nil {
+		k.halted = why
+	}
+	return k.now.process
+}
+
+func (k *keeper) wasHalted() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.halted
+}
+
 func (k *keeper) current() live {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -270,7 +291,7 @@ func (k *keeper) put(r live) live {
 
 // set is put with mu held; it counts no restart.
 func (k *keeper) set(r live) {
-	k.tried = true
+	k.tried, k.halted = true, nil
 	k.count(k.now.process)
 	k.now, k.down, k.since, k.retry = r, nil, time.Now(), time.Time{}
 	k.used = launch.Usage{}
@@ -298,10 +319,11 @@ func (k *keeper) replace(r live) (old process, err error) {
 func (k *keeper) fell(why error, fair bool, wait time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.now.process != nil {
+	if k.now.process != nil && k.halted == nil {
 		k.last = why
 	}
 	k.count(k.now.process)
+	k.halted = nil
 	k.now, k.down, k.since, k.retry = live{}, why, time.Now(), time.Now().Add(wait)
 	if k.loop++; fair {
 		k.loop = 0

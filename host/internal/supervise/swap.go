@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/roomwire/roomwire/sdk/fault"
 	"github.com/roomwire/roomwire/sdk/launch"
 )
@@ -250,7 +252,7 @@ func (s *Supervisor) Halt(ctx context.Context, name string) error {
 	if k == nil {
 		return nil
 	}
-	p := k.current().process
+	p := k.halt(errors.New("it was stopped by a command"))
 	if p == nil {
 		return nil
 	}
@@ -258,4 +260,26 @@ func (s *Supervisor) Halt(ctx context.Context, name string) error {
 		s.o.Log.Warn("a plugin was stopped before its calls were done", "plugin", name, "error", err)
 	}
 	return nil
+}
+
+// Ask starts a plugin that is pinned, asks it what it is, and stops it again.
+func Ask(ctx context.Context, o Options, name string) (launch.Description, error) {
+	pin, err := pinned(o.Dir, name)
+	if err != nil {
+		return launch.Description{}, err
+	}
+	return AskBinary(ctx, o, pin)
+}
+
+// AskBinary is Ask for a binary of the plugin folder that need not be pinned.
+func AskBinary(ctx context.Context, o Options, pin Pin) (launch.Description, error) {
+	if o.Log == nil {
+		o.Log = hclog.NewNullLogger()
+	}
+	p, err := o.launch(ctx, pin)
+	if err != nil {
+		return launch.Description{}, err
+	}
+	about := p.Description()
+	return about, p.Stop(ctx)
 }

@@ -842,18 +842,81 @@ type PersonPage struct {
 
 // Plugin defines model for Plugin.
 type Plugin struct {
-	Name string `json:"name"`
+	// Abilities What a backend offers beyond the mandatory, as far as it was opened, and what it does not keep.
+	Abilities *[]string `json:"abilities,omitempty"`
+
+	// Calls Calls since the host's start, of all its processes.
+	Calls      *int64   `json:"calls,omitempty"`
+	CPUSeconds *float64 `json:"cpu_seconds,omitempty"`
+
+	// Failed Of them; what a server refuses counts as well.
+	Failed *int64 `json:"failed,omitempty"`
+
+	// File Name of the binary that runs.
+	File *string `json:"file,omitempty"`
+
+	// Kind auth or backend.
+	Kind *string `json:"kind,omitempty"`
+
+	// LastEnd Why the process before ended by itself.
+	LastEnd *string `json:"last_end,omitempty"`
+
+	// LogDropped Lines of its log that were too many.
+	LogDropped *int64 `json:"log_dropped,omitempty"`
+
+	// Loop It does not stay up.
+	Loop *bool `json:"loop,omitempty"`
+
+	// Memory Resident memory in bytes, as last looked at.
+	Memory *int64 `json:"memory,omitempty"`
+
+	// Modes Sync modes that use it.
+	Modes *[]string `json:"modes,omitempty"`
+	Name  string    `json:"name"`
+
+	// P50Seconds Of the calls of the last ten minutes; missing if there were none.
+	P50Seconds *float64 `json:"p50_seconds,omitempty"`
+	P99Seconds *float64 `json:"p99_seconds,omitempty"`
+	Pid        *int     `json:"pid,omitempty"`
 
 	// Problem Why it does not run.
-	Problem  *string `json:"problem,omitempty"`
-	Restarts int     `json:"restarts"`
-	Running  bool    `json:"running"`
+	Problem *string `json:"problem,omitempty"`
+
+	// Protocol Major version of the wire that it speaks with the host.
+	Protocol *int `json:"protocol,omitempty"`
+
+	// Restarts Starts after its first; replacements that somebody asked for are none.
+	Restarts int `json:"restarts"`
+
+	// Retry When it is started again.
+	Retry   *time.Time `json:"retry,omitempty"`
+	Running bool       `json:"running"`
+
+	// Settings The settings that it declares.
+	Settings *[]PluginSetting `json:"settings,omitempty"`
+
+	// Sha256 Its sum.
+	Sha256 *string `json:"sha256,omitempty"`
 
 	// Since Since when it is so.
 	Since *time.Time `json:"since,omitempty"`
 
+	// TimedOut Of those that failed.
+	TimedOut *int64 `json:"timed_out,omitempty"`
+
 	// Version Empty before its first start.
 	Version string `json:"version"`
+}
+
+// PluginSetting defines model for PluginSetting.
+type PluginSetting struct {
+	Doc      *string `json:"doc,omitempty"`
+	Name     string  `json:"name"`
+	Required bool    `json:"required"`
+	Secret   bool    `json:"secret"`
+
+	// Type string, bool, integer, number, duration, list or map.
+	Type string `json:"type"`
 }
 
 // Problem defines model for Problem.
@@ -941,6 +1004,39 @@ type Scope string
 
 // Status defines model for Status.
 type Status string
+
+// SwapInput defines model for SwapInput.
+type SwapInput struct {
+	// DrainSeconds How long calls under way may go on in the old process; 30 if missing.
+	DrainSeconds *int `json:"drain_seconds,omitempty"`
+
+	// File Name of a binary within the plugin folder.
+	File *string `json:"file,omitempty"`
+
+	// Sha256 The sum that it must have.
+	Sha256 *string `json:"sha256,omitempty"`
+}
+
+// Swapped defines model for Swapped.
+type Swapped struct {
+	// CutOff Why calls of the old process were cut off; they are made again. Missing if they ended by themselves.
+	CutOff *string `json:"cut_off,omitempty"`
+
+	// From Version before; missing if it did not run.
+	From *string `json:"from,omitempty"`
+
+	// Instances What was opened in the new process before any call went there.
+	Instances int `json:"instances"`
+
+	// PauseSeconds The time in which no call could begin.
+	PauseSeconds float64 `json:"pause_seconds"`
+
+	// To Version that runs now.
+	To string `json:"to"`
+
+	// Unused No sync mode uses it: it was only started, looked at and stopped again.
+	Unused bool `json:"unused"`
+}
 
 // SyncInput defines model for SyncInput.
 type SyncInput struct {
@@ -1164,6 +1260,9 @@ type IfMatch = string
 // Limit defines model for Limit.
 type Limit = int
 
+// PluginName defines model for PluginName.
+type PluginName = string
+
 // Seq defines model for Seq.
 type Seq = int64
 
@@ -1258,6 +1357,20 @@ type ListDifferencesParams struct {
 
 	// All true: those that are closed, too.
 	All *bool `form:"all,omitempty" json:"all,omitempty"`
+}
+
+// StopPluginParams defines parameters for StopPlugin.
+type StopPluginParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// SwapPluginParams defines parameters for SwapPlugin.
+type SwapPluginParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ReloadConfigParams defines parameters for ReloadConfig.
@@ -1419,6 +1532,9 @@ type PutBookingJSONRequestBody = BookingInput
 
 // RejectChangeJSONRequestBody defines body for RejectChange for application/json ContentType.
 type RejectChangeJSONRequestBody = RejectInput
+
+// SwapPluginJSONRequestBody defines body for SwapPlugin for application/json ContentType.
+type SwapPluginJSONRequestBody = SwapInput
 
 // PutPersonJSONRequestBody defines body for PutPerson for application/json ContentType.
 type PutPersonJSONRequestBody = PersonInput
@@ -1814,6 +1930,35 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /{tenant}/api/v1/host (the `GetHost` operationId).
 	GetHost(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StopPlugin End a plugin's process, once its calls are over
+	//
+	// If it is still pinned, it is started again.
+	//
+	// Corresponds with POST /{tenant}/api/v1/host/plugins/{plugin}/stop (the `StopPlugin` operationId).
+	StopPlugin(ctx context.Context, tenant Tenant, plugin PluginName, params *StopPluginParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SwapPluginWithBody Replace a plugin's process while its work goes on
+	//
+	// The new process is started and given everything that is open in the old one; then calls go to it, and the old one
+	// ends when its own calls are over. If anything fails before that (422), the old one goes on as if nothing had been.
+	// Without `file` the new process is of the binary that is pinned. Pins are not changed.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /{tenant}/api/v1/host/plugins/{plugin}/swap (the `SwapPlugin` operationId).
+	SwapPluginWithBody(ctx context.Context, tenant Tenant, plugin PluginName, params *SwapPluginParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SwapPlugin Replace a plugin's process while its work goes on
+	//
+	// The new process is started and given everything that is open in the old one; then calls go to it, and the old one
+	// ends when its own calls are over. If anything fails before that (422), the old one goes on as if nothing had been.
+	// Without `file` the new process is of the binary that is pinned. Pins are not changed.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /{tenant}/api/v1/host/plugins/{plugin}/swap (the `SwapPlugin` operationId).
+	SwapPlugin(ctx context.Context, tenant Tenant, plugin PluginName, params *SwapPluginParams, body SwapPluginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReloadConfig Take over the configuration as it is on disk
 	//
@@ -2275,6 +2420,65 @@ func (c *Client) Examine(ctx context.Context, tenant Tenant, reqEditors ...Reque
 // Corresponds with GET /{tenant}/api/v1/host (the `GetHost` operationId).
 func (c *Client) GetHost(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetHostRequest(c.Server, tenant)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StopPlugin End a plugin's process, once its calls are over
+//
+// If it is still pinned, it is started again.
+//
+// Corresponds with POST /{tenant}/api/v1/host/plugins/{plugin}/stop (the `StopPlugin` operationId).
+func (c *Client) StopPlugin(ctx context.Context, tenant Tenant, plugin PluginName, params *StopPluginParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStopPluginRequest(c.Server, tenant, plugin, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SwapPluginWithBody Replace a plugin's process while its work goes on
+//
+// The new process is started and given everything that is open in the old one; then calls go to it, and the old one
+// ends when its own calls are over. If anything fails before that (422), the old one goes on as if nothing had been.
+// Without `file` the new process is of the binary that is pinned. Pins are not changed.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /{tenant}/api/v1/host/plugins/{plugin}/swap (the `SwapPlugin` operationId).
+func (c *Client) SwapPluginWithBody(ctx context.Context, tenant Tenant, plugin PluginName, params *SwapPluginParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSwapPluginRequestWithBody(c.Server, tenant, plugin, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SwapPlugin Replace a plugin's process while its work goes on
+//
+// The new process is started and given everything that is open in the old one; then calls go to it, and the old one
+// ends when its own calls are over. If anything fails before that (422), the old one goes on as if nothing had been.
+// Without `file` the new process is of the binary that is pinned. Pins are not changed.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /{tenant}/api/v1/host/plugins/{plugin}/swap (the `SwapPlugin` operationId).
+func (c *Client) SwapPlugin(ctx context.Context, tenant Tenant, plugin PluginName, params *SwapPluginParams, body SwapPluginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSwapPluginRequest(c.Server, tenant, plugin, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3597,6 +3801,131 @@ func NewGetHostRequest(server string, tenant Tenant) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewStopPluginRequest constructs an http.Request for the StopPlugin method
+func NewStopPluginRequest(server string, tenant Tenant, plugin PluginName, params *StopPluginParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "plugin", plugin, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/host/plugins/%s/stop", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewSwapPluginRequest calls the generic SwapPlugin builder with application/json body
+func NewSwapPluginRequest(server string, tenant Tenant, plugin PluginName, params *SwapPluginParams, body SwapPluginJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSwapPluginRequestWithBody(server, tenant, plugin, params, "application/json", bodyReader)
+}
+
+// NewSwapPluginRequestWithBody constructs an http.Request for the SwapPlugin method, with any body, and a specified content type
+func NewSwapPluginRequestWithBody(server string, tenant Tenant, plugin PluginName, params *SwapPluginParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "plugin", plugin, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/host/plugins/%s/swap", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -5260,6 +5589,37 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /{tenant}/api/v1/host (the `GetHost` operationId).
 	GetHostWithResponse(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*GetHostResponse, error)
 
+	// StopPluginWithResponse End a plugin's process, once its calls are over
+	//
+	// If it is still pinned, it is started again.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /{tenant}/api/v1/host/plugins/{plugin}/stop (the `StopPlugin` operationId).
+	StopPluginWithResponse(ctx context.Context, tenant Tenant, plugin PluginName, params *StopPluginParams, reqEditors ...RequestEditorFn) (*StopPluginResponse, error)
+
+	// SwapPluginWithBodyWithResponse Replace a plugin's process while its work goes on
+	//
+	// The new process is started and given everything that is open in the old one; then calls go to it, and the old one
+	// ends when its own calls are over. If anything fails before that (422), the old one goes on as if nothing had been.
+	// Without `file` the new process is of the binary that is pinned. Pins are not changed.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /{tenant}/api/v1/host/plugins/{plugin}/swap (the `SwapPlugin` operationId).
+	SwapPluginWithBodyWithResponse(ctx context.Context, tenant Tenant, plugin PluginName, params *SwapPluginParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SwapPluginResponse, error)
+
+	// SwapPluginWithResponse Replace a plugin's process while its work goes on
+	//
+	// The new process is started and given everything that is open in the old one; then calls go to it, and the old one
+	// ends when its own calls are over. If anything fails before that (422), the old one goes on as if nothing had been.
+	// Without `file` the new process is of the binary that is pinned. Pins are not changed.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /{tenant}/api/v1/host/plugins/{plugin}/swap (the `SwapPlugin` operationId).
+	SwapPluginWithResponse(ctx context.Context, tenant Tenant, plugin PluginName, params *SwapPluginParams, body SwapPluginJSONRequestBody, reqEditors ...RequestEditorFn) (*SwapPluginResponse, error)
+
 	// ReloadConfigWithResponse Take over the configuration as it is on disk
 	//
 	// A faulty configuration is refused (422), and the one in force stays. Persons whose settings did not change notice
@@ -6137,6 +6497,95 @@ func (r GetHostResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetHostResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type StopPluginResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r StopPluginResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r StopPluginResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r StopPluginResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StopPluginResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r StopPluginResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type SwapPluginResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Swapped
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SwapPluginResponse) GetJSON200() *Swapped {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SwapPluginResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SwapPluginResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SwapPluginResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SwapPluginResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SwapPluginResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -7493,6 +7942,55 @@ func (c *ClientWithResponses) GetHostWithResponse(ctx context.Context, tenant Te
 	return ParseGetHostResponse(rsp)
 }
 
+// StopPluginWithResponse End a plugin's process, once its calls are over
+//
+// If it is still pinned, it is started again.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /{tenant}/api/v1/host/plugins/{plugin}/stop (the `StopPlugin` operationId).
+func (c *ClientWithResponses) StopPluginWithResponse(ctx context.Context, tenant Tenant, plugin PluginName, params *StopPluginParams, reqEditors ...RequestEditorFn) (*StopPluginResponse, error) {
+	rsp, err := c.StopPlugin(ctx, tenant, plugin, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStopPluginResponse(rsp)
+}
+
+// SwapPluginWithBodyWithResponse Replace a plugin's process while its work goes on
+//
+// The new process is started and given everything that is open in the old one; then calls go to it, and the old one
+// ends when its own calls are over. If anything fails before that (422), the old one goes on as if nothing had been.
+// Without `file` the new process is of the binary that is pinned. Pins are not changed.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /{tenant}/api/v1/host/plugins/{plugin}/swap (the `SwapPlugin` operationId).
+func (c *ClientWithResponses) SwapPluginWithBodyWithResponse(ctx context.Context, tenant Tenant, plugin PluginName, params *SwapPluginParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SwapPluginResponse, error) {
+	rsp, err := c.SwapPluginWithBody(ctx, tenant, plugin, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSwapPluginResponse(rsp)
+}
+
+// SwapPluginWithResponse Replace a plugin's process while its work goes on
+//
+// The new process is started and given everything that is open in the old one; then calls go to it, and the old one
+// ends when its own calls are over. If anything fails before that (422), the old one goes on as if nothing had been.
+// Without `file` the new process is of the binary that is pinned. Pins are not changed.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /{tenant}/api/v1/host/plugins/{plugin}/swap (the `SwapPlugin` operationId).
+func (c *ClientWithResponses) SwapPluginWithResponse(ctx context.Context, tenant Tenant, plugin PluginName, params *SwapPluginParams, body SwapPluginJSONRequestBody, reqEditors ...RequestEditorFn) (*SwapPluginResponse, error) {
+	rsp, err := c.SwapPlugin(ctx, tenant, plugin, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSwapPluginResponse(rsp)
+}
+
 // ReloadConfigWithResponse Take over the configuration as it is on disk
 //
 // A faulty configuration is refused (422), and the one in force stays. Persons whose settings did not change notice
@@ -8364,6 +8862,68 @@ func ParseGetHostResponse(rsp *http.Response) (*GetHostResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Host
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseStopPluginResponse parses an HTTP response from a StopPluginWithResponse call
+func ParseStopPluginResponse(rsp *http.Response) (*StopPluginResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StopPluginResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseSwapPluginResponse parses an HTTP response from a SwapPluginWithResponse call
+func ParseSwapPluginResponse(rsp *http.Response) (*SwapPluginResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SwapPluginResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Swapped
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

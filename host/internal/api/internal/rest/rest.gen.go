@@ -849,18 +849,81 @@ type PersonPage struct {
 
 // Plugin defines model for Plugin.
 type Plugin struct {
-	Name string `json:"name"`
+	// Abilities What a backend offers beyond the mandatory, as far as it was opened, and what it does not keep.
+	Abilities *[]string `json:"abilities,omitempty"`
+
+	// Calls Calls since the host's start, of all its processes.
+	Calls      *int64   `json:"calls,omitempty"`
+	CPUSeconds *float64 `json:"cpu_seconds,omitempty"`
+
+	// Failed Of them; what a server refuses counts as well.
+	Failed *int64 `json:"failed,omitempty"`
+
+	// File Name of the binary that runs.
+	File *string `json:"file,omitempty"`
+
+	// Kind auth or backend.
+	Kind *string `json:"kind,omitempty"`
+
+	// LastEnd Why the process before ended by itself.
+	LastEnd *string `json:"last_end,omitempty"`
+
+	// LogDropped Lines of its log that were too many.
+	LogDropped *int64 `json:"log_dropped,omitempty"`
+
+	// Loop It does not stay up.
+	Loop *bool `json:"loop,omitempty"`
+
+	// Memory Resident memory in bytes, as last looked at.
+	Memory *int64 `json:"memory,omitempty"`
+
+	// Modes Sync modes that use it.
+	Modes *[]string `json:"modes,omitempty"`
+	Name  string    `json:"name"`
+
+	// P50Seconds Of the calls of the last ten minutes; missing if there were none.
+	P50Seconds *float64 `json:"p50_seconds,omitempty"`
+	P99Seconds *float64 `json:"p99_seconds,omitempty"`
+	Pid        *int     `json:"pid,omitempty"`
 
 	// Problem Why it does not run.
-	Problem  *string `json:"problem,omitempty"`
-	Restarts int     `json:"restarts"`
-	Running  bool    `json:"running"`
+	Problem *string `json:"problem,omitempty"`
+
+	// Protocol Major version of the wire that it speaks with the host.
+	Protocol *int `json:"protocol,omitempty"`
+
+	// Restarts Starts after its first; replacements that somebody asked for are none.
+	Restarts int `json:"restarts"`
+
+	// Retry When it is started again.
+	Retry   *time.Time `json:"retry,omitempty"`
+	Running bool       `json:"running"`
+
+	// Settings The settings that it declares.
+	Settings *[]PluginSetting `json:"settings,omitempty"`
+
+	// Sha256 Its sum.
+	Sha256 *string `json:"sha256,omitempty"`
 
 	// Since Since when it is so.
 	Since *time.Time `json:"since,omitempty"`
 
+	// TimedOut Of those that failed.
+	TimedOut *int64 `json:"timed_out,omitempty"`
+
 	// Version Empty before its first start.
 	Version string `json:"version"`
+}
+
+// PluginSetting defines model for PluginSetting.
+type PluginSetting struct {
+	Doc      *string `json:"doc,omitempty"`
+	Name     string  `json:"name"`
+	Required bool    `json:"required"`
+	Secret   bool    `json:"secret"`
+
+	// Type string, bool, integer, number, duration, list or map.
+	Type string `json:"type"`
 }
 
 // Problem defines model for Problem.
@@ -948,6 +1011,39 @@ type Scope string
 
 // Status defines model for Status.
 type Status string
+
+// SwapInput defines model for SwapInput.
+type SwapInput struct {
+	// DrainSeconds How long calls under way may go on in the old process; 30 if missing.
+	DrainSeconds *int `json:"drain_seconds,omitempty"`
+
+	// File Name of a binary within the plugin folder.
+	File *string `json:"file,omitempty"`
+
+	// Sha256 The sum that it must have.
+	Sha256 *string `json:"sha256,omitempty"`
+}
+
+// Swapped defines model for Swapped.
+type Swapped struct {
+	// CutOff Why calls of the old process were cut off; they are made again. Missing if they ended by themselves.
+	CutOff *string `json:"cut_off,omitempty"`
+
+	// From Version before; missing if it did not run.
+	From *string `json:"from,omitempty"`
+
+	// Instances What was opened in the new process before any call went there.
+	Instances int `json:"instances"`
+
+	// PauseSeconds The time in which no call could begin.
+	PauseSeconds float64 `json:"pause_seconds"`
+
+	// To Version that runs now.
+	To string `json:"to"`
+
+	// Unused No sync mode uses it: it was only started, looked at and stopped again.
+	Unused bool `json:"unused"`
+}
 
 // SyncInput defines model for SyncInput.
 type SyncInput struct {
@@ -1171,6 +1267,9 @@ type IfMatch = string
 // Limit defines model for Limit.
 type Limit = int
 
+// PluginName defines model for PluginName.
+type PluginName = string
+
 // Seq defines model for Seq.
 type Seq = int64
 
@@ -1265,6 +1364,20 @@ type ListDifferencesParams struct {
 
 	// All true: those that are closed, too.
 	All *bool `form:"all,omitempty" json:"all,omitempty"`
+}
+
+// StopPluginParams defines parameters for StopPlugin.
+type StopPluginParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// SwapPluginParams defines parameters for SwapPlugin.
+type SwapPluginParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ReloadConfigParams defines parameters for ReloadConfig.
@@ -1426,6 +1539,9 @@ type PutBookingJSONRequestBody = BookingInput
 
 // RejectChangeJSONRequestBody defines body for RejectChange for application/json ContentType.
 type RejectChangeJSONRequestBody = RejectInput
+
+// SwapPluginJSONRequestBody defines body for SwapPlugin for application/json ContentType.
+type SwapPluginJSONRequestBody = SwapInput
 
 // PutPersonJSONRequestBody defines body for PutPerson for application/json ContentType.
 type PutPersonJSONRequestBody = PersonInput
@@ -1666,6 +1782,12 @@ type ServerInterface interface {
 	// GetHost The host, its plugins and its queue
 	// (GET /{tenant}/api/v1/host)
 	GetHost(w http.ResponseWriter, r *http.Request, tenant Tenant)
+	// StopPlugin End a plugin's process, once its calls are over
+	// (POST /{tenant}/api/v1/host/plugins/{plugin}/stop)
+	StopPlugin(w http.ResponseWriter, r *http.Request, tenant Tenant, plugin PluginName, params StopPluginParams)
+	// SwapPlugin Replace a plugin's process while its work goes on
+	// (POST /{tenant}/api/v1/host/plugins/{plugin}/swap)
+	SwapPlugin(w http.ResponseWriter, r *http.Request, tenant Tenant, plugin PluginName, params SwapPluginParams)
 	// ReloadConfig Take over the configuration as it is on disk
 	// (POST /{tenant}/api/v1/host/reload)
 	ReloadConfig(w http.ResponseWriter, r *http.Request, tenant Tenant, params ReloadConfigParams)
@@ -2506,6 +2628,124 @@ func (siw *ServerInterfaceWrapper) GetHost(w http.ResponseWriter, r *http.Reques
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetHost(w, r, tenant)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// StopPlugin operation middleware
+func (siw *ServerInterfaceWrapper) StopPlugin(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "plugin" -------------
+	var plugin PluginName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "plugin", r.PathValue("plugin"), &plugin, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "plugin", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StopPluginParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.StopPlugin(w, r, tenant, plugin, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// SwapPlugin operation middleware
+func (siw *ServerInterfaceWrapper) SwapPlugin(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "plugin" -------------
+	var plugin PluginName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "plugin", r.PathValue("plugin"), &plugin, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "plugin", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SwapPluginParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.SwapPlugin(w, r, tenant, plugin, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -3985,6 +4225,8 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/doctor", wrapper.Examine)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/host", wrapper.GetHost)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/host/reload", wrapper.ReloadConfig)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/host/plugins/{plugin}/swap", wrapper.SwapPlugin)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/host/plugins/{plugin}/stop", wrapper.StopPlugin)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/apikeys", wrapper.ListAPIKeys)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/apikeys", wrapper.CreateAPIKey)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/{tenant}/api/v1/apikeys/{id}", wrapper.RevokeAPIKey)
@@ -4618,6 +4860,83 @@ type GetHostdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetHostdefaultApplicationProblemPlusJSONResponse) VisitGetHostResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StopPluginRequestObject struct {
+	Tenant Tenant     `json:"tenant"`
+	Plugin PluginName `json:"plugin"`
+	Params StopPluginParams
+}
+
+type StopPluginResponseObject interface {
+	VisitStopPluginResponse(w http.ResponseWriter) error
+}
+
+type StopPlugin204Response struct {
+}
+
+func (response StopPlugin204Response) VisitStopPluginResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type StopPlugindefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StopPlugindefaultApplicationProblemPlusJSONResponse) VisitStopPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SwapPluginRequestObject struct {
+	Tenant Tenant     `json:"tenant"`
+	Plugin PluginName `json:"plugin"`
+	Params SwapPluginParams
+	Body   *SwapPluginJSONRequestBody
+}
+
+type SwapPluginResponseObject interface {
+	VisitSwapPluginResponse(w http.ResponseWriter) error
+}
+
+type SwapPlugin200JSONResponse Swapped
+
+func (response SwapPlugin200JSONResponse) VisitSwapPluginResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SwapPlugindefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SwapPlugindefaultApplicationProblemPlusJSONResponse) VisitSwapPluginResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5689,6 +6008,12 @@ type StrictServerInterface interface {
 	// GetHost The host, its plugins and its queue
 	// (GET /{tenant}/api/v1/host)
 	GetHost(ctx context.Context, request GetHostRequestObject) (GetHostResponseObject, error)
+	// StopPlugin End a plugin's process, once its calls are over
+	// (POST /{tenant}/api/v1/host/plugins/{plugin}/stop)
+	StopPlugin(ctx context.Context, request StopPluginRequestObject) (StopPluginResponseObject, error)
+	// SwapPlugin Replace a plugin's process while its work goes on
+	// (POST /{tenant}/api/v1/host/plugins/{plugin}/swap)
+	SwapPlugin(ctx context.Context, request SwapPluginRequestObject) (SwapPluginResponseObject, error)
 	// ReloadConfig Take over the configuration as it is on disk
 	// (POST /{tenant}/api/v1/host/reload)
 	ReloadConfig(ctx context.Context, request ReloadConfigRequestObject) (ReloadConfigResponseObject, error)
@@ -6165,6 +6490,69 @@ func (sh *strictHandler) GetHost(w http.ResponseWriter, r *http.Request, tenant 
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetHostResponseObject); ok {
 		if err := validResponse.VisitGetHostResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StopPlugin operation middleware
+func (sh *strictHandler) StopPlugin(w http.ResponseWriter, r *http.Request, tenant Tenant, plugin PluginName, params StopPluginParams) {
+	var request StopPluginRequestObject
+
+	request.Tenant = tenant
+	request.Plugin = plugin
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.StopPlugin(ctx, request.(StopPluginRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StopPlugin")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(StopPluginResponseObject); ok {
+		if err := validResponse.VisitStopPluginResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SwapPlugin operation middleware
+func (sh *strictHandler) SwapPlugin(w http.ResponseWriter, r *http.Request, tenant Tenant, plugin PluginName, params SwapPluginParams) {
+	var request SwapPluginRequestObject
+
+	request.Tenant = tenant
+	request.Plugin = plugin
+	request.Params = params
+
+	var body SwapPluginJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.SwapPlugin(ctx, request.(SwapPluginRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SwapPlugin")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(SwapPluginResponseObject); ok {
+		if err := validResponse.VisitSwapPluginResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -6844,173 +7232,190 @@ func (sh *strictHandler) TestWebhook(w http.ResponseWriter, r *http.Request, ten
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5H3dchu5kuarILizYfdMiZLt7rMz0s3abvdp77HdHtu9vmh5RbAqSeKwCqguoETzOBSxT7MPtk+ygUwA",
-	"9UMUfyTK9om96bbIIgpIJPL3y8SXUaqKUkmQRo/Ov4xKXvECDFT419OZgerlz/afGei0EqURSo7ORx8W",
-	"wCYSPpsJUzNmFsBKPgc2hZmqYDxKRsI+9WcN1XqUjCQvYHQ+4na0UTLS6QIKbgct+OdXIOdmMTp/9Pjf",
-	"k5FZl/ZBbSoh56Obm4Rm8KYuplBtzuI3ma/ZasENW3DNOJtXwA1UTOLz+09jpqqCm9H5SEjzlx9HyagQ",
-	"UhR1MTo/C3MS0sAcKpzUM1zm0Ky20uaCqTBpoZnKM6iYWXBp/2OGpky/3XPOj6Jzpl3EwUtuFs3YIhsl",
-	"owr+rEUF2ejcVDVs26JCyPB3bMNeZlCUyoBM13+D9SZ1nso1M/DZWNqsVV1pXDiTiimzgIrZmYA2bAq8",
-	"0gnTdbpguLm///7y5zF7yioowQg7GlsJs0ACa14AW8LakpRLvYIKMvsrs4BLOROVNmHcFdcJ/XDSmurJ",
-	"OyhzvobsnFkCTMaX0m/FAniG/OLo1f6VXeEAsR7/9NMexJq95iZdxKjEXnzgc8ctgthoqtRSyDnTRuQ5",
-	"LtUQ8a6h0kLJMZv864QVwKUjqiUosKJGcjIlm5O5sajZCc2kvZrN+b4ShTCbs/1VrVjB5ZqBNJUAnFih",
-	"9CA75zhM+1UZzHidm9H5o7OzxJKRWPkn/Gs7Y7+HPzdn9N7utkzBiQLLbJylCy7nDQ26x0DDn1vPwaHn",
-	"7QNILk1cOhj8jj18zWXGpfkhwe0lPrWzYpBDAdJ4+VEpZdjv714NTJ2GO+op/siH9jlXcs6MYisuDJup",
-	"imlVgFlYvpSwSlhd2m8nfznTk6Httz/t7H7JjYHKPvm//jg7+Y9PXx4lj2/0v4w2Z3ZjF6lLJTWggnpb",
-	"qWkOhf1nqqQBojgvy1yk3M76tKQn/u3v2i7hS+ut/1LBbHQ++i+njQY8pW/1qR8X39glwkvDMpExqQxb",
-	"qWp5gTuUqbTGHdN8rdlqsWZcZiTljWKZGiNV3eioWd++dOKxrFQJlRG0oBRVWNbhuIwbODGigE2CJFZ8",
-	"bx7VZJRzba5qfchItDuRsSq4VstDRtKpKmk5wkChdxH7vX3c/s4NxKuKr0e0156h/yA9hXMML0gCuT6F",
-	"H6vp3yE1djQi8UtZ1sQUWYZag+dvWxSf8VxD0tsET4nuxn9cKO20jNXdCXJ/CarMUabAZ16UOWprL6fX",
-	"2kAxSjqnz0m04dPXJl9/AtZoMKzga5apCzZxL9ITqyFymBmmahK6B5G94J9f0g+e4NzcH492bAhSaZjw",
-	"r4Q2m/wdZrbXFN0p2ckaOFZ0KqkR18JEDho3+/Ozo3P0cIgsqh36GiEZWWEQHWG1WMe17Qb3cys2cZxt",
-	"a33L53Bnwnu6bZA+GVnTdpM5J2SjBpvXPoWG7wUrhNb2PCiJ31jRZJl0J83232VjQGYABx5zKLjIo1sy",
-	"LApVDrto984+0588vSs2+WcNc/U4NM+vMt7mjalSOXBpf8Xdkg/YUk+kyJZOa73e9ftn9pmbZJTmXO98",
-	"2XN86CY5XJ+BzLacs82PDWn/TSOLl6US0qBW9tYw41l2IiQreAbWgCZLegqWO3NllZwV6ijNpTXt/hjB",
-	"5xLSroZpKVlFRkach5Sh3dn4RlVzLsU/yHeMaNtCyAyqq0LI2sT0wGt3nsgtqHAlUjH/w3FU/FSgVV2l",
-	"PYbZeHufM7ThVVxsacNNTefI0SpV1tcqwIqqlMsU8nyAcHot0/iued0ptDWcpsAECY1AsweapTwHmfH2",
-	"Qlsnw459lQnNpznxXf8lQoe3rKyPyJcgreL0kssOgLqdM3RKLlhZG4OTMozPuZ0RX4JGM0BumUTZGKd9",
-	"RY42hATIrGdbQqVVe6DWdgiTxyVRXWaHHSznJO6prf6hJOyplfzAgSX8tP0Z8FxEhzsJgs29pX0g2nza",
-	"FnKts+aklRdEjpn6+95InoZUW6TvbazElnzunU++tpzrDbILhstHjwBkxgzkeZxr/lmEupPR3VW/+Jzm",
-	"tRbXcME4swT3YQtavdA+ANEYyo/PHv/l5NHjk7NHHx49Oj87Oz87+7cz+49hR2cHpSHXYI8W/FnzXJPk",
-	"kEGIWLc5esziWmTihf/knJRHS6NYyUFaRLLfamOVB5uu2zrGbjcGsdqxmweaCYxMPW3G+k1k40v5EknU",
-	"KCH8vRGQWTnYjv4IqQ3wzEorUlyO0SlkdbDe6i75lwoAw3Pk1obD+IBZk0gzXgHTC7WSfY9jWP11X/A2",
-	"R/npAoAuTsSePGZ/E8+i43SUZc8TzyiuQ/LzoksljXIcshAkFFVHcTRcyHORRiXmbk1MgeCGyy/aetiS",
-	"SNZ5zlTVIZX9zAopH6XZoav7a9atqFChkU0y0EtSapB11vbHyD508uixZYNbKP1eUJIVipjfklTNZhoM",
-	"Qz2Jx/0hz3OW8fUPw4f8bNchjxsGHxeAsWFzqIHAXjm6W5mgDV9re/YEHl8rpiSswoCk0zFi3B5rolby",
-	"KjjadMg2JXfQ0z2KOf5+/NNPLF3wiqcGKt2lz9ucS2mXHyGH18I9Hnj65imzap7Z7/tUKYBLa5hcsN8/",
-	"PO8f0+a1L2qrzE6fQZULOUp2KPquAm/O5BaVegw31PtG+3uhmNw5wAndYd8MupzPnHL18nZWAcoQkIYb",
-	"cQ2NmaLUzHrtqrIrObEKamWN9qhgfo4R6qMFK/YkbUyz/tZJOUQl81KQGbDVZMAF/c0+iaTlesBb0hTF",
-	"38MyJdEYDc+5CH/GhGn7cLwU6JGQUPAW46c72sj9E4L5A6RJmGPSN5AxgOM3KMZWLXq1HasNU7btYKFd",
-	"io7GMEvFDyORa//j6NgzchrtcYo7dBJWoI3bmeCv7hX/OeSQu/TebeJKngrudW4x0d3xVrLfmLKe5sI6",
-	"H2SC8Bw3Q1xzYzcf/eEMpBE8j++NkrNcpOYZLPi1UHU1EPOdQqqs9dXKYnm157m6CXF4VVDVOWhWwazW",
-	"MGaTSuX5lKdLZ8va/bbaogINZnwpJ8RP7tuWOgl81rUv/XCBE6ML/Bl49hq05sNCbUPTS6ef2Vxcg2R1",
-	"2dnTraLP+k9FadpGTouZWu74kPiJysAmbXg7mYCHPkwtdlobDmsR7Bj6s03/+9Ohxwvk/ixmM6hApnB/",
-	"AfsMzFDYd+9Yvld9m95KCTIesCUJcUig3/0iKBU3cfeS7eQ7CvM0m/FPkQV48ZkXQgbH9vbcMxMys9b+",
-	"3pT6hX6wM0+F2xpGj6+hzHmzhng0itzGWG5Qs6W0zjkqCm+7sY8NFgQjxZStN4ppvraPWqeBNmc82ghy",
-	"USJIDOYjraTOrBuScwP5OvEKH9EMnVzktsVsEGIjmNWc6H46XjORRQ3ULDDwtsnnXGQOnBViCehVC83s",
-	"STveGmYC8kzfYl8bhd1T+nqh6jyz+9giQDOBXMjl0NLtK62mNQqH1r2NYy94ukBY3WQJ60nCJkSZCZJm",
-	"og03MLlg6MoQ0yVsYgeasIfkYgvtpnspw3ylWv2QsMmUa5iwhwiPmCqzYFpkoFEkMD6vADKmpH1wXqm6",
-	"1PgoUJxlzWhX7bcZpMIa1n4oH7y/lCskS6bsCxMHxVjbnyxUntF4GIHPFOCBYGswP9DKBKJIJuyhHW1V",
-	"CQNkWoVsEUUdCp7BDw4ldhTm2J4UapItm4kAabc5lur4uFgzSdvLppArOde03Y0wFjOMj1o6JExVFKVl",
-	"wmi26vDUUVwkf4Y9Y8YEoBelmwK8Ah4JOo/nYzZBQ3teVyg3kVfzei6ktv/Uxuqj6FJyuIa8bc4ra86u",
-	"eOXCMVBVqoratUMAES9SKIrLTcLAThA1IS+A5DLmlwqVwXgg6AjZeujQKsvUfEoRrejvPcxgYGozVcts",
-	"d+ADqR3gNkSoLdCDX1UM62HXuL8Sfa2yqKHh9nLvcd7i87GR/qyh3pm9/098yAdBb5lg207cTsKsInfe",
-	"rzJxVPOzjVH7ZVGqyrwSMmLioY6Je+KpyutCMm4orTk+BE0mYnHI56qWBjI2q1TBHiWs1jXPc0qCEMCU",
-	"2R9esDPyKlcLlQObiRwSChs7ZdsWxJbjhhLYPngUt3xWlZLzZAN3Fz1iGrGm2wMsFRTqGv8144LiLF40",
-	"fNp1fJBe4UXDe/gO7H8jwq4scxET6ZiIPPceMmdZtWZVLS+CVWc/dlGweI6xBcjYpLFb6cZrLa85TPHK",
-	"KuJI5qc1il39oNnhzdDG/MTHkyaOnxFelyCxOYzZ79LH9ZR0OSjLKrnQhla5l1xonZqIbPC7HSVL7Scw",
-	"8HWTit+hAf2+JlGOa14T5T4ia4yZ+vHC4Dn6RFJUiaHA3WS92iwOg4hMebocQu0MAql2YSNSLu0eT4HV",
-	"GuLmfV3l0ZiNtV40VNdQdewcsAatkzjWrnXZ6O0H2SlAv8SEyBPbgzewGsL0DgjVZaw84kVRmrU/C1TK",
-	"YI8Kx7IHyyc+0nnhbGxLpSWUA0nYIfJ/PYSuXeUAvT7CdKHUcpNgGtIKYtGF1UJDevV///f/mURNn2a8",
-	"bYvxr+1P3/888e+PTfttCOP0QukulHs1bcdytwbTN4K/t4HLZUKXOV9fDe70MMhxiC33SOv4hI4d+0rJ",
-	"K7KUo3Gvdvo0/oTP+W5lwLVM31ufM4rwGsBfFU7ARbPMV0583BVYFTsDRPPe5jTJoTC31kwi+KVNjuoT",
-	"vEfdAIXaD/pErHwb5NORmH1/3u1hSCpR8GrN3r/+8JbxLKtAB1CE/cVUfaZCMVJ+CFewHlPL9UIM/Vz5",
-	"ryKAkP/u/h6nqtjY9WT0+WSuTuyHJ3opyhNVEulOENVjnXjr9t8zaulOJzVUXHXiE1sObu8Hm/4F6dYH",
-	"AV3p0EKIwrlgznLFejaDlRQr/O/EPjBBi7CqYW9Ip5uLY88dAqBnYTh2sCT2ZnOAC/VAEp/JInt89ujJ",
-	"EFzlKmqH/CLyHDK7hSF01eI+Z39g8NVoplYybooMnNljRPedIvv+kBXOf99Y3q1NyeBbVrUc8getHz6Q",
-	"NqxqgufE9YyQMSzCe/ux3XnprDSt9s9ituIIMdvQhaot31DFIE5+b1O2CT74hbUIEN2Phrw9LVBXFUhz",
-	"NThfK3t8bep5DwXpPmZSrS7YWQ/KLmFPfECTy4u4muQ4JWy1WO8VFsD6Yz2wDHUNVc7LzjJ8gNvHSvd3",
-	"mZwNfxXTDr8ImWmHvqSSZfeWhdLmgWa5isNx0OIemP1MVVORZeC2AR9tEANLWLOcp0sdH7cfem7Rfxie",
-	"Th/0J/MGQaT4TiTqjLnD6wKlk7qS55VSxUpUcO6+O3e0jwdxr4XKMe4b2bkX11CtKdoVQJNE04RN1wxj",
-	"ZXvHD/6nf9FOPwi/bEDwARXvuDV2yP7Thya7RywDnl0VlMCPFYK4b3xkBv0XTSEaj57wBS37nCZRmSic",
-	"HU2q8BpOWSNrwfg4954vKPxIe6bZVZ7ZUzIwr5aQbcqnaZsLnKXeX+aqEuSVnZ6Or39z7RrkvsvGwTGV",
-	"FIuK4ed2UJ8lc+9C46mXcbpNwrwhut/hGAO+A/uv2zgDw3HZdbtE1scrHHqc9sxuRy76ZQEfHLgZ4Ue5",
-	"0pARRTISs61q2p92VtP2iOEmO0yBKHhA1SZVgxmfFjqrgQt5gVYptAMRebVbR/sXxeeXK56R/RuD8WXD",
-	"oXGfCDeUD8VsvZCAIbELRtEOREZf+rEuR4cqtAHMOAV9EVoNsxmkhjmlgwYklYZYn+CQ10Xxe1ljxwyQ",
-	"T7vuAF3ibbUeMTdKxf5x3QixFg9dsTxXdsGVqueL8T6QMTkwf1d5GgB4/kdWvtBRjUZ538fNAkrvqzzT",
-	"zixCZyzYlvhVG0NbAc8a7CoWZ2WFkPFXblQGSljZeVJ6VRiyOrHayZV0BecuOt5apreRTLM6z2PeYpcS",
-	"74BnrfRUwCpYi9GaARwJEnNMYw5aE6iKds8wbT8Z/UGhx8wKvFyQ9qJvSU7qlmKbiWsgi0WHA9MTA7ko",
-	"pleDqErOpmAMVNZaJXdbWN0951TDuGe4EXJAY+uKl2XVy5i0/KIF5NlVeDiG2oHCJaPZ3MU6OCu5DopW",
-	"M21UWVrZCSmvtUN/oG1jlMJ+MxfMzYKpitnD74pxivFW1F7MvJ+RmRjsUMlrs1CV+AdkA+ABrs3VAngV",
-	"S5dxbZgz2yg7ilY35iT2pzW+QSoj4mh3aNztYPWkLnt6wAvKcEg2VoAlJh28kd0WKwmoAkjXaQpaH/xC",
-	"vdj2wqafjH2bNZuMXarqzGT/dxIBIyz4hr4gftNcZK03O5WSMOjv2J2tvE3QdszQYw9Tl1ynfjqPzs7O",
-	"fohzdQkBMbMRk6sARyerB1+PhYpOBTvLMDTgwuO34JplwHOq8orH47am4snt9qCre8G4hKjLnu1ogj7a",
-	"mmKgp+zz9dTOaho3qdy5s2zM3JP4pRVhM4XxZlcbuj+Tmmp9teI7q3U/krFVSxMPeoRw061k+/4TWPH1",
-	"1Razv5WZdNGRJtbQxEDLCmauGG5n7ZndmJhR9AG0eb6AdBlznc3B3T20V9wdQFhIwOulsArJmiuqnppZ",
-	"ne9Ggvh0qKGSkC0hALuWd3XE+wCZxTjRd4FYLUSOJltVywNk8UD2r+XqBNMvxAmtgOhiEjDZUdXlUKXx",
-	"IOr9FvgqbaDcP75tyfneQBnzVlaxqn1rnjllEfo2OjBwVYlr2AM1h8m/AL7wpGzDvGgNW7b/GF2TPCfd",
-	"vm1SIN7GTKYw53L/PUPLbVBIEBtFRXxqT7XeB2NpFcbM2nCkWWsNe4f0GvERYZKtseWAelfVIKRya0e1",
-	"OyrAvqDyRkA7qh8XXrFTapRaXhV6S8M/DHupZZPsaWUhgFZ/aFyqIxljTNgEXIdRjq2kre+d8ceTT2Of",
-	"gI8Qnu9VhUMvSLbFiz4OCRHSfjnwynce4o3F57F5bGINCFduR56BfSjXTMgxm2hTAS+EnE8Q7GfAfqPs",
-	"Q5ylSkqKVOHol5IK27FWwQ6b5/QjoRnX7ozohaoMQ2l9zXPn87fmonJf+hdmKpyp77papLlKl90aQLTk",
-	"7Q66uVrhZ72JZGTHi3LaIOSnXbrXy4c4e9I9gCHFJs7GMC3ZPSct4/g2eJotsBJ7moScXw2k/boqmVOT",
-	"1pVr93IntWxd10PrdH3qP1are0V7EA0TeMcVPcte9OqOnSQlfDZXbiePb8BuDeUFX9m9fpvyiVaDfvAD",
-	"hFJmrwc63tIenmIcebQFTEcAIeKBFou2gT6+1NSdoqjAorN3m0jaYdiLwKybgRY0rVzBNUKAQWYXdFJm",
-	"zE59vbfy3s7kWyo0iMNmqup38Oy36RxCnDZKZ2FMqc9PT32pXQszdOrTmN2BH58dmrKwL92ynccwGAMi",
-	"8tYGoxvhre9mfUve2sJLR+SJfff54G0bIsv7gGc9As51I2EwiFV1b7dWbiSntRyoU96FpnG9j+cQS2sM",
-	"5bWWkQmioE3rSpj1e7t/NC+HisYdpdb3vMLGcO7X9shRW2YhZyoiZQBK3UVpYNUVJhR9syTWbdGLn5Mc",
-	"eKCZB311ErLUY358KS8loQo6ferZ5KkLF6PBes6e4axZtcJNTBiX7Onbl4i0cL6l6wHexvgxGhkhemi9",
-	"eXTEpQz9pR++++U5+48ff/pvP4zZB+FbctkPnzx58h8Ul+XSNWdyvam5cb0j8vwk4+suPm/S9GeaXFhb",
-	"Hj++lODbueGan+LU6ZYFRI+cs4m1Dl3pJVjLFKF9mLbAGs/Qm/ih1ZQtBA7vUz9TgD/BjJJ//lI2P5AM",
-	"vxLaVNyoin4wZpPPJziXibVwEd5vGRx3wPfhFukidFq8YJOF0oawhg724jbDfm59GchnyaWkn6WqKDhq",
-	"LCqILHi6EBLrEfxOeXw+kN3OJu+4AeyRP2EL3xPfMUrzzoKvXby34Ms2S7397f0Hlyvlsns9wd9gPTlv",
-	"agA2Lz6wnwjJfvx3tlB1pZNWDA79VOpbOa1NuB/hUoZWWK00k7WtXJMrwvaM3jV6LCC9Ro98xJuXYnQ+",
-	"ejI+Gz/BAJFZ4Ck+/UL8fXPKS3F6/cj+bwlr/G5OIi/s1csMK4y0ofoJPer1eH98dralv/thfd1brakj",
-	"rd0/0A65CyKs/01941yGfExhAWf+xF8UZt5qIZ+MdF0UvFp32v8/0F4kYMdMPteuVxF+8ikZOe62Mk9p",
-	"FOjty1n+iL+/eeTU3UBw88n6YzpC8+doPbqqlUNH793zYd/iOP2ZotDGETeMbNabrlpxCOserzw62qub",
-	"ip5hVhmzly1Ui1lg/XQKKOwwHZnR5SULrhfHYJ/XfAktZbIf49wkg+fx9IvIbkiJ5kAhpS6PvMPe/4FH",
-	"esT+Me4moWQtQTbNJqwgLPBqoLvTgKZ0MBVue3yS3Ufh59HNpxiR2/D5Qan3rIFUHDZBuoxlj/n5W5zs",
-	"o5ELlAj6gZrQsq/vQzB0e0eIbx9wjdMe70X7zOp20MuhV4dyxmO9HH14kJmLIuFEqMflmL2mmDIaLGVe",
-	"a6bFXBJOAadFNceUnZ7818fPBq87mVVYQRK5SmZrWdGuaRN2auo7kDYzH5iGUUeYhJW53SIONDgprees",
-	"1UHGcac5eu/PQDDBziA2lpBpXmdw1e6Cd8Con+7RxGi3v4wojqd0G5hDbBxDHnoBgphmDBt5aRjkT0cc",
-	"IpTr9tbENkEXUSe9lgG0XxQkJXBi2MIQF3JKg3BRzaVX1qK3c+dTCtf0jBkc5lloMXKgNeMu4voanDFk",
-	"TjSEaHXdpD4KOJUXH/i8+7KN25HuzkxExsZH28lN4dObJK7j/gpmcFcGLj17cvbj3neebbnR7I2SsMe1",
-	"Zt9wy++y0U9i1tdLugrRun2tLhBfm4me7s09d5NFe5pmychFvHv1A3yNfdC8G00uck8IJUhLuHaoH8d1",
-	"CdNUk08xoIIKOoN7rvkM8vWYPW3O9KUMfaad3Ctrf5uENhhnoGwH+t7dE/S2NneWaxuafPKvk/P27YLh",
-	"GhG8cdFPdg3mWCfs+L5h5+6GvZzDr32wGXzGJiW+n5xUK+Y7m97qYB7Tv91zCXbasDp4tsnoVeuWgfvV",
-	"WRjHIAxwmXPrft9Cfe20a07hc5lzKk2dw0C746avLs8a6G9IqlPyOtxSetEuQA7p+F9CVoqtFg6y2bqP",
-	"5twj9uFSUixdI1yfatortYrJkBc090aO3NvJaLewjLDWs9Dv7xi2b9A0TMlWK8F2vWcAHWJgFSuud3IF",
-	"1TZ8i5BBqyV3lMee6qXTGnSHravK1mA8uJg464F2dxB3WMy3HEDy+M+pesmsRApj9hFHXXFhJsRhLsZN",
-	"D3HNtFLSXa1LKoOHiidVUQq3qclDQLcg5AoGumn4p2kKpTnHa0BOrW41JwQimbTb3uDY9LndNgLJnGiQ",
-	"pI9NqK8BjNEjKpaBwJsiLBdgMuNSCnPOJiILYX/dvRo2YRMcDb+f0FImCZtk3PAJzeG5Q5po9j/e//YG",
-	"Q35TmAupXdhg8oprc/IC1/Hy50lyKbGhg/uSdggtBhdNmFZqpXGL8DfvqUuFX4d14jAT4ToHuBB9ihdU",
-	"zdCoUAXmgrCGCzfmUgJmEB6fMQ2pkpkes0lOiQjsakkbGjpnhbrNiKR4JbR5HlqibzXYAySiR9MYNuKC",
-	"nTXyEMknneW73x3dQVCcJYfe1/3l0EuIf+pcQvzobPctxDsPPF6oGwnqzBiXxM6O1c9jTOrzVEhsenoA",
-	"fhK11Dr8eYebz+/TU2rdU4Cp9L5o2GFFRB1qZ8r74J4vilYSLliptBbTfO3aDdxdFX2ke+jLEiRd2jQN",
-	"cRkhqa1dS+94OX/fkRn3ntMvGv68Oa2wxrV/z/8xFdt7+LOTcRq2K1vJXxRKHJVCc8GBbw+D0tFJZ2dG",
-	"TSg0FArpfD8iFvoRsQxSawhcylWvRNeqg3ZggTvkMBpuWIoDBst1UZ9tvwyhnyqxxHV3ZHyn6bR2mfdX",
-	"9pia+urIcf24sUvHyRTNamw01MXgZp0gafQkbncLeo3FB1M7P7eeu7fsDt1B9gb1xGhI2d0uaRMbqXGs",
-	"7pCCoTRCK5lhDx6V+ifMKDVoFiC6+DsJ9PduWxhQQi1e6ffGP5LOQUN7pVwTdWx67tqoMyXJE4JMeHM5",
-	"t4K54f42K9+3LspUaqj5WNS1eYXNS7hhnXbeCXOtkRNKqCcMGyMnzh/QCaNLeNjv714lhFInmJfQS2p3",
-	"QHAewtVoVUAwkS/lB8S90H0MyIPOzqJS8IXSxv0cAU4NbOvCWvOhsZerstT2IZ67R3Ti02Shc49aSbaE",
-	"9aW0jjrXy7ifzovQPPi+HPTmnowhURxahSdsrhTFr6Y8OwbPvvLhjFW7cXOLJTFdf0x3PMqMC2egRFnx",
-	"4y23lvmd3djXv4L5lU7eve3rryqOampqUqRaHQvDRGfDShV3PCnEaTQdz2+ynacVtki5vXk7aLc+pcjb",
-	"uiuaKM5nTYyMPfzx8eMfkmBNupYGVA+Mqcsxe+s6O5BhqwHvlNYBUOvMXipBvJQ+CRo1NO0yn+NUjmNo",
-	"3pvJ51rWDImZkKM6AlPyJVCFFAZcO/sULiRREvXCVu4cxky51hxbTT63yd8YzONYjPqLEMYY7y/hBoZM",
-	"q9ClbL+t9dXyQ2ai73W712AE2N++IkK8uj6d4fqM2Kt9a92jIISIkr4umCqBaR6+6V9kBiu83Hy/tX+k",
-	"OoudUxBZwuCk4CJvWt5WdKuIC0bmYklTS1jAZFPyQQ/S6s8hQj3+6S8HE4qas2D7ChUqHSlhH9BJeBky",
-	"N8PwMtex2JXYHYxYuk9x1mq++lWAPV5hWKUSroTeRPl4sXTf5rt7z6kowqUVx9WyFB3KEFnnXjZO9XWD",
-	"dm9dKnIpJyJLsM43afeRTqzgSUL338R36E06PYSTzQ7WSadDctK59TlhaubLAtDyw3wCBtZxBi6yDpBB",
-	"NmbBWMD4PNoIlmAuC9x0fUY7AXuO4s+tgyLH7I1yJLiU7g4IVsvcHvcJ/X3lSrAnVOOgVSSx0ubxzycy",
-	"+zve3DWcW8GrJc7Z5MvlKFMSLikEfjlSs0uKf5/dTJpGEytVLbUr0HD+Jzi7h5YaQmcO8sfEjO50KIAZ",
-	"xbaYNnRJx6AS7YFdZogr9mQmqicY0MVkjyVosMjaC/fTosY32JMUeLrYEnW4UtWVm/bB+MUN1Al5PnRH",
-	"GcW87B5gAYtdC1mRjTm42JInyar1VVXLO87pHTJWq+WFbhq2zOymd6/nQcx7UeYCNJt0iTNJPNTBG8aI",
-	"LvH3xvA8v5TuFcgkBYFXuWQLns+C8KR71aII4PYRuOOy6cz0TlXC6AO2UCtUoVjEE1zBQZCv6uOS95nP",
-	"MYPCmDFJ9fXORMnXC/l2Ljmyr47JpQMTOz5SzHun5hgKtwGSkBVCe18GabRV4zqvdpvm3IWO7SY1Wo0Y",
-	"UGl4L+bCVSWFMj7rX+Kxo/wuduyAqtXQvitjf8a3v23dEbRHSYe/qktju75jEPsXVc3BhFvA9iTvMMh0",
-	"aEHHtv+GAr006+OAWmgskqULahspKu/P3a/pdyimcgOq2NqH4+ev2neWfGVhts/ub8f7HRm/t9eEoui9",
-	"b4rMO+i475Kmp+5+4vX2wlL/0NdLwu0TxWk9HnGrqUWPkilUaI8J3YaLHys1d5/+sif7tvRY0wH8eHLz",
-	"gQ7DdlNu34Xk3MnSoW3uqetue594DS/Md8E1fNga23CgoYFtezcRrpjJbSpZ1u3bYqhXbPd8PqU1/hx6",
-	"BR8/oP04FtDHZqcrkecs5VWFrS3wIqgjpUcgz06mPF2ysJtImQLsvhxJ9jWM4noff1NGIc4I2XxkD+7j",
-	"gQRZ9dzSNl43OKSJgGCD2pgF+46W+/8Jz3BWCG34Eo7FN/7Cva/EKt29e7+WaTARv0uMVNNu/saZmIdw",
-	"Bt7G223zbqwNRE1CFpSLXWGd7t3Zxk61uUdZqtUuFtmOa+pwiQFttue6PuATt7Sp7tPwaPdSHbI77NyP",
-	"19BDG9dmyG1FEINLKM2gEUIk/ibOW1SMv/a9Z3iJ9xhiwsZ3KNqIS2AtiypUVVmmlsyAZGvglU4C8laY",
-	"hG7iCV0bCbXzQIc8N7VkysHg41b6s4wbHsrkXOQtt4ShewtUnS4gc4FGw9IcuNSsLkMrSA35LBZcfm94",
-	"hUz7XSfNQ/feWIrJckyvO3FVWz1B9PGX7LhGJHBrv8+JuftekD88uIgLNvETRLivw1cpNlN5jnLzW7mx",
-	"dgVNIVH7nD+0EnhRKSk0XUJmV/PD9iO+r5rGn55+qWp5MwxU6pbrsC3VOkRoqvF0EcKmAVSo2PElrSkv",
-	"qKKnX8tzKRXerM1pPEOod+wCDBjz8P2lGDfYCyd2Ev8KtzuHVEXxjU6fZ9bjuKoGb6HTBkprAtv/f3vF",
-	"4LEcJTeLVs6l9tG8JtC2LcSwvUti1P/1V9dtNTc++ofucfvbTTUHWMDP9Ws1CVs1y/bsET46KqxuyCqg",
-	"5nQuH4kunFQrRrFFrMabUuu6BDvkUMer94ZbGyFjftNQRlj9jvmbkE9sdZF0KW9XQs8NlrJi3UXoWu0S",
-	"zlgFlXNh3yQyLMzLgEdrMigA+THc7P5dOhydxrxfv8lZcx/+Nn4nFIY15YjRPa56s/nZt9LSv/LrpuYL",
-	"GdMoxtnv717te3S2iaadndIordaw2u682pvW5dN2usdskhaya27+SbN/9qywcKno3lJlKO82uOKjS+Ud",
-	"HHocvRzo5XNveE9FBfcuf/f33XyT5fhlj6HGmzom+azxmIW1Bd9Kr4SxvpQV5hSha1qvm3CWuzv+O2bG",
-	"25t+bwKRukl/5TTfntIwQIqPhKn3Neb+BUcTWaf2uG+vUgOevW7EwX3iln3G617LsprlfD2opmWNoncb",
-	"c+sS5sRHUbAM2L1YeIzs9yJa9uMlSwuQ2TcLIONFrtmdmPbr1kDgla4DdTkIMGrdsXHRbsXcsZSxM/dx",
-	"ymLfY8fLPO9aAhTXCPLNqoPjCqFQg/412OfwSvUdXPZPymQfF4ANUUTvKpcjcRFekNziomPzTXNDwreR",
-	"Nco0xo67xeF75oPuTAdMGKKp9drJgwsCACsdyYVvufkDLa6PwUJ/FdfQljlMwspN73gsZPz1F9+CgT6A",
-	"NkeNPtwv42BQdkBVhXIFaq5k7I4dUx8FEWIUM9W6xRfWc92bH1q3iiCR8T6RPz5Z6rkB+o7TW2y1lmAH",
-	"ah2uCNEd9GWI/CPeWCCOpdNaQUdgXPawxfID7QxCwpQPvPPc38jbGp0iwfGx2xecmI3OKuMNYFhsnC1d",
-	"a1YLhQD4TGQu9+KG81ZrfFY+UAiQJd0wjJ3nWtVVm3phMwemtrW5QWucdh+D+Lxad3y0fud6ww90sdeh",
-	"PfnTty9bv/Jt5m8+3fy/AAAA//8=",
+	"5L3rltu2liD8Klj6+ltJulkX20mmT9WfsR3nHM9xHLfttH+kPCWI3JJwRAIMAZas9qq15mnmweZJZmFv",
+	"ALwIlKgqlZ2z5k9SligQ2Nj36+dJqopSSZBGTy4+T0pe8QIMVPivp3MD1cuf7J8Z6LQSpRFKTi4m75fA",
+	"phI+mSlTc2aWwEq+ADaDuargdJJMhH3qjxqqzSSZSF7A5GLC7WqTZKLTJRTcLlrwT69ALsxycvHo8b8n",
+	"E7Mp7YPaVEIuJre3Ce3gdV3MoNrexa8y37D1khu25JpxtqiAG6iYxOfHb2OuqoKbycVESPPj95NkUggp",
+	"irqYXJyHPQlpYAEVbuoZHnNoVzthc8lU2LTQTOUZVMwsubT/MUNbpt+O3POj6J7pFnHxkptls7bIJsmk",
+	"gj9qUUE2uTBVDbuuqBAy/Dt2YS8zKEplQKabv8NmGzpP5YYZ+GQsbDaqrjQenEnFlFlCxexOQBs2A17p",
+	"hOk6XTK83N9+e/nTKXvKKijBCLsaWwuzRABrXgBbwcaClEu9hgoy+yuzhCs5F5U2Yd011wn9cNra6slb",
+	"KHO+geyCWQBMT6+kv4ol8AzxxcGr/St7wgFgPf7hhxHAmv/CTbqMQYm9eM8XDlsEodFMqZWQC6aNyHM8",
+	"qiHg3UClhZKnbPqvU1YAlw6oFqDAihrByZRsKHPrUPMT2kn7NNv7fSUKYbZ3+ze1ZgWXGwbSVAJwY4XS",
+	"g+ic4zLtV2Uw53VuJhePzs8TC0ZC5R/wX7sR+01eL4R8jSv3N/bidHHKpjOerkBmJ/ApXXK5gMfnj55M",
+	"w9661FDiakeliHfwx/bO3ll0lCk4XmWpgTPa3sDONPyxc1uHMoT3ILk0cfZl8Dv27S9cZlya7xLEPyIk",
+	"uysGORQgjWdwlVKG/fb21cDWabmjAvUDH0LEXMkFM4qtuTBsriqmVQFmaQlHwjphdWm/nf54rqdD+Gl/",
+	"2kHPkhsDlX3yf/5+fvKXj58fJY9v9b9Mtnd2aw+pSyU1oAR9U6lZDoX9M1XSAEGcl2UuUm53fVbSE//2",
+	"D22P8Ln11n+pYD65mPx/Z42IPqNv9ZlfF9/YBcJLwzKRMakMW6tqdYk3lKm0xhvTfKPZerlhXGYkhoxi",
+	"mTpFqLrVUfS/een4d1mpEioj6EApytisg3EZN3BiRAHbAEmsfNnmJckk59pc1/qQlaSj8a0vKrhRq0NW",
+	"0qkq6TjCQKH3Afudfdz+zi3Eq4pvJnTXHqF/J0GKewwvSAK4PoYfq9k/IDV2NQLxS1nWhBRZhmKN529a",
+	"EJ/zXEPSuwQZ5XYflko7MWiViwSxvwRV5shT4BMvyhzVCS9INtpAMUk61OdY7jD1tcHX34DVagwr+IZl",
+	"6pJN3Yv01IqwHOaGqZqkwkFgL/inl/SDJ7g3949Hey4EoTQM+FdCm238DjsbtUVHJXtRA9eKbiU14kaY",
+	"CKFxMx6fHZyjxCGyqHToS4RkYplBdIX1chNXB7awn1u2ievsOusbvoB7A97DbQv0ycTq3tvIOSUlOijl",
+	"9inUzC9ZIbS29KAkfmNZk0XSvTAbf8vGgMwADiRzKLjIo1cyzApVDvtg99Y+0988vSu2+WcNcvUwNM+v",
+	"M97GjZlSOXBpf8XdkQ+4Ug+kyJXOar3Z9/tn9pnbZJLmXO992XN86DY5XJ6BzHbQ2fbHhqT/tpLFy1IJ",
+	"aVAqe3Wd8Sw7EZIVPAOr4ZOqPwOLnbmyQs4ydeTm0qp2v0/gUwlpV8K0hKwiJSOOQ8rQ7Wx9o6oFl+K/",
+	"yLiNSNtCyAyq60LI2sTkwC+OnshuqfAkUjH/w9Mo+6lAq7pKewiz9fY+ZmjDqzjb0oabmujIwSpV1hgs",
+	"wLKqlMsU8nwAcHoj0/itedkptFWcZsAEMY0As280S3kOMuPtg7Yow659nQnNZznhXf8lQoe3rK0Ry1cg",
+	"reD0nMsugLKdM7SaLllZG4ObMowvuN0RX4FGNUDu2ETZKKd9QY46hATIrOldQqVVe6HWdQiTxzlRXWaH",
+	"EZazYkdKq/9SEkZKJb9wQAm/bU8DHouIuJPA2Nxb2gTRxtM2k2vRmuNWnhE5ZOrfe8N5GlDt4L530RJb",
+	"/LlHn3xjMdcrZJcMj48WAciMGcjzONb8szB1x6N7zoBPaV5rcQOXjDMLcO9XodML7T0kjaL8+PzxjyeP",
+	"Hp+cP3r/6NHF+fnF+fm/nds/hg2dPZCGXIMlLfij5rkmziEDE7Fmc5TM4lJk6pn/9IKER0uiWM5BUkSy",
+	"X2tjhQebbdoyxl43etnazqVvNBPoOnvarPWryE6v5EsEUSOE8PdGQGb5YNs9JaQ2wDPLrUhwOUQnn9rB",
+	"cqt75J8rAPQfklkbiPEbZlUizXgFTC/VWvYtjmHx133Bmxz5p/NQOkcWe/KY/V08i67TEZY9Szwjvw7x",
+	"z8sulDTycciCF1NUHcHRYCHPRRrlmPslMXmqGyy/bMthCyJZ5zlTVQdU9jPLpLyXZo+s7p9Zt7xChUY0",
+	"yUCvSKhB1jnb7xP70MmjxxYN7iD0e15TVihCfgtSNZ9rMAzlJJL7tzzPWcY33w0T+fk+Io8rBh+WgM5r",
+	"c6iCwF45uFueoA3faEt7AsnXsikJ67AgyXR0abfXmqq1vA6GNhHZNucOcroHMYffj3/4gaVLXvHUQKW7",
+	"8HmTcynt8SPg8FK4hwNPXz9lVswz+30fKgVwaRWTS/bb++d9Mm1e+6K2wuzsGVS5kJNkj6DvCvCGJneI",
+	"1GOYod42Gm+FYvTpACN0j34zaHI+c8LV89t5BchDQBpuxA00aopSc2u1q8qe5MQKqLVV2qOM+Tl6qI/m",
+	"rBgJ2phk/bUTE4ly5pUgNWCnyoAH+rt9EkHL9YC1pMmLP0IzJdYYdc85D3/GhGnbcLwUaJEQU/Aa48d7",
+	"6sh9CsH4AcIk7DHpK8jowPEXFEOrFrzahtWWKts2sFAvRUNjGKXixEjgGk+ODj0j1GjJKW7QSViDNu5m",
+	"gr06yv9zCJG7+ONd/EoeCu517jDR2/Fasr+Ysp7lwhofpILwHC9D3HBjLx/t4QykETyP342S81yk5hks",
+	"+Y1QdTXg851Bqqz21YpiebHnsbpxcXhRUNU5aFbBvNZwyqaVyvMZT1dOl7X3baVFBRrM6ZWcEj65b1vi",
+	"JOBZV7/0ywVMjB7wJ+DZL6A1H2ZqW5JeOvnMFuIGJKvLzp3uZH3WfipK01ZyWsjUMseH2E+UBzZhw7vx",
+	"BCT6sLUYtTYY1gLYMeRnG/4PJ0OP58j9ScznUIFM4eEc9hmYIbfvaF++F33b1koJMu6wJQ5xiKPf/SII",
+	"Fbdx95Ld4DsK8jSX8U8RBXjxiRdCBsP27tgzFzKz2v5oSP1MP9gbp8JrDavHz1DmvDlD3BtFZmMsNqjZ",
+	"SlrjHAWF193YhyZZBT3FFK03imm+sY9ao4Eu53Sy5eSiQJAYjEdaTp1ZMyTnBvJN4gU+ZjN0YpG7DrMF",
+	"iC1nVkPR/XC8ZiKLKqhZQOBdm8+5yFz2WPAloFUtNLOUdrwzzAXkmb7DvTYCuyf09VLVeWbvsQWAZgO5",
+	"kKuho9tXWklrFC6texfHXvB0iXl/0xVspgmbEmSmCJqpNtzA9JKhKUNIl7CpXWjKviUTW2i33SsZ9ivV",
+	"+ruETWdcw5R9i+kRM2WWTIsMNLIExhcVQMaUtA8uKlWXGh8F8rNsGN2q/TaDVFjF2i/lnfdXco1gyZR9",
+	"YeJSMTb2J0uVZ7QeeuAzBUgQbAPmOzqZwCySKfvWrrauhAFSrUK0iLwOBc/gO5fGdhTk2B0UaoIt24EA",
+	"aa85Fur4sNwwSdfLZpArudB03Q0zFnP0j1o4JExV5KVlwmi27uDUUUwkT8MeMWMM0LPSbQZeAR/KQENF",
+	"e1FXyDcRVzHNTNs/tbHyKHqUHG4gb6vzyqqza145dwxUlaqieu1QgohnKeTF5SZhYDeIkpAXQHwZ40uF",
+	"yuB0wOkI2WaIaJVFaj4jj1b09z7NYGBrc1XLbL/jA6Ed0m0IUDtSD/6mYrke9ozjhegvKosqGu4uR69D",
+	"CYuxlf6ood4bvf8PfMg7Qe8YYNsN3E7ArCJz3p8ycVDzu41B+2VRqsq8EjKi4qGMiVviqcrrQjJuKKx5",
+	"ekg2mYj5IZ+rWhrI2LxSBXuUsFrXPM8pCEIZsMz+8JKdk1W5Xqoc2FzkkJDb2AnbNiO2GDcUwPbOo7jm",
+	"s66UXCRbeXdREtOYDLvbwVJBoW7wrzkX5GfxrOHjPvJBeIUXDd/hW7D/jTC7ssxFjKVjIPLCW8icZdWG",
+	"VbW8DFqd/dh5weIxxlZCxjaM3Um3XmtxzSU9r60gjkR+WqvY0w+qHV4NbdRPfDxp/PgZ5etSSmwOp+w3",
+	"6f16SroYlEWVXGhDpxzFF1pUE+EN/rajYKn9Bga+bkLxeySgv9ckinHNa6LYR2CNIVPfXxgsRx9Iigox",
+	"ZLjbqFeb5WEpIi7/+7BEqn25ESmX9o5nwGoNcfW+rvKoz8ZqLxqqG6g6eg5YhdZxHKvXumj0bkJ2AtAf",
+	"MSHwxO7gNayHcnoHmOoqVr/xoijNxtMC1VpYUuFYl2HxxHs6L52ObaG0gnIgCDsE/i+XoWtPOQCvDzBb",
+	"KrXaBpiGtIKYd2G91JBe/5//9b+nUdWnWW/XYfxr+9v3P0/8+2PbfhPcOD1XunPlXs/avtydzvQt5+9d",
+	"0uUyocucb64Hb3o4yXEILUeEdXxAx659reQ1acpRv1c7fBp/wsd8dyLgRqbvrM0ZzfAayL8qHIOLRpmv",
+	"Hfu4b2JVjAYI5r3LaYJDYW+tnUTyl7Yxqg/wHnRDKtS41CdC5btkPh0J2cfjbi+HpBIFrzbs3S/v3zCe",
+	"ZRXokBRhfzFTn6iSjYQfpitYi6llemEO/UL5ryIJIf/d/fs0VcXWrSeTTycLdWI/PNErUZ6okkB3glk9",
+	"1oi3Zv8DZy3di1JDSVjHP7GDcHs/2LYvSLZ+E7IrXbYQZuFcMqe5YsGdwUqKNf53ah+YokZY1TA6pdPt",
+	"xaHnHgbQ0zAcOlgQe7U5pAv1kiRaJW1D6SrXUT3kZ5HnkNkrDK6rFvY5/QOdr0YztZZxVWSAZo/h3XeC",
+	"7M+XWeHs923FdCbyXY5ozpyWxtR8DpVmM9gomTmuIDNuVLVJGNdszqsmDQh9vJC1DMe2OboCKDsWxl5t",
+	"OOV5Htnic/sx00KmhAtLpc03mrLGEvQL5TniQlmpFLSGsSHytKyvNaRKkme5EVmqnuUteUWFkLuMPAp3",
+	"FpcEBe50aBdB1iy11j7mT61dAuuI3VkDbvtNr50vDEPNQlpejrZlVUu9k9N1l7G6OFOVv/e4j49rcx3N",
+	"V7WGBrJXArgPAYDMIGMza4RoyOfxRdXiOqtUWQ7byo6yc7Vomc1GKSzkHQm8XKkyFvBo0FMbvnER8m0W",
+	"WEChqoiJ8RY0ZiUwesDyqNnGWBOcOx988F+O3Ghw9PWKcD2/c66DGqXcYeQ0bED+cN7G+3jkHonOIRqe",
+	"zIBkLpuzYxySWwIvSTrDcAQllX/5y4G0V4psb3JC1B4OV17V8UqBslJGpSqPqRv/UJUvYvfQWIvKBzYM",
+	"0yXwlW7q/ZdKm8EqEsuxYpeNnzOUEoj6GEe6tHZrzlMsZ3ZooFUBM5VtGNch17kF99hLTbUZzhURjo1a",
+	"jF1wqsgYZzxVNWVexk0IwKIPHXem+m8DDDNIc14R2z7AT/2O1olm4S754x9+jEc8dV1EsQAFTORyUO6s",
+	"WwBT46FkP8+uVW0G6MxqcQgFEiwjeUbLWx7zgDhuHBCJrni0w6Zxsfs7buHusNbhb2NL+chUemChYNhT",
+	"HLe8gyOSSoyf9KFCKydWt84T5uCYuPYGCctc8CtBr6gVigUvR0MLH2p9s9sD0nCqnlVYVxVIcz14s9YW",
+	"8XzoolcV4dmTVOtLdt4rbZMwEqma3J6IgkjombD1cjMqTIANU/TAMdQNVDkvO8fwAW8fOx0v5ZxP7zpm",
+	"Lf4sZKZdNQb1WHFvcSpkruLpueiBG9j9XFUzkWXgrgEfbTIIV7BhOU9XcV1sKxTdgv9wuVocq19jUQm+",
+	"E4E6Z04OusDptK7kRaVUYcXVhfvuwsE+HtS9ESpHUojc3IsbqDYU/QpFFATTxGp8GDsbzb//079or1/U",
+	"kZcvigtVcg5bY0T2Hz5U2WNDwLPrghL6YoWh7huvcqI/U5Na47MpfYHrGGoSlYmWt6GLJbyGUxbJDA7X",
+	"G/1KI9PuVJ5ZKhnYV0vINe1U6JoL3KUeL/OsUXhtt6fj598+uwY59ti4OKaWxGxZ/Nwu6rNm3LvQmdLL",
+	"QLlLAl0DdH/DMQR8C/avuzgHh+O0m3bLDB+/cNVkdGf2OnLRLxN874qdMB05VxoygkhGbLbVXeOHvd01",
+	"esBwmx2GQDSZUNUmVYMZIK1s7SZ92DO0SqFfCDOx98tn/6L4/nLFM9IwYmn92XCo3CfGGcqPwuw9IQFD",
+	"ZJeMZD9a+ld+ravJoQJtoIaMgsBYagXzOaSGOaGDDiUqFVUyP0h+RvP5s0bjGwCfdt2CusDbaYhhrhQ1",
+	"/4nLRoi1fOqy5YWyB65UvViejkkhlwP7d50oQkJ+o7x5Z3Q06vsurhZQup/KM+3UIlTrgxaOX7Vrairg",
+	"WVPLgsXaWSFk/JVbnQIkrO0+Kd1KGNLPsfrZlXgHZ290vTUv78KZsooLOew0CN2tyG1QYw3nmm98rEAF",
+	"NqXyzLuNLtkT1FZbCbShvdqjx3vaq+3zj3HvHbOWuY8GoKHC5tjasMf+Hp+fx5BywI5EM7YuggWLjeyW",
+	"/Aa5b68lFz+ZPz35+ePnH7+//Zdxnmp7SWWUO9XmWs3ncQLreGxaYCYdJsUmDfNLSgS1AhFLsMnqZ922",
+	"GJvGk2cVAA35DcQV2nmlIuT+n84g8X0lW84i0XQAG/LGCKkN35N4TI5nj1MS1n1XJJcEELamHiZQDThI",
+	"Sl5rGEbs906yUjRCpEsmFS2cYp7sDBZ9r8mgA8uoYVAFH64VK/GUDelbkvUQXrWCI+htFiZkOWHIyHl4",
+	"kkbHRBNOG/TCNo6fvj3dV8XVpH05fdCFHcY47ruNTO/CduZ1nseCVn2vLM9aWXIhZdqe0lofvIJuymf7",
+	"iNG9Urw8yuZMO1yHkBf6lFk8IffB3H1L6plu6dNzcQNkKOkgp3v0nYtidj1Y3MXZDCxrQc6KUT9xuOMu",
+	"gxzQxrvmZVn1ErdavpQl5Nl1eDjmSoPC5cSyhQu5clZyHfR7HVBsBqnFFeItHXf+JXO7YKpiVudwPQGK",
+	"053FQzGvwpys02D+Sl6bparEf0E2HY5vLIFXsUgE14Y5a5GSNNHYx7DOeFjjG6QyIl50C03ULxhbqUvi",
+	"POAFZSCSrRMg6+qUPdhrsQoIeax1nVquefAL9XLXC5u2lvZt1loz9qiqs5Px7yQA6hjrwy+ca5yLrPVm",
+	"p8kmDPo3dm/jcrt2NGZfsm9Tl+NLbT0fnZ+ffzcggyAk7m9JHyvLKmBkbOHrsV+K0/ydQRoaFSP5Lblm",
+	"GfCcmk3EA1w7M4LJ2+drPx4k1T4420d2xQxq8M5MJ3rKPl/P7K5mcUvO0Z1FY+aexC8ZKoeY9uJa1Bzg",
+	"6a8212u+t2nQB7LxamnivtYQZbgTbx+/gTXfXO/wNrQSJJ1TtnFxNtpGWcHc9eTY2wLDXkxMM3gP2jxf",
+	"QrqKeezMwU0GtRfcnbqUkAesVwI16wTVNDOv8/0J6T4r01Bl+g7Poz3L2zri9EB1ergZ3XopcrQUfRD/",
+	"Xu1rWx6WYHGGQI5lEN3UaMy5qupyqOHRYPHtHco8tIFyfJqNBec7A2XMSbKONQ+z6pkTFqG/vatJrCpx",
+	"AyOKdzAHMeSAe1C2q03oDDuu/xjNWz0m3b17awDe1k5msOBy/J2h5jbIJJq45fYPLVXrMaVeVmDMhcs3",
+	"wveNjiQ07COCJDtDWqH4VlWDlV07g5T3FIB9RuWVgHbYNc68YlRqlFpdF7s8M+htV6vGGm+FiV0G0KHu",
+	"8A5njCFhE+cZLrZq5Y76Fn6/P/l46vOAI4Dno5oB0AuSXW7qD0NMhKRfDrzyDVB5o/H5EiE2tQqE6/rh",
+	"Er7IByPkKZtqUwEvhFxM0Ro3gN4Z+xBnqZKSHOS4+pWk/lpYMm2XzXP6kdAu0cPqt0tVGYxeVzc8d67G",
+	"1l5U7juQhJ0Kp+q75npprtJVtxUJavL2Bt1eLfOz1kQysetFMW2w8qDdQaQXhnX6pHsAIxmNez/kvcSV",
+	"47uk9e/IbrfUJOTieiDboyuSOQ2z2Erau4tYtqbroe2CfAZyrGXQNd1B1E3gDVe0LHtO83s2tJfwyVy7",
+	"mzy+ArszghBsZff6XcIn2pTmvV8gdFTycqBjLY2wFOMFEDtqeqhOgXCghaLtegPf8cZRUZRhEe3dyYF/",
+	"UAp4QNZtRwuqVq7vE1YigswuiVLmzG59M1p470byHYXihGFzVfUHCfSnBQwVvjVCZ2lMqS/OznzHj1bp",
+	"wpnPntiKFBwYKbUv3XGdx1AYQ2HWnRVGt8IbP/Xnjri1A5eOiBNj7/ngaxsCy7uQdXaEcrutOOVgwph7",
+	"u9VyI6H01UC7pH35sC4As4BYNHUonL6KbJDS8epKmM07e3+0L1eciTdKI8J4hf2p3a8tydF0GCHnkZjI",
+	"3wFK3U0Ow4Ae5jH4nq2sOykEPyc+8I1mvvakkwdCs7hOr+SVpGSmzjwvNn3q3MWosF6wZ7hrVq3xEhPG",
+	"JXv65iUmeDnb0o0iapcaMVoZK4VQe/NJWVcyjLn59u3Pz9lfvv/hv313yt4L3xnYfvjkyZO/kF+WS9cj",
+	"1o3I4ca1sMvzk4xvumVC06ZN7PTS6vL48ZUE31Uaz/wUt07T6DBp7YJNrXboOsCA1UwpXLRUa42tZsKI",
+	"lG+tpGwl/vE+9DMF+BMMZPvnr2TzA8nwK6FNxY2q6AenbPrpBPcytRouVhlbBMcb8OOARLoMDd8v2XSp",
+	"tKGSJ5dt5y7Dfu7qDpIrST9LVVFwlFjUl6Xg6VJIjJL5m/JlwkB6O5u+5QZwltiULf3sMIcozTsLvnH+",
+	"3oKv2ij15td3712KBpfdMW5/h830oilF3h4Q5wLV3/87W6q60knLB4d2KrXPn9UmzJG7kk0pThNmsrqV",
+	"67VLKYWTt40cCwmmk0fe481LMbmYPDk9P31CweslUvHZZ8Lv2zNeirObR/Z/K9jgdwtieeGuXmZYvKEN",
+	"lXHrSW/U1OPz8x1jpg4bL9WakBOZMPWebsgN0rP2N7Wvdok5p+QWcOpP/EVh561JVslE10XBq01nCtk3",
+	"2rMEbNzPF9q1TMVPPiYTh92W5yltKNzcDLH8Pf7+5pEzNwjt9qO1x3QE5s9Re3TF84eu3puHaN/iMP2Z",
+	"ItfGES+MdNbbrlhxhZ49XHl0tFc3jQWGUeWUvWwl05kltnFKwYfI3bhGbjnn8hjo8wtfQUuYjEOc22SQ",
+	"Hs8+i+yWhGgO5FLq4shbHEEWcKQH7O/jZhJy1hJk0/POMsICR6jeHwa0pYOhcFfySfaTwk+T248xILer",
+	"eAe53rMmk+uwDdLQyhH789Nu7aORQbOUcYaS0KKvb4c2NEQw+LcPGHc74r2on1nZDno19OrQVeVYL0cb",
+	"HmTmvEi4EWq1f8p+IZ8yKixlXmumxUJSngJui1ofUXR6+v8/fjY4dRHTnKITLXd2N9i3bUrZnPlBCM3O",
+	"B7aBGTj33YTlud1aclQ4KazntNVBxHHUHJ2POuBMsDuIrSVkmtcZXLebcR+w6scHVDHaXfgjguMpTU12",
+	"GRvH4IeegWApBbqNPDcM/KfDDjGD9O7axC5GFxEn/WpsvC9yklJOdLjC4BdyQoPyoprhwFajt3vnM3LX",
+	"9JQZXOZZ6HR4oDbjBhZ/CcwYUicaQLSa/1M7N9zKi/d80X3Z1pDW+yMTgbGx0fZiU/j0NonLuL+CGbyV",
+	"geHQT86/Hz0besfk59dKwojxz1/xyu9z0U9i2tdLGhlvzb5WM7ovjURPR2PP/XjRSNUsmZSxGtp3fIPt",
+	"mL0ZTSZyjwklCEu4cVk/DusSpqk1GPmACuorE8xzzeeQb07Z04amr2QYd+P4Xln7oXbaoJ+Boh1oe3cp",
+	"6E1t7s3XtiT59F+nF+0p7GGaIU6m95vdgDkWhR3fNuyMkBtlHH5pwmbwCXsl+rbWUq2ZH7BwJ8I8pn07",
+	"8gh227A+eLfJ5FVr2NnDyiz0Y1AOMPY8uJP42qvXnMGnMufUIWcBA1NXmvEePGtSf0NQnYLXVoyhF+6y",
+	"3QcphON/DlEptl66lM3WWMwLXygEV5J86RqrhKhcplLrGA95QXtv+MiDUUa7k34EtZ6FtuPH0H2DpGFK",
+	"tjqat8vMQ9IhOlaxPcxerKCSqq/hMmhNBori2FO9clIDLS/fHEqD8cnFhFnfaDaV8MlMOyjmO58hePzn",
+	"VDRp1iKFU/YBV11zYaaEYc7HTQ9xzbRSkpHLmEQGD4WWqqIQblMKTMUvlLmCjm5a/mmaQmkucBrhmZWt",
+	"5oSSSKbt7pu4Nn1ur42SZE40SJLHJpT1AfroMSuWgcCBdRYLMJhxJYW5YFORBbe/tpJIphBaOExxNfx+",
+	"SkeZJmyaccOntIfnLtNEs//x7tfX6PLDyh3fdGX6imtz8gLP8fKnaXIlsa+c+5JuCDUG502YVWqt8Yrw",
+	"N++oWZ4/R+iA5BqYORe9K8FCpUIVGAvC0lG8mCsJGEF4fM5cRc0pm+YUiMDm+nShoYFvKBePcIpXQpvn",
+	"YTLTToU9pET0YBrLjbhk5w0/RPBJp/nG7HsEWtymP4/kWIRav/NY2lnchYDgib+CqplDNaGP/Q6WE44g",
+	"+A/c+eq2+rhwSejsUP0ihqSdVkr09ED6SVRT6+Bn3As0CpIPaSm1xqVhKL3PGvZoEVGD2qny3rnnezEo",
+	"CZesVFqLWb5xXU7uL4owt2TJSyouNCqEWbHDNnbXbskdz+cf2jPj3nP2WcMft2cVltZjMsADCbZ38Ecn",
+	"4jSsV7aCv8iUOAqFZs6a71KJ3NFxZ6dGTck1FArpfFtUFtqisgxSqwhcyXWvM4AVB23HAneZw6i4YSkO",
+	"GOwSgPJs90y2fqjEAteN6vuThtPa3SW+sMXUtHWIkOuHrVs6TqRoXmO/024ObtZxkkYpcbdZ0JtvNBja",
+	"+an13INFd2gU8mtfKPz5iEGb2EqNYXWPEAyFEVrBDEt41GEkYUapQbUAs4v/JI7+3tC3ASHUwpX+iK4j",
+	"yRxUtNfKzXLC2UtumhNTkiwhyIRXl3PLmBvsb6PyQ8uiTKWGeiBHTZtX2DOJG9aZKpS4xgs6oYB6wnA+",
+	"S+LsAZ0wmgXKfnv7KqEsdUrzEnpFXVYonYfyarQqIKjIV/I95r3QWDjEQd+kEUvBl0ob93NMcGrSti6t",
+	"Nh/6C7sqS20f4rl7RCc+TBYahqm1ZCvYXElrqHO9itvpvAgzTB7KQG/G9Q2x4jCxKGELpch/NePZMXD2",
+	"lXdnrNvzY1ooieH6Y5rjUWRcOgUlioof7ni1zN/s1r3+FczfiPIe7F7/puJZTU1NCnaHOE4OE9EG9k0m",
+	"8iQXp9FEnl/lOs/cVs4+0x+3Z9pQI9+H0napeeVrK5yGld6X89AsVeQ5K4XEttcDDVS7aPPOqNL15T6K",
+	"Rrkve4eymbDi9BiY8kJmlD2xEFZPd21WEsqRsshCJU/IeW869tE21gznMg3c/Zp//bt/32sw075xmTl7",
+	"FH03bjao44mqhE7TIzRZzRKkg9hC0UDBJNgv7qkriSm8ruMsMaYukE/Zyznj0r1wjj31QhYJN+zb7x8/",
+	"/i5prxlcU1wzMQ9+wyXP2AxAnpJbT9WGTecih+lWWx2hY03HhXa0cMreIANx3invB49Ix3drflRyOL6B",
+	"1bTI+sLmlW/7FBEARNQuNpIdx7DycZY+bYdydM3Wqlp51LkPZVfYb+/upDxInE8pnrLpKpwEK2s4Zp4W",
+	"Ao1Roxrq8oAJKafsjevXQ+6K0J3al0k4ZwYVll9Jn9oSdR/YYz7HrTwAsz+mIe/6Hw4pjyHz4AiqBl8R",
+	"16IwWueewrRbJVHbvyOOuYZLOw15d8lfOUXToRh1jSLpQPLEwJDBHFrejmQirgfKkPHvBymNWozKsHaf",
+	"iOoY3BCYMJs19mo/t+koeZ8ESd/tgfo70D58B+nIDtZ8M/rsH6h6bu8WRJYwOCm4yJt5ShWNrHUhplys",
+	"aGsJC5U2FFLWg7D6YwhQj3/48WBAUcstbEqkQv06pWGFnFP7Tc7NcNKwG4flCqcPzkN9SHbWmuzzRdI1",
+	"vcCwQsUnNEdyNz1beminjHvPmSjCRNTjSlny+WeYL+1edprqm9bQi2Zi7ZWciizB7g1Je0hZYhlPEkZL",
+	"JX78U9IZUJVsj0dLOuO3kvZorWnC1NwXe6E9j1FiDJfiDly8FMAaQywoCxh1JX1KBUW+GSmGegI2sMef",
+	"G74CecpeKweCK+kGjLJa5pbcp/Tva9dYY0qVa1pFwuVtHP90IrN/4Fj44Yg5zi29YNPPV5PMmgYU2Lya",
+	"qPkVRTXPb6dN+yCrrmlXdue8iuD0HjpqCIi4RG7XkTO1zMootkO1oQmwg0J0y1zmsgEzQT3BMB2G8C1A",
+	"g0bWPrjfFrUzwwb3wNPlDl/ytaqu3bYPzkrfyiUkf9baNfZMFXWSxbJEexbSIht1cLkj+p1Vm+uqlvfc",
+	"01tErFYjI9204bJ2Wm/2M1YyFWUuQLNpFzjTxCewecUYcwb9dCWe51fSvQKRpHDGpGRLns8D86Sh/dG6",
+	"jjYJ3PPYRDM9qkoYfcCWao0iFEszg4NvsHRD9atNxuznmJYoxsFTfbM3/P3lLM3OBG376hhfOjBc7+N/",
+	"vEc1xxC4TXogaSF092XgRjslrvNV7pKc+2oeuqHqVnsdFBreirl0taahOBtHjCEzRr8I9mGCqjUtsctj",
+	"f8K3v2kNoB5RqOfnwGtswnoMYP+sqgWYMGJ+JHiHSweGDnRs/W8ofEe7Pk6qIq1FvHRJzYBF5e25h1X9",
+	"Ds2U30pAb93D8Z1m7YG4X5iZjbn93VncR87KHrWhaE72V823Pojc93HTM54acSNo1sxwuwD/0JdLrRjj",
+	"xWk9HjGrqfGakilUqI8J3S4COlbCxUPayx7su5IemnEyx+Ob3+iwbDeR4k/BOfeidGiGfuZ6lj9kbMoz",
+	"831JeN5tjc2VUNHAZuzbdQuYn9PUJ27ao4ipA3iXPp/SGX8KHeCP79B+HHPoYwvrtchzlvKqwoZFOGX8",
+	"SEFvyLOTGU9XLNwmDcMAey9H4n0NoriO9l8VUQgzQo4Wokd3/kfAlrbyuoUhjQcE247HNNi3dNz/R3CG",
+	"s0Jow1dwLLyxeuQXRJVeYHYj06Ai/jkDs2GIyK1TMQ/BjKqWl73hHcbqQNT6aUkZNmvsvnB/tMHxzV6l",
+	"strmPhTZna3awRID2uyOdb3HJ+6oUz2k4tHukD2kd9i9H69NkzaueZy7isAGV1CaQSWEQPxVjLcoG//F",
+	"dxTjZamENBiw8X3ntvwSWKGoClVVFqklDu7eAK90EuophElorGPoxUu5mN/oEOemRns5GHzccn+WccND",
+	"4ofzvOUWMDSNRtXpEjLnaDQszYFLzeqyGWwN+TyaE2J4hUj7pw6ah57ssRCTxZhez3mc5uTg4yc2uvZS",
+	"cGe7z7G5hz6QJx48xCWb+g1iEYfLmlVsrvIc+ebXMmPtCZry0Dadf2s58LJSUmiaaGtP891uEh8rpvGn",
+	"Z5+rWt4Op592izDZjhpMAjRV7jsPYdPWL9Rh+kYFKS+oTrNfoXkl1Q1Ul4zTeoZqmVwmIAv1yhT4tdZr",
+	"jBL/CnejQ6qN+0rU55H1OKaqwZHG2kBpVWD7/68vGHwuR8nNshVzqeWk72jb5WLY3fs2av/6Ocg71Y0P",
+	"/qEHvP52q+QBFPB7/VKtH9fNsT16hI+Omiw9pBVQy1EXj0QTTqo1I98i1ljPqCFpgn3PqI/hO8OtjpAx",
+	"f2nII6x8x/hNiCe2egO7kLdrjMINNijAarowi8AFnLG2NefCvklkWG6dAY+mgZID0net/pMaHJ1261++",
+	"dWXo6b0T3ykLw6pyhOi+Wma7peXXktJ/4zdNJS8iplGMs9/evhpLOrtY097+lxRWa1Btf1ztddNuAbd7",
+	"zNaXIbrm9p8092dphYUJ9aO5ylDcbfDER+fKezD0OHI5wMvH3nD6UAUPzn/H226+dX58cnjo3EF98HzU",
+	"+JSFswXbSq+FsbYUZuyjh64ZqGECLXdv/DeMjLcv/cEYIs0I+MJhvpHcMKQUH6lSyncO8S84Gss6s+S+",
+	"u/YYePZLww4eMm/ZR7wetNi2Oc6XS9W0qFF0ZshjvhNV7dRlEip0qiz06BA+R/bPwlrG4ZKFBcjsqzmQ",
+	"3+Lr74W0X7YGwsr2oWpLTDBqTU66bDfY72jKWKx1nGYH77CPcZ53NQHyawT+ZsXBcZlQ6CzyJdDn8P4j",
+	"e7DsnxTJPiwB21yJ3oCuI2GRktDBomPjTTP35uvwGmUaZcfN5vkz40F3pwMqDMHUWu1kwQUGgPXrZMK3",
+	"zPyBwQXHQKG/ihto8xwsBdUezEdCIeOHGn0NBHoP2hzV+/CwiINO2QFRFcoVqGWesTd2THkUWIhRzFSb",
+	"Fl5Yy3U0PrRmRSGQcUrU7x8t9NwCfcPpDTbQTHCugA6Dn3Qn+zJ4/jHfWGAeS6dhjo6kcVlii8UH2hGE",
+	"hCnveOe5n7PeWp08wfG122OrzFa/rNOtxLDYOjt6ka2XChPgM5G52Itbzmut8V15RyFAlnTdMHafG1VX",
+	"beiFyxzY2s6WNa112t1p4vtqTW5q/c5N/BiYTaLD0Imnb162fuWHh9x+vP2/AQAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
