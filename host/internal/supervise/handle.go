@@ -19,6 +19,9 @@ import (
 type Identity struct {
 	Plugin   string // e.g. auth-ntlm
 	Settings map[string]any
+	// Fit, if any, makes what the plugin is opened with, in the form that its running process declares. Settings only tell
+	// identities apart then: those for which they are the same must have the same from Fit.
+	Fit func(launch.Description) map[string]any
 }
 
 // An Instance says how a backend is opened.
@@ -26,7 +29,8 @@ type Instance struct {
 	Name       string // for people: the sync mode
 	Plugin     string // e.g. backend-exchange2013
 	Settings   map[string]any
-	Identities []Identity // in the order of preference
+	Fit        func(launch.Description) map[string]any // as an Identity's, in place of Settings
+	Identities []Identity                              // in the order of preference
 	ActAs      bool
 	Markers    backend.Markers
 	HTTP       launch.HTTPOptions
@@ -65,7 +69,7 @@ func (b *Backend) get(ctx context.Context) (launch.Backend, error) {
 	}
 	return b.opened.get(ctx, p, func(lp *launch.Process) (launch.Backend, error) {
 		config := launch.BackendConfig{
-			Settings: b.spec.Settings, ActAs: b.spec.ActAs, Markers: b.spec.Markers, HTTP: b.spec.HTTP,
+			Settings: fitted(b.spec.Settings, b.spec.Fit, lp), ActAs: b.spec.ActAs, Markers: b.spec.Markers, HTTP: b.spec.HTTP,
 		}
 		for _, id := range b.spec.Identities {
 			i, err := b.identity(ctx, id)
@@ -80,6 +84,14 @@ func (b *Backend) get(ctx context.Context) (launch.Backend, error) {
 		}
 		return open, nil
 	})
+}
+
+// fitted is what the process is opened with.
+func fitted(settings map[string]any, fit func(launch.Description) map[string]any, p *launch.Process) map[string]any {
+	if fit == nil {
+		return settings
+	}
+	return fit(p.Description())
 }
 
 // identity looks what an auth plugin can do; it must have been started once for that.
@@ -256,6 +268,7 @@ var (
 type authenticator struct {
 	keeper   *keeper
 	settings map[string]any
+	fit      func(launch.Description) map[string]any
 	opened   *opened[*launch.Authenticator]
 }
 
@@ -268,7 +281,7 @@ func (s *Supervisor) authenticator(b *Backend, id Identity) (*authenticator, err
 		return nil, errClosed
 	}
 	if s.auths[key] == nil {
-		s.auths[key] = &authenticator{keeper: s.keeper(id.Plugin), settings: id.Settings, opened: newOpened[*launch.Authenticator]()}
+		s.auths[key] = &authenticator{keeper: s.keeper(id.Plugin), settings: id.Settings, fit: id.Fit, opened: newOpened[*launch.Authenticator]()}
 	}
 	return s.auths[key], nil
 }
@@ -290,7 +303,7 @@ func (a *authenticator) Begin(ctx context.Context, target auth.Target) (auth.Exc
 		return nil, err
 	}
 	open, err := a.opened.get(ctx, p, func(lp *launch.Process) (*launch.Authenticator, error) {
-		open, err := lp.OpenAuth(ctx, a.settings)
+		open, err := lp.OpenAuth(ctx, fitted(a.settings, a.fit, lp))
 		if err != nil {
 			return nil, fmt.Errorf("open plugin %s: %w", a.keeper.name, err)
 		}

@@ -1,0 +1,83 @@
+package supervise
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/hashicorp/go-hclog"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/roomwire/roomwire/sdk/launch"
+)
+
+// describedAtOnce is how many plugins are started at a time to be asked.
+const describedAtOnce = 4
+
+// Describe starts each of the plugins named as it is pinned, takes what it says of itself and stops it. Those that cannot
+// be asked have an error that says why.
+func Describe(ctx context.Context, o Options, names []string) (map[string]launch.Description, map[string]error) {
+	return describe(names, func(name string) (launch.Description, error) { return o.describe(ctx, name) })
+}
+
+// Describe returns what plugins say of themselves: those that run are not disturbed, the others are started for it and
+// stopped. Those that cannot be asked have an error that says why.
+func (s *Supervisor) Describe(ctx context.Context, names []string) (map[string]launch.Description, map[string]error) {
+	return describe(names, func(name string) (launch.Description, error) {
+		s.mu.Lock()
+		k := s.keepers[name]
+		if s.running == nil {
+			k = nil // it would be waited for
+		}
+		s.mu.Unlock()
+		if k != nil {
+			if p, err := k.get(ctx); err == nil {
+				return p.Description(), nil
+			}
+		}
+		return s.o.describe(ctx, name)
+	})
+}
+
+// describe asks several plugins at once.
+func describe(names []string, ask func(name string) (launch.Description, error)) (map[string]launch.Description, map[string]error) {
+	var mu sync.Mutex
+	about, errs := map[string]launch.Description{}, map[string]error{}
+	var g errgroup.Group
+	g.SetLimit(describedAtOnce)
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
+		g.Go(func() error {
+			d, err := ask(name)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				errs[name] = err
+			} else {
+				about[name] = d
+			}
+			return nil // one that cannot be asked is no reason not to ask the others
+		})
+	}
+	_ = g.Wait()
+	return about, errs
+}
+
+// describe starts one plugin, asks it and stops it.
+func (o Options) describe(ctx context.Context, name string) (launch.Description, error) {
+	log := o.Log
+	if log == nil {
+		log = hclog.NewNullLogger()
+	}
+	p, err := launcher(o.Dir, o.RunDir, name, log)(ctx)
+	if err != nil {
+		return launch.Description{}, err
+	}
+	about := p.Description()
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	if err := p.Stop(stop); err != nil {
+		return launch.Description{}, fmt.Errorf("stop plugin %s, which was only asked what it is: %w", name, err)
+	}
+	return about, nil
+}
