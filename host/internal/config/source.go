@@ -85,7 +85,10 @@ func (s *source) bounds(index int) (begin, end int) {
 func (s *source) show(from, to int) string {
 	var b strings.Builder
 	for _, h := range s.hidden {
-		if h.to <= from || h.from >= to {
+		if h.from >= to {
+			break
+		}
+		if h.to <= from {
 			continue
 		}
 		if h.from > from {
