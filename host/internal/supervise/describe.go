@@ -26,9 +26,9 @@ func Describe(ctx context.Context, o Options, names []string) (map[string]launch
 func (s *Supervisor) Describe(ctx context.Context, names []string) (map[string]launch.Description, map[string]error) {
 	return describe(names, func(name string) (launch.Description, error) {
 		s.mu.Lock()
-		k := s.keepers[name]
-		if s.running == nil {
-			k = nil // it would be waited for
+		k, o := s.keepers[name], s.o
+		if s.running == nil { // the keeper would be waited for, and Run may clear the folder of sockets any moment
+			k, o.RunDir = nil, ""
 		}
 		s.mu.Unlock()
 		if k != nil {
@@ -36,7 +36,7 @@ func (s *Supervisor) Describe(ctx context.Context, names []string) (map[string]l
 				return p.Description(), nil
 			}
 		}
-		return s.o.describe(ctx, name)
+		return o.describe(ctx, name)
 	})
 }
 
