@@ -136,7 +136,9 @@ sync {
 #     appointment_oid_name = "AppointmentOid"
 #   }
 #
-#   # Whatever else a plugin takes, by the names it declares.
+#   # Whatever else a plugin takes, by the names it declares; config check
+#   # compares. Also ROOMWIRE_SYNC_MODE_EWS1_AUTH_SETTINGS_NTLM_… and
+#   # ROOMWIRE_SYNC_MODE_EWS1_BACKEND_SETTINGS_…
 #   auth_settings "ntlm" {}
 #   backend_settings {}
 # }

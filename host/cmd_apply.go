@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/roomwire/roomwire/host/internal/api/client"
+	"github.com/roomwire/roomwire/host/internal/app"
 	"github.com/roomwire/roomwire/host/internal/config"
 )
 
@@ -57,7 +58,11 @@ func install(cmd *cobra.Command, src config.Source, dir string) (undo func() err
 	}
 	candidate := src
 	candidate.Candidate = dir
-	if _, diags := config.Load(candidate); diags.HasErrors() {
+	cfg, diags := config.Load(candidate)
+	if !diags.HasErrors() {
+		diags = cfg.CheckPlugins(app.Schemas(cmd.Context(), cfg))
+	}
+	if diags.HasErrors() {
 		fmt.Fprint(cmd.ErrOrStderr(), diags)
 		fmt.Fprintln(cmd.ErrOrStderr(), "Nothing was installed.")
 		return nil, errShown
@@ -79,11 +84,8 @@ func holds(dir, name string) bool {
 
 // takeOver checks the configuration where it lies, and has the host take it over.
 func (f *flags) takeOver(cmd *cobra.Command) error {
-	cfg, err := f.load(cmd, true)
+	cfg, err := f.loadChecked(cmd)
 	if err != nil {
-		return err
-	}
-	if err := checkPlugins(cmd.ErrOrStderr(), cfg); err != nil {
 		return err
 	}
 	base, _, _, err := runningHost(cfg)

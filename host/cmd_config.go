@@ -2,13 +2,12 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/roomwire/roomwire/host/internal/app"
 	"github.com/roomwire/roomwire/host/internal/config"
-	"github.com/roomwire/roomwire/host/internal/supervise"
 )
 
 func configCmd(f *flags) *cobra.Command {
@@ -16,10 +15,11 @@ func configCmd(f *flags) *cobra.Command {
 	cmd.AddCommand(&cobra.Command{
 		Use:   "check",
 		Short: "Check RoomsAppSettings.config, roomwire.hcl and the environment",
-		Long:  "Check the configuration and explain every fault with file, line and remedy. Nothing is changed. Exit code 1 if it cannot be used.",
-		Args:  cobra.NoArgs,
+		Long: `Check the configuration and explain every fault with file, line and remedy. The plugins that it names are started, asked
+which settings they take, and stopped. Nothing is changed. Exit code 1 if it cannot be used.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := f.load(cmd, true)
+			cfg, err := f.loadChecked(cmd)
 			if err != nil {
 				return err
 			}
@@ -39,7 +39,7 @@ func configCmd(f *flags) *cobra.Command {
 				fmt.Fprintf(cmd.OutOrStdout(), "  sync mode %q: backend %s, authentication %s, notices by %s\n",
 					m.Name, m.Backend, strings.Join(m.Auth, ", else "), m.Notices)
 			}
-			return checkPlugins(cmd.ErrOrStderr(), cfg)
+			return nil
 		},
 	}, configApplyCmd(f), &cobra.Command{
 		Use:   "show",
@@ -50,38 +50,30 @@ func configCmd(f *flags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprint(cmd.OutOrStdout(), cfg.Redacted())
+			schemas := app.Schemas(cmd.Context(), cfg)
+			if diags := cfg.CheckPlugins(schemas); len(diags) > 0 {
+				fmt.Fprint(cmd.ErrOrStderr(), diags) // what is in force is shown all the same
+			}
+			fmt.Fprint(cmd.OutOrStdout(), cfg.Knowing(schemas).Redacted())
 			return nil
 		},
 	})
 	return cmd
 }
 
-// checkPlugins says which plugins that the sync modes name cannot be started. It is no fault of the configuration: other
-// modes work, and the persons of these are told.
-func checkPlugins(out io.Writer, cfg *config.Config) error {
-	entries, err := supervise.List(cfg.Plugins.Dir)
+// loadChecked reads the configuration and compares the settings of plugins with what these declare. Plugins that cannot
+// be asked are told of and are no fault: other modes work, and the persons of these are told.
+func (f *flags) loadChecked(cmd *cobra.Command) (*config.Config, error) {
+	cfg, err := f.load(cmd, true)
 	if err != nil {
-		fmt.Fprintf(out, "Warning: no plugin can be started: %v\n", err)
-		return nil
+		return nil, err
 	}
-	state := map[string]string{}
-	for _, e := range entries {
-		state[e.Name] = e.State
+	diags := cfg.CheckPlugins(app.Schemas(cmd.Context(), cfg))
+	if len(diags) > 0 {
+		fmt.Fprint(cmd.ErrOrStderr(), diags)
 	}
-	for _, m := range cfg.SyncModes {
-		wanted := []string{"backend-" + m.Backend}
-		for _, a := range m.Auth {
-			wanted = append(wanted, "auth-"+a)
-		}
-		for _, name := range wanted {
-			switch s, known := state[name]; {
-			case !known:
-				fmt.Fprintf(out, "Warning: sync mode %q cannot be used: its plugin %s is not in %s\n", m.Name, name, cfg.Plugins.Dir)
-			case s != supervise.StateGood:
-				fmt.Fprintf(out, "Warning: sync mode %q cannot be used: its plugin %s is %s (see roomwire plugin list)\n", m.Name, name, s)
-			}
-		}
+	if diags.HasErrors() {
+		return nil, errShown
 	}
-	return nil
+	return cfg, nil
 }

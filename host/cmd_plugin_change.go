@@ -115,7 +115,7 @@ func (c catalogue) take(cmd *cobra.Command, p supervise.Pin, drain time.Duration
 func (c catalogue) replace(cmd *cobra.Command, p supervise.Pin, drain time.Duration) error {
 	out := cmd.OutOrStdout()
 	if c.admin == nil {
-		about, err := supervise.AskBinary(cmd.Context(), supervise.Options{Dir: c.dir, Log: hclog.NewNullLogger()}, p)
+		about, err := supervise.DescribeBinary(cmd.Context(), supervise.Options{Dir: c.dir, Log: hclog.NewNullLogger()}, p)
 		if err != nil {
 			return err
 		}

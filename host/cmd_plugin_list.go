@@ -244,10 +244,11 @@ func (c catalogue) settings(cmd *cobra.Command, r pluginRow) ([]client.PluginSet
 	if r.Host != nil && r.Host.Settings != nil {
 		return *r.Host.Settings, nil
 	}
-	about, err := supervise.Ask(cmd.Context(), supervise.Options{Dir: c.dir}, r.Name)
-	if err != nil {
+	all, errs := supervise.Describe(cmd.Context(), supervise.Options{Dir: c.dir}, []string{r.Name})
+	if err := errs[r.Name]; err != nil {
 		return nil, err
 	}
+	about := all[r.Name]
 	var out []client.PluginSetting
 	for _, s := range about.Settings {
 		one := client.PluginSetting{Name: s.Name, Type: s.Type, Required: s.Required, Secret: s.Secret}

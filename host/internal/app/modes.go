@@ -82,8 +82,9 @@ func instanceOf(mode config.SyncMode, known *origins) supervise.Instance {
 	if mode.Markers.AppointmentOidName != "" {
 		markers.Foreign = backend.Property{Set: mode.Markers.AppointmentOidSet, Name: mode.Markers.AppointmentOidName}
 	}
+	plugins := mode.Plugins()
 	in := supervise.Instance{
-		Name: mode.Name, Plugin: "backend-" + mode.Backend, Settings: mode.BackendSettings.Reveal(),
+		Name: mode.Name, Plugin: plugins[0], Fit: fit(mode, plugins[0]),
 		ActAs: mode.UseImpersonation, Markers: markers,
 		HTTP: launch.HTTPOptions{CAFile: mode.HTTP.CAFile, Proxy: mode.HTTP.Proxy, Timeout: mode.HTTP.Timeout},
 		Allow: func(origin string) error {
@@ -96,8 +97,8 @@ func instanceOf(mode config.SyncMode, known *origins) supervise.Instance {
 			return nil
 		},
 	}
-	for _, name := range mode.Auth {
-		in.Identities = append(in.Identities, supervise.Identity{Plugin: "auth-" + name, Settings: mode.AuthSettings[name].Reveal()})
+	for _, name := range plugins[1:] {
+		in.Identities = append(in.Identities, supervise.Identity{Plugin: name, Settings: mode.Given(name).Reveal(), Fit: fit(mode, name)})
 	}
 	return in
 }

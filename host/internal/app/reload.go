@@ -43,15 +43,18 @@ func (a *App) Reload(ctx context.Context) (Reloaded, error) {
 	}
 	next, diags := a.Load()
 	if diags.HasErrors() {
-		a.Log.Error("the changed configuration is refused; the one before stays in force (roomwire config check says more)", "errors", strings.TrimSpace(diags.String()))
-		return Reloaded{}, &RefusedError{Diagnostics: diags}
+		return Reloaded{}, a.refuse(diags)
 	}
 	old := a.force.get()
 	changes := config.Diff(old, next)
-	out := report(changes)
 	if len(changes) == 0 {
-		return out, nil
+		return Reloaded{}, nil
 	}
+	known := a.schemas(ctx, next)
+	if diags := next.CheckPlugins(known); diags.HasErrors() {
+		return Reloaded{}, a.refuse(diags)
+	}
+	out := report(config.Diff(old.Knowing(known), next.Knowing(known)))
 	if a.Reloading != nil {
 		a.Reloading(true)
 		defer a.Reloading(false)
@@ -79,6 +82,12 @@ func (a *App) Reload(ctx context.Context) (Reloaded, error) {
 	}
 	a.Log.Info("another configuration is in force", "changed", len(out.Changed), "after_restart", len(out.Restart))
 	return out, nil
+}
+
+// refuse says why the changed configuration is not taken over.
+func (a *App) refuse(diags config.Diagnostics) error {
+	a.Log.Error("the changed configuration is refused; the one before stays in force (roomwire config check says more)", "errors", strings.TrimSpace(diags.String()))
+	return &RefusedError{Diagnostics: diags}
 }
 
 func report(changes []config.Change) Reloaded {

@@ -76,7 +76,7 @@ func (m SyncMode) CheckURL(raw string) *Problem {
 	}
 	has := func(name string) bool { return slices.Contains(m.Auth, name) }
 	online, plain := IsExchangeOnline(u.Hostname()), u.Scheme == "http"
-	cloud, _ := m.AuthSettings["oauth"]["cloud"].(string)
+	cloud := m.AuthSettings["oauth"].Text("cloud")
 	switch {
 	case m.Backend == backendGraph:
 		return nil // the backend knows its servers

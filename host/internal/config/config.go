@@ -34,7 +34,8 @@ type Config struct {
 	Tenants   []Tenant   // at least one, in the order of the file
 	SyncModes []SyncMode // in the order of the file, then the built-in ones
 
-	shown []shownValue // what Redacted prints
+	shown   []shownValue            // what Redacted prints
+	schemas map[string]PluginSchema // what is known of the plugins; nil by Load
 }
 
 // Listen holds the addresses the host answers on.
@@ -146,9 +147,11 @@ type SyncMode struct {
 	UseImpersonation bool     // false: delegate access by folder permission, which cannot subscribe
 	HTTP             HTTP
 	Markers          Markers
-	AuthSettings     map[string]Settings // by auth plugin
-	BackendSettings  Settings
-	BuiltIn          bool // made from ROOMS keys alone, without a sync_mode block
+	AuthSettings     map[string]Settings // by auth plugin, as far as they are known without asking it; see SettingsFor
+	BackendSettings  Settings            // as they were written; see SettingsFor
+	BuiltIn          bool                // made from ROOMS keys alone, without a sync_mode block
+
+	given *givens // nil if not made by Load
 }
 
 // HTTP is how a mode's server is reached. Plugins inherit no environment, so

@@ -19,20 +19,23 @@ func authSettings() map[string][]string {
 // the cloud.
 func (l *loader) credentials(s section, m *SyncMode, k KnownMode, at place) (cloud string) {
 	table := authSettings()
+	others := slices.ContainsFunc(m.Auth, func(plugin string) bool { return table[plugin] == nil })
 	taken := map[string]any{}
+	begin := len(l.shown)
 	for _, name := range authNames() {
 		users := authUsing(table, m.Auth, name)
-		if len(users) == 0 {
+		if len(users) == 0 && (!others || !s.has(name)) {
 			l.unusedCredential(s, m, name)
 			continue
 		}
 		var value any
-		var where place
-		if a, _ := s.spec.attr(name); a.kind == kindFile {
-			path, _, fileAt := s.file(name)
-			value, where = path, fileAt
+		a, _ := s.spec.attr(name)
+		w, _ := s.find(a)
+		where := w.at
+		if a.kind == kindFile {
+			value, _, _ = s.file(name)
 		} else {
-			value, where, _ = s.get(name)
+			value, _, _ = s.get(name)
 		}
 		text, _ := value.(string)
 		if at.src == nil && at.env == "" {
@@ -41,17 +44,22 @@ func (l *loader) credentials(s section, m *SyncMode, k KnownMode, at place) (clo
 		if text == "" {
 			continue
 		}
-		if a, _ := s.spec.attr(name); a.kind == kindSecret {
+		m.given.named = append(m.given.named, given{name: name, value: NewSecret(text), nameAt: where, at: where, rooms: w.rooms})
+		if a.kind == kindSecret {
 			value = NewSecret(text)
 		}
-		taken[name] = value
 		for _, plugin := range users {
+			taken[name] = value
 			if m.AuthSettings[plugin] == nil {
 				m.AuthSettings[plugin] = Settings{}
 			}
 			m.AuthSettings[plugin][name] = value
 		}
 	}
+	for i := range l.shown[begin:] {
+		l.shown[begin+i].plugins = m.Plugins()[1:]
+	}
+	m.given.at = at
 	l.twoDomains(taken, m, at)
 	for _, plugin := range m.Auth {
 		l.missing(s, m, k, plugin, at)
@@ -101,9 +109,11 @@ func (l *loader) unusedCredential(s section, m *SyncMode, name string) {
 // missing complains of each setting that plugin cannot do without.
 func (l *loader) missing(s section, m *SyncMode, k KnownMode, plugin string, at place) {
 	need := map[string][]string{"ntlm": {"user", "password"}, "basic": {"user", "password"}, "oauth": {"tenant_id", "app_id", "client_secret"}}[plugin]
-	direct := l.hcl.free[key(append(slices.Clone(s.path), "auth_settings", plugin)...)]
+	direct := func(name string) bool {
+		return slices.ContainsFunc(m.given.free[authPrefix+plugin], func(g given) bool { return g.name == name })
+	}
 	for _, name := range need {
-		if s.has(name) || direct[name] != nil || name == "client_secret" && (s.has("certificate_file") || direct["certificate_file"] != nil) {
+		if s.has(name) || direct(name) || name == "client_secret" && (s.has("certificate_file") || direct("certificate_file")) {
 			continue
 		}
 		ways := []string{}

@@ -69,14 +69,14 @@ func Diff(old, next *Config) []Change {
 		switch {
 		case !had && v.text == notSet: // of a new block
 		case !had:
-			add(v, "", v.text)
+			add(v, "", next.shownText(v))
 		case was.sum != v.sum:
-			add(v, was.text, v.text)
+			add(v, old.shownText(was), next.shownText(v))
 		}
 	}
 	for _, v := range old.shown {
 		if _, gone := before[id{v.head, v.name}]; gone && v.text != notSet {
-			add(v, v.text, "")
+			add(v, old.shownText(v), "")
 		}
 	}
 	return out

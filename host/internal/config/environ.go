@@ -50,11 +50,14 @@ func (e environment) require(name string) (string, error) {
 }
 
 // envName is the variable that overrides the setting at path.
-func envName(path ...string) string {
-	return "ROOMWIRE_" + strings.ToUpper(strings.Map(func(r rune) rune {
+func envName(path ...string) string { return "ROOMWIRE_" + envWord(strings.Join(path, "_")) }
+
+// envWord is a name as it stands in those of variables.
+func envWord(name string) string {
+	return strings.ToUpper(strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
 			return r
 		}
 		return '_'
-	}, strings.Join(path, "_")))
+	}, name))
 }

@@ -36,7 +36,7 @@ type hclFile struct {
 	values   map[string]written    // by key(path…)
 	blocks   map[string]place      // every block that is there, by key
 	labelled map[string][]labelled // by block type, in order
-	free     map[string]Settings   // free blocks, by key
+	free     map[string][]given    // free blocks, by key
 	diags    Diagnostics
 	unread   bool // the text is broken: what it says is not known
 }
@@ -48,15 +48,20 @@ func key(path ...string) string { return strings.Join(path, "\x1f") }
 // faults.
 func parseHCL(name string, data []byte, ctx *hcl.EvalContext) *hclFile {
 	text, encoding := ToUTF8(data)
-	f := &hclFile{
-		src: newSource(name, text, hclSecrets(text)), ctx: ctx,
-		values: map[string]written{}, blocks: map[string]place{},
-		labelled: map[string][]labelled{}, free: map[string]Settings{},
+	parsed, diags := hclsyntax.ParseConfig(text, name, hcl.InitialPos)
+	free := freeValues(text)
+	if diags.HasErrors() {
+		free = append(free, freeLines(text)...)
 	}
+	f := &hclFile{
+		src: newSource(name, text, append(hclSecrets(text), free...)), ctx: ctx,
+		values: map[string]written{}, blocks: map[string]place{},
+		labelled: map[string][]labelled{}, free: map[string][]given{},
+	}
+	f.src.free = free
 	if encoding == "Windows-1252" {
 		f.add(f.src.at(0, 0), Warning, "the file is not UTF-8; it was read as Windows-1252", "Letters with accents may have been misread.", "Save it as UTF-8.")
 	}
-	parsed, diags := hclsyntax.ParseConfig(text, name, hcl.InitialPos)
 	if diags.HasErrors() {
 		f.addHCL(diags)
 		f.unread = true
@@ -275,21 +280,28 @@ func (f *hclFile) walkFree(attrs []*hclsyntax.Attribute, blocks hclsyntax.Blocks
 	for _, b := range blocks {
 		f.add(f.at(b.TypeRange), Error, "there are no blocks in "+path[len(path)-1], "", fmt.Sprintf("Write it as a value: %s = { … }", b.Type))
 	}
-	settings := Settings{}
+	var settings []given
 	for _, a := range attrs {
 		v, ok := f.value(a.Expr)
 		if !ok {
 			continue
 		}
-		plain, err := plainValue(a.Name, v, false)
+		g := given{name: a.Name, nameAt: f.at(a.NameRange), at: f.at(a.Expr.Range())}
+		shown, err := plainValue(a.Name, v, false)
+		if err == nil {
+			g.value, err = plainValue(a.Name, v, true)
+		}
 		if err != nil {
-			f.add(f.at(a.Expr.Range()), Error, fmt.Sprintf("%s %s", a.Name, err), "", "Write a text, a number, true or false, a list or an object.")
+			f.add(g.at, Error, fmt.Sprintf("%s %s", a.Name, err), "", "Write a text, a number, true or false, a list or an object.")
 			continue
 		}
-		if plain != nil {
-			settings[a.Name] = plain
+		if shown == nil {
+			continue
 		}
-		f.values[key(append(slices.Clone(path), a.Name)...)] = written{at: f.at(a.Expr.Range())}
+		if _, secret := shown.(Secret); !secret {
+			g.literal = NewSecret(plainText(shown))
+		}
+		settings = append(settings, g)
 	}
 	f.free[key(path...)] = settings
 }

@@ -302,10 +302,15 @@ func pull(s section) Pull {
 // is read.
 func (l *loader) strayVariables() {
 	for _, name := range l.env.names {
-		if strings.HasPrefix(name, "ROOMWIRE_") && !slices.Contains(l.asked, name) {
-			if near := Nearest(name, l.asked); near != "" {
-				l.add(place{env: name}, Warning, fmt.Sprintf("the variable %s is not read", name), "Nothing is called so.", "Did you mean `"+near+"`?")
-			}
+		if !strings.HasPrefix(name, "ROOMWIRE_") || slices.Contains(l.asked, name) {
+			continue
+		}
+		near := Nearest(name, l.asked)
+		if near == "" {
+			near = nearestBegin(name, l.begun)
+		}
+		if near != "" {
+			l.add(place{env: name}, Warning, fmt.Sprintf("the variable %s is not read", name), "Nothing is called so.", "Did you mean `"+near+"`?")
 		}
 	}
 }

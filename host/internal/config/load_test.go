@@ -224,6 +224,8 @@ sync_mode "EWS1" {
     plain   = "seen"
     harmless = "x ${file("password.txt")} y"
     nested  = { passphrase = "hunter2", n = 1.5 }
+    number  = "hunter2"
+    pin     = 22222
   }
   backend_settings {
     api_token = "hunter2"
@@ -249,10 +251,26 @@ sync_mode "EWS1" {
 			t.Errorf("shows the password: %s", out)
 		}
 	}
-	for _, want := range []string{"seen", "(set)", "[1, true, \"a\"]", "n = 1.5"} {
-		if !strings.Contains(c.Redacted(), want) {
-			t.Errorf("Redacted lacks %q:\n%s", want, c.Redacted())
+	for _, unknown := range []string{"seen", "22222", "[1, true", "n = 1.5"} {
+		if strings.Contains(c.Redacted(), unknown) {
+			t.Errorf("Redacted shows %q, though nobody knows whether it is secret:\n%s", unknown, c.Redacted())
 		}
+	}
+	known := c.Knowing(map[string]PluginSchema{
+		"auth-ntlm": {Settings: []PluginSetting{
+			{Name: "user", Type: "string", Secret: true},
+			{Name: "plain", Type: "string"}, {Name: "harmless", Type: "string"}, {Name: "nested", Type: "map"},
+			{Name: "number", Type: "string", Secret: true}, {Name: "pin", Type: "integer", Secret: true},
+		}},
+		"backend-exchange2013": {Settings: []PluginSetting{{Name: "list", Type: "list"}, {Name: "api_token", Type: "string"}}},
+	}).Redacted()
+	for _, want := range []string{`"seen"`, "user = (set)", "harmless = (set)", "pin = (set)", "api_token = (set)", "[1, true, \"a\"]", "n = 1.5"} {
+		if !strings.Contains(known, want) {
+			t.Errorf("Redacted lacks %q:\n%s", want, known)
+		}
+	}
+	if strings.Contains(known, "hunter2") || strings.Contains(known, "22222") {
+		t.Errorf("shows what the plugin declares to be secret: %s", known)
 	}
 }
 

@@ -72,6 +72,11 @@ func (l *loader) mode(spec block, b labelled, k KnownMode) SyncMode {
 		l.add(authAt, Warning, fmt.Sprintf("sync mode %s: no auth plugin of Roomwire is called %q", m.Name, near), "It must be another one that is installed.", didYouMean(near, []string{"ntlm", "basic", "oauth"})+"If it is one of your own, all is well.")
 	}
 
+	m.given = l.given(s, m, k)
+	for _, plugin := range m.Plugins() {
+		m.given.used[plugin] = authAt
+	}
+	m.given.used[backendPrefix+m.Backend] = backendAt
 	cloud := l.credentials(s, &m, k, firstPlace(b.at, authAt))
 	if m.Backend == backendOnline && cloud != "" && cloud != "global" {
 		s.defs["url"] = cloudURL(cloud)
@@ -173,32 +178,4 @@ func (l *loader) http(s section, m *SyncMode) {
 		l.add(at, Error, fmt.Sprintf("%s holds no certificate", path), "A file of certificate authorities is PEM: text with BEGIN CERTIFICATE lines.", "Convert it: openssl x509 -inform der -in FILE.cer -out FILE.pem")
 	}
 	m.HTTP = HTTP{CAFile: path, Proxy: h.text("proxy"), Timeout: h.duration("timeout")}
-}
-
-// pluginSettings takes over the blocks that only plugins understand.
-func (l *loader) pluginSettings(s section, m *SyncMode) {
-	for _, plugin := range m.Auth {
-		if m.AuthSettings[plugin] == nil {
-			m.AuthSettings[plugin] = Settings{}
-		}
-	}
-	prefix := key(append(slices.Clone(s.path), "auth_settings")...) + "\x1f"
-	for _, k := range slices.Sorted(maps.Keys(l.hcl.free)) {
-		plugin, ok := strings.CutPrefix(k, prefix)
-		if !ok {
-			continue
-		}
-		if !slices.Contains(m.Auth, plugin) {
-			at := l.hcl.blocks[key(append(slices.Clone(s.path), "auth_settings", strings.ToLower(plugin))...)]
-			l.add(at, Error, fmt.Sprintf("sync mode %s does not use the auth plugin %q", m.Name, plugin), fmt.Sprintf("Its list is auth = %s.", quoteList(m.Auth)), didYouMean(plugin, m.Auth)+"Add it to auth, or delete the block.")
-			continue
-		}
-		maps.Copy(m.AuthSettings[plugin], l.hcl.free[k])
-		path := append(slices.Clone(s.path), "auth_settings", plugin)
-		l.showSettings(s.head+"\x1fauth_settings "+fmt.Sprintf("%q", plugin), l.hcl.free[k], path)
-	}
-	path := append(slices.Clone(s.path), "backend_settings")
-	m.BackendSettings = Settings{}
-	maps.Copy(m.BackendSettings, l.hcl.free[key(path...)])
-	l.showSettings(s.head+"\x1fbackend_settings", m.BackendSettings, path)
 }

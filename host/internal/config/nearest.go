@@ -27,6 +27,23 @@ func Nearest(given string, known []string) string {
 	return best
 }
 
+// nearestBegin does the same for names of which only the begin is known. It
+// returns the whole name.
+func nearestBegin(given string, begins []string) string {
+	best, bestDistance := "", 4
+	for _, begin := range begins {
+		for cut := max(1, len(begin)-3); cut <= min(len(begin)+3, len(given)-1); cut++ {
+			if given[cut-1] != begin[len(begin)-1] {
+				continue // it ends as the begin does, or what follows is cut in the middle
+			}
+			if d := distance([]rune(given[:cut]), []rune(begin)); d < bestDistance {
+				best, bestDistance = begin+given[cut:], d
+			}
+		}
+	}
+	return best
+}
+
 // limitFor is how many slips make one name into another: few in short names,
 // or every three-letter word would be near every other.
 func limitFor(name string) int {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -19,6 +20,40 @@ type shownValue struct {
 	text  string // as it is written in HCL, secrets replaced
 	where string
 	sum   [sha256.Size]byte // of what is meant: the secret behind the text, the contents of the file
+
+	plugins []string // those that may take it; what they declare decides whether the text is shown
+	given   *given   // a setting that only a plugin knows
+}
+
+// shownText is how v may be shown, as far as it is known what the plugins declare. What none of them says is no secret is
+// one.
+func (c *Config) shownText(v shownValue) string {
+	if v.text == notSet {
+		return v.text
+	}
+	for _, plugin := range v.plugins {
+		g := given{name: v.name}
+		if v.given != nil {
+			g = *v.given
+		}
+		schema, known := c.schemas[plugin]
+		setting, declared := schema.find(g)
+		switch {
+		case declared && setting.Secret:
+			return setText
+		case v.given != nil && !declared:
+			return setText
+		case v.given == nil && (!known || schema.Problem != "") && authSettings()[strings.TrimPrefix(plugin, authPrefix)] == nil:
+			return setText
+		}
+	}
+	switch {
+	case v.given == nil:
+		return v.text
+	case !v.given.literal.IsSet():
+		return setText
+	}
+	return v.given.literal.Reveal()
 }
 
 // show records a setting for Redacted.
@@ -53,17 +88,13 @@ func (l *loader) record(v shownValue, meant string) {
 	l.shown = append(l.shown, v)
 }
 
-// showSettings records the free settings of a plugin.
-func (l *loader) showSettings(head string, settings Settings, path []string) {
-	names := make([]string, 0, len(settings))
-	for name := range settings {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, name := range names {
-		w := l.hcl.values[key(append(path, name)...)]
-		meant, _ := json.Marshal(reveal(settings[name])) // plain values: it cannot fail
-		l.record(shownValue{head: head, name: name, text: plainText(settings[name]), where: w.at.written()}, string(meant))
+// showGiven records what a plugin is given by the names that it declares.
+func (l *loader) showGiven(head, plugin string, settings []given) {
+	settings = slices.SortedStableFunc(slices.Values(settings), func(a, b given) int { return strings.Compare(a.name, b.name) })
+	for _, g := range settings {
+		meant, _ := json.Marshal(reveal(g.value)) // plain values: it cannot fail
+		v := shownValue{head: head, name: g.name, text: setText, where: g.at.written(), plugins: []string{plugin}, given: &g}
+		l.record(v, string(meant))
 	}
 }
 
@@ -132,7 +163,7 @@ func (c *Config) Redacted() string {
 	}
 	for _, v := range c.shown {
 		enter(v.head)
-		lines = append(lines, line{indent() + v.name + " = " + v.text, v.where})
+		lines = append(lines, line{indent() + v.name + " = " + c.shownText(v), v.where})
 	}
 	for len(open) > 0 {
 		open = open[:len(open)-1]

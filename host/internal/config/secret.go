@@ -14,6 +14,9 @@ type Secret struct {
 	text *string // a pointer, so that fmt cannot show it even inside an unexported field
 }
 
+// setText is what is shown in place of a secret.
+const setText = "(set)"
+
 // NewSecret hides text. An empty text is not set.
 func NewSecret(text string) Secret {
 	if text == "" {
@@ -40,7 +43,7 @@ func (s Secret) Equal(o Secret) bool { return s.Reveal() == o.Reveal() }
 // String says whether there is a text, not which.
 func (s Secret) String() string {
 	if s.IsSet() {
-		return "(set)"
+		return setText
 	}
 	return "(not set)"
 }
@@ -64,6 +67,13 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // float64, Secret, []any and map[string]any of these. Printing or encoding them
 // shows no secret; Reveal gives what is sent to the plugin.
 type Settings map[string]any
+
+// Text returns a setting that is a text, and "" for one that is none or is not there. What only a plugin knows may be
+// secret: it is not to be printed.
+func (s Settings) Text(name string) string {
+	text, _ := textOf(s[name])
+	return text
+}
 
 // Reveal returns a copy in which every Secret is its text.
 func (s Settings) Reveal() map[string]any {

@@ -16,6 +16,7 @@ type loader struct {
 	hcl    *hclFile
 	rooms  *roomsFile
 	asked  []string // names of variables that could have been set
+	begun  []string // what names of variables for plugins' settings begin with
 	shown  []shownValue
 	diags  Diagnostics
 	got    map[string]gotten // what get returned before, by key

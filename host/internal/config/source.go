@@ -13,12 +13,29 @@ type source struct {
 	text   []byte // UTF-8
 	starts []int  // where each line begins
 	hidden []span // what may not be shown, in order
+	free   []span // those of hidden that are hidden only because nobody knows whether they are secret
 }
 
 // span is a half-open range of bytes.
 type span struct{ from, to int }
 
 const hiddenText = "(secret)"
+
+// revealing returns the same text in which the free spans within shown are shown, and more is hidden.
+func (s *source) revealing(shown, more []span) *source {
+	hidden := slices.Clone(more)
+	free := slices.Clone(s.free)
+	for _, h := range s.hidden {
+		if i := slices.Index(free, h); i >= 0 {
+			free = slices.Delete(free, i, i+1)
+			if slices.ContainsFunc(shown, func(o span) bool { return o.from <= h.from && h.to <= o.to }) {
+				continue
+			}
+		}
+		hidden = append(hidden, h)
+	}
+	return newSource(s.name, s.text, hidden)
+}
 
 func newSource(name string, text []byte, hidden []span) *source {
 	s := &source{name: name, text: text, starts: []int{0}, hidden: hidden}
@@ -44,6 +61,7 @@ func (s *source) at(from, to int) place {
 	to = min(max(to, from), end)
 	return place{
 		src:    s,
+		span:   span{from, to},
 		line:   line + 1,
 		column: utf8.RuneCountInString(s.show(begin, from)) + 1,
 		width:  max(1, utf8.RuneCountInString(s.show(from, to))),
@@ -67,7 +85,10 @@ func (s *source) bounds(index int) (begin, end int) {
 func (s *source) show(from, to int) string {
 	var b strings.Builder
 	for _, h := range s.hidden {
-		if h.to <= from || h.from >= to {
+		if h.from >= to {
+			break
+		}
+		if h.to <= from {
 			continue
 		}
 		if h.from > from {
@@ -96,6 +117,7 @@ type place struct {
 	line   int
 	column int // in characters
 	width  int
+	span   span   // the bytes
 	env    string // a variable's name, when it came from the environment
 }
 

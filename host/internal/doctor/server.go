@@ -300,7 +300,7 @@ func binding(mode config.SyncMode, u string) string {
 	if !slices.Contains(mode.Auth, "ntlm") || !strings.HasPrefix(u, "https:") {
 		return ""
 	}
-	if set, _ := mode.AuthSettings["ntlm"]["channel_binding"].(string); set == "off" {
+	if mode.AuthSettings["ntlm"].Text("channel_binding") == "off" {
 		return "; without channel binding (Extended Protection)"
 	}
 	return "; channel binding (Extended Protection) is sent"

@@ -275,7 +275,7 @@ func pinned(dir, name string) (Pin, error) {
 	if i := indexOf(pins, name); i >= 0 {
 		return pins[i], nil
 	}
-	return Pin{}, fmt.Errorf("plugin %q is not in %s: install its binary with `roomwire plugin install roomwire-%s`",
+	return Pin{}, fmt.Errorf("plugin %q is not in %s: add it with `roomwire plugin install FILE`, or put its binary roomwire-%s there and run `roomwire plugin lock`",
 		name, filepath.Join(dir, LockFile), name)
 }
 

@@ -18,6 +18,9 @@ import (
 type Identity struct {
 	Plugin   string // e.g. auth-ntlm
 	Settings map[string]any
+	// Fit, if any, makes what the plugin is opened with, in the form that its running process declares. Settings only tell
+	// identities apart then: those for which they are the same must have the same from Fit.
+	Fit func(launch.Description) map[string]any
 }
 
 // An Instance says how a backend is opened.
@@ -25,7 +28,8 @@ type Instance struct {
 	Name       string // for people: the sync mode
 	Plugin     string // e.g. backend-exchange2013
 	Settings   map[string]any
-	Identities []Identity // in the order of preference
+	Fit        func(launch.Description) map[string]any // as an Identity's, in place of Settings
+	Identities []Identity                              // in the order of preference
 	ActAs      bool
 	Markers    backend.Markers
 	HTTP       launch.HTTPOptions
@@ -65,7 +69,7 @@ func (b *Backend) get(ctx context.Context) (launch.Backend, process, error) {
 func (b *Backend) open(ctx context.Context) func(*launch.Process) (launch.Backend, error) {
 	return func(lp *launch.Process) (launch.Backend, error) {
 		config := launch.BackendConfig{
-			Settings: b.spec.Settings, ActAs: b.spec.ActAs, Markers: b.spec.Markers, HTTP: b.spec.HTTP,
+			Settings: fitted(b.spec.Settings, b.spec.Fit, lp.Description()), ActAs: b.spec.ActAs, Markers: b.spec.Markers, HTTP: b.spec.HTTP,
 		}
 		for _, id := range b.spec.Identities {
 			i, err := b.identity(ctx, id)
@@ -114,6 +118,14 @@ func able[A any](open launch.Backend, plugin, what string) (A, error) {
 		return a, fmt.Errorf("plugin %s has no %s: %w", plugin, what, fault.Unsupported)
 	}
 	return a, nil
+}
+
+// fitted is what a plugin is opened with.
+func fitted(settings map[string]any, fit func(launch.Description) map[string]any, about launch.Description) map[string]any {
+	if fit == nil {
+		return settings
+	}
+	return fit(about)
 }
 
 // identity looks what an auth plugin can do; it must have been started once for that.

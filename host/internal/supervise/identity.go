@@ -18,6 +18,7 @@ import (
 type authenticator struct {
 	keeper   *keeper
 	settings map[string]any
+	fit      func(launch.Description) map[string]any
 	opened   *opened[*launch.Authenticator]
 }
 
@@ -30,7 +31,7 @@ func (s *Supervisor) authenticator(b *Backend, id Identity) (*authenticator, err
 		return nil, errClosed
 	}
 	if s.auths[key] == nil {
-		s.auths[key] = &authenticator{keeper: s.keeper(id.Plugin), settings: id.Settings, opened: newOpened[*launch.Authenticator]()}
+		s.auths[key] = &authenticator{keeper: s.keeper(id.Plugin), settings: id.Settings, fit: id.Fit, opened: newOpened[*launch.Authenticator]()}
 	}
 	return s.auths[key], nil
 }
@@ -53,7 +54,7 @@ func (a *authenticator) get(ctx context.Context) (*launch.Authenticator, process
 // open returns how the instance is opened.
 func (a *authenticator) open(ctx context.Context) func(*launch.Process) (*launch.Authenticator, error) {
 	return func(lp *launch.Process) (*launch.Authenticator, error) {
-		open, err := lp.OpenAuth(ctx, a.settings)
+		open, err := lp.OpenAuth(ctx, fitted(a.settings, a.fit, lp.Description()))
 		if err != nil {
 			return nil, fmt.Errorf("open plugin %s: %w", a.keeper.name, err)
 		}

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-
 	"github.com/roomwire/roomwire/sdk/fault"
 	"github.com/roomwire/roomwire/sdk/launch"
 )
@@ -152,8 +150,8 @@ func (s *Supervisor) swapTo(ctx context.Context, k *keeper, next live) (out Swap
 
 // A user is something that is opened in a plugin: a sync mode's backend, or an identity.
 type user struct {
-	name     string // for people
-	settings map[string]any
+	name     string                                  // for people
+	settings func(launch.Description) map[string]any // that it gives a plugin
 	ready    func(ctx context.Context, old, p process) (move, bool, error)
 }
 
@@ -165,7 +163,8 @@ func (s *Supervisor) users(plugin string) []user {
 	for b := range s.handles {
 		if b.spec.Plugin == plugin {
 			out = append(out, user{
-				name: fmt.Sprintf("sync mode %q", b.spec.Name), settings: b.spec.Settings,
+				name:     fmt.Sprintf("sync mode %q", b.spec.Name),
+				settings: func(about launch.Description) map[string]any { return fitted(b.spec.Settings, b.spec.Fit, about) },
 				ready: func(ctx context.Context, old, p process) (move, bool, error) {
 					return b.opened.ready(ctx, old, p, b.open(ctx))
 				},
@@ -175,7 +174,8 @@ func (s *Supervisor) users(plugin string) []user {
 	for _, a := range s.auths {
 		if a.keeper.name == plugin {
 			out = append(out, user{
-				name: "an account", settings: a.settings,
+				name:     "an account",
+				settings: func(about launch.Description) map[string]any { return fitted(a.settings, a.fit, about) },
 				ready: func(ctx context.Context, old, p process) (move, bool, error) {
 					return a.opened.ready(ctx, old, p, a.open(ctx))
 				},
@@ -190,13 +190,14 @@ func (s *Supervisor) users(plugin string) []user {
 func lacking(users []user, about launch.Description) []string {
 	var out []string
 	for _, u := range users {
-		for name := range u.settings {
+		given := u.settings(about)
+		for name := range given {
 			if !slices.ContainsFunc(about.Settings, func(d launch.Setting) bool { return d.Name == name }) {
 				out = append(out, fmt.Sprintf("%s gives it %q, which it does not know", u.name, name))
 			}
 		}
 		for _, d := range about.Settings {
-			if _, given := u.settings[d.Name]; d.Required && !given {
+			if _, is := given[d.Name]; d.Required && !is {
 				out = append(out, fmt.Sprintf("%s does not give it %q, which it requires", u.name, d.Name))
 			}
 		}
@@ -260,26 +261,4 @@ func (s *Supervisor) Halt(ctx context.Context, name string) error {
 		s.o.Log.Warn("a plugin was stopped before its calls were done", "plugin", name, "error", err)
 	}
 	return nil
-}
-
-// Ask starts a plugin that is pinned, asks it what it is, and stops it again.
-func Ask(ctx context.Context, o Options, name string) (launch.Description, error) {
-	pin, err := pinned(o.Dir, name)
-	if err != nil {
-		return launch.Description{}, err
-	}
-	return AskBinary(ctx, o, pin)
-}
-
-// AskBinary is Ask for a binary of the plugin folder that need not be pinned.
-func AskBinary(ctx context.Context, o Options, pin Pin) (launch.Description, error) {
-	if o.Log == nil {
-		o.Log = hclog.NewNullLogger()
-	}
-	p, err := o.launch(ctx, pin)
-	if err != nil {
-		return launch.Description{}, err
-	}
-	about := p.Description()
-	return about, p.Stop(ctx)
 }
