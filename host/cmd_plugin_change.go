@@ -90,7 +90,9 @@ func (f *flags) putIn(cmd *cobra.Command, in putIn) error {
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(entries, func(e supervise.Entry) bool { return e.Name == p.Name && e.SHA256 == p.SHA256 && e.State == supervise.StateGood }) {
+	if slices.ContainsFunc(entries, func(e supervise.Entry) bool {
+		return e.Name == p.Name && e.SHA256 == p.SHA256 && e.State == supervise.StateGood
+	}) {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s is pinned already with this very binary (%s).\n", p.Name, short(p.SHA256))
 		return supervise.Discard(c.dir, p)
 	}

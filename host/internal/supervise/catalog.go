@@ -146,7 +146,7 @@ func replaceFile(path string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // once renamed it is not there
+	defer func() { _ = os.Remove(f.Name()) }() // once renamed it is not there
 	_, err = f.Write(data)
 	if err == nil {
 		err = f.Chmod(0o644)

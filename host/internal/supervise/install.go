@@ -66,7 +66,7 @@ func copyBinary(to, from string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(out.Name()) // once renamed it is not there
+	defer func() { _ = os.Remove(out.Name()) }() // once renamed it is not there
 	_, err = io.Copy(out, in)
 	if err == nil && runtime.GOOS != "windows" {
 		err = out.Chmod(0o755)
