@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,10 +59,31 @@ func FuzzLog(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, s string) { copied(s) })
 }
 
+// A paper is written on by several goroutines.
+type paper struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (p *paper) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.Write(b)
+}
+
+// take returns what was written since it was taken last.
+func (p *paper) take() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.text.Reset()
+	return p.text.String()
+}
+
 func TestALogBeyondTheMeasureIsDroppedAndReportedOnceASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
+		var out paper
 		l := NewProcessLog(hclog.New(&hclog.LoggerOptions{Output: &out, Level: hclog.Debug, DisableTime: true}), nil)
 		r, w := io.Pipe()
 		done := make(chan struct{})
@@ -72,14 +94,13 @@ func TestALogBeyondTheMeasureIsDroppedAndReportedOnceASecond(t *testing.T) {
 		// logged returns how many lines were logged since it was asked last, and what was reported among them.
 		logged := func() (lines int, reports []string) {
 			synctest.Wait()
-			for line := range strings.Lines(out.String()) {
+			for line := range strings.Lines(out.take()) {
 				if strings.Contains(line, "[WARN]") {
 					reports = append(reports, strings.TrimSpace(line[strings.LastIndex(line, ":")+1:]))
 				} else {
 					lines++
 				}
 			}
-			out.Reset()
 			return lines, reports
 		}
 		write := func(lines int) {
