@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -94,22 +95,40 @@ func TestThePluginExitsWhenItsLifelineEnds(t *testing.T) {
 
 func TestNoPluginOutlivesAKilledHost(t *testing.T) {
 	t.Parallel()
-	l := listen(t)
-	host := exec.Command(os.Args[0])
-	host.Env = append(os.Environ(), asHost+"="+l.Addr().String(), "ROOMWIRE_TEST_PLUGIN="+binary("backend"))
-	host.Stderr = os.Stderr
-	if err := host.Start(); err != nil {
-		t.Fatal(err)
+	for name, tc := range map[string]struct {
+		path, mailbox string
+		bySystem      bool // the plugin does not end by itself
+	}{
+		"that behaves well":      {path: binary("backend"), mailbox: "hold"},
+		"that hangs":             {path: binary("bad"), mailbox: "hold+hang"},
+		"that answers no more":   {path: binary("bad"), mailbox: "hold+mute"},
+		"that is stopped":        {path: binary("bad"), mailbox: "hold+freeze", bySystem: true},
+		"that wants to outlive":  {path: misbehaving(t, "outlive").Path, mailbox: "hold", bySystem: true},
+		"that ignores all of it": {path: misbehaving(t, "outlive").Path, mailbox: "hold+mute", bySystem: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if tc.bySystem && runtime.GOOS != "linux" && runtime.GOOS != "windows" {
+				t.Skip("SKIPPED, this system ends no process with the one that started it")
+			}
+			l := listen(t)
+			host := exec.Command(os.Args[0])
+			host.Env = append(os.Environ(), asHost+"="+tc.mailbox, "ROOMWIRE_TEST_URL="+l.Addr().String(), "ROOMWIRE_TEST_PLUGIN="+tc.path)
+			host.Stderr = os.Stderr
+			if err := host.Start(); err != nil {
+				t.Fatal(err)
+			}
+			held, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			kill(t, host.Process.Pid)
+			_ = host.Wait()
+			if _, err := held.Read(make([]byte, 1)); err == nil {
+				t.Error("the plugin wrote something")
+			} // whatever the error, the connection that the plugin held has ended: and the plugin with it
+		})
 	}
-	held, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	kill(t, host.Process.Pid)
-	_ = host.Wait()
-	if _, err := held.Read(make([]byte, 1)); err == nil {
-		t.Error("the plugin wrote something")
-	} // whatever the error, the connection that the plugin held has ended: and the plugin with it
 }
 
 func TestStopWaitsForCallsAndAdmitsNoMore(t *testing.T) {

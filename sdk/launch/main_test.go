@@ -23,12 +23,13 @@ import (
 // binaries is where TestMain builds the plugins; it is set before any test runs.
 var binaries string
 
-// asHost makes the test binary a small host that starts one backend and waits to be killed.
+// asHost makes the test binary a small host that starts one backend and waits to be killed. Its value is the address of
+// the mailbox that is probed.
 const asHost = "ROOMWIRE_TEST_AS_HOST"
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(asHost); path != "" {
-		beHost(path)
+	if mailbox := os.Getenv(asHost); mailbox != "" {
+		beHost(mailbox)
 	}
 	os.Exit(testMain(m))
 }
@@ -42,7 +43,7 @@ func testMain(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	binaries = dir
 	for name, pkg := range map[string]string{
-		"backend": "./testplugin/backend", "nonce": "./testplugin/auth",
+		"backend": "./testplugin/backend", "nonce": "./testplugin/auth", "bad": "./testplugin/bad",
 		"basic": "../../plugins/auth-basic", "ntlm": "../../plugins/auth-ntlm",
 	} {
 		build := exec.Command("go", "build", "-o", binary(name), pkg)
@@ -62,8 +63,8 @@ func binary(name string) string {
 	return filepath.Join(binaries, name)
 }
 
-// beHost opens an instance that holds a connection to the address given, and never returns.
-func beHost(address string) {
+// beHost opens an instance and probes a mailbox at the URL given, and never returns.
+func beHost(mailbox string) {
 	path := os.Getenv("ROOMWIRE_TEST_PLUGIN")
 	sum, err := Sum(path)
 	if err == nil {
@@ -71,7 +72,7 @@ func beHost(address string) {
 		if p, err = Start(context.Background(), Options{Path: path, SHA256: sum, Log: hclog.NewNullLogger()}); err == nil {
 			var b Backend
 			if b, err = p.OpenBackend(context.Background(), BackendConfig{}); err == nil {
-				_, err = b.Probe(context.Background(), backend.Mailbox{Address: "hold", URL: address})
+				_, err = b.Probe(context.Background(), backend.Mailbox{Address: mailbox, URL: os.Getenv("ROOMWIRE_TEST_URL")})
 			}
 		}
 	}

@@ -2,8 +2,14 @@ package wire
 
 import (
 	"bytes"
+	"fmt"
+	"io"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 )
@@ -51,4 +57,112 @@ func FuzzLog(f *testing.F) {
 	f.Add(`{"@message":5,"@level":[],"@timestamp":{}}`)
 	f.Add("panic: x\n")
 	f.Fuzz(func(_ *testing.T, s string) { copied(s) })
+}
+
+// A paper is written on by several goroutines.
+type paper struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (p *paper) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.Write(b)
+}
+
+// take returns what was written since it was taken last.
+func (p *paper) take() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.text.Reset()
+	return p.text.String()
+}
+
+func TestALogBeyondTheMeasureIsDroppedAndReportedOnceASecond(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out paper
+		l := NewProcessLog(hclog.New(&hclog.LoggerOptions{Output: &out, Level: hclog.Debug, DisableTime: true}), nil)
+		r, w := io.Pipe()
+		done := make(chan struct{})
+		go func() {
+			l.Copy(r)
+			close(done)
+		}()
+		// logged returns how many lines were logged since it was asked last, and what was reported among them.
+		logged := func() (lines int, reports []string) {
+			synctest.Wait()
+			for line := range strings.Lines(out.take()) {
+				if strings.Contains(line, "[WARN]") {
+					reports = append(reports, strings.TrimSpace(line[strings.LastIndex(line, ":")+1:]))
+				} else {
+					lines++
+				}
+			}
+			return lines, reports
+		}
+		write := func(lines int) {
+			_, _ = io.WriteString(w, strings.Repeat("x\n", lines))
+		}
+		check := func(when string, wantLines int, wantReports ...string) {
+			t.Helper()
+			if lines, reports := logged(); lines != wantLines || !slices.Equal(reports, wantReports) {
+				t.Errorf("%s: %d lines and reports %q, want %d and %q", when, lines, reports, wantLines, wantReports)
+			}
+		}
+		write(logBurst)
+		check("a burst", logBurst)
+		write(100)
+		check("more", 0)
+		time.Sleep(logReport + time.Millisecond)
+		check("a second later", 0, "lines=100")
+		time.Sleep(time.Second)
+		check("silence", 0)
+		write(3 * logLines)
+		check("after two seconds", 2*logLines)
+		time.Sleep(time.Second / 2)
+		write(logLines)
+		time.Sleep(time.Second/2 + time.Millisecond)
+		check("two droppings within a second", logLines/2, fmt.Sprint("lines=", logLines+logLines/2))
+		write(logLines)
+		_ = w.Close()
+		<-done
+		check("the end", logLines/2, fmt.Sprint("lines=", logLines/2))
+		if got := l.Dropped(); got != 100+int64(logLines+logLines) {
+			t.Errorf("%d lines dropped", got)
+		}
+	})
+}
+
+func TestTheLastWordsAreThePanicOrTheLastLines(t *testing.T) {
+	t.Parallel()
+	var secrets Secrets
+	secrets.AddSetting("S3cr3t")
+	for _, tc := range []struct{ written, want string }{
+		{"", ""},
+		{"1\n2\n\n3\n" + `{"@message":"message S3cr3t","@level":"info","a":"b"}`, "2; 3; message (secret)"},
+		{"before\npanic: S3cr3t\n\ngoroutine 1\nmain.go\n", "panic: (secret)"},
+		{strings.Repeat("x", 2*maxKept), strings.Repeat("x", maxWord) + "…"},
+	} {
+		l := NewProcessLog(hclog.NewNullLogger(), &secrets)
+		l.Copy(strings.NewReader(tc.written))
+		if got := l.LastWords(); got != tc.want {
+			t.Errorf("last words of %q = %q, want %q", tc.written[:min(40, len(tc.written))], got, tc.want)
+		}
+	}
+}
+
+func TestSecretsAreHiddenInALogLineAndItsFields(t *testing.T) {
+	t.Parallel()
+	var secrets Secrets
+	secrets.AddSetting("S3cr3t")
+	var out, plugin bytes.Buffer
+	PluginLogger(&plugin, "debug").Info("a S3cr3t", "b", "S3cr3t", "c", []string{"S3cr3t"}, "d", map[string]any{"S3cr3t": []any{"S3cr3t", 1}}, "n", 5)
+	plugin.WriteString("plain S3cr3t\n{\"@message\":5,\"x\":\"S3cr3t\"}\n" + strings.Repeat("x", maxLogLine-4) + "S3cr3t\n")
+	NewProcessLog(hclog.New(&hclog.LoggerOptions{Output: &out, Level: hclog.Debug}), &secrets).Copy(&plugin)
+	if s := out.String(); strings.Contains(s, "S3c") || strings.Count(s, hidden) != 8 || !strings.Contains(s, "n=5") {
+		t.Errorf("logged %q", s[:400])
+	}
 }

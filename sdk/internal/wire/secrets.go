@@ -227,10 +227,10 @@ func fragments(secret string) []string {
 var credentials = regexp.MustCompile(`\b((?i:basic|bearer|negotiate|ntlm))([ \t]+|%20|\+)([^\s"'<>,;()\[\]{}]{4,})|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*`)
 
 func (h *hiding) hide(text string) string {
+	text = h.exact.Replace(text)
 	for _, f := range h.fragments {
 		text = hideRun(text, f)
 	}
-	text = h.exact.Replace(text)
 	return credentials.ReplaceAllStringFunc(text, func(found string) string {
 		m := credentials.FindStringSubmatch(found)
 		switch {

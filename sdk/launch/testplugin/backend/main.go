@@ -73,6 +73,8 @@ func (p plain) Probe(ctx context.Context, m backend.Mailbox) (backend.Status, er
 		fmt.Fprintln(os.Stderr, `{"@message":5,"@level":{},"@timestamp":"never"}`)
 		fmt.Fprintln(os.Stderr, "a plain line")
 		return backend.Status{}, nil
+	case "echo": // a server that shows what it was sent
+		return backend.Status{}, p.echo(ctx, m)
 	case "own timeout":
 		_, err := net.DialTimeout("tcp", m.URL, time.Nanosecond)
 		return backend.Status{}, errors.Join(err, context.DeadlineExceeded)
@@ -104,6 +106,22 @@ func (p plain) post(ctx context.Context, m backend.Mailbox) (backend.Status, err
 		return backend.Status{}, err
 	}
 	return backend.Status{Server: resp.Header.Get("X-Auth-User"), Delegate: !p.env.ActAs}, fault.FromResponse(resp)
+}
+
+// echo returns and logs what a server answers as an error.
+func (p plain) echo(ctx context.Context, m backend.Mailbox) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.URL, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := p.env.HTTP.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	p.env.Log.Info("echo", "body", string(body))
+	return errors.Join(fmt.Errorf("it said %q", body), err)
 }
 
 // Pull implements backend.Backend. It emits as many pages as the address of the mailbox has letters.
