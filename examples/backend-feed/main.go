@@ -86,6 +86,11 @@ func (f feed) Fetch(ctx context.Context, m backend.Mailbox, refs []backend.Ref) 
 	return out, nil
 }
 
+// Omits implements backend.Partial: an entry has a title and a time, and says nothing of all else.
+func (feed) Omits() calendar.Fields {
+	return calendar.AllFields &^ (calendar.FieldSubject | calendar.FieldTime)
+}
+
 // read gets the feed and its ETag. If it is still the one that the caller knows, there are no entries.
 func (f feed) read(ctx context.Context, m backend.Mailbox, known string) ([]entry, string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.URL, nil)
