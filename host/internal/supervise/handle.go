@@ -107,8 +107,16 @@ func timed[R any](ctx context.Context, b *Backend, call func(launch.Backend) (R,
 		began := time.Now()
 		r, err := call(open)
 		b.keeper.calls.done(time.Since(began), err)
-		return r, err
+		return r, late(b.spec.Plugin, err)
 	})
+}
+
+// late says of a call that was given up which plugin did not answer.
+func late(plugin string, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("plugin %s did not answer in time: its server is slow, or it hangs: %w", plugin, err)
+	}
+	return err
 }
 
 // able is open as one of the optional interfaces.
@@ -179,7 +187,7 @@ func (b *Backend) Pull(ctx context.Context, req backend.PullRequest, emit func(b
 			return emit(p)
 		})
 		b.keeper.calls.done(time.Since(began)-away, err)
-		return struct{}{}, err
+		return struct{}{}, late(b.spec.Plugin, err)
 	})
 	return err
 }
