@@ -68,6 +68,7 @@ func Run[X conformance.T[X]](t X, f Fixture) {
 			for _, one := range g.checks {
 				t.Run(one.name, func(t X) { s.show(t, one) })
 			}
+			s.leave(t)
 		})
 	}
 }
@@ -85,6 +86,7 @@ func grouped(only func(string) bool) []group {
 		{"Open", openChecks()},
 		{"Probe", probeChecks()},
 		{"Pull", pullChecks()},
+		{"Pages", pagesChecks()},
 		{"Cursor", cursorChecks()},
 		{"Fetch", fetchChecks()},
 		{"Apply", append(createChecks(), changeChecks()...)},

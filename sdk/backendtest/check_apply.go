@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
@@ -139,24 +140,8 @@ func createChecks() []check {
 		{
 			name: "CreateThatWasCutOffMayBeRepeated", section: "Apply: Create; In general: Cancellation", needs: writing, rule: once,
 			do: func(c *checking) {
-				m := c.creation(c.event())
-				ctx, cancel := context.WithCancel(c.Context())
-				done := make(chan struct{})
-				go func() {
-					defer close(done)
-					_, _ = c.b.Apply(ctx, m)
-				}()
-				cancel()
-				<-done
-				c.mustApply(c.b, m)
-				amiss := c.soon(func() string {
-					if n := len(bearing(c.mustPull(""), m.Key)); n != 1 {
-						return fmt.Sprintf("a Create was called off under way and repeated, and %d items were made", n)
-					}
-					return ""
-				})
-				if amiss != "" {
-					c.violated("%s", amiss)
+				for _, after := range []time.Duration{0, 5 * time.Millisecond, 20 * time.Millisecond, 80 * time.Millisecond} {
+					c.cutOffAfter(after)
 				}
 			},
 		},
@@ -219,6 +204,25 @@ func (c *checking) again(b backend.Backend, m calendar.Mutation, now calendar.It
 	}
 	if d := c.differences(now.Event, c.mustFetch(now.Ref).Event, calendar.AllFields); len(d) > 0 {
 		c.violated("the repeated Create changed the item: %s", strings.Join(d, "; "))
+	}
+}
+
+// cutOffAfter calls a Create off after a while, wherever it is then, and repeats it.
+func (c *checking) cutOffAfter(d time.Duration) {
+	c.Helper()
+	m := c.creation(c.event())
+	ctx, cancel := context.WithTimeout(c.Context(), d)
+	defer cancel()
+	_, _ = c.b.Apply(ctx, m)
+	c.mustApply(c.b, m)
+	amiss := c.soon(func() string {
+		if n := len(bearing(c.mustPull(""), m.Key)); n != 1 {
+			return fmt.Sprintf("a Create was called off after %s and repeated, and %d items were made", d, n)
+		}
+		return ""
+	})
+	if amiss != "" {
+		c.violated("%s", amiss)
 	}
 }
 
@@ -307,7 +311,9 @@ func changeChecks() []check {
 				if _, err := c.fetch(c.b, c.m, item.Ref); fault.Of(err) != fault.NotFound {
 					c.violated("an item that was deleted was fetched %s", told(err))
 				}
-				c.mustFetch(other.Ref)
+				if _, err := c.fetch(c.b, c.m, other.Ref); err != nil {
+					c.violated("an item was deleted, and then another was fetched %s", told(err))
+				}
 			},
 		},
 		{

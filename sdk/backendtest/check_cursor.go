@@ -14,7 +14,7 @@ const oldCursors = "Since is a cursor that this backend gave at some time. It li
 func cursorChecks() []check {
 	return []check{
 		{
-			name: "NothingNewIsOnePageWithoutOurItem", section: "Pull, 3", needs: writing,
+			name: "WhatIsOldIsNotToldAgain", section: "Pull, 3", needs: writing,
 			rule: "A pull from a cursor tells what changed since; without changes it has one page, with Last.",
 			do: func(c *checking) {
 				item := c.create()
@@ -124,11 +124,6 @@ func cursorChecks() []check {
 			},
 		},
 		{
-			name: "GoesOnAfterAnyPage", section: "Pull, 2", needs: writing,
-			rule: "When emit has returned, the page is stored with its Next; after a crash the host goes on from there. Every item is told, before or after.",
-			do:   (*checking).goesOnAfterAnyPage,
-		},
-		{
 			name: "NothingIsNotExpired", section: "Pull, 6",
 			rule: "StateExpired is no answer to a pull from nothing: the host would ask without end.",
 			do: func(c *checking) {
@@ -185,45 +180,5 @@ func (c *checking) seesGone(since calendar.Cursor, item calendar.Item) {
 	})
 	if amiss != "" {
 		c.violated("an item was deleted, and in a pull from the cursor before it %s", amiss)
-	}
-}
-
-// goesOnAfterAnyPage cuts a pull off after each of its pages and goes on from there.
-func (c *checking) goesOnAfterAnyPage() {
-	items := c.some(c.Paging)
-	var pages []backend.Page
-	amiss := c.soon(func() string {
-		pages = c.mustPull("")
-		for _, item := range items {
-			if len(bearing(pages, item.Key)) != 1 {
-				return fmt.Sprintf("the item with the key %s is not told", item.Key)
-			}
-		}
-		return ""
-	})
-	if amiss != "" {
-		c.broken("in a pull from nothing %s", amiss)
-	}
-	if len(pages) == 1 {
-		c.Logf("%d items came on one page, so that a pull could be cut off at its end only (Fixture.Paging)", len(items))
-	}
-	for i := range pages {
-		if pages[i].Next == "" {
-			continue // the next pull begins from nothing
-		}
-		after, err := c.pull(c.b, c.m, pages[i].Next)
-		if fault.Of(err) == fault.StateExpired {
-			continue
-		}
-		if err != nil {
-			c.Fatalf("going on after page %d of %d: %v", i+1, len(pages), err)
-		}
-		told := append(append([]backend.Page{}, pages[:i+1]...), after...)
-		for _, item := range items {
-			if len(bearing(told, item.Key)) != 1 {
-				c.broken("a pull was cut off after page %d of %d, and the item with the key %s was told neither before nor when it went on from Next",
-					i+1, len(pages), item.Key)
-			}
-		}
 	}
 }

@@ -13,7 +13,13 @@ func openChecks() []check {
 		{
 			name: "ReachesNoServer", section: "In general: Instances", needs: cutOff,
 			rule: "Open makes an instance from its settings and does not reach the network: a server that is away must not keep it from opening.",
-			do:   func(c *checking) { c.opened(c.CutOff) },
+			do: func(c *checking) {
+				b, err := c.CutOff(c.Context())
+				if err != nil {
+					c.broken("Open without a network answered %s", told(err))
+				}
+				closeOf(b)
+			},
 		},
 		{
 			name: "InstancesHaveTheSameAbilities", section: "Watcher: optional interfaces",

@@ -15,8 +15,13 @@ import (
 )
 
 // Apply implements backend.Backend.
-func (b *memory) Apply(ctx context.Context, m calendar.Mutation) (backend.Result, error) {
+func (b *memory) Apply(ctx context.Context, m calendar.Mutation) (_ backend.Result, err error) {
 	x, err := b.reach(ctx, m.Mailbox)
+	if m.Op == calendar.Create && b.has("loses what it made when it is cut off") {
+		if x, err = b.reach(context.WithoutCancel(ctx), m.Mailbox); err == nil {
+			defer func() { err = ctx.Err() }()
+		}
+	}
 	if err != nil && m.Op == calendar.Delete && b.has("trouble is a deletion") {
 		return backend.Result{Item: calendar.Item{Ref: m.Ref}}, nil
 	}
@@ -81,6 +86,8 @@ func (b *memory) create(x *box, m calendar.Mutation) (backend.Result, error) {
 		item.ReadOnly = true
 	case b.has("no revisions"):
 		item.Revision = ""
+	case b.has("instances mix"):
+		item.Event.Subject, b.before = b.before, m.Event.Subject
 	case b.has("series are single"):
 		item.Kind = calendar.Single
 	}
@@ -103,7 +110,7 @@ func (b *memory) create(x *box, m calendar.Mutation) (backend.Result, error) {
 func (b *memory) own(x *box, m calendar.Mutation) (calendar.Item, bool) {
 	boxes := []*box{x}
 	switch {
-	case b.has("creates twice"), b.has("remembers keys itself") && !b.cached[m.Key]:
+	case b.has("creates twice"), b.has("loses what it made when it is cut off"), b.has("remembers keys itself") && !b.cached[m.Key]:
 		return calendar.Item{}, false
 	case b.has("a key of any calendar counts"):
 		boxes = append(boxes, b.boxes["one@example.com"], b.boxes["two@example.com"])
@@ -168,8 +175,13 @@ func (b *memory) update(x *box, m calendar.Mutation) (backend.Result, error) {
 	}
 	before := item.Event
 	write(&item.Event, m.Event, fields)
-	if b.has("empty texts are not written") {
+	switch {
+	case b.has("empty texts are not written"):
 		keepTexts(&item.Event, before)
+	case b.has("an update leaves AllDay"):
+		item.Event.AllDay = before.AllDay
+	case b.has("an update leaves the Zone"):
+		item.Event.Zone = before.Zone
 	}
 	if item.ForeignKey == "" && !b.has("an update writes no ForeignKey") {
 		item.ForeignKey = m.ForeignKey

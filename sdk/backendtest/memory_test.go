@@ -26,6 +26,7 @@ type world struct {
 	mu     sync.Mutex
 	boxes  map[string]*box
 	number int
+	before string          // the subject of the last create
 	gone   map[string]bool // keys that were deleted
 	subs   map[string]*listener
 	twice  map[string]chan struct{} // creates under way, by key
@@ -185,6 +186,9 @@ func (b *memory) ask(ctx context.Context, url string) error {
 // Probe implements backend.Backend.
 func (b *memory) Probe(ctx context.Context, m backend.Mailbox) (backend.Status, error) {
 	x, err := b.reach(ctx, m)
+	if err == nil && b.has("Probe fails where all is well") && b.next() > 2 {
+		err = fmt.Errorf("no: %w", fault.Forbidden)
+	}
 	if err == nil && b.has("Probe changes something") {
 		b.mu.Lock()
 		for ref, item := range x.items {
@@ -242,6 +246,12 @@ func (b *memory) pages(ctx context.Context, req backend.PullRequest, x *box, at 
 	if b.has("cursors die with the instance") && !full && !b.given(req.Since) {
 		at = len(history)
 	}
+	switch {
+	case b.has("tells everything only once") && full && b.given("all"):
+		at = len(history)
+	case b.has("tells what is old again") && !full:
+		at = 0
+	}
 	for first := true; ; first = false {
 		part := history[at:min(at+pageSize, len(history))]
 		at += len(part)
@@ -250,7 +260,7 @@ func (b *memory) pages(ctx context.Context, req backend.PullRequest, x *box, at 
 			Last: at == len(history), Next: calendar.Cursor(fmt.Sprintf("%s|%d", req.Mailbox.Address, at)),
 		}
 		b.mu.Lock()
-		b.cached[string(page.Next)] = true
+		b.cached[string(page.Next)], b.cached["all"] = true, b.cached["all"] || len(page.Changes) > 1
 		b.mu.Unlock()
 		if b.has("Next skips a page") && !page.Last {
 			page.Next = calendar.Cursor(fmt.Sprintf("%s|%d", req.Mailbox.Address, min(at+pageSize, len(history))))
@@ -306,6 +316,9 @@ func (b *memory) changes(x *box, part []calendar.Ref, full bool) []calendar.Chan
 		ch := calendar.Change{Ref: ref, Deleted: !there}
 		if there && (item.Key != "" || item.ForeignKey != "" || b.has("reads what is people's own")) {
 			item.Event = b.shown(item.Event)
+			if b.has("Pull reads otherwise") {
+				item.Event.Location = "somewhere"
+			}
 			ch.Item = &item
 		}
 		if b.has("what is deleted is still there") && !there {
@@ -328,6 +341,9 @@ func (b *memory) Fetch(ctx context.Context, m backend.Mailbox, refs []backend.Re
 	}
 	if err != nil {
 		return nil, err
+	}
+	if len(refs) == 0 && b.has("nothing is an error") {
+		return nil, fmt.Errorf("nothing was asked for: %w", fault.Invalid)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -372,9 +388,15 @@ func (b *memory) Find(ctx context.Context, m backend.Mailbox, by backend.Marker,
 		for _, item := range x.items {
 			if b.bears(item, by, value) {
 				item.Event = b.shown(item.Event)
+				if b.has("Find reads otherwise") {
+					item.Event.Location = "somewhere"
+				}
 				out = append(out, item)
 			}
 		}
+	}
+	if b.has("Find finds what is gone") && b.gone[value] {
+		out = append(out, calendar.Item{Ref: "gone", Key: value})
 	}
 	if len(out) == 0 && b.has("none is an error") {
 		return nil, fmt.Errorf("no item: %w", fault.NotFound)
@@ -391,6 +413,8 @@ func (b *memory) bears(item calendar.Item, by backend.Marker, value string) bool
 		have = item.ForeignKey
 	}
 	switch {
+	case b.has("Find knows no keys") && by == backend.OurKey:
+		return false
 	case b.has("Find takes a beginning"):
 		return value != "" && strings.HasPrefix(have, value)
 	case b.has("Find does not mind the case"):

@@ -30,7 +30,8 @@ type suite struct {
 	numbers  atomic.Int64
 	bell     *bell // nil without Notices
 
-	last calendar.Cursor // where recent goes on
+	last   calendar.Cursor // where recent goes on
+	shared []calendar.Item // in the first mailbox, until a group of checks is over
 
 	mu sync.Mutex
 	b  backend.Backend // the instance that most checks use
@@ -143,6 +144,16 @@ func (s *suite) end(t reporter) {
 		s.bell.close()
 	}
 	closeOf(b)
+}
+
+// leave removes what the checks of a group have shared.
+func (s *suite) leave(t reporter) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), cleanupTime)
+	defer cancel()
+	for _, item := range s.shared {
+		_, _ = s.instance().Apply(ctx, deletion(s.Mailboxes[0], item.Key, item.Ref)) // what is left is seen in the end
+	}
+	s.shared = nil
 }
 
 // sweep deletes every item that bears a key of this run, and returns what remains.
