@@ -8,7 +8,6 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"sync"
 	"sync/atomic"
@@ -110,17 +109,27 @@ func (c *checking) answered(answer http.HandlerFunc) backend.Mailbox {
 		c.Skipf("not checked: the mailbox's URL is not http, and nobody can answer in the place of its server")
 	}
 	var asked atomic.Bool
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked.Store(true)
-		answer(w, r)
-	}))
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.Start()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		c.Skipf("not checked: no port can be opened here: %v", err)
+	}
+	server := &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked.Store(true)
+			answer(w, r)
+		}),
+		ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: 10 * time.Second,
+	}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(l) // ends with Close
+	}()
 	c.after(func(context.Context) {
-		server.CloseClientConnections()
-		server.Close()
+		_ = server.Close()
+		<-served
 	})
-	m := *elsewhere(c.m, server.Listener.Addr().String())
+	m := *elsewhere(c.m, l.Addr().String())
 	if _, err := c.b.Probe(c.Context(), m); !asked.Load() {
 		c.Skipf("not checked: the backend does not go where the mailbox's URL leads (Probe: %v)", err)
 	}

@@ -3,6 +3,7 @@ package backendtest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -391,7 +392,7 @@ func notices(t *testing.T, defect, name string) {
 // TestEveryCheckNoticesSomething: there is no check that no backend could fail.
 func TestEveryCheckNoticesSomething(t *testing.T) {
 	t.Parallel()
-	noticed := map[string]bool{}
+	noticed := map[string]bool{"End/NothingIsLeft": true} // by TestWhatIsLeftIsTold
 	for _, names := range pairs() {
 		for _, name := range names {
 			noticed[name] = true
@@ -491,20 +492,76 @@ func (r readOnly) Apply(ctx context.Context, m calendar.Mutation) (backend.Resul
 	return backend.ReadOnly{}.Apply(ctx, m)
 }
 
-// TestWhatCannotBeDeletedIsNotMade: the suite leaves nothing behind, and says so when it had to.
 func TestWhatIsLeftIsTold(t *testing.T) {
 	t.Parallel()
-	f := newWorld("a delete does nothing").fixture(t)
+	w := newWorld("")
+	f := w.fixture(t)
 	f.Only = func(check string) bool { return check == "Apply/CreateMakesTheItem" }
-	f.Open = func() func(context.Context) (backend.Backend, error) {
-		w := newWorld("")
-		return func(context.Context) (backend.Backend, error) { return undeletable{w.instance(false).(*memory)}, nil }
-	}()
+	f.Open = func(context.Context) (backend.Backend, error) { return undeletable{w.instance(false).(*memory)}, nil }
 	r := conformance.NewReport(t.Context(), nil)
 	Run(r, f)
-	if !r.Failed() {
-		t.Error("what could not be deleted was left in silence")
+	want := map[string]conformance.Outcome{"Apply/CreateMakesTheItem": conformance.Passed, "End/NothingIsLeft": conformance.Failed}
+	got := map[string]conformance.Outcome{}
+	for _, one := range r.Results() {
+		got[one.Name] = one.Outcome
 	}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// TestWhatIsCalledOffIsRemoved: the checks end with the context of the report, and what they made is removed after it.
+func TestWhatIsCalledOffIsRemoved(t *testing.T) {
+	t.Parallel()
+	w := newWorld("")
+	f := w.fixture(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	f.Only = func(check string) bool { return strings.HasPrefix(check, "Pages/") }
+	made := 0
+	f.Open = func(context.Context) (backend.Backend, error) {
+		return counting{w.instance(false).(*memory), func() {
+			if made++; made == 7 {
+				cancel()
+			}
+		}}, nil
+	}
+	r := conformance.NewReport(ctx, nil)
+	Run(r, f)
+	if n := len(w.boxes["one@example.com"].items); n != 1 || !r.Failed() || made < 7 {
+		t.Errorf("%d items are there after %d were made, failed: %v; want the one of before, and a failure", n, made, r.Failed())
+	}
+}
+
+// TestWhatCannotBeOpenedIsAFailure: nothing is examined then.
+func TestWhatCannotBeOpenedIsAFailure(t *testing.T) {
+	t.Parallel()
+	for name, f := range map[string]Fixture{
+		"nothing": {},
+		"no settings": {
+			Open:      func(context.Context) (backend.Backend, error) { return nil, fault.Invalid },
+			Mailboxes: []backend.Mailbox{{Address: "one@example.com"}},
+		},
+	} {
+		r := conformance.NewReport(t.Context(), nil)
+		Run(r, f)
+		if got := r.Results(); len(got) != 1 || got[0].Name != "Begin" || got[0].Outcome != conformance.Failed {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// counting calls done with each create.
+type counting struct {
+	*memory
+	done func()
+}
+
+// Apply implements backend.Backend.
+func (c counting) Apply(ctx context.Context, m calendar.Mutation) (backend.Result, error) {
+	if m.Op == calendar.Create {
+		defer c.done()
+	}
+	return c.memory.Apply(ctx, m)
 }
 
 type undeletable struct{ *memory }
