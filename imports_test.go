@@ -27,6 +27,8 @@ var allowed = map[string][]string{
 	"sdk/launch":                {"proto", "sdk/internal", "sdk/calendar", "sdk/fault", "sdk/auth", "sdk/backend"},
 	"sdk/launch/testplugin":     {"sdk/serve", "sdk/calendar", "sdk/fault", "sdk/auth", "sdk/backend"},
 	"sdk/launch/testplugin/bad": {"proto", "sdk/internal/wire", "sdk/calendar", "sdk/fault", "sdk/backend"}, // it lies on the wire
+	"sdk/conformance":           {},
+	"sdk/backendtest":           {"sdk/calendar", "sdk/fault", "sdk/backend", "sdk/conformance", "sdk/launch"},
 	"sdk":                       {"sdk"},
 	"plugins":                   {"sdk", "plugins/internal"},
 	"exchangesim":               {},
@@ -53,6 +55,7 @@ var allowed = map[string][]string{
 	},
 	"host/internal/doctor":  {"host/internal/config", "host/internal/directory", "host/internal/store", "host/internal/supervise", "sdk/backend", "sdk/fault"},
 	"host/internal/metrics": {"host/internal/store", "host/internal/supervise", "sdk/fault"},
+	"host/internal/verify":  {"host/internal/config", "host/internal/supervise", "sdk"},
 	"host/internal/app":     {"host/internal", "sdk"},
 	"host/internal/demo":    {"host/internal", "sdk", "exchangesim$"},
 	"examples":              {"sdk"},

@@ -28,7 +28,7 @@ A running host does this without losing a call: the new process is started and c
 when its calls are over. If the new one is no good, the old one goes on. Without a host the folder alone is changed.`,
 	}
 	cmd.AddCommand(pluginListCmd(f), pluginShowCmd(f), pluginInstallCmd(f), pluginSwapCmd(f), pluginRollbackCmd(f),
-		pluginRestartCmd(f), pluginRemoveCmd(f), pluginLockCmd(f))
+		pluginRestartCmd(f), pluginRemoveCmd(f), pluginLockCmd(f), pluginVerifyCmd(f))
 	return cmd
 }
 

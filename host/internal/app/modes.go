@@ -84,7 +84,7 @@ func instanceOf(mode config.SyncMode, known *origins) supervise.Instance {
 	}
 	plugins := mode.Plugins()
 	in := supervise.Instance{
-		Name: mode.Name, Plugin: plugins[0], Fit: fit(mode, plugins[0]),
+		Name: mode.Name, Plugin: plugins[0], Fit: supervise.Fit(mode, plugins[0]),
 		ActAs: mode.UseImpersonation, Markers: markers,
 		HTTP: launch.HTTPOptions{CAFile: mode.HTTP.CAFile, Proxy: mode.HTTP.Proxy, Timeout: mode.HTTP.Timeout},
 		Allow: func(origin string) error {
@@ -98,7 +98,7 @@ func instanceOf(mode config.SyncMode, known *origins) supervise.Instance {
 		},
 	}
 	for _, name := range plugins[1:] {
-		in.Identities = append(in.Identities, supervise.Identity{Plugin: name, Settings: mode.Given(name).Reveal(), Fit: fit(mode, name)})
+		in.Identities = append(in.Identities, supervise.Identity{Plugin: name, Settings: mode.Given(name).Reveal(), Fit: supervise.Fit(mode, name)})
 	}
 	return in
 }

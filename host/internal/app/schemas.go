@@ -22,27 +22,12 @@ func (a *App) schemas(ctx context.Context, cfg *config.Config) map[string]config
 func schemas(about map[string]launch.Description, errs map[string]error) map[string]config.PluginSchema {
 	out := map[string]config.PluginSchema{}
 	for name, d := range about {
-		out[name] = schemaOf(name, d)
+		out[name] = supervise.SchemaOf(name, d)
 	}
 	for name, err := range errs {
 		out[name] = config.PluginSchema{Plugin: name, Problem: err.Error()}
 	}
 	return out
-}
-
-func schemaOf(name string, d launch.Description) config.PluginSchema {
-	out := config.PluginSchema{Plugin: name}
-	for _, s := range d.Settings {
-		out.Settings = append(out.Settings, config.PluginSetting{Name: s.Name, Type: s.Type, Doc: s.Doc, Required: s.Required, Secret: s.Secret})
-	}
-	return out
-}
-
-// fit makes what a plugin is opened with from what the sync mode gives it and the running process declares.
-func fit(mode config.SyncMode, plugin string) func(launch.Description) map[string]any {
-	return func(d launch.Description) map[string]any {
-		return mode.SettingsFor(plugin, schemaOf(plugin, d)).Reveal()
-	}
 }
 
 // checkSettings says at the start which sync modes cannot work because of what they give their plugins. The others go on.

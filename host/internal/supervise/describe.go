@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/roomwire/roomwire/host/internal/config"
 	"github.com/roomwire/roomwire/sdk/launch"
 )
 
@@ -88,4 +89,20 @@ func DescribeBinary(ctx context.Context, o Options, pin Pin) (launch.Description
 		return launch.Description{}, fmt.Errorf("stop plugin %s, which was only asked what it is: %w", pin.Name, err)
 	}
 	return about, nil
+}
+
+// SchemaOf is what a plugin declares, for package config.
+func SchemaOf(name string, d launch.Description) config.PluginSchema {
+	out := config.PluginSchema{Plugin: name}
+	for _, s := range d.Settings {
+		out.Settings = append(out.Settings, config.PluginSetting{Name: s.Name, Type: s.Type, Doc: s.Doc, Required: s.Required, Secret: s.Secret})
+	}
+	return out
+}
+
+// Fit makes what a plugin is opened with from what a sync mode gives it and the running process declares.
+func Fit(mode config.SyncMode, plugin string) func(launch.Description) map[string]any {
+	return func(d launch.Description) map[string]any {
+		return mode.SettingsFor(plugin, SchemaOf(plugin, d)).Reveal()
+	}
 }
