@@ -13,8 +13,8 @@ import (
 	"github.com/roomwire/roomwire/host/internal/supervise"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/launch"
-
 )
+
 // ParseSettings reads settings written as NAME=VALUE, by what the plugin says that there is. A VALUE is a text, or JSON for
 // a setting that is none; env:NAME and file:PATH take it from the environment and from a file. A secret must come from one
 // of these two, as everybody on the machine can see the command line. No error repeats a value.
