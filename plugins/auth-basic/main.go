@@ -9,6 +9,9 @@ import (
 	"github.com/roomwire/roomwire/sdk/serve"
 )
 
+// version is set by the linker.
+var version = "dev"
+
 // Settings are one account.
 type Settings struct {
 	User     string `json:"user" required:"true" doc:"user name, DOMAIN\\user or user@domain"`
@@ -32,5 +35,5 @@ func open(_ context.Context, s Settings, _ auth.Env) (auth.Authenticator, error)
 }
 
 func main() {
-	serve.Auth(auth.Plugin[Settings]{Name: "basic", Version: "1.0.0", Schemes: []string{"Basic"}, Open: open})
+	serve.Auth(auth.Plugin[Settings]{Name: "basic", Version: version, Schemes: []string{"Basic"}, Open: open})
 }

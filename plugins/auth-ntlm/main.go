@@ -9,6 +9,9 @@ import (
 	"github.com/roomwire/roomwire/sdk/serve"
 )
 
+// version is set by the linker.
+var version = "dev"
+
 // Settings are one account.
 type Settings struct {
 	User           string `json:"user" required:"true" doc:"user name, DOMAIN\\user or user@domain"`
@@ -19,7 +22,7 @@ type Settings struct {
 
 func main() {
 	serve.Auth(auth.Plugin[Settings]{
-		Name: "ntlm", Version: "1.0.0",
+		Name: "ntlm", Version: version,
 		Schemes: []string{"NTLM", "Negotiate"}, PerConnection: true, Attempts: 2,
 		Open: open,
 	})

@@ -10,8 +10,8 @@ import (
 	"github.com/roomwire/roomwire/sdk/serve"
 )
 
-// version is that of the plugin, and part of its User-Agent, Roomwire/VERSION.
-const version = "0.1.0"
+// version is set by the linker. It is part of the User-Agent, Roomwire/VERSION.
+var version = "dev"
 
 // Config is empty: how to log in is the auth plugin's affair, and each mailbox brings its server's URL.
 type Config struct{}

@@ -17,7 +17,10 @@ func (a *App) newDoctor() *doctor.Doctor {
 		Config: a.force.get, Reload: a.Load, Running: true, Started: a.started, Version: a.Version, DataDir: DataDir(a.Config),
 		Catalog: func() ([]supervise.Entry, error) { return supervise.List(a.Config.Plugins.Dir) },
 		Plugins: a.supervisor.Status,
-		Store:   a.store,
+		Settings: func(ctx context.Context, cfg *config.Config) config.Diagnostics {
+			return cfg.CheckPlugins(a.schemas(ctx, cfg))
+		},
+		Store: a.store,
 		Probe: func(ctx context.Context, name string, m backend.Mailbox) (backend.Status, error) {
 			one, found := a.modes.find(name)
 			if !found {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/roomwire/roomwire/host/internal/api"
 	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/host/internal/supervise"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
@@ -37,11 +38,32 @@ func (x self) Swap(ctx context.Context, s api.Swap) (api.Swapped, error) {
 		x.a.Log.Warn("a plugin was not replaced; the one before serves on", "plugin", s.Plugin, "error", err)
 		return api.Swapped{}, &booking.InvalidError{Violations: []booking.Violation{{Field: s.Plugin, Reason: plainly(err)}}}
 	}
+	if got.From == "" && !got.Unused {
+		x.a.wakeUsers(ctx, s.Plugin)
+	}
 	out := api.Swapped{From: got.From, To: got.To, Instances: got.Instances, Pause: got.Pause, Unused: got.Unused}
 	if got.CutOff != nil {
 		out.CutOff = got.CutOff.Error()
 	}
 	return out, nil
+}
+
+// wakeUsers has those looked at now whose plugin has come back: they would else wait for their next try.
+func (a *App) wakeUsers(ctx context.Context, plugin string) {
+	for _, p := range a.supervisor.Status() {
+		if p.Name != plugin {
+			continue
+		}
+		for _, mode := range p.Modes {
+			err := a.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+				_, err := tx.WakeMode(ctx, mode)
+				return err
+			})
+			if err != nil {
+				a.Log.Warn("mailboxes whose plugin is back could not be woken; they are looked at by the clock", "mode", mode, "error", err)
+			}
+		}
+	}
 }
 
 // Stop implements api.Host.

@@ -82,12 +82,14 @@ type Group struct {
 
 // Options are what a Doctor works with. Config must be set; what else is nil is not examined.
 type Options struct {
-	Config  func() *config.Config
-	Reload  func() (*config.Config, config.Diagnostics) // reads the files as they are now
-	Running bool                                        // a host runs, and this is it
-	Started time.Time
-	Version string
-	DataDir string
+	Config func() *config.Config
+	Reload func() (*config.Config, config.Diagnostics) // reads the files as they are now
+	// Settings holds a configuration's plugin settings against what the plugins declare.
+	Settings func(context.Context, *config.Config) config.Diagnostics
+	Running  bool // a host runs, and this is it
+	Started  time.Time
+	Version  string
+	DataDir  string
 
 	Catalog func() ([]supervise.Entry, error)
 	Plugins func() []supervise.PluginStatus

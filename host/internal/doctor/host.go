@@ -19,7 +19,7 @@ func (d *Doctor) host(context.Context) []Finding {
 }
 
 // configuration says whether the files are good, and whether they are what is in force.
-func (d *Doctor) configuration(context.Context) []Finding {
+func (d *Doctor) configuration(ctx context.Context) []Finding {
 	const area = "configuration"
 	if d.Reload == nil {
 		return []Finding{good(area, "built in", "the configuration is built in")}
@@ -44,6 +44,15 @@ func (d *Doctor) configuration(context.Context) []Finding {
 			out = append(out, warn(area, inForce.Dir, fmt.Sprintf("%s not in force yet: %s", plural(len(changes), "change is", "changes are"), first(changes)), "Run roomwire config apply."))
 		}
 	}
+	if d.Settings != nil {
+		ctx, cancel := context.WithTimeout(ctx, d.Timeout)
+		defer cancel()
+		for _, f := range d.Settings(ctx, inForce) {
+			if f.Severity == config.Error {
+				out = append(out, bad(area, inForce.Dir, firstLine(f.String()), "Persons of this sync mode are not synced until it is corrected: roomwire config check shows the line."))
+			}
+		}
+	}
 	for _, f := range diags {
 		if f.Severity == config.Warning {
 			out = append(out, warn(area, inForce.Dir, firstLine(f.String()), "Run roomwire config check: it says more."))
@@ -65,7 +74,7 @@ func first(changes []config.Change) string {
 
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	return strings.TrimPrefix(line, "Warning: ")
+	return strings.TrimPrefix(strings.TrimPrefix(line, "Warning: "), "Error: ")
 }
 
 // used returns a test for sync modes that somebody is in. RoomsAppSettings.config of an installation has keys of modes

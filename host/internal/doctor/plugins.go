@@ -48,31 +48,31 @@ func (d *Doctor) plugins(ctx context.Context) []Finding {
 				continue
 			}
 			seen[name] = true
-			out = append(out, d.plugin(name, catalog[name], running[name]))
+			out = append(out, d.plugin(name, catalog[name], running[name])...)
 		}
 	}
 	return out
 }
 
-func (d *Doctor) plugin(name string, e supervise.Entry, p supervise.PluginStatus) Finding {
+func (d *Doctor) plugin(name string, e supervise.Entry, p supervise.PluginStatus) []Finding {
 	const area = "plugins"
 	dir := d.Config().Plugins.Dir
 	switch e.State {
 	case "":
-		return bad(area, name, "it is not in "+dir, "Add it with roomwire plugin install (or put its binary there and run roomwire plugin lock), or take it out of the sync modes that name it.")
+		return one(bad(area, name, "it is not in "+dir, "Add it with roomwire plugin install (or put its binary there and run roomwire plugin lock), or take it out of the sync modes that name it."))
 	case supervise.StateMissing:
-		return bad(area, name, e.State, "Put its binary back into "+dir+", or install it anew with roomwire plugin install.")
+		return one(bad(area, name, e.State, "Put its binary back into "+dir+", or install it anew with roomwire plugin install."))
 	case supervise.StateGood:
 	default:
-		return bad(area, name, e.State, "If the binary is the right one, run roomwire plugin lock; else put the right one back.")
+		return one(bad(area, name, e.State, "If the binary is the right one, run roomwire plugin lock; else put the right one back."))
 	}
 	switch {
 	case !d.Running:
-		return good(area, name, "pinned and unchanged")
+		return one(good(area, name, "pinned and unchanged"))
 	case !p.Running && p.Loop:
-		return bad(area, name, "it does not stay up, and is tried again at "+p.Retry.Local().Format("15:04:05")+": "+p.Problem, crashed(e, name))
+		return one(bad(area, name, "it does not stay up, and is tried again at "+p.Retry.Local().Format("15:04:05")+": "+p.Problem, crashed(e, name)))
 	case !p.Running:
-		return bad(area, name, "it does not run: "+orElse(p.Problem, "it was not started yet"), crashed(e, name))
+		return one(bad(area, name, "it does not run: "+orElse(p.Problem, "it was not started yet"), crashed(e, name)))
 	}
 	return d.runningPlugin(name, e, p)
 }
@@ -86,25 +86,34 @@ func crashed(e supervise.Entry, name string) string {
 	return remedy
 }
 
+func one(f Finding) []Finding { return []Finding{f} }
+
 // runningPlugin says how a plugin is that runs.
-func (d *Doctor) runningPlugin(name string, e supervise.Entry, p supervise.PluginStatus) Finding {
+func (d *Doctor) runningPlugin(name string, e supervise.Entry, p supervise.PluginStatus) []Finding {
 	const area = "plugins"
-	limit := d.Config().Plugins.MemoryLimit
-	switch {
-	case p.SHA256 != "" && p.SHA256 != e.SHA256:
-		return warn(area, name, "the host runs another binary than the one that is pinned", "roomwire plugin restart "+name+" takes the pinned one.")
-	case p.Restarts > 0 && d.Now().Sub(p.Since) < time.Hour:
+	var out []Finding
+	say := func(what, remedy string) { out = append(out, warn(area, name, what, remedy)) }
+	if p.SHA256 != "" && p.SHA256 != e.SHA256 {
+		say("the host runs another binary than the one that is pinned", "roomwire plugin restart "+name+" takes the pinned one.")
+	}
+	if p.Restarts > 0 && d.Now().Sub(p.Since) < time.Hour {
 		what := fmt.Sprintf("version %s runs, started again %d times, last at %s", p.Version, p.Restarts, p.Since.Local().Format("15:04:05"))
 		if p.LastEnd != "" {
 			what += ": " + p.LastEnd
 		}
-		return warn(area, name, what, crashed(e, name))
-	case limit > 0 && p.Memory > limit/10*8:
-		return warn(area, name, fmt.Sprintf("it uses %d MiB of memory; above %d MiB it is replaced by a new process", p.Memory>>20, limit>>20), "If that is what it needs, raise plugins.memory_limit; else tell its author.")
-	case p.Calls.TimedOut > 0 && p.Calls.TimedOut*100 > p.Calls.Calls:
-		return warn(area, name, fmt.Sprintf("%d of its %d calls were given up because they took too long", p.Calls.TimedOut, p.Calls.Calls), "Look at its server first; if that is quick, the plugin hangs: roomwire plugin restart "+name+".")
-	case p.Dropped > 0:
-		return warn(area, name, fmt.Sprintf("it writes so much to its log that %d lines were dropped", p.Dropped), "Raise log.level, or tell its author.")
+		say(what, crashed(e, name))
 	}
-	return good(area, name, fmt.Sprintf("version %s runs since %s", p.Version, p.Since.Local().Format("2006-01-02 15:04:05")))
+	if limit := d.Config().Plugins.MemoryLimit; limit > 0 && p.Memory > limit/10*8 {
+		say(fmt.Sprintf("it uses %d MiB of memory; above %d MiB it is replaced by a new process", p.Memory>>20, limit>>20), "If that is what it needs, raise plugins.memory_limit; else tell its author.")
+	}
+	if p.Calls.TimedOut > 0 && p.Calls.TimedOut*100 > p.Calls.Calls {
+		say(fmt.Sprintf("%d of its %d calls were given up because they took too long", p.Calls.TimedOut, p.Calls.Calls), "Look at its server first; if that is quick, the plugin hangs: roomwire plugin restart "+name+".")
+	}
+	if p.Dropped > 0 {
+		say(fmt.Sprintf("it writes so much to its log that %d lines were dropped", p.Dropped), "Raise log.level, or tell its author.")
+	}
+	if len(out) == 0 {
+		out = one(good(area, name, fmt.Sprintf("version %s runs since %s", p.Version, p.Since.Local().Format("2006-01-02 15:04:05"))))
+	}
+	return out
 }
