@@ -26,6 +26,7 @@ var allowed = map[string][]string{
 	"sdk/serve":                 {"proto", "sdk/internal", "sdk/calendar", "sdk/fault", "sdk/auth", "sdk/backend"},
 	"sdk/launch":                {"proto", "sdk/internal", "sdk/calendar", "sdk/fault", "sdk/auth", "sdk/backend"},
 	"sdk/launch/testplugin":     {"sdk/serve", "sdk/calendar", "sdk/fault", "sdk/auth", "sdk/backend"},
+	"sdk/backendtest/memcal":    {"sdk/backendtest/memcal"},
 	"sdk":                       {"sdk"},
 	"plugins":                   {"sdk", "plugins/internal"},
 	"exchangesim":               {},
