@@ -2,8 +2,8 @@ package backendtest
 
 import (
 	"context"
-	"io"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/roomwire/roomwire/sdk/backend"
@@ -31,10 +31,10 @@ type Fixture struct {
 	// Notices is where the server can call the suite, for a backend.Pusher. Without it no notice is waited for.
 	Notices *Notices
 
-	// Attendees allows items with attendees. A real server may send mail to them.
+	// Attendees allows items with attendees, of example.com. A real server may send mail to them.
 	Attendees bool
 	// AtOnce says that the server itself refuses a second item with the same key, so that of creates made at the same
-	// moment one succeeds. The contract does not ask for it: the host makes one Apply at a time.
+	// moment one makes the item. The contract does not ask for it: the host makes one Apply at a time.
 	AtOnce bool
 	// Lag is how long after a write Pull and Find may still show what was before; zero: not at all.
 	Lag time.Duration
@@ -54,22 +54,84 @@ type Notices struct {
 	URL string
 }
 
-// Run examines a backend. Every check is one of t, named after the rule; what could not be checked is skipped and says why.
+// Run examines a backend. Every check is one of t, named after the rule that it shows; what cannot be checked is skipped
+// and says why. What the suite made is removed at the end, whatever happens.
 func Run[X conformance.T[X]](t X, f Fixture) {
 	t.Helper()
-	if f.Open == nil || len(f.Mailboxes) == 0 {
-		t.Fatalf("the suite needs Fixture.Open and at least one of Fixture.Mailboxes")
-	}
-	b, err := f.Open(t.Context())
+	s, err := begin(t.Context(), f)
 	if err != nil {
-		t.Fatalf("opening the backend: %v", err)
+		t.Run("Begin", func(t X) { t.Fatalf("%v", err) })
+		return
 	}
-	if c, ok := b.(io.Closer); ok {
-		t.Cleanup(func() { _ = c.Close() })
+	defer func() {
+		left := s.end(t.Context())
+		t.Run("End", func(t X) {
+			t.Run("NothingIsLeft", func(t X) {
+				for _, what := range left {
+					t.Errorf("%s", what)
+				}
+			})
+		})
+	}()
+	for _, g := range grouped(f.Only) {
+		t.Run(g.name, func(t X) {
+			for _, one := range g.checks {
+				t.Run(one.name, func(t X) { s.show(t, one) })
+			}
+			s.leave(t)
+		})
 	}
-	t.Run("Probe", func(t X) {
-		if _, err := b.Probe(t.Context(), f.Mailboxes[0]); err != nil {
-			t.Errorf("Probe of %s: %v", f.Mailboxes[0].Address, err)
+}
+
+// A group is the checks of one part of the contract.
+type group struct {
+	name   string
+	checks []check
+}
+
+// grouped returns all checks that are wanted, in the order in which they are made.
+func grouped(only func(string) bool) []group {
+	var out []group
+	for _, g := range []group{
+		{"Open", openChecks()},
+		{"Probe", probeChecks()},
+		{"Pull", pullChecks()},
+		{"Pages", pagesChecks()},
+		{"Cursor", cursorChecks()},
+		{"Fetch", fetchChecks()},
+		{"Apply", append(createChecks(), changeChecks()...)},
+		{"Update", updateChecks()},
+		{"Event", eventChecks()},
+		{"Series", seriesChecks()},
+		{"Attendees", attendeeChecks()},
+		{"Finder", finderChecks()},
+		{"Pusher", pusherChecks()},
+		{"Watcher", watcherChecks()},
+		{"Mailboxes", mailboxChecks()},
+		{"Unavailable", unavailableChecks()},
+		{"Cancellation", cancellationChecks()},
+		{"Process", processChecks()},
+	} {
+		kept := group{name: g.name}
+		for _, one := range g.checks {
+			if only == nil || only(g.name+"/"+one.name) {
+				kept.checks = append(kept.checks, one)
+			}
 		}
-	})
+		if len(kept.checks) > 0 {
+			out = append(out, kept)
+		}
+	}
+	return out
+}
+
+// Checks lists the names of all checks, in the order in which they are made.
+func Checks() []string {
+	var names []string
+	for _, g := range grouped(nil) {
+		for _, one := range g.checks {
+			names = append(names, strings.Join([]string{g.name, one.name}, "/"))
+		}
+	}
+	return append(names, "End/NothingIsLeft")
 }

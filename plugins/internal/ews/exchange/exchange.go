@@ -7,6 +7,7 @@ package exchange
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/roomwire/roomwire/plugins/internal/ews"
 	"github.com/roomwire/roomwire/sdk/backend"
@@ -72,6 +73,9 @@ func (b *Backend) Probe(ctx context.Context, m backend.Mailbox) (backend.Status,
 // Pull implements backend.Backend. Items that bear a marker are read in full; of the others nothing but the reference is.
 func (b *Backend) Pull(ctx context.Context, req backend.PullRequest, emit func(backend.Page) error) error {
 	state, full := string(req.Since), req.Since == ""
+	if !plain(state) {
+		return fmt.Errorf("the cursor of %s is no sync state of Exchange: %w", req.Mailbox.Address, fault.StateExpired)
+	}
 	for range maxPages {
 		page, err := b.ews.SyncFolderItems(ctx, req.Mailbox, ews.SyncRequest{
 			State: state, Max: pageSize, Properties: b.markers(),
@@ -94,6 +98,12 @@ func (b *Backend) Pull(ctx context.Context, req backend.PullRequest, emit func(b
 		state = page.State
 	}
 	return fmt.Errorf("the changes in the calendar of %s do not come to an end: %w", req.Mailbox.Address, fault.Unavailable)
+}
+
+// plain reports whether a sync state is text that XML carries as it is. What is left out on the way could leave an empty one,
+// and everything would be told as new.
+func plain(state string) bool {
+	return !strings.ContainsFunc(state, func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' || r > '~' })
 }
 
 // changes turns a page of the server's into ours. An item that cannot be read fails the page: it is never left out, and

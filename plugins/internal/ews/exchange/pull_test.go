@@ -163,7 +163,7 @@ func TestPullSaysWhenItsCursorIsOfNoUse(t *testing.T) {
 	_, pages := w.pull(t, "")
 	w.sim.Faults().InvalidSyncState("")
 	none := func(backend.Page) error { t.Error("a page"); return nil }
-	for _, since := range []backend.Cursor{cursor(pages), "garbage"} {
+	for _, since := range []backend.Cursor{cursor(pages), "garbage", "\x00\xff"} {
 		if err := w.Pull(t.Context(), backend.PullRequest{Mailbox: w.alice, Since: since}, none); fault.Of(err) != fault.StateExpired {
 			t.Errorf("%v, want StateExpired", err)
 		}

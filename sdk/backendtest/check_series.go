@@ -1,0 +1,172 @@
+package backendtest
+
+import (
+	"strings"
+	"time"
+
+	"github.com/roomwire/roomwire/sdk/calendar"
+)
+
+const rules = "A Master has Recurrence, its Start and End are those of the first occurrence, and its Exceptions are the occurrences that are not as the rule makes them."
+
+func seriesChecks() []check {
+	const needed = writing | series
+	return []check{
+		{
+			name: "WeeklyAcrossAClockChange", section: "Backend (calendar.Event.Recurrence)", needs: needed, rule: rules,
+			do: func(c *checking) { c.roundTripSeries(c.weekly("Europe/Berlin")) },
+		},
+		{
+			name: "WeeklyInLordHowe", section: "Backend (calendar.Event.Recurrence)", needs: needed,
+			rule: rules + " Zone is the one in which the rule counts.",
+			do:   func(c *checking) { c.roundTripSeries(c.weekly("Australia/Lord_Howe")) },
+		},
+		{
+			name: "MovedAndLeftOut", section: "Backend (calendar.OccurrenceException)", needs: needed, rule: rules,
+			do: func(c *checking) { c.roundTripSeries(c.excepted(c.weekly("Europe/Berlin"))) },
+		},
+		{
+			name: "AllDayWithExceptions", section: "Backend (calendar.OccurrenceException)", needs: needed,
+			rule: rules + " Of an all-day series, an exception's Occurrence is a date.",
+			do: func(c *checking) {
+				e := c.event()
+				e.AllDay, e.Start, e.End, e.Recurrence = true, c.date(time.March, 1), c.date(time.March, 2), "FREQ=DAILY;INTERVAL=2;COUNT=20"
+				moved := e
+				moved.Recurrence, moved.Start, moved.End = "", c.date(time.March, 4), c.date(time.March, 5)
+				e.Exceptions = []calendar.OccurrenceException{
+					{Occurrence: c.date(time.March, 3), Event: &moved}, {Occurrence: c.date(time.March, 7)},
+				}
+				c.roundTripSeries(e)
+			},
+		},
+		{
+			name: "UpdateOfTheRule", section: "Apply: Update", needs: needed, rule: onlyFields,
+			do: func(c *checking) {
+				from := c.weekly("Europe/Berlin")
+				to := from
+				to.Recurrence = strings.Replace(from.Recurrence, "COUNT=8", "COUNT=5", 1)
+				c.updates(from, to, calendar.FieldRecurrence)
+			},
+		},
+		{
+			name: "UpdateOfTheExceptions", section: "Apply: Update", needs: needed, rule: onlyFields,
+			do: func(c *checking) {
+				plain := c.weekly("Europe/Berlin")
+				with := c.excepted(plain)
+				c.updates(plain, with, calendar.FieldRecurrence)
+				other := with
+				other.Exceptions = other.Exceptions[1:]
+				c.updates(with, other, calendar.FieldRecurrence)
+			},
+		},
+		{
+			name: "UpdateOfTheLocationKeepsTheSeries", section: "Apply: Update", needs: needed, rule: onlyFields,
+			do: func(c *checking) {
+				c.updates(c.excepted(c.weekly("Europe/Berlin")), c.otherEvent(), calendar.FieldLocation)
+			},
+		},
+		{
+			name: "ToASingleEventAndBack", section: "Apply: Update", needs: needed, rule: onlyFields,
+			do: func(c *checking) {
+				single := c.weekly("Europe/Berlin")
+				single.Recurrence = ""
+				c.updates(c.weekly("Europe/Berlin"), single, calendar.FieldRecurrence)
+				c.updates(single, c.weekly("Europe/Berlin"), calendar.FieldRecurrence)
+			},
+		},
+	}
+}
+
+// weekly is a series of eight weeks, two days in each, with the change of the zone's clock in its middle.
+func (s *suite) weekly(zone string) calendar.Event {
+	forward, _ := s.changes(zone)
+	at := location(zone)
+	d := forward.In(at).AddDate(0, 0, -14)
+	for d.Weekday() != time.Monday {
+		d = d.AddDate(0, 0, 1)
+	}
+	e := s.event()
+	e.Zone, e.Start = zone, time.Date(d.Year(), d.Month(), d.Day(), 9, 0, 0, 0, at).UTC()
+	e.End = e.Start.Add(time.Hour)
+	e.Recurrence = "FREQ=WEEKLY;COUNT=8;BYDAY=MO,TH"
+	return e
+}
+
+// excepted moves the second occurrence of a weekly series to the afternoon, and leaves out one after the clock's change.
+func (s *suite) excepted(e calendar.Event) calendar.Event {
+	at := location(e.Zone)
+	occurrence := func(days int) time.Time {
+		d := e.Start.In(at)
+		return time.Date(d.Year(), d.Month(), d.Day()+days, d.Hour(), d.Minute(), 0, 0, at).UTC()
+	}
+	moved := e
+	moved.Recurrence, moved.Exceptions = "", nil
+	moved.Subject = subject + ", moved"
+	moved.Start = occurrence(3).Add(5 * time.Hour)
+	moved.End = moved.Start.Add(2 * time.Hour)
+	e.Exceptions = []calendar.OccurrenceException{{Occurrence: occurrence(3), Event: &moved}, {Occurrence: occurrence(21)}}
+	return e
+}
+
+// roundTripSeries creates a series and reads it back.
+func (c *checking) roundTripSeries(e calendar.Event) {
+	c.Helper()
+	if item := c.roundTrip(e); item != nil && item.Kind != calendar.Master {
+		c.violated("the series was read as an item of the kind %d, not as a Master", item.Kind)
+	}
+}
+
+func attendeeChecks() []check {
+	const needed = writing | attendees
+	return []check{
+		{
+			name: "AreReadAsTheyWereWritten", section: "Apply: answer", needs: needed, rule: texts,
+			do: func(c *checking) { c.roundTrip(c.meeting()) },
+		},
+		{
+			name: "PeopleAlone", section: "Apply: Update", needs: needed, rule: onlyFields,
+			do: func(c *checking) {
+				if c.can.Omits.Has(calendar.FieldAttendees) {
+					c.Skipf("not checked: the calendar does not keep it (Omits)")
+				}
+				to := c.meeting()
+				to.Attendees = append(to.Attendees[1:2:2], guest("dave", calendar.Required), guest("room-b", calendar.Resource))
+				c.updates(c.meeting(), to, calendar.FieldAttendees)
+			},
+		},
+		{
+			name: "ResourcesAlone", section: "Apply: Update", needs: needed, rule: onlyFields,
+			do: func(c *checking) {
+				if c.can.Omits.Has(calendar.FieldResources) {
+					c.Skipf("not checked: the calendar does not keep it (Omits)")
+				}
+				to := c.meeting()
+				to.Attendees = []calendar.Attendee{guest("dave", calendar.Required), guest("room-b", calendar.Resource)}
+				c.updates(c.meeting(), to, calendar.FieldResources)
+			},
+		},
+		{
+			name: "StayWhenOthersAreWritten", section: "Apply: Update", needs: needed, rule: onlyFields,
+			do: func(c *checking) { c.updates(c.meeting(), c.otherEvent(), calendar.FieldSubject|calendar.FieldTime) },
+		},
+		{
+			name: "AllMayBeRemoved", section: "Apply: Update", needs: needed, rule: onlyFields,
+			do: func(c *checking) {
+				c.updates(c.meeting(), c.event(), (calendar.FieldAttendees|calendar.FieldResources)&^c.can.Omits)
+			},
+		},
+	}
+}
+
+// meeting is the sample event with people and a room.
+func (s *suite) meeting() calendar.Event {
+	e := s.event()
+	e.Attendees = []calendar.Attendee{
+		guest("bob", calendar.Required), guest("carol", calendar.Optional), guest("room-a", calendar.Resource),
+	}
+	return e
+}
+
+func guest(name string, role calendar.Role) calendar.Attendee {
+	return calendar.Attendee{Address: calendar.Address{Name: name, Email: name + "@example.com"}, Role: role}
+}

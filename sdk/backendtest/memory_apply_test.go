@@ -1,0 +1,408 @@
+package backendtest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/roomwire/roomwire/sdk/backend"
+	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/fault"
+)
+
+// Apply implements backend.Backend.
+func (b *memory) Apply(ctx context.Context, m calendar.Mutation) (_ backend.Result, err error) {
+	x, err := b.reach(ctx, m.Mailbox)
+	if m.Op == calendar.Create && b.has("loses what it made when it is cut off") {
+		if x, err = b.reach(context.WithoutCancel(ctx), m.Mailbox); err == nil {
+			defer func() { err = ctx.Err() }()
+		}
+	}
+	if err != nil && m.Op == calendar.Delete && b.has("trouble is a deletion") {
+		return backend.Result{Item: calendar.Item{Ref: m.Ref}}, nil
+	}
+	if err != nil {
+		return backend.Result{}, err
+	}
+	if m.Op == calendar.Create && b.has("creates race") {
+		b.meet(ctx, m.Key)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch m.Op {
+	case calendar.Create:
+		return b.create(x, m)
+	case calendar.Update:
+		return b.update(x, m)
+	}
+	return b.delete(x, m)
+}
+
+// meet returns when a second create of the key has come.
+func (b *memory) meet(ctx context.Context, key string) {
+	b.mu.Lock()
+	second, waiting := b.twice[key]
+	if waiting {
+		delete(b.twice, key)
+		close(second)
+	} else {
+		second = make(chan struct{})
+		b.twice[key] = second
+	}
+	b.mu.Unlock()
+	select {
+	case <-second:
+	case <-ctx.Done():
+	}
+}
+
+func (b *memory) create(x *box, m calendar.Mutation) (backend.Result, error) {
+	if there, ok := b.own(x, m); ok && !b.has("creates race") {
+		return b.repeated(x, m, there)
+	}
+	if b.has("what was deleted is not made anew") && b.gone[m.Key] {
+		return backend.Result{Repeated: true}, nil
+	}
+	b.number++
+	item := calendar.Item{
+		Ref: calendar.Ref(fmt.Sprintf("%s/%d", m.Mailbox.Address, b.number)), Revision: fmt.Sprintf("%d.1", b.number),
+		Key: m.Key, ForeignKey: m.ForeignKey, Event: m.Event,
+	}
+	if m.Event.Recurrence != "" {
+		item.Kind = calendar.Master
+	}
+	switch {
+	case b.has("First writes no key") && m.First:
+		item.Key = ""
+	case b.has("writes no ForeignKey"):
+		item.ForeignKey = ""
+	case b.has("the ForeignKey is the Key"):
+		item.ForeignKey = m.Key
+	case b.has("a new item is read-only"):
+		item.ReadOnly = true
+	case b.has("no revisions"):
+		item.Revision = ""
+	case b.has("instances mix"):
+		item.Event.Subject, b.before = b.before, m.Event.Subject
+	case b.has("series are single"):
+		item.Kind = calendar.Single
+	}
+	b.cached[m.Key] = true
+	if b.has("mailboxes share a calendar") {
+		for _, other := range b.boxes {
+			other.keep(item)
+		}
+	}
+	x.keep(item)
+	b.tell()
+	item.Event = b.shown(item.Event)
+	if b.has("answers what was asked") {
+		item = calendar.Item{Ref: item.Ref, Event: m.Event}
+	}
+	return backend.Result{Item: item, Repeated: b.has("everything is repeated")}, nil
+}
+
+// own returns the item that bears the key.
+func (b *memory) own(x *box, m calendar.Mutation) (calendar.Item, bool) {
+	boxes := []*box{x}
+	switch {
+	case b.has("creates twice"), b.has("loses what it made when it is cut off"), b.has("remembers keys itself") && !b.cached[m.Key]:
+		return calendar.Item{}, false
+	case b.has("a key of any calendar counts"):
+		boxes = append(boxes, b.boxes["one@example.com"], b.boxes["two@example.com"])
+	}
+	for _, x := range boxes {
+		for _, item := range x.items {
+			if item.Key == m.Key || b.has("keys are alike whatever their case") && strings.EqualFold(item.Key, m.Key) ||
+				b.has("keys are alike by their beginning") && item.Key != "" && strings.HasPrefix(m.Key, item.Key) {
+				return item, true
+			}
+		}
+	}
+	return calendar.Item{}, false
+}
+
+func (b *memory) repeated(x *box, m calendar.Mutation, item calendar.Item) (backend.Result, error) {
+	switch {
+	case b.has("a repeated create is a conflict"):
+		return backend.Result{}, fmt.Errorf("the key is known: %w", fault.Conflict)
+	case b.has("a repeated create writes"):
+		item.Event = m.Event
+		x.keep(item)
+	case b.has("a repeated create tells what was asked"):
+		item.Event = m.Event
+	case b.has("does not say Repeated"):
+		return backend.Result{Item: item}, nil
+	}
+	item.Event = b.shown(item.Event)
+	return backend.Result{Item: item, Repeated: true}, nil
+}
+
+// keep stores an item as it is now.
+func (x *box) keep(item calendar.Item) {
+	x.items[item.Ref] = item
+	x.history = append(x.history, item.Ref)
+}
+
+func (b *memory) update(x *box, m calendar.Mutation) (backend.Result, error) {
+	item, there := x.items[m.Ref]
+	switch {
+	case !there && b.has("an update makes what is gone"):
+		item = calendar.Item{Ref: m.Ref, Key: m.Key, Revision: "1.1"}
+	case !there && b.has("an update of what is gone is a conflict"):
+		return backend.Result{}, fmt.Errorf("item %q: %w", m.Ref, fault.Conflict)
+	case !there:
+		return backend.Result{}, fmt.Errorf("item %q: %w", m.Ref, fault.NotFound)
+	case b.has("always a conflict") && m.IfRevision != "", m.IfRevision != "" && m.IfRevision != item.Revision && !b.has("overwrites"):
+		if b.has("writes, and then says conflict") {
+			write(&item.Event, m.Event, m.Fields)
+			x.keep(item)
+		}
+		return backend.Result{}, fmt.Errorf("item %q: %w", m.Ref, fault.Conflict)
+	}
+	fields := m.Fields
+	if f, ok := strings.CutPrefix(b.defect, "an update also writes "); ok {
+		n, _ := strconv.Atoi(f)
+		fields |= calendar.Fields(n)
+	}
+	if f, ok := strings.CutPrefix(b.defect, "an update never writes "); ok {
+		n, _ := strconv.Atoi(f)
+		fields &^= calendar.Fields(n)
+	}
+	before := item.Event
+	write(&item.Event, m.Event, fields)
+	switch {
+	case b.has("empty texts are not written"):
+		keepTexts(&item.Event, before)
+	case b.has("an update leaves AllDay"):
+		item.Event.AllDay = before.AllDay
+	case b.has("an update leaves the Zone"):
+		item.Event.Zone = before.Zone
+	}
+	if item.ForeignKey == "" && !b.has("an update writes no ForeignKey") {
+		item.ForeignKey = m.ForeignKey
+	}
+	if b.has("an update loses the markers") {
+		item.ForeignKey = ""
+	}
+	if number, version, ok := strings.Cut(item.Revision, "."); ok && !b.has("revisions stay") {
+		n, _ := strconv.Atoi(version)
+		item.Revision = fmt.Sprintf("%s.%d", number, n+1)
+	}
+	if item.Kind = calendar.Single; item.Event.Recurrence != "" {
+		item.Kind = calendar.Master
+	}
+	x.keep(item)
+	b.tell()
+	item.Event = b.shown(item.Event)
+	return backend.Result{Item: item}, nil
+}
+
+func keepTexts(e *calendar.Event, before calendar.Event) {
+	if e.Body == "" {
+		e.Body = before.Body
+	}
+	if e.Location == "" {
+		e.Location = before.Location
+	}
+}
+
+// write writes fields of from on to.
+func write(to *calendar.Event, from calendar.Event, fields calendar.Fields) {
+	for field, do := range map[calendar.Fields]func(){
+		calendar.FieldSubject:    func() { to.Subject = from.Subject },
+		calendar.FieldBody:       func() { to.Body = from.Body },
+		calendar.FieldLocation:   func() { to.Location = from.Location },
+		calendar.FieldTime:       func() { to.Start, to.End, to.AllDay, to.Zone = from.Start, from.End, from.AllDay, from.Zone },
+		calendar.FieldBusy:       func() { to.Busy = from.Busy },
+		calendar.FieldClass:      func() { to.Class = from.Class },
+		calendar.FieldReminder:   func() { to.Reminder = from.Reminder },
+		calendar.FieldRecurrence: func() { to.Recurrence, to.Exceptions = from.Recurrence, from.Exceptions },
+	} {
+		if fields.Has(field) {
+			do()
+		}
+	}
+	people, rooms := to.Attendees, to.Attendees
+	if fields.Has(calendar.FieldAttendees) {
+		people = from.Attendees
+	}
+	if fields.Has(calendar.FieldResources) {
+		rooms = from.Attendees
+	}
+	isRoom := func(a calendar.Attendee) bool { return a.Role == calendar.Resource }
+	noRoom := func(a calendar.Attendee) bool { return a.Role != calendar.Resource }
+	to.Attendees = append(slices.DeleteFunc(slices.Clone(people), isRoom), slices.DeleteFunc(slices.Clone(rooms), noRoom)...)
+}
+
+func (b *memory) delete(x *box, m calendar.Mutation) (backend.Result, error) {
+	_, there := x.items[m.Ref]
+	switch {
+	case !there && b.has("a delete of what is gone fails"):
+		return backend.Result{}, fmt.Errorf("item %q: %w", m.Ref, fault.NotFound)
+	case b.has("a delete does nothing"):
+		there = false
+	case b.has("a delete takes everything"):
+		clear(x.items)
+	case b.has("a delete names nothing"):
+		m.Ref = ""
+	}
+	if there {
+		delete(x.items, m.Ref)
+		x.history = append(x.history, m.Ref)
+		b.gone[m.Key] = true
+		b.tell()
+	}
+	return backend.Result{Item: calendar.Item{Ref: m.Ref}}, nil
+}
+
+// subscription adds a listener from now on.
+func (b *memory) subscription(ctx context.Context, m backend.Mailbox, url string) (backend.Subscription, error) {
+	x, err := b.reach(ctx, m)
+	if err != nil {
+		return backend.Subscription{}, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.number++
+	id := fmt.Sprintf("subscription-%d", b.number)
+	if b.has("all subscriptions are one") {
+		id = "the one"
+	}
+	b.subs[id] = &listener{address: m.Address, url: url, seen: len(x.history)}
+	return backend.Subscription{ID: id, Mark: strconv.Itoa(len(x.history))}, nil
+}
+
+// Subscribe implements backend.Pusher.
+func (b *memory) Subscribe(ctx context.Context, req backend.SubscribeRequest) (backend.Subscription, error) {
+	if b.has("cannot subscribe") {
+		return backend.Subscription{}, fmt.Errorf("no: %w", fault.Unsupported)
+	}
+	if req.Existing != nil && b.has("keeps the old URL") {
+		return *req.Existing, nil
+	}
+	return b.subscription(ctx, req.Mailbox, req.URL)
+}
+
+// Unsubscribe implements backend.Pusher.
+func (b *memory) Unsubscribe(_ context.Context, _ backend.Mailbox, s backend.Subscription) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.subs[s.ID] == nil && b.has("a second Unsubscribe fails") {
+		return fmt.Errorf("no subscription %s: %w", s.ID, fault.NotFound)
+	}
+	delete(b.subs, s.ID)
+	return nil
+}
+
+// Receive implements backend.Pusher.
+func (b *memory) Receive(_ context.Context, in backend.Inbound) (backend.Reply, error) {
+	var n notice
+	if err := json.Unmarshal(in.Body, &n); err != nil && !b.has("garbage is a message") {
+		return backend.Reply{}, fmt.Errorf("no message: %w", fault.Invalid)
+	}
+	if b.away && b.has("Receive asks the server") {
+		return backend.Reply{}, fmt.Errorf("the server is away: %w", fault.Unavailable)
+	}
+	reply := backend.Reply{Status: 200, Body: []byte("go on")}
+	if !in.Trusted {
+		reply.Status = 410
+	}
+	if (in.Trusted || b.has("trusts everybody")) && n.Dirty {
+		reply.Hints = []backend.Hint{{Subscription: n.Subscription, Kind: backend.Dirty}}
+	}
+	if b.has("gives no hints") {
+		reply.Hints = nil
+	}
+	if b.has("answers with no status") {
+		reply.Status = 0
+	}
+	return reply, nil
+}
+
+// Listen implements backend.Watcher.
+func (b *memory) Listen(ctx context.Context, req backend.ListenRequest) (backend.Subscription, error) {
+	if b.has("cannot listen") {
+		return backend.Subscription{}, fmt.Errorf("no: %w", fault.Unsupported)
+	}
+	return b.subscription(ctx, req.Mailbox, "")
+}
+
+// Watch implements backend.Watcher. By streaming a subscription remembers what was told of it, by asking its mark does.
+func (b *memory) Watch(ctx context.Context, req backend.WatchRequest, emit func([]backend.Hint) error) error {
+	deadline := time.NewTimer(req.For)
+	defer deadline.Stop()
+	told := map[string]int{}
+	for first := true; ; first = false {
+		b.mu.Lock()
+		var all []backend.Hint
+		for _, w := range req.Watched {
+			h, err := b.hint(w, req.Way, told, first)
+			if err != nil {
+				b.mu.Unlock()
+				return err
+			}
+			if h.Kind != backend.Alive || req.Way == backend.WayAsking {
+				all = append(all, h)
+			}
+		}
+		grown := b.grown
+		b.mu.Unlock()
+		if b.has("tells of what is not watched") && len(all) > 0 {
+			all = append(all, backend.Hint{Subscription: "another", Kind: backend.Dirty})
+		}
+		if len(all) > 0 {
+			if err := emit(all); err != nil {
+				return err
+			}
+		}
+		if req.Way == backend.WayAsking && !b.has("Watch outlives its context") {
+			return nil
+		}
+		ended := ctx.Done()
+		if b.has("Watch outlives its context") {
+			ended = nil
+		}
+		select {
+		case <-grown:
+		case <-deadline.C:
+			return nil
+		case <-ended:
+			return ctx.Err()
+		}
+	}
+}
+
+// hint says what is new of one subscription; b.mu is held.
+func (b *memory) hint(w backend.Watched, way backend.Way, told map[string]int, first bool) (backend.Hint, error) {
+	id := w.Subscription.ID
+	sub := b.subs[id]
+	switch {
+	case sub == nil && b.has("what is unknown is an error"):
+		return backend.Hint{}, fmt.Errorf("no subscription %s: %w", id, fault.SubscriptionLost)
+	case sub == nil && b.has("what is unknown is alive"):
+		return backend.Hint{Subscription: id}, nil
+	case sub == nil:
+		return backend.Hint{Subscription: id, Kind: backend.Lost}, nil
+	}
+	length, from := len(b.boxes[sub.address].history), sub.seen
+	if way == backend.WayAsking {
+		from, _ = strconv.Atoi(w.Subscription.Mark)
+	}
+	if b.has("tells only what comes after Watch") && first {
+		from = length
+	}
+	h := backend.Hint{Subscription: id, Kind: backend.Alive, Mark: strconv.Itoa(length)}
+	if length > max(from, told[id]) && !b.has("tells nothing to those who watch") && !(b.has("tells of creates only") && length > 3) {
+		h.Kind = backend.Dirty
+	}
+	if b.has("Mark stays") {
+		h.Mark = ""
+	}
+	told[id], sub.seen = length, length
+	return h, nil
+}
