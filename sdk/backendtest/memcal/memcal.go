@@ -5,13 +5,13 @@
 // New returns an http.Handler; httptest.NewServer(memcal.New("alice@example.com")) is a whole server. It speaks JSON:
 //
 //	GET    /calendars/ADDRESS                         200 {"address": …}
-//	GET    /calendars/ADDRESS/changes?since=T&limit=N 200 {"changes": [{"id": …, "item": {…}}, {"id": …, "deleted": true}],
+//	GET    /calendars/ADDRESS/changes?since=T&limit=N 200 {"changes": [{…}, {"id": …, "deleted": true}],
 //	                                                       "next": T, "more": true|false}
 //	GET    /calendars/ADDRESS/items?property=P&value=V 200 {"items": [{…}]}, the oldest first
 //	POST   /calendars/ADDRESS/items                   201 {…}, the item with its id and its etag
 //	GET    /calendars/ADDRESS/items/ID                200 {…}
 //	PATCH  /calendars/ADDRESS/items/ID                200 {…}; what the body does not name is left as it is
-//	DELETE /calendars/ADDRESS/items/ID                204
+//	DELETE /calendars/ADDRESS/items/ID                200 {"id": …, "deleted": true}
 //
 // An item is {"id", "etag", "title", "notes", "location", "start", "end", "all_day", "zone", "properties"}. Times are in
 // RFC 3339; an all-day item's are midnights UTC, the end exclusive. properties is a map of texts that people do not see;
@@ -19,8 +19,8 @@
 // sends no mail.
 //
 // changes without since begins from nothing and tells every item; with since it tells what changed after that answer's
-// next, each item once, with its latest state. Whoever has read next with "more": false is up to date. limit is at most
-// and by default MaxPage.
+// next, each item once, as it is now. Whoever has read next with "more": false is up to date. limit is at most and by
+// default MaxPage.
 //
 // PATCH and DELETE heed If-Match: another etag than the item's is answered 412. Other answers:
 //

@@ -23,16 +23,16 @@ type refusal struct {
 	Error  string `json:"error"`
 }
 
-type change struct {
+// A deletion is what is told of an item that is gone.
+type deletion struct {
 	ID      string `json:"id"`
-	Deleted bool   `json:"deleted,omitempty"`
-	Item    *Item  `json:"item,omitempty"`
+	Deleted bool   `json:"deleted"`
 }
 
 type changes struct {
-	Changes []change `json:"changes"`
-	Next    string   `json:"next"`
-	More    bool     `json:"more"`
+	Changes []any  `json:"changes"`
+	Next    string `json:"next"`
+	More    bool   `json:"more"`
 }
 
 // A handler answers a request to a calendar; it is called with the server's lock held.
@@ -113,10 +113,6 @@ func (s *Server) carryOut(r *http.Request, body []byte, h handler) (status int, 
 }
 
 func write(w http.ResponseWriter, status int, answer any) {
-	if answer == nil {
-		w.WriteHeader(status)
-		return
-	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(answer) // whoever went away wants no answer
@@ -132,7 +128,7 @@ func (s *Server) changes(c *calendar, r *http.Request, _ []byte) (int, any) {
 		return http.StatusGone, refusal{Error: "gone"}
 	}
 	limit := MaxPage
-	if v := r.FormValue("limit"); v != "" {
+	if v := r.FormValue("limit"); v != "" && v != "0" {
 		if limit, err = strconv.Atoi(v); err != nil || limit < 1 {
 			return http.StatusBadRequest, refusal{Error: "limit_not_understood"}
 		}
@@ -144,17 +140,17 @@ func (s *Server) changes(c *calendar, r *http.Request, _ []byte) (int, any) {
 		}
 	}
 	slices.SortFunc(later, func(a, b *entry) int { return cmp.Compare(a.changed, b.changed) })
-	out := changes{Changes: []change{}, Next: token(c.clock)}
+	out := changes{Changes: []any{}, Next: token(c.clock)}
 	if limit = min(limit, MaxPage); len(later) > limit {
 		later = later[:limit]
 		out.More, out.Next = true, token(later[limit-1].changed)
 	}
 	for _, e := range later {
-		one := change{ID: e.ID, Deleted: e.deleted}
-		if !e.deleted {
-			one.Item = &e.Item // entries are replaced, never written to
+		if e.deleted {
+			out.Changes = append(out.Changes, deletion{e.ID, true})
+		} else {
+			out.Changes = append(out.Changes, e.Item) // its map is replaced, never written to
 		}
-		out.Changes = append(out.Changes, one)
 	}
 	return http.StatusOK, out
 }
@@ -207,7 +203,7 @@ func (s *Server) delete(c *calendar, r *http.Request, _ []byte) (int, any) {
 		return refused.status, refused
 	}
 	c.remove(e.ID)
-	return http.StatusNoContent, nil
+	return http.StatusOK, deletion{e.ID, true}
 }
 
 // matching returns the item that a write is about, if it is still the one that the writer knows.
