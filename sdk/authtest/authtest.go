@@ -3,6 +3,7 @@ package authtest
 import (
 	"context"
 	"crypto/x509"
+	"net/url"
 	"time"
 
 	"github.com/roomwire/roomwire/sdk/auth"
@@ -37,6 +38,7 @@ type Fixture struct {
 	// alone, and URL's server does not take it.
 	URL, OtherURL string
 	RootCAs       *x509.CertPool // whom URL and OtherURL are trusted by; nil: the system's
+	Proxy         *url.URL       // by which they are reached; nil: none
 	// Challenges are what a server says to demand a login, by scheme; one that is missing is the scheme's name alone.
 	Challenges map[string]string
 	// Mailboxes are two that a plugin with Traits.PerMailbox can log in for; empty: two of example.com.

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"sync"
 
@@ -29,6 +30,7 @@ type Executable struct {
 
 	URL, OtherURL string
 	CAPEM         []byte       // certificates that are trusted beside the system's
+	Proxy         string       // URL; empty for none
 	Log           hclog.Logger // of what the plugin logs; nil for nowhere
 }
 
@@ -36,6 +38,7 @@ type Executable struct {
 type Process struct {
 	exe   Executable
 	roots *x509.CertPool
+	proxy *url.URL
 	log   hclog.InterceptLogger
 
 	mu      sync.Mutex
@@ -53,6 +56,13 @@ func (e Executable) Start(ctx context.Context) (*Process, error) {
 		}
 		if !p.roots.AppendCertsFromPEM(e.CAPEM) {
 			return nil, fmt.Errorf("the CA file holds no certificate in PEM form: %w", fault.Invalid)
+		}
+	}
+	if e.Proxy != "" {
+		var err error
+		if p.proxy, err = url.Parse(e.Proxy); err != nil || p.proxy.Host == "" {
+			// Without its text: it may hold a password.
+			return nil, fmt.Errorf("the proxy must be a URL such as http://proxy.example.com:3128: %w", fault.Invalid)
 		}
 	}
 	p.log = hclog.NewInterceptLogger(&hclog.LoggerOptions{Output: &journal{p}, Level: hclog.Trace})
@@ -166,7 +176,7 @@ func (p *Process) Fixture() Fixture {
 			Schemes: about.Auth.Schemes, PerConnection: about.Auth.PerConnection, PerMailbox: about.Auth.PerMailbox,
 			Attempts: about.Auth.Attempts,
 		},
-		URL: p.exe.URL, OtherURL: p.exe.OtherURL, RootCAs: p.roots,
+		URL: p.exe.URL, OtherURL: p.exe.OtherURL, RootCAs: p.roots, Proxy: p.proxy,
 		Bad: map[string]Open{}, Odd: map[string]Open{},
 	}
 	for name, settings := range p.exe.Bad {

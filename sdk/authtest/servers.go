@@ -72,7 +72,7 @@ func (s *suite[X]) stuckIssuer(t X) {
 
 // client returns what a backend would be given: an http.Client that logs in by itself.
 func (s *suite[X]) client(t X, a auth.Authenticator) *http.Client {
-	transport := httpauth.New(httpauth.Options{RootCAs: s.RootCAs, Timeout: s.Patience, Identities: []httpauth.Identity{{
+	transport := httpauth.New(httpauth.Options{RootCAs: s.RootCAs, Proxy: s.Proxy, Timeout: s.Patience, Identities: []httpauth.Identity{{
 		Name: "account", Schemes: s.Traits.Schemes, PerConnection: s.Traits.PerConnection, PerMailbox: s.Traits.PerMailbox,
 		Attempts: s.Traits.Attempts, Auth: s.watched(a),
 	}}})
@@ -122,7 +122,7 @@ func (s *suite[X]) demanding(t X, url, field string) {
 	if url == "" {
 		t.Skipf("there is no server to log in to: Fixture.%s", field)
 	}
-	transport := httpauth.New(httpauth.Options{RootCAs: s.RootCAs, Timeout: s.Patience})
+	transport := httpauth.New(httpauth.Options{RootCAs: s.RootCAs, Proxy: s.Proxy, Timeout: s.Patience})
 	defer transport.Close()
 	resp, err := ask(t.Context(), transport.Client(), url)
 	if err != nil {
