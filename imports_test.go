@@ -27,7 +27,11 @@ var allowed = map[string][]string{
 	"sdk/launch":                {"proto", "sdk/internal", "sdk/calendar", "sdk/fault", "sdk/auth", "sdk/backend"},
 	"sdk/launch/testplugin":     {"sdk/serve", "sdk/calendar", "sdk/fault", "sdk/auth", "sdk/backend"},
 	"sdk/launch/testplugin/bad": {"proto", "sdk/internal/wire", "sdk/calendar", "sdk/fault", "sdk/backend"}, // it lies on the wire
+	"sdk/backendtest/memcal":    {},
 	"sdk/conformance":           {},
+	"sdk/ask":                   {"sdk/fault"},
+	"sdk/authtest":              {"sdk/conformance", "sdk/launch", "sdk/internal/httpauth", "sdk/fault", "sdk/auth", "sdk/backend"},
+	"sdk/authtest/testplugin":   {"sdk/serve", "sdk/auth"},
 	"sdk/backendtest":           {"sdk/calendar", "sdk/fault", "sdk/backend", "sdk/conformance", "sdk/launch"},
 	"sdk":                       {"sdk"},
 	"plugins":                   {"sdk", "plugins/internal"},
@@ -53,13 +57,14 @@ var allowed = map[string][]string{
 		"host/internal/syncer", "host/internal/booking", "host/internal/directory", "host/internal/store",
 		"host/internal/config", "host/internal/apikey", "sdk/fault",
 	},
-	"host/internal/doctor":  {"host/internal/config", "host/internal/directory", "host/internal/store", "host/internal/supervise", "sdk/backend", "sdk/fault"},
-	"host/internal/metrics": {"host/internal/store", "host/internal/supervise", "sdk/fault"},
-	"host/internal/verify":  {"host/internal/config", "host/internal/supervise", "sdk"},
-	"host/internal/app":     {"host/internal", "sdk"},
-	"host/internal/demo":    {"host/internal", "sdk", "exchangesim$"},
-	"examples":              {"sdk"},
-	"test/bench":            {"sdk", "proto"},
+	"host/internal/doctor":   {"host/internal/config", "host/internal/directory", "host/internal/store", "host/internal/supervise", "sdk/backend", "sdk/fault"},
+	"host/internal/metrics":  {"host/internal/store", "host/internal/supervise", "sdk/fault"},
+	"host/internal/scaffold": {},
+	"host/internal/verify":   {"host/internal/config", "host/internal/supervise", "sdk"},
+	"host/internal/app":      {"host/internal", "sdk"},
+	"host/internal/demo":     {"host/internal", "sdk", "exchangesim$"},
+	"examples":               {"sdk"},
+	"test/bench":             {"sdk", "proto"},
 }
 
 // noIO are packages that decide and must not reach anything outside: no store, no clock, no network.

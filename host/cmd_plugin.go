@@ -23,12 +23,14 @@ func pluginCmd(f *flags) *cobra.Command {
   roomwire plugin rollback NAME          take the version before again
   roomwire plugin restart NAME           a new process of the same binary
   roomwire plugin remove NAME            unpin and delete it
+  roomwire plugin new backend|auth NAME  begin one of your own
+  roomwire plugin verify                 are the binaries what was pinned; with --conformance, is one good
 
 A running host does this without losing a call: the new process is started and checked, takes over, and the old one ends
 when its calls are over. If the new one is no good, the old one goes on. Without a host the folder alone is changed.`,
 	}
 	cmd.AddCommand(pluginListCmd(f), pluginShowCmd(f), pluginInstallCmd(f), pluginSwapCmd(f), pluginRollbackCmd(f),
-		pluginRestartCmd(f), pluginRemoveCmd(f), pluginLockCmd(f), pluginVerifyCmd(f))
+		pluginRestartCmd(f), pluginRemoveCmd(f), pluginLockCmd(f), pluginVerifyCmd(f), pluginNewCmd())
 	return cmd
 }
 

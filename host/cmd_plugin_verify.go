@@ -32,6 +32,11 @@ them, next year. What is there already is not touched. Say --mailbox twice to se
       --auth roomwire-auth-basic --auth-set user=svc --auth-set password=env:PASSWORD
   roomwire plugin verify --conformance roomwire-backend-mine --mailbox test@example.com --mode Exchange2013
 
+An auth plugin needs no server to be examined. With --url it also logs in there, some dozens of times and always with the
+settings given; --mode and --auth are not for it.
+
+  roomwire plugin verify --conformance roomwire-auth-mine --set token=env:TOKEN --url https://mail.example.com/
+
 A setting's VALUE is a text, or JSON where the plugin wants a number, a list and the like; env:NAME takes it from the
 environment and file:PATH from a file. A secret has to come from one of these two.
 

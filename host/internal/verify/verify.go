@@ -153,11 +153,6 @@ func describe(ctx context.Context, file string, log hclog.Logger) (launch.Descri
 // A suite runs checks.
 type suite = func(func(*conformance.Report))
 
-// authPlugin examines an auth plugin.
-func authPlugin(_ context.Context, _ Order, about launch.Description, _ suite) error {
-	return fmt.Errorf("%s is a plugin for authorization, whose contract this version of roomwire cannot examine", about.Name)
-}
-
 // backendPlugin examines a backend.
 func backendPlugin(ctx context.Context, o Order, about launch.Description, run suite) error {
 	if len(o.Mailboxes) == 0 {

@@ -183,3 +183,33 @@ func TestAModeIsTakenFromTheConfiguration(t *testing.T) {
 		t.Errorf("an auth plugin that was changed would get the password: %v", err)
 	}
 }
+
+func TestAnAuthPluginIsHeldAgainstTheContract(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("GOOD_TOKEN", "t0ken")
+	t.Setenv("BAD_TOKEN", "another-t0ken")
+	good := Order{File: built(t, dir, "examples/auth-header"), Set: []string{"token=env:GOOD_TOKEN"}, URL: feed(t)}
+	report, err := Conformance(t.Context(), good, func(Check) {})
+	if err != nil || report.Failed > 0 || report.Passed < 15 || report.Kind != "auth" {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	bad := good
+	bad.Set = []string{"token=env:BAD_TOKEN"}
+	bad.Check = "Server/TakesTheLogin"
+	report, err = Conformance(t.Context(), bad, func(Check) {})
+	if err != nil || len(report.Checks) != 1 || !report.Checks[0].Failed() {
+		t.Errorf("with the wrong token: %+v, %v", report, err)
+	}
+	for says, o := range map[string]Order{
+		"--mode and --auth are for backends": {File: good.File, Set: good.Set, Auth: good.File},
+		"is no pattern":                      {File: good.File, Set: good.Set, Check: "["},
+		"--ca-file":                          {File: good.File, Set: good.Set, CAFile: filepath.Join(dir, "none")},
+		"--set":                              {File: good.File, Set: []string{"token=shown"}},
+		"say --mailbox twice":                {File: good.File, Set: good.Set, Mailboxes: []string{"a@example.com"}},
+		"the proxy must be":                  {File: good.File, Set: good.Set, Proxy: "::"},
+	} {
+		if _, err := Conformance(t.Context(), o, func(Check) {}); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v, want an error with %q", err, says)
+		}
+	}
+}
