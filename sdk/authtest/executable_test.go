@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/hashicorp/go-hclog"
@@ -34,9 +35,28 @@ func start(t *testing.T, e Executable) *Process {
 	return p
 }
 
+// A journaled text is written by the process and read by the test.
+type journaled struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (j *journaled) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journaled) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
 func TestAnExecutableTellsWhatIsExamined(t *testing.T) {
 	t.Parallel()
-	var log bytes.Buffer
+	var log journaled
 	p := start(t, Executable{
 		Path:     build(t, "./testplugin/leaky"),
 		Settings: map[string]any{"token": "t0ken-1"}, Other: map[string]any{"token": "t0ken-2"},
