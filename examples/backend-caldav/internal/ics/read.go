@@ -192,7 +192,7 @@ func (o object) times(c *ical.Component) (start stamp, end time.Time, err error)
 
 // after returns when a time is over: days are those of the calendar, hours those of the clock (RFC 5545 3.3.6).
 func (o object) after(start stamp, d span) time.Time {
-	if start.date || start.clock.location == nil {
+	if d.days == 0 || start.date || start.clock.location == nil {
 		return start.at.AddDate(0, 0, d.days).Add(d.exact)
 	}
 	wall := asUTC(start.at.In(start.clock.location)).AddDate(0, 0, d.days)

@@ -193,6 +193,8 @@ var (
 	lastOnset  = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
+const earlyOnset = 1968 // a leap year before them
+
 // onsets returns the changes that a VTIMEZONE tells of, in order; the first holds for everything before, too.
 func onsets(d *ical.Component) ([]onset, error) {
 	var out []onset
@@ -253,7 +255,7 @@ func yearly(rule string, begin time.Time) ([]time.Time, error) {
 			if value != "YEARLY" {
 				return nil, fmt.Errorf("its rule %q is not yearly", rule)
 			}
-		case "BYMONTH", "BYDAY", "BYMONTHDAY", "INTERVAL", "UNTIL", "COUNT", "WKST":
+		case "BYMONTH", "BYDAY", "BYMONTHDAY", "UNTIL", "WKST":
 		default:
 			return nil, fmt.Errorf("its rule has %q", name)
 		}
@@ -261,6 +263,9 @@ func yearly(rule string, begin time.Time) ([]time.Time, error) {
 	o, err := rrule.StrToROption(strings.ToUpper(rule))
 	if err != nil || o.Freq != rrule.YEARLY {
 		return nil, fmt.Errorf("its rule %q is none", rule)
+	}
+	if begin.Year() < earlyOnset { // Windows' zones begin in 1601, and the library stops 292 years after the beginning
+		begin = begin.AddDate(earlyOnset-begin.Year(), 0, 0)
 	}
 	o.Dtstart = begin
 	r, err := rrule.NewRRule(*o)
