@@ -44,7 +44,7 @@ func (m Mapper) parse(text string) (o object, err error) {
 	if depth(text) > maxDepth {
 		return o, fmt.Errorf("the object is nested too deeply: %w", fault.Unavailable)
 	}
-	cal, err := ical.NewDecoder(strings.NewReader(text)).Decode()
+	cal, err := ical.NewDecoder(strings.NewReader(strings.Map(printable, text))).Decode()
 	if err != nil {
 		return o, fmt.Errorf("the object is no iCalendar: %w: %w", err, fault.Unavailable)
 	}
@@ -53,6 +53,14 @@ func (m Mapper) parse(text string) (o object, err error) {
 		return o, fmt.Errorf("the object holds no event: %w", fault.Invalid)
 	}
 	return o, nil
+}
+
+// printable drops the control characters that an object must not have (RFC 5545 3.1) and some have.
+func printable(r rune) rune {
+	if r < ' ' && r != '\t' && r != '\n' || r == 0x7f {
+		return -1
+	}
+	return r
 }
 
 func (m Mapper) object(cal *ical.Calendar) object {

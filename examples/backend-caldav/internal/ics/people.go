@@ -17,8 +17,9 @@ const scheduleAgent = "SCHEDULE-AGENT"
 func addressOf(p *ical.Prop) calendar.Address {
 	a := calendar.Address{Name: p.Params.Get("CN"), Email: p.Params.Get("EMAIL")}
 	if scheme, rest, ok := strings.Cut(p.Value, ":"); ok && strings.EqualFold(scheme, "mailto") {
-		a.Email = strings.TrimSpace(rest)
+		a.Email = rest
 	}
+	a.Email = strings.TrimSpace(a.Email)
 	if strings.EqualFold(a.Name, a.Email) {
 		a.Name = ""
 	}
