@@ -60,6 +60,11 @@ user: svc
 collection: .*
 permissions: RrWw
 
+[root]
+user: .+
+collection:
+permissions: R
+
 [home]
 user: .+
 collection: {user}
