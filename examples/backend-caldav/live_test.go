@@ -15,7 +15,9 @@ func TestTheCalendarIsFound(t *testing.T) {
 	t.Parallel()
 	r := newRadicale(t, "alice", "bob")
 	r.calendar("bob", "private")
-	root := func(person string) backend.Mailbox { return backend.Mailbox{Address: person + "@example.com", URL: r.url} }
+	root := func(person string) backend.Mailbox {
+		return backend.Mailbox{Address: person + "@example.com", URL: r.url}
+	}
 	for name, tc := range map[string]struct {
 		settings map[string]any
 		user     string

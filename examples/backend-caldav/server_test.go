@@ -23,21 +23,19 @@ import (
 // A fake is a server with one calendar, /alice/work/, for what Radicale does not do: pages, refusals, scheduling.
 type fake struct {
 	*httptest.Server
-	noSync     bool // it knows no sync-collection
-	noLimit    bool // it refuses to leave off
-	noFilter   bool // it cannot search for properties that it does not know
-	schedules  bool
-	silent     string // it says nothing of this object when several are asked for
-	noMarks    bool   // it has neither sync-tokens nor ctags
-	refuse     string // status line and body of what it answers to every PUT
-	beforePut  func() // somebody else is faster
-	beforeRead func()
+	noSync    bool // it knows no sync-collection
+	noLimit   bool // it refuses to leave off
+	noFilter  bool // it cannot search for properties that it does not know
+	schedules bool
+	silent    string // it says nothing of this object when several are asked for
+	noMarks   bool   // it has neither sync-tokens nor ctags
+	refuse    string // status line and body of what it answers to every PUT
+	beforePut func() // somebody else is faster
 
 	mu      sync.Mutex
 	objects map[string]string
 	etags   map[string]int
 	log     []string // names, in the order of their changes; what is not in objects was deleted
-	asked   []string // methods
 }
 
 // newFake starts the server and opens the backend for it, without any login.
@@ -78,19 +76,6 @@ func (f *fake) text(name string) string {
 	return f.objects[name]
 }
 
-// count is how often a method was asked.
-func (f *fake) count(method string) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	n := 0
-	for _, m := range f.asked {
-		if m == method {
-			n++
-		}
-	}
-	return n
-}
-
 func (f *fake) etag(name string) string { return fmt.Sprintf("%q", fmt.Sprint(f.etags[name])) }
 
 var hrefs = regexp.MustCompile(`<D:href>([^<]*)</D:href>`)
@@ -102,12 +87,8 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if hook := f.beforePut; hook != nil && r.Method == http.MethodPut {
 		hook()
 	}
-	if hook := f.beforeRead; hook != nil && strings.Contains(string(body), "calendar-multiget") {
-		hook()
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.asked = append(f.asked, r.Method)
 	if f.schedules {
 		w.Header().Set("DAV", "1, 3, calendar-access, calendar-auto-schedule")
 	}
