@@ -130,7 +130,7 @@ func (b *caldav) update(ctx context.Context, at *url.URL, m calendar.Mutation) (
 			}
 		}
 		err = b.dav.Put(ctx, hrefOf(at, m.Ref), dav.Same(now.etag), c.Text)
-		if fault.Of(err) == fault.Conflict && dav.Code(err) == "" {
+		if fault.Of(err) == fault.Conflict && dav.Code(err) != dav.UIDConflict {
 			if m.IfRevision != "" {
 				return backend.Result{}, b.really(ctx, at, m, err)
 			}

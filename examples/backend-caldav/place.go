@@ -42,7 +42,7 @@ func expand(template, calendar, address string) string {
 }
 
 // place returns where a mailbox's calendar is. A URL with a path is the calendar itself; one without names the server, on which
-// the calendar lies where calendar_path says, else where the server says. Nothing is remembered: asking the server takes three
+// the calendar lies where calendar_path says, else where the server says. Nothing is remembered: asking the server takes several
 // requests for each call, a URL or calendar_path none.
 func (b *caldav) place(ctx context.Context, m backend.Mailbox) (*url.URL, error) {
 	u, err := url.Parse(m.URL)

@@ -113,7 +113,7 @@ func refusal(method string, at *url.URL, resp *http.Response) error {
 	switch c := resp.StatusCode; {
 	case e.Code == "valid-sync-token":
 		e.Kind = fault.StateExpired
-	case e.Code == "no-uid-conflict":
+	case e.Code == UIDConflict:
 		e.Kind = fault.Conflict
 	case slices.Contains(aboutData, e.Code):
 		e.Kind = fault.Invalid
@@ -125,10 +125,10 @@ func refusal(method string, at *url.URL, resp *http.Response) error {
 	case c == http.StatusRequestEntityTooLarge:
 		e.Kind = fault.Invalid
 	case c == http.StatusInsufficientStorage:
-		e.Kind, e.Code = fault.Unavailable, "insufficient-storage"
+		e.Kind, e.Code = fault.Unavailable, InsufficientStorage
 	}
 	e.Message = fmt.Sprintf("%s of %s: the server answered HTTP %s", method, at.Path, resp.Status)
-	if e.Code == "insufficient-storage" {
+	if e.Code == InsufficientStorage {
 		e.Message += "; the answer is too large for it, or the calendar's space is used up"
 	}
 	return e
@@ -143,8 +143,11 @@ var (
 	aboutAbility = []string{"supported-report", "supported-filter", "supported-collation"}
 )
 
-// InsufficientStorage is the Code of what is too much for the server.
-const InsufficientStorage = "insufficient-storage"
+// Codes that callers ask for.
+const (
+	InsufficientStorage = "insufficient-storage" // it is too much for the server
+	UIDConflict         = "no-uid-conflict"
+)
 
 // Code returns the precondition that an error of a Client names.
 func Code(err error) string {
@@ -154,7 +157,8 @@ func Code(err error) string {
 	return ""
 }
 
-// precondition returns the name of the first element in a DAV:error; empty if the body is none.
+// precondition returns which one a DAV:error names, and nothing if the body is none; servers put elements of their own
+// beside it.
 func precondition(body []byte) string {
 	var e struct {
 		XMLName xml.Name `xml:"DAV: error"`
@@ -162,10 +166,15 @@ func precondition(body []byte) string {
 			XMLName xml.Name
 		} `xml:",any"`
 	}
-	if xml.Unmarshal(body, &e) != nil || len(e.Is) == 0 {
+	if xml.Unmarshal(body, &e) != nil {
 		return ""
 	}
-	return e.Is[0].XMLName.Local
+	for _, one := range e.Is {
+		if one.XMLName.Space == nsDAV || one.XMLName.Space == nsCalDAV {
+			return one.XMLName.Local
+		}
+	}
+	return ""
 }
 
 // Propfind asks for properties of a resource (depth "0") or of those in it, too ("1").
@@ -196,14 +205,14 @@ type Condition struct {
 	Header, Value string
 }
 
-// New is the condition that there is no such resource.
+// NewResource is the condition that there is no such resource.
 func NewResource() Condition { return Condition{"If-None-Match", "*"} }
 
 // Same is the condition that the resource is as it was with this ETag.
 func Same(etag string) Condition { return Condition{"If-Match", etag} }
 
-// Put writes a calendar object. fault.Conflict with the Code no-uid-conflict when another one of the calendar has its UID,
-// and without a Code when the condition is not met.
+// Put writes a calendar object. fault.Conflict with the Code UIDConflict when another one of the calendar has its UID, and
+// with another one or none when the condition is not met.
 func (c *Client) Put(ctx context.Context, u *url.URL, when Condition, text []byte) error {
 	_, err := c.do(ctx, request{http.MethodPut, u, map[string]string{
 		"Content-Type": "text/calendar; charset=utf-8", when.Header: when.Value,

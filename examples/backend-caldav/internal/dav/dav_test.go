@@ -42,6 +42,8 @@ func TestRefusalsHaveKinds(t *testing.T) {
 		{403, said("D:need-privileges"), fault.Forbidden},
 		{403, said("D:valid-sync-token"), fault.StateExpired},
 		{409, said("D:valid-sync-token"), fault.StateExpired},
+		{403, said(`s:exception xmlns:s="http://sabredav.org/ns"/><D:valid-sync-token`), fault.StateExpired},
+		{412, said(`s:exception xmlns:s="http://sabredav.org/ns"`), fault.Conflict},
 		{403, said("D:supported-report"), fault.Unsupported},
 		{403, said("C:supported-filter"), fault.Unsupported},
 		{403, said("C:valid-calendar-data"), fault.Invalid},
