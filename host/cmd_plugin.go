@@ -66,6 +66,7 @@ in it. A binary that is not in the list, or is not what it was, is not started.`
 			return errShown
 		},
 	})
+	cmd.AddCommand(pluginVerifyCmd(f))
 	return cmd
 }
 

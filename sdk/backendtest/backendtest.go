@@ -60,9 +60,19 @@ func Run[X conformance.T[X]](t X, f Fixture) {
 	t.Helper()
 	s, err := begin(t.Context(), f)
 	if err != nil {
-		t.Fatalf("%v", err)
+		t.Run("Begin", func(t X) { t.Fatalf("%v", err) })
+		return
 	}
-	defer s.end(t)
+	defer func() {
+		left := s.end(t.Context())
+		t.Run("End", func(t X) {
+			t.Run("NothingIsLeft", func(t X) {
+				for _, what := range left {
+					t.Errorf("%s", what)
+				}
+			})
+		})
+	}()
 	for _, g := range grouped(f.Only) {
 		t.Run(g.name, func(t X) {
 			for _, one := range g.checks {
@@ -123,5 +133,5 @@ func Checks() []string {
 			names = append(names, strings.Join([]string{g.name, one.name}, "/"))
 		}
 	}
-	return names
+	return append(names, "End/NothingIsLeft")
 }

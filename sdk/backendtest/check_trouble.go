@@ -2,15 +2,11 @@ package backendtest
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -110,17 +106,27 @@ func (c *checking) answered(answer http.HandlerFunc) backend.Mailbox {
 		c.Skipf("not checked: the mailbox's URL is not http, and nobody can answer in the place of its server")
 	}
 	var asked atomic.Bool
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked.Store(true)
-		answer(w, r)
-	}))
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.Start()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		c.Skipf("not checked: no port can be opened here: %v", err)
+	}
+	server := &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked.Store(true)
+			answer(w, r)
+		}),
+		ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: 10 * time.Second,
+	}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(l) // ends with Close
+	}()
 	c.after(func(context.Context) {
-		server.CloseClientConnections()
-		server.Close()
+		_ = server.Close()
+		<-served
 	})
-	m := *elsewhere(c.m, server.Listener.Addr().String())
+	m := *elsewhere(c.m, l.Addr().String())
 	if _, err := c.b.Probe(c.Context(), m); !asked.Load() {
 		c.Skipf("not checked: the backend does not go where the mailbox's URL leads (Probe: %v)", err)
 	}
@@ -194,185 +200,4 @@ func (c *checking) anyCursor() calendar.Cursor {
 func (c *checking) anyRef() calendar.Ref {
 	c.Helper()
 	return c.mustApply(c.instance(), c.creation(c.event())).Ref
-}
-
-const ends = "The context of a call ends when the host no longer wants its result. It is passed to everything that takes time, and its error returned."
-
-func cancellationChecks() []check {
-	return []check{
-		{
-			name: "ThatCameBefore", section: "In general: Cancellation", rule: ends,
-			do: func(c *checking) {
-				ctx, cancel := context.WithCancel(c.Context())
-				cancel()
-				for what, call := range c.calls() {
-					if err := c.promptly(func() error { return call(ctx, c.m) }); !errors.Is(err, context.Canceled) {
-						c.violated("%s, whose context had ended before, answered %s", what, told(err))
-					}
-				}
-			},
-		},
-		{
-			name: "WhileTheServerIsSilent", section: "In general: Cancellation", needs: atURL, rule: ends,
-			do: func(c *checking) {
-				m, asked := c.silentServer()
-				for what, call := range c.calls() {
-					ctx, cancel := context.WithCancel(c.Context())
-					done := make(chan error, 1)
-					go func() { done <- call(ctx, m) }()
-					late := time.NewTimer(c.Patience)
-					select {
-					case <-asked:
-					case <-late.C: // it waits for something else
-					case err := <-done:
-						cancel()
-						c.Logf("%s did not go where the mailbox's URL leads: %v", what, err)
-						continue
-					}
-					late.Stop()
-					cancel()
-					if err := c.promptly(func() error { return <-done }); !errors.Is(err, context.Canceled) {
-						c.violated("%s waited for a server that did not answer, its context ended, and within %s it answered %s", what, c.Patience, told(err))
-					}
-				}
-			},
-		},
-	}
-}
-
-// calls are the calls of a backend that take time.
-func (c *checking) calls() map[string]func(ctx context.Context, m backend.Mailbox) error {
-	out := map[string]func(ctx context.Context, m backend.Mailbox) error{
-		"Probe": func(ctx context.Context, m backend.Mailbox) error {
-			_, err := c.b.Probe(ctx, m)
-			return err
-		},
-		"Pull": func(ctx context.Context, m backend.Mailbox) error {
-			return c.b.Pull(ctx, backend.PullRequest{Mailbox: m}, func(backend.Page) error { return nil })
-		},
-	}
-	if c.missing(reading) == "" {
-		out["Fetch"] = func(ctx context.Context, m backend.Mailbox) error {
-			got, err := c.b.Fetch(ctx, m, []calendar.Ref{"a-reference"})
-			if err == nil && len(got) == 1 && errors.Is(got[0].Err, context.Canceled) {
-				err = got[0].Err
-			}
-			return err
-		}
-	}
-	if !c.readOnly {
-		out["a Create"] = func(ctx context.Context, m backend.Mailbox) error {
-			_, err := c.b.Apply(ctx, calendar.Mutation{Op: calendar.Create, Mailbox: m, Key: c.key(), Event: c.event()})
-			return err
-		}
-	}
-	if f, ok := c.b.(backend.Finder); ok {
-		out["Find"] = func(ctx context.Context, m backend.Mailbox) error {
-			_, err := f.Find(ctx, m, backend.OurKey, c.key())
-			return err
-		}
-	}
-	return out
-}
-
-// silentServer returns the mailbox at a server that takes connections and never answers, and what tells when it was asked.
-func (c *checking) silentServer() (backend.Mailbox, <-chan struct{}) {
-	c.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		c.Skipf("not checked: no port can be opened here: %v", err)
-	}
-	asked := make(chan struct{}, 1)
-	var mu sync.Mutex
-	var conns []net.Conn
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			conns = append(conns, conn)
-			mu.Unlock()
-			go hear(conn, asked)
-		}
-	}()
-	c.after(func(context.Context) {
-		_ = l.Close()
-		mu.Lock()
-		defer mu.Unlock()
-		for _, conn := range conns {
-			_ = conn.Close()
-		}
-	})
-	m := elsewhere(c.m, l.Addr().String())
-	if m == nil {
-		c.Skipf("not checked: %s", fmt.Sprintf("the mailbox's URL %q leads nowhere", c.m.URL))
-	}
-	return *m, asked
-}
-
-// hear tells of everything that is said on a connection: a backend may use one again.
-func hear(conn net.Conn, asked chan<- struct{}) {
-	for buf := make([]byte, 4096); ; {
-		if _, err := conn.Read(buf); err != nil {
-			return
-		}
-		select {
-		case asked <- struct{}{}:
-		default:
-		}
-	}
-}
-
-func processChecks() []check {
-	return []check{
-		{
-			name: "ARestartForgetsNothing", section: "Pull, 1; Apply: Create; In general: No memory", needs: writing,
-			rule: "A plugin keeps connections and nothing else: cursors, keys and references serve the process that comes after as well.",
-			do: func(c *checking) {
-				since := c.cursor()
-				m := c.creation(c.event())
-				item := c.mustApply(c.b, m)
-				if err := c.anew(c.Context()); err != nil {
-					c.Fatalf("%v", err)
-				}
-				if c.Restart == nil {
-					c.Logf("Fixture.Restart is not set: a new instance stood for a new process")
-				}
-				c.b = c.instance()
-				c.mustFetch(item.Ref)
-				c.sees(c.b, since, item, "an item was created, the plugin started anew")
-				c.again(c.b, m, item)
-				c.mustApply(c.b, update(c.m, item, c.otherEvent(), calendar.FieldSubject))
-			},
-		},
-		{
-			name: "ARestartTakesOldCursors", section: "Pull, 1",
-			rule: "Cursors live longer than the process.",
-			do: func(c *checking) {
-				since := c.cursor()
-				if err := c.anew(c.Context()); err != nil {
-					c.Fatalf("%v", err)
-				}
-				c.b = c.instance()
-				pages := c.since(c.b, since)
-				if len(pages) == 0 || !pages[len(pages)-1].Last {
-					c.violated("after a restart, a pull from a cursor ended without an error and without a last page")
-				}
-			},
-		},
-		{
-			name: "ARestartLeavesTheAbilities", section: "Watcher: optional interfaces",
-			rule: "Optional interfaces are found on the value that Open returned; instances with the same settings have the same.",
-			do: func(c *checking) {
-				if err := c.anew(c.Context()); err != nil {
-					c.Fatalf("%v", err)
-				}
-				if got := backend.AbilitiesOf(c.instance()); got != c.can {
-					c.violated("before a restart the abilities were %+v, and then %+v", c.can, got)
-				}
-			},
-		},
-	}
 }

@@ -54,10 +54,12 @@ func watcherChecks() []check {
 					bad := good
 					bad.Subscription.ID = strange(good.Subscription.ID)
 					w := c.watch(way, bad, good)
-					c.create()
 					w.hears(c, backend.Hint{Subscription: bad.Subscription.ID, Kind: backend.Lost}, "a subscription was watched that the server never gave")
-					// As the host does, which watches no longer what is lost.
-					c.watch(way, good).dirty(c, good, "an item was created, and beside its subscription one was watched that is not known")
+					// What is lost is watched no longer, as by the host.
+					w.stop()
+					w = c.watch(way, good)
+					c.create()
+					w.dirty(c, good, "an item was created, and beside its subscription one was watched that is not known")
 				},
 			},
 			{
@@ -172,6 +174,7 @@ type watching struct {
 	from  map[string]int // by subscription: what was waited for already
 	more  chan struct{}  // closed and replaced when something was heard
 	over  error          // why Watch failed
+	stop  func()         // ends it, and waits for that
 }
 
 // watch watches until the check ends.
@@ -193,10 +196,11 @@ func (c *checking) watch(way backend.Way, all ...backend.Watched) *watching {
 			}
 		}
 	}()
-	c.after(func(context.Context) {
+	w.stop = func() {
 		cancel()
 		_ = c.promptly(func() error { <-done; return nil })
-	})
+	}
+	c.after(func(context.Context) { w.stop() })
 	return w
 }
 

@@ -3,10 +3,8 @@ package backendtest
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -371,96 +369,10 @@ func (b *memory) Fetch(ctx context.Context, m backend.Mailbox, refs []backend.Re
 	return out, nil
 }
 
-// Find implements backend.Finder.
-func (b *memory) Find(ctx context.Context, m backend.Mailbox, by backend.Marker, value string) ([]backend.Item, error) {
-	x, err := b.reach(ctx, m)
-	if err != nil {
-		return nil, err
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	boxes := []*box{x}
-	if b.has("Find looks everywhere") {
-		boxes = slices.Collect(maps.Values(b.boxes))
-	}
-	var out []backend.Item
-	for _, x := range boxes {
-		for _, item := range x.items {
-			if b.bears(item, by, value) {
-				item.Event = b.shown(item.Event)
-				if b.has("Find reads otherwise") {
-					item.Event.Location = "somewhere"
-				}
-				out = append(out, item)
-			}
-		}
-	}
-	if b.has("Find finds what is gone") && b.gone[value] {
-		out = append(out, calendar.Item{Ref: "gone", Key: value})
-	}
-	if len(out) == 0 && b.has("none is an error") {
-		return nil, fmt.Errorf("no item: %w", fault.NotFound)
-	}
-	if len(out) > 1 && b.has("Find gives one") {
-		out = out[:1]
-	}
-	return out, nil
-}
-
-func (b *memory) bears(item calendar.Item, by backend.Marker, value string) bool {
-	have := item.Key
-	if by == backend.ForeignKey && !b.has("Find knows keys alone") {
-		have = item.ForeignKey
-	}
-	switch {
-	case b.has("Find knows no keys") && by == backend.OurKey:
-		return false
-	case b.has("Find takes a beginning"):
-		return value != "" && strings.HasPrefix(have, value)
-	case b.has("Find does not mind the case"):
-		return strings.EqualFold(have, value)
-	}
-	return have == value
-}
-
 // shown is an event as it is told.
 func (b *memory) shown(e calendar.Event) calendar.Event {
 	if read := readings[b.defect]; read != nil {
 		read(&e)
 	}
 	return e
-}
-
-// tell has everybody notified who listens.
-func (w *world) tell() {
-	for id, l := range w.subs {
-		if l.url == "" || w.has("no message") {
-			continue
-		}
-		if len(w.boxes[l.address].history) > l.seen {
-			l.seen = len(w.boxes[l.address].history)
-			told := notice{Subscription: id, Dirty: true}
-			if w.has("messages name another subscription") {
-				told.Subscription = "another"
-			}
-			go told.send(l.url)
-		}
-	}
-	close(w.grown)
-	w.grown = make(chan struct{})
-}
-
-// A notice is a message of the protocol.
-type notice struct {
-	Subscription string
-	Dirty        bool
-}
-
-func (n notice) send(url string) {
-	body, _ := json.Marshal(n)
-	client := http.Client{Timeout: 10 * time.Second}
-	resp, err := client.Post(url, "application/json", strings.NewReader(string(body)))
-	if err == nil {
-		_ = resp.Body.Close()
-	}
 }

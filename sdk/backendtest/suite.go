@@ -123,9 +123,9 @@ func closeOf(b backend.Backend) {
 // key returns a marker that no item bears yet.
 func (s *suite) key() string { return fmt.Sprintf("%s%d", s.prefix, s.numbers.Add(1)) }
 
-// end removes what is left of this run, closes the instance, and reports what it could not remove.
-func (s *suite) end(t reporter) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), cleanupTime)
+// end removes what is left of this run, closes the instance, and tells what it could not remove.
+func (s *suite) end(ctx context.Context) (told []string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
 	b := s.instance()
 	for _, m := range s.Mailboxes[:min(2, len(s.Mailboxes))] {
@@ -133,17 +133,19 @@ func (s *suite) end(t reporter) {
 			break
 		}
 		left, err := s.sweep(ctx, b, m)
-		switch {
-		case err != nil:
-			t.Errorf("looking whether anything was left in the calendar of %s: %v; items whose subject begins with %q are the suite's", m.Address, err, subject)
-		case len(left) > 0:
-			t.Errorf("in the calendar of %s were left, as they could not be deleted: %q", m.Address, left)
+		if err != nil {
+			told = append(told, fmt.Sprintf("looking whether anything was left in the calendar of %s: %v; what has a subject that begins with %q is the suite's",
+				m.Address, err, subject))
+		}
+		if len(left) > 0 {
+			told = append(told, fmt.Sprintf("in the calendar of %s were left, as they could not be deleted: %q", m.Address, left))
 		}
 	}
 	if s.bell != nil {
 		s.bell.close()
 	}
 	closeOf(b)
+	return told
 }
 
 // leave removes what the checks of a group have shared.
