@@ -4,6 +4,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 EXE     := $(shell $(GO) env GOEXE)
+MODULES := examples/backend-caldav # of their own: go commands on ./... pass them over
 GENERATED := proto host/internal/store/internal/db '*.gen.go' '*_gen.go'
 PLUGINS := $(notdir $(wildcard plugins/auth-*) $(wildcard plugins/backend-*))
 TOOL    := $(GO) tool -modfile=tools/go.mod
@@ -30,12 +31,14 @@ demo: build ## Run host and Exchange stand-in together on sample people, and wal
 test: ## Run every test, with the race detector
 	$(GO) vet ./...
 	$(GO) test -race -timeout 30m ./...
+	@for m in $(MODULES); do echo "test $$m"; $(MAKE) -C $$m test || exit 1; done
 	@for c in xmllint apache2 psql; do PATH="$$PATH:/usr/sbin" command -v $$c >/dev/null || \
 		echo "SKIPPED: the tests that need $$c, which is not installed (.ci/run installs it)"; done
 	@[ -d ../shared ] || echo "SKIPPED: the tests that read recordings and schemas, which are not beside this folder (../shared)"
 
 lint: ## Check the style, the wire contract, and that generated code is current
 	$(LINT) run ./...
+	@for m in $(MODULES); do echo "lint $$m"; $(MAKE) -C $$m lint || exit 1; done
 	$(BUF) lint
 	$(MAKE) check
 
@@ -52,7 +55,9 @@ check: generate ## Fail if generated code is not what is checked in
 
 cross: ## Compile for every platform that is supported
 	@for t in windows/amd64 darwin/arm64; do echo "compile for $$t"; \
-		GOOS=$${t%/*} GOARCH=$${t#*/} CGO_ENABLED=0 $(GO) build -o /dev/null ./host ./exchangesim/cmd/exchangesim ./plugins/... ./sdk/... || exit 1; done
+		export GOOS=$${t%/*} GOARCH=$${t#*/} CGO_ENABLED=0; \
+		$(GO) build -o /dev/null ./host ./exchangesim/cmd/exchangesim ./plugins/... ./sdk/... || exit 1; \
+		for m in $(MODULES); do $(GO) -C $$m build -o /dev/null . || exit 1; done; done
 
 clean: ## Remove what was built
 	rm -rf bin
