@@ -145,8 +145,9 @@ type Item struct {
 	ReadOnly bool
 	Modified time.Time // of the last change, by the server's clock; zero if unknown
 	Event    Event
-	// Omits are the fields of Event that mean nothing, because this calendar does not keep them. The sdk fills it in
-	// for a backend that is a backend.Partial.
+	// Omits are the fields of Event that mean nothing: what this calendar does not keep, which the sdk fills in for a
+	// backend that is a backend.Partial, and what a backend cannot express of this item, such as the rule of a series
+	// that no RRULE says. The host neither writes them nor takes them for a change. FieldTime is never among them.
 	Omits Fields
 }
 

@@ -828,15 +828,17 @@ func (x *Attendee) GetResponse() Response {
 }
 
 type Item struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ref           []byte                 `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
-	Revision      []byte                 `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
-	Kind          Kind                   `protobuf:"varint,3,opt,name=kind,proto3,enum=roomwire.v1.Kind" json:"kind,omitempty"`
-	Key           string                 `protobuf:"bytes,4,opt,name=key,proto3" json:"key,omitempty"`
-	ForeignKey    string                 `protobuf:"bytes,5,opt,name=foreign_key,json=foreignKey,proto3" json:"foreign_key,omitempty"`
-	ReadOnly      bool                   `protobuf:"varint,6,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
-	Modified      *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=modified,proto3" json:"modified,omitempty"`
-	Event         *Event                 `protobuf:"bytes,8,opt,name=event,proto3" json:"event,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Ref        []byte                 `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
+	Revision   []byte                 `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	Kind       Kind                   `protobuf:"varint,3,opt,name=kind,proto3,enum=roomwire.v1.Kind" json:"kind,omitempty"`
+	Key        string                 `protobuf:"bytes,4,opt,name=key,proto3" json:"key,omitempty"`
+	ForeignKey string                 `protobuf:"bytes,5,opt,name=foreign_key,json=foreignKey,proto3" json:"foreign_key,omitempty"`
+	ReadOnly   bool                   `protobuf:"varint,6,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	Modified   *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=modified,proto3" json:"modified,omitempty"`
+	Event      *Event                 `protobuf:"bytes,8,opt,name=event,proto3" json:"event,omitempty"`
+	// The bits of calendar.Fields that say nothing of this item, beside those of Abilities.
+	Omits         uint32 `protobuf:"varint,9,opt,name=omits,proto3" json:"omits,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -925,6 +927,13 @@ func (x *Item) GetEvent() *Event {
 		return x.Event
 	}
 	return nil
+}
+
+func (x *Item) GetOmits() uint32 {
+	if x != nil {
+		return x.Omits
+	}
+	return 0
 }
 
 type Change struct {
@@ -1148,7 +1157,7 @@ const file_roomwire_v1_calendar_proto_rawDesc = "" +
 	"\bAttendee\x12.\n" +
 	"\aaddress\x18\x01 \x01(\v2\x14.roomwire.v1.AddressR\aaddress\x12%\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x11.roomwire.v1.RoleR\x04role\x121\n" +
-	"\bresponse\x18\x03 \x01(\x0e2\x15.roomwire.v1.ResponseR\bresponse\"\x8d\x02\n" +
+	"\bresponse\x18\x03 \x01(\x0e2\x15.roomwire.v1.ResponseR\bresponse\"\xa3\x02\n" +
 	"\x04Item\x12\x10\n" +
 	"\x03ref\x18\x01 \x01(\fR\x03ref\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\fR\brevision\x12%\n" +
@@ -1158,7 +1167,8 @@ const file_roomwire_v1_calendar_proto_rawDesc = "" +
 	"foreignKey\x12\x1b\n" +
 	"\tread_only\x18\x06 \x01(\bR\breadOnly\x126\n" +
 	"\bmodified\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\bmodified\x12(\n" +
-	"\x05event\x18\b \x01(\v2\x12.roomwire.v1.EventR\x05event\"[\n" +
+	"\x05event\x18\b \x01(\v2\x12.roomwire.v1.EventR\x05event\x12\x14\n" +
+	"\x05omits\x18\t \x01(\rR\x05omits\"[\n" +
 	"\x06Change\x12\x10\n" +
 	"\x03ref\x18\x01 \x01(\fR\x03ref\x12\x18\n" +
 	"\adeleted\x18\x02 \x01(\bR\adeleted\x12%\n" +

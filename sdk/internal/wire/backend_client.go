@@ -48,7 +48,7 @@ func (c *Conn) OpenBackend(ctx context.Context, gate *Gate, id string, cfg Backe
 // item is itemFromProto for an item of this calendar.
 func (b *BackendClient) item(p *roomwirev1.Item) calendar.Item {
 	item := itemFromProto(p)
-	item.Omits = b.Abilities.Omits
+	item.Omits |= b.Abilities.Omits
 	return item
 }
 
@@ -106,7 +106,7 @@ func (b *BackendClient) Pull(ctx context.Context, req backend.PullRequest, emit 
 		page := pageFromProto(resp.GetPage())
 		for _, c := range page.Changes {
 			if c.Item != nil {
-				c.Item.Omits = b.Abilities.Omits
+				c.Item.Omits |= b.Abilities.Omits
 			}
 		}
 		if err := emit(page); err != nil {
@@ -123,7 +123,7 @@ func (b *BackendClient) Fetch(ctx context.Context, m backend.Mailbox, refs []bac
 	})
 	fetched := each(resp.GetFetched(), fetchedFromProto)
 	for i := range fetched {
-		fetched[i].Item.Omits = b.Abilities.Omits
+		fetched[i].Item.Omits |= b.Abilities.Omits
 	}
 	return fetched, err
 }

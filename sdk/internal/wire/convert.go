@@ -111,7 +111,7 @@ func itemToProto(i calendar.Item) *roomwirev1.Item {
 		Ref: []byte(i.Ref), Revision: []byte(i.Revision),
 		Kind: roomwirev1.Kind(enum(i.Kind, calendar.Exception) + 1),
 		Key:  utf(i.Key), ForeignKey: utf(i.ForeignKey), ReadOnly: i.ReadOnly,
-		Modified: timeToProto(i.Modified), Event: eventToProto(i.Event),
+		Modified: timeToProto(i.Modified), Event: eventToProto(i.Event), Omits: uint32(i.Omits),
 	}
 }
 
@@ -121,6 +121,7 @@ func itemFromProto(p *roomwirev1.Item) calendar.Item {
 		Kind: enum(calendar.Kind(p.GetKind()-1), calendar.Exception),
 		Key:  p.GetKey(), ForeignKey: p.GetForeignKey(), ReadOnly: p.GetReadOnly(),
 		Modified: timeFromProto(p.GetModified()), Event: eventFromProto(p.GetEvent()),
+		Omits: calendar.Fields(p.GetOmits()) & calendar.AllFields &^ calendar.FieldTime,
 	}
 }
 

@@ -71,6 +71,7 @@ func items() *rapid.Generator[calendar.Item] {
 			Kind: calendar.Kind(rapid.IntRange(0, int(calendar.Exception)).Draw(t, "kind")),
 			Key:  rapid.String().Draw(t, "key"), ForeignKey: rapid.String().Draw(t, "foreign key"),
 			ReadOnly: rapid.Bool().Draw(t, "read-only"), Modified: times().Draw(t, "modified"), Event: events().Draw(t, "event"),
+			Omits: calendar.Fields(rapid.Uint32().Draw(t, "omits")) & calendar.AllFields &^ calendar.FieldTime,
 		}
 	})
 }

@@ -55,7 +55,8 @@ func (m Mapper) read(o object, owner string) (calendar.Item, error) {
 	case repeats(main):
 		item.Kind = calendar.Master
 		if whole, err := o.expressible(); err != nil || !whole {
-			break // as calendar.Event has it: a rule that is not read is empty
+			item.Omits = calendar.FieldRecurrence // there is a rule, and no RRULE alone says it
+			break
 		}
 		item.Event.Recurrence, item.Event.Exceptions, err = o.series(e)
 	}

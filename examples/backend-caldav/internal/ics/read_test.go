@@ -111,7 +111,7 @@ func TestSeriesThatHaveNoWordsAreSeriesWithoutARule(t *testing.T) {
 		"this and future":   start + "---\nRECURRENCE-ID;RANGE=THISANDFUTURE:20270714T100000Z\nDTSTART:20270714T120000Z\n",
 		"a rule of excepts": start + "EXRULE:FREQ=WEEKLY\n",
 	} {
-		if got := read(t, lines); got.Kind != calendar.Master || got.Event.Recurrence != "" || got.Event.Exceptions != nil {
+		if got := read(t, lines); got.Kind != calendar.Master || got.Event.Recurrence != "" || got.Event.Exceptions != nil || got.Omits != calendar.FieldRecurrence {
 			t.Errorf("%s: kind %d, rule %q, %d exceptions; want a series without a rule", name, got.Kind, got.Event.Recurrence, len(got.Event.Exceptions))
 		}
 	}
