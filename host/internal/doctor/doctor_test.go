@@ -240,12 +240,12 @@ func TestFindings(t *testing.T) {
 		}, area: "plugins", level: Warning, want: "uses 90 MiB"},
 		"plugin is slow": {change: func(s *site) {
 			s.Plugins = func() []supervise.PluginStatus {
-				return []supervise.PluginStatus{{Name: "auth-ntlm", Running: true, Calls: supervise.CallStats{Calls: 100, TimedOut: 7}}}
+				return []supervise.PluginStatus{{Name: "auth-ntlm", Running: true, Calls: supervise.CallStats{Calls: 100, TimedOut: 7, LastLate: time.Now()}}}
 			}
 		}, area: "plugins", level: Warning, want: "7 of its 100 calls"},
 		"plugin floods": {change: func(s *site) {
 			s.Plugins = func() []supervise.PluginStatus {
-				return []supervise.PluginStatus{{Name: "auth-ntlm", Running: true, Dropped: 12}}
+				return []supervise.PluginStatus{{Name: "auth-ntlm", Running: true, Dropped: 12, DroppedAt: time.Now()}}
 			}
 		}, area: "plugins", level: Warning, want: "12 lines were dropped"},
 		"plugin restarted": {change: func(s *site) {

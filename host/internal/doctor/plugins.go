@@ -70,7 +70,11 @@ func (d *Doctor) plugin(name string, e supervise.Entry, p supervise.PluginStatus
 	case !d.Running:
 		return one(good(area, name, "pinned and unchanged"))
 	case !p.Running && p.Loop:
-		return one(bad(area, name, "it does not stay up, and is tried again at "+p.Retry.Local().Format("15:04:05")+": "+p.Problem, crashed(e, name)))
+		again := "is just being started again"
+		if !p.Retry.IsZero() {
+			again = "is tried again at " + p.Retry.Local().Format("15:04:05")
+		}
+		return one(bad(area, name, "it does not stay up, and "+again+": "+p.Problem, crashed(e, name)))
 	case !p.Running:
 		return one(bad(area, name, "it does not run: "+orElse(p.Problem, "it was not started yet"), crashed(e, name)))
 	}
@@ -86,6 +90,9 @@ func crashed(e supervise.Entry, name string) string {
 	return remedy
 }
 
+// lately reports whether a moment is recent enough to be told of.
+func (d *Doctor) lately(t time.Time) bool { return d.Now().Sub(t) < time.Hour }
+
 func one(f Finding) []Finding { return []Finding{f} }
 
 // runningPlugin says how a plugin is that runs.
@@ -96,9 +103,9 @@ func (d *Doctor) runningPlugin(name string, e supervise.Entry, p supervise.Plugi
 	if p.SHA256 != "" && p.SHA256 != e.SHA256 {
 		say("the host runs another binary than the one that is pinned", "roomwire plugin restart "+name+" takes the pinned one.")
 	}
-	if p.Restarts > 0 && d.Now().Sub(p.Since) < time.Hour {
+	if p.Restarts > 0 && d.lately(p.Since) {
 		what := fmt.Sprintf("version %s runs, started again %d times, last at %s", p.Version, p.Restarts, p.Since.Local().Format("15:04:05"))
-		if p.LastEnd != "" {
+		if p.LastEnd != "" && d.lately(p.LastEndAt) {
 			what += ": " + p.LastEnd
 		}
 		say(what, crashed(e, name))
@@ -106,10 +113,10 @@ func (d *Doctor) runningPlugin(name string, e supervise.Entry, p supervise.Plugi
 	if limit := d.Config().Plugins.MemoryLimit; limit > 0 && p.Memory > limit/10*8 {
 		say(fmt.Sprintf("it uses %d MiB of memory; above %d MiB it is replaced by a new process", p.Memory>>20, limit>>20), "If that is what it needs, raise plugins.memory_limit; else tell its author.")
 	}
-	if p.Calls.TimedOut > 0 && p.Calls.TimedOut*100 > p.Calls.Calls {
+	if p.Calls.TimedOut*100 > p.Calls.Calls && d.lately(p.Calls.LastLate) {
 		say(fmt.Sprintf("%d of its %d calls were given up because they took too long", p.Calls.TimedOut, p.Calls.Calls), "Look at its server first; if that is quick, the plugin hangs: roomwire plugin restart "+name+".")
 	}
-	if p.Dropped > 0 {
+	if p.Dropped > 0 && d.lately(p.DroppedAt) {
 		say(fmt.Sprintf("it writes so much to its log that %d lines were dropped", p.Dropped), "Raise log.level, or tell its author.")
 	}
 	if len(out) == 0 {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+
+	"github.com/roomwire/roomwire/sdk/launch"
 )
 
 // callWindow is how far back the times of calls are told.
@@ -16,6 +18,7 @@ const callWindow = 10 * time.Minute
 // calls counts what is asked of one plugin, over all of its processes.
 type calls struct {
 	failed, timedOut atomic.Int64
+	lastLate         atomic.Int64 // when a call was given up last, in Unix seconds
 	took             prometheus.Summary
 }
 
@@ -29,26 +32,34 @@ func newCalls() *calls {
 // CallStats says how the calls of a plugin went. Watches, which last as long as nothing happens, are not among them, and
 // of a Pull only the time that the plugin took counts.
 type CallStats struct {
-	Calls    int64 // since the host's start
-	Failed   int64 // of them; what a server refuses counts as well
-	TimedOut int64 // of those: their time was over before the plugin answered
+	Calls    int64     // since the host's start
+	Failed   int64     // of them; what a server refuses counts as well
+	TimedOut int64     // of those: their time was over before the plugin answered
+	LastLate time.Time // when that was the last time
 	// Total is the time of all calls; P50 and P99 are of the last ten minutes, zero if there were none.
 	Total, P50, P99 time.Duration
 }
 
-// done records a call that took so long.
+// done records a call that took so long. One that came too late for its process was none.
 func (c *calls) done(took time.Duration, err error) {
+	if errors.Is(err, launch.ErrStopping) {
+		return
+	}
 	c.took.Observe(took.Seconds())
 	if err != nil {
 		c.failed.Add(1)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		c.timedOut.Add(1)
+		c.lastLate.Store(time.Now().Unix())
 	}
 }
 
 func (c *calls) stats() CallStats {
 	out := CallStats{Failed: c.failed.Load(), TimedOut: c.timedOut.Load()}
+	if at := c.lastLate.Load(); at != 0 {
+		out.LastLate = time.Unix(at, 0)
+	}
 	var m dto.Metric
 	if err := c.took.Write(&m); err != nil {
 		return out

@@ -275,8 +275,8 @@ func pinned(dir, name string) (Pin, error) {
 	if i := indexOf(pins, name); i >= 0 {
 		return pins[i], nil
 	}
-	return Pin{}, fmt.Errorf("plugin %q is not in %s: add it with `roomwire plugin install FILE`, or put its binary roomwire-%s there and run `roomwire plugin lock`",
-		name, filepath.Join(dir, LockFile), name)
+	return Pin{}, &notInstalledError{fmt.Sprintf("plugin %q is not in %s: add it with `roomwire plugin install FILE`, or put its binary roomwire-%s there and run `roomwire plugin lock`",
+		name, filepath.Join(dir, LockFile), name)}
 }
 
 // launcher returns a function that starts a plugin as it is pinned at that moment.

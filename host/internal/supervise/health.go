@@ -33,7 +33,10 @@ var errTooLarge = errors.New("more than plugins.memory_limit allows")
 // any more, or uses more memory than it may.
 func (k *keeper) look(ctx context.Context, p process, h *health) error {
 	if used, known := k.measure(p); known {
-		if k.limit > 0 && used.Memory > k.limit {
+		switch over := k.limit > 0 && used.Memory > k.limit; {
+		case over && used.Memory > 2*k.limit:
+			return fmt.Errorf("it used %s of memory, more than twice what plugins.memory_limit allows (%s), and was ended", mebibytes(used.Memory), mebibytes(k.limit))
+		case over && k.mayRenew():
 			return fmt.Errorf("it used %s of memory, %w (%s), and was ended", mebibytes(used.Memory), errTooLarge, mebibytes(k.limit))
 		}
 		if near := k.limit / 10 * 8; k.limit > 0 && used.Memory > near && !h.told {
@@ -68,6 +71,9 @@ func (k *keeper) measure(p process) (launch.Usage, bool) {
 	defer k.mu.Unlock()
 	if k.now.process == p {
 		k.used = used
+		if n := p.LogDropped(); n > k.noisy {
+			k.noisy, k.noisyAt = n, time.Now()
+		}
 	}
 	return used, true
 }

@@ -51,18 +51,24 @@ type keeper struct {
 	calls *calls
 
 	swapping chan struct{} // of capacity 1; held by who replaces the process
+	draining sync.WaitGroup
 	replaced chan struct{} // of capacity 1; says that the process is another
 
 	mu       sync.Mutex
 	now      live  // its process is nil while down
 	down     error // why it is down
 	last     error // why the process before ended, if by itself
+	lastAt   time.Time
+	renewed  time.Time     // when a process that was too large was replaced last
+	patience time.Duration // how long after that the next may be
 	since    time.Time
 	retry    time.Time // when it is started again; zero while it runs or is being started
 	restarts int
 	loop     int           // starts in a row that came to nothing soon
 	used     launch.Usage  // as last looked at
 	dropped  int64         // lines of log that processes before were too fast with
+	noisy    int64         // lines that the process has dropped, as last looked at
+	noisyAt  time.Time     // when that grew last
 	ready    chan struct{} // closed when it is known what becomes of the first start, or of one that follows at once
 	known    bool          // ready is closed
 	tried    bool
@@ -88,13 +94,9 @@ func (k *keeper) run(ctx context.Context) {
 	defer k.end(ctx)
 	rest, said := firstRest, ""
 	for {
-		ran, err := k.once(ctx)
+		p, lasted, err := k.once(ctx)
 		if ctx.Err() != nil {
 			return
-		}
-		lasted := time.Duration(0)
-		if ran {
-			lasted = k.age()
 		}
 		if lasted >= goodRun {
 			rest = firstRest
@@ -103,10 +105,12 @@ func (k *keeper) run(ctx context.Context) {
 		if !fair {
 			wait, rest = rest, min(2*rest, longRest)
 		}
-		k.fell(err, fair, wait)
+		if !k.fell(p, err, fall{fair: fair, wait: wait}) {
+			continue // somebody has put another process there
+		}
 		level := hclog.Warn
 		why := fmt.Sprint(err)
-		if !ran && why == said {
+		if p == nil && why == said {
 			level = hclog.Debug // once is enough: a plugin that a sync mode names may be away for good
 		}
 		said = why
@@ -130,27 +134,26 @@ func (k *keeper) sleep(ctx context.Context, d time.Duration) bool {
 	return true
 }
 
-// once starts the process, unless somebody has put one into place, and waits for its end; ran reports whether there was
-// one.
-func (k *keeper) once(ctx context.Context) (ran bool, _ error) {
+// once starts the process, unless somebody has put one into place, and waits for its end. It returns the process that has
+// ended and how long that ran; none if none could be started.
+func (k *keeper) once(ctx context.Context) (p process, lasted time.Duration, _ error) {
 	now := k.current()
 	if now.process == nil {
 		k.starting()
 		started, err := k.start(ctx)
-		if now = k.current(); now.process == nil { // none was put there meanwhile
-			if err != nil {
-				return false, err
-			}
-			now = k.put(started)
-		} else if err == nil {
-			k.retire(ctx, started.process)
+		if err != nil {
+			return nil, 0, err
+		}
+		var ours bool
+		if now, ours = k.put(started); !ours {
+			k.retire(ctx, started.process, drainTime)
 		}
 	}
 	for {
 		err := k.attend(ctx, now.process)
 		next := k.current()
 		if ctx.Err() != nil || next.process == now.process || next.process == nil {
-			return true, err
+			return now.process, k.age(), err
 		}
 		now = next
 	}
@@ -186,29 +189,62 @@ func (k *keeper) attend(ctx context.Context, p process) error {
 // turnOut ends a process that is not well. One that still answers goes on with its calls until they are over, while
 // another takes the new ones.
 func (k *keeper) turnOut(ctx context.Context, p process, why error) error {
-	k.log.Error("a plugin is ended", "plugin", k.name, "error", why)
 	if errors.Is(why, errTooLarge) {
-		if next, err := k.start(ctx); err == nil {
-			if _, err := k.replace(next); err != nil {
-				k.retire(ctx, next.process)
-				return err
-			}
-			k.mu.Lock()
-			k.last = why
-			k.restarts++
-			k.mu.Unlock()
-			k.retire(ctx, p)
-			return nil
-		}
+		return k.renew(ctx, p, why)
 	}
+	k.log.Error("a plugin is ended", "plugin", k.name, "error", why)
 	p.Kill()
 	<-p.Exited()
 	return why
 }
 
+// renew replaces a process by another of the pinned binary. One that needs to be replaced again and again is given longer
+// and longer. An error means that it was ended without another.
+func (k *keeper) renew(ctx context.Context, p process, why error) error {
+	select {
+	case k.swapping <- struct{}{}:
+		defer func() { <-k.swapping }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if k.current().process != p {
+		return nil // it was replaced meanwhile
+	}
+	k.log.Error("a plugin is replaced by a new process", "plugin", k.name, "error", why)
+	next, err := k.start(ctx)
+	if err != nil {
+		p.Kill()
+		<-p.Exited()
+		return why
+	}
+	lasted := k.age()
+	old, err := k.replace(next)
+	if err != nil {
+		k.retire(ctx, next.process, drainTime)
+		return err
+	}
+	k.mu.Lock()
+	k.restarts++
+	k.last, k.lastAt, k.renewed = why, time.Now(), time.Now()
+	if k.loop++; lasted >= goodRun {
+		k.loop, k.patience = 0, 0
+	}
+	k.patience = min(max(2*k.patience, lookEvery), longRest)
+	k.mu.Unlock()
+	k.draining.Go(func() { k.retire(ctx, old, usualDrain) })
+	return nil
+}
+
+// mayRenew reports whether it is time to replace a process that is too large.
+func (k *keeper) mayRenew() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return time.Since(k.renewed) >= k.patience
+}
+
 // retire drains and stops a process that nobody needs any more.
-func (k *keeper) retire(ctx context.Context, p process) {
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+func (k *keeper) retire(ctx context.Context, p process, within time.Duration) {
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer cancel()
 	if err := p.Stop(stop); err != nil {
 		k.log.Warn("a plugin was stopped before its calls were done", "plugin", k.name, "error", err)
@@ -222,8 +258,9 @@ func (k *keeper) end(ctx context.Context) {
 	p := k.now.process
 	k.mu.Unlock()
 	if p != nil {
-		k.retire(ctx, p)
+		k.retire(ctx, p, drainTime)
 	}
+	k.draining.Wait()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.count(p)
@@ -259,6 +296,19 @@ func (k *keeper) wasHalted() error {
 	return k.halted
 }
 
+// lastEnd is why the process before ended, or why there is none.
+func (k *keeper) lastEnd() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case k.last != nil:
+		return k.last
+	case k.down != nil:
+		return k.down
+	}
+	return errors.New("it was replaced meanwhile")
+}
+
 func (k *keeper) current() live {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -278,23 +328,26 @@ func (k *keeper) starting() {
 	k.retry = time.Time{}
 }
 
-// put has calls go to a process from now on.
-func (k *keeper) put(r live) live {
+// put has calls go to a process that was just started, unless there is one already, which it returns then.
+func (k *keeper) put(r live) (now live, ours bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.now.process != nil {
+		return k.now, false
+	}
 	if k.tried {
 		k.restarts++
 	}
 	k.set(r)
-	return r
+	return r, true
 }
 
-// set is put with mu held; it counts no restart.
+// set has calls go to a process; mu is held. It counts no restart.
 func (k *keeper) set(r live) {
 	k.tried, k.halted = true, nil
 	k.count(k.now.process)
 	k.now, k.down, k.since, k.retry = r, nil, time.Now(), time.Time{}
-	k.used = launch.Usage{}
+	k.used, k.noisy = launch.Usage{}, 0
 	k.tell()
 	k.log.Info("a plugin runs", "plugin", k.name, "version", r.Description().Version)
 }
@@ -315,25 +368,50 @@ func (k *keeper) replace(r live) (old process, err error) {
 	return old, nil
 }
 
-// fell records that the process is down, and when it is tried again. Where that is at once, calls wait for it.
-func (k *keeper) fell(why error, fair bool, wait time.Duration) {
+// A fall is how a process ended, or could not be started.
+type fall struct {
+	fair bool          // it had run for some time
+	wait time.Duration // until it is started again; 0: at once, and calls wait for it
+}
+
+// fell records that process p is down, nil if none could be started. It reports whether it is so: if another has been put
+// there meanwhile, nothing is down.
+func (k *keeper) fell(p process, why error, f fall) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.now.process != nil && k.now.process != p {
+		return false
+	}
 	if k.now.process != nil && k.halted == nil {
-		k.last = why
+		k.last, k.lastAt = why, time.Now()
 	}
 	k.count(k.now.process)
 	k.halted = nil
-	k.now, k.down, k.since, k.retry = live{}, why, time.Now(), time.Now().Add(wait)
-	if k.loop++; fair {
+	k.now, k.down, k.since, k.retry = live{}, why, time.Now(), time.Now().Add(f.wait)
+	switch {
+	case f.fair, notInstalled(why):
 		k.loop = 0
+	default:
+		k.loop++
 	}
-	if wait == 0 {
+	if f.wait == 0 {
 		k.ready, k.known = make(chan struct{}), false
-		return
+		return true
 	}
 	k.tried = true
 	k.tell()
+	return true
+}
+
+// A notInstalledError is why a plugin does not run that is not pinned at all: nothing is wrong with it.
+type notInstalledError struct{ text string }
+
+// Error implements error.
+func (e *notInstalledError) Error() string { return e.text }
+
+func notInstalled(err error) bool {
+	_, is := errors.AsType[*notInstalledError](err)
+	return is
 }
 
 // count keeps what a process that is gone has counted; mu is held.

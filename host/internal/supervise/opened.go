@@ -36,8 +36,11 @@ func (o *opened[T]) acquire(ctx context.Context) error {
 
 func (o *opened[T]) unlock() { <-o.lock }
 
-// get returns the instance in process p.
-func (o *opened[T]) get(ctx context.Context, p process, open func(*launch.Process) (T, error)) (T, error) {
+// errMoved is what who waited for an opening gets when calls go to another process by now.
+var errMoved = fmt.Errorf("the plugin's process was replaced: %w", fault.Unavailable)
+
+// get returns the instance in process p, unless moved says that calls go elsewhere by now: then errMoved.
+func (o *opened[T]) get(ctx context.Context, p process, moved func(process) bool, open func(*launch.Process) (T, error)) (T, error) {
 	var none T
 	if err := o.acquire(ctx); err != nil {
 		return none, err
@@ -48,6 +51,9 @@ func (o *opened[T]) get(ctx context.Context, p process, open func(*launch.Proces
 	}
 	if o.in == p {
 		return o.value, nil
+	}
+	if moved(p) {
+		return none, errMoved
 	}
 	value, err := openIn(p, open)
 	if err != nil {
@@ -65,10 +71,11 @@ func inRunning[T io.Closer](ctx context.Context, k *keeper, o *opened[T], open f
 			var none T
 			return none, nil, err
 		}
-		value, err := o.get(ctx, p, open)
-		if !errors.Is(err, launch.ErrStopping) || !k.moved(p) {
-			return value, p, err
+		value, err := o.get(ctx, p, k.moved, open)
+		if errors.Is(err, errMoved) || errors.Is(err, launch.ErrStopping) && k.moved(p) {
+			continue
 		}
+		return value, p, err
 	}
 }
 
@@ -91,31 +98,32 @@ type move struct {
 	drop       func() error // closes the instance, which is not used after all
 }
 
-// ready opens the instance in process p, beside the one that is in use. It reports whether there is one in use in the
-// process old: then one that cannot be opened in p is a step back.
+// ready opens in process p the instance that is in use in the process old, beside it. It reports whether there is one:
+// what is not open in old is opened in p by the first call that needs it.
 func (o *opened[T]) ready(ctx context.Context, old, p process, open func(*launch.Process) (T, error)) (m move, used bool, err error) {
 	if err := o.acquire(ctx); err != nil {
-		return m, false, err
+		return m, true, err
 	}
-	used = o.in != nil && o.in == old
-	over := o.over
+	used = !o.over && o.in != nil && o.in == old
 	o.unlock()
-	if over {
-		return m, false, errClosed
+	if !used {
+		return m, false, nil
 	}
 	value, err := openIn(p, open)
 	if err != nil {
-		return m, used, err
+		return m, true, err
 	}
 	return move{
 		lock: o.acquire, unlock: o.unlock,
 		switchOver: func() {
-			if !o.over {
-				o.in, o.value = p, value
+			if o.over { // it was closed meanwhile
+				go func() { _ = value.Close() }()
+				return
 			}
+			o.in, o.value = p, value
 		},
 		drop: value.Close,
-	}, used, nil
+	}, true, nil
 }
 
 // release forgets the instance for good and returns it, if there is one in a running process.

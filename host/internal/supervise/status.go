@@ -24,11 +24,13 @@ type PluginStatus struct {
 	Problem  string // why it is down
 	// Loop: it does not stay up, and is started more and more seldom.
 	Loop      bool
-	Retry     time.Time     // when it is started again; zero while it runs or is being started
-	LastEnd   string        // why the process before ended, if by itself
+	Retry     time.Time // when it is started again; zero while it runs or is being started
+	LastEnd   string    // why the process before ended, if by itself, and when
+	LastEndAt time.Time
 	Memory    int64         // bytes, as last looked at
 	CPU       time.Duration // used by the process that runs
-	Dropped   int64         // lines of log that were too many
+	Dropped   int64         // lines of log that were too many, and when there were more the last time
+	DroppedAt time.Time
 	Calls     CallStats
 	Modes     []string         // sync modes that use it, sorted
 	Settings  []launch.Setting // that it declares; nil while it is down
@@ -71,10 +73,12 @@ func (k *keeper) status() PluginStatus {
 	kind, _, _ := strings.Cut(k.name, "-")
 	st := PluginStatus{
 		Name: k.name, Kind: kind, Running: k.now.process != nil, Since: k.since, Restarts: k.restarts, Retry: k.retry,
-		Dropped: k.dropped, Calls: k.calls.stats(), Loop: k.loop >= loopAfter,
+		Dropped: k.dropped, Calls: k.calls.stats(), DroppedAt: k.noisyAt,
+		// One that has run for some time is forgiven, though it has not ended yet to prove it.
+		Loop: k.loop >= loopAfter && (k.now.process == nil || time.Since(k.since) < goodRun),
 	}
 	if k.last != nil {
-		st.LastEnd = k.last.Error()
+		st.LastEnd, st.LastEndAt = k.last.Error(), k.lastAt
 	}
 	if p := k.now.process; p != nil {
 		about := p.Description()

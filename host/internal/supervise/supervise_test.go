@@ -267,7 +267,7 @@ func TestACallCanGiveUpWaitingForAnother(t *testing.T) {
 	o.lock <- struct{}{} // somebody is opening
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	if _, err := o.get(ctx, newFake(0), nil); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := o.get(ctx, newFake(0), nil, nil); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("get = %v, want the caller's own", err)
 	}
 }

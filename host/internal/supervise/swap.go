@@ -70,15 +70,17 @@ func (s *Supervisor) Swap(ctx context.Context, name string, r Replacement) (Swap
 	}
 	out, old, err := s.swapTo(ctx, k, next)
 	if err != nil {
-		k.retire(ctx, next.process)
+		k.retire(ctx, next.process, drainTime)
 		return Swapped{}, fmt.Errorf("version %s of plugin %s was not taken: %w", next.Description().Version, name, err)
 	}
-	if old == nil {
-		return out, nil
+	if old != nil {
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.Drain)
+		defer cancel()
+		out.CutOff = old.Stop(drain)
 	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.Drain)
-	defer cancel()
-	out.CutOff = old.Stop(drain)
+	if k.current().process != next.process {
+		return out, fmt.Errorf("version %s of plugin %s took over and did not stay up, so the pinned binary is started again: %w", out.To, name, k.lastEnd())
+	}
 	s.o.Log.Info("a plugin was replaced", "plugin", name, "from", out.From, "to", out.To, "instances", out.Instances,
 		"pause", out.Pause, "cut_off", out.CutOff)
 	return out, nil
@@ -105,7 +107,7 @@ func (s *Supervisor) swapTo(ctx context.Context, k *keeper, next live) (out Swap
 		return out, nil, fmt.Errorf("it does not answer: %w", err)
 	}
 	users := s.users(k.name)
-	if problems := lacking(users, next.Description()); len(problems) > 0 {
+	if problems := newlyLacking(users, before, next.Description()); len(problems) > 0 {
 		return out, nil, fmt.Errorf("its settings are not those that the configuration gives: %s: %w", strings.Join(problems, "; "), fault.Invalid)
 	}
 	moves, err := s.ready(ctx, users, before.process, next.process)
@@ -122,30 +124,57 @@ func (s *Supervisor) swapTo(ctx context.Context, k *keeper, next live) (out Swap
 	if err := next.Ping(ctx); err != nil {
 		return out, nil, fmt.Errorf("it no longer answers once its instances are open: %w", err)
 	}
-	began := time.Now()
-	var locked []move
-	defer func() {
-		for _, m := range locked {
-			m.unlock()
-		}
-	}()
-	for _, m := range moves {
-		if err := m.lock(ctx); err != nil {
-			return out, nil, err
-		}
-		locked = append(locked, m)
-	}
-	if old, err = k.replace(next); err != nil {
+	unlock, err := lockAll(ctx, moves)
+	if err != nil {
 		return out, nil, err
 	}
-	for _, m := range moves {
-		m.switchOver()
+	began := time.Now()
+	if old, err = k.replace(next); err == nil {
+		for _, m := range moves {
+			m.switchOver()
+		}
+	}
+	unlock()
+	if err != nil {
+		return out, nil, err
 	}
 	out.Instances, out.Pause = len(moves), time.Since(began)
 	if before.process != nil && !sameTraits(before.Description().Auth, next.Description().Auth) {
-		s.reopenUsersOf(ctx, k.name)
+		s.reopenUsersOf(k.name)
 	}
 	return out, old, nil
+}
+
+// lockWithin is how long calls may be kept waiting for one another's openings before a switch; then it is tried again.
+const lockWithin = 250 * time.Millisecond
+
+// lockAll keeps calls from opening any of the instances, until unlock. Whoever is just opening one is waited for, but not
+// while others are kept waiting.
+func lockAll(ctx context.Context, moves []move) (unlock func(), err error) {
+	for {
+		var locked []move
+		unlock = func() {
+			for _, m := range locked {
+				m.unlock()
+			}
+		}
+		brief, cancel := context.WithTimeout(ctx, lockWithin)
+		failed := false
+		for _, m := range moves {
+			if failed = m.lock(brief) != nil; failed {
+				break
+			}
+			locked = append(locked, m)
+		}
+		cancel()
+		if !failed {
+			return unlock, nil
+		}
+		unlock()
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("an instance is just being opened, and that takes too long: %w", ctx.Err())
+		}
+	}
 }
 
 // A user is something that is opened in a plugin: a sync mode's backend, or an identity.
@@ -206,38 +235,55 @@ func lacking(users []user, about launch.Description) []string {
 	return slices.Compact(out)
 }
 
-// ready opens in the new process what is open in the old. What was not open there either may fail: it is no worse then.
+// newlyLacking is lacking without what is so with the version before as well: it is no worse then. While none runs, what
+// somebody's settings lack keeps nobody else from working.
+func newlyLacking(users []user, before live, about launch.Description) []string {
+	problems := lacking(users, about)
+	if before.process == nil {
+		for _, u := range users {
+			if len(lacking([]user{u}, about)) == 0 {
+				return nil
+			}
+		}
+		return problems
+	}
+	had := lacking(users, before.Description())
+	return slices.DeleteFunc(problems, func(p string) bool { return slices.Contains(had, p) })
+}
+
+// ready opens in the new process what is open in the old.
 func (s *Supervisor) ready(ctx context.Context, users []user, old, next process) ([]move, error) {
 	var moves []move
 	for _, u := range users {
 		m, used, err := u.ready(ctx, old, next)
-		switch {
-		case errors.Is(err, errClosed):
-		case err != nil && used:
+		if err != nil {
 			return moves, fmt.Errorf("%s works in the version before, and cannot be opened in this: %w", u.name, err)
-		case err != nil:
-			s.o.Log.Warn("an instance cannot be opened in the plugin's new process, nor was it open in the old", "for", u.name, "error", err)
-		default:
+		}
+		if used {
 			moves = append(moves, m)
 		}
 	}
 	return moves, nil
 }
 
-// reopenUsersOf has the backends that log in with an auth plugin opened anew: how its headers are used has changed.
-func (s *Supervisor) reopenUsersOf(ctx context.Context, plugin string) {
+// reopenUsersOf has the backends that log in with an auth plugin opened anew, in its own time: how its headers are used has
+// changed.
+func (s *Supervisor) reopenUsersOf(plugin string) {
 	s.mu.Lock()
-	var stale []*Backend
-	for b := range s.handles {
-		if slices.ContainsFunc(b.spec.Identities, func(i Identity) bool { return i.Plugin == plugin }) {
-			stale = append(stale, b)
-		}
+	defer s.mu.Unlock()
+	if s.running == nil || s.running.Err() != nil {
+		return
 	}
-	s.mu.Unlock()
-	for _, b := range stale {
-		if err := b.opened.forget(ctx); err != nil {
-			s.o.Log.Warn("a sync mode goes on with how the auth plugin was before", "mode", b.spec.Name, "plugin", plugin, "error", err)
+	for b := range s.handles {
+		if !slices.ContainsFunc(b.spec.Identities, func(i Identity) bool { return i.Plugin == plugin }) {
+			continue
 		}
+		s.wait.Go(func() {
+			// Whoever is just opening it is waited for, however long that takes.
+			if err := b.opened.forget(s.running); err != nil && s.running.Err() == nil {
+				s.o.Log.Debug("an instance that is opened anew could not be closed", "mode", b.spec.Name, "error", err)
+			}
+		})
 	}
 }
 
@@ -245,7 +291,7 @@ func sameTraits(a, b launch.AuthTraits) bool {
 	return slices.Equal(a.Schemes, b.Schemes) && a.PerConnection == b.PerConnection && a.PerMailbox == b.PerMailbox && a.Attempts == b.Attempts
 }
 
-// Halt ends a plugin's process once its calls are over, for as long as its pin does not let it be started again.
+// Halt ends a plugin's process once its calls are over, or have had 30 s, for as long as its pin does not let it be started again.
 func (s *Supervisor) Halt(ctx context.Context, name string) error {
 	s.mu.Lock()
 	k := s.keepers[name]
@@ -257,8 +303,6 @@ func (s *Supervisor) Halt(ctx context.Context, name string) error {
 	if p == nil {
 		return nil
 	}
-	if err := p.Stop(ctx); err != nil {
-		s.o.Log.Warn("a plugin was stopped before its calls were done", "plugin", name, "error", err)
-	}
+	k.retire(ctx, p, usualDrain)
 	return nil
 }
