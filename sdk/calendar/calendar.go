@@ -159,3 +159,11 @@ type Change struct {
 	// affair, which is never read in full.
 	Item *Item
 }
+
+// Change returns what a pull tells of an item that is there: all of it if it bears one of the markers, else its Ref alone.
+func (i Item) Change() Change {
+	if i.Key == "" && i.ForeignKey == "" {
+		return Change{Ref: i.Ref}
+	}
+	return Change{Ref: i.Ref, Item: &i}
+}

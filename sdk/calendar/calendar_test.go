@@ -18,3 +18,21 @@ func TestFieldsTellWhatTheyHold(t *testing.T) {
 		t.Errorf("no fields = %q", got)
 	}
 }
+
+func TestAPersonsOwnAffairIsToldByItsReferenceAlone(t *testing.T) {
+	t.Parallel()
+	e := Event{Subject: "Dentist"}
+	for name, tc := range map[string]struct {
+		item  Item
+		whole bool
+	}{
+		"no marker":          {Item{Ref: "1", Event: e}, false},
+		"our marker":         {Item{Ref: "1", Key: "k", Event: e}, true},
+		"the foreign marker": {Item{Ref: "1", ForeignKey: "b", Event: e}, true},
+	} {
+		got := tc.item.Change()
+		if got.Ref != "1" || got.Deleted || (got.Item != nil) != tc.whole || tc.whole && got.Item.Event.Subject != e.Subject {
+			t.Errorf("%s: told %+v", name, got)
+		}
+	}
+}

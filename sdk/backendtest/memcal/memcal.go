@@ -10,6 +10,8 @@
 //	GET    /calendars/ADDRESS/items?property=P&value=V 200 {"items": [{…}]}, the oldest first
 //	POST   /calendars/ADDRESS/items                   201 {…}, the item with its id and its etag
 //	GET    /calendars/ADDRESS/items/ID                200 {…}
+//	PUT    /calendars/ADDRESS/items/ID                201 {…}, a new item of an id that the client chose, or 200 {…},
+//	                                                       instead of the one that was there
 //	PATCH  /calendars/ADDRESS/items/ID                200 {…}; what the body does not name is left as it is
 //	DELETE /calendars/ADDRESS/items/ID                200 {"id": …, "deleted": true}
 //
@@ -22,7 +24,8 @@
 // next, each item once, as it is now. Whoever has read next with "more": false is up to date. limit is at most and by
 // default MaxPage.
 //
-// PATCH and DELETE heed If-Match: another etag than the item's is answered 412. Other answers:
+// PUT, PATCH and DELETE heed If-Match: another etag than the item's is answered 412. So is a PUT with If-None-Match: *
+// when there is an item of its id: of two that make the same, one does. Other answers:
 //
 //	400 the request is not understood          404 {"error": "no_calendar"} or {"error": "no_item"}
 //	401 with WWW-Authenticate: Bearer, unless the request bears one of the tokens of Require
@@ -204,19 +207,29 @@ func (c *calendar) item(id string) *entry {
 	return nil
 }
 
-// store puts an item into the calendar, with a new etag and, if it is new, an id.
+// store puts an item into the calendar, with a new etag and, if it has none, an id.
 func (s *Server) store(c *calendar, it Item) Item {
-	old := c.items[it.ID]
+	old := c.item(it.ID)
 	if old == nil {
-		s.lastID++
-		it.ID = strconv.Itoa(s.lastID)
-		old = &entry{number: s.lastID}
+		old = &entry{number: s.number(c)}
+	}
+	if it.ID == "" {
+		it.ID = strconv.Itoa(old.number)
 	}
 	c.clock++
-	it.ETag = fmt.Sprintf(`"%s-%d"`, it.ID, c.clock)
+	it.ETag = fmt.Sprintf(`"%d-%d"`, old.number, c.clock)
 	it.Properties = maps.Clone(it.Properties)
 	c.items[it.ID] = &entry{Item: it, number: old.number, changed: c.clock}
 	return it
+}
+
+// number returns the next item's, which is no id that a client has chosen.
+func (s *Server) number(c *calendar) int {
+	s.lastID++
+	for c.items[strconv.Itoa(s.lastID)] != nil {
+		s.lastID++
+	}
+	return s.lastID
 }
 
 func (c *calendar) remove(id string) {

@@ -133,13 +133,64 @@ func TestWhatCannotBeIsRefused(t *testing.T) {
 	c.status("POST", "/items", strings.Repeat(" ", maxBody+1), http.StatusBadRequest)
 	c.status("GET", "/changes?limit=none", "", http.StatusBadRequest)
 	c.status("GET", "/items?property=key", "", http.StatusBadRequest)
-	c.status("PUT", "/items/1", "", http.StatusMethodNotAllowed)
+	c.status("PUT", "/items/1", "", http.StatusBadRequest)
+	c.status("PUT", "/items", "", http.StatusMethodNotAllowed)
 	if n := len(c.Items(address)); n != 0 {
 		t.Errorf("%d items", n)
 	}
 	c.url += "x"
 	c.status("GET", "", "", http.StatusNotFound)
 	c.status("POST", "/items", "", http.StatusNotFound)
+}
+
+func TestAnItemOfAChosenIDIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	const body = `{"id":"x","title":"Desk","start":"2026-12-01T09:00:00Z","end":"2026-12-01T10:00:00Z","properties":{"key":"k"}}`
+	var made, replaced, anew Item
+	c.headers["If-None-Match"] = "*"
+	resp := c.do("PUT", "/items/a%2Fb.1", body, &made)
+	if resp.StatusCode != http.StatusCreated || made.ID != "a/b.1" || made.ETag == "" {
+		t.Fatalf("made %s %+v", resp.Status, made)
+	}
+	c.status("PUT", "/items/a%2Fb.1", body, http.StatusPreconditionFailed)
+	c.status("PUT", "/items/A%2Fb.1", body, http.StatusCreated) // another
+	if items := c.Items(address); len(items) != 2 || !reflect.DeepEqual(items[0], made) {
+		t.Errorf("there is %+v, want %+v and another", items, made)
+	}
+	delete(c.headers, "If-None-Match")
+
+	c.headers["If-Match"] = `"other"`
+	c.status("PUT", "/items/a%2Fb.1", body, http.StatusPreconditionFailed)
+	c.status("PUT", "/items/none", body, http.StatusPreconditionFailed)
+	c.headers["If-Match"] = made.ETag
+	resp = c.do("PUT", "/items/a%2Fb.1", `{"start":"2026-12-01T11:00:00Z","end":"2026-12-01T12:00:00Z"}`, &replaced)
+	want := Item{ID: made.ID, ETag: replaced.ETag, Start: at(11), End: at(12)}
+	if resp.StatusCode != http.StatusOK || !reflect.DeepEqual(replaced, want) || replaced.ETag == made.ETag {
+		t.Errorf("replaced %s %+v, want %+v with another etag", resp.Status, replaced, want)
+	}
+	delete(c.headers, "If-Match")
+
+	_, since, _ := c.told("")
+	c.status("DELETE", "/items/a%2Fb.1", "", http.StatusOK)
+	c.headers["If-None-Match"] = "*"
+	if resp := c.do("PUT", "/items/a%2Fb.1", body, &anew); resp.StatusCode != http.StatusCreated || anew.ETag == made.ETag {
+		t.Errorf("anew %s %+v", resp.Status, anew)
+	}
+	if ids, _, _ := c.told("since=" + since); fmt.Sprint(ids) != "[a/b.1]" {
+		t.Errorf("after it was made anew = %v", ids)
+	}
+}
+
+func TestANumberIsNoIDTwice(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	const body = `{"start":"2026-12-01T09:00:00Z","end":"2026-12-01T10:00:00Z"}`
+	c.status("PUT", "/items/2", body, http.StatusCreated) // the first
+	c.status("POST", "/items", body, http.StatusCreated)
+	if items := c.Items(address); len(items) != 2 || items[0].ID != "2" || items[1].ID != "3" {
+		t.Errorf("there is %+v", items)
+	}
 }
 
 func TestChangesComeInPagesFromWhereOneStopped(t *testing.T) {

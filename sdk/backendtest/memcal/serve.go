@@ -45,6 +45,7 @@ func (s *Server) routes() {
 		"GET /calendars/{address}/items":         s.find,
 		"POST /calendars/{address}/items":        s.create,
 		"GET /calendars/{address}/items/{id}":    s.read,
+		"PUT /calendars/{address}/items/{id}":    s.put,
 		"PATCH /calendars/{address}/items/{id}":  s.update,
 		"DELETE /calendars/{address}/items/{id}": s.delete,
 	} {
@@ -187,6 +188,23 @@ func (s *Server) read(c *calendar, r *http.Request, _ []byte) (int, any) {
 		return http.StatusOK, e.Item
 	}
 	return http.StatusNotFound, refusal{Error: "no_item"}
+}
+
+// put makes an item of the id that its writer chose, or replaces it.
+func (s *Server) put(c *calendar, r *http.Request, body []byte) (int, any) {
+	it := Item{ID: r.PathValue("id")}
+	switch there := c.item(it.ID) != nil; {
+	case there && r.Header.Get("If-None-Match") == "*":
+		return http.StatusPreconditionFailed, refusal{Error: "there_already"}
+	case there:
+		if _, refused := c.matching(r); refused != nil {
+			return refused.status, refused
+		}
+		return s.write(c, it, body, http.StatusOK)
+	case r.Header.Get("If-Match") != "":
+		return http.StatusPreconditionFailed, refusal{Error: "changed_meanwhile"}
+	}
+	return s.write(c, it, body, http.StatusCreated)
 }
 
 func (s *Server) update(c *calendar, r *http.Request, body []byte) (int, any) {
