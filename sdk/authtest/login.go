@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/roomwire/roomwire/sdk/auth"
+	"github.com/roomwire/roomwire/sdk/launch"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
 
@@ -65,6 +66,9 @@ func (e *evidence) shownIn(text string) string {
 		if strings.Contains(text, secret) {
 			return what
 		}
+	}
+	if strings.Contains(text, launch.Hidden) { // the sdk has seen it first
+		return "a secret"
 	}
 	return ""
 }

@@ -1,0 +1,4 @@
+package wire
+
+// Hidden stands where a plugin showed a secret.
+const Hidden = hidden
