@@ -11,8 +11,8 @@ import (
 	"sync"
 
 	"github.com/roomwire/roomwire/sdk/auth"
-	"github.com/roomwire/roomwire/sdk/launch"
 	"github.com/roomwire/roomwire/sdk/fault"
+	"github.com/roomwire/roomwire/sdk/launch"
 )
 
 // Evidence is what a run has seen: the errors, and what must not be in them.

@@ -226,7 +226,7 @@ func (k *keeper) renew(ctx context.Context, p process, why error) error {
 	k.mu.Lock()
 	k.restarts++
 	k.last, k.lastAt, k.renewed = why, time.Now(), time.Now()
-	if k.loop++; lasted >= goodRun {
+	if k.loop++; lasted >= k.patience+goodRun { // not only because it was let
 		k.loop, k.patience = 0, 0
 	}
 	k.patience = min(max(2*k.patience, lookEvery), longRest)

@@ -280,3 +280,51 @@ func TestACrashLoopIsCalledOne(t *testing.T) {
 		<-done
 	})
 }
+
+func TestAPluginThatNeedsMoreMemoryThanItMayIsReplacedMoreAndMoreSeldom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		began := time.Now()
+		var at []time.Duration
+		k := newKeeper("backend-x", hclog.NewNullLogger(), func(context.Context) (live, error) {
+			at = append(at, time.Since(began))
+			p := newFake(0)
+			p.memory = func() int64 { return 48 << 20 }
+			return live{process: p}, nil
+		})
+		k.limit = 32 << 20
+		k.run(ctx)
+		if want := secs(0, 5, 10, 20, 40, 80, 140, 200, 260); !slices.Equal(at, want) {
+			t.Errorf("started at %v, want %v", at, want)
+		}
+	})
+}
+
+func TestAPluginOfTwiceTheMemoryIsEndedAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		first := newFake(0)
+		first.memory = func() int64 { return 65 << 20 }
+		n := 0
+		k := newKeeper("backend-x", hclog.NewNullLogger(), func(context.Context) (live, error) {
+			if n++; n == 1 {
+				return live{process: first}, nil
+			}
+			return live{process: newFake(0)}, nil
+		})
+		k.limit = 32 << 20
+		k.run(ctx)
+		select {
+		case <-first.exited: // a fake ends by Kill alone
+		default:
+			t.Error("it was not killed")
+		}
+		if st := k.status(); n != 2 || !strings.Contains(st.LastEnd, "twice") {
+			t.Errorf("%d starts, %+v", n, st)
+		}
+	})
+}

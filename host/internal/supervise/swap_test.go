@@ -13,6 +13,7 @@ import (
 
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/fault"
+	"github.com/roomwire/roomwire/sdk/launch"
 )
 
 // ownFolder is a plugin folder for one test, with a binary of its own for each name.
@@ -290,5 +291,82 @@ func TestAHaltedPluginStaysDownWhileItIsNotPinned(t *testing.T) {
 	j.wait(1, "is not in")
 	if _, err := b.Probe(t.Context(), backend.Mailbox{Address: "emitted"}); err == nil || !strings.Contains(err.Error(), "roomwire plugin install") {
 		t.Errorf("without a pin: %v, want what to do", err)
+	}
+}
+
+func TestAVersionThatTakesOverAndDiesIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	dir := ownFolder(t, "backend-test")
+	s, j := runningIn(t, dir)
+	b := s.Backend(Instance{Name: "Test", Plugin: "backend-test"})
+	slow, finish := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = b.Probe(slow, backend.Mailbox{Address: "hang"})
+	}()
+	j.wait(1, "hanging")
+	before := pid(t, s, "backend-test")
+	swapped := make(chan error, 1)
+	go func() {
+		_, err := s.Swap(t.Context(), "backend-test", another(t, dir, "backend-test", "backend-test"))
+		swapped <- err
+	}()
+	for pid(t, s, "backend-test") == before {
+	}
+	if _, err := b.Probe(t.Context(), backend.Mailbox{Address: "exit"}); fault.Of(err) != fault.Unavailable {
+		t.Errorf("a call that ends the process = %v", err)
+	}
+	j.wait(3, "a plugin runs: plugin=backend-test") // the pinned one again
+	finish()
+	<-ended
+	if err := <-swapped; err == nil || !strings.Contains(err.Error(), "did not stay up") || !strings.Contains(err.Error(), "exit status 3") {
+		t.Errorf("swap = %v, want that the new version ended and why", err)
+	}
+	if st := s.Status()[0]; !st.Running || strings.Contains(st.File, "@") {
+		t.Errorf("status = %+v, want the pinned binary", st)
+	}
+}
+
+func TestAModeThatNeverWorkedKeepsNobodyFromRestarting(t *testing.T) {
+	t.Parallel()
+	s, _ := runningIn(t, ownFolder(t, "backend-test"))
+	good := s.Backend(Instance{Name: "Good", Plugin: "backend-test"})
+	bad := s.Backend(Instance{Name: "Bad", Plugin: "backend-test", Settings: map[string]any{"colour": "red"}})
+	if _, err := good.Probe(t.Context(), backend.Mailbox{Address: "emitted"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bad.Probe(t.Context(), backend.Mailbox{Address: "emitted"}); fault.Of(err) != fault.Invalid {
+		t.Errorf("the bad one: %v", err)
+	}
+	if out, err := s.Swap(t.Context(), "backend-test", Replacement{}); err != nil || out.Instances != 1 {
+		t.Errorf("swap = %+v, %v", out, err)
+	}
+	if _, err := good.Probe(t.Context(), backend.Mailbox{Address: "emitted"}); err != nil {
+		t.Errorf("the good one after it: %v", err)
+	}
+}
+
+func TestCallsDoNotWaitForASwapThatWaitsForAnOpening(t *testing.T) {
+	t.Parallel()
+	free, busy := newOpened[*launch.Authenticator](), newOpened[*launch.Authenticator]()
+	busy.lock <- struct{}{} // somebody is opening
+	moveOf := func(o *opened[*launch.Authenticator]) move { return move{lock: o.acquire, unlock: o.unlock} }
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := lockAll(ctx, []move{moveOf(free), moveOf(busy)})
+		done <- err
+	}()
+	if err := free.acquire(t.Context()); err != nil { // it is given up again and again
+		t.Fatal(err)
+	}
+	free.unlock()
+	cancel()
+	if err := <-done; err == nil {
+		t.Error("locked what somebody holds")
+	}
+	if err := free.acquire(t.Context()); err != nil {
+		t.Error("a lock was kept")
 	}
 }
