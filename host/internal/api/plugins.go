@@ -12,6 +12,7 @@ func pluginOut(p Plugin) rest.Plugin {
 		Name: p.Name, Version: p.Version, Running: p.Running, Since: moment(p.Since), Restarts: p.Restarts, Problem: given(p.Problem),
 		Kind: given(p.Kind), Protocol: some(p.Protocol), File: given(p.File), Sha256: given(p.SHA256), Pid: some(p.PID),
 		Modes: someOf(p.Modes), Abilities: someOf(p.Abilities), Loop: &p.Loop, Retry: moment(p.Retry), LastEnd: given(p.LastEnd),
+		LastEndAt: moment(p.LastEndAt), LogDroppedAt: moment(p.LogDroppedAt), TimedOutAt: moment(p.TimedOutAt),
 		Memory: some(p.Memory), LogDropped: &p.LogDropped, Calls: &p.Calls, Failed: &p.Failed, TimedOut: &p.TimedOut,
 		CPUSeconds: inSeconds(p.CPU), P50Seconds: inSeconds(p.P50), P99Seconds: inSeconds(p.P99),
 	}

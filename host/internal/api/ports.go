@@ -137,6 +137,9 @@ type Plugin struct {
 	Loop             bool   // it does not stay up
 	Retry            time.Time
 	LastEnd          string
+	LastEndAt        time.Time
+	LogDroppedAt     time.Time
+	TimedOutAt       time.Time
 	Memory           int64
 	CPU              time.Duration
 	LogDropped       int64

@@ -16,6 +16,7 @@ func pluginState(p supervise.PluginStatus) api.Plugin {
 	out := api.Plugin{
 		Name: p.Name, Version: p.Version, Kind: p.Kind, Protocol: p.Protocol, File: p.File, SHA256: p.SHA256, PID: p.PID,
 		Running: p.Running, Since: p.Since, Restarts: p.Restarts, Problem: p.Problem, Loop: p.Loop, Retry: p.Retry, LastEnd: p.LastEnd,
+		LastEndAt: p.LastEndAt, LogDroppedAt: p.DroppedAt, TimedOutAt: p.Calls.LastLate,
 		Memory: p.Memory, CPU: p.CPU, LogDropped: p.Dropped, Modes: p.Modes, Abilities: p.Abilities,
 		Calls: p.Calls.Calls, Failed: p.Calls.Failed, TimedOut: p.Calls.TimedOut, P50: p.Calls.P50, P99: p.Calls.P99,
 	}

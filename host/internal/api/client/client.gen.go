@@ -859,10 +859,14 @@ type Plugin struct {
 	Kind *string `json:"kind,omitempty"`
 
 	// LastEnd Why the process before ended by itself.
-	LastEnd *string `json:"last_end,omitempty"`
+	LastEnd   *string    `json:"last_end,omitempty"`
+	LastEndAt *time.Time `json:"last_end_at,omitempty"`
 
 	// LogDropped Lines of its log that were too many.
 	LogDropped *int64 `json:"log_dropped,omitempty"`
+
+	// LogDroppedAt When there were too many last.
+	LogDroppedAt *time.Time `json:"log_dropped_at,omitempty"`
 
 	// Loop It does not stay up.
 	Loop *bool `json:"loop,omitempty"`
@@ -903,6 +907,9 @@ type Plugin struct {
 
 	// TimedOut Of those that failed.
 	TimedOut *int64 `json:"timed_out,omitempty"`
+
+	// TimedOutAt When one did last.
+	TimedOutAt *time.Time `json:"timed_out_at,omitempty"`
 
 	// Version Empty before its first start.
 	Version string `json:"version"`
