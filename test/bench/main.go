@@ -38,6 +38,9 @@ func figures() []figure {
 		{"latency", measureLatency},
 		{"backfill", measureBackfill},
 		{"persons", measurePersons},
+		{"swap", measureSwap},
+		{"restart", measureRestart},
+		{"idle-plugins", measureIdlePlugins},
 	}
 }
 
