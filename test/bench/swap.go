@@ -14,12 +14,16 @@ const (
 	goalPause    = time.Second // that one mailbox sees
 	swapPersons  = 50
 	swapRate     = 200 // changes a second, both ways in sum
-	swapRounds   = 3
+	swapRounds   = 4
 	swapRest     = 2 * time.Second // between swaps
 	swapPlainFor = 30 * time.Second
 	// keepsUp is the p99 up to which the host is said to keep up with a rate.
 	keepsUp = time.Second
 )
+
+// sparePlugin is a copy of the backend that no sync mode uses. When it is replaced, the command and the host do all that
+// they do in a swap, but nothing is switched: what mailboxes wait for meanwhile, they wait for the machine.
+const sparePlugin = "backend-spare"
 
 // swapRates are tried one after the other until the host keeps up with one: each machine has its own.
 var swapRates = []int{swapRate, 150, 100, 75, 50, 30, 20, 10}
@@ -28,7 +32,7 @@ var swapRates = []int{swapRate, 150, 100, 75, 50, 30, 20, 10}
 func measureSwap(ctx context.Context, b *bench, r *result) error {
 	s, err := b.newSite(ctx, "swap", setup{
 		people: swapPersons, sync: map[string]string{"coalesce": `"0s"`},
-		plugins: map[string]string{backendPlugin: backendPlugin, authPlugin: authPlugin},
+		plugins: map[string]string{backendPlugin: backendPlugin, authPlugin: authPlugin, sparePlugin: backendPlugin},
 	})
 	if err != nil {
 		return err
@@ -62,7 +66,7 @@ func measureSwap(ctx context.Context, b *bench, r *result) error {
 	if err != nil {
 		return err
 	}
-	done := slices.Clone(m.done)
+	done, spare := slices.Clone(m.done), slices.Clone(m.spare)
 	full := swapped
 	if rate < swapRate { // what it cannot keep up with must do no harm either
 		if full, err = t.run(ctx, swapRate, func(ctx context.Context) error { return m.swapAll(ctx, 1) }); err != nil {
@@ -85,7 +89,7 @@ func measureSwap(ctx context.Context, b *bench, r *result) error {
 		return err
 	}
 	tellSwaps(r, done)
-	longest, more := tellWaits(r, plain, swapped, done)
+	longest, more := tellWaits(r, plain, swapped, append(spare, done...))
 	rose := func(name, label string) float64 { return after.sum(name, label) - before.sum(name, label) }
 	faults, refused := rose("roomwire_faults_total", ""), rose("roomwire_notices_total", `kind="plugin_failed"`)
 	cut := 0
@@ -103,6 +107,7 @@ func measureSwap(ctx context.Context, b *bench, r *result) error {
 	}})
 	r.note("%d mailboxes, half of the changes new bookings over REST, half items moved in Outlook; coalesce = 0s; SQLite. %s",
 		swapPersons, rateSaid(rate, plain, swapped, full))
+	r.note("\"During the start of a plugin that nobody uses\" is for comparison: command and host do the same work then, but nothing is switched.")
 	r.note("A wait is as in the figure of changes: from when the change was due to be made until the other side has it. It counts as \"during\" "+
 		"if any of it fell between the order (the command's start) and the end of the old process. The longest wait of all mailboxes during a swap "+
 		"bounds the pause from above. Goals: pause of any mailbox under %s: %s (longest wait %s; without a swap at most %s; a mailbox's longest "+
@@ -127,6 +132,7 @@ type swapping struct {
 	*traffic
 	builds int
 	done   []swapDone
+	spare  []swapDone // of the plugin that nobody uses
 }
 
 // A swapDone is one replacement of a plugin's process.
@@ -173,6 +179,12 @@ func (m *swapping) swapAll(ctx context.Context, rounds int) error {
 					return err
 				}
 			}
+			if err := sleep(ctx, swapRest); err != nil {
+				return err
+			}
+			if err := m.startSpare(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	return sleep(ctx, swapRest)
@@ -185,8 +197,7 @@ var pauseSaid = regexp.MustCompile(`no call could begin for ([0-9a-zµ.]+[a-z])\
 func (m *swapping) replace(ctx context.Context, plugin, by string) error {
 	args := []string{"plugin", by, plugin}
 	if by == "swap" {
-		m.builds++
-		path, err := m.anotherBuild(plugin, m.builds)
+		path, err := m.build(plugin)
 		if err != nil {
 			return err
 		}
@@ -224,6 +235,31 @@ func (m *swapping) replace(ctx context.Context, plugin, by string) error {
 	return nil
 }
 
+// build makes one more build of a plugin.
+func (m *swapping) build(plugin string) (string, error) {
+	m.builds++
+	return m.anotherBuild(plugin, m.builds)
+}
+
+// startSpare replaces the plugin that nobody uses.
+func (m *swapping) startSpare(ctx context.Context) error {
+	path, err := m.build(backendPlugin)
+	if err != nil {
+		return err
+	}
+	d := swapDone{plugin: sparePlugin, ordered: time.Now()}
+	out, err := m.command(ctx, "plugin", "swap", sparePlugin, path)
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(out, "no sync mode uses it") {
+		return fmt.Errorf("a plugin that nobody uses was replaced, and roomwire says: %s", out)
+	}
+	d.ended = time.Now()
+	m.spare = append(m.spare, d)
+	return nil
+}
+
 // tellSwaps makes the table of what an administrator sees.
 func tellSwaps(r *result, done []swapDone) {
 	var rows [][]string
@@ -257,10 +293,10 @@ func span(list []time.Duration) string {
 // tellWaits makes the table of what mailboxes see. It returns the longest wait during a swap, and by how much a mailbox's
 // longest wait grew at most.
 func tellWaits(r *result, plain, swapped *stretch, done []swapDone) (longest, more time.Duration) {
-	during := func(plugin string) []wait {
+	during := func(plugins ...string) []wait {
 		return slices.DeleteFunc(slices.Clone(swapped.waits), func(w wait) bool {
 			return !slices.ContainsFunc(done, func(d swapDone) bool {
-				return strings.HasPrefix(d.plugin, plugin) && w.due.Before(d.until()) && w.reflected.After(d.ordered)
+				return slices.Contains(plugins, d.plugin) && w.due.Before(d.until()) && w.reflected.After(d.ordered)
 			})
 		})
 	}
@@ -273,7 +309,10 @@ func tellWaits(r *result, plain, swapped *stretch, done []swapDone) (longest, mo
 		for _, set := range []struct {
 			name  string
 			waits []wait
-		}{{"without a swap", plain.waits}, {"during one of the backend", during(backendPlugin)}, {"during one of the auth plugin", during(authPlugin)}} {
+		}{
+			{"without a swap", plain.waits}, {"during one of the backend", during(backendPlugin)},
+			{"during one of the auth plugin", during(authPlugin)}, {"during the start of a plugin that nobody uses", during(sparePlugin)},
+		} {
 			way := slices.DeleteFunc(slices.Clone(set.waits), func(w wait) bool { return w.booking != booking })
 			took := tookOf(way)
 			rows = append(rows, []string{
@@ -283,7 +322,7 @@ func tellWaits(r *result, plain, swapped *stretch, done []swapDone) (longest, mo
 		}
 	}
 	r.table([]string{"way", "swaps", "changes", "p50", "p99", "longest", "longest of one mailbox, median"}, rows)
-	all := during("")
+	all := during(backendPlugin, authPlugin)
 	was := map[int]time.Duration{}
 	for _, w := range plain.waits {
 		was[w.who] = max(was[w.who], w.took())
