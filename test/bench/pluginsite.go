@@ -41,16 +41,16 @@ func (b *bench) pluginFile(name string) string {
 }
 
 // anotherBuild writes a binary of a plugin that is another than the one installed: what follows a program is not read.
-func (s *site) anotherBuild(name string, n int) (string, error) {
+func (s *site) anotherBuild(name, mark string) (string, error) {
 	data, err := os.ReadFile(s.b.pluginFile(name))
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(s.dir, fmt.Sprintf("build%d", n), executable("roomwire-"+name))
+	path := filepath.Join(s.dir, "builds", mark, executable("roomwire-"+name))
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return "", err
 	}
-	return path, os.WriteFile(path, fmt.Appendf(data, "build %d", n), 0o755)
+	return path, os.WriteFile(path, append(data, mark...), 0o755)
 }
 
 // A pluginState is what the host says of a plugin.
