@@ -86,7 +86,7 @@ func (s *site) killAndAsk(ctx context.Context, after time.Duration, r *restarts)
 		return err
 	}
 	if len(subs) == 0 {
-		return fmt.Errorf("Exchange has no subscription to send notices of")
+		return fmt.Errorf("no subscription to send notices of")
 	}
 	before, err := s.pluginState(backendPlugin)
 	if err != nil {
