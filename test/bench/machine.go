@@ -56,6 +56,7 @@ func loadAverage() string {
 type usage struct {
 	cpu       time.Duration
 	rss, peak int64 // bytes
+	anonymous int64 // of rss: in no file, so of this process alone
 }
 
 // used adds up what the processes use. Where there is no /proc it is all zero.
@@ -77,6 +78,7 @@ func used(pids ...int) usage {
 		}
 		sum.rss += kilobytes(dir+"/status", "VmRSS")
 		sum.peak += kilobytes(dir+"/status", "VmHWM")
+		sum.anonymous += kilobytes(dir+"/status", "RssAnon")
 	}
 	return sum
 }

@@ -1,7 +1,7 @@
 // Command bench measures Roomwire as it is installed: the host as its own process with real plugin processes, against
 // exchangesim as a third, over HTTP. It prints the figures and writes them into the tables of docs/benchmarks.md.
 //
-//	go run ./test/bench                              every figure, in less than ten minutes
+//	go run ./test/bench                              every figure, in about twenty minutes
 //	go run ./test/bench -full                        with 100,000 persons
 //	go run ./test/bench -only intake,hop             some of them
 //	go run ./test/bench -only backfill -profile DIR  with CPU profiles of every process
@@ -38,6 +38,9 @@ func figures() []figure {
 		{"latency", measureLatency},
 		{"backfill", measureBackfill},
 		{"persons", measurePersons},
+		{"swap", measureSwap},
+		{"restart", measureRestart},
+		{"idle-plugins", measureIdlePlugins},
 	}
 }
 

@@ -27,6 +27,9 @@ type site struct {
 	key    string
 	host   *exec.Cmd
 	people int
+
+	pluginsDir string
+	spawned    time.Time // when the host was started last
 }
 
 // A setup says how a site differs from the usual one.
@@ -36,6 +39,8 @@ type setup struct {
 	auth    string            // empty: ntlm
 	sync    map[string]string // numbers of the sync block
 	sim     []string          // options of exchangesim
+	plugins map[string]string // a plugin folder of its own: which plugin's binary lies there under which name
+	modes   string            // further sync modes, as configured
 	off     bool              // everybody's sync is switched off at first
 	stopped bool              // the host is not started
 }
@@ -54,11 +59,25 @@ func (b *bench) newSite(ctx context.Context, name string, o setup) (_ *site, err
 			s.stop()
 		}
 	}()
+	s.pluginsDir = filepath.Join(b.bin, "plugins")
+	if o.plugins != nil {
+		s.pluginsDir = filepath.Join(s.dir, "plugins")
+		if err := b.pluginDir(s.pluginsDir, o.plugins); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.configure(o); err != nil {
 		return nil, err
 	}
-	if err := s.importPeople(ctx, o.off); err != nil {
-		return nil, err
+	if o.plugins != nil {
+		if _, err := s.command(ctx, "plugin", "lock"); err != nil {
+			return nil, err
+		}
+	}
+	if o.people > 0 {
+		if err := s.importPeople(ctx, o.off); err != nil {
+			return nil, err
+		}
 	}
 	if o.stopped {
 		return s, nil
@@ -113,7 +132,7 @@ sync_mode "Exchange2013" {
     ca_file = %q
   }
 }
-`, notifications, api, o.store, filepath.Join(s.b.bin, "plugins"), s.public, &numbers, o.auth, s.ews, s.certFile)
+%s`, notifications, api, o.store, s.pluginsDir, s.public, &numbers, o.auth, s.ews, s.certFile, o.modes)
 	if err := os.WriteFile(filepath.Join(s.dir, "configs", "roomwire.hcl"), []byte(hcl), 0o600); err != nil {
 		return err
 	}
@@ -173,6 +192,7 @@ func (s *site) serve(ctx context.Context) error {
 	defer log.Close()
 	s.host = exec.Command(filepath.Join(s.b.bin, executable("roomwire")), "serve", "--config", filepath.Join(s.dir, "configs"))
 	s.host.Env, s.host.Stdout, s.host.Stderr = environ(), log, log
+	s.spawned = time.Now()
 	if err := s.host.Start(); err != nil {
 		return err
 	}
