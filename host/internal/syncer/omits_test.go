@@ -143,6 +143,7 @@ func TestRoomMovedInACalendarThatKeepsNoPlaceIsNotWrittenBack(t *testing.T) {
 		w.server.omits = calendar.FieldLocation
 		w.book("b1")
 		w.pass("alice")
+		w.pass("alice") // the echo
 		writes, reads := w.server.writes, w.server.calls["fetch"]
 		w.server.edit(alice, w.only(alice).Ref, func(e *calendar.Event) { e.Attendees[len(e.Attendees)-1].Email = "room-b@example.com" })
 		w.pass("alice")
