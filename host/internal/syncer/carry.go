@@ -452,20 +452,6 @@ func (e *Engine) written(ctx context.Context, p *pass, s step, item *calendar.It
 	})
 }
 
-// agreedOn returns what both sides of a link agree on now that s is written: what was sent, but for what the item says
-// nothing of. item is the written one, as the answer tells; an answer may be poorer than what is read.
-func agreedOn(l store.Link, s step, item *calendar.Item) (*plan.Fields, error) {
-	before, err := loadFields(l.Base)
-	if err != nil {
-		return nil, fmt.Errorf("link %q: %w", l.Key, err)
-	}
-	omits := item.Omits
-	if s.pair.item != nil {
-		omits |= s.pair.item.Omits
-	}
-	return plan.Agreed(plan.Input{Base: before, Booking: &s.fields, Omits: omits}, 0), nil
-}
-
 // behind reports whether a link's booking says something else by now than what was just written, so that whatever is
 // intended for it is not done yet. It may be another intent than the one that was carried out: the booking was let go and
 // linked again meanwhile.

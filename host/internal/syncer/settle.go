@@ -165,6 +165,20 @@ func (e *Engine) agree(ctx context.Context, tx *store.Tx, p *pair, in plan.Input
 	return e.note(ctx, tx, *l, op, calendar.MailNobody, "the calendar differs")
 }
 
+// agreedOn returns what both sides of a link agree on now that s is written: what was sent, but for what the item says
+// nothing of. item is the written one, as the answer tells; an answer may be poorer than what is read.
+func agreedOn(l store.Link, s step, item *calendar.Item) (*plan.Fields, error) {
+	before, err := loadFields(l.Base)
+	if err != nil {
+		return nil, fmt.Errorf("link %q: %w", l.Key, err)
+	}
+	omits := item.Omits
+	if s.pair.item != nil {
+		omits |= s.pair.item.Omits
+	}
+	return plan.Agreed(plan.Input{Base: before, Booking: &s.fields, Omits: omits}, 0), nil
+}
+
 // arrived ends the wait for an item that the add-in made, or that was made in its place: nobody looks for it any more.
 // The booking's version stays: what it says has not changed.
 func (e *Engine) arrived(ctx context.Context, tx *store.Tx, l *store.Link) error {

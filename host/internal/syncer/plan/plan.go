@@ -63,8 +63,8 @@ func (d Decision) Idle() bool {
 // only, and never over a text that was changed in the calendar.
 //
 // What the item omits is in no decision. Once it says a field that is unsaid in the base, the booking prevails in that
-// field, whatever becomes of its group: nothing was ever agreed on, so the item is no witness of an edit. If it says
-// what it last said, or nothing where it never said anything, it was only not written to, and that is no Loss.
+// field, whatever becomes of its group: the two sides did not agree on it, so the item is no witness of an edit. An item
+// that says what it last said, or nothing where it never said anything, was only not written to: that is no Loss.
 func Plan(in Input) Decision {
 	switch {
 	case in.Booking == nil && in.Item == nil:
