@@ -27,6 +27,7 @@ type memory struct {
 	next          int
 	noPush        error
 	subscribed    []backend.SubscribeRequest
+	omits         calendar.Fields // of a partial calendar: neither told nor written
 }
 
 type box struct {
@@ -202,7 +203,7 @@ func (m *memory) Pull(_ context.Context, req backend.PullRequest, emit func(back
 			case it.Key == "" && it.ForeignKey == "":
 				page.Changes = append(page.Changes, backend.Change{Ref: ref})
 			default:
-				c := *it
+				c := m.tell(*it)
 				page.Changes = append(page.Changes, backend.Change{Ref: ref, Item: &c})
 			}
 		}
@@ -223,7 +224,7 @@ func (m *memory) Fetch(_ context.Context, mb backend.Mailbox, refs []backend.Ref
 	got := make([]backend.Fetched, len(refs))
 	for i, ref := range refs {
 		if it := m.box(mb.Address).items[ref]; it != nil {
-			got[i].Item = *it
+			got[i].Item = m.tell(*it)
 		} else {
 			got[i].Err = fmt.Errorf("item %q: %w", ref, fault.NotFound)
 		}
@@ -244,7 +245,7 @@ func (m *memory) find(address string, by backend.Marker, value string) []backend
 	var found []backend.Item
 	for _, it := range m.box(address).items {
 		if by == backend.OurKey && it.Key == value || by == backend.ForeignKey && it.ForeignKey == value {
-			found = append(found, *it)
+			found = append(found, m.tell(*it))
 		}
 	}
 	slices.SortFunc(found, func(a, b calendar.Item) int { return strings.Compare(string(a.Ref), string(b.Ref)) })
@@ -262,9 +263,25 @@ func (m *memory) Apply(_ context.Context, mu calendar.Mutation) (backend.Result,
 	return res, m.leave("apply")
 }
 
+// tell returns an item as a partial calendar tells of it.
+func (m *memory) tell(it calendar.Item) calendar.Item {
+	it.Event, it.Omits = overwrite(it.Event, calendar.Event{}, m.omits), m.omits
+	return it
+}
+
 func (m *memory) apply(mu calendar.Mutation) (backend.Result, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if wrong := mu.Fields & m.omits; wrong != 0 {
+		panic(broken(fmt.Sprintf("%s of item %s is written, which the calendar does not keep", wrong, mu.Key)))
+	}
+	mu.Event = overwrite(mu.Event, calendar.Event{}, m.omits)
+	res, err := m.write(mu)
+	res.Item = m.tell(res.Item)
+	return res, err
+}
+
+func (m *memory) write(mu calendar.Mutation) (backend.Result, error) {
 	b := m.box(mu.Mailbox.Address)
 	res := backend.Result{}
 	switch mu.Op {
@@ -325,10 +342,20 @@ func overwrite(old, with calendar.Event, f calendar.Fields) calendar.Event {
 	if f.Any(calendar.FieldReminder) {
 		old.Reminder = with.Reminder
 	}
-	if f.Any(calendar.FieldAttendees | calendar.FieldResources) {
+	switch people, rooms := f.Any(calendar.FieldAttendees), f.Any(calendar.FieldResources); {
+	case people && rooms:
 		old.Attendees = with.Attendees
+	case people:
+		old.Attendees = append(attending(with, false), attending(old, true)...)
+	case rooms:
+		old.Attendees = append(attending(old, false), attending(with, true)...)
 	}
 	return old
+}
+
+// attending returns the rooms that attend an event, or the people.
+func attending(ev calendar.Event, rooms bool) []calendar.Attendee {
+	return slices.DeleteFunc(slices.Clone(ev.Attendees), func(a calendar.Attendee) bool { return (a.Role == calendar.Resource) != rooms })
 }
 
 func (m *memory) Subscribe(_ context.Context, req backend.SubscribeRequest) (backend.Subscription, error) {

@@ -383,6 +383,7 @@ func (e *Engine) updateItem(ctx context.Context, p *pass, s step) error {
 	if fields.Any(calendar.FieldAttendees | calendar.FieldResources) {
 		fields |= calendar.FieldAttendees | calendar.FieldResources // a room may sit among the people
 	}
+	fields &^= s.pair.item.Omits
 	e.Failpoint("update:planned")
 	res, err := e.apply(ctx, p, calendar.Mutation{
 		Op: calendar.Update, Mailbox: p.mailbox, Key: s.link.Key, Ref: s.pair.item.Ref, IfRevision: s.pair.item.Revision,
@@ -411,8 +412,11 @@ func (e *Engine) written(ctx context.Context, p *pass, s step, item *calendar.It
 			return err
 		}
 		l.Ref, l.Revision, l.Sent, l.GoneAt, l.Problem = item.Ref, item.Revision, nil, zeroTime, ""
-		base := s.fields
-		l.Base, l.Epoch, l.SeenRound = saveFields(&base), p.mb.Epoch, p.mb.Round
+		base, err := agreedOn(l, s, item)
+		if err != nil {
+			return err
+		}
+		l.Base, l.Epoch, l.SeenRound = saveFields(base), p.mb.Epoch, p.mb.Round
 		if l.State == store.LinkPending || l.State == store.LinkExpected {
 			l.State = store.LinkLive
 		}
@@ -432,7 +436,7 @@ func (e *Engine) written(ctx context.Context, p *pass, s step, item *calendar.It
 			return err
 		}
 		tx.OnCommit(func() { e.reflected(ToCalendar, p.mode.Name, s.intent.Created) })
-		if behind, err := e.behind(ctx, tx, l, base); err != nil {
+		if behind, err := e.behind(ctx, tx, l, s.fields); err != nil {
 			return err
 		} else if !behind {
 			if done, err := tx.FinishIntent(ctx, l.Tenant, l.Key, s.intent.Wanted); err != nil || done {

@@ -107,18 +107,22 @@ func explainGroups(in plan.Input) []ExplainedGroup {
 	if in.Booking == nil || in.Item == nil {
 		return nil
 	}
-	differ := plan.Diff(*in.Booking, *in.Item)
+	var byBooking, byItem, unsaid calendar.Fields
+	differ := plan.Diff(*in.Booking, *in.Item) &^ in.Omits
+	if in.Base != nil {
+		byBooking, byItem, differ = plan.Compare(in)
+		unsaid = in.Base.Unsaid & differ
+	}
 	all := make([]ExplainedGroup, len(explainedGroups))
 	for i, g := range explainedGroups {
 		x := ExplainedGroup{Name: g.name, Equal: !differ.Any(g.fields), ChangedBy: "unknown", Fields: listed(differ & g.fields)}
-		if in.Base != nil {
-			byBooking, byItem := plan.Diff(*in.Base, *in.Booking).Any(g.fields), plan.Diff(*in.Base, *in.Item).Any(g.fields)
-			switch {
-			case byBooking && byItem:
+		if in.Base != nil && !unsaid.Any(g.fields) {
+			switch b, i := byBooking.Any(g.fields), byItem.Any(g.fields); {
+			case b && i:
 				x.ChangedBy = "both"
-			case byBooking:
+			case b:
 				x.ChangedBy = string(plan.BookingSide)
-			case byItem:
+			case i:
 				x.ChangedBy = string(plan.CalendarSide)
 			default:
 				x.ChangedBy = "nobody"

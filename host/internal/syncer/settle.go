@@ -66,7 +66,7 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, p *pair) (verdict, er
 	if err := e.showUndone(ctx, tx, p, in, d); err != nil {
 		return verdict{}, err
 	}
-	if err := e.narrow(ctx, tx, p, d.ItemFields); err != nil {
+	if err := e.narrow(ctx, tx, p, d.ItemFields&^d.Repaired); err != nil {
 		return verdict{}, err
 	}
 	switch {
@@ -90,7 +90,7 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, p *pair) (verdict, er
 		if err != nil {
 			return verdict{}, err
 		}
-		d.ItemFields |= plan.Diff(f, d.Booking) &^ calendar.FieldBody
+		d.ItemFields |= plan.Diff(f, d.Booking) &^ in.Omits &^ calendar.FieldBody
 		in.Booking = &f
 	}
 	return verdict{Decision: d, fields: *in.Booking}, e.agree(ctx, tx, p, in, d)
@@ -114,10 +114,7 @@ func (e *Engine) input(ctx context.Context, tx *store.Tx, p *pair) (plan.Input, 
 		if err != nil {
 			return in, err
 		}
-		if p.item.Omits != 0 {
-			f = plan.Unsaid(f, p.item.Omits, in.Booking, base)
-		}
-		in.Item = &f
+		in.Item, in.Omits = &f, p.item.Omits
 	}
 	return in, nil
 }
@@ -146,13 +143,8 @@ func (e *Engine) agree(ctx context.Context, tx *store.Tx, p *pair, in plan.Input
 			l.State = store.LinkLive
 		}
 		l.Sent = nil
-		switch {
-		case d.ItemFields == 0:
-			base := *in.Booking
-			l.Base = saveFields(&base)
-		case in.Base != nil:
-			base := plan.Agreed(*in.Base, *in.Booking, *in.Item)
-			l.Base = saveFields(&base)
+		if base := plan.Agreed(in, d.ItemFields); base != nil {
+			l.Base = saveFields(base)
 		}
 	}
 	if err := tx.PutLink(ctx, *l); err != nil {
@@ -171,6 +163,20 @@ func (e *Engine) agree(ctx context.Context, tx *store.Tx, p *pair, in plan.Input
 		op = store.OpReset
 	}
 	return e.note(ctx, tx, *l, op, calendar.MailNobody, "the calendar differs")
+}
+
+// agreedOn returns what both sides of a link agree on now that s is written: what was sent, but for what the item says
+// nothing of. item is the written one, as the answer tells; an answer may be poorer than what is read.
+func agreedOn(l store.Link, s step, item *calendar.Item) (*plan.Fields, error) {
+	before, err := loadFields(l.Base)
+	if err != nil {
+		return nil, fmt.Errorf("link %q: %w", l.Key, err)
+	}
+	omits := item.Omits
+	if s.pair.item != nil {
+		omits |= s.pair.item.Omits
+	}
+	return plan.Agreed(plan.Input{Base: before, Booking: &s.fields, Omits: omits}, 0), nil
 }
 
 // arrived ends the wait for an item that the add-in made, or that was made in its place: nobody looks for it any more.
@@ -202,6 +208,8 @@ func (e *Engine) showLosses(ctx context.Context, tx *store.Tx, p *pair, d plan.D
 			detail = "the item was deleted in the calendar while the booking was changed: it is made anew"
 		case loss.Side == plan.BookingSide:
 			detail = "the booking's notes were not written: the text was changed in the calendar"
+		case loss.News:
+			detail = fmt.Sprintf("the calendar did not tell of %s before and has something else now: the booking's was taken", inWords(loss.Fields))
 		case p.booking == nil:
 			detail = fmt.Sprintf("the calendar's change of %s went with the item: the booking was cancelled", inWords(loss.Fields))
 		case len(p.link.Base) == 0:
@@ -216,10 +224,11 @@ func (e *Engine) showLosses(ctx context.Context, tx *store.Tx, p *pair, d plan.D
 
 // showUndone lays before a person what somebody changed in the calendar and a reset takes back.
 func (e *Engine) showUndone(ctx context.Context, tx *store.Tx, p *pair, in plan.Input, d plan.Decision) error {
-	if !p.reset || in.Base == nil || in.Item == nil {
+	if !p.reset || in.Base == nil || in.Booking == nil || in.Item == nil {
 		return nil
 	}
-	undone := plan.Diff(*in.Base, *in.Item) & d.ItemFields
+	_, byItem, _ := plan.Compare(in)
+	undone := byItem & d.ItemFields
 	if undone == 0 {
 		return nil
 	}

@@ -29,6 +29,11 @@ type Fields struct {
 
 	Attendees []Person `json:"attendees,omitempty"` // people, sorted by address
 	Resources []string `json:"resources,omitempty"` // addresses of rooms, sorted
+
+	// Unsaid is of a base: the fields that the item did not say when it was agreed on, so that they are the booking's
+	// alone. Heard holds what the item last said of them; nil if it never said anything. Neither is compared.
+	Unsaid calendar.Fields `json:"unsaid,omitempty"`
+	Heard  *Fields         `json:"heard,omitempty"`
 }
 
 // A Person is an invited attendee.
@@ -73,6 +78,10 @@ func Canonical(f Fields) Fields {
 	}
 	if len(f.Resources) == 0 {
 		f.Resources = nil
+	}
+	if f.Heard != nil {
+		heard := Canonical(*f.Heard)
+		f.Heard = &heard
 	}
 	return f
 }
@@ -150,21 +159,45 @@ func take(f, from Fields, which calendar.Fields) Fields {
 	return f
 }
 
-// Unsaid returns item with the fields which, of which its calendar keeps nothing, set to what the booking says, or
-// the base once the booking is gone: what cannot be said is no change, and nothing to be written.
-func Unsaid(item Fields, which calendar.Fields, booking, base *Fields) Fields {
-	switch {
-	case booking != nil:
-		return take(item, *booking, which)
-	case base != nil:
-		return take(item, *base, which)
-	default:
-		return item
+// heard returns base f as the item knows it: what it did not say is what it last said, or nothing.
+func (f Fields) heard() Fields {
+	if f.Unsaid == 0 {
+		return f
 	}
+	last := Canonical(Fields{})
+	if f.Heard != nil {
+		last = *f.Heard
+	}
+	return take(f, last, f.Unsaid)
 }
 
-// Agreed returns base with every field in which booking and item say the same set to what they say: what both sides
-// agree on before a pending write is done.
-func Agreed(base, booking, item Fields) Fields {
-	return take(base, booking, calendar.AllFields&^Diff(booking, item))
+// compared are the fields that Diff knows.
+const compared = calendar.AllFields &^ calendar.FieldRecurrence
+
+// Agreed returns what both sides of in agree on while pending is still to be written to the item: the booking's fields
+// once nothing is, else those that both say the same, and the base's of the rest. It is nil if that is too little for a
+// base. What the item omits is the booking's, and noted as unsaid, so that an item that says it one day is not taken
+// for edited.
+func Agreed(in Input, pending calendar.Fields) *Fields {
+	if in.Base == nil && pending != 0 {
+		return nil
+	}
+	omitted := in.Omits & compared
+	said := compared &^ omitted
+	if pending != 0 {
+		said &^= Diff(*in.Booking, *in.Item)
+	}
+	var before Fields
+	if in.Base != nil {
+		before = *in.Base
+	}
+	agreed := take(before, *in.Booking, said|omitted)
+	agreed.Unsaid, agreed.Heard = before.Unsaid&^said|omitted, nil
+	if in.Base != nil && agreed.Unsaid != 0 {
+		nothing := Canonical(Fields{})
+		if last := take(nothing, before.heard(), agreed.Unsaid); Diff(last, nothing) != 0 {
+			agreed.Heard = &last
+		}
+	}
+	return &agreed
 }

@@ -7,6 +7,8 @@ type Input struct {
 	Base    *Fields // what both sides last agreed on; nil if they never did
 	Booking *Fields // nil: cancelled
 	Item    *Fields // nil: the calendar says explicitly that it is gone
+	// Omits are the fields of Item that mean nothing: they are no change, and nothing to be written.
+	Omits calendar.Fields
 	// Reset: the booking prevails in everything (rollback), also over a deletion.
 	Reset bool
 }
@@ -25,6 +27,8 @@ type Loss struct {
 	Side    Side            // whose edit
 	Fields  calendar.Fields // which fields; zero if it was a deletion
 	Deleted bool
+	// News: the item says these fields for the first time, or again, so nobody knows whether they were edited.
+	News bool
 }
 
 // A Decision is what must happen. At most one of CreateItem, ItemFields, DeleteItem is set; at most one of
@@ -32,7 +36,10 @@ type Loss struct {
 type Decision struct {
 	CreateItem bool            // make the item as Item says
 	ItemFields calendar.Fields // write these fields of Item
-	Item       Fields          // for CreateItem and ItemFields
+	// Repaired are those of ItemFields that nobody changed in the booking: the item lacks them because its calendar did
+	// not keep them before. They are nobody's news.
+	Repaired   calendar.Fields
+	Item       Fields // for CreateItem and ItemFields
 	DeleteItem bool
 
 	BookingFields calendar.Fields // change these fields of the booking to those of Booking
@@ -54,6 +61,10 @@ func (d Decision) Idle() bool {
 // booking prevails and the calendar's edit is a Loss. An edit of the booking beats a deletion of the item; the
 // cancellation of the booking beats an edit of the item. The body is the exception: it goes from booking to item
 // only, and never over a text that was changed in the calendar.
+//
+// What the item omits is in no decision. Once it says a field that is unsaid in the base, the booking prevails in that
+// field, whatever becomes of its group: the two sides did not agree on it, so the item is no witness of an edit. An item
+// that says what it last said, or nothing where it never said anything, was only not written to: that is no Loss.
 func Plan(in Input) Decision {
 	switch {
 	case in.Booking == nil && in.Item == nil:
@@ -69,10 +80,17 @@ func Plan(in Input) Decision {
 	}
 }
 
+// Compare returns which fields each side changed since both agreed, and in which they differ. There must be both sides and
+// a base. A field that is unsaid in the base is compared with what the item last said.
+func Compare(in Input) (byBooking, byItem, differ calendar.Fields) {
+	heard := in.Base.heard()
+	return Diff(heard, *in.Booking) &^ in.Omits, Diff(heard, *in.Item) &^ in.Omits, Diff(*in.Booking, *in.Item) &^ in.Omits
+}
+
 func cancelled(in Input) Decision {
 	d := Decision{DeleteItem: true}
 	if in.Base != nil {
-		if edited := Diff(*in.Base, *in.Item) &^ calendar.FieldBody; edited != 0 {
+		if edited := Diff(in.Base.heard(), *in.Item) &^ in.Omits &^ calendar.FieldBody; edited != 0 {
 			d.Lost = []Loss{{Side: CalendarSide, Fields: edited}}
 		}
 	}
@@ -95,8 +113,8 @@ func gone(in Input) Decision {
 // prevail makes the item as the booking, whatever it says. Without a base nobody knows who edited what, so what the
 // item says otherwise is a Loss.
 func prevail(in Input) Decision {
-	differ := Diff(*in.Booking, *in.Item) &^ calendar.FieldBody
-	d := Decision{ItemFields: differ, Base: in.Booking}
+	differ := Diff(*in.Booking, *in.Item) &^ in.Omits &^ calendar.FieldBody
+	d := Decision{ItemFields: differ, Base: Agreed(in, 0)}
 	if differ == 0 {
 		return d
 	}
@@ -108,19 +126,23 @@ func prevail(in Input) Decision {
 }
 
 func merge(in Input) Decision {
-	byBooking, byItem := Diff(*in.Base, *in.Booking), Diff(*in.Base, *in.Item)
-	differ := Diff(*in.Booking, *in.Item)
-	var d Decision
+	byBooking, byItem, differ := Compare(in)
+	news := in.Base.Unsaid & differ &^ calendar.FieldBody
+	d := Decision{ItemFields: news, Repaired: news &^ Diff(*in.Base, *in.Booking)}
+	if lost := byItem & news; lost != 0 {
+		d.Lost = append(d.Lost, Loss{Side: CalendarSide, Fields: lost, News: true})
+	}
 	for _, g := range groups {
+		g &= differ &^ in.Base.Unsaid // what both changed alike is agreed on, and nobody's edit against the other
 		switch b, i := byBooking&g, byItem&g; {
-		case differ&g == 0: // equal: nothing to carry, whoever changed it
+		case g == 0: // equal: nothing to carry, whoever changed it
 		case i == 0:
-			d.ItemFields |= differ & g
+			d.ItemFields |= g
 		case b == 0:
-			d.BookingFields |= differ & g
+			d.BookingFields |= g
 		default:
-			d.ItemFields |= differ & g
-			d.Lost = append(d.Lost, Loss{Side: CalendarSide, Fields: i & differ})
+			d.ItemFields |= g
+			d.Lost = append(d.Lost, Loss{Side: CalendarSide, Fields: i})
 		}
 	}
 	if byBooking.Any(calendar.FieldBody) && differ.Any(calendar.FieldBody) {
@@ -138,6 +160,6 @@ func merge(in Input) Decision {
 	if d.ItemFields != 0 {
 		d.Item = take(*in.Item, *in.Booking, d.ItemFields)
 	}
-	d.Base = &agreed
+	d.Base = Agreed(Input{Base: in.Base, Booking: &agreed, Item: in.Item, Omits: in.Omits}, 0)
 	return d
 }
