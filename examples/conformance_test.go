@@ -31,6 +31,7 @@ func TestTheFeedKeepsTheContract(t *testing.T) {
 	p, err := backendtest.Executable{
 		Path: built(t, "backend-feed"),
 		Auth: []backendtest.Auth{{Path: built(t, "auth-header"), Settings: map[string]any{"token": "t0ken"}}},
+		URLs: []string{server.URL}, PlainHTTP: true,
 	}.Start(t.Context())
 	if err != nil {
 		t.Fatal(err)

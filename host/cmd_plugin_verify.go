@@ -32,6 +32,10 @@ them, next year. What is there already is not touched. Say --mailbox twice to se
       --auth roomwire-auth-basic --auth-set user=svc --auth-set password=env:PASSWORD
   roomwire plugin verify --conformance roomwire-backend-mine --mailbox test@example.com --mode Exchange2013
 
+THE BINARY SEES CREDENTIALS: the headers of every login at the server of --url, and no other. A header of Basic is the
+password, and a bearer's token can be used again; so take --mode, which logs in with the real service account, only for a
+binary that you would install. It is refused where the host would not log in, as with Basic at an http:// URL.
+
 An auth plugin needs no server to be examined. With --url it also logs in there, some dozens of times and always with the
 settings given; --mode and --auth are not for it.
 

@@ -266,6 +266,7 @@ func (r *radicale) plugin(settings map[string]any, user string) *backendtest.Pro
 			Path:     filepath.Join(built, program("plugins/roomwire-auth-basic")),
 			Settings: map[string]any{"user": user, "password": password},
 		}},
+		URLs: []string{r.url},
 	}.Start(r.Context())
 	if err != nil {
 		r.Fatal(err)

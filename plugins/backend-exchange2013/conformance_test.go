@@ -29,6 +29,7 @@ func built(t *testing.T, name string) string {
 // examine runs the suite with an executable in the calendars of Alice and Bob.
 func examine(t *testing.T, e backendtest.Executable, url string, f backendtest.Fixture) {
 	t.Helper()
+	e.URLs = []string{url}
 	p, err := e.Start(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@
 //			Path:     "roomwire-backend-mine",
 //			Settings: map[string]any{"tier": "test"},
 //			Auth:     []backendtest.Auth{{Path: "roomwire-auth-basic", Settings: map[string]any{"user": "u", "password": "p"}}},
+//			URLs:     []string{url},
 //		}.Start(t.Context())
 //		if err != nil {
 //			t.Fatal(err)

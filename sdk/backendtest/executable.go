@@ -19,12 +19,18 @@ type Executable struct {
 	Path     string
 	Settings map[string]any
 	Auth     []Auth // in the order of preference
-	ActAs    bool
-	Markers  backend.Markers // the zero value means backend.DefaultMarkers
-	CAFile   string          // certificates (PEM) trusted beside the system's
-	Proxy    string          // URL; empty for none
-	Timeout  time.Duration   // of a request; zero for a minute
-	Log      hclog.Logger    // of what the plugins log; nil for nowhere
+	// URLs are those of the servers at which Auth may log in: at their origins, and nowhere else, whatever the binary asks
+	// for. Required with Auth.
+	URLs []string
+	// PlainHTTP allows a login whose credential can be used again (Basic's password, a bearer's token) at an http:// URL,
+	// where everybody on the way reads it. It is for servers that are there for a test.
+	PlainHTTP bool
+	ActAs     bool
+	Markers   backend.Markers // the zero value means backend.DefaultMarkers
+	CAFile    string          // certificates (PEM) trusted beside the system's
+	Proxy     string          // URL; empty for none
+	Timeout   time.Duration   // of a request; zero for a minute
+	Log       hclog.Logger    // of what the plugins log; nil for nowhere
 }
 
 // Auth is the binary of an auth plugin and what it is opened with.
@@ -38,9 +44,10 @@ const nobody = "http://127.0.0.1:1"
 
 // A Process is a running Executable. Its methods are what a Fixture needs.
 type Process struct {
-	exe    Executable
-	config launch.BackendConfig
-	auth   []*launch.Process
+	exe     Executable
+	origins []string
+	config  launch.BackendConfig
+	auth    []*launch.Process
 
 	mu      sync.Mutex
 	process *launch.Process
@@ -54,12 +61,15 @@ func (e Executable) Start(ctx context.Context) (*Process, error) {
 	if e.Timeout == 0 {
 		e.Timeout = time.Minute
 	}
-	p := &Process{exe: e, config: launch.BackendConfig{
+	origins, err := e.origins()
+	if err != nil {
+		return nil, err
+	}
+	p := &Process{exe: e, origins: origins, config: launch.BackendConfig{
 		Settings: e.Settings, ActAs: e.ActAs, Markers: e.Markers,
 		HTTP: launch.HTTPOptions{CAFile: e.CAFile, Proxy: e.Proxy, Timeout: e.Timeout},
 	}}
-	err := p.start(ctx)
-	if err != nil {
+	if err := p.start(ctx); err != nil {
 		_ = p.Close()
 		return nil, err
 	}
@@ -77,8 +87,9 @@ func (p *Process) start(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("opening the auth plugin %s: %w", a.Path, err)
 		}
+		traits := process.Description().Auth
 		p.config.Identities = append(p.config.Identities, launch.Identity{
-			Name: fmt.Sprintf("%d-%s", i+1, nameOf(a.Path)), AuthTraits: process.Description().Auth, Auth: open,
+			Name: fmt.Sprintf("%d-%s", i+1, nameOf(a.Path)), AuthTraits: traits, Auth: open, Allow: p.allow(traits.Schemes),
 		})
 	}
 	process, err := p.launch(ctx, p.exe.Path)

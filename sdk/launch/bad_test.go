@@ -77,6 +77,9 @@ func TestAStartThatFailsSaysWhatThePluginDid(t *testing.T) {
 			if fault.Of(err) != tc.kind {
 				t.Fatalf("start = %v, want %s", err, tc.kind)
 			}
+			if text := err.Error(); !strings.HasSuffix(text, ": "+string(tc.kind)) || strings.Count(text, string(tc.kind)) != 1 {
+				t.Errorf("start = %v; want its kind once, at the end", err)
+			}
 			for _, want := range append(tc.want, o.Path) {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("start = %v; want it to say %q", err, want)

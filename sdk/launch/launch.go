@@ -63,7 +63,7 @@ type Options struct {
 }
 
 // A Process is a running plugin. Neither an error nor a log line that comes from it shows the values of settings that the
-// plugin's schema marks secret, nor the credentials that it was given, nor what looks like one.
+// plugin's schema marks secret or does not know, nor the credentials that it was given, nor what looks like one.
 type Process struct {
 	conn     *wire.Conn
 	process  *process
@@ -138,11 +138,15 @@ func (p *Process) notOpened(ctx context.Context, err error) error {
 	return &fault.Error{Kind: fault.Unavailable, Message: fmt.Sprintf("the plugin %s did not open the instance within %s", p.about.Name, p.opening)}
 }
 
-// keepSecret remembers the values of settings that are secret.
+// keepSecret remembers the values of settings that are secret; one that the plugin does not declare may be.
 func (p *Process) keepSecret(settings map[string]any) {
+	open := map[string]bool{}
 	for _, s := range p.about.Settings {
-		if s.Secret {
-			p.secrets.AddSetting(settings[s.Name])
+		open[s.Name] = !s.Secret
+	}
+	for name, value := range settings {
+		if !open[name] {
+			p.secrets.AddSetting(value)
 		}
 	}
 }

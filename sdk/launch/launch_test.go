@@ -118,6 +118,19 @@ func TestTheHostRefusesAnIdentityForAnOrigin(t *testing.T) {
 	}
 }
 
+// What no schema declares may be a secret, as what a slip of a password's name stands for.
+func TestASettingThatThePluginDoesNotDeclareIsHidden(t *testing.T) {
+	t.Parallel()
+	p, _ := startPlugin(t, "backend")
+	if _, err := p.OpenBackend(t.Context(), BackendConfig{Settings: map[string]any{"secrte": "S3cr3t-setting"}}); fault.Of(err) != fault.Invalid {
+		t.Errorf("open = %v, want invalid", err)
+	}
+	_, err := p.OpenBackend(t.Context(), BackendConfig{Settings: map[string]any{"refuse": "the server said S3cr3t-setting"}})
+	if err == nil || !strings.Contains(err.Error(), "the server said") || strings.Contains(err.Error(), "S3cr3t") {
+		t.Errorf("open = %v, want it without the value", err)
+	}
+}
+
 func TestSecretsAreNeitherInArgumentsNorEnvironmentNorLogs(t *testing.T) {
 	t.Setenv("ROOMWIRE_TEST_SECRET", "S3cr3t-of-the-host")
 	p, j := startPlugin(t, "backend")

@@ -208,7 +208,9 @@ func (s *starting) failed(ctx context.Context, err error) error {
 	}
 	shook, wrong := run.handshake()
 	if wrong != nil {
-		return fmt.Errorf("%s%s: %w", s.secrets.Hide(wrong.Error()), s.lastWords(), fault.Of(wrong))
+		kind := fault.Of(wrong)
+		said := strings.TrimSuffix(wrong.Error(), ": "+string(kind)) // it is said behind the last words
+		return fmt.Errorf("%s%s: %w", s.secrets.Hide(said), s.lastWords(), kind)
 	}
 	what := ""
 	switch {

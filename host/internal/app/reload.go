@@ -51,7 +51,8 @@ func (a *App) Reload(ctx context.Context) (Reloaded, error) {
 		return Reloaded{}, nil
 	}
 	known := a.schemas(ctx, next)
-	if diags := next.CheckPlugins(known); diags.HasErrors() {
+	diags = next.CheckPlugins(known)
+	if diags.HasErrors() {
 		return Reloaded{}, a.refuse(diags)
 	}
 	out := report(config.Diff(old.Knowing(known), next.Knowing(known)))
@@ -63,6 +64,7 @@ func (a *App) Reload(ctx context.Context) (Reloaded, error) {
 		return Reloaded{}, err
 	}
 	// From here on nothing fails but the store, whose part is a hint: who is not woken now is by the clock.
+	a.warnOfSettings(diags)
 	keepFixed(next, old)
 	a.force.set(next)
 	a.Log.SetLevel(hclog.LevelFromString(next.Log.Level))

@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/roomwire/roomwire/host/internal/config"
 	"github.com/roomwire/roomwire/host/internal/supervise"
@@ -30,11 +32,24 @@ func schemas(about map[string]launch.Description, errs map[string]error) map[str
 	return out
 }
 
-// checkSettings says at the start which sync modes cannot work because of what they give their plugins. The others go on.
+// checkSettings says at the start which sync modes cannot work because of what they give their plugins, and what has no
+// effect. The others go on.
 func (a *App) checkSettings(ctx context.Context) {
 	cfg := a.force.get()
-	err := cfg.CheckPlugins(a.schemas(ctx, cfg)).Err()
-	if err != nil && ctx.Err() == nil {
+	diags := cfg.CheckPlugins(a.schemas(ctx, cfg))
+	if ctx.Err() != nil {
+		return
+	}
+	a.warnOfSettings(diags)
+	if err := diags.Err(); err != nil {
 		a.Log.Error("settings of plugins are wrong: persons of the sync modes concerned are not synced (roomwire config check says more)", "errors", err.Error())
+	}
+}
+
+// warnOfSettings says what is in force all the same and will probably not do what somebody wants.
+func (a *App) warnOfSettings(diags config.Diagnostics) {
+	warnings := slices.DeleteFunc(slices.Clone(diags), func(d config.Diagnostic) bool { return d.Severity != config.Warning })
+	if len(warnings) > 0 {
+		a.Log.Warn("settings of plugins that may have no effect (roomwire config check says more)", "warnings", strings.TrimSpace(warnings.String()))
 	}
 }

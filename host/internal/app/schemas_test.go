@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/roomwire/roomwire/host/internal/config"
 	"github.com/roomwire/roomwire/host/internal/supervise"
 	"github.com/roomwire/roomwire/sdk/backend"
@@ -23,13 +25,7 @@ func strangers(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, pkg := range map[string]string{"roomwire-auth-nonce": "auth", "roomwire-backend-echo": "backend"} {
-		if runtime.GOOS == "windows" {
-			name += ".exe"
-		}
-		build := exec.Command("go", "build", "-o", filepath.Join(dir, name), "../../../sdk/launch/testplugin/"+pkg)
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("build %s: %v\n%s", name, err, out)
-		}
+		build(t, filepath.Join(dir, name), "sdk/launch/testplugin/"+pkg)
 	}
 	if _, err := supervise.WriteLock(dir); err != nil {
 		t.Fatal(err)
@@ -37,8 +33,40 @@ func strangers(t *testing.T) string {
 	return dir
 }
 
+// build builds a program of the module.
+func build(t *testing.T, path, pkg string) {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		path += ".exe"
+	}
+	if out, err := exec.Command("go", "build", "-o", path, "../../../"+pkg).CombinedOutput(); err != nil {
+		t.Fatalf("build %s: %v\n%s", path, err, out)
+	}
+}
+
+// supervised runs the plugins of a folder until the test ends.
+func supervised(t *testing.T, plugins string) *supervise.Supervisor {
+	t.Helper()
+	run, err := os.MkdirTemp("", "run") // t.TempDir is too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(run) })
+	s := supervise.New(supervise.Options{Dir: plugins, RunDir: run, Log: hclog.NewNullLogger()})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("run = %v", err)
+		}
+	})
+	return s
+}
+
 // A plugin of others gets the mode's own attributes that it declares, its block, and variables in the types it declares;
-// what it would refuse is found before it is opened.
+// what it would refuse is found before it is opened, and what it does not know is kept from it.
 func TestSettingsReachThePluginAsItDeclaresThem(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -61,7 +89,7 @@ sync_mode "Alice" {
   user     = "alice"
   password = "secret"
   auth_settings "nonce" {
-    strict = true
+    strcit = true
     wait   = "1s"
   }
 }
@@ -79,7 +107,7 @@ sync_mode "Mallory" {
   auth    = ["nonce"]
   user    = "mallory"
   auth_settings "nonce" {
-    strcit = true
+    pasword = "hunter2"
   }
 }
 `
@@ -92,31 +120,16 @@ sync_mode "Mallory" {
 		t.Fatal(diags)
 	}
 	found := cfg.CheckPlugins(Schemas(t.Context(), cfg))
-	if found.Count(config.Error) != 2 || len(found) != 2 {
+	if found.Count(config.Error) != 1 || found.Count(config.Warning) != 2 || strings.Contains(found.String(), "hunter2") {
 		t.Errorf("found:\n%s", found)
 	}
-	for _, part := range []string{"the plugin auth-nonce has no setting `strcit`", "needs the setting `password`", config.HCLFile + ":29:5"} {
+	for _, part := range []string{"the plugin auth-nonce has no setting `pasword`", "has no setting `strcit`", "needs the setting `password`", config.HCLFile + ":29:5"} {
 		if !strings.Contains(found.String(), part) {
 			t.Errorf("the findings lack %q:\n%s", part, found)
 		}
 	}
 
-	run, err := os.MkdirTemp("", "run") // t.TempDir is too long for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(run) })
-	s := supervise.New(supervise.Options{Dir: plugins, RunDir: run})
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error)
-	go func() { done <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; !errors.Is(err, context.Canceled) {
-			t.Errorf("run = %v", err)
-		}
-	})
-	modes := newModes(cfg, s)
+	modes := newModes(cfg, supervised(t, plugins))
 	for name, want := range map[string]string{"Alice": "alice", "Bob": "bob"} { // who has the same settings but for the user is somebody else
 		mode, err := modes.Mode(t.Context(), name)
 		if err != nil {
@@ -136,7 +149,90 @@ sync_mode "Mallory" {
 		t.Fatal(err)
 	}
 	mode.Admit(server.URL)
-	if _, err := mode.Backend.Probe(t.Context(), backend.Mailbox{URL: server.URL}); fault.Of(err) != fault.Invalid || !strings.Contains(err.Error(), "strcit") {
+	if _, err := mode.Backend.Probe(t.Context(), backend.Mailbox{URL: server.URL}); fault.Of(err) != fault.Invalid || !strings.Contains(err.Error(), `"password" is required`) {
 		t.Errorf("Mallory: %v, want what the plugin says", err)
 	}
+}
+
+// The version of a plugin that needs another setting is brought in while the host runs: first the setting, then the version,
+// and then what only the version before needed is deleted.
+func TestAVersionWithAnotherRequiredSettingIsBroughtInWhileTheHostRuns(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for header, who := range map[string]string{"Nonce alice:n:secret": "version one", "Bearer t0ken": "version two"} {
+			if r.Header.Get("Authorization") == header {
+				w.Header().Set("X-Auth-User", who)
+				return
+			}
+		}
+		w.Header().Add("WWW-Authenticate", "Nonce n")
+		w.Header().Add("WWW-Authenticate", "Bearer")
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	t.Cleanup(server.Close)
+	plugins, dir, binary := strangers(t), t.TempDir(), filepath.Join(t.TempDir(), "next")
+	build(t, binary, "examples/auth-header") // needs a token, and knows neither user nor password
+	if runtime.GOOS == "windows" {
+		binary += ".exe"
+	}
+	staged, err := supervise.Stage(plugins, binary, "auth-nonce", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	load := func(settings string) *config.Config {
+		t.Helper()
+		text := "plugins {\n  dir = \"" + filepath.ToSlash(plugins) + "\"\n}\nsync_mode \"Feed\" {\n  backend = \"echo\"\n  auth = [\"nonce\"]\n" +
+			"  auth_settings \"nonce\" {\n" + settings + "  }\n}\n"
+		if err := os.WriteFile(filepath.Join(dir, config.HCLFile), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg, diags := config.Load(config.Source{Dir: dir})
+		if cfg == nil {
+			t.Fatal(diags)
+		}
+		return cfg
+	}
+	const before, after = "    user = \"alice\"\n    password = \"secret\"\n", "    token = \"t0ken\"\n"
+	cfg := load(before)
+	s := supervised(t, plugins)
+	modes := newModes(cfg, s)
+	a := &App{supervisor: s}
+	apply := func(settings string) {
+		t.Helper()
+		next := load(settings)
+		if diags := next.CheckPlugins(a.schemas(t.Context(), next)); diags.HasErrors() {
+			t.Errorf("it is refused:\n%s", diags)
+		}
+		for _, over := range modes.replace(next, config.Diff(cfg, next)) {
+			if err := over.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		cfg = next
+	}
+	worksAs := func(want string) {
+		t.Helper()
+		mode, err := modes.Mode(t.Context(), "Feed")
+		if err != nil {
+			t.Fatal(err)
+		}
+		mode.Admit(server.URL)
+		if st, err := mode.Backend.Probe(t.Context(), backend.Mailbox{URL: server.URL}); err != nil || st.Server != want {
+			t.Errorf("it logs in as %q, %v; want %q", st.Server, err, want)
+		}
+	}
+	swap := supervise.Replacement{File: staged.File, SHA256: staged.SHA256}
+
+	worksAs("version one")
+	if _, err := s.Swap(t.Context(), "auth-nonce", swap); err == nil || !strings.Contains(err.Error(), `"token"`) {
+		t.Errorf("a version that lacks a setting is taken, or the error does not name it: %v", err)
+	}
+	apply(before + after)
+	worksAs("version one")
+	if _, err := s.Swap(t.Context(), "auth-nonce", swap); err != nil {
+		t.Fatal(err)
+	}
+	worksAs("version two")
+	apply(after)
+	worksAs("version two")
 }

@@ -9,9 +9,10 @@ import (
 	"unicode"
 )
 
-// CheckPlugins compares what the sync modes give their plugins with what these declare: a setting that a plugin does not
-// know, one that it cannot do without, and a value of another type are errors, each with its place. A plugin that could
-// not be asked is left out, with a warning that says why. schemas is by plugin, for those of PluginNames.
+// CheckPlugins compares what the sync modes give their plugins with what these declare: a setting that a plugin cannot do
+// without, and a value of another type, are errors, each with its place. A setting that a plugin does not know is a
+// warning, as it is not given to it: the version before or after may need it. A plugin that could not be asked is left out,
+// with a warning that says why. schemas is by plugin, for those of PluginNames.
 func (c *Config) CheckPlugins(schemas map[string]PluginSchema) Diagnostics {
 	k := pluginCheck{schemas: schemas}
 	k.open(c.SyncModes)
@@ -44,8 +45,8 @@ type pluginCheck struct {
 }
 
 func (k *pluginCheck) known(plugin string) (PluginSchema, bool) {
-	schema, known := k.schemas[plugin]
-	return schema, known && schema.Problem == ""
+	schema := k.schemas[plugin]
+	return schema, schema.known()
 }
 
 // add makes a finding. What a plugin says of itself may be anything.
@@ -180,7 +181,8 @@ func (k *pluginCheck) unknown(m SyncMode, plugin string, schema PluginSchema, t 
 		}
 		remedy += "There are: " + strings.Join(schema.names(), ", ") + "."
 	}
-	k.add(t.nameAt, Error, fmt.Sprintf("sync mode %s: the plugin %s has no setting `%s`", m.Name, plugin, t.name), t.stands(m, plugin)+notOpened, remedy)
+	remedy += " If it is for a new version of the plugin, bring that in next: roomwire plugin swap."
+	k.add(t.nameAt, Warning, fmt.Sprintf("sync mode %s: the plugin %s has no setting `%s`", m.Name, plugin, t.name), t.stands(m, plugin)+"It is not given to the plugin.", remedy)
 }
 
 func (k *pluginCheck) wrongType(m SyncMode, plugin string, t taken) {

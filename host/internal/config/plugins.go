@@ -21,6 +21,9 @@ type PluginSetting struct {
 	Required, Secret bool
 }
 
+// known reports whether the plugin said which settings it takes; the zero value is of one that was not asked.
+func (p PluginSchema) known() bool { return p.Plugin != "" && p.Problem == "" }
+
 // names lists the settings in the plugin's order.
 func (p PluginSchema) names() []string {
 	out := make([]string, len(p.Settings))
@@ -76,7 +79,8 @@ func (c *Config) Knowing(schemas map[string]PluginSchema) *Config {
 
 // SettingsFor returns what a plugin that declares schema is opened with: what stands in auth_settings or
 // backend_settings, or in variables for these; and of the mode's own attributes those that an auth plugin declares. Texts
-// are converted to the types that schema says; what cannot be is left as it is, for the plugin to refuse.
+// are converted to the types that schema says; what cannot be is left as it is, for the plugin to refuse. What schema does
+// not declare is left out; nothing is, if the plugin could not be asked.
 func (m SyncMode) SettingsFor(plugin string, schema PluginSchema) Settings {
 	if m.given == nil { // not made by Load
 		if name, isAuth := strings.CutPrefix(plugin, authPrefix); isAuth {
@@ -86,6 +90,9 @@ func (m SyncMode) SettingsFor(plugin string, schema PluginSchema) Settings {
 	}
 	out := Settings{}
 	for _, t := range m.given.taken(plugin, schema) {
+		if !t.declared && schema.known() {
+			continue
+		}
 		out[t.as] = t.value
 		if t.declared {
 			if v, ok := t.setting.convert(t.value); ok {

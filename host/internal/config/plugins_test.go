@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -177,11 +178,19 @@ backend-feed
 			plugin:  "auth-kerberos-x",
 			want:    map[string]any{"user": "u", "x": int64(5)},
 		},
-		"what it does not declare is for it to refuse": {
+		"what it does not declare is kept from it, and of another type is for it to refuse": {
 			hcl:      mode(`"kerberos"`, "user = \"u\"\npassword = \"p\"\nbackend_settings {\n  colour = \"red\"\n  whole = \"many\"\n}"),
+			environ:  variables + "BACKEND_SETTINGS_SIZE=8",
 			plugin:   "backend-feed",
-			want:     map[string]any{"colour": "red", "whole": "many"},
-			findings: 2,
+			want:     map[string]any{"whole": "many"},
+			findings: 3,
+		},
+		"one that could not be asked gets all": {
+			hcl:      mode(`"kerberos"`, "user = \"u\"\npassword = \"p\"\nbackend_settings {\n  colour = \"red\"\n  whole = \"7\"\n}"),
+			schemas:  "auth-kerberos\n  user string\n  password string secret\nbackend-feed ! it is not installed\n",
+			plugin:   "backend-feed",
+			want:     map[string]any{"colour": "red", "whole": "7"},
+			findings: 1,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -191,7 +200,7 @@ backend-feed
 				files[RoomsFile] = c.rooms
 			}
 			cfg := mustLoad(t, files)
-			schemas := schemasOf(t, every)
+			schemas := schemasOf(t, cmp.Or(c.schemas, every))
 			if diags := cfg.CheckPlugins(schemas); len(diags) != c.findings {
 				t.Errorf("%d findings, want %d:\n%s", len(diags), c.findings, diags)
 			}
@@ -310,5 +319,27 @@ func TestDiffShowsSettingsOfPluginsThatAreNoSecret(t *testing.T) {
 	}
 	if !ModeChanged(Diff(old, next), "Feed") || len(Diff(old, load(11).Knowing(schemas))) != 0 {
 		t.Error("what is known of a plugin is a change, or its settings are none")
+	}
+}
+
+// A version of a plugin that needs another setting comes in while both are in the configuration: each gets its own.
+func TestTwoVersionsOfAPluginTakeTheirOwnFromOneConfiguration(t *testing.T) {
+	t.Parallel()
+	cfg := mustLoad(t, map[string]string{HCLFile: "sync_mode \"Feed\" {\n  backend = \"feed\"\n  backend_settings {\n    old = \"hunter1\"\n    new = \"hunter2\"\n  }\n}\n"})
+	for schema, want := range map[string]string{"backend-feed\n  old string required\n": "hunter1", "backend-feed\n  new string required\n": "hunter2"} {
+		schemas := schemasOf(t, schema)
+		diags := cfg.CheckPlugins(schemas)
+		if diags.HasErrors() || diags.Count(Warning) != 1 {
+			t.Errorf("findings:\n%s", diags)
+		}
+		got := cfg.SyncModes[0].SettingsFor("backend-feed", schemas["backend-feed"]).Reveal()
+		name := schemas["backend-feed"].Settings[0].Name
+		if !reflect.DeepEqual(got, map[string]any{name: want}) {
+			t.Errorf("%s: it is opened with %v", name, got)
+		}
+		shown := diags.String() + cfg.Knowing(schemas).Redacted() + fmt.Sprint(Diff(cfg, cfg.Knowing(schemas)))
+		if other := map[string]string{"hunter1": "hunter2", "hunter2": "hunter1"}[want]; strings.Contains(shown, other) {
+			t.Errorf("the value of the setting that is not declared is shown:\n%s", shown)
+		}
 	}
 }

@@ -80,6 +80,7 @@ func typed(text, kind string) (any, error) {
 type Mode struct {
 	fit     func(launch.Description) map[string]any // what the backend is opened with, by what it declares
 	auth    []login
+	may     func(url string) error // why the mode's accounts may not be used there
 	Markers backend.Markers
 	ActAs   bool
 	URL     string
@@ -104,6 +105,12 @@ func ModeOf(cfg *config.Config, name string) (*Mode, error) {
 	out := &Mode{
 		fit: supervise.Fit(mode, "backend-"+mode.Backend), ActAs: mode.UseImpersonation, URL: mode.URL, Markers: backend.DefaultMarkers(),
 		CAFile: mode.HTTP.CAFile, Proxy: mode.HTTP.Proxy, Timeout: mode.HTTP.Timeout,
+	}
+	out.may = func(url string) error {
+		if problem := mode.CheckURL(url); problem != nil {
+			return fmt.Errorf("sync mode %q may not log in at %s: %s", mode.Name, url, problem)
+		}
+		return nil
 	}
 	if mode.Markers.AppointmentOidName != "" {
 		out.Markers.Foreign = backend.Property{Set: mode.Markers.AppointmentOidSet, Name: mode.Markers.AppointmentOidName}

@@ -60,7 +60,7 @@ type Order struct {
 	Mode *Mode
 
 	ActAs         bool
-	URL           string // of the service
+	URL           string // of the service, that of Mode by default; the accounts are used at its origin alone
 	CAFile, Proxy string
 	Mailboxes     []string // addresses of calendars in which items are made and removed
 	Absent        string   // address of a mailbox that does not exist; empty for none
@@ -108,7 +108,7 @@ func Conformance(ctx context.Context, o Order, told func(Check)) (Report, error)
 	}
 	report := Report{Plugin: about.Name, Version: about.Version, Kind: string(about.Kind), Checks: []Check{}}
 	r := conformance.NewReport(ctx, func(one conformance.Result) {
-		c := Check{Name: one.Name, Outcome: string(one.Outcome), Said: one.Said}
+		c := Check{Name: one.Name, Outcome: string(one.Outcome), Said: inFlags(one.Said, about.Kind)}
 		report.add(c)
 		told(c)
 	})
@@ -158,6 +158,9 @@ func backendPlugin(ctx context.Context, o Order, about launch.Description, run s
 	if len(o.Mailboxes) == 0 {
 		return errors.New("say with --mailbox in whose calendar items may be made and removed")
 	}
+	if err := o.place(); err != nil {
+		return err
+	}
 	exe, err := o.executable(ctx, about)
 	if err != nil {
 		return err
@@ -176,9 +179,29 @@ func backendPlugin(ctx context.Context, o Order, about launch.Description, run s
 	return nil
 }
 
+// place finds out where the suite works, and that the accounts may be used there: the host would refuse it, too.
+func (o *Order) place() error {
+	if o.Mode != nil && o.URL == "" {
+		o.URL = o.Mode.URL
+	}
+	logsIn := o.Auth != "" || o.Mode != nil && len(o.Mode.auth) > 0
+	switch {
+	case !logsIn:
+		return nil
+	case o.URL == "":
+		return errors.New("say with --url where the backend may log in: the account is used nowhere else")
+	case o.Mode != nil:
+		return o.Mode.may(o.URL)
+	}
+	return nil
+}
+
 // executable is the backend and what it is opened with.
 func (o Order) executable(ctx context.Context, about launch.Description) (backendtest.Executable, error) {
 	exe := backendtest.Executable{Path: o.File, ActAs: o.ActAs, CAFile: o.CAFile, Proxy: o.Proxy, Log: o.Log}
+	if o.URL != "" {
+		exe.URLs = []string{o.URL}
+	}
 	if o.Mode != nil {
 		exe.Settings, exe.Markers, exe.Timeout = o.Mode.fit(about), o.Mode.Markers, o.Mode.Timeout
 		exe.ActAs, exe.CAFile, exe.Proxy = o.Mode.ActAs, o.Mode.CAFile, o.Mode.Proxy
@@ -207,15 +230,13 @@ func (o Order) executable(ctx context.Context, about launch.Description) (backen
 		return exe, fmt.Errorf("--auth-set: %w", err)
 	}
 	exe.Auth = []backendtest.Auth{{Path: o.Auth, Settings: settings}}
+	exe.PlainHTTP = true // it is their author's account, and where it goes was said by hand
 	return exe, nil
 }
 
 // fixture is where the suite works.
 func (o Order) fixture() (backendtest.Fixture, error) {
 	f := backendtest.Fixture{Attendees: o.Attendees, Lag: o.Lag}
-	if o.Mode != nil && o.URL == "" {
-		o.URL = o.Mode.URL
-	}
 	for _, address := range o.Mailboxes {
 		f.Mailboxes = append(f.Mailboxes, backend.Mailbox{Address: address, URL: o.URL})
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/roomwire/roomwire/host/internal/config"
 	"github.com/roomwire/roomwire/host/internal/supervise"
@@ -62,6 +63,15 @@ func TestAPluginIsHeldAgainstTheContract(t *testing.T) {
 		t.Errorf("%+v, told %+v", report, told)
 	}
 
+	for _, c := range report.Checks {
+		if said := strings.Join(c.Said, "\n"); strings.Contains(said, "Fixture.") && !strings.Contains(said, "a Go test can set") || strings.Contains(said, "Fixture.Absent") {
+			t.Errorf("%s tells somebody with a command line of Go: %s", c.Name, said)
+		}
+	}
+	if !slices.ContainsFunc(report.Checks, func(c Check) bool { return strings.Contains(strings.Join(c.Said, ""), "--absent is not given") }) {
+		t.Errorf("no check says which flag it lacks: %+v", report.Checks)
+	}
+
 	bad := good
 	bad.AuthSet = []string{"token=env:BAD_TOKEN"}
 	report, err = Conformance(t.Context(), bad, func(Check) {})
@@ -79,7 +89,8 @@ func TestAnOrderThatCannotBeCarriedOutSaysWhy(t *testing.T) {
 		"no such file":                         {File: filepath.Join(dir, "none"), Mailboxes: []string{"a@example.com"}},
 		"is no pattern":                        {File: backend, Mailboxes: []string{"a@example.com"}, Check: "["},
 		`--set: the plugin has no setting`:     {File: backend, Mailboxes: []string{"a@example.com"}, Set: []string{"min=1"}},
-		`--auth-set: the setting "token" is a`: {File: backend, Mailboxes: []string{"a@example.com"}, Auth: header, AuthSet: []string{"token=t0ken"}},
+		`--auth-set: the setting "token" is a`: {File: backend, Mailboxes: []string{"a@example.com"}, Auth: header, AuthSet: []string{"token=t0ken"}, URL: "https://mail.example.com/"},
+		"say with --url":                       {File: backend, Mailboxes: []string{"a@example.com"}, Auth: header},
 	} {
 		report, err := Conformance(t.Context(), o, func(Check) {})
 		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "t0ken") || len(report.Checks) > 0 {
@@ -169,6 +180,12 @@ func TestAModeIsTakenFromTheConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := mode.may("http://mail.example.com/EWS/Exchange.asmx"); err == nil || !strings.Contains(err.Error(), "Basic over plain HTTP is refused") {
+		t.Errorf("the password may travel readable: %v", err)
+	}
+	if err := mode.may("https://mail.example.com/EWS/Exchange.asmx"); err != nil {
+		t.Errorf("the mode's account may not be used at its own server: %v", err)
+	}
 	if !mode.ActAs || mode.URL != "https://mail.example.com/" || mode.fit(launch.Description{})["tier"] != "test" || len(mode.auth) != 1 ||
 		mode.auth[0].path != binary || mode.auth[0].fit(launch.Description{})["password"] != "s3cret" {
 		t.Errorf("%+v", mode)
@@ -210,6 +227,65 @@ func TestAnAuthPluginIsHeldAgainstTheContract(t *testing.T) {
 	} {
 		if _, err := Conformance(t.Context(), o, func(Check) {}); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%v, want an error with %q", err, says)
+		}
+	}
+}
+
+// With --mode an unknown binary works with the account of the real configuration: where the host would not log in, it does
+// not either, and a server that the binary chooses itself gets nothing.
+func TestAModesAccountIsUsedWhereTheHostWouldUseItAlone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	backend := built(t, dir, "examples/backend-feed")
+	built(t, dir, "plugins/auth-basic")
+	if _, err := supervise.WriteLock(dir); err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan string, 100)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.Header.Get("Authorization")
+		w.Header().Set("WWW-Authenticate", "Basic")
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	t.Cleanup(server.Close)
+	mode := func(url string) *Mode {
+		t.Helper()
+		cfg := &config.Config{Plugins: config.Plugins{Dir: dir}, SyncModes: []config.SyncMode{{
+			Name: "Own", Backend: "feed", Auth: []string{"basic"}, URL: url, HTTP: config.HTTP{Timeout: time.Minute},
+			AuthSettings: map[string]config.Settings{"basic": {"user": "svc", "password": config.NewSecret("s3cret")}},
+		}}}
+		out, err := ModeOf(cfg, "Own")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	order := Order{File: backend, Mailboxes: []string{"a@example.com"}, Check: "Probe/ReachesTheMailbox"}
+	for says, o := range map[string]struct{ mode, url string }{
+		"Basic over plain HTTP is refused":      {mode: server.URL},
+		"Basic over plain HTTP is refused. The": {mode: "https://mail.example.com/", url: server.URL},
+		"say with --url":                        {},
+	} {
+		order.Mode, order.URL = mode(o.mode), o.url
+		report, err := Conformance(t.Context(), order, func(Check) {})
+		if err == nil || !strings.Contains(err.Error(), says) || len(report.Checks) > 0 {
+			t.Errorf("%+v: %v with %d checks, want %q", o, err, len(report.Checks), says)
+		}
+	}
+	// Even if that were overlooked, plain HTTP gets no password.
+	order.Mode, order.URL = mode(server.URL), ""
+	order.Mode.may = func(string) error { return nil }
+	report, err := Conformance(t.Context(), order, func(Check) {})
+	if err != nil || len(report.Checks) == 0 || !slices.ContainsFunc(report.Checks, func(c Check) bool {
+		said := strings.Join(c.Said, "")
+		return c.Failed() && strings.Contains(said, "over plain HTTP") && !strings.Contains(said, "Executable")
+	}) {
+		t.Errorf("%+v, %v", report, err)
+	}
+	close(asked)
+	for header := range asked {
+		if header != "" {
+			t.Error("the server was given the password")
 		}
 	}
 }

@@ -69,7 +69,7 @@ func (s *HostServer) Exchange(stream roomwirev1.Host_ExchangeServer) error {
 			return req.GetChallenge(), err
 		},
 		send: func(h auth.Header) error {
-			s.Secrets.AddHeader(h.Value)
+			s.Secrets.AddHeader(h)
 			return stream.Send(&roomwirev1.HostExchangeResponse{Header: headerToProto(h)})
 		},
 	})

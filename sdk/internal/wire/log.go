@@ -195,7 +195,12 @@ func parseLogLine(line string) (level hclog.Level, message string, pairs []any, 
 		return 0, "", nil, false
 	}
 	var fields map[string]any
-	if json.Unmarshal([]byte(line), &fields) != nil {
+	if !json.Valid([]byte(line)) {
+		return 0, "", nil, false
+	}
+	dec := json.NewDecoder(strings.NewReader(line))
+	dec.UseNumber() // with every digit
+	if dec.Decode(&fields) != nil {
 		return 0, "", nil, false
 	}
 	message, ok = fields["@message"].(string)

@@ -154,6 +154,21 @@ func TestTheLastWordsAreThePanicOrTheLastLines(t *testing.T) {
 	}
 }
 
+func TestNumbersThatAreSecretAreHiddenInALogLinesFields(t *testing.T) {
+	t.Parallel()
+	var secrets Secrets
+	secrets.AddSetting(12345678)
+	secrets.AddSetting("1234567890123456789")
+	var out, plugin bytes.Buffer
+	PluginLogger(&plugin, "debug").Info("m", "pin", 12345678, "share", 12345678.0, "deep", map[string]any{"pins": []any{12345678, 5}}, "long", int64(1234567890123456789), "n", 1234567)
+	plugin.WriteString(`{"@message":"m","@level":"info","pin":1.2345678e7,"big":9007199254740993}` + "\n")
+	NewProcessLog(hclog.New(&hclog.LoggerOptions{Output: &out, Level: hclog.Debug}), &secrets).Copy(&plugin)
+	if s := out.String(); strings.Contains(s, "345678 ") || strings.Contains(s, "e7") || strings.Count(s, hidden) != 5 ||
+		!strings.Contains(s, "n=1234567 ") || !strings.Contains(s, "big=9007199254740993") {
+		t.Errorf("logged %q", s)
+	}
+}
+
 func TestSecretsAreHiddenInALogLineAndItsFields(t *testing.T) {
 	t.Parallel()
 	var secrets Secrets

@@ -1,7 +1,9 @@
 package wire
 
 import (
+	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -119,7 +121,20 @@ func (s *Secrets) hideValue(value any) any {
 			out[s.Hide(k)] = s.hideValue(e)
 		}
 		return out
-	default:
-		return v
+	case json.Number:
+		if s.Hide(v.String()) != v.String() || s.hidesNumber(v) {
+			return hidden
+		}
 	}
+	return value
+}
+
+// hidesNumber reports whether a number is secret, however many digits it is written with: 1.2345678e7 is 12345678.
+func (s *Secrets) hidesNumber(n json.Number) bool {
+	f, err := n.Float64()
+	if err != nil {
+		return false
+	}
+	plain := strconv.FormatFloat(f, 'f', -1, 64)
+	return s.Hide(plain) != plain
 }

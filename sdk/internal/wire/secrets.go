@@ -6,13 +6,15 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
-	"maps"
 	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
+
+	"github.com/roomwire/roomwire/sdk/auth"
 )
 
 const (
@@ -24,76 +26,126 @@ const (
 	maxFragmented = 256
 	// maxRelayed is how many credentials that were relayed to a process are remembered; the oldest is forgotten first.
 	maxRelayed = 256
+	// relayedAfter is how long one is remembered that is over: clocks differ, and it is told of later.
+	relayedAfter = 10 * time.Minute
 )
 
 // Secrets are the texts that nothing which comes from a process may show. They are replaced wherever they stand, as they
 // are and as they are usually written (base64, also in the middle of it, URL, JSON, XML), and so is whatever looks like a
 // credential. The zero value is ready; a nil *Secrets hides nothing.
 type Secrets struct {
-	mu       sync.Mutex
+	mu       sync.RWMutex
 	settings map[string]bool
-	relayed  []string
-	current  *hiding // nil when it must be made anew
+	relayed  []relayedSecret // the oldest first
+	exact    index
+	runs     index // of base64, whatever stands before and behind the secret
 
 	bearing sync.Map // by message: whether it can hold a fault
 }
 
-// A hiding is what is looked for, made ready for looking.
-type hiding struct {
-	exact     *strings.Replacer
-	fragments []string // of base64, whatever stands before and behind the secret
-	prefixes  []string // the secrets themselves, for texts that were cut in the middle of one
+// A relayedSecret is a credential that was relayed to the process.
+type relayedSecret struct {
+	text  string
+	until time.Time // it may be forgotten then; zero: not by the clock
+	forms secretForms
+}
+
+// A secretForms is all that is looked for because of one secret. It is made before Secrets is locked.
+type secretForms struct{ exact, runs []string }
+
+func formsOf(secret string) secretForms {
+	f := secretForms{exact: written(secret)}
+	if len(secret) <= maxFragmented {
+		f.runs = fragments(secret)
+	}
+	return f
 }
 
 // AddSetting adds a setting's value: a text, a number, or a list or map of them.
 func (s *Secrets) AddSetting(value any) {
+	for _, text := range texts(value) {
+		if len(text) >= minSecret {
+			s.addSetting(text, formsOf(text))
+		}
+	}
+}
+
+func (s *Secrets) addSetting(text string, f secretForms) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.settings[text] {
+		return
+	}
 	if s.settings == nil {
 		s.settings = map[string]bool{}
 	}
-	for _, text := range texts(value) {
-		if len(text) >= minSecret && !s.settings[text] {
-			s.settings[text] = true
-			s.current = nil
-		}
-	}
+	s.settings[text] = true
+	s.look(f)
 }
 
 // AddHeader adds what an Authorization header is good for more than once with: Basic's password, a bearer's token. A leg
-// of another scheme is worthless once it is used.
-func (s *Secrets) AddHeader(header string) {
+// of another scheme is worthless once it is used. Of a header that says when it ends, it is forgotten some time after that.
+func (s *Secrets) AddHeader(h auth.Header) {
 	if s == nil {
 		return
 	}
-	scheme, credential, _ := strings.Cut(header, " ")
+	var until time.Time
+	if !h.Expires.IsZero() {
+		until = h.Expires.Add(relayedAfter)
+	}
+	scheme, credential, _ := strings.Cut(h.Value, " ")
 	credential = strings.TrimSpace(credential)
 	switch {
 	case strings.EqualFold(scheme, "Bearer"):
-		s.relay(credential)
+		s.relay(credential, until)
 	case strings.EqualFold(scheme, "Basic"):
-		s.relay(credential)
+		s.relay(credential, until)
 		if pair, err := base64.StdEncoding.DecodeString(credential); err == nil {
 			_, password, _ := strings.Cut(string(pair), ":")
-			s.relay(password)
+			s.relay(password, until)
 		}
 	}
 }
 
-func (s *Secrets) relay(text string) {
+// relay remembers one as the newest, in the place of what is over and of the oldest.
+func (s *Secrets) relay(text string, until time.Time) {
 	if len(text) < minSecret {
 		return
 	}
+	one, now := relayedSecret{text, until, formsOf(text)}, time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if slices.Contains(s.relayed, text) {
-		return
+	kept := s.relayed[:0]
+	for i, r := range s.relayed {
+		again, ended := r.text == text, !r.until.IsZero() && now.After(r.until)
+		if again || ended || len(s.relayed) == maxRelayed && i == 0 {
+			s.forget(r.forms)
+		} else {
+			kept = append(kept, r)
+		}
 	}
-	if len(s.relayed) >= maxRelayed {
-		s.relayed = slices.Delete(s.relayed, 0, 1)
+	clear(s.relayed[len(kept):])
+	s.relayed = append(kept, one)
+	s.look(one.forms)
+}
+
+// look and forget are called with s.mu held.
+func (s *Secrets) look(f secretForms) {
+	for _, form := range f.exact {
+		s.exact.add(form)
 	}
-	s.relayed = append(s.relayed, text)
-	s.current = nil
+	for _, form := range f.runs {
+		s.runs.add(form)
+	}
+}
+
+func (s *Secrets) forget(f secretForms) {
+	for _, form := range f.exact {
+		s.exact.remove(form)
+	}
+	for _, form := range f.runs {
+		s.runs.remove(form)
+	}
 }
 
 // Hide returns text without secrets.
@@ -101,7 +153,10 @@ func (s *Secrets) Hide(text string) string {
 	if s == nil || text == "" {
 		return text
 	}
-	return s.looking().hide(text)
+	s.mu.RLock()
+	text = s.hideKnown(text)
+	s.mu.RUnlock()
+	return hideCredentials(text)
 }
 
 // HideCut is Hide for a text that may have been cut off in the middle of a secret.
@@ -109,44 +164,10 @@ func (s *Secrets) HideCut(text string) string {
 	if s == nil || text == "" {
 		return text
 	}
-	h := s.looking()
-	return h.hide(h.hideEnd(text))
-}
-
-func (s *Secrets) looking() *hiding {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.current == nil {
-		s.current = newHiding(slices.Collect(maps.Keys(s.settings)), s.relayed)
-	}
-	return s.current
-}
-
-func newHiding(settings, relayed []string) *hiding {
-	secrets := append(settings, relayed...)
-	h := &hiding{prefixes: secrets}
-	forms := map[string]bool{}
-	for _, secret := range secrets {
-		for _, form := range written(secret) {
-			forms[form] = true
-		}
-		if len(secret) > maxFragmented {
-			continue
-		}
-		for _, f := range fragments(secret) {
-			if !slices.Contains(h.fragments, f) {
-				h.fragments = append(h.fragments, f)
-			}
-		}
-	}
-	// At one place the longest counts: a secret may be the beginning of another.
-	ordered := slices.SortedFunc(maps.Keys(forms), func(a, b string) int { return len(b) - len(a) })
-	var pairs []string
-	for _, form := range ordered {
-		pairs = append(pairs, form, hidden)
-	}
-	h.exact = strings.NewReplacer(pairs...)
-	return h
+	s.mu.RLock()
+	text = s.hideKnown(s.hideEnd(text))
+	s.mu.RUnlock()
+	return hideCredentials(text)
 }
 
 // texts collects what a value says.
@@ -204,7 +225,8 @@ func written(secret string) []string {
 	if xml.EscapeText(&b, []byte(secret)) == nil {
 		forms = append(forms, b.String())
 	}
-	return slices.DeleteFunc(forms, func(f string) bool { return len(f) < minSecret })
+	slices.Sort(forms)
+	return slices.DeleteFunc(slices.Compact(forms), func(f string) bool { return len(f) < minSecret })
 }
 
 // fragments returns what base64 makes of secret at each of the three places at which it may begin, without the characters
@@ -220,17 +242,49 @@ func fragments(secret string) []string {
 			}
 		}
 	}
-	return all
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // credentials finds what looks like one: what follows the name of a scheme, and a token in the form of a JWT.
 var credentials = regexp.MustCompile(`\b((?i:basic|bearer|negotiate|ntlm))([ \t]+|%20|\+)([^\s"'<>,;()\[\]{}]{4,})|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*`)
 
-func (h *hiding) hide(text string) string {
-	text = h.exact.Replace(text)
-	for _, f := range h.fragments {
-		text = hideRun(text, f)
+// hideKnown hides the secrets that are known. s.mu is held.
+func (s *Secrets) hideKnown(text string) string {
+	var b strings.Builder
+	done := 0
+	for i := 0; i < len(text); i++ {
+		if n := s.exact.longest(text[i:]); n > 0 {
+			b.WriteString(text[done:i] + hidden)
+			done, i = i+n, i+n-1
+		}
 	}
+	return s.hideRuns(b.String() + text[done:])
+}
+
+// hideRuns hides every run of base64 that holds a secret.
+func (s *Secrets) hideRuns(text string) string {
+	var b strings.Builder
+	done := 0
+	for i := 0; i < len(text); i++ {
+		n := s.runs.longest(text[i:])
+		if n == 0 {
+			continue
+		}
+		begin, end := i, i+n
+		for begin > done && inBase64(text[begin-1]) {
+			begin--
+		}
+		for end < len(text) && (inBase64(text[end]) || text[end] == '=') {
+			end++
+		}
+		b.WriteString(text[done:begin] + hidden)
+		done, i = end, end-1
+	}
+	return b.String() + text[done:]
+}
+
+func hideCredentials(text string) string {
 	return credentials.ReplaceAllStringFunc(text, func(found string) string {
 		m := credentials.FindStringSubmatch(found)
 		switch {
@@ -244,26 +298,6 @@ func (h *hiding) hide(text string) string {
 	})
 }
 
-// hideRun hides every run of base64 that holds fragment.
-func hideRun(text, fragment string) string {
-	var b strings.Builder
-	for {
-		i := strings.Index(text, fragment)
-		if i < 0 {
-			return b.String() + text
-		}
-		begin, end := i, i+len(fragment)
-		for begin > 0 && inBase64(text[begin-1]) {
-			begin--
-		}
-		for end < len(text) && (inBase64(text[end]) || text[end] == '=') {
-			end++
-		}
-		b.WriteString(text[:begin] + hidden)
-		text = text[end:]
-	}
-}
-
 func inBase64(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("+/-_", c) >= 0
 }
@@ -272,18 +306,12 @@ func inBase64(c byte) bool {
 // "Basic realm=…".
 var word = regexp.MustCompile(`^([A-Z]?[a-z-]{0,15}[.:!?]*|[a-z_]+=)$`)
 
-// hideEnd hides the beginning of a secret with which text ends.
-func (h *hiding) hideEnd(text string) string {
-	longest := 0
-	for _, secret := range h.prefixes {
-		for n := min(len(secret)-1, len(text)); n >= minSecret && n > longest; n-- {
-			if strings.HasSuffix(text, secret[:n]) {
-				longest = n
-			}
+// hideEnd hides the beginning of a secret with which text ends. s.mu is held.
+func (s *Secrets) hideEnd(text string) string {
+	for i := range len(text) {
+		if s.exact.begins(text[i:]) {
+			return text[:i] + hidden
 		}
 	}
-	if longest == 0 {
-		return text
-	}
-	return text[:len(text)-longest] + hidden
+	return text
 }

@@ -4,13 +4,18 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 	"pgregory.net/rapid"
 
 	roomwirev1 "github.com/roomwire/roomwire/proto/roomwire/v1"
+	"github.com/roomwire/roomwire/sdk/auth"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
 
@@ -95,11 +100,11 @@ func TestWhatIsASecretOfASetting(t *testing.T) {
 func TestOnlySoManyRelayedCredentialsAreRemembered(t *testing.T) {
 	t.Parallel()
 	var s Secrets
-	s.AddHeader("Negotiate of-one-use")
+	s.AddHeader(auth.Header{Value: "Negotiate of-one-use"})
 	for i := range maxRelayed + 1 {
-		s.AddHeader(fmt.Sprintf("Bearer token-%06d", i))
+		s.AddHeader(auth.Header{Value: fmt.Sprintf("Bearer token-%06d", i)})
 	}
-	s.AddHeader("Basic " + base64.StdEncoding.EncodeToString([]byte("alice:correct horse")))
+	s.AddHeader(auth.Header{Value: "Basic " + base64.StdEncoding.EncodeToString([]byte("alice:correct horse"))})
 	const text = "of-one-use token-000000"
 	if got := s.Hide(text); got != text {
 		t.Errorf("%q became %q", text, got)
@@ -107,7 +112,119 @@ func TestOnlySoManyRelayedCredentialsAreRemembered(t *testing.T) {
 	if got := s.Hide("token-000256 correct horse"); got != hidden+" "+hidden {
 		t.Errorf("what was relayed last became %q", got)
 	}
-	(*Secrets)(nil).AddHeader("Bearer x")
+	(*Secrets)(nil).AddHeader(auth.Header{Value: "Bearer x"})
+}
+
+// bearer is a header that ends at a time; zero: unknown.
+func bearer(token string, expires time.Time) auth.Header {
+	return auth.Header{Value: "Bearer " + token, Expires: expires}
+}
+
+func TestATokenIsForgottenSomeTimeAfterItsEndAndAPasswordIsNot(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var s Secrets
+		s.AddHeader(bearer("token-of-an-hour", time.Now().Add(time.Hour)))
+		s.AddHeader(auth.Header{Value: "Basic " + base64.StdEncoding.EncodeToString([]byte("alice:correct horse"))})
+		const text = "token-of-an-hour correct horse"
+		check := func(when, want string) {
+			t.Helper()
+			s.AddHeader(bearer("another "+when, time.Time{}))
+			if got := s.Hide(text); got != want {
+				t.Errorf("%s, %q became %q, want %q", when, text, got, want)
+			}
+		}
+		check("at once", hidden+" "+hidden)
+		time.Sleep(time.Hour + relayedAfter)
+		check("a while after its end", hidden+" "+hidden)
+		time.Sleep(time.Second)
+		check("later", "token-of-an-hour "+hidden)
+	})
+}
+
+func TestWhatIsRelayedAgainIsTheNewest(t *testing.T) {
+	t.Parallel()
+	var s Secrets
+	for i := range 3 * maxRelayed {
+		s.AddHeader(bearer(fmt.Sprintf("token-%06d", i), time.Time{}))
+		if i%100 == 0 {
+			s.AddHeader(bearer("again-and-again", time.Time{}))
+		}
+	}
+	if got := s.Hide("again-and-again"); got != hidden || len(s.relayed) != maxRelayed {
+		t.Errorf("it became %q, and %d are remembered", got, len(s.relayed))
+	}
+}
+
+func TestASettingStaysHiddenWhenATokenLikeItIsForgotten(t *testing.T) {
+	t.Parallel()
+	var s Secrets
+	s.AddSetting("S3cr3t-token")
+	s.AddHeader(bearer("S3cr3t-token", time.Time{}))
+	for i := range maxRelayed {
+		s.AddHeader(bearer(fmt.Sprintf("token-%06d", i), time.Time{}))
+	}
+	for _, text := range []string{"S3cr3t-token", base64.StdEncoding.EncodeToString([]byte("x:S3cr3t-token"))} {
+		if got := s.Hide(text); got != hidden {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+}
+
+// What is looked for comes and goes one by one; what is found is what a look at each would find.
+func TestAnIndexFindsWhatALookAtEachFinds(t *testing.T) {
+	t.Parallel()
+	words := rapid.StringMatching(`[ab]{4,8}`)
+	rapid.Check(t, func(t *rapid.T) {
+		var x index
+		var all []string
+		for range rapid.IntRange(0, 20).Draw(t, "steps") {
+			if len(all) > 0 && rapid.Bool().Draw(t, "remove") {
+				i := rapid.IntRange(0, len(all)-1).Draw(t, "which")
+				x.remove(all[i])
+				all = slices.Delete(all, i, i+1)
+				continue
+			}
+			all = append(all, words.Draw(t, "word"))
+			x.add(all[len(all)-1])
+		}
+		at := rapid.StringMatching(`[ab]{0,10}`).Draw(t, "at")
+		longest, begins := 0, false
+		for _, one := range all {
+			if strings.HasPrefix(at, one) {
+				longest = max(longest, len(one))
+			}
+			begins = begins || len(at) >= minSecret && len(one) > len(at) && strings.HasPrefix(one, at)
+		}
+		if got := x.longest(at); got != longest || x.begins(at) != begins {
+			t.Fatalf("of %q at %q: %d and %v, want %d and %v", all, at, got, x.begins(at), longest, begins)
+		}
+		for _, one := range all {
+			x.remove(one)
+		}
+		if len(x.times)+len(x.by) > 0 {
+			t.Fatalf("%v is left", x)
+		}
+	})
+}
+
+func TestSecretsMayBeAddedWhileTextsAreHidden(t *testing.T) {
+	t.Parallel()
+	var s Secrets
+	s.AddSetting("S3cr3t-password")
+	var all sync.WaitGroup
+	for g := range 4 {
+		all.Go(func() {
+			for i := range 300 {
+				token := fmt.Sprintf("token-%d-%06d", g, i)
+				s.AddHeader(bearer(token, time.Now().Add(time.Hour)))
+				if got := s.HideCut("S3cr3t-password " + token + " S3cr3t-pass"); strings.Contains(got, "S3cr3t") {
+					t.Errorf("it became %q", got)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestFaultsInsideAnAnswerAreHiddenAndDataIsNot(t *testing.T) {
