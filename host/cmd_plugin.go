@@ -1,9 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -39,8 +43,9 @@ func pluginLockCmd(f *flags) *cobra.Command {
 		Use:   "lock [DIR]",
 		Short: "Pin the plugin binaries of a folder as they are",
 		Long: `Write plugins.lock in the plugin folder with the SHA-256 of every roomwire-auth-NAME and roomwire-backend-NAME
-in it. A binary that is not in the list, or is not what it was, is not started. What "roomwire plugin install" put there
-stays pinned, unless a newer binary was put there by hand.`,
+in it, and say which pins have changed. A binary that is not in the list, or is not what it was, is not started. What
+"roomwire plugin install" put there stays pinned, unless a newer binary was put there by hand. If the list is lost or cannot be
+read, such a plugin is not pinned, since nothing says which of its versions is meant; exit code 1 then.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := ""
@@ -53,14 +58,45 @@ stays pinned, unless a newer binary was put there by hand.`,
 				}
 				dir = cfg.Plugins.Dir
 			}
-			pins, err := supervise.WriteLock(dir)
+			release, err := hold(cmd, dir)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "pinned %d plugins in %s\n", len(pins), dir)
-			return nil
+			defer release()
+			locked, err := supervise.WriteLock(dir)
+			printLocked(cmd.OutOrStdout(), dir, locked)
+			return err
 		},
 	}
+}
+
+// printLocked says what has changed, and what was not taken.
+func printLocked(out io.Writer, dir string, l supervise.Locked) {
+	for _, line := range l.Unread {
+		fmt.Fprintf(out, "A line of %s was no pin, and is left out: %s\n", supervise.LockFile, line)
+	}
+	for _, c := range l.Changes {
+		note := ""
+		if c.To == "" {
+			note = " (it is no longer there)"
+		}
+		fmt.Fprintf(out, "%s: %s → %s%s\n", c.Name, short(c.From), short(c.To), note)
+	}
+	for _, p := range l.Passed {
+		fmt.Fprintf(out, "%s: %s (%s) is no newer than what is pinned, so that stays; if it is meant: roomwire plugin install %s\n",
+			p.Name, p.File, short(p.SHA256), filepath.Join(dir, p.File))
+	}
+	fmt.Fprintf(out, "pinned %d plugins in %s\n", len(l.Pins), dir)
+}
+
+// holdTime is how long a command waits for another one that changes the plugin folder.
+const holdTime = 5 * time.Second
+
+// hold keeps other commands from changing a plugin folder until release is called.
+func hold(cmd *cobra.Command, dir string) (release func(), err error) {
+	ctx, cancel := context.WithTimeout(cmd.Context(), holdTime)
+	defer cancel()
+	return supervise.Hold(ctx, dir, cmd.CommandPath())
 }
 
 // A catalogue is the plugin folder and the host that runs on it, if one does.
@@ -94,11 +130,11 @@ func (f *flags) catalogue(cmd *cobra.Command) (catalogue, error) {
 }
 
 // running returns what the host says of its plugins, by name; nil while none runs.
-func (c catalogue) running(cmd *cobra.Command) (map[string]client.Plugin, error) {
+func (c catalogue) running(ctx context.Context) (map[string]client.Plugin, error) {
 	if c.admin == nil {
 		return nil, nil
 	}
-	res, err := c.GetHostWithResponse(cmd.Context(), c.tenant)
+	res, err := c.GetHostWithResponse(ctx, c.tenant)
 	if err := client.Check(res, err); err != nil {
 		return nil, err
 	}
@@ -109,11 +145,11 @@ func (c catalogue) running(cmd *cobra.Command) (map[string]client.Plugin, error)
 	return all, nil
 }
 
-// entries returns what is in the plugin folder; nothing if it has no list of pins yet.
+// entries returns what is in the plugin folder. Without a list of pins, nothing of it is known.
 func (c catalogue) entries() ([]supervise.Entry, error) {
 	entries, err := supervise.List(c.dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return supervise.Unpinned(c.dir)
 	}
 	return entries, err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -75,6 +76,14 @@ func (f *flags) putIn(cmd *cobra.Command, in putIn) error {
 		return err
 	}
 	defer c.done()
+	if err := os.MkdirAll(c.dir, 0o755); err != nil {
+		return fmt.Errorf("make the plugin folder: %w", err)
+	}
+	release, err := hold(cmd, c.dir)
+	if err != nil {
+		return err
+	}
+	defer release()
 	entries, err := c.entries()
 	if err != nil {
 		return err
@@ -82,9 +91,6 @@ func (f *flags) putIn(cmd *cobra.Command, in putIn) error {
 	is := func(e supervise.Entry) bool { return e.Name == in.name && e.State != supervise.StateUnknown }
 	if in.known && !slices.ContainsFunc(entries, is) {
 		return fmt.Errorf("plugin %q is not installed in %s: add it with roomwire plugin install %s", in.name, c.dir, in.file)
-	}
-	if err := os.MkdirAll(c.dir, 0o755); err != nil {
-		return fmt.Errorf("make the plugin folder: %w", err)
 	}
 	p, err := supervise.Stage(c.dir, in.file, in.name, in.sum)
 	if err != nil {
@@ -96,33 +102,120 @@ func (f *flags) putIn(cmd *cobra.Command, in putIn) error {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s is pinned already with this very binary (%s).\n", p.Name, short(p.SHA256))
 		return supervise.Discard(c.dir, p)
 	}
-	return c.take(cmd, p, in.drain)
+	was := slices.ContainsFunc(entries, func(e supervise.Entry) bool { return e.File == p.File && e.Found == p.SHA256 })
+	return c.take(cmd, taking{p, !was, in.drain})
+}
+
+// A taking is a binary of the folder that is to be run and pinned.
+type taking struct {
+	supervise.Pin
+	ours  bool // this command put the binary there, so it may take it away again
+	drain time.Duration
 }
 
 // take has a binary of the folder run, and pins it. If it is no good, everything stays as it is.
-func (c catalogue) take(cmd *cobra.Command, p supervise.Pin, drain time.Duration) error {
-	if err := c.replace(cmd, p, drain); err != nil {
-		err = fmt.Errorf("%s was not taken, and everything is as before: %w", filepath.Base(p.File), err)
-		return errors.Join(err, supervise.Discard(c.dir, p))
+func (c catalogue) take(cmd *cobra.Command, t taking) error {
+	unused, err := c.replace(cmd, t.Pin, t.drain)
+	var refused *client.Error
+	switch {
+	case err != nil && (c.admin == nil || errors.As(err, &refused)):
+		err = fmt.Errorf("%s was not taken, and everything is as before: %w", t.File, err)
+		return errors.Join(err, c.discard(cmd, t))
+	case err != nil:
+		if err := c.unanswered(cmd, t.Pin, err); err != nil {
+			return err
+		}
+	case !unused:
+		if err := c.stayed(cmd, t); err != nil {
+			return err
+		}
 	}
-	if err := supervise.Take(c.dir, p); err != nil {
-		return fmt.Errorf("the host runs %s now, but it could not be pinned, so at its next start the version before would run: %w", p.File, err)
+	if err := supervise.Take(c.dir, t.Pin); err != nil {
+		return fmt.Errorf("%s was taken, but could not be pinned, so at its next start the host takes what is pinned now: %w", t.File, err)
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "pinned in %s: %s  %s\n", filepath.Join(c.dir, supervise.LockFile), p.SHA256, p.File)
+	fmt.Fprintf(cmd.OutOrStdout(), "pinned in %s: %s  %s\n", filepath.Join(c.dir, supervise.LockFile), t.SHA256, t.File)
+	if err := supervise.Sweep(c.dir, t.Name); err != nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "roomwire: warning: %v\n", err)
+	}
 	return nil
 }
 
+// askTime is how long the host may take to say how it is.
+const askTime = 10 * time.Second
+
+// runs asks the host how it has a plugin, also when the command was interrupted; the zero value if it does not use it.
+func (c catalogue) runs(cmd *cobra.Command, name string) (client.Plugin, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), askTime)
+	defer cancel()
+	all, err := c.running(ctx)
+	return all[name], err
+}
+
+// unanswered finds out what became of a plugin when the host's answer did not arrive. It returns nil if the plugin was taken.
+func (c catalogue) unanswered(cmd *cobra.Command, p supervise.Pin, why error) error {
+	now, err := c.runs(cmd, p.Name)
+	if err == nil && now.Running && deref(now.Sha256) == p.SHA256 {
+		fmt.Fprintf(cmd.OutOrStdout(), "The host's answer did not arrive (%v), but it runs %s version %s (%s) now.\n", why, p.Name, now.Version, short(p.SHA256))
+		return nil
+	}
+	state := ""
+	switch {
+	case err != nil:
+		state = "nor does it say now what it runs: " + err.Error()
+	case now.Running:
+		state = "and now it runs " + short(deref(now.Sha256))
+	default:
+		state = "and now it runs none of that name"
+	}
+	return fmt.Errorf("it is not known whether the host takes %s: its answer did not arrive (%w), %s. The file stays there and is not pinned; see roomwire plugin list, and repeat the command",
+		p.File, why, state)
+}
+
+// stayed sees that what the host has taken still runs. What ended already is not pinned.
+func (c catalogue) stayed(cmd *cobra.Command, t taking) error {
+	now, err := c.runs(cmd, t.Name)
+	switch {
+	case err != nil:
+		return fmt.Errorf("the host took %s, but does not say whether it still runs: %w; it stays there and is not pinned: see roomwire plugin list, and repeat the command", t.File, err)
+	case now.Running && deref(now.Sha256) == t.SHA256:
+		return nil
+	}
+	then := "it does not run now: " + deref(now.Problem)
+	if now.Running {
+		then = fmt.Sprintf("version %s (%s) runs again", now.Version, short(deref(now.Sha256)))
+	}
+	err = fmt.Errorf("%s took over and ended right after that (%s), so it is not pinned; %s", t.File, dash(deref(now.LastEnd)), then)
+	return errors.Join(err, c.discard(cmd, t))
+}
+
+// discard removes what this command put there, unless the host runs it or may do so.
+func (c catalogue) discard(cmd *cobra.Command, t taking) error {
+	if !t.ours {
+		return nil
+	}
+	if c.admin != nil {
+		now, err := c.runs(cmd, t.Name)
+		if err != nil {
+			return fmt.Errorf("%s stays there, since the host does not say what it runs: %w", t.File, err)
+		}
+		if deref(now.Sha256) == t.SHA256 {
+			return nil
+		}
+	}
+	return supervise.Discard(c.dir, t.Pin)
+}
+
 // replace has the host replace a plugin's process by one of the given binary, or of the pinned one if p has no file. While no
-// host runs, the binary is only tried.
-func (c catalogue) replace(cmd *cobra.Command, p supervise.Pin, drain time.Duration) error {
+// host runs, or it does not use the plugin, the binary is only tried; unused is true then.
+func (c catalogue) replace(cmd *cobra.Command, p supervise.Pin, drain time.Duration) (unused bool, err error) {
 	out := cmd.OutOrStdout()
 	if c.admin == nil {
 		about, err := supervise.DescribeBinary(cmd.Context(), supervise.Options{Dir: c.dir, Log: hclog.NewNullLogger()}, p)
 		if err != nil {
-			return err
+			return true, err
 		}
 		fmt.Fprintf(out, "%s version %s can be run; no host runs now.\n", p.Name, about.Version)
-		return nil
+		return true, nil
 	}
 	seconds := int(drain.Round(time.Second).Seconds())
 	in := client.SwapInput{DrainSeconds: &seconds}
@@ -131,7 +224,7 @@ func (c catalogue) replace(cmd *cobra.Command, p supervise.Pin, drain time.Durat
 	}
 	res, err := c.SwapPluginWithResponse(cmd.Context(), c.tenant, p.Name, nil, in)
 	if err := client.Check(res, err); err != nil {
-		return err
+		return false, err
 	}
 	s := res.JSON200
 	switch {
@@ -146,7 +239,7 @@ func (c catalogue) replace(cmd *cobra.Command, p supervise.Pin, drain time.Durat
 	if deref(s.CutOff) != "" {
 		fmt.Fprintf(out, "Some calls of the old process were still under way after %s and were cut off; they are made again.\n", drain)
 	}
-	return nil
+	return s.Unused, nil
 }
 
 func pluginRollbackCmd(f *flags) *cobra.Command {
@@ -163,11 +256,16 @@ present one stays there: a second rollback takes it again.`,
 				return err
 			}
 			defer c.done()
+			release, err := hold(cmd, c.dir)
+			if err != nil {
+				return err
+			}
+			defer release()
 			p, err := supervise.Before(c.dir, args[0])
 			if err != nil {
 				return err
 			}
-			return c.take(cmd, p, drain)
+			return c.take(cmd, taking{Pin: p, drain: drain})
 		},
 	}
 	drainFlag(cmd, &drain)
@@ -191,7 +289,16 @@ plugin that is down and waits, it is the way to have it tried at once.`,
 			if c.admin == nil {
 				return errors.New("no host runs, so no plugin does: start it with roomwire serve, or roomwire service start")
 			}
-			return c.replace(cmd, supervise.Pin{Name: args[0]}, drain)
+			// What is pinned must not change meanwhile. Who may not change the folder may restart all the same.
+			release, err := hold(cmd, c.dir)
+			switch {
+			case errors.Is(err, supervise.ErrHeld):
+				return err
+			case err == nil:
+				defer release()
+			}
+			_, err = c.replace(cmd, supervise.Pin{Name: args[0]}, drain)
+			return err
 		},
 	}
 	drainFlag(cmd, &drain)
@@ -221,8 +328,13 @@ why. Take the sync_mode out of the configuration, or give its persons another mo
 }
 
 func (c catalogue) remove(cmd *cobra.Command, name string, force bool) error {
+	release, err := hold(cmd, c.dir)
+	if err != nil {
+		return err
+	}
+	defer release()
 	modes := modesOf(c.cfg, name)
-	running, err := c.running(cmd)
+	running, err := c.running(cmd.Context())
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -33,7 +34,7 @@ type pluginRow struct {
 
 // stale reports whether the host runs another binary than the one that is pinned.
 func (r pluginRow) stale() bool {
-	return r.Host != nil && r.Host.Running && deref(r.Host.Sha256) != r.Pinned
+	return r.State != supervise.StateUnknown && r.Host != nil && r.Host.Running && deref(r.Host.Sha256) != r.Pinned
 }
 
 // well reports whether there is nothing to do about the plugin.
@@ -44,13 +45,27 @@ func (r pluginRow) well() bool {
 	return r.State == supervise.StateGood && !r.stale() && (r.Host == nil || r.Host.Running)
 }
 
+// nothingPinned reports whether there are binaries, and the folder pins none of them.
+func nothingPinned(rows []pluginRow) bool {
+	return slices.ContainsFunc(rows, func(r pluginRow) bool { return r.State == supervise.StateUnknown }) &&
+		!slices.ContainsFunc(rows, func(r pluginRow) bool { return r.Pinned != "" })
+}
+
+// printUnpinned says that nothing is pinned, if so.
+func (c catalogue) printUnpinned(out io.Writer, rows []pluginRow) {
+	if nothingPinned(rows) {
+		fmt.Fprintf(out, "Nothing is pinned in %s, so no plugin is started: pin what is there with roomwire plugin lock, or one of several versions with roomwire plugin install FILE.\n",
+			filepath.Join(c.dir, supervise.LockFile))
+	}
+}
+
 // rows joins the folder, the configuration and the host.
 func (c catalogue) rows(cmd *cobra.Command) ([]pluginRow, error) {
 	entries, err := c.entries()
 	if err != nil {
 		return nil, err
 	}
-	running, err := c.running(cmd)
+	running, err := c.running(cmd.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -136,6 +151,7 @@ func (c catalogue) printPlugins(cmd *cobra.Command, rows []pluginRow) error {
 			fmt.Fprintf(out, "%s: %s\n", r.Name, line)
 		}
 	}
+	c.printUnpinned(out, rows)
 	if c.admin == nil {
 		fmt.Fprintln(out, "No host runs: how plugins run is not known.")
 	}
@@ -217,18 +233,29 @@ func pluginShowCmd(f *flags) *cobra.Command {
 				if err == nil && r.Host == nil {
 					r.Host = &client.Plugin{Name: r.Name, Settings: &settings}
 				}
-				return printJSON(cmd.OutOrStdout(), r)
+				err = printJSON(cmd.OutOrStdout(), r)
+			} else {
+				err = printPlugin(cmd.OutOrStdout(), r, settings, err)
+				c.printUnpinned(cmd.OutOrStdout(), rows)
 			}
-			r.print(cmd.OutOrStdout())
-			if err != nil {
-				fmt.Fprintf(cmd.OutOrStdout(), "\nIts settings are not known: %v\n", err)
-				return errShown
+			if err == nil && nothingPinned(rows) {
+				err = errShown
 			}
-			return printSettings(cmd.OutOrStdout(), r.Name, settings)
+			return err
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// printPlugin shows one plugin with its settings, or why these are not known.
+func printPlugin(out io.Writer, r pluginRow, settings []client.PluginSetting, unknown error) error {
+	r.print(out)
+	if unknown != nil {
+		fmt.Fprintf(out, "\nIts settings are not known: %v\n", unknown)
+		return errShown
+	}
+	return printSettings(out, r.Name, settings)
 }
 
 func (c catalogue) noPlugin(name string, rows []pluginRow) error {

@@ -1,7 +1,6 @@
 package supervise
 
 import (
-	"bufio"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -79,85 +78,8 @@ func namedPin(name, file, sum string) (Pin, error) {
 	return p, nil
 }
 
-// WriteLock pins the plugin binaries of a folder as they are now. Of a plugin with several, what is pinned stays so,
-// unless a binary that is neither that one nor the one before was put there by hand: then that is meant.
-func WriteLock(dir string) ([]Pin, error) {
-	found, err := binaries(dir)
-	if err != nil {
-		return nil, err
-	}
-	before, _ := ReadLock(dir) // one that cannot be read is written anew
-	var pins []Pin
-	for _, f := range found {
-		if slices.ContainsFunc(pins, func(p Pin) bool { return p.Name == f.Name }) {
-			continue
-		}
-		pin, ok := f, f.byHand()
-		if i := indexOf(before, f.Name); i >= 0 {
-			pin, ok = choose(found, before[i])
-		}
-		if ok {
-			pins = append(pins, pin)
-		}
-	}
-	return pins, writePins(dir, pins)
-}
-
-// choose says what of the binaries found is pinned where this was.
-func choose(found []Pin, was Pin) (Pin, bool) {
-	is := func(f Pin, p *Pin) bool { return p != nil && f.File == p.File && f.SHA256 == p.SHA256 }
-	kept := slices.ContainsFunc(found, func(f Pin) bool { return is(f, &was) })
-	for _, f := range found {
-		if f.Name != was.Name || !f.byHand() || is(f, &was) || kept && is(f, was.Previous) {
-			continue
-		}
-		if kept && f.File != was.File {
-			f.Previous = &Pin{Name: was.Name, Kind: was.Kind, File: was.File, SHA256: was.SHA256}
-		}
-		return f, true
-	}
-	return was, kept
-}
-
 func indexOf(pins []Pin, name string) int {
 	return slices.IndexFunc(pins, func(p Pin) bool { return p.Name == name })
-}
-
-// writePins replaces the list of pins. A crash leaves the one before.
-func writePins(dir string, pins []Pin) error {
-	slices.SortFunc(pins, func(a, b Pin) int { return strings.Compare(a.Name, b.Name) })
-	var b strings.Builder
-	b.WriteString("# The plugin binaries that may be started. Written by `roomwire plugin`; sha256sum -c checks it.\n")
-	for _, p := range pins {
-		fmt.Fprintf(&b, "%s  %s\n", p.SHA256, p.File)
-		if p.Previous != nil {
-			fmt.Fprintf(&b, "%s%s  %s\n", previousMark, p.Previous.SHA256, p.Previous.File)
-		}
-	}
-	if err := replaceFile(filepath.Join(dir, LockFile), []byte(b.String())); err != nil {
-		return fmt.Errorf("pin the plugins: %w", err)
-	}
-	return nil
-}
-
-// replaceFile writes a file that is there whole or not at all, also after a power cut.
-func replaceFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }() // once renamed it is not there
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
 
 // binaries lists the plugin binaries of a folder with their sums.
@@ -184,41 +106,57 @@ func binaries(dir string) ([]Pin, error) {
 
 // ReadLock returns the pins of a folder. A line that is none is an error that names it.
 func ReadLock(dir string) ([]Pin, error) {
+	pins, bad, err := readLock(dir)
+	if err == nil && len(bad) > 0 {
+		return nil, fmt.Errorf("%s:%d: %s", filepath.Join(dir, LockFile), bad[0].n, bad[0].why)
+	}
+	return pins, err
+}
+
+// A badLine is one of the list of pins that cannot stand there.
+type badLine struct {
+	n         int
+	text, why string
+	twice     bool // it is a pin, of a plugin that is pinned already
+}
+
+// readLock returns the pins of a folder and the lines that are none.
+func readLock(dir string) (pins []Pin, bad []badLine, err error) {
 	path := filepath.Join(dir, LockFile)
-	f, err := os.Open(path)
+	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no %s: no plugin is trusted until its binary is pinned; run `roomwire plugin lock`: %w", path, err)
+		return nil, nil, fmt.Errorf("there is no %s: no plugin is trusted until its binary is pinned; run `roomwire plugin lock`: %w", path, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the pins of the plugins: %w", err)
+		return nil, nil, fmt.Errorf("read the pins of the plugins: %w", err)
 	}
-	defer f.Close()
-	var pins []Pin
-	lines := bufio.NewScanner(f)
-	for n := 1; lines.Scan(); n++ {
-		line := strings.TrimSpace(lines.Text())
+	n := 0
+	for line := range strings.Lines(string(text)) {
+		n++
+		line = strings.TrimSpace(line)
 		before, previous := strings.CutPrefix(line, previousMark)
 		if line == "" || strings.HasPrefix(line, "#") && !previous {
 			continue
 		}
 		p, ok := parsePin(before)
+		no := badLine{n: n, text: line}
 		switch {
 		case !ok:
-			return nil, fmt.Errorf("%s:%d: want a SHA-256 sum, two blanks and the name of a plugin binary; run `roomwire plugin lock` to write the file anew", path, n)
+			no.why = "want a SHA-256 sum, two blanks and the name of a plugin binary; run `roomwire plugin lock` to write the file anew"
 		case previous && (len(pins) == 0 || pins[len(pins)-1].Name != p.Name):
-			return nil, fmt.Errorf("%s:%d: a previous binary must stand behind the pin of the same plugin; run `roomwire plugin lock` to write the file anew", path, n)
+			no.why = "a previous binary must stand behind the pin of the same plugin; run `roomwire plugin lock` to write the file anew"
 		case previous:
 			pins[len(pins)-1].Previous = &p
+			continue
 		case indexOf(pins, p.Name) >= 0:
-			return nil, fmt.Errorf("%s:%d: plugin %s is pinned twice; delete the line that is not meant", path, n, p.Name)
+			no.why, no.twice = fmt.Sprintf("plugin %s is pinned twice; delete the line that is not meant", p.Name), true
 		default:
 			pins = append(pins, p)
+			continue
 		}
+		bad = append(bad, no)
 	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	return pins, nil
+	return pins, bad, nil
 }
 
 func parsePin(line string) (Pin, bool) {
@@ -242,6 +180,19 @@ func List(dir string) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	return compared(pins, found), nil
+}
+
+// Unpinned lists the binaries of a folder as if none were pinned; none if there is no such folder.
+func Unpinned(dir string) ([]Entry, error) {
+	found, err := binaries(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return compared(nil, found), err
+}
+
+func compared(pins, found []Pin) []Entry {
 	var entries []Entry
 	known := map[string]bool{}
 	for _, p := range pins {
@@ -263,7 +214,7 @@ func List(dir string) ([]Entry, error) {
 			entries = append(entries, Entry{Pin: f, Found: f.SHA256, State: StateUnknown})
 		}
 	}
-	return entries, nil
+	return entries
 }
 
 // pinned returns the pin of a plugin.

@@ -26,10 +26,11 @@ func TestTheLockPinsPluginBinariesAndNothingElse(t *testing.T) {
 	dir := folder(t, map[string]string{
 		"roomwire-auth-ntlm": "a", "roomwire-backend-exchange2013.exe": "b", "README": "c", "roomwire-other-x": "d", "roomwire-auth-": "e",
 	})
-	pins, err := WriteLock(dir)
+	wrote, err := WriteLock(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
+	pins := wrote.Pins
 	read, err := ReadLock(dir)
 	if err != nil || len(read) != 2 || len(pins) != 2 || read[0] != pins[0] || read[1] != pins[1] {
 		t.Fatalf("read %+v, %v; want what was written: %+v", read, err, pins)
@@ -88,7 +89,7 @@ func TestABrokenLockNamesItsLine(t *testing.T) {
 func TestWhatIsUnknownOrChangedIsNotStarted(t *testing.T) {
 	t.Parallel()
 	dir := folder(t, map[string]string{"roomwire-auth-a": "a"})
-	pins, err := WriteLock(dir)
+	wrote, err := WriteLock(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +98,7 @@ func TestWhatIsUnknownOrChangedIsNotStarted(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = launcher(Options{Dir: dir, Log: hclog.NewNullLogger()}, "auth-a")(t.Context())
-	for _, want := range []string{path, pins[0].SHA256, "d67e2e94", "roomwire plugin lock"} {
+	for _, want := range []string{path, wrote.Pins[0].SHA256, "d67e2e94", "roomwire plugin lock"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("changed: %v, want it to say %q", err, want)
 		}

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/roomwire/roomwire/sdk/launch"
 )
@@ -46,6 +47,7 @@ func Stage(dir, file, name, want string) (Pin, error) {
 	if there, err := launch.Sum(filepath.Join(dir, target)); err == nil && hex.EncodeToString(there) == sum {
 		return p, nil
 	}
+	sweepUnfinished(dir)
 	if err := copyBinary(filepath.Join(dir, target), file); err != nil {
 		return Pin{}, fmt.Errorf("copy the plugin's binary: %w", err)
 	}
@@ -62,7 +64,7 @@ func copyBinary(to, from string) error {
 		return err
 	}
 	defer in.Close()
-	out, err := os.CreateTemp(filepath.Dir(to), ".new-*")
+	out, err := os.CreateTemp(filepath.Dir(to), unfinishedName)
 	if err != nil {
 		return err
 	}
@@ -77,33 +79,41 @@ func copyBinary(to, from string) error {
 	if err := errors.Join(err, out.Close()); err != nil {
 		return err
 	}
-	return os.Rename(out.Name(), to)
+	return rename(out.Name(), to)
 }
 
-// Take pins a binary of the folder in place of what is pinned of the same plugin, which becomes the previous one. Binaries
-// that Stage put there for the plugin and that are neither of the two are removed.
+// Take pins a binary of the folder in place of what is pinned of the same plugin, which becomes the previous one. A binary
+// that is not there, or has another sum, is not pinned. What nobody can go back to any more is left for Sweep.
 func Take(dir string, p Pin) error {
 	pins, err := readOrNone(dir)
 	if err != nil {
 		return err
 	}
+	there, err := launch.Sum(filepath.Join(dir, p.File))
+	if err != nil {
+		return fmt.Errorf("the binary of plugin %s is no longer there: %w", p.Name, err)
+	}
+	if got := hex.EncodeToString(there); got != p.SHA256 {
+		return fmt.Errorf("%s is no longer what was to be pinned (SHA-256 %s, wanted %s)", filepath.Join(dir, p.File), got, p.SHA256)
+	}
 	p.Previous = nil
-	if i := indexOf(pins, p.Name); i >= 0 {
-		before := pins[i]
-		switch {
-		case before.File == p.File && before.SHA256 == p.SHA256:
-			return nil
-		default:
-			p.Previous = &Pin{Name: before.Name, Kind: before.Kind, File: before.File, SHA256: before.SHA256}
-			pins[i] = p
-		}
-	} else {
+	i := indexOf(pins, p.Name)
+	switch {
+	case i < 0:
 		pins = append(pins, p)
+	case pins[i].same(p):
+		return nil
+	default:
+		p.Previous = pins[i].alone()
+		pins[i] = p
 	}
-	if err := writePins(dir, pins); err != nil {
-		return err
+	if !p.byHand() { // it is meant from now on, not from when it was copied: what WriteLock goes by
+		now := time.Now()
+		if err := os.Chtimes(filepath.Join(dir, p.File), now, now); err != nil {
+			return fmt.Errorf("note when plugin %s was pinned: %w", p.Name, err)
+		}
 	}
-	return sweep(dir, p)
+	return writePins(dir, pins)
 }
 
 // Before returns what was pinned of a plugin before what is pinned now. It is an error if nothing was, or if it is no longer
@@ -173,23 +183,41 @@ func Discard(dir string, p Pin) error {
 	return os.Remove(filepath.Join(dir, p.File))
 }
 
-// sweep removes what Stage put there for a plugin and is neither pinned nor the one before. On Windows a binary that still
-// runs cannot be removed; the next sweep will.
-func sweep(dir string, p Pin) error {
-	found, err := os.ReadDir(dir)
+// Sweep removes what Stage put there for a plugin and is neither pinned nor the one before. On Windows a binary that still
+// runs cannot be removed; the next Sweep will.
+func Sweep(dir, name string) error {
+	pins, err := readOrNone(dir)
 	if err != nil {
 		return err
 	}
+	found, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("read the plugin folder: %w", err)
+	}
+	var errs []error
 	for _, e := range found {
 		f, ok := pinOf(e.Name())
-		if !ok || f.Name != p.Name || f.byHand() || keeps([]Pin{p}, f.File) {
+		if !ok || f.Name != name || f.byHand() || keeps(pins, f.File) {
 			continue
 		}
 		if err := os.Remove(filepath.Join(dir, f.File)); err != nil && runtime.GOOS != "windows" {
-			return fmt.Errorf("plugin %s is pinned, but an older binary cannot be removed: %w", p.Name, err)
+			errs = append(errs, fmt.Errorf("an older binary of plugin %s cannot be removed: %w", name, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+// unfinishedName is what a file is called while copyBinary writes it.
+const unfinishedName = ".new-*"
+
+// sweepUnfinished removes what a Stage that crashed left half written. The hour is for one that is still at it.
+func sweepUnfinished(dir string) {
+	left, _ := filepath.Glob(filepath.Join(dir, unfinishedName)) // an error can only be in the pattern
+	for _, path := range left {
+		if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > time.Hour {
+			_ = os.Remove(path) // what stays is in nobody's way but the disk's, and the next Stage tries again
+		}
+	}
 }
 
 func keeps(pins []Pin, file string) bool {

@@ -4,8 +4,10 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // stage writes a binary somewhere and stages it.
@@ -25,6 +27,22 @@ func stage(t *testing.T, dir, file, content, name string) Pin {
 func take(t *testing.T, dir string, p Pin) {
 	t.Helper()
 	if err := Take(dir, p); err != nil {
+		t.Fatal(err)
+	}
+	if err := Sweep(dir, p.Name); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// byHand puts a binary into a folder, written so long from now.
+func byHand(t *testing.T, dir, file, content string, from time.Duration) {
+	t.Helper()
+	path := filepath.Join(dir, file)
+	if err := os.WriteFile(path, []byte(content), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	at := time.Now().Add(from)
+	if err := os.Chtimes(path, at, at); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -104,9 +122,7 @@ func TestPinningAgainKeepsWhatWasInstalled(t *testing.T) {
 		t.Errorf("pinning again wrote %s%v; want the same as before:\n%s", after, err, before)
 	}
 	// A new build put there by hand is meant.
-	if err := os.WriteFile(filepath.Join(dir, "roomwire-auth-x"), []byte("three"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	byHand(t, dir, "roomwire-auth-x", "three", time.Hour)
 	lock()
 	if now, before := pin(t, dir, "auth-x"); now.File != "roomwire-auth-x" || before == nil || *before != two {
 		t.Errorf("pinned %+v, before %+v", now, before)
@@ -185,5 +201,59 @@ func TestPinsAreReadAsTheyWereWritten(t *testing.T) {
 	}
 	if got, err := ReadLock(dir); err != nil || !reflect.DeepEqual(got, []Pin{a, b}) {
 		t.Errorf("read %+v, %v", got, err)
+	}
+}
+
+func TestABinaryThatIsNotThereAsItWasStagedIsNotPinned(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, spoil := range map[string]func(path string) error{
+		"removed": os.Remove,
+		"changed": func(path string) error { return os.WriteFile(path, []byte("evil"), 0o755) },
+	} {
+		p := stage(t, dir, "roomwire-auth-x", name, "")
+		if err := spoil(filepath.Join(dir, p.File)); err != nil {
+			t.Fatal(err)
+		}
+		if err := Take(dir, p); err == nil || !strings.Contains(err.Error(), "no longer") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, LockFile)); !os.IsNotExist(err) {
+			t.Errorf("%s: something was pinned: %v", name, err)
+		}
+	}
+}
+
+func TestWhatCannotBeSweptIsNoReasonNotToPin(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, content := range []string{"one", "two"} {
+		take(t, dir, stage(t, dir, "roomwire-auth-x", content, ""))
+	}
+	old := filepath.Join(dir, "roomwire-auth-x@0123456789ab") // a folder that is not empty cannot be removed, not even by root
+	if err := os.MkdirAll(filepath.Join(old, "x"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	three := stage(t, dir, "roomwire-auth-x", "three", "")
+	if err := Take(dir, three); err != nil {
+		t.Fatal(err)
+	}
+	if now, _ := pin(t, dir, "auth-x"); now != three {
+		t.Errorf("pinned %+v, want %+v", now, three)
+	}
+	if err := Sweep(dir, "auth-x"); runtime.GOOS != "windows" && (err == nil || !strings.Contains(err.Error(), "0123456789ab")) {
+		t.Errorf("sweep = %v, want what is still there", err)
+	}
+}
+
+func TestWhatACrashedStageLeftIsRemoved(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	byHand(t, dir, ".new-1", "half", -2*time.Hour)
+	byHand(t, dir, ".new-2", "half", 0) // another Stage may be at it
+	stage(t, dir, "roomwire-auth-x", "one", "")
+	left, err := filepath.Glob(filepath.Join(dir, ".new-*"))
+	if err != nil || len(left) != 1 || filepath.Base(left[0]) != ".new-2" {
+		t.Errorf("left: %v, %v", left, err)
 	}
 }
