@@ -215,7 +215,7 @@ func TestTheDocumentationShowsThePrograms(t *testing.T) {
 		}
 	}
 	for _, path := range []string{
-		"backend-feed/main.go", "../host/internal/scaffold/templates/auth/main.go.tmpl", "../host/internal/scaffold/templates/backend/server.go.tmpl",
+		"backend-feed/main.go", "../host/internal/scaffold/templates/auth/main.go.tmpl", "../host/internal/scaffold/templates/backend/main.go.tmpl",
 	} {
 		if !shown[filepath.FromSlash(path)] {
 			t.Errorf("the tutorial shows nothing of %s", path)
