@@ -1,5 +1,5 @@
 // Command auth-header is an example of an auth plugin: a token that never changes, sent as "Authorization: Bearer TOKEN".
-// docs/plugins/writing.md walks through it.
+// docs/plugins/tutorial.md tells of it.
 package main
 
 import (

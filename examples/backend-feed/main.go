@@ -1,5 +1,5 @@
 // Command backend-feed is an example of a backend plugin: a calendar published as a JSON file, which can be read and not
-// written to. docs/plugins/writing.md walks through it.
+// written to. docs/plugins/tutorial.md tells of it.
 package main
 
 import (

@@ -284,7 +284,7 @@ func changeChecks() []check {
 			},
 		},
 		{
-			name: "UpdateWritesAMissingForeignKey", section: "Apply (calendar.Mutation.ForeignKey)", needs: writing,
+			name: "UpdateWritesAMissingForeignKey", section: "Apply: Update; Markers", needs: writing,
 			rule: "ForeignKey is written on Update when the item lacks it.",
 			do: func(c *checking) {
 				item := c.create()

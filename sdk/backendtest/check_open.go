@@ -22,7 +22,7 @@ func openChecks() []check {
 			},
 		},
 		{
-			name: "InstancesHaveTheSameAbilities", section: "Watcher: optional interfaces",
+			name: "InstancesHaveTheSameAbilities", section: "Optional interfaces",
 			rule: "Optional interfaces are found on the value that Open returned; instances with the same settings have the same.",
 			do: func(c *checking) {
 				if got := backend.AbilitiesOf(c.another()); got != c.can {
@@ -31,7 +31,7 @@ func openChecks() []check {
 			},
 		},
 		{
-			name: "OmitsNeverTheTime", section: "Backend (Partial, in sdk/backend)",
+			name: "OmitsNeverTheTime", section: "Partial",
 			rule: "A Partial names fields that there are, and never FieldTime: that is always kept.",
 			do: func(c *checking) {
 				p, ok := c.b.(backend.Partial)

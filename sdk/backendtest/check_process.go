@@ -43,7 +43,7 @@ func processChecks() []check {
 			},
 		},
 		{
-			name: "ARestartLeavesTheAbilities", section: "Watcher: optional interfaces",
+			name: "ARestartLeavesTheAbilities", section: "Optional interfaces",
 			rule: "Optional interfaces are found on the value that Open returned; instances with the same settings have the same.",
 			do: func(c *checking) {
 				if err := c.anew(c.Context()); err != nil {

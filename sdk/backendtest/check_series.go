@@ -13,20 +13,20 @@ func seriesChecks() []check {
 	const needed = writing | series
 	return []check{
 		{
-			name: "WeeklyAcrossAClockChange", section: "Backend (calendar.Event.Recurrence)", needs: needed, rule: rules,
+			name: "WeeklyAcrossAClockChange", section: "Series", needs: needed, rule: rules,
 			do: func(c *checking) { c.roundTripSeries(c.weekly("Europe/Berlin")) },
 		},
 		{
-			name: "WeeklyInLordHowe", section: "Backend (calendar.Event.Recurrence)", needs: needed,
+			name: "WeeklyInLordHowe", section: "Series", needs: needed,
 			rule: rules + " Zone is the one in which the rule counts.",
 			do:   func(c *checking) { c.roundTripSeries(c.weekly("Australia/Lord_Howe")) },
 		},
 		{
-			name: "MovedAndLeftOut", section: "Backend (calendar.OccurrenceException)", needs: needed, rule: rules,
+			name: "MovedAndLeftOut", section: "Series", needs: needed, rule: rules,
 			do: func(c *checking) { c.roundTripSeries(c.excepted(c.weekly("Europe/Berlin"))) },
 		},
 		{
-			name: "AllDayWithExceptions", section: "Backend (calendar.OccurrenceException)", needs: needed,
+			name: "AllDayWithExceptions", section: "Series", needs: needed,
 			rule: rules + " Of an all-day series, an exception's Occurrence is a date.",
 			do: func(c *checking) {
 				e := c.event()
