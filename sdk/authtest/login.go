@@ -24,6 +24,9 @@ type evidence struct {
 // minSecret is the length of the shortest text that is looked for: a shorter one is anywhere.
 const minSecret = 4
 
+// hiddenByHost stands where package launch has hidden a secret: the plugin showed it all the same.
+const hiddenByHost = "(secret)"
+
 func (e *evidence) secret(text, what string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -65,6 +68,9 @@ func (e *evidence) shownIn(text string) string {
 		if strings.Contains(text, secret) {
 			return what
 		}
+	}
+	if strings.Contains(text, hiddenByHost) {
+		return "a secret, which the host has hidden"
 	}
 	return ""
 }
