@@ -25,6 +25,7 @@ type evidence struct {
 // minSecret is the length of the shortest text that is looked for: a shorter one is anywhere.
 const minSecret = 4
 
+
 func (e *evidence) secret(text, what string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -67,8 +68,8 @@ func (e *evidence) shownIn(text string) string {
 			return what
 		}
 	}
-	if strings.Contains(text, launch.Hidden) { // the sdk has seen it first
-		return "a secret"
+	if strings.Contains(text, launch.Hidden) {
+		return "a secret, which the host has hidden"
 	}
 	return ""
 }
