@@ -27,6 +27,7 @@ func pluginCmd(f *flags) *cobra.Command {
   roomwire plugin rollback NAME          take the version before again
   roomwire plugin restart NAME           a new process of the same binary
   roomwire plugin remove NAME            unpin and delete it
+  roomwire plugin lock                   pin what lies in the folder
   roomwire plugin new backend|auth NAME  begin one of your own
   roomwire plugin verify                 are the binaries what was pinned; with --conformance, is one good
 

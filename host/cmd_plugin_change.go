@@ -233,8 +233,8 @@ func (c catalogue) replace(cmd *cobra.Command, p supervise.Pin, drain time.Durat
 	case deref(s.From) == "":
 		fmt.Fprintf(out, "%s version %s runs now; it did not run before.\n", p.Name, s.To)
 	default:
-		fmt.Fprintf(out, "%s version %s runs now, before it was %s: %d instances were opened beforehand, and no call could begin for %s.\n",
-			p.Name, s.To, *s.From, s.Instances, brief(&s.PauseSeconds))
+		fmt.Fprintf(out, "%s version %s runs now, before it was %s: %s opened beforehand, and no call could begin for %s.\n",
+			p.Name, s.To, *s.From, instances(s.Instances), brief(&s.PauseSeconds))
 	}
 	if deref(s.CutOff) != "" {
 		fmt.Fprintf(out, "Some calls of the old process were still under way after %s and were cut off; they are made again.\n", drain)
@@ -367,4 +367,11 @@ func (c catalogue) remove(cmd *cobra.Command, name string, force bool) error {
 		fmt.Fprintf(cmd.OutOrStdout(), "The persons of sync mode %s are not kept in sync any more.\n", strings.Join(modes, ", "))
 	}
 	return nil
+}
+
+func instances(n int) string {
+	if n == 1 {
+		return "1 instance was"
+	}
+	return fmt.Sprintf("%d instances were", n)
 }

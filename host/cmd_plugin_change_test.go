@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/roomwire/roomwire/host/internal/api/client"
@@ -186,9 +187,9 @@ func TestAPluginIsPinnedOnlyIfTheHostRunsIt(t *testing.T) {
 			s := newPluginSite(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			var file string
+			var asked atomic.Value // the name of the new binary
 			s.host(func(w http.ResponseWriter, r *http.Request, in client.SwapInput) {
-				file = *in.File
+				asked.Store(*in.File)
 				tc.swap(s, w, client.Plugin{Running: true, Version: "2", Sha256: in.Sha256})
 				if tc.interrupt {
 					cancel()
@@ -204,6 +205,7 @@ func TestAPluginIsPinnedOnlyIfTheHostRunsIt(t *testing.T) {
 					t.Errorf("it says %s; want %q", text, want)
 				}
 			}
+			file, _ := asked.Load().(string)
 			pins, err := supervise.ReadLock(s.plugins)
 			if err != nil || len(pins) != 1 || (pins[0].File == file) != tc.pinned || !tc.pinned && pins[0] != s.old {
 				t.Errorf("pinned %+v, %v", pins, err)

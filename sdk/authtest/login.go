@@ -25,7 +25,6 @@ type evidence struct {
 // minSecret is the length of the shortest text that is looked for: a shorter one is anywhere.
 const minSecret = 4
 
-
 func (e *evidence) secret(text, what string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -144,6 +144,9 @@ func (a *App) closeLater(over []*supervise.Backend, longest time.Duration) {
 	if len(over) == 0 {
 		return
 	}
+	for _, b := range over {
+		b.Retire()
+	}
 	var t *time.Timer
 	t = time.AfterFunc(longest, func() {
 		a.reloading.Lock()

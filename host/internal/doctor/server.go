@@ -214,6 +214,11 @@ func certificateFault(name string, err error) (Finding, bool) {
 	return Finding{}, false
 }
 
+// isExchange reports whether the mode's server is an Exchange server, of which more is known than of others.
+func isExchange(mode config.SyncMode) bool {
+	return slices.Contains([]string{"exchange2013", "exchangeonline"}, mode.Backend)
+}
+
 // offers compares what the server lets log in with what the mode can.
 func (d *Doctor) offers(mode config.SyncMode, name string, res *http.Response) Finding {
 	var offered []string
@@ -222,6 +227,9 @@ func (d *Doctor) offers(mode config.SyncMode, name string, res *http.Response) F
 		if scheme != "" && !slices.Contains(offered, scheme) {
 			offered = append(offered, scheme)
 		}
+	}
+	if !isExchange(mode) { // what its server answers to nobody is its own affair; whether it works, the probe says
+		return good("server", name, fmt.Sprintf("it answers (%d)", res.StatusCode))
 	}
 	if res.StatusCode == http.StatusNotFound {
 		return bad("server", name, "there is no Exchange Web Service at this URL", "Correct it: https://HOST/EWS/Exchange.asmx.")
@@ -281,7 +289,10 @@ func (d *Doctor) login(ctx context.Context, mode config.SyncMode, c store.ModeCo
 	}
 	status, err := d.Probe(ctx, mode.Name, backend.Mailbox{Address: p.Email, URL: u})
 	act := "acting for people (impersonation)"
-	if !mode.UseImpersonation {
+	switch {
+	case !isExchange(mode):
+		act = "the mailbox"
+	case !mode.UseImpersonation:
 		act = "delegate access"
 	}
 	if err == nil {
@@ -293,6 +304,9 @@ func (d *Doctor) login(ctx context.Context, mode config.SyncMode, c store.ModeCo
 		fault.MailboxNotFound: "Check this person's mail address.",
 		fault.Throttled:       "Fewer workers_per_server, or another throttling policy for the service account.",
 	}[fault.Of(err)]
+	if !isExchange(mode) {
+		remedy = ""
+	}
 	return []Finding{bad("server", name, fmt.Sprintf("person %q cannot be reached: %s", p.ID, plain(err)), orElse(remedy, "roomwire person show "+p.ID+" says more."))}
 }
 

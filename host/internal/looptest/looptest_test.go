@@ -71,6 +71,27 @@ func TestTheWholeLoop(t *testing.T) {
 	})
 }
 
+func TestACalendarThatCannotBeSearchedIsReadWhole(t *testing.T) {
+	in(t, func(w *world) {
+		w.tells("alice", 5*time.Second)
+		full := w.mode
+		w.mode = func(name string) (syncer.Mode, error) {
+			mode, err := full(name)
+			mode.Finder = nil
+			return mode, err
+		}
+		r, _ := w.serve()
+		run := w.ended(r, w.begin(r, "alice").ID)
+		if got := states(run); got != "passed: ok ok ok ok ok" {
+			t.Errorf("%s\n%+v", got, run.Steps)
+		}
+		w.untouched()
+		if w.server.deleted != 1 {
+			t.Errorf("deleted %d", w.server.deleted)
+		}
+	})
+}
+
 func TestNoticesOfThisProcessAreSeenAtOnce(t *testing.T) {
 	in(t, func(w *world) {
 		r, _ := w.serve()
@@ -161,9 +182,6 @@ func TestConfiguration(t *testing.T) {
 		"no mode":      {person(func(p *directory.Person) { p.SyncMode = "" }), "no sync mode", "roomwire config show"},
 		"unknown mode": {person(func(p *directory.Person) { p.SyncMode = "Else" }), `"Else" is not configured`, "roomwire.hcl"},
 		"bad URL":      {person(func(p *directory.Person) { p.SyncURL = "mail.example.com" }), "is no URL", "EWS/Exchange.asmx"},
-		"no search": {func(w *world) {
-			w.mode = func(string) (syncer.Mode, error) { return syncer.Mode{Name: "Memory", Backend: w.server}, nil }
-		}, "cannot search", "backend that can"},
 		"plugin away": {func(w *world) {
 			w.mode = func(string) (syncer.Mode, error) {
 				return syncer.Mode{}, fmt.Errorf("plugin backend-x does not run: %w", fault.Unavailable)

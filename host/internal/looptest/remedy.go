@@ -1,13 +1,10 @@
 package looptest
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/roomwire/roomwire/sdk/fault"
 )
-
-var errNoSearch = fmt.Errorf("the backend cannot search a calendar: %w", fault.Unsupported)
 
 // modeRemedies say what to do when a sync mode cannot be used at all.
 var modeRemedies = map[fault.Kind]string{

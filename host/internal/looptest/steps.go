@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/store"
@@ -74,14 +76,6 @@ func (r *Runner) configuration(ctx context.Context, a *active) (finding, error) 
 		return finding{
 			state: StateFailed, cause: fmt.Sprintf("the sync URL %q is no URL", at.mailbox.URL),
 			remedy: "correct it; for Exchange it is https://HOST/EWS/Exchange.asmx",
-		}, nil
-	}
-	if mode.Finder == nil {
-		return finding{
-			state: StateFailed,
-			cause: fmt.Sprintf("the backend of sync mode %q cannot search a calendar, "+
-				"so what a test leaves behind when it is cut off could not be found", mode.Name),
-			remedy: "use a backend that can; nothing was written to the calendar",
 		}, nil
 	}
 	a.change(func() { a.mode, a.mailbox = at.mode, at.mailbox })
@@ -267,6 +261,28 @@ func (t target) admit() {
 	}
 }
 
+// find returns the items that bear the key. Where the backend cannot search, the whole calendar is read.
+func (t target) find(ctx context.Context) ([]backend.Item, error) {
+	if t.mode.Finder != nil {
+		return t.mode.Finder.Find(ctx, t.mailbox, backend.OurKey, t.key)
+	}
+	found, whole := map[backend.Ref]backend.Item{}, false
+	err := t.mode.Backend.Pull(ctx, backend.PullRequest{Mailbox: t.mailbox}, func(p backend.Page) error {
+		for _, c := range p.Changes {
+			delete(found, c.Ref)
+			if c.Item != nil && !c.Deleted && c.Item.Key == t.key {
+				found[c.Ref] = *c.Item
+			}
+		}
+		whole = p.Last
+		return nil
+	})
+	if err == nil && !whole {
+		err = fmt.Errorf("the calendar was not read to its end: %w", fault.Unavailable)
+	}
+	return slices.Collect(maps.Values(found)), err
+}
+
 // clear deletes whatever in the calendar bears the key, and returns how much it was. It succeeds only when a search
 // finds nothing any more.
 func (r *Runner) clear(ctx context.Context, t target) (n int, err error) {
@@ -277,7 +293,7 @@ func (r *Runner) clear(ctx context.Context, t target) (n int, err error) {
 		}
 		var items []backend.Item
 		err := r.call(ctx, func(ctx context.Context) (err error) {
-			items, err = t.mode.Finder.Find(ctx, t.mailbox, backend.OurKey, t.key)
+			items, err = t.find(ctx)
 			return err
 		})
 		if err != nil {

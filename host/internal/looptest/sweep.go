@@ -107,9 +107,6 @@ func (r *Runner) clearRow(ctx context.Context, row store.TestRun) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if mode.Finder == nil {
-		return 0, errNoSearch
-	}
 	t := target{mode: mode, mailbox: backend.Mailbox{Address: row.Address, URL: row.URL}, key: row.Key}
 	t.admit()
 	return r.clear(ctx, t)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/roomwire/roomwire/sdk/auth"
@@ -44,8 +45,13 @@ type Backend struct {
 	spec   Instance
 	keeper *keeper
 
-	opened *opened[launch.Backend]
+	opened  *opened[launch.Backend]
+	retired atomic.Bool
 }
+
+// Retire says that the configuration no longer has the sync mode, or has another handle for it: Status does not tell of it
+// any more. Calls go on until Close.
+func (b *Backend) Retire() { b.retired.Store(true) }
 
 // Backend returns a handle of an instance. The plugin is started as soon as the Supervisor runs.
 func (s *Supervisor) Backend(spec Instance) *Backend {

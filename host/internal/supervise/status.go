@@ -46,6 +46,9 @@ func (s *Supervisor) Status() []PluginStatus {
 	}
 	modes, able := map[string][]string{}, map[string][]string{}
 	for b := range s.handles {
+		if b.retired.Load() {
+			continue
+		}
 		modes[b.spec.Plugin] = append(modes[b.spec.Plugin], b.spec.Name)
 		able[b.spec.Plugin] = append(able[b.spec.Plugin], b.abilities()...)
 		for _, id := range b.spec.Identities {
@@ -58,6 +61,8 @@ func (s *Supervisor) Status() []PluginStatus {
 		all[i] = k.status()
 		all[i].Modes, all[i].Abilities = sorted(modes[k.name]), sorted(able[k.name])
 	}
+	// One that only a mode of a configuration before uses, and that is gone, is nobody's trouble.
+	all = slices.DeleteFunc(all, func(p PluginStatus) bool { return len(p.Modes) == 0 && !p.Running })
 	slices.SortFunc(all, func(a, b PluginStatus) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }

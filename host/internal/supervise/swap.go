@@ -71,7 +71,7 @@ func (s *Supervisor) Swap(ctx context.Context, name string, r Replacement) (Swap
 	out, old, err := s.swapTo(ctx, k, next)
 	if err != nil {
 		k.retire(ctx, next.process, drainTime)
-		return Swapped{}, fmt.Errorf("version %s of plugin %s was not taken: %w", next.Description().Version, name, err)
+		return Swapped{}, fmt.Errorf("version %s of plugin %s: %w", next.Description().Version, name, err)
 	}
 	if old != nil {
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.Drain)
@@ -81,8 +81,10 @@ func (s *Supervisor) Swap(ctx context.Context, name string, r Replacement) (Swap
 	if k.current().process != next.process {
 		return out, fmt.Errorf("version %s of plugin %s took over and did not stay up, so the pinned binary is started again: %w", out.To, name, k.lastEnd())
 	}
-	s.o.Log.Info("a plugin was replaced", "plugin", name, "from", out.From, "to", out.To, "instances", out.Instances,
-		"pause", out.Pause, "cut_off", out.CutOff)
+	s.o.Log.Info("a plugin was replaced", "plugin", name, "from", out.From, "to", out.To, "instances", out.Instances, "pause", out.Pause)
+	if out.CutOff != nil {
+		s.o.Log.Warn("calls of the plugin's old process were cut off; they are made again", "plugin", name, "error", out.CutOff)
+	}
 	return out, nil
 }
 

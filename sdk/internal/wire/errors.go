@@ -71,9 +71,12 @@ func errorFromStatus(ctx context.Context, err error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return &fault.Error{Kind: fault.Unavailable, Message: "the plugin's process ended during the call"}
+		return &fault.Error{Kind: fault.Unavailable, Message: endedInCall}
 	}
 	f := &fault.Error{Kind: kindOfCode(st.Code()), Message: st.Message()}
+	if st.Code() == codes.Unavailable && len(st.Details()) == 0 {
+		f.Message = endedInCall // gRPC's own words are of sockets
+	}
 	for _, d := range st.Details() {
 		switch d := d.(type) {
 		case *errdetails.ErrorInfo:
@@ -89,6 +92,9 @@ func errorFromStatus(ctx context.Context, err error) error {
 	}
 	return f
 }
+
+// endedInCall is what gRPC says in many ways.
+const endedInCall = "the plugin's process ended during the call"
 
 // faultOf flattens err: its outermost kind, its whole text, and the particulars of the *fault.Error in it, if any.
 func faultOf(err error) *fault.Error {
