@@ -248,17 +248,9 @@ func (o Options) launch(ctx context.Context, pin Pin) (live, error) {
 		return live{}, err
 	}
 	path := filepath.Join(o.Dir, pin.File)
-	found, err := launch.Sum(path)
-	if err != nil {
-		return live{}, fmt.Errorf("read the binary of plugin %s: %w; put it back, or correct plugins.dir", pin.Name, err)
-	}
-	if got := hex.EncodeToString(found); got != pin.SHA256 {
-		return live{}, fmt.Errorf("%s is not the binary that was pinned (SHA-256 %s, pinned %s): if the change is meant, run `roomwire plugin lock`, else put the old binary back",
-			path, got, pin.SHA256)
-	}
 	p, err := launch.Start(ctx, launch.Options{Path: path, SHA256: sum, Log: o.Log.Named(pin.Name), RunDir: o.RunDir})
 	if err != nil {
-		return live{}, err
+		return live{}, notStarted(path, pin, err)
 	}
 	if got := string(p.Description().Kind); got != pin.Kind {
 		stop, cancel := context.WithTimeout(ctx, drainTime)
@@ -267,4 +259,17 @@ func (o Options) launch(ctx context.Context, pin Pin) (live, error) {
 		return live{}, fmt.Errorf("%s says that it is a plugin of kind %s, but is named as one of kind %s", path, got, pin.Kind)
 	}
 	return live{process: p, file: pin.File, sum: pin.SHA256}, nil
+}
+
+// notStarted says why a binary was not started. Whether it is what was pinned, Start has looked; here is said what to do.
+func notStarted(path string, pin Pin, err error) error {
+	found, unread := launch.Sum(path)
+	if unread != nil {
+		return fmt.Errorf("read the binary of plugin %s: %w; put it back, or correct plugins.dir", pin.Name, unread)
+	}
+	if got := hex.EncodeToString(found); got != pin.SHA256 {
+		return fmt.Errorf("%s is not the binary that was pinned (SHA-256 %s, pinned %s): if the change is meant, run `roomwire plugin lock`, else put the old binary back",
+			path, got, pin.SHA256)
+	}
+	return err
 }
