@@ -36,8 +36,11 @@ which settings they take, and stopped. Nothing is changed. Exit code 1 if it can
 				fmt.Fprintf(cmd.OutOrStdout(), "  tenant %q: %s\n", t.Name, arrive)
 			}
 			for _, m := range cfg.SyncModes {
-				fmt.Fprintf(cmd.OutOrStdout(), "  sync mode %q: backend %s, authentication %s, notices by %s\n",
-					m.Name, m.Backend, strings.Join(m.Auth, ", else "), m.Notices)
+				login := "no authentication"
+				if len(m.Auth) > 0 {
+					login = "authentication " + strings.Join(m.Auth, ", else ")
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "  sync mode %q: backend %s, %s, notices by %s\n", m.Name, m.Backend, login, m.Notices)
 			}
 			return nil
 		},
