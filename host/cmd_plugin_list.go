@@ -195,14 +195,14 @@ func (r pluginRow) remarks() []string {
 	if r.stale() {
 		out = append(out, fmt.Sprintf("the host runs %s, which is not what is pinned: roomwire plugin restart %s takes that", short(deref(p.Sha256)), r.Name))
 	}
-	if p.Running && deref(p.LastEnd) != "" {
-		out = append(out, "its process before this one ended: "+*p.LastEnd)
+	if p.Running && deref(p.LastEnd) != "" && lately(p.LastEndAt, 24*time.Hour) {
+		out = append(out, fmt.Sprintf("its process before this one ended at %s: %s", when(p.LastEndAt), *p.LastEnd))
 	}
-	if n := deref(p.TimedOut); n > 0 {
-		out = append(out, fmt.Sprintf("%d of its calls were given up because they took too long", n))
+	if lately(p.TimedOutAt, time.Hour) {
+		out = append(out, fmt.Sprintf("%d of its calls were given up because they took too long, the last at %s", deref(p.TimedOut), when(p.TimedOutAt)))
 	}
-	if n := deref(p.LogDropped); n > 0 {
-		out = append(out, fmt.Sprintf("%d lines of its log were dropped: it writes too much", n))
+	if lately(p.LogDroppedAt, time.Hour) {
+		out = append(out, fmt.Sprintf("%d lines of its log were dropped: it writes too much", deref(p.LogDropped)))
 	}
 	return out
 }
@@ -391,3 +391,6 @@ func mebibytes(n *int64) string {
 	}
 	return fmt.Sprintf("%.1f MiB", float64(*n)/(1<<20))
 }
+
+// lately reports whether a moment is recent enough to be told of.
+func lately(at *time.Time, within time.Duration) bool { return at != nil && time.Since(*at) < within }

@@ -78,4 +78,60 @@ func (k *keeper) measure(p process) (launch.Usage, bool) {
 	return used, true
 }
 
+// turnOut ends a process that is not well. One that still answers goes on with its calls until they are over, while
+// another takes the new ones.
+func (k *keeper) turnOut(ctx context.Context, p process, why error) error {
+	if errors.Is(why, errTooLarge) {
+		return k.renew(ctx, p, why)
+	}
+	k.log.Error("a plugin is ended", "plugin", k.name, "error", why)
+	p.Kill()
+	<-p.Exited()
+	return why
+}
+
+// renew replaces a process by another of the pinned binary. One that needs to be replaced again and again is given longer
+// and longer. An error means that it was ended without another.
+func (k *keeper) renew(ctx context.Context, p process, why error) error {
+	select {
+	case k.swapping <- struct{}{}:
+		defer func() { <-k.swapping }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if k.current().process != p {
+		return nil // it was replaced meanwhile
+	}
+	k.log.Error("a plugin is replaced by a new process", "plugin", k.name, "error", why)
+	next, err := k.start(ctx)
+	if err != nil {
+		p.Kill()
+		<-p.Exited()
+		return why
+	}
+	lasted := k.age()
+	old, err := k.replace(next)
+	if err != nil {
+		k.retire(ctx, next.process, drainTime)
+		return err
+	}
+	k.mu.Lock()
+	k.restarts++
+	k.last, k.lastAt, k.renewed = why, time.Now(), time.Now()
+	if k.loop++; lasted >= k.patience+goodRun { // not only because it was let
+		k.loop, k.patience = 0, 0
+	}
+	k.patience = min(max(2*k.patience, lookEvery), longRest)
+	k.mu.Unlock()
+	k.draining.Go(func() { k.retire(ctx, old, usualDrain) })
+	return nil
+}
+
+// mayRenew reports whether it is time to replace a process that is too large.
+func (k *keeper) mayRenew() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return time.Since(k.renewed) >= k.patience
+}
+
 func mebibytes(n int64) string { return fmt.Sprintf("%d MiB", n>>20) }
