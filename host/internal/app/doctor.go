@@ -18,7 +18,7 @@ func (a *App) newDoctor() *doctor.Doctor {
 		Catalog: func() ([]supervise.Entry, error) { return supervise.List(a.Config.Plugins.Dir) },
 		Plugins: a.supervisor.Status,
 		Settings: func(ctx context.Context, cfg *config.Config) config.Diagnostics {
-			return cfg.CheckPlugins(a.schemas(ctx, cfg))
+			return cfg.CheckSettings(a.schemas(ctx, cfg))
 		},
 		Store: a.store,
 		Probe: func(ctx context.Context, name string, m backend.Mailbox) (backend.Status, error) {

@@ -14,9 +14,20 @@ import (
 // warning, as it is not given to it: the version before or after may need it. A plugin that could not be asked is left out,
 // with a warning that says why. schemas is by plugin, for those of PluginNames.
 func (c *Config) CheckPlugins(schemas map[string]PluginSchema) Diagnostics {
+	return c.checkPlugins(schemas, true)
+}
+
+// CheckSettings is CheckPlugins without what is to be said of plugins that could not be asked.
+func (c *Config) CheckSettings(schemas map[string]PluginSchema) Diagnostics {
+	return c.checkPlugins(schemas, false)
+}
+
+func (c *Config) checkPlugins(schemas map[string]PluginSchema, unasked bool) Diagnostics {
 	k := pluginCheck{schemas: schemas}
 	k.open(c.SyncModes)
-	k.unasked(c.SyncModes)
+	if unasked {
+		k.unasked(c.SyncModes)
+	}
 	for _, m := range c.SyncModes {
 		if m.given == nil {
 			continue // not made by Load
@@ -124,15 +135,15 @@ func (k *pluginCheck) unasked(modes []SyncMode) {
 	}
 	for _, why := range slices.Sorted(maps.Keys(groups)) {
 		g := groups[why]
-		what := "the plugin " + g.plugins[0] + " cannot be asked which settings it takes"
+		what, whose := "the plugin "+g.plugins[0]+" cannot be asked which settings it takes", "Its"
 		if len(g.plugins) > 1 {
-			what = "the plugins " + joinAnd(g.plugins) + " cannot be asked which settings they take"
+			what, whose = "the plugins "+joinAnd(g.plugins)+" cannot be asked which settings they take", "Their"
 		}
 		inModes := "sync mode " + g.modes[0]
 		if len(g.modes) > 1 {
 			inModes = "the sync modes " + joinAnd(g.modes)
 		}
-		k.add(g.at, Warning, what, upperFirst(why), fmt.Sprintf("Their settings are not checked, and persons of %s are not synced, until this is put right or the plugin is taken out of the sync mode.", inModes))
+		k.add(g.at, Warning, what, upperFirst(why), fmt.Sprintf("%s settings are not checked, and persons of %s are not synced, until this is put right or the plugin is taken out of the sync mode.", whose, inModes))
 	}
 }
 

@@ -48,8 +48,11 @@ func (d *Doctor) configuration(ctx context.Context) []Finding {
 		ctx, cancel := context.WithTimeout(ctx, d.Timeout)
 		defer cancel()
 		for _, f := range d.Settings(ctx, inForce) {
-			if f.Severity == config.Error {
+			switch f.Severity {
+			case config.Error:
 				out = append(out, bad(area, inForce.Dir, firstLine(f.String()), "Persons of this sync mode are not synced until it is corrected: roomwire config check shows the line."))
+			case config.Warning:
+				out = append(out, warn(area, inForce.Dir, firstLine(f.String()), "It has no effect: roomwire config check shows the line."))
 			}
 		}
 	}

@@ -20,6 +20,9 @@ const (
 	silentAfter = 3
 )
 
+// A pace is how often a plugin is looked at, and how long it may take to answer.
+type pace struct{ look, ping time.Duration }
+
 // health is what is known of one process.
 type health struct {
 	looks, silent int
@@ -47,7 +50,7 @@ func (k *keeper) look(ctx context.Context, p process, h *health) error {
 	if h.looks++; h.looks%pingEach != 0 {
 		return nil
 	}
-	ping, cancel := context.WithTimeout(ctx, pingWithin)
+	ping, cancel := context.WithTimeout(ctx, k.pace.ping)
 	defer cancel()
 	err := p.Ping(ping)
 	if err == nil || ctx.Err() != nil {

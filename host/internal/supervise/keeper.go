@@ -48,6 +48,7 @@ type keeper struct {
 	start func(ctx context.Context) (live, error)
 	stop  context.CancelFunc // ends run; nil before it; guarded by the Supervisor's lock
 	limit int64              // of the process's memory, in bytes; 0: none
+	pace  pace
 	calls *calls
 
 	swapping chan struct{} // of capacity 1; held by who replaces the process
@@ -84,7 +85,7 @@ type live struct {
 
 func newKeeper(name string, log hclog.Logger, start func(ctx context.Context) (live, error)) *keeper {
 	return &keeper{
-		name: name, log: log, start: start, ready: make(chan struct{}), since: time.Now(), calls: newCalls(),
+		name: name, log: log, start: start, ready: make(chan struct{}), since: time.Now(), calls: newCalls(), pace: pace{look: lookEvery, ping: pingWithin},
 		swapping: make(chan struct{}, 1), replaced: make(chan struct{}, 1),
 	}
 }
@@ -161,7 +162,7 @@ func (k *keeper) once(ctx context.Context) (p process, lasted time.Duration, _ e
 
 // attend looks after a process until it ends, is replaced, or ctx ends.
 func (k *keeper) attend(ctx context.Context, p process) error {
-	look := time.NewTicker(lookEvery)
+	look := time.NewTicker(k.pace.look)
 	defer look.Stop()
 	health := health{}
 	k.measure(p)

@@ -29,6 +29,8 @@ type Options struct {
 	// MemoryLimit is how much memory one plugin's process may use, in bytes; 0: as much as there is. One that uses more is
 	// replaced by a new one.
 	MemoryLimit int64
+
+	pace pace // for tests; zero: the usual one
 }
 
 // A Supervisor keeps plugins. It is safe for concurrent use.
@@ -112,6 +114,9 @@ func (s *Supervisor) keeper(name string) *keeper {
 	}
 	k := newKeeper(name, s.o.Log, launcher(s.o, name))
 	k.limit = s.o.MemoryLimit
+	if s.o.pace != (pace{}) {
+		k.pace = s.o.pace
+	}
 	s.keepers[name] = k
 	s.keep(k)
 	return k

@@ -37,7 +37,7 @@ func testMain(m *testing.M) int {
 	plugins = dir
 	for name, pkg := range map[string]string{
 		"roomwire-backend-test": "sdk/launch/testplugin/backend", "roomwire-auth-nonce": "sdk/launch/testplugin/auth",
-		"roomwire-auth-basic": "plugins/auth-basic", "roomwire-auth-wrong": "sdk/launch/testplugin/backend",
+		"roomwire-auth-basic": "plugins/auth-basic", "roomwire-auth-wrong": "sdk/launch/testplugin/backend", "roomwire-backend-bad": "sdk/launch/testplugin/bad",
 	} {
 		if runtime.GOOS == "windows" {
 			name += ".exe"
@@ -89,13 +89,20 @@ func running(t *testing.T) (*Supervisor, *journal) {
 // runningIn is running for a plugin folder of one's own.
 func runningIn(t *testing.T, folder string) (*Supervisor, *journal) {
 	t.Helper()
+	return runningWith(t, Options{Dir: folder})
+}
+
+// runningWith is running with options of one's own.
+func runningWith(t *testing.T, o Options) (*Supervisor, *journal) {
+	t.Helper()
 	j := &journal{}
 	j.grown = sync.NewCond(&j.mu)
 	dir, err := os.MkdirTemp("", "run") // t.TempDir is too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(Options{Dir: folder, RunDir: filepath.Join(dir, "run"), Log: hclog.New(&hclog.LoggerOptions{Output: j, Level: hclog.Info})})
+	o.RunDir, o.Log = filepath.Join(dir, "run"), hclog.New(&hclog.LoggerOptions{Output: j, Level: hclog.Info})
+	s := New(o)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- s.Run(ctx) }()
@@ -269,5 +276,26 @@ func TestACallCanGiveUpWaitingForAnother(t *testing.T) {
 	defer cancel()
 	if _, err := o.get(ctx, newFake(0), nil, nil); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("get = %v, want the caller's own", err)
+	}
+}
+
+func TestAFrozenPluginIsEndedAndStartedAgain(t *testing.T) {
+	t.Parallel()
+	s, j := runningWith(t, Options{Dir: plugins, pace: pace{look: 50 * time.Millisecond, ping: time.Second}})
+	b := s.Backend(Instance{Name: "Test", Plugin: "backend-bad"})
+	if _, err := b.Probe(t.Context(), backend.Mailbox{Address: "well@example.com"}); err != nil {
+		t.Fatal(err)
+	}
+	before := pid(t, s, "backend-bad")
+	if _, err := b.Probe(t.Context(), backend.Mailbox{Address: "freeze@example.com"}); fault.Of(err) != fault.Unavailable {
+		t.Errorf("the call that it froze in = %v, want unavailable", err)
+	}
+	j.wait(2, "a plugin runs: plugin=backend-bad")
+	if _, err := b.Probe(t.Context(), backend.Mailbox{Address: "well@example.com"}); err != nil {
+		t.Errorf("in the next process: %v", err)
+	}
+	st := s.Status()[0]
+	if st.PID == before || st.Restarts != 1 || !strings.Contains(st.LastEnd, "it hung") {
+		t.Errorf("status = %+v, want another process and why", st)
 	}
 }
