@@ -31,17 +31,15 @@ const swapTimeout = time.Minute
 
 // Swap implements api.Host.
 func (x self) Swap(ctx context.Context, s api.Swap) (api.Swapped, error) {
-	ctx, cancel := context.WithTimeout(ctx, swapTimeout)
+	starting, cancel := context.WithTimeout(ctx, swapTimeout)
 	defer cancel()
 	x.a.Log.Info("a plugin is to be replaced", "plugin", s.Plugin, "file", s.File)
-	got, err := x.a.supervisor.Swap(ctx, s.Plugin, supervise.Replacement{File: s.File, SHA256: s.SHA256, Drain: s.Drain})
+	got, err := x.a.supervisor.Swap(starting, s.Plugin, supervise.Replacement{File: s.File, SHA256: s.SHA256, Drain: s.Drain})
 	if err != nil {
 		x.a.Log.Warn("a plugin was not replaced; the one before serves on", "plugin", s.Plugin, "error", err)
 		return api.Swapped{}, &booking.InvalidError{Violations: []booking.Violation{{Field: s.Plugin, Reason: plainly(err)}}}
 	}
-	if got.From == "" && !got.Unused {
-		x.a.wakeUsers(ctx, s.Plugin)
-	}
+	x.a.resumeUsers(ctx, s.Plugin)
 	out := api.Swapped{From: got.From, To: got.To, Instances: got.Instances, Pause: got.Pause, Unused: got.Unused}
 	if got.CutOff != nil {
 		out.CutOff = got.CutOff.Error()
@@ -49,20 +47,25 @@ func (x self) Swap(ctx context.Context, s api.Swap) (api.Swapped, error) {
 	return out, nil
 }
 
-// wakeUsers has those looked at now whose plugin has come back: they would else wait for their next try.
-func (a *App) wakeUsers(ctx context.Context, plugin string) {
+// resumeUsers has those looked at now who may have waited for another process of a plugin, or another version: they would
+// else wait for their next try.
+func (a *App) resumeUsers(ctx context.Context, plugin string) {
 	for _, p := range a.supervisor.Status() {
 		if p.Name != plugin {
 			continue
 		}
-		for _, mode := range p.Modes {
-			err := a.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-				_, err := tx.WakeMode(ctx, mode)
-				return err
-			})
-			if err != nil {
-				a.Log.Warn("mailboxes whose plugin is back could not be woken; they are looked at by the clock", "mode", mode, "error", err)
+		err := a.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+			for _, mode := range p.Modes {
+				for _, kind := range []fault.Kind{fault.Unavailable, fault.Invalid, fault.Internal} {
+					if _, err := tx.ResumeMode(ctx, mode, kind); err != nil {
+						return err
+					}
+				}
 			}
+			return nil
+		})
+		if err != nil {
+			a.Log.Warn("mailboxes that may have waited for a plugin could not be woken; they are looked at by the clock", "plugin", plugin, "error", err)
 		}
 	}
 }
