@@ -207,6 +207,7 @@ func (a *App) public() http.Handler {
 		Tenants:       a.force.tenants,
 		Subscriptions: noticing{endpoint.OnStore(a.store, func() time.Duration { return a.force.get().Sync.BackSyncDelay }), a.tests},
 		Receiver:      a.modes.pusher,
+		Backends:      a.force.backends,
 		DefaultMode:   a.modes.defaultPusher,
 		Health:        a.store.Ping,
 		Log:           a.Log.Named("endpoint"),

@@ -199,7 +199,7 @@ func (e *Engine) ask(ctx context.Context, p *pass) (asked, error) {
 	}
 	e.Failpoint("subscribe:token-stored")
 	req := backend.SubscribeRequest{
-		Mailbox: p.mailbox, URL: e.NotificationURL(p.mb.Tenant) + "&k=" + token, StatusInterval: e.limits().StatusFrequency,
+		Mailbox: p.mailbox, URL: e.NotificationURL(p.mb.Tenant, p.mode.Name) + "&k=" + token, StatusInterval: e.limits().StatusFrequency,
 	}
 	if active {
 		req.Existing = &backend.Subscription{ID: old.ID}

@@ -65,7 +65,7 @@ func (e *Engine) ladder(mode Mode, tenant string) ladder {
 	default:
 		switch {
 		case mode.Pusher == nil:
-		case e.NotificationURL(tenant) == "":
+		case e.NotificationURL(tenant, mode.Name) == "":
 			l.why = noURL
 		default:
 			l.ways = append(l.ways, wayPush)
