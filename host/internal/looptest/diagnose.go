@@ -90,6 +90,8 @@ func (d *diagnosis) subscription(mb store.Mailbox) {
 	case mb.LastHeard.After(mb.SubscribedAt):
 		d.ok(name, "in force since %s; the server was last heard of at %s, so the URL was right then",
 			clock(mb.SubscribedAt), clock(mb.LastHeard))
+	case mb.Quiet:
+		d.ok(name, "in force since %s; its server says nothing until something changes, and nothing came since", clock(mb.SubscribedAt))
 	default:
 		d.ok(name, "in force since %s; the server was never heard of since", clock(mb.SubscribedAt))
 	}
