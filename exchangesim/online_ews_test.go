@@ -1,6 +1,7 @@
 package exchangesim
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -361,5 +362,30 @@ func TestATokenRequestCanBeHeld(t *testing.T) {
 	release()
 	if status := <-answers; status != 401 {
 		t.Errorf("status %d", status)
+	}
+}
+
+func TestAppsHearOfEventsAsTheyHappen(t *testing.T) {
+	t.Parallel()
+	s, _ := serve(t, Options{Minute: 100 * time.Millisecond})
+	c := serveCloud(t, s)
+	app := c.ews(c.token(), "alice@example.com")
+	id := app.must(`<m:Subscribe><m:StreamingSubscriptionRequest><t:FolderIds>` + calendarFolder + `</t:FolderIds><t:EventTypes><t:EventType>CreatedEvent</t:EventType></t:EventTypes></m:StreamingSubscriptionRequest></m:Subscribe>`).child("SubscriptionId").value()
+	if _, err := s.Outlook("alice@example.com").Create(Appointment{Subject: "x", Start: at(9), End: at(10)}); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := app.post(t.Context(), `<m:GetStreamingEvents><m:SubscriptionIds><t:SubscriptionId>`+id+`</t:SubscriptionId></m:SubscriptionIds><m:ConnectionTimeout>1</m:ConnectionTimeout></m:GetStreamingEvents>`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	told, err := io.ReadAll(resp.Body) // until the timeout, a tenth of a second
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"CreatedEvent", `MinorVersion="20"`, "Closed"} {
+		if !strings.Contains(string(told), want) {
+			t.Errorf("%s is missing in %s", want, told)
+		}
 	}
 }
