@@ -183,8 +183,12 @@ func (b *Backend) readOne(ctx context.Context, m backend.Mailbox, id string) (ba
 // Find implements backend.Finder.
 func (b *Backend) Find(ctx context.Context, m backend.Mailbox, by backend.Marker, value string) ([]backend.Item, error) {
 	p := b.key
-	if by == backend.ForeignKey {
+	switch by {
+	case backend.OurKey:
+	case backend.ForeignKey:
 		p = b.foreign
+	default:
+		return nil, fmt.Errorf("a search by mark %d: %w", by, fault.Unsupported)
 	}
 	if value == "" {
 		return nil, fmt.Errorf("a search for an empty marker would find every calendar item: %w", fault.Invalid)
