@@ -159,4 +159,13 @@ sync {
 #   # certificate_password = env("APP_PFX_PASSWORD")
 #   # with cloud = "custom", besides url:
 #   # authority = "https://login.example.com"
+#
+#   # The mailboxes of another mail domain lie in another Microsoft 365 tenant.
+#   # Here, too: url, auth_settings, backend_settings. Also
+#   # ROOMWIRE_SYNC_MODE_O365_DOMAIN_OVERRIDE_SUBSIDIARY_EXAMPLE_CLIENT_SECRET.
+#   domain_override "subsidiary.example" {
+#     tenant_id     = "00000000-0000-0000-0000-000000000000"
+#     app_id        = "00000000-0000-0000-0000-000000000000"
+#     client_secret = file("secrets/subsidiary")
+#   }
 # }

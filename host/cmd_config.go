@@ -31,7 +31,7 @@ which settings they take, and stopped. Nothing is changed. Exit code 1 if it can
 			for _, t := range cfg.Tenants {
 				fmt.Fprintf(cmd.OutOrStdout(), "  tenant %q: %s\n", t.Name, arrivals(cfg, t))
 			}
-			for _, m := range cfg.SyncModes {
+			for _, m := range cfg.AllModes() {
 				login := "no authentication"
 				if len(m.Auth) > 0 {
 					login = "authentication " + strings.Join(m.Auth, ", else ")

@@ -43,7 +43,7 @@ func (a *App) besides() {
 // newWatch makes what listens for changes where servers cannot call in.
 func (a *App) newWatch() *watch.Watch {
 	return watch.New(watch.Options{
-		Store: a.store, Engine: a.engine, Modes: a.modes, Holder: rand.Text(), Log: a.Log.Named("watch"),
+		Store: a.store, Engine: a.engine, Modes: a.modes, Instance: a.modes.instance, Holder: rand.Text(), Log: a.Log.Named("watch"),
 		Limits: watch.LimitsOf(a.force.get()),
 	})
 }

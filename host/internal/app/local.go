@@ -63,6 +63,6 @@ func OpenLocal(ctx context.Context, cfg *config.Config, log hclog.Logger) (*Loca
 // noModes is used where no pass ever runs.
 type noModes struct{}
 
-func (noModes) Mode(_ context.Context, name string) (syncer.Mode, error) {
+func (noModes) Mode(_ context.Context, name, _ string) (syncer.Mode, error) {
 	return syncer.Mode{}, fmt.Errorf("sync mode %q: no host runs: %w", name, fault.Unavailable)
 }

@@ -15,7 +15,8 @@ import (
 	"github.com/roomwire/roomwire/sdk/launch"
 )
 
-// modes makes the sync modes of the configuration usable: each is one backend instance.
+// modes makes the sync modes of the configuration usable: each is one backend instance, and so is each of its overrides for
+// single mail domains.
 type modes struct {
 	supervisor *supervise.Supervisor
 
@@ -43,7 +44,7 @@ func (m *modes) replace(next *config.Config, changes []config.Change) (over []*s
 	defer m.mu.Unlock()
 	before := m.by
 	m.order, m.by = nil, map[string]*mode{}
-	for _, c := range next.SyncModes {
+	for _, c := range next.AllModes() {
 		key := strings.ToLower(c.Name)
 		one, had := before[key]
 		if !had || config.ModeChanged(changes, c.Name) {
@@ -52,11 +53,13 @@ func (m *modes) replace(next *config.Config, changes []config.Change) (over []*s
 				known.take(one.origins) // its persons' mailboxes lie where they lay
 			}
 			one = &mode{SyncMode: c, handle: m.supervisor.Backend(instanceOf(c, known)), origins: known}
+		} else {
+			one = &mode{SyncMode: c, handle: one.handle, origins: one.origins} // its overrides may be others
 		}
 		m.order, m.by[key] = append(m.order, one), one
 	}
 	for key, old := range before {
-		if m.by[key] != old {
+		if now := m.by[key]; now == nil || now.handle != old.handle {
 			over = append(over, old.handle)
 		}
 	}
@@ -68,6 +71,26 @@ func (m *modes) find(name string) (*mode, bool) {
 	defer m.mu.RUnlock()
 	one, found := m.by[strings.ToLower(name)]
 	return one, found
+}
+
+// serving returns what serves the mailbox of an address in a sync mode.
+func (m *modes) serving(name, address string) (*mode, bool) {
+	one, found := m.find(name)
+	if !found {
+		return nil, false
+	}
+	if override, found := m.find(one.For(address).Name); found { // else another configuration comes into force just now
+		return override, true
+	}
+	return one, true
+}
+
+// instance names what serves the mailbox of an address in a sync mode.
+func (m *modes) instance(name, address string) string {
+	if one, found := m.serving(name, address); found {
+		return one.Name
+	}
+	return name
 }
 
 func (m *modes) all() []*mode {
@@ -104,8 +127,8 @@ func instanceOf(mode config.SyncMode, known *origins) supervise.Instance {
 }
 
 // Mode implements syncer.Modes.
-func (m *modes) Mode(ctx context.Context, name string) (syncer.Mode, error) {
-	one, found := m.find(name)
+func (m *modes) Mode(ctx context.Context, name, address string) (syncer.Mode, error) {
+	one, found := m.serving(name, address)
 	if !found {
 		return syncer.Mode{}, fmt.Errorf("sync mode %q is not configured: add a sync_mode block to roomwire.hcl, or give the person another mode: %w", name, fault.Invalid)
 	}
@@ -114,7 +137,7 @@ func (m *modes) Mode(ctx context.Context, name string) (syncer.Mode, error) {
 		return syncer.Mode{}, fmt.Errorf("sync mode %q: %w", one.Name, err)
 	}
 	mode := syncer.Mode{
-		Name: one.Name, URL: one.URL, Backend: one.handle, Notices: one.Notices, Admit: one.origins.add,
+		Name: one.Name, URL: one.URL, Domain: one.Domain, Prefilled: one.BaseURL, Backend: one.handle, Notices: one.Notices, Admit: one.origins.add,
 	}
 	if can.Pusher {
 		mode.Pusher = one.handle

@@ -55,9 +55,10 @@ func (a *App) resumeUsers(ctx context.Context, plugin string) {
 			continue
 		}
 		err := a.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-			for _, mode := range p.Modes {
+			for _, instance := range p.Modes {
+				mode, domain, _ := strings.Cut(instance, "/")
 				for _, kind := range []fault.Kind{fault.Unavailable, fault.Invalid, fault.Internal} {
-					if _, err := tx.ResumeMode(ctx, mode, kind); err != nil {
+					if _, err := tx.ResumeMode(ctx, mode, domain, kind); err != nil {
 						return err
 					}
 				}

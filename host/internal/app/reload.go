@@ -73,7 +73,7 @@ func (a *App) Reload(ctx context.Context) (Reloaded, error) {
 	a.watch.SetLimits(watch.LimitsOf(next))
 	a.store.SetCoalesce(next.Sync.Coalesce)
 	a.closeLater(a.modes.replace(next, changes), max(old.Sync.AttemptTimeout, next.Sync.AttemptTimeout))
-	for _, mode := range next.SyncModes {
+	for _, mode := range next.AllModes() {
 		if config.ModeChanged(changes, mode.Name) {
 			a.engine.Unpause(mode.Name)
 			a.watch.ModeChanged(mode.Name)
@@ -165,16 +165,24 @@ func (a *App) closeLater(over []*supervise.Backend, longest time.Duration) {
 // wakeChanged makes those due whose settings changed.
 func wakeChanged(ctx context.Context, tx *store.Tx, old, next *config.Config) error {
 	changes := config.Diff(old, next)
-	for _, mode := range next.SyncModes {
+	wake := func(mode config.SyncMode) error {
+		name := mode.Name
+		if mode.Domain != "" {
+			name = mode.Base
+		}
+		_, err := tx.WakeMode(ctx, name, mode.Domain)
+		return err
+	}
+	for _, mode := range next.AllModes() {
 		if config.ModeChanged(changes, mode.Name) {
-			if _, err := tx.WakeMode(ctx, mode.Name); err != nil {
+			if err := wake(mode); err != nil {
 				return err
 			}
 		}
 	}
-	for _, mode := range old.SyncModes {
+	for _, mode := range old.AllModes() {
 		if _, still := next.Mode(mode.Name); !still {
-			if _, err := tx.WakeMode(ctx, mode.Name); err != nil { // so that their state says why
+			if err := wake(mode); err != nil { // so that their state says why
 				return err
 			}
 		}

@@ -110,6 +110,16 @@ sync_mode "Mallory" {
     pasword = "hunter2"
   }
 }
+sync_mode "Dora" {
+  backend  = "echo"
+  auth     = ["nonce"]
+  user     = "dora"
+  password = "secret"
+  domain_override "subsidiary.example" {
+    user     = "emil"
+    password = "secret"
+  }
+}
 `
 	if err := os.WriteFile(filepath.Join(dir, config.HCLFile), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -131,7 +141,7 @@ sync_mode "Mallory" {
 
 	modes := newModes(cfg, supervised(t, plugins))
 	for name, want := range map[string]string{"Alice": "alice", "Bob": "bob"} { // who has the same settings but for the user is somebody else
-		mode, err := modes.Mode(t.Context(), name)
+		mode, err := modes.Mode(t.Context(), name, "")
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -144,7 +154,21 @@ sync_mode "Mallory" {
 			t.Errorf("%s: the backend got the settings of another mode", name)
 		}
 	}
-	mode, err := modes.Mode(t.Context(), "Mallory")
+	for address, want := range map[string]string{"x@example.com": "dora Dora", "x@Subsidiary.example": "emil Dora/subsidiary.example"} {
+		mode, err := modes.Mode(t.Context(), "dora", address)
+		if err != nil {
+			t.Fatalf("%s: %v", address, err)
+		}
+		mode.Admit(server.URL)
+		st, err := mode.Backend.Probe(t.Context(), backend.Mailbox{Address: address, URL: server.URL})
+		if got := st.Server + " " + mode.Name; err != nil || got != want || modes.instance("Dora", address) != mode.Name {
+			t.Errorf("%s: logged in as %q, %v; want %q", address, got, err, want)
+		}
+		if again, err := modes.Mode(t.Context(), mode.Name, "whoever@example.com"); err != nil || again.Name != mode.Name && mode.Domain != "" {
+			t.Errorf("%s is found as %q, %v", mode.Name, again.Name, err)
+		}
+	}
+	mode, err := modes.Mode(t.Context(), "Mallory", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +236,7 @@ func TestAVersionWithAnotherRequiredSettingIsBroughtInWhileTheHostRuns(t *testin
 	}
 	worksAs := func(want string) {
 		t.Helper()
-		mode, err := modes.Mode(t.Context(), "Feed")
+		mode, err := modes.Mode(t.Context(), "Feed", "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -144,6 +144,12 @@ type SyncMode struct {
 	AuthSettings     map[string]Settings // by auth plugin, as far as they are known without asking it; see SettingsFor
 	BackendSettings  Settings            // as they were written; see SettingsFor
 	BuiltIn          bool                // made from ROOMS keys alone, without a sync_mode block
+	Overrides        []SyncMode          // what holds for single mail domains in place of this; see For
+
+	// Domain is that of an override, in small letters, and Base the name of the sync mode that it is of, as persons name it;
+	// both are empty otherwise. The Name of an override is BASE/DOMAIN.
+	Domain, Base string
+	BaseURL      string // of an override: the sync mode's own URL
 
 	given *givens // nil if not made by Load
 }
@@ -174,10 +180,10 @@ type Markers struct {
 	AppointmentOidName string
 }
 
-// Mode returns the sync mode called name, as persons name it. Upper and lower
-// case are the same.
+// Mode returns the sync mode called name, as persons name it, or an override
+// by its own name. Upper and lower case are the same.
 func (c *Config) Mode(name string) (SyncMode, bool) {
-	for _, m := range c.SyncModes {
+	for _, m := range c.AllModes() {
 		if strings.EqualFold(m.Name, name) {
 			return m, true
 		}

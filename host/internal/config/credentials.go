@@ -94,12 +94,12 @@ func (l *loader) authority(s section, m *SyncMode) {
 		return
 	}
 	cloud, cloudAt, _ := s.get("cloud")
-	_, at, written := s.get("authority")
+	authority, at, written := s.get("authority")
 	direct := slices.ContainsFunc(m.given.free[authPrefix+"oauth"], func(g given) bool { return g.name == "authority" || g.name == "cloud" })
 	switch {
 	case direct: // the plugin complains
-	case cloud == "custom" && !s.has("authority"):
-		l.add(cloudAt, Error, fmt.Sprintf("sync mode %s has no authority", m.Name), "cloud = \"custom\" has no login server of its own.", "Write authority = \"https://LOGIN-SERVER\", without the tenant.")
+	case cloud == "custom" && authority == nil && !s.has("authority"):
+		l.add(firstPlace(cloudAt, m.given.at), Error, fmt.Sprintf("sync mode %s has no authority", m.Name), "cloud = \"custom\" has no login server of its own.", "Write authority = \"https://LOGIN-SERVER\", without the tenant.")
 	case cloud != "custom" && written:
 		l.add(at, Error, fmt.Sprintf("sync mode %s has an authority without cloud = \"custom\"", m.Name), "The login servers of the other clouds are known, and the client secret is sent to no other.", "Delete it, or write cloud = \"custom\".")
 	}
@@ -193,14 +193,17 @@ func (l *loader) missing(s section, m *SyncMode, k KnownMode, plugin string, at 
 		if spec, _ := s.spec.attr(name); spec.kind == kindSecret {
 			value = name + ` = env("…")`
 		}
-		ways = append(ways, fmt.Sprintf("%s in sync_mode %q { … }", value, m.Name), envName("sync_mode", m.Name, name))
+		ways = append(ways, fmt.Sprintf("%s in %s", value, m.blockName()), envName(append(m.blockPath(), name)...))
 		remedy := "Set " + strings.Join(ways, ", or ") + "."
 		why := "Nobody can log in without it."
+		if m.Domain != "" {
+			why = "Nobody of the domain can log in without it. Credentials are a group: none of the sync mode's are taken where one is written for a domain."
+		}
 		if name == "client_secret" {
 			remedy += " With a certificate in its place: certificate_file."
 			if w, ok := l.rooms.values[key("ExchangeCertThumbprint")]; ok && !w.faulty {
 				why = "ExchangeCertThumbprint names a certificate in the Windows store; Roomwire reads certificates from files only."
-				remedy = fmt.Sprintf("Export it with its private key (certlm.msc, Personal, All Tasks, Export, PFX) and write certificate_file = \"FILE.pfx\" and certificate_password = env(\"…\") in sync_mode %q { … }.", m.Name)
+				remedy = fmt.Sprintf("Export it with its private key (certlm.msc, Personal, All Tasks, Export, PFX) and write certificate_file = \"FILE.pfx\" and certificate_password = env(\"…\") in %s.", m.blockName())
 			}
 		}
 		if len(k.Keys) > 0 && l.hcl.blocks[key("sync_mode", strings.ToLower(m.Name))].src == nil {

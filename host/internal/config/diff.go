@@ -82,11 +82,20 @@ func Diff(old, next *Config) []Change {
 	return out
 }
 
-// ModeChanged reports whether a change concerns the sync mode of this name.
+// ModeChanged reports whether a change concerns the sync mode of this name. What is written for single mail domains concerns
+// their overrides (BASE/DOMAIN) alone; what is written for the sync mode concerns these, too.
 func ModeChanged(changes []Change, mode string) bool {
-	head := fmt.Sprintf("sync_mode %q", mode)
+	base, domain, isOverride := strings.Cut(mode, "/")
+	head := fmt.Sprintf("sync_mode %q", base)
 	return slices.ContainsFunc(changes, func(c Change) bool {
-		block, _, _ := strings.Cut(c.Block, " / ")
-		return strings.EqualFold(block, head)
+		block, rest, _ := strings.Cut(c.Block, " / ")
+		if !strings.EqualFold(block, head) {
+			return false
+		}
+		below, _, _ := strings.Cut(rest, " / ")
+		if !strings.HasPrefix(below, "domain_override ") {
+			return true
+		}
+		return isOverride && strings.EqualFold(below, fmt.Sprintf("domain_override %q", domain))
 	})
 }

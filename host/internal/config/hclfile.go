@@ -35,7 +35,7 @@ type hclFile struct {
 	ctx      *hcl.EvalContext
 	values   map[string]written    // by key(path…)
 	blocks   map[string]place      // every block that is there, by key
-	labelled map[string][]labelled // by block type, in order
+	labelled map[string][]labelled // by key of all but the label, in order
 	free     map[string][]given    // free blocks, by key
 	diags    Diagnostics
 	unread   bool // the text is broken: what it says is not known
@@ -139,9 +139,8 @@ func (f *hclFile) walkBlock(sub *hclsyntax.Block, parent block, path []string) {
 		if f.twice(key(slices.Concat(path[:len(path)-1], []string{strings.ToLower(label)})...), labelAt, fmt.Sprintf("%s %q", sub.Type, label)) {
 			return
 		}
-		if len(path) == 2 {
-			f.labelled[sub.Type] = append(f.labelled[sub.Type], labelled{label, labelAt})
-		}
+		list := key(path[:len(path)-1]...)
+		f.labelled[list] = append(f.labelled[list], labelled{label, labelAt})
 	default:
 		if f.twice(key(path...), at, sub.Type) {
 			return
@@ -163,6 +162,9 @@ func (f *hclFile) twice(k string, at place, what string) bool {
 }
 
 func (f *hclFile) checkLabel(label string, at place, blockType string) bool {
+	if blockType == "domain_override" {
+		return f.checkDomain(label, at)
+	}
 	bad := label == "" || len(label) > 64 || strings.ContainsFunc(label, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_.", r)
 	})
@@ -177,6 +179,21 @@ func (f *hclFile) checkLabel(label string, at place, blockType string) bool {
 		return false
 	}
 	return true
+}
+
+// checkDomain complains of what cannot be the domain of mail addresses.
+func (f *hclFile) checkDomain(label string, at place) bool {
+	bad := len(label) > 253
+	for part := range strings.SplitSeq(label, ".") {
+		bad = bad || part == "" || len(part) > 63 || strings.ContainsFunc(part, func(r rune) bool {
+			return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-'
+		})
+	}
+	if bad {
+		f.add(at, Error, fmt.Sprintf("%q is no mail domain", label), "It is compared with what stands after the @ of the mailboxes' addresses.",
+			"Write it alone, without @ and without a star: domain_override \"subsidiary.example\" { … }")
+	}
+	return !bad
 }
 
 // unknown complains about a name that the block does not know.

@@ -110,6 +110,7 @@ func (l *loader) mode(spec block, b labelled, k KnownMode) SyncMode {
 	markers := s.sub("markers")
 	m.Markers = Markers{markers.text("appointment_oid_set"), markers.text("appointment_oid_name")}
 	l.pluginSettings(s, &m)
+	m.Overrides = l.overrides(s, m)
 	return m
 }
 

@@ -24,11 +24,12 @@ func (c *Config) CheckSettings(schemas map[string]PluginSchema) Diagnostics {
 
 func (c *Config) checkPlugins(schemas map[string]PluginSchema, unasked bool) Diagnostics {
 	k := pluginCheck{schemas: schemas}
-	k.open(c.SyncModes)
+	all := c.AllModes()
+	k.open(all)
 	if unasked {
 		k.unasked(c.SyncModes)
 	}
-	for _, m := range c.SyncModes {
+	for _, m := range all {
 		if m.given == nil {
 			continue // not made by Load
 		}
@@ -160,16 +161,23 @@ const notOpened = "The plugin is not opened with it, and then nobody of the sync
 // settings checks what one plugin of a mode gets.
 func (k *pluginCheck) settings(m SyncMode, plugin string, schema PluginSchema) {
 	given := map[string]bool{}
+	own := m.Domain == ""
 	for _, t := range m.given.taken(plugin, schema) {
+		own = own || !t.inherited && (t.at.src != nil || t.at.env != "")
 		if !t.declared {
-			k.unknown(m, plugin, schema, t)
+			if !t.inherited {
+				k.unknown(m, plugin, schema, t)
+			}
 			continue
 		}
 		value, ok := t.setting.convert(t.value)
-		if !ok {
+		if !ok && !t.inherited {
 			k.wrongType(m, plugin, t)
 		}
 		given[t.as] = !ok || !emptyValue(value)
+	}
+	if !own {
+		return // whatever is missing is missing from the sync mode
 	}
 	for _, s := range schema.Settings {
 		if s.Required && !given[s.Name] {
@@ -219,7 +227,7 @@ func (k *pluginCheck) missing(m SyncMode, plugin string, s PluginSetting) {
 		if roomsKey := m.given.rooms[s.Name]; roomsKey != "" {
 			ways = append(ways, roomsKey+" in "+RoomsFile+" or in the environment")
 		}
-		ways = append(ways, fmt.Sprintf("%s in sync_mode %q { … }", s.example(), m.Name), envName("sync_mode", m.Name, s.Name))
+		ways = append(ways, fmt.Sprintf("%s in %s", s.example(), m.blockName()), envName(append(m.blockPath(), s.Name)...))
 	}
 	ways = append(ways, s.example()+" in "+m.block(plugin), envName(m.path(plugin, s.Name)...))
 	why := "The plugin is not opened without it, and then nobody of the sync mode is synced."
@@ -242,7 +250,7 @@ func (k *pluginCheck) unused(m SyncMode) {
 	}
 	for _, g := range m.given.named {
 		takes := func(p PluginSchema) bool { _, ok := p.find(g); return ok }
-		if g.rooms || slices.ContainsFunc(all, takes) {
+		if g.rooms || g.inherited || slices.ContainsFunc(all, takes) {
 			continue // ROOMS keys of other modes are no mistake
 		}
 		k.add(g.at, Warning, fmt.Sprintf("sync mode %s: %s has no effect", m.Name, g.name), fmt.Sprintf("None of auth = %s takes it.", quoteList(m.Auth)), "Delete it, or correct auth.")
@@ -255,7 +263,7 @@ func (t taken) stands(m SyncMode, plugin string) string {
 	case t.at.src == nil:
 		return ""
 	case t.named:
-		return fmt.Sprintf("It stands in sync_mode %q { … }. ", m.Name)
+		return "It stands in " + m.blockName() + ". "
 	}
 	return "It stands in " + m.block(plugin) + ". "
 }
@@ -263,13 +271,17 @@ func (t taken) stands(m SyncMode, plugin string) string {
 // block names the block of a plugin's own settings.
 func (m SyncMode) block(plugin string) string {
 	path := freePath(plugin)
-	if len(path) > 1 {
-		return fmt.Sprintf("%s %q { … } of sync_mode %q", path[0], path[1], m.Name)
+	of := fmt.Sprintf(" of sync_mode %q", m.Name)
+	if m.Domain != "" {
+		of = fmt.Sprintf(" of domain_override %q in sync_mode %q", m.Domain, m.Base)
 	}
-	return fmt.Sprintf("%s { … } of sync_mode %q", path[0], m.Name)
+	if len(path) > 1 {
+		return fmt.Sprintf("%s %q { … }", path[0], path[1]) + of
+	}
+	return path[0] + " { … }" + of
 }
 
 // path is that of a plugin's own setting, as variables are called.
 func (m SyncMode) path(plugin, name string) []string {
-	return slices.Concat([]string{"sync_mode", m.Name}, freePath(plugin), []string{name})
+	return slices.Concat(m.blockPath(), freePath(plugin), []string{name})
 }

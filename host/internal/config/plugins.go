@@ -63,7 +63,7 @@ const (
 func (c *Config) PluginNames() []string {
 	var out []string
 	for _, m := range c.SyncModes {
-		out = append(out, m.Plugins()...)
+		out = append(out, m.Plugins()...) // their overrides use the same
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
@@ -137,6 +137,8 @@ type given struct {
 	at       place
 	variable string // the last part of the variable that it is from, in capitals; empty if it is from a file
 	rooms    bool   // it is a ROOMS key's value
+	// inherited: it stands in the block of the sync mode that this is an override of, where findings about it are made.
+	inherited bool
 }
 
 // givens are the settings of a mode for its plugins, before these said what they take.

@@ -190,7 +190,7 @@ func syncModeBlock() block {
 	return block{
 		name: "sync_mode", label: "the sync mode, as persons name it",
 		doc: "One block for each way to reach mailboxes. The modes ROOMS knows need none when their keys are in RoomsAppSettings.config.",
-		attrs: []attr{
+		attrs: slices.Concat([]attr{
 			{name: "backend", kind: kindName, doc: "The backend plugin: exchange2013, exchangeonline, graph, or another that is installed."},
 			{name: "auth", kind: kindNames, doc: "The auth plugins, the preferred one first: ntlm, basic, oauth, or others that are installed."},
 			{name: "url", kind: kindURL, doc: "The server's URL, prefilled for persons that have none of their own."},
@@ -198,23 +198,7 @@ func syncModeBlock() block {
 			{name: "notices", kind: kindChoice, choices: []string{"push", "streaming", "pull", "poll"},
 				doc: "How changes in calendars are learnt of: push (Exchange calls in), streaming (connections to Exchange are kept open), pull (Exchange is asked at intervals) or poll (calendars are read by the clock). What does not work gives way to the next: push, streaming, poll. The default is push; pull with pull = true; poll without impersonation, because a delegate cannot subscribe."},
 			{name: "use_impersonation", kind: kindBool, doc: "true: the service user acts as the mailbox. false: delegate access by folder permission; such persons are read by the clock. The ROOMS key ExchangeUseImpersonation gives the same."},
-			{name: "user", kind: kindText, doc: "ntlm, basic: the service user, as NAME, DOMAIN\\\\NAME or UPN."},
-			{name: "password", kind: kindSecret, doc: "ntlm, basic: its password."},
-			{name: "domain", kind: kindText, doc: "ntlm, basic: its domain."},
-			{name: "channel_binding", kind: kindChoice, choices: []string{"off", "auto", "require"},
-				doc: "ntlm: Extended Protection. auto sends the binding and goes without when the server refuses it."},
-			{name: "tenant_id", kind: kindText, doc: "oauth: the directory (tenant) id."},
-			{name: "app_id", kind: kindText, doc: "oauth: the application (client) id."},
-			{name: "client_secret", kind: kindSecret, doc: "oauth: the client secret's value."},
-			{name: "client_secret_2", kind: kindSecret, doc: "oauth: another client secret, while one is replaced: the one that works is used."},
-			{name: "client_secret_expires", kind: kindDay, doc: "oauth: the day on which client_secret expires, YYYY-MM-DD; `roomwire doctor` warns 30 days ahead."},
-			{name: "client_secret_2_expires", kind: kindDay, doc: "oauth: the same for client_secret_2."},
-			{name: "certificate_file", kind: kindFile, doc: "oauth: PEM or PFX file with certificate and RSA key, in place of a client secret, or preferred to it."},
-			{name: "certificate_password", kind: kindSecret, doc: "oauth: the password of certificate_file."},
-			{name: "cloud", kind: kindChoice, choices: []string{"global", "usgov", "usgov-dod", "china", "custom"},
-				doc: "oauth: which Microsoft cloud: global (the default), usgov (GCC High), usgov-dod, china; custom: any other, with url and authority."},
-			{name: "authority", kind: kindURL, doc: "oauth, cloud custom: the login server's URL without the tenant, e.g. https://login.example.com."},
-		},
+		}, credentialAttrs()),
 		blocks: []block{
 			{name: "http", doc: "How the server is reached; plugins inherit no environment.", attrs: []attr{
 				{name: "ca_file", kind: kindFile, doc: "PEM file with further certificate authorities to trust."},
@@ -225,8 +209,46 @@ func syncModeBlock() block {
 				{name: "appointment_oid_set", kind: kindLabel, def: "PublicStrings", doc: "The property set: a name Exchange knows, or a GUID."},
 				{name: "appointment_oid_name", kind: kindLabel, def: "AppointmentOid", doc: "The property's name."},
 			}},
+			overrideBlock(),
 			{name: "auth_settings", label: "the auth plugin", free: true, doc: "Further settings of an auth plugin, by the names it declares."},
 			{name: "backend_settings", free: true, doc: "Further settings of the backend plugin, by the names it declares."},
+		},
+	}
+}
+
+// credentialAttrs are the settings by which a sync mode logs in.
+func credentialAttrs() []attr {
+	return []attr{
+		{name: "user", kind: kindText, doc: "ntlm, basic: the service user, as NAME, DOMAIN\\\\NAME or UPN."},
+		{name: "password", kind: kindSecret, doc: "ntlm, basic: its password."},
+		{name: "domain", kind: kindText, doc: "ntlm, basic: its domain."},
+		{name: "channel_binding", kind: kindChoice, choices: []string{"off", "auto", "require"},
+			doc: "ntlm: Extended Protection. auto sends the binding and goes without when the server refuses it."},
+		{name: "tenant_id", kind: kindText, doc: "oauth: the directory (tenant) id."},
+		{name: "app_id", kind: kindText, doc: "oauth: the application (client) id."},
+		{name: "client_secret", kind: kindSecret, doc: "oauth: the client secret's value."},
+		{name: "client_secret_2", kind: kindSecret, doc: "oauth: another client secret, while one is replaced: the one that works is used."},
+		{name: "client_secret_expires", kind: kindDay, doc: "oauth: the day on which client_secret expires, YYYY-MM-DD; `roomwire doctor` warns 30 days ahead."},
+		{name: "client_secret_2_expires", kind: kindDay, doc: "oauth: the same for client_secret_2."},
+		{name: "certificate_file", kind: kindFile, doc: "oauth: PEM or PFX file with certificate and RSA key, in place of a client secret, or preferred to it."},
+		{name: "certificate_password", kind: kindSecret, doc: "oauth: the password of certificate_file."},
+		{name: "cloud", kind: kindChoice, choices: []string{"global", "usgov", "usgov-dod", "china", "custom"},
+			doc: "oauth: which Microsoft cloud: global (the default), usgov (GCC High), usgov-dod, china; custom: any other, with url and authority."},
+		{name: "authority", kind: kindURL, doc: "oauth, cloud custom: the login server's URL without the tenant, e.g. https://login.example.com."},
+	}
+}
+
+// overrideBlock is what may be otherwise for the mailboxes of one mail domain.
+func overrideBlock() block {
+	return block{
+		name: "domain_override", label: "the mail domain",
+		doc: "Other settings for the mailboxes of one mail domain (not of the domains below it), such as another Microsoft 365 tenant's credentials. What is not written is as in the sync mode, but for credentials: as soon as one is written here, or an auth_settings block, all of them are.",
+		attrs: slices.Concat([]attr{
+			{name: "url", kind: kindURL, doc: "The server's URL, prefilled for persons that have none of their own."},
+		}, credentialAttrs()),
+		blocks: []block{
+			{name: "auth_settings", label: "the auth plugin", free: true, doc: "Further settings of an auth plugin; none of the sync mode's are taken then."},
+			{name: "backend_settings", free: true, doc: "Further settings of the backend plugin, in place of those of the sync mode that have the same name."},
 		},
 	}
 }

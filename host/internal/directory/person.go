@@ -85,9 +85,7 @@ func (p Person) Normalize(modes []config.SyncMode) Person {
 	}
 	if m, ok := find(modes, p.SyncMode); ok {
 		p.SyncMode = m.Name
-		if p.SyncURL == "" {
-			p.SyncURL = m.URL
-		}
+		p.SyncURL = m.For(p.Email).MailboxURL(p.SyncURL)
 	}
 	return p
 }
@@ -189,7 +187,7 @@ func (p Person) checkMode(modes []config.SyncMode) []Fault {
 		return []Fault{{"sync_url", fmt.Sprintf("the sync URL is empty, and sync mode %s has none of its own", m.Name), "It says on which server the mailbox is.",
 			fmt.Sprintf("Write it, e.g. https://mail.example.com/EWS/Exchange.asmx, or set url in sync_mode %q { … } for all persons of this mode.", m.Name)}}
 	}
-	if pr := m.CheckURL(p.SyncURL); pr != nil {
+	if pr := m.For(p.Email).CheckURL(p.SyncURL); pr != nil {
 		return []Fault{{"sync_url", pr.What, pr.Why, pr.Remedy}}
 	}
 	return nil

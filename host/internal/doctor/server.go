@@ -34,7 +34,8 @@ func (d *Doctor) servers(ctx context.Context) []Finding {
 			return []Finding{bad("server", "all", err.Error(), "See the store.")}
 		}
 	}
-	for _, m := range cfg.SyncModes { // those that nobody uses yet, too
+	counts = withOverrides(cfg, counts)
+	for _, m := range cfg.AllModes() { // those that nobody uses yet, too
 		used := slices.ContainsFunc(counts, func(c store.ModeCount) bool { return strings.EqualFold(c.Mode, m.Name) })
 		if !used && m.URL != "" && d.installed("backend-"+m.Backend) {
 			counts = append(counts, store.ModeCount{Mode: m.Name})
@@ -55,6 +56,23 @@ func (d *Doctor) servers(ctx context.Context) []Finding {
 	return slices.Concat(found...)
 }
 
+// withOverrides adds the overrides of the sync modes that are in use. Nobody knows whether they have persons before some are
+// asked for.
+func withOverrides(cfg *config.Config, counts []store.ModeCount) []store.ModeCount {
+	var out []store.ModeCount
+	for _, c := range counts {
+		out = append(out, c)
+		m, _ := cfg.Mode(c.Mode)
+		for _, o := range m.Overrides {
+			of := store.ModeCount{Mode: o.Name, URL: o.MailboxURL(c.URL)}
+			if !slices.Contains(out, of) {
+				out = append(out, of)
+			}
+		}
+	}
+	return out
+}
+
 // installed reports whether a plugin is in the plugin folder, or may be.
 func (d *Doctor) installed(name string) bool {
 	if d.Catalog == nil {
@@ -70,11 +88,7 @@ func (d *Doctor) server(ctx context.Context, c store.ModeCount) []Finding {
 		return []Finding{bad("server", c.Mode, fmt.Sprintf("%s in this sync mode, which is not configured", plural(int(c.Persons), "person is", "persons are")),
 			fmt.Sprintf("Add sync_mode %q to roomwire.hcl, or give them another mode.", c.Mode))}
 	}
-	raw := c.URL
-	if raw == "" {
-		raw = mode.URL
-	}
-	u, err := url.Parse(raw)
+	u, err := url.Parse(mode.MailboxURL(c.URL))
 	if err != nil || u.Host == "" {
 		return nil // it needs none
 	}
@@ -278,15 +292,11 @@ func (d *Doctor) login(ctx context.Context, mode config.SyncMode, c store.ModeCo
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*d.Timeout)
 	defer cancel()
-	people, err := d.Store.Samples(ctx, c, 1)
-	if err != nil || len(people) == 0 {
+	p, found := d.sample(ctx, mode, c)
+	if !found {
 		return []Finding{good("server", name, "nobody is synced there yet, so no login was tried")}
 	}
-	p := people[0]
-	u := p.SyncURL
-	if u == "" {
-		u = mode.URL
-	}
+	u := mode.MailboxURL(p.SyncURL)
 	status, err := d.Probe(ctx, mode.Name, backend.Mailbox{Address: p.Email, URL: u})
 	act := "acting for people (impersonation)"
 	switch {
@@ -314,6 +324,28 @@ func (d *Doctor) login(ctx context.Context, mode config.SyncMode, c store.ModeCo
 		remedy = ""
 	}
 	return []Finding{bad("server", name, fmt.Sprintf("person %q cannot be reached: %s", p.ID, plain(err)), orElse(remedy, "roomwire person show "+p.ID+" says more."))}
+}
+
+// sample returns a person whom the mode serves, in whose place no override does.
+func (d *Doctor) sample(ctx context.Context, mode config.SyncMode, c store.ModeCount) (store.PersonRow, bool) {
+	base, urls := mode, []string{c.URL}
+	if mode.Domain != "" {
+		base, _ = d.Config().Mode(mode.Base)
+		c.Mode, c.Domain = mode.Base, mode.Domain
+		urls = append(urls, "", mode.BaseURL) // persons may still have what was prefilled before there was an override
+	}
+	for _, c.URL = range urls {
+		people, err := d.Store.Samples(ctx, c, 50)
+		if err != nil {
+			return store.PersonRow{}, false
+		}
+		for _, p := range people {
+			if base.For(p.Email).Name == mode.Name {
+				return p, true
+			}
+		}
+	}
+	return store.PersonRow{}, false
 }
 
 func binding(mode config.SyncMode, u string) string {

@@ -64,14 +64,11 @@ func (r *Runner) configuration(ctx context.Context, a *active) (finding, error) 
 			remedy: "import the person with a sync mode; roomwire config show lists them",
 		}, nil
 	}
-	mode, err := r.Modes.Mode(ctx, row.SyncMode)
+	mode, err := r.Modes.Mode(ctx, row.SyncMode, row.Email)
 	if err != nil {
 		return finding{state: StateFailed, cause: sentence(err), remedy: modeRemedies[fault.Of(err)]}, nil
 	}
-	at := target{mode: mode, mailbox: backend.Mailbox{Address: row.Email, URL: row.SyncURL}}
-	if at.mailbox.URL == "" {
-		at.mailbox.URL = mode.URL
-	}
+	at := target{mode: mode, mailbox: backend.Mailbox{Address: row.Email, URL: mode.MailboxURL(row.SyncURL)}}
 	if u, err := url.Parse(at.mailbox.URL); err != nil || at.mailbox.URL != "" && u.Host == "" {
 		return finding{
 			state: StateFailed, cause: fmt.Sprintf("the sync URL %q is no URL", at.mailbox.URL),

@@ -103,7 +103,7 @@ func (r *Runner) claim(ctx context.Context, dead store.TestRun, horizon time.Tim
 
 // clearRow removes the item of a run of which only the record is left, from the calendar that it was made in.
 func (r *Runner) clearRow(ctx context.Context, row store.TestRun) (int, error) {
-	mode, err := r.Modes.Mode(ctx, row.Mode)
+	mode, err := r.Modes.Mode(ctx, row.Mode, row.Address)
 	if err != nil {
 		return 0, err
 	}

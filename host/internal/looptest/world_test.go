@@ -176,7 +176,7 @@ type world struct {
 	fallen []string
 }
 
-func (w *world) Mode(_ context.Context, name string) (syncer.Mode, error) { return w.mode(name) }
+func (w *world) Mode(_ context.Context, name, _ string) (syncer.Mode, error) { return w.mode(name) }
 
 // in runs test in a bubble of time, on SQLite.
 func in(t *testing.T, test func(w *world)) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/store/internal/db"
@@ -208,24 +209,34 @@ func (t *Tx) ResumeMailboxes(ctx context.Context) (int64, error) {
 	return n, nil
 }
 
-// ResumeMode ends the waits of the mailboxes of a sync mode that wait because of one kind of fault, and returns how many
-// there were.
-func (t *Tx) ResumeMode(ctx context.Context, mode string, kind fault.Kind) (int64, error) {
-	n, err := t.q.ResumeMode(ctx, db.ResumeModeParams{Now: millis(t.s.now()), Mode: mode, Fault: string(kind)})
+// ResumeMode ends the waits of the mailboxes of a sync mode, or of those with addresses of one mail domain if it is not
+// empty, that wait because of one kind of fault, and returns how many there were.
+func (t *Tx) ResumeMode(ctx context.Context, mode, domain string, kind fault.Kind) (int64, error) {
+	n, err := t.q.ResumeMode(ctx, db.ResumeModeParams{Now: millis(t.s.now()), Mode: mode, Emails: addresses(domain), Fault: string(kind)})
 	if err != nil {
 		return 0, fmt.Errorf("end the waits of mailboxes of sync mode %s: %w", mode, err)
 	}
 	return n, nil
 }
 
-// WakeMode makes the mailboxes of a sync mode due whose settings were changed, but for those that a server asked to be
-// left alone, and returns how many there were.
-func (t *Tx) WakeMode(ctx context.Context, mode string) (int64, error) {
-	n, err := t.q.WakeMode(ctx, db.WakeModeParams{Now: millis(t.s.now()), Mode: mode, Throttled: string(fault.Throttled)})
+// WakeMode makes the mailboxes due of a sync mode whose settings were changed, or those with addresses of one mail domain if
+// it is not empty, but for those that a server asked to be left alone, and returns how many there were.
+func (t *Tx) WakeMode(ctx context.Context, mode, domain string) (int64, error) {
+	n, err := t.q.WakeMode(ctx, db.WakeModeParams{
+		Now: millis(t.s.now()), Mode: mode, Emails: addresses(domain), Throttled: string(fault.Throttled),
+	})
 	if err != nil {
 		return 0, fmt.Errorf("wake the mailboxes of sync mode %s: %w", mode, err)
 	}
 	return n, nil
+}
+
+// addresses is a LIKE pattern for those of a mail domain; all if it is empty.
+func addresses(domain string) string {
+	if domain == "" {
+		return "%"
+	}
+	return "%@" + strings.ToLower(domain)
 }
 
 // RenewSubscriptions has every mailbox of a tenant subscribed to anew: notices are to go to another URL. It returns how

@@ -73,6 +73,7 @@ func (r Reads) States(ctx context.Context) ([]StateCount, error) {
 type ModeCount struct {
 	Mode, URL string // URL may be empty, then it is the mode's
 	Persons   int64
+	Domain    string // as a question: only those with addresses of this mail domain; empty: all
 }
 
 // Modes counts the persons of all tenants by sync mode and URL.
@@ -88,7 +89,7 @@ func (r Reads) Modes(ctx context.Context) ([]ModeCount, error) {
 
 // Samples returns some persons of a mode and URL to try it with, those whose sync works first.
 func (r Reads) Samples(ctx context.Context, m ModeCount, limit int) ([]PersonRow, error) {
-	rows, err := r.q.SamplePersons(ctx, db.SamplePersonsParams{SyncMode: m.Mode, SyncUrl: m.URL, MaxRows: page(limit)})
+	rows, err := r.q.SamplePersons(ctx, db.SamplePersonsParams{SyncMode: m.Mode, SyncUrl: m.URL, Emails: addresses(m.Domain), MaxRows: page(limit)})
 	if err != nil {
 		return nil, fmt.Errorf("list persons of sync mode %s: %w", m.Mode, err)
 	}

@@ -22,8 +22,11 @@ import (
 
 // A Mode is one way to reach mailboxes, ready for use.
 type Mode struct {
-	Name    string
-	URL     string // prefilled for persons without one of their own
+	Name string // unique; of an override for a mail domain that is the sync mode's name with the domain
+	URL  string // prefilled for persons without one of their own
+	// Domain is set on what holds for a single mail domain; Prefilled is the URL that its persons were given then before it did.
+	Domain, Prefilled string
+
 	Backend backend.Backend
 	Pusher  backend.Pusher  // nil: it cannot be subscribed to
 	Watcher backend.Watcher // nil: it cannot be listened to
@@ -37,8 +40,17 @@ type Mode struct {
 
 // Modes finds the Mode of a person.
 type Modes interface {
-	// Mode returns the mode called name. Its error is a sentence that says what to do about it, with a fault kind.
-	Mode(ctx context.Context, name string) (Mode, error)
+	// Mode returns what serves the mailbox of an address in the sync mode called name, which may also be the Name of a Mode.
+	// Its error is a sentence that says what to do about it, with a fault kind.
+	Mode(ctx context.Context, name, address string) (Mode, error)
+}
+
+// MailboxURL returns where the mailbox of a person is reached; own is the URL that the person has, which may be empty.
+func (m Mode) MailboxURL(own string) string {
+	if own == "" || own == m.Prefilled {
+		return m.URL
+	}
+	return own
 }
 
 // Options makes an Engine.

@@ -271,14 +271,14 @@ func (e *Engine) onlooker(ctx context.Context, l store.Link) (p *pass, problem s
 		// Another try could lock the account out, or is what the server asked not to be made.
 		return p, "the server is left alone until " + mb.WaitUntil.UTC().Format(time.RFC3339) + ": " + row.State.Reason, nil
 	}
-	mode, err := e.Modes.Mode(ctx, row.SyncMode)
+	mode, err := e.Modes.Mode(ctx, row.SyncMode, row.Email)
 	if err != nil {
 		if ctx.Err() != nil {
 			return p, "", ctx.Err()
 		}
 		return p, sentence(err), nil
 	}
-	p.mode, p.mailbox = mode, backend.Mailbox{Address: row.Email, URL: urlOf(row, mode)}
+	p.mode, p.mailbox = mode, backend.Mailbox{Address: row.Email, URL: mode.MailboxURL(row.SyncURL)}
 	if pause, paused := e.pauses.of(serverOf(mode.Name, p.mailbox.URL), e.now()); paused {
 		return p, "the server is left alone until " + pause.until.UTC().Format(time.RFC3339) + ": " + sentence(pause.err), nil
 	}

@@ -57,7 +57,7 @@ func (e *Engine) EndLeftovers(ctx context.Context) (int, error) {
 
 // endLeftover returns nil if there is nothing left to do.
 func (e *Engine) endLeftover(ctx context.Context, l store.Leftover) error {
-	mode, err := e.Modes.Mode(ctx, l.Mode)
+	mode, err := e.Modes.Mode(ctx, l.Mode, l.Email)
 	if err != nil {
 		return err
 	}

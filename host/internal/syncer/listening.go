@@ -17,7 +17,7 @@ func (e *Engine) Listening(ctx context.Context, way string, mailboxes []store.Wa
 	if len(mailboxes) == 0 {
 		return nil
 	}
-	mode, err := e.Modes.Mode(ctx, mailboxes[0].Mode)
+	mode, err := e.Modes.Mode(ctx, mailboxes[0].Mode, mailboxes[0].Email)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (e *Engine) Deaf(ctx context.Context, way string, mailboxes []store.Watched
 
 // CannotListen records that a mailbox itself cannot be listened to: its way is given up, and tried again much later.
 func (e *Engine) CannotListen(ctx context.Context, way string, mailbox store.Watched, reason string) error {
-	mode, err := e.Modes.Mode(ctx, mailbox.Mode)
+	mode, err := e.Modes.Mode(ctx, mailbox.Mode, mailbox.Email)
 	if err != nil {
 		return err
 	}

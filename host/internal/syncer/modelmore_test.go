@@ -31,7 +31,7 @@ type leftItem struct {
 }
 
 // Mode implements Modes.
-func (m *model) Mode(_ context.Context, name string) (Mode, error) {
+func (m *model) Mode(_ context.Context, name, _ string) (Mode, error) {
 	if !strings.EqualFold(name, "Memory") {
 		return Mode{}, fmt.Errorf("sync mode %q: %w", name, fault.Invalid)
 	}
@@ -50,7 +50,7 @@ func (m *model) configure(a act) {
 		e.Unpause("Memory")
 	}
 	m.tx(func(ctx context.Context, tx *store.Tx) error {
-		if _, err := tx.WakeMode(ctx, "Memory"); err != nil {
+		if _, err := tx.WakeMode(ctx, "Memory", ""); err != nil {
 			return err
 		}
 		_, err := tx.RenewSubscriptions(ctx, m.tenant)
@@ -129,7 +129,7 @@ func (m *model) checkWays(p *who) {
 		}
 		return
 	}
-	mode, err := m.Mode(m.t.Context(), "Memory")
+	mode, err := m.Mode(m.t.Context(), "Memory", "")
 	m.must(err)
 	l := m.engine.ladder(mode, m.tenant)
 	if !slices.Contains(l.ways, mb.Way) || mb.TryWay != "" && !slices.Contains(l.above(mb.Way), mb.TryWay) {

@@ -126,25 +126,17 @@ func (e *Engine) begin(ctx context.Context, tenant, person string) (p *pass, out
 	if mb.WaitUntil.After(now) {
 		return nil, Outcome{Next: mb.WaitUntil}, nil
 	}
-	mode, err := e.Modes.Mode(ctx, row.SyncMode)
+	mode, err := e.Modes.Mode(ctx, row.SyncMode, row.Email)
 	if err != nil {
 		out, err := e.trouble(ctx, p, err, zeroTime)
 		return nil, out, err
 	}
-	url := urlOf(row, mode)
+	url := mode.MailboxURL(row.SyncURL)
 	p.mode, p.mailbox = mode, backend.Mailbox{Address: row.Email, URL: url}
 	if mode.Admit != nil {
 		mode.Admit(url)
 	}
 	return p, Outcome{}, nil
-}
-
-// urlOf returns where a person's mailbox is reached.
-func urlOf(row store.PersonRow, mode Mode) string {
-	if row.SyncURL != "" {
-		return row.SyncURL
-	}
-	return mode.URL
 }
 
 // switchedOff makes the state of a person without sync true: no subscription, nothing due.
@@ -240,7 +232,7 @@ func (e *Engine) finish(ctx context.Context, p *pass) (Outcome, error) {
 		}
 		if p.person.State.Kind == string(fault.Unauthorized) {
 			// The credentials are good again, and they are everybody's.
-			if _, err := tx.ResumeMode(ctx, p.person.SyncMode, fault.Unauthorized); err != nil {
+			if _, err := tx.ResumeMode(ctx, p.person.SyncMode, p.mode.Domain, fault.Unauthorized); err != nil {
 				return err
 			}
 		}

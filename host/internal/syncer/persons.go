@@ -109,8 +109,8 @@ func (e *Engine) Sync(ctx context.Context, tenant, id string, full bool) error {
 	if row, found, err := e.Store.Person(ctx, tenant, id); err != nil {
 		return err
 	} else if found {
-		if mode, err := e.Modes.Mode(ctx, row.SyncMode); err == nil { // else the pass will say what is wrong
-			e.pauses.lift(serverOf(mode.Name, urlOf(row, mode)))
+		if mode, err := e.Modes.Mode(ctx, row.SyncMode, row.Email); err == nil { // else the pass will say what is wrong
+			e.pauses.lift(serverOf(mode.Name, mode.MailboxURL(row.SyncURL)))
 		}
 	}
 	return e.withMailbox(ctx, tenant, id, func(ctx context.Context, tx *store.Tx, mb *store.Mailbox) error {

@@ -284,7 +284,7 @@ func (e *Engine) FallBack(ctx context.Context, tenant, person, reason string) er
 	if !found {
 		return fmt.Errorf("person %q: %w", person, booking.ErrNotFound)
 	}
-	mode, err := e.Modes.Mode(ctx, row.SyncMode)
+	mode, err := e.Modes.Mode(ctx, row.SyncMode, row.Email)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ type oneMode struct {
 	watcher backend.Watcher
 }
 
-func (o oneMode) Mode(_ context.Context, name string) (Mode, error) {
+func (o oneMode) Mode(_ context.Context, name, _ string) (Mode, error) {
 	if name != "Memory" {
 		return Mode{}, fmt.Errorf("sync mode %q: %w", name, fault.Invalid)
 	}

@@ -97,11 +97,10 @@ type login struct {
 
 // ModeOf takes a sync mode from the configuration. Its auth plugins get the real secrets, so they must be as they were pinned.
 func ModeOf(cfg *config.Config, name string) (*Mode, error) {
-	i := slices.IndexFunc(cfg.SyncModes, func(m config.SyncMode) bool { return strings.EqualFold(m.Name, name) })
-	if i < 0 {
+	mode, found := cfg.Mode(name)
+	if !found {
 		return nil, fmt.Errorf("there is no sync mode %q in the configuration", name)
 	}
-	mode := cfg.SyncModes[i]
 	out := &Mode{
 		fit: supervise.Fit(mode, "backend-"+mode.Backend), ActAs: mode.UseImpersonation, URL: mode.URL, Markers: backend.DefaultMarkers(),
 		CAFile: mode.HTTP.CAFile, Proxy: mode.HTTP.Proxy, Timeout: mode.HTTP.Timeout,

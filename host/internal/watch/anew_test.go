@@ -74,3 +74,20 @@ func TestAMendedLoginIsTriedAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// What serves single mail domains logs in otherwise: its mailboxes are listened to apart.
+func TestMailboxesOfAnOverrideAreListenedToApart(t *testing.T) {
+	bubble(t, "streaming", 3, func(r *rig) {
+		time.Sleep(time.Minute)
+		if got := r.sizes(); !slices.Equal(got, []int{3}) {
+			t.Fatalf("connections of %v", got)
+		}
+		r.mu.Lock()
+		r.apart = "p001@example.com"
+		r.mu.Unlock()
+		time.Sleep(45 * time.Minute) // a connection that stands goes on until its time is over; what it says of others is ignored
+		if got := r.sizes(); !slices.Equal(got, []int{1, 2}) && !slices.Equal(got, []int{2, 1}) {
+			t.Errorf("connections of %v, want the one of the override apart", got)
+		}
+	})
+}

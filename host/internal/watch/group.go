@@ -163,17 +163,14 @@ func backoff(n int) time.Duration {
 
 // mode returns the sync mode, and where the group's mailboxes are reached.
 func (g *group) mode(ctx context.Context) (syncer.Mode, string, error) {
-	mode, err := g.watch.Modes.Mode(ctx, g.place.mode)
+	mode, err := g.watch.Modes.Mode(ctx, g.place.mode, "")
 	if err != nil {
 		return mode, "", err
 	}
 	if mode.Watcher == nil {
 		return mode, "", fmt.Errorf("the backend of sync mode %s cannot listen: %w", mode.Name, fault.Unsupported)
 	}
-	url := g.place.url
-	if url == "" {
-		url = mode.URL
-	}
+	url := mode.MailboxURL(g.place.url)
 	if mode.Admit != nil {
 		mode.Admit(url)
 	}

@@ -162,6 +162,7 @@ type rig struct {
 	server *fake
 	watch  *Watch
 	log    []string // what the engine was told
+	apart  string   // the address of whom an override serves
 	mu     sync.Mutex
 	stop   func()
 }
@@ -198,13 +199,22 @@ type oneMode struct {
 	notices string
 }
 
-func (o oneMode) Mode(_ context.Context, name string) (syncer.Mode, error) {
+func (o oneMode) Mode(_ context.Context, name, _ string) (syncer.Mode, error) {
 	o.r.mu.Lock()
 	defer o.r.mu.Unlock()
 	return syncer.Mode{Name: name, URL: "https://mail.example.com/EWS/Exchange.asmx", Watcher: o.r.server, Notices: o.notices}, nil
 }
 
 func newFake() *fake { return &fake{living: map[string]string{}, pending: map[string]bool{}} }
+
+func (r *rig) instance(mode, address string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if address == r.apart {
+		return mode + "/example.com"
+	}
+	return mode
+}
 
 // configure has the mode mean another server, or the same one with another login.
 func (r *rig) configure(f *fake) {
@@ -238,7 +248,7 @@ func bubble(t *testing.T, way string, n int, f func(r *rig)) {
 			Store: st, Modes: modes, Limits: syncer.DefaultLimits(),
 			WayChanged: func(tenant, person string) { r.watch.Changed(tenant, person) },
 		})
-		r.watch = New(Options{Store: st, Engine: spy{r.engine, r}, Modes: modes, Holder: "one", Limits: DefaultLimits()})
+		r.watch = New(Options{Store: st, Engine: spy{r.engine, r}, Modes: modes, Holder: "one", Limits: DefaultLimits(), Instance: r.instance})
 		for i := range n {
 			r.person(fmt.Sprintf("p%03d", i), way)
 		}

@@ -72,7 +72,9 @@ func (w *Watch) reload(ctx context.Context) error {
 			return err
 		}
 		for _, row := range rows {
-			all[id{row.Tenant, row.Person}] = row
+			next := row
+			next.Mode = w.Instance(row.Mode, row.Email)
+			all[id{row.Tenant, row.Person}] = next
 		}
 		if len(rows) < page {
 			break
@@ -121,7 +123,7 @@ func (w *Watch) row(ctx context.Context, k id) (store.Watched, error) {
 	if err != nil || !found || p.SyncDisabled || p.Kind == directory.KindResource {
 		return row, err
 	}
-	row.Epoch, row.Way, row.TryWay, row.Email, row.Mode, row.URL = mb.Epoch, mb.Way, mb.TryWay, p.Email, p.SyncMode, p.SyncURL
+	row.Epoch, row.Way, row.TryWay, row.Email, row.Mode, row.URL = mb.Epoch, mb.Way, mb.TryWay, p.Email, w.Instance(p.SyncMode, p.Email), p.SyncURL
 	return row, nil
 }
 

@@ -39,9 +39,12 @@ type Options struct {
 	Store  *store.Store
 	Engine Engine
 	Modes  syncer.Modes
-	Holder string // names this host among those on the same database
-	Log    hclog.Logger
-	Limits Limits // at the start; see SetLimits
+	// Instance names what serves the mailbox of an address in a sync mode: the mode itself, or its override for the mail domain.
+	// It may be nil: there are no overrides.
+	Instance func(mode, address string) string
+	Holder   string // names this host among those on the same database
+	Log      hclog.Logger
+	Limits   Limits // at the start; see SetLimits
 }
 
 // Limits are a Watch's numbers. Those but Delay concern asking at intervals.
@@ -104,6 +107,9 @@ type Watch struct {
 func New(o Options) *Watch {
 	if o.Log == nil {
 		o.Log = hclog.NewNullLogger()
+	}
+	if o.Instance == nil {
+		o.Instance = func(mode, _ string) string { return mode }
 	}
 	w := &Watch{
 		Options: o, wake: make(chan struct{}, 1), changed: map[id]bool{}, roster: map[id]*member{},

@@ -112,6 +112,7 @@ SET wait_until = 0, failures = 0,
 WHERE wait_until > @now AND EXISTS (
     SELECT 1 FROM person
     WHERE person.tenant = mailbox.tenant AND person.id = mailbox.person AND person.sync_mode = @mode AND person.fault = @fault
+        AND person.email_key LIKE @emails
 );
 
 -- name: StartMailboxes :execrows
@@ -165,7 +166,7 @@ SET failures = CASE WHEN wait_until > @now THEN 0 ELSE failures END, wait_until 
 WHERE (way <> '' OR wait_until > @now) AND EXISTS (
     SELECT 1 FROM person
     WHERE person.tenant = mailbox.tenant AND person.id = mailbox.person AND person.sync_mode = @mode
-        AND person.fault <> @throttled
+        AND person.email_key LIKE @emails AND person.fault <> @throttled
 );
 
 -- name: RenewSubscriptions :execrows

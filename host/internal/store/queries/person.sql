@@ -60,6 +60,6 @@ WHERE sync_mode <> '' AND NOT sync_disabled GROUP BY sync_mode, sync_url ORDER B
 -- name: SamplePersons :many
 -- Persons of a mode and URL to try it with: those whose sync works, first.
 SELECT * FROM person
-WHERE sync_mode = @sync_mode AND sync_url = @sync_url AND NOT sync_disabled AND kind = 'person' AND email <> ''
+WHERE sync_mode = @sync_mode AND sync_url = @sync_url AND email_key LIKE @emails AND NOT sync_disabled AND kind = 'person' AND email <> ''
 ORDER BY CASE status WHEN 'ok' THEN 0 ELSE 1 END, tenant, id
 LIMIT @max_rows;

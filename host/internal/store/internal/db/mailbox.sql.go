@@ -582,17 +582,24 @@ SET wait_until = 0, failures = 0,
 WHERE wait_until > $1 AND EXISTS (
     SELECT 1 FROM person
     WHERE person.tenant = mailbox.tenant AND person.id = mailbox.person AND person.sync_mode = $2 AND person.fault = $3
+        AND person.email_key LIKE $4
 )
 `
 
 type ResumeModeParams struct {
-	Now   int64
-	Mode  string
-	Fault string
+	Now    int64
+	Mode   string
+	Fault  string
+	Emails string
 }
 
 func (q *Queries) ResumeMode(ctx context.Context, arg ResumeModeParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, resumeMode, arg.Now, arg.Mode, arg.Fault)
+	result, err := q.db.ExecContext(ctx, resumeMode,
+		arg.Now,
+		arg.Mode,
+		arg.Fault,
+		arg.Emails,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -773,19 +780,25 @@ SET failures = CASE WHEN wait_until > $1 THEN 0 ELSE failures END, wait_until = 
 WHERE (way <> '' OR wait_until > $1) AND EXISTS (
     SELECT 1 FROM person
     WHERE person.tenant = mailbox.tenant AND person.id = mailbox.person AND person.sync_mode = $2
-        AND person.fault <> $3
+        AND person.email_key LIKE $3 AND person.fault <> $4
 )
 `
 
 type WakeModeParams struct {
 	Now       int64
 	Mode      string
+	Emails    string
 	Throttled string
 }
 
 // The mode is another one now: whoever waits tries again, and everybody looks whether something follows for them.
 func (q *Queries) WakeMode(ctx context.Context, arg WakeModeParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, wakeMode, arg.Now, arg.Mode, arg.Throttled)
+	result, err := q.db.ExecContext(ctx, wakeMode,
+		arg.Now,
+		arg.Mode,
+		arg.Emails,
+		arg.Throttled,
+	)
 	if err != nil {
 		return 0, err
 	}

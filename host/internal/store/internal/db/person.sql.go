@@ -256,20 +256,26 @@ func (q *Queries) ListPersons(ctx context.Context, arg ListPersonsParams) ([]Per
 
 const samplePersons = `-- name: SamplePersons :many
 SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated, own_bookings FROM person
-WHERE sync_mode = $1 AND sync_url = $2 AND NOT sync_disabled AND kind = 'person' AND email <> ''
+WHERE sync_mode = $1 AND sync_url = $2 AND email_key LIKE $3 AND NOT sync_disabled AND kind = 'person' AND email <> ''
 ORDER BY CASE status WHEN 'ok' THEN 0 ELSE 1 END, tenant, id
-LIMIT $3
+LIMIT $4
 `
 
 type SamplePersonsParams struct {
 	SyncMode string
 	SyncUrl  string
+	Emails   string
 	MaxRows  int32
 }
 
 // Persons of a mode and URL to try it with: those whose sync works, first.
 func (q *Queries) SamplePersons(ctx context.Context, arg SamplePersonsParams) ([]Person, error) {
-	rows, err := q.db.QueryContext(ctx, samplePersons, arg.SyncMode, arg.SyncUrl, arg.MaxRows)
+	rows, err := q.db.QueryContext(ctx, samplePersons,
+		arg.SyncMode,
+		arg.SyncUrl,
+		arg.Emails,
+		arg.MaxRows,
+	)
 	if err != nil {
 		return nil, err
 	}
