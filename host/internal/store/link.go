@@ -85,6 +85,7 @@ func (t *Tx) PutLink(ctx context.Context, l Link) error {
 		GoneAt:    millis(l.GoneAt),
 		Problem:   l.Problem,
 		Created:   millis(l.Created),
+		Held:      l.Held,
 	})
 	if err != nil {
 		return fmt.Errorf("save link of booking %s: %w", l.Booking, err)
@@ -116,5 +117,6 @@ func linkFromRow(row db.Link) Link {
 		GoneAt:    moment(row.GoneAt),
 		Problem:   row.Problem,
 		Created:   moment(row.Created),
+		Held:      bytesOf(row.Held),
 	}
 }

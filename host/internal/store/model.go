@@ -104,6 +104,7 @@ type Link struct {
 	SeenRound int64     // last full read in which the item was seen
 	GoneAt    time.Time // when the item was found gone and the booking's fate is not decided yet; zero otherwise
 	Problem   string    // why the link needs a person; empty if it does not
+	Held      []byte    // what both sides said when a write was held back that would have mailed; nil if none is
 	Created   time.Time
 }
 

@@ -105,6 +105,19 @@ func (r Reads) Differences(ctx context.Context, tenant string, f DifferenceFilte
 	return mapped(rows, differenceFromRow), nil
 }
 
+// Difference returns one, open or not.
+func (r Reads) Difference(ctx context.Context, tenant string, id int64) (Difference, bool, error) {
+	row, err := r.q.GetDifference(ctx, db.GetDifferenceParams{Tenant: tenant, ID: id})
+	ok, err := found(err)
+	if err != nil {
+		return Difference{}, false, fmt.Errorf("read difference %d: %w", id, err)
+	}
+	if !ok {
+		return Difference{}, false, nil
+	}
+	return differenceFromRow(row), true, nil
+}
+
 // CloseDifferences closes the open differences of a booking of one kind, or of all kinds if it is empty.
 func (t *Tx) CloseDifferences(ctx context.Context, tenant, booking, kind string) error {
 	_, err := t.q.CloseDifferences(ctx, db.CloseDifferencesParams{Tenant: tenant, Booking: booking, Kind: kind})

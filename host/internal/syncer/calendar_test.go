@@ -28,6 +28,7 @@ type memory struct {
 	noPush        error
 	subscribed    []backend.SubscribeRequest
 	omits         calendar.Fields // of a partial calendar: neither told nor written
+	loud          bool            // whatever is done to an item with attendees mails them, as Microsoft Graph does
 	// quiet makes subscriptions as Microsoft Graph has them: nothing is heard of one until something changes, it lives until
 	// it is unsubscribed from, and it is renewed in place. living holds the URLs of those that live.
 	quiet   bool
@@ -289,6 +290,15 @@ func (m *memory) apply(mu calendar.Mutation) (backend.Result, error) {
 func (m *memory) write(mu calendar.Mutation) (backend.Result, error) {
 	b := m.box(mu.Mailbox.Address)
 	res := backend.Result{}
+	if m.loud && mu.Mail == calendar.MailNobody {
+		invited := mu.Event.Attendees
+		if it := b.items[mu.Ref]; it != nil {
+			invited = it.Event.Attendees
+		}
+		if len(invited) > 0 && (mu.Op != calendar.Create || len(m.find(mu.Mailbox.Address, backend.OurKey, mu.Key)) == 0) {
+			return res, fmt.Errorf("its attendees would be mailed: %w", fault.Unsupported)
+		}
+	}
 	switch mu.Op {
 	case calendar.Create:
 		found := m.find(mu.Mailbox.Address, backend.OurKey, mu.Key)

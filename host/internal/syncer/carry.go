@@ -110,12 +110,16 @@ func (e *Engine) attempt(ctx context.Context, p *pass, in store.Intent) error {
 	}
 	switch {
 	case s.CreateItem:
-		return e.createItem(ctx, p, s)
+		err = e.createItem(ctx, p, s)
 	case s.DeleteItem:
-		return e.deleteItem(ctx, p, s)
+		err = e.deleteItem(ctx, p, s)
 	default:
-		return e.updateItem(ctx, p, s)
+		err = e.updateItem(ctx, p, s)
 	}
+	if _, our := errors.AsType[storeError](err); !our && s.intent.Mail == calendar.MailNobody && errors.Is(err, fault.Unsupported) {
+		return e.holdBack(ctx, p, s, err)
+	}
+	return err
 }
 
 // current reads the item of a link as it is now; nil if there is none. An item whose reference is unknown or no
@@ -216,6 +220,9 @@ func (e *Engine) prepare(ctx context.Context, p *pass, in store.Intent, was seen
 		pr.reset = latest.Op == store.OpReset
 		if item == nil {
 			pr.link.Ref, pr.link.Revision = "", ""
+		}
+		if s.settled, err = e.endHeld(ctx, tx, &pr, latest); err != nil || s.settled {
+			return err
 		}
 		if vanished, err := e.vanished(ctx, tx, &pr, in); err != nil || vanished {
 			s.settled = true
@@ -409,6 +416,9 @@ func (e *Engine) written(ctx context.Context, p *pass, s step, item *calendar.It
 	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 		l, found, err := tx.Link(ctx, s.link.Tenant, s.link.Key)
 		if err != nil || !found {
+			return err
+		}
+		if err := e.letGo(ctx, tx, &l); err != nil {
 			return err
 		}
 		l.Ref, l.Revision, l.Sent, l.GoneAt, l.Problem = item.Ref, item.Revision, nil, zeroTime, ""

@@ -369,6 +369,9 @@ func (e *Engine) explainHolds(b *booking.Booking, l store.Link, p *pass, in *Exp
 	if in != nil && in.NotBefore.After(e.now()) {
 		hold("the write is tried again at %s", at(in.NotBefore))
 	}
+	if l.Problem == mailHeldBack {
+		hold("the calendar cannot make the write without mail: decide on the difference (roomwire sync resolve)")
+	}
 	if p == nil {
 		return holds
 	}

@@ -76,6 +76,9 @@ func (e *Engine) uproot(ctx context.Context, tx *store.Tx, tenant, person string
 					l.State = store.LinkPending
 				}
 			}
+			if err := e.letGo(ctx, tx, &l); err != nil { // the other place may be able to keep silent
+				return err
+			}
 			l.Ref, l.Revision, l.GoneAt, l.Epoch = "", "", zeroTime, mb.Epoch
 			if err := tx.PutLink(ctx, l); err != nil {
 				return err

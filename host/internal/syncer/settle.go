@@ -59,6 +59,9 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, p *pair) (verdict, er
 	if err != nil {
 		return verdict{}, err
 	}
+	if _, err := e.held(ctx, tx, &p.link, in); err != nil {
+		return verdict{}, err
+	}
 	d := plan.Plan(in)
 	if err := e.showLosses(ctx, tx, p, d); err != nil {
 		return verdict{}, err
@@ -123,6 +126,9 @@ func (e *Engine) input(ctx context.Context, tx *store.Tx, p *pair) (plan.Input, 
 // until it is carried. A write to the item that is still to be done becomes an intent.
 func (e *Engine) agree(ctx context.Context, tx *store.Tx, p *pair, in plan.Input, d plan.Decision) error {
 	l := &p.link
+	if _, err := e.held(ctx, tx, l, in); err != nil { // the booking may have taken something over
+		return err
+	}
 	awaited := p.item != nil && l.State == store.LinkExpected
 	if p.item == nil && d.CreateItem {
 		if l.State == store.LinkLive {
@@ -155,7 +161,7 @@ func (e *Engine) agree(ctx context.Context, tx *store.Tx, p *pair, in plan.Input
 			return err
 		}
 	}
-	if p.carrying || d.ItemFields == 0 && !d.CreateItem {
+	if p.carrying || d.ItemFields == 0 && !d.CreateItem || len(l.Held) > 0 && !bytes.Equal(l.Held, mailAllowed) {
 		return nil
 	}
 	op := store.OpSync
@@ -292,6 +298,9 @@ func (e *Engine) rebuff(ctx context.Context, tx *store.Tx, p *pair, why string) 
 	if l.State == store.LinkPending || l.State == store.LinkExpected {
 		l.State, l.Sent = store.LinkLive, nil
 	}
+	if len(l.Held) > 0 && !bytes.Equal(l.Held, mailAllowed) {
+		return tx.PutLink(ctx, *l) // the same change, which could not be reset without mail
+	}
 	if conflictBehaviour(p.person) == directory.Cancel {
 		if err := e.mailOnError(ctx, tx, l, mailNews{MailBookingCancelled, why}); err != nil {
 			return err
@@ -380,7 +389,7 @@ func (e *Engine) cancelFromCalendar(ctx context.Context, tx *store.Tx, p *pair, 
 func (e *Engine) settleDeletion(ctx context.Context, tx *store.Tx, p *pair) error {
 	l := &p.link
 	l.State, l.Ref, l.Revision, l.GoneAt = store.LinkDeleting, p.item.Ref, p.item.Revision, zeroTime
-	if err := tx.PutLink(ctx, *l); err != nil || p.carrying {
+	if err := tx.PutLink(ctx, *l); err != nil || p.carrying || len(l.Held) > 0 {
 		return err
 	}
 	return e.note(ctx, tx, *l, store.OpDelete, calendar.MailNobody, "the booking no longer stands")
@@ -419,7 +428,7 @@ func (e *Engine) narrow(ctx context.Context, tx *store.Tx, p *pair, fields calen
 		return nil
 	}
 	in, found, err := tx.Intent(ctx, p.link.Tenant, p.link.Key)
-	if err != nil || !found || in.Op == store.OpDelete {
+	if err != nil || !found || in.Op == store.OpDelete || bytes.Equal(p.link.Held, mailAllowed) {
 		return err
 	}
 	mail := concerned(fields)
@@ -438,6 +447,9 @@ func (e *Engine) note(ctx context.Context, tx *store.Tx, l store.Link, op store.
 
 // bury ends a link. Its key stays known, so that an item that bears it is never taken for a living one.
 func (e *Engine) bury(ctx context.Context, tx *store.Tx, l *store.Link) error {
+	if err := e.letGo(ctx, tx, l); err != nil {
+		return err
+	}
 	l.State, l.GoneAt, l.Sent = store.LinkDead, zeroTime, nil
 	if err := tx.PutLink(ctx, *l); err != nil {
 		return err

@@ -28,9 +28,9 @@ LIMIT @max_rows;
 
 -- name: UpsertLink :exec
 INSERT INTO link (tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at,
-    problem, created)
+    problem, created, held)
 VALUES (@tenant, @key, @booking, @person, @epoch, @state, @ref, @revision, @base, @sent, @tries, @seen_round, @gone_at,
-    @problem, @created)
+    @problem, @created, @held)
 ON CONFLICT (tenant, key) DO UPDATE SET
     booking = excluded.booking,
     person = excluded.person,
@@ -43,8 +43,9 @@ ON CONFLICT (tenant, key) DO UPDATE SET
     tries = excluded.tries,
     seen_round = excluded.seen_round,
     gone_at = excluded.gone_at,
-    problem = excluded.problem;
+    problem = excluded.problem,
+    held = excluded.held;
 
 -- name: KillLinksOfPerson :exec
-UPDATE link SET state = 'dead', base = NULL, sent = NULL, gone_at = 0, problem = ''
+UPDATE link SET state = 'dead', base = NULL, sent = NULL, held = NULL, gone_at = 0, problem = ''
 WHERE tenant = @tenant AND person = @person;

@@ -32,6 +32,9 @@ INSERT INTO difference (tenant, person, booking, at, kind, detail, ref, is_open)
 VALUES (@tenant, @person, @booking, @at, @kind, @detail, @ref, TRUE)
 RETURNING id;
 
+-- name: GetDifference :one
+SELECT * FROM difference WHERE tenant = @tenant AND id = @id;
+
 -- name: ListDifferences :many
 SELECT * FROM difference
 WHERE tenant = @tenant

@@ -80,6 +80,17 @@ func Plan(in Input) Decision {
 	}
 }
 
+// Yield decides that the booking takes over what the item says. There must be both. The text stays: it goes from booking to
+// item only.
+func Yield(in Input) Decision {
+	differ := Diff(*in.Booking, *in.Item) &^ in.Omits &^ calendar.FieldBody
+	d := Decision{BookingFields: differ}
+	if differ != 0 {
+		d.Booking = take(*in.Booking, *in.Item, differ)
+	}
+	return d
+}
+
 // Compare returns which fields each side changed since both agreed, and in which they differ. There must be both sides and
 // a base. A field that is unsaid in the base is compared with what the item last said.
 func Compare(in Input) (byBooking, byItem, differ calendar.Fields) {

@@ -10,7 +10,7 @@ import (
 )
 
 const getLink = `-- name: GetLink :one
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created FROM link WHERE tenant = $1 AND key = $2
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held FROM link WHERE tenant = $1 AND key = $2
 `
 
 type GetLinkParams struct {
@@ -37,12 +37,13 @@ func (q *Queries) GetLink(ctx context.Context, arg GetLinkParams) (Link, error) 
 		&i.GoneAt,
 		&i.Problem,
 		&i.Created,
+		&i.Held,
 	)
 	return i, err
 }
 
 const getLinkByRef = `-- name: GetLinkByRef :one
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created FROM link
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held FROM link
 WHERE tenant = $1 AND person = $2 AND ref = $3 AND state <> 'dead'
 ORDER BY epoch DESC, created DESC, key
 LIMIT 1
@@ -73,12 +74,13 @@ func (q *Queries) GetLinkByRef(ctx context.Context, arg GetLinkByRefParams) (Lin
 		&i.GoneAt,
 		&i.Problem,
 		&i.Created,
+		&i.Held,
 	)
 	return i, err
 }
 
 const killLinksOfPerson = `-- name: KillLinksOfPerson :exec
-UPDATE link SET state = 'dead', base = NULL, sent = NULL, gone_at = 0, problem = ''
+UPDATE link SET state = 'dead', base = NULL, sent = NULL, held = NULL, gone_at = 0, problem = ''
 WHERE tenant = $1 AND person = $2
 `
 
@@ -93,7 +95,7 @@ func (q *Queries) KillLinksOfPerson(ctx context.Context, arg KillLinksOfPersonPa
 }
 
 const listLinksGone = `-- name: ListLinksGone :many
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created FROM link WHERE tenant = $1 AND person = $2 AND gone_at > 0 AND state <> 'dead'
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held FROM link WHERE tenant = $1 AND person = $2 AND gone_at > 0 AND state <> 'dead'
 ORDER BY gone_at, key
 `
 
@@ -127,6 +129,7 @@ func (q *Queries) ListLinksGone(ctx context.Context, arg ListLinksGoneParams) ([
 			&i.GoneAt,
 			&i.Problem,
 			&i.Created,
+			&i.Held,
 		); err != nil {
 			return nil, err
 		}
@@ -142,7 +145,7 @@ func (q *Queries) ListLinksGone(ctx context.Context, arg ListLinksGoneParams) ([
 }
 
 const listLinksOfBooking = `-- name: ListLinksOfBooking :many
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created FROM link WHERE tenant = $1 AND booking = $2 ORDER BY created, key
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held FROM link WHERE tenant = $1 AND booking = $2 ORDER BY created, key
 `
 
 type ListLinksOfBookingParams struct {
@@ -175,6 +178,7 @@ func (q *Queries) ListLinksOfBooking(ctx context.Context, arg ListLinksOfBooking
 			&i.GoneAt,
 			&i.Problem,
 			&i.Created,
+			&i.Held,
 		); err != nil {
 			return nil, err
 		}
@@ -190,7 +194,7 @@ func (q *Queries) ListLinksOfBooking(ctx context.Context, arg ListLinksOfBooking
 }
 
 const listLinksOfPerson = `-- name: ListLinksOfPerson :many
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created FROM link
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held FROM link
 WHERE tenant = $1 AND person = $2 AND state <> 'dead' AND key > $3
 ORDER BY key
 LIMIT $4
@@ -233,6 +237,7 @@ func (q *Queries) ListLinksOfPerson(ctx context.Context, arg ListLinksOfPersonPa
 			&i.GoneAt,
 			&i.Problem,
 			&i.Created,
+			&i.Held,
 		); err != nil {
 			return nil, err
 		}
@@ -248,7 +253,7 @@ func (q *Queries) ListLinksOfPerson(ctx context.Context, arg ListLinksOfPersonPa
 }
 
 const listLinksUnseen = `-- name: ListLinksUnseen :many
-SELECT link.tenant, link.key, link.booking, link.person, link.epoch, link.state, link.ref, link.revision, link.base, link.sent, link.tries, link.seen_round, link.gone_at, link.problem, link.created FROM link
+SELECT link.tenant, link.key, link.booking, link.person, link.epoch, link.state, link.ref, link.revision, link.base, link.sent, link.tries, link.seen_round, link.gone_at, link.problem, link.created, link.held FROM link
 JOIN mailbox ON mailbox.tenant = link.tenant AND mailbox.person = link.person AND mailbox.epoch = link.epoch
 WHERE link.tenant = $1 AND link.person = $2 AND link.state = 'live' AND link.seen_round < $3
 ORDER BY link.key
@@ -285,6 +290,7 @@ func (q *Queries) ListLinksUnseen(ctx context.Context, arg ListLinksUnseenParams
 			&i.GoneAt,
 			&i.Problem,
 			&i.Created,
+			&i.Held,
 		); err != nil {
 			return nil, err
 		}
@@ -301,9 +307,9 @@ func (q *Queries) ListLinksUnseen(ctx context.Context, arg ListLinksUnseenParams
 
 const upsertLink = `-- name: UpsertLink :exec
 INSERT INTO link (tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at,
-    problem, created)
+    problem, created, held)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-    $14, $15)
+    $14, $15, $16)
 ON CONFLICT (tenant, key) DO UPDATE SET
     booking = excluded.booking,
     person = excluded.person,
@@ -316,7 +322,8 @@ ON CONFLICT (tenant, key) DO UPDATE SET
     tries = excluded.tries,
     seen_round = excluded.seen_round,
     gone_at = excluded.gone_at,
-    problem = excluded.problem
+    problem = excluded.problem,
+    held = excluded.held
 `
 
 type UpsertLinkParams struct {
@@ -335,6 +342,7 @@ type UpsertLinkParams struct {
 	GoneAt    int64
 	Problem   string
 	Created   int64
+	Held      []byte
 }
 
 func (q *Queries) UpsertLink(ctx context.Context, arg UpsertLinkParams) error {
@@ -354,6 +362,7 @@ func (q *Queries) UpsertLink(ctx context.Context, arg UpsertLinkParams) error {
 		arg.GoneAt,
 		arg.Problem,
 		arg.Created,
+		arg.Held,
 	)
 	return err
 }

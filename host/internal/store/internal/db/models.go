@@ -145,6 +145,7 @@ type Link struct {
 	GoneAt    int64
 	Problem   string
 	Created   int64
+	Held      []byte
 }
 
 type Mail struct {

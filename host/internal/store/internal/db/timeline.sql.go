@@ -59,6 +59,32 @@ func (q *Queries) CloseDifferencesOfPerson(ctx context.Context, arg CloseDiffere
 	return err
 }
 
+const getDifference = `-- name: GetDifference :one
+SELECT id, tenant, person, booking, at, kind, detail, ref, is_open FROM difference WHERE tenant = $1 AND id = $2
+`
+
+type GetDifferenceParams struct {
+	Tenant string
+	ID     int64
+}
+
+func (q *Queries) GetDifference(ctx context.Context, arg GetDifferenceParams) (Difference, error) {
+	row := q.db.QueryRowContext(ctx, getDifference, arg.Tenant, arg.ID)
+	var i Difference
+	err := row.Scan(
+		&i.ID,
+		&i.Tenant,
+		&i.Person,
+		&i.Booking,
+		&i.At,
+		&i.Kind,
+		&i.Detail,
+		&i.Ref,
+		&i.IsOpen,
+	)
+	return i, err
+}
+
 const getOpenDifference = `-- name: GetOpenDifference :one
 SELECT id FROM difference
 WHERE tenant = $1 AND person = $2 AND booking = $3 AND kind = $4 AND detail = $5 AND ref = $6

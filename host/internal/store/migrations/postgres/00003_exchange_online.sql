@@ -23,7 +23,11 @@ CREATE TABLE leftover (
 
 CREATE INDEX leftover_due ON leftover (not_before);
 
+-- What both sides said when a write was held back because it would have mailed; see the engine.
+ALTER TABLE link ADD COLUMN held BYTEA;
+
 -- +goose Down
+ALTER TABLE link DROP COLUMN held;
 DROP TABLE leftover;
 ALTER TABLE subscription DROP COLUMN mailbox_url;
 ALTER TABLE subscription DROP COLUMN email;
