@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -11,7 +13,7 @@ import (
 )
 
 func syncCmd(f *flags) *cobra.Command {
-	cmd := &cobra.Command{Use: "sync", Short: "Sync a person now; decide on deletions that are held back"}
+	cmd := &cobra.Command{Use: "sync", Short: "Sync a person now; decide on what is held back"}
 	var full bool
 	now := f.onPerson("now ID", "Sync a person now, whatever their sync was waiting for", "a pass will run",
 		func(ctx context.Context, a *admin, id string) error {
@@ -35,7 +37,51 @@ func syncCmd(f *flags) *cobra.Command {
 				}
 				res, err := a.RestoreDeletionsWithResponse(ctx, a.tenant, id, nil)
 				return client.Check(res, err)
-			}))
+			}),
+		resolveCmd(f))
+	return cmd
+}
+
+// resolveCmd decides on a difference.
+func resolveCmd(f *flags) *cobra.Command {
+	var in client.ResolveInput
+	var use string
+	var mail bool
+	cmd := &cobra.Command{
+		Use: "resolve ID --use booking|calendar|ignore", Short: "Decide on a difference that roomwire diff lists",
+		Long: `Decide on a difference; ID is its number in roomwire diff.
+
+--use ignore closes any difference: both sides stay as they are, and it is not shown again until one of them changes.
+A difference "mail held back" is a write that was not made because the calendar cannot make it without mail:
+--use booking --mail makes it, and the attendees are mailed; --use calendar takes what the calendar says into the booking.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			number, err := strconv.ParseInt(args[0], 10, 64)
+			if err != nil || number < 1 {
+				return fmt.Errorf("%q is no number of a difference: roomwire diff lists them in its first column", args[0])
+			}
+			if use != "booking" && use != "calendar" && use != "ignore" {
+				return fmt.Errorf("--use %q is none of booking, calendar and ignore", use)
+			}
+			if use == "booking" && !mail {
+				return errors.New("--use booking has the attendees mailed: add --mail if that is meant")
+			}
+			a, err := f.connect(cmd)
+			if err != nil {
+				return err
+			}
+			defer a.close()
+			in.Use, in.Mail = client.ResolveInputUse(use), &mail
+			res, err := a.ResolveDifferenceWithResponse(cmd.Context(), a.tenant, number, nil, in)
+			if err := client.Check(res, err); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%d: decided\n", number)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&use, "use", "", "booking, calendar or ignore")
+	cmd.Flags().BoolVar(&mail, "mail", false, "attendees may be mailed")
 	return cmd
 }
 
@@ -97,9 +143,9 @@ func diffCmd(f *flags) *cobra.Command {
 				return err
 			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "AT\tPERSON\tBOOKING\tWHAT\tDETAIL")
+			fmt.Fprintln(w, "ID\tAT\tPERSON\tBOOKING\tWHAT\tDETAIL")
 			for _, d := range res.JSON200.Items {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", when(&d.At), d.Person, deref(d.Booking), d.Kind, d.Detail)
+				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", d.ID, when(&d.At), d.Person, deref(d.Booking), d.Kind, d.Detail)
 			}
 			if len(res.JSON200.Items) == most {
 				fmt.Fprintf(cmd.ErrOrStderr(), "only the latest %d are shown: choose with --person or --booking\n", most)

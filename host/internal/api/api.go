@@ -38,6 +38,7 @@ type Options struct {
 	// What is nil here is answered with 503: it needs a running host.
 	Explainer Explainer
 	Rejecter  Rejecter
+	Resolver  Resolver
 	Tests     Tests
 	Webhooks  Webhooks
 	Doctor    Doctor

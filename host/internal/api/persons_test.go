@@ -3,11 +3,13 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/roomwire/roomwire/host/internal/api/internal/rest"
+	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/store"
 )
 
@@ -237,5 +239,46 @@ func TestTimelineAndDifferences(t *testing.T) {
 	}
 	if r := g.call(t, h, "GET", persons+"/nobody/activity", ""); r.StatusCode != 404 {
 		t.Errorf("timeline of nobody: %d", r.StatusCode)
+	}
+}
+
+type resolver func(id int64, use string, mail bool) error
+
+func (f resolver) Resolve(_ context.Context, _ string, id int64, use string, mail bool) error {
+	return f(id, use, mail)
+}
+
+func TestDifferencesAreDecidedOn(t *testing.T) {
+	t.Parallel()
+	g := newRig(t)
+	var got string
+	g.Resolver = resolver(func(id int64, use string, mail bool) error {
+		got = fmt.Sprint(id, " ", use, " ", mail)
+		switch id {
+		case 1:
+			return fmt.Errorf("difference 1: %w", booking.ErrNotFound)
+		case 2:
+			return &booking.InvalidError{Violations: []booking.Violation{{Field: "mail", Reason: "say that it is meant"}}}
+		}
+		return nil
+	})
+	h := New(g.Options)
+	const at = "/Default/api/v1/differences/"
+	for name, c := range map[string]struct {
+		path, body, want string
+		status           int
+	}{
+		"written":           {"17/resolve", `{"use":"booking","mail":true}`, "17 booking true", 202},
+		"mail is not meant": {"17/resolve", `{"use":"calendar"}`, "17 calendar false", 202},
+		"unknown":           {"1/resolve", `{"use":"ignore"}`, "1 ignore false", 404},
+		"refused":           {"2/resolve", `{"use":"booking"}`, "2 booking false", 422},
+		"another use":       {"17/resolve", `{"use":"both"}`, "", 422},
+		"no number":         {"x/resolve", `{"use":"ignore"}`, "", 400},
+	} {
+		got = ""
+		r := g.call(t, h, "POST", at+c.path, c.body)
+		if r.StatusCode != c.status || got != c.want {
+			t.Errorf("%s: %d, asked %q; want %d, %q\n%s", name, r.StatusCode, got, c.status, c.want, r.text)
+		}
 	}
 }

@@ -24,6 +24,13 @@ type Explainer interface {
 	Explain(ctx context.Context, tenant, id string) (any, error)
 }
 
+// Resolver lets a person decide about differences.
+type Resolver interface {
+	// Resolve carries out a decision: use is booking, calendar or ignore; mail says that attendees may be mailed. An unknown
+	// difference is booking.ErrNotFound; what cannot be decided so is *booking.InvalidError.
+	Resolve(ctx context.Context, tenant string, id int64, use string, mail bool) error
+}
+
 // Rejecter lets the booking system refuse what a calendar did.
 type Rejecter interface {
 	// Reject refuses the given change of the feed and says what becomes of it. A change that is not known is

@@ -57,3 +57,14 @@ func (h *handler) ListDifferences(ctx context.Context, in rest.ListDifferencesRe
 	}
 	return rest.ListDifferences200JSONResponse(page), nil
 }
+
+// ResolveDifference implements rest.StrictServerInterface.
+func (h *handler) ResolveDifference(ctx context.Context, in rest.ResolveDifferenceRequestObject) (rest.ResolveDifferenceResponseObject, error) {
+	if h.Resolver == nil {
+		return nil, absent("deciding on differences")
+	}
+	if err := h.Resolver.Resolve(ctx, tenant(ctx), in.Number, string(in.Body.Use), or(in.Body.Mail, false)); err != nil {
+		return nil, err
+	}
+	return rest.ResolveDifference202Response{}, nil
+}

@@ -21,6 +21,7 @@ func apiOptions(ctx context.Context, force *inForce, st *store.Store, e *syncer.
 		Bookings:     e,
 		Persons:      persons{e},
 		Rejecter:     e,
+		Resolver:     resolver{e},
 		Reads:        st,
 		Keys:         keys{st},
 		Answers:      answers{st},
@@ -64,6 +65,13 @@ func (p persons) RestoreDeletions(ctx context.Context, tenant, id string) error 
 
 func (p persons) Sync(ctx context.Context, tenant, id string, full bool) error {
 	return p.e.Sync(ctx, tenant, id, full)
+}
+
+// resolver is the engine's deciding on differences under the names that the API uses.
+type resolver struct{ e *syncer.Engine }
+
+func (r resolver) Resolve(ctx context.Context, tenant string, id int64, use string, mail bool) error {
+	return r.e.Resolve(ctx, tenant, id, syncer.Resolution{Use: use, Mail: mail})
 }
 
 // answers is the store's keeping of answers to repeated requests, a transaction for each call.

@@ -245,6 +245,27 @@ func (e Kind) Valid() bool {
 	}
 }
 
+// Defines values for ResolveInputUse.
+const (
+	ResolveInputUseBooking  ResolveInputUse = "booking"
+	ResolveInputUseCalendar ResolveInputUse = "calendar"
+	ResolveInputUseIgnore   ResolveInputUse = "ignore"
+)
+
+// Valid indicates whether the value is a known member of the ResolveInputUse enum.
+func (e ResolveInputUse) Valid() bool {
+	switch e {
+	case ResolveInputUseBooking:
+		return true
+	case ResolveInputUseCalendar:
+		return true
+	case ResolveInputUseIgnore:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Role.
 const (
 	RoleOptional Role = "optional"
@@ -1003,6 +1024,16 @@ type Resent struct {
 	Sent int `json:"sent"`
 }
 
+// ResolveInput defines model for ResolveInput.
+type ResolveInput struct {
+	// Mail true: attendees may be mailed.
+	Mail *bool           `json:"mail,omitempty"`
+	Use  ResolveInputUse `json:"use"`
+}
+
+// ResolveInputUse defines model for ResolveInput.Use.
+type ResolveInputUse string
+
 // Role defines model for Role.
 type Role string
 
@@ -1267,6 +1298,9 @@ type IfMatch = string
 // Limit defines model for Limit.
 type Limit = int
 
+// Number defines model for Number.
+type Number = int64
+
 // PluginName defines model for PluginName.
 type PluginName = string
 
@@ -1364,6 +1398,13 @@ type ListDifferencesParams struct {
 
 	// All true: those that are closed, too.
 	All *bool `form:"all,omitempty" json:"all,omitempty"`
+}
+
+// ResolveDifferenceParams defines parameters for ResolveDifference.
+type ResolveDifferenceParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // StopPluginParams defines parameters for StopPlugin.
@@ -1539,6 +1580,9 @@ type PutBookingJSONRequestBody = BookingInput
 
 // RejectChangeJSONRequestBody defines body for RejectChange for application/json ContentType.
 type RejectChangeJSONRequestBody = RejectInput
+
+// ResolveDifferenceJSONRequestBody defines body for ResolveDifference for application/json ContentType.
+type ResolveDifferenceJSONRequestBody = ResolveInput
 
 // SwapPluginJSONRequestBody defines body for SwapPlugin for application/json ContentType.
 type SwapPluginJSONRequestBody = SwapInput
@@ -1921,6 +1965,28 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /{tenant}/api/v1/differences (the `ListDifferences` operationId).
 	ListDifferences(ctx context.Context, tenant Tenant, params *ListDifferencesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResolveDifferenceWithBody Decide on a difference
+	//
+	// `ignore` closes any difference and leaves both sides as they are. A difference of the kind `mail held back` can be decided
+	// on: `booking` has the item written though its attendees are mailed, which `mail` must confirm; `calendar` takes what the
+	// item says into the booking, if its rules allow it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /{tenant}/api/v1/differences/{number}/resolve (the `ResolveDifference` operationId).
+	ResolveDifferenceWithBody(ctx context.Context, tenant Tenant, number Number, params *ResolveDifferenceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResolveDifference Decide on a difference
+	//
+	// `ignore` closes any difference and leaves both sides as they are. A difference of the kind `mail held back` can be decided
+	// on: `booking` has the item written though its attendees are mailed, which `mail` must confirm; `calendar` takes what the
+	// item says into the booking, if its rules allow it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /{tenant}/api/v1/differences/{number}/resolve (the `ResolveDifference` operationId).
+	ResolveDifference(ctx context.Context, tenant Tenant, number Number, params *ResolveDifferenceParams, body ResolveDifferenceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Examine Look for what is wrong
 	//
@@ -2391,6 +2457,48 @@ func (c *Client) RejectChange(ctx context.Context, tenant Tenant, seq Seq, param
 // Corresponds with GET /{tenant}/api/v1/differences (the `ListDifferences` operationId).
 func (c *Client) ListDifferences(ctx context.Context, tenant Tenant, params *ListDifferencesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListDifferencesRequest(c.Server, tenant, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResolveDifferenceWithBody Decide on a difference
+//
+// `ignore` closes any difference and leaves both sides as they are. A difference of the kind `mail held back` can be decided
+// on: `booking` has the item written though its attendees are mailed, which `mail` must confirm; `calendar` takes what the
+// item says into the booking, if its rules allow it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /{tenant}/api/v1/differences/{number}/resolve (the `ResolveDifference` operationId).
+func (c *Client) ResolveDifferenceWithBody(ctx context.Context, tenant Tenant, number Number, params *ResolveDifferenceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResolveDifferenceRequestWithBody(c.Server, tenant, number, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResolveDifference Decide on a difference
+//
+// `ignore` closes any difference and leaves both sides as they are. A difference of the kind `mail held back` can be decided
+// on: `booking` has the item written though its attendees are mailed, which `mail` must confirm; `calendar` takes what the
+// item says into the booking, if its rules allow it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /{tenant}/api/v1/differences/{number}/resolve (the `ResolveDifference` operationId).
+func (c *Client) ResolveDifference(ctx context.Context, tenant Tenant, number Number, params *ResolveDifferenceParams, body ResolveDifferenceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResolveDifferenceRequest(c.Server, tenant, number, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3740,6 +3848,75 @@ func NewListDifferencesRequest(server string, tenant Tenant, params *ListDiffere
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewResolveDifferenceRequest calls the generic ResolveDifference builder with application/json body
+func NewResolveDifferenceRequest(server string, tenant Tenant, number Number, params *ResolveDifferenceParams, body ResolveDifferenceJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewResolveDifferenceRequestWithBody(server, tenant, number, params, "application/json", bodyReader)
+}
+
+// NewResolveDifferenceRequestWithBody constructs an http.Request for the ResolveDifference method, with any body, and a specified content type
+func NewResolveDifferenceRequestWithBody(server string, tenant Tenant, number Number, params *ResolveDifferenceParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "number", number, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/differences/%s/resolve", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -5576,6 +5753,28 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /{tenant}/api/v1/differences (the `ListDifferences` operationId).
 	ListDifferencesWithResponse(ctx context.Context, tenant Tenant, params *ListDifferencesParams, reqEditors ...RequestEditorFn) (*ListDifferencesResponse, error)
 
+	// ResolveDifferenceWithBodyWithResponse Decide on a difference
+	//
+	// `ignore` closes any difference and leaves both sides as they are. A difference of the kind `mail held back` can be decided
+	// on: `booking` has the item written though its attendees are mailed, which `mail` must confirm; `calendar` takes what the
+	// item says into the booking, if its rules allow it.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /{tenant}/api/v1/differences/{number}/resolve (the `ResolveDifference` operationId).
+	ResolveDifferenceWithBodyWithResponse(ctx context.Context, tenant Tenant, number Number, params *ResolveDifferenceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResolveDifferenceResponse, error)
+
+	// ResolveDifferenceWithResponse Decide on a difference
+	//
+	// `ignore` closes any difference and leaves both sides as they are. A difference of the kind `mail held back` can be decided
+	// on: `booking` has the item written though its attendees are mailed, which `mail` must confirm; `calendar` takes what the
+	// item says into the booking, if its rules allow it.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /{tenant}/api/v1/differences/{number}/resolve (the `ResolveDifference` operationId).
+	ResolveDifferenceWithResponse(ctx context.Context, tenant Tenant, number Number, params *ResolveDifferenceParams, body ResolveDifferenceJSONRequestBody, reqEditors ...RequestEditorFn) (*ResolveDifferenceResponse, error)
+
 	// ExamineWithResponse Look for what is wrong
 	//
 	// Looks at configuration, plugins, store, queue, servers, public URL, clock and disk now, which takes some seconds.
@@ -6408,6 +6607,47 @@ func (r ListDifferencesResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListDifferencesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ResolveDifferenceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ResolveDifferenceResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ResolveDifferenceResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ResolveDifferenceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResolveDifferenceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResolveDifferenceResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -7917,6 +8157,40 @@ func (c *ClientWithResponses) ListDifferencesWithResponse(ctx context.Context, t
 	return ParseListDifferencesResponse(rsp)
 }
 
+// ResolveDifferenceWithBodyWithResponse Decide on a difference
+//
+// `ignore` closes any difference and leaves both sides as they are. A difference of the kind `mail held back` can be decided
+// on: `booking` has the item written though its attendees are mailed, which `mail` must confirm; `calendar` takes what the
+// item says into the booking, if its rules allow it.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /{tenant}/api/v1/differences/{number}/resolve (the `ResolveDifference` operationId).
+func (c *ClientWithResponses) ResolveDifferenceWithBodyWithResponse(ctx context.Context, tenant Tenant, number Number, params *ResolveDifferenceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResolveDifferenceResponse, error) {
+	rsp, err := c.ResolveDifferenceWithBody(ctx, tenant, number, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResolveDifferenceResponse(rsp)
+}
+
+// ResolveDifferenceWithResponse Decide on a difference
+//
+// `ignore` closes any difference and leaves both sides as they are. A difference of the kind `mail held back` can be decided
+// on: `booking` has the item written though its attendees are mailed, which `mail` must confirm; `calendar` takes what the
+// item says into the booking, if its rules allow it.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /{tenant}/api/v1/differences/{number}/resolve (the `ResolveDifference` operationId).
+func (c *ClientWithResponses) ResolveDifferenceWithResponse(ctx context.Context, tenant Tenant, number Number, params *ResolveDifferenceParams, body ResolveDifferenceJSONRequestBody, reqEditors ...RequestEditorFn) (*ResolveDifferenceResponse, error) {
+	rsp, err := c.ResolveDifference(ctx, tenant, number, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResolveDifferenceResponse(rsp)
+}
+
 // ExamineWithResponse Look for what is wrong
 //
 // Looks at configuration, plugins, store, queue, servers, public URL, clock and disk now, which takes some seconds.
@@ -8807,6 +9081,35 @@ func ParseListDifferencesResponse(rsp *http.Response) (*ListDifferencesResponse,
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseResolveDifferenceResponse parses an HTTP response from a ResolveDifferenceWithResponse call
+func ParseResolveDifferenceResponse(rsp *http.Response) (*ResolveDifferenceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResolveDifferenceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		break // No content-type
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem

@@ -252,6 +252,27 @@ func (e Kind) Valid() bool {
 	}
 }
 
+// Defines values for ResolveInputUse.
+const (
+	ResolveInputUseBooking  ResolveInputUse = "booking"
+	ResolveInputUseCalendar ResolveInputUse = "calendar"
+	ResolveInputUseIgnore   ResolveInputUse = "ignore"
+)
+
+// Valid indicates whether the value is a known member of the ResolveInputUse enum.
+func (e ResolveInputUse) Valid() bool {
+	switch e {
+	case ResolveInputUseBooking:
+		return true
+	case ResolveInputUseCalendar:
+		return true
+	case ResolveInputUseIgnore:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Role.
 const (
 	RoleOptional Role = "optional"
@@ -1010,6 +1031,16 @@ type Resent struct {
 	Sent int `json:"sent"`
 }
 
+// ResolveInput defines model for ResolveInput.
+type ResolveInput struct {
+	// Mail true: attendees may be mailed.
+	Mail *bool           `json:"mail,omitempty"`
+	Use  ResolveInputUse `json:"use"`
+}
+
+// ResolveInputUse defines model for ResolveInput.Use.
+type ResolveInputUse string
+
 // Role defines model for Role.
 type Role string
 
@@ -1274,6 +1305,9 @@ type IfMatch = string
 // Limit defines model for Limit.
 type Limit = int
 
+// Number defines model for Number.
+type Number = int64
+
 // PluginName defines model for PluginName.
 type PluginName = string
 
@@ -1371,6 +1405,13 @@ type ListDifferencesParams struct {
 
 	// All true: those that are closed, too.
 	All *bool `form:"all,omitempty" json:"all,omitempty"`
+}
+
+// ResolveDifferenceParams defines parameters for ResolveDifference.
+type ResolveDifferenceParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // StopPluginParams defines parameters for StopPlugin.
@@ -1546,6 +1587,9 @@ type PutBookingJSONRequestBody = BookingInput
 
 // RejectChangeJSONRequestBody defines body for RejectChange for application/json ContentType.
 type RejectChangeJSONRequestBody = RejectInput
+
+// ResolveDifferenceJSONRequestBody defines body for ResolveDifference for application/json ContentType.
+type ResolveDifferenceJSONRequestBody = ResolveInput
 
 // SwapPluginJSONRequestBody defines body for SwapPlugin for application/json ContentType.
 type SwapPluginJSONRequestBody = SwapInput
@@ -1783,6 +1827,9 @@ type ServerInterface interface {
 	// ListDifferences What the two sides do not agree on, and edits that lost
 	// (GET /{tenant}/api/v1/differences)
 	ListDifferences(w http.ResponseWriter, r *http.Request, tenant Tenant, params ListDifferencesParams)
+	// ResolveDifference Decide on a difference
+	// (POST /{tenant}/api/v1/differences/{number}/resolve)
+	ResolveDifference(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number, params ResolveDifferenceParams)
 	// Examine Look for what is wrong
 	// (GET /{tenant}/api/v1/doctor)
 	Examine(w http.ResponseWriter, r *http.Request, tenant Tenant)
@@ -2583,6 +2630,65 @@ func (siw *ServerInterfaceWrapper) ListDifferences(w http.ResponseWriter, r *htt
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListDifferences(w, r, tenant, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ResolveDifference operation middleware
+func (siw *ServerInterfaceWrapper) ResolveDifference(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "number" -------------
+	var number Number
+
+	err = runtime.BindStyledParameterWithOptions("simple", "number", r.PathValue("number"), &number, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "number", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResolveDifferenceParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ResolveDifference(w, r, tenant, number, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4229,6 +4335,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/webhooks/{id}/dead/resend", wrapper.ResendDeadMessages)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/webhooks/{id}/dead/{seq}/resend", wrapper.ResendDeadMessage)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/differences", wrapper.ListDifferences)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/differences/{number}/resolve", wrapper.ResolveDifference)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/doctor", wrapper.Examine)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/host", wrapper.GetHost)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/host/reload", wrapper.ReloadConfig)
@@ -4789,6 +4896,42 @@ type ListDifferencesdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListDifferencesdefaultApplicationProblemPlusJSONResponse) VisitListDifferencesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveDifferenceRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Number Number `json:"number"`
+	Params ResolveDifferenceParams
+	Body   *ResolveDifferenceJSONRequestBody
+}
+
+type ResolveDifferenceResponseObject interface {
+	VisitResolveDifferenceResponse(w http.ResponseWriter) error
+}
+
+type ResolveDifference202Response struct {
+}
+
+func (response ResolveDifference202Response) VisitResolveDifferenceResponse(w http.ResponseWriter) error {
+	w.WriteHeader(202)
+	return nil
+}
+
+type ResolveDifferencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResolveDifferencedefaultApplicationProblemPlusJSONResponse) VisitResolveDifferenceResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6009,6 +6152,9 @@ type StrictServerInterface interface {
 	// ListDifferences What the two sides do not agree on, and edits that lost
 	// (GET /{tenant}/api/v1/differences)
 	ListDifferences(ctx context.Context, request ListDifferencesRequestObject) (ListDifferencesResponseObject, error)
+	// ResolveDifference Decide on a difference
+	// (POST /{tenant}/api/v1/differences/{number}/resolve)
+	ResolveDifference(ctx context.Context, request ResolveDifferenceRequestObject) (ResolveDifferenceResponseObject, error)
 	// Examine Look for what is wrong
 	// (GET /{tenant}/api/v1/doctor)
 	Examine(ctx context.Context, request ExamineRequestObject) (ExamineResponseObject, error)
@@ -6445,6 +6591,41 @@ func (sh *strictHandler) ListDifferences(w http.ResponseWriter, r *http.Request,
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListDifferencesResponseObject); ok {
 		if err := validResponse.VisitListDifferencesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResolveDifference operation middleware
+func (sh *strictHandler) ResolveDifference(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number, params ResolveDifferenceParams) {
+	var request ResolveDifferenceRequestObject
+
+	request.Tenant = tenant
+	request.Number = number
+	request.Params = params
+
+	var body ResolveDifferenceJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ResolveDifference(ctx, request.(ResolveDifferenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResolveDifference")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ResolveDifferenceResponseObject); ok {
+		if err := validResponse.VisitResolveDifferenceResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -7239,191 +7420,195 @@ func (sh *strictHandler) TestWebhook(w http.ResponseWriter, r *http.Request, ten
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5L3rltu2liD8Klj6+ltJulkX20mmT9WfsR3nHM9xHLfttH+kPCWI3JJwRAIMAZas9qq15mnmweZJZmFv",
-	"ALwIlKgqlZ2z5k9SligQ2Nj36+dJqopSSZBGTy4+T0pe8QIMVPivp3MD1cuf7J8Z6LQSpRFKTi4m75fA",
-	"phI+mSlTc2aWwEq+ADaDuargdJJMhH3qjxqqzSSZSF7A5GLC7WqTZKLTJRTcLlrwT69ALsxycvHo8b8n",
-	"E7Mp7YPaVEIuJre3Ce3gdV3MoNrexa8y37D1khu25JpxtqiAG6iYxOfHb2OuqoKbycVESPPj95NkUggp",
-	"irqYXJyHPQlpYAEVbuoZHnNoVzthc8lU2LTQTOUZVMwsubT/MUNbpt+O3POj6J7pFnHxkptls7bIJsmk",
-	"gj9qUUE2uTBVDbuuqBAy/Dt2YS8zKEplQKabv8NmGzpP5YYZ+GQsbDaqrjQenEnFlFlCxexOQBs2A17p",
-	"hOk6XTK83N9+e/nTKXvKKijBCLsaWwuzRABrXgBbwcaClEu9hgoy+yuzhCs5F5U2Yd011wn9cNra6slb",
-	"KHO+geyCWQBMT6+kv4ol8AzxxcGr/St7wgFgPf7hhxHAmv/CTbqMQYm9eM8XDlsEodFMqZWQC6aNyHM8",
-	"qiHg3UClhZKnbPqvU1YAlw6oFqDAihrByZRsKHPrUPMT2kn7NNv7fSUKYbZ3+ze1ZgWXGwbSVAJwY4XS",
-	"g+ic4zLtV2Uw53VuJhePzs8TC0ZC5R/wX7sR+01eL4R8jSv3N/bidHHKpjOerkBmJ/ApXXK5gMfnj55M",
-	"w9661FDiakeliHfwx/bO3ll0lCk4XmWpgTPa3sDONPyxc1uHMoT3ILk0cfZl8Dv27S9cZlya7xLEPyIk",
-	"uysGORQgjWdwlVKG/fb21cDWabmjAvUDH0LEXMkFM4qtuTBsriqmVQFmaQlHwjphdWm/nf54rqdD+Gl/",
-	"2kHPkhsDlX3yf/5+fvKXj58fJY9v9b9Mtnd2aw+pSyU1oAR9U6lZDoX9M1XSAEGcl2UuUm53fVbSE//2",
-	"D22P8Ln11n+pYD65mPx/Z42IPqNv9ZlfF9/YBcJLwzKRMakMW6tqdYk3lKm0xhvTfKPZerlhXGYkhoxi",
-	"mTpFqLrVUfS/een4d1mpEioj6EApytisg3EZN3BiRAHbAEmsfNnmJckk59pc1/qQlaSj8a0vKrhRq0NW",
-	"0qkq6TjCQKH3Afudfdz+zi3Eq4pvJnTXHqF/J0GKewwvSAK4PoYfq9k/IDV2NQLxS1nWhBRZhmKN529a",
-	"EJ/zXEPSuwQZ5XYflko7MWiViwSxvwRV5shT4BMvyhzVCS9INtpAMUk61OdY7jD1tcHX34DVagwr+IZl",
-	"6pJN3Yv01IqwHOaGqZqkwkFgL/inl/SDJ7g3949Hey4EoTQM+FdCm238DjsbtUVHJXtRA9eKbiU14kaY",
-	"CKFxMx6fHZyjxCGyqHToS4RkYplBdIX1chNXB7awn1u2ievsOusbvoB7A97DbQv0ycTq3tvIOSUlOijl",
-	"9inUzC9ZIbS29KAkfmNZk0XSvTAbf8vGgMwADiRzKLjIo1cyzApVDvtg99Y+0988vSu2+WcNcvUwNM+v",
-	"M97GjZlSOXBpf8XdkQ+4Ug+kyJXOar3Z9/tn9pnbZJLmXO992XN86DY5XJ6BzHbQ2fbHhqT/tpLFy1IJ",
-	"aVAqe3Wd8Sw7EZIVPAOr4ZOqPwOLnbmyQs4ydeTm0qp2v0/gUwlpV8K0hKwiJSOOQ8rQ7Wx9o6oFl+K/",
-	"yLiNSNtCyAyq60LI2sTkwC+OnshuqfAkUjH/w9Mo+6lAq7pKewiz9fY+ZmjDqzjb0oabmujIwSpV1hgs",
-	"wLKqlMsU8nwAcHoj0/itedkptFWcZsAEMY0As280S3kOMuPtg7Yow659nQnNZznhXf8lQoe3rK0Ry1cg",
-	"reD0nMsugLKdM7SaLllZG4ObMowvuN0RX4FGNUDu2ETZKKd9QY46hATIrOldQqVVe6HWdQiTxzlRXWaH",
-	"EZazYkdKq/9SEkZKJb9wQAm/bU8DHouIuJPA2Nxb2gTRxtM2k2vRmuNWnhE5ZOrfe8N5GlDt4L530RJb",
-	"/LlHn3xjMdcrZJcMj48WAciMGcjzONb8szB1x6N7zoBPaV5rcQOXjDMLcO9XodML7T0kjaL8+PzxjyeP",
-	"Hp+cP3r/6NHF+fnF+fm/nds/hg2dPZCGXIMlLfij5rkmziEDE7Fmc5TM4lJk6pn/9IKER0uiWM5BUkSy",
-	"X2tjhQebbdoyxl43etnazqVvNBPoOnvarPWryE6v5EsEUSOE8PdGQGb5YNs9JaQ2wDPLrUhwOUQnn9rB",
-	"cqt75J8rAPQfklkbiPEbZlUizXgFTC/VWvYtjmHx133Bmxz5p/NQOkcWe/KY/V08i67TEZY9Szwjvw7x",
-	"z8sulDTycciCF1NUHcHRYCHPRRrlmPslMXmqGyy/bMthCyJZ5zlTVQdU9jPLpLyXZo+s7p9Zt7xChUY0",
-	"yUCvSKhB1jnb7xP70MmjxxYN7iD0e15TVihCfgtSNZ9rMAzlJJL7tzzPWcY33w0T+fk+Io8rBh+WgM5r",
-	"c6iCwF45uFueoA3faEt7AsnXsikJ67AgyXR0abfXmqq1vA6GNhHZNucOcroHMYffj3/4gaVLXvHUQKW7",
-	"8HmTcynt8SPg8FK4hwNPXz9lVswz+30fKgVwaRWTS/bb++d9Mm1e+6K2wuzsGVS5kJNkj6DvCvCGJneI",
-	"1GOYod42Gm+FYvTpACN0j34zaHI+c8LV89t5BchDQBpuxA00aopSc2u1q8qe5MQKqLVV2qOM+Tl6qI/m",
-	"rBgJ2phk/bUTE4ly5pUgNWCnyoAH+rt9EkHL9YC1pMmLP0IzJdYYdc85D3/GhGnbcLwUaJEQU/Aa48d7",
-	"6sh9CsH4AcIk7DHpK8jowPEXFEOrFrzahtWWKts2sFAvRUNjGKXixEjgGk+ODj0j1GjJKW7QSViDNu5m",
-	"gr06yv9zCJG7+ONd/EoeCu517jDR2/Fasr+Ysp7lwhofpILwHC9D3HBjLx/t4QykETyP342S81yk5hks",
-	"+Y1QdTXg851Bqqz21YpiebHnsbpxcXhRUNU5aFbBvNZwyqaVyvMZT1dOl7X3baVFBRrM6ZWcEj65b1vi",
-	"JOBZV7/0ywVMjB7wJ+DZL6A1H2ZqW5JeOvnMFuIGJKvLzp3uZH3WfipK01ZyWsjUMseH2E+UBzZhw7vx",
-	"BCT6sLUYtTYY1gLYMeRnG/4PJ0OP58j9ScznUIFM4eEc9hmYIbfvaF++F33b1koJMu6wJQ5xiKPf/SII",
-	"Fbdx95Ld4DsK8jSX8U8RBXjxiRdCBsP27tgzFzKz2v5oSP1MP9gbp8JrDavHz1DmvDlD3BtFZmMsNqjZ",
-	"SlrjHAWF193YhyZZBT3FFK03imm+sY9ao4Eu53Sy5eSiQJAYjEdaTp1ZMyTnBvJN4gU+ZjN0YpG7DrMF",
-	"iC1nVkPR/XC8ZiKLKqhZQOBdm8+5yFz2WPAloFUtNLOUdrwzzAXkmb7DvTYCuyf09VLVeWbvsQWAZgO5",
-	"kKuho9tXWklrFC6texfHXvB0iXl/0xVspgmbEmSmCJqpNtzA9JKhKUNIl7CpXWjKviUTW2i33SsZ9ivV",
-	"+ruETWdcw5R9i+kRM2WWTIsMNLIExhcVQMaUtA8uKlWXGh8F8rNsGN2q/TaDVFjF2i/lnfdXco1gyZR9",
-	"YeJSMTb2J0uVZ7QeeuAzBUgQbAPmOzqZwCySKfvWrrauhAFSrUK0iLwOBc/gO5fGdhTk2B0UaoIt24EA",
-	"aa85Fur4sNwwSdfLZpArudB03Q0zFnP0j1o4JExV5KVlwmi27uDUUUwkT8MeMWMM0LPSbQZeAR/KQENF",
-	"e1FXyDcRVzHNTNs/tbHyKHqUHG4gb6vzyqqza145dwxUlaqieu1QgohnKeTF5SZhYDeIkpAXQHwZ40uF",
-	"yuB0wOkI2WaIaJVFaj4jj1b09z7NYGBrc1XLbL/jA6Ed0m0IUDtSD/6mYrke9ozjhegvKosqGu4uR69D",
-	"CYuxlf6ood4bvf8PfMg7Qe8YYNsN3E7ArCJz3p8ycVDzu41B+2VRqsq8EjKi4qGMiVviqcrrQjJuKKx5",
-	"ekg2mYj5IZ+rWhrI2LxSBXuUsFrXPM8pCEIZsMz+8JKdk1W5Xqoc2FzkkJDb2AnbNiO2GDcUwPbOo7jm",
-	"s66UXCRbeXdREtOYDLvbwVJBoW7wrzkX5GfxrOHjPvJBeIUXDd/hW7D/jTC7ssxFjKVjIPLCW8icZdWG",
-	"VbW8DFqd/dh5weIxxlZCxjaM3Um3XmtxzSU9r60gjkR+WqvY0w+qHV4NbdRPfDxp/PgZ5etSSmwOp+w3",
-	"6f16SroYlEWVXGhDpxzFF1pUE+EN/rajYKn9Bga+bkLxeySgv9ckinHNa6LYR2CNIVPfXxgsRx9Iigox",
-	"ZLjbqFeb5WEpIi7/+7BEqn25ESmX9o5nwGoNcfW+rvKoz8ZqLxqqG6g6eg5YhdZxHKvXumj0bkJ2AtAf",
-	"MSHwxO7gNayHcnoHmOoqVr/xoijNxtMC1VpYUuFYl2HxxHs6L52ObaG0gnIgCDsE/i+XoWtPOQCvDzBb",
-	"KrXaBpiGtIKYd2G91JBe/5//9b+nUdWnWW/XYfxr+9v3P0/8+2PbfhPcOD1XunPlXs/avtydzvQt5+9d",
-	"0uUyocucb64Hb3o4yXEILUeEdXxAx659reQ1acpRv1c7fBp/wsd8dyLgRqbvrM0ZzfAayL8qHIOLRpmv",
-	"Hfu4b2JVjAYI5r3LaYJDYW+tnUTyl7Yxqg/wHnRDKtS41CdC5btkPh0J2cfjbi+HpBIFrzbs3S/v3zCe",
-	"ZRXokBRhfzFTn6iSjYQfpitYi6llemEO/UL5ryIJIf/d/fs0VcXWrSeTTycLdWI/PNErUZ6okkB3glk9",
-	"1oi3Zv8DZy3di1JDSVjHP7GDcHs/2LYvSLZ+E7IrXbYQZuFcMqe5YsGdwUqKNf53ah+YokZY1TA6pdPt",
-	"xaHnHgbQ0zAcOlgQe7U5pAv1kiRaJW1D6SrXUT3kZ5HnkNkrDK6rFvY5/QOdr0YztZZxVWSAZo/h3XeC",
-	"7M+XWeHs923FdCbyXY5ozpyWxtR8DpVmM9gomTmuIDNuVLVJGNdszqsmDQh9vJC1DMe2OboCKDsWxl5t",
-	"OOV5Htnic/sx00KmhAtLpc03mrLGEvQL5TniQlmpFLSGsSHytKyvNaRKkme5EVmqnuUteUWFkLuMPAp3",
-	"FpcEBe50aBdB1iy11j7mT61dAuuI3VkDbvtNr50vDEPNQlpejrZlVUu9k9N1l7G6OFOVv/e4j49rcx3N",
-	"V7WGBrJXArgPAYDMIGMza4RoyOc7F70+JKqUq8V1VqmyHDawHTvI1aJlaxulsPp3JMRbr7kejLCTFd5Z",
-	"fjsgt+c0qowFYxrS0YZvXPR+mz0XUKgqYv68BY0ZE4wesPxztjGgkW4xPhB8qyPhEZyQvQJhz4udW6NG",
-	"CXwYqQ8btz+ct2kynlWADMERAZ7MgGQu07RjuLYuSzqjdQSVl3/5y4F8oRTZ3sSJqK0erryq41UMZaWM",
-	"SlUeU4X+oSpfYO+hsRaVD7oYpkvgK930IlgqbQYrXCw3jV02fs5QgiGFYYzr0trUOU+x1NqhgVYFzFS2",
-	"YVyHPOwW3GMvNdVmOI9FOBZvMXbBqVpkHIFVNWWFxs0bwIIUHXf0+m8DDDNIc16RSDnAh/6O1olmCC/5",
-	"4x9+jEdjdV1EsQCFX+RyUCauWwBT46FkP8+uVW0G6MxqmAgFEnojeUZYdZiDYtRMZAdyzVaIIOb2cSIo",
-	"YCjhzmgvVRNX8MjTIophVctf85bGlan0wOrIsKc40nqvTiR/Gj/pQ4VWTqxBkSfMXVDiejokLHMRvwRd",
-	"wVYTKHg5Glr4UOub3W6fhgX2TOG6qkCa68GbtQaYZ3AXvVIQz/ekWl+y8149n4SR2NokNEW0YsL7hK2X",
-	"m1GxEewSoweOoW6gynnZOYaP8vuA8Xjx6RyZ1zET+WchM+1KUKixjHuL05tzFc9JRrfjwO7nqpqJLAN3",
-	"Dfhokza5AqsCpau4AroVf+9wi6EavThWv8ZKGnwnAnXOnIB10eJpXcmLSqnCysEL992Fg308kn0jVI6k",
-	"ELm5FzdQbSjkFypHCKaJVXMxYDhaMPynf9FeZ7AjL18JGEoDHbbGiOw/fHy2x4aAZ9cFZTHGqmHdN15l",
-	"RieuJn3Jp5D6qt4x1CQqE63pQ79SeA2n1JkZHK6Q+pVG5hqqPLNUMrCvlvRsesjQNRe4Sz1eOllL+Npu",
-	"T8fPv312DXLssXFxzKeJGfD4uV3Upwq5d6EHqZd2c5eswQbo/oZjCPgW7F938YgOB6c37T4hPmjjSujo",
-	"zux15KJfG/neVXhhDnauNGQEkYzYbKulyA97W4r0gOE2OwyBaAalqk2qBtNeWinqTc60Z2iVQmcYpp/v",
-	"l8/+RfH95YpnpGHEahmy4fwAnw1oKCkMUxaFBIwLXjKS/ejeuPJrXU0OFWgDhXMU+cb6MpjPITXMCR30",
-	"olF9rJL5QfIzWsSQNRrfAPi0a5HUBd5OC8+rulLFg4x+yV1seaHsgStVL5anY/Lm5cD+XfuNUIXQKG/e",
-	"Ax8Ndb+LqwWU46jyTDu1CO2FoIXjV+1Cogp41hTwYIV6VggZf+VWewQJa7tPyjEThvRzLPl2de3Bwx1d",
-	"b83Lu3CmrOJCDnsjQksv8kfUWLi65hsfIFGBTak8876yS/YEtdVW1nDoKffo8Z6ecvucgty7BK3J70Mg",
-	"aKiwOfZz7LG/x+fnMaQcMFDRPq6LYBpj974lv0Hu2+tDxk/mT09+/vj5x+9v/2Wce95eUhnlTrW5VvN5",
-	"nMA6rqAWmEmHSbEzxfySsl+tQMS6c3InsG4vkE3jvrQKgIb8BuIK7bxSEXL/T2eQ+GaaLS+UaNqeDbl5",
-	"hNSG78m2Jm+7xykJ677/lUsCCFtT4xaoBjwvJa81DCP2eydZKQQj0iWTihZOMTl4Bou+O2bQM2bUMKiC",
-	"49qKlXieivR92HoIr1oRIXSxCxNSuzBO5lxHSaNjogmnDbp3G49S357uq+Jq0r6cPujCDmMc991Gpndh",
-	"O/M6z2ORur67l2et1MCQJ25Paa0PXkE3z7V9xOheKUkgyuZMO0aJkBf6lFk8IffB3H1L6plu6dNzcQNk",
-	"KOkgp3v0nYtiNuwt4mwGlrUgZ8VQpzjcI5hBDmjjXfOyrHrZai1fyhLy7Do8HPPRQeESgdnCxZk5K7kO",
-	"+r0OKDaD1OIK8ZZOvOCSuV0wVTGrc7hGCMXpzoqpmFdhTtZpMH8lr81SVeK/IJsOx1+WwKtYJIVrw5y1",
-	"SJmpaOxjLOuA8IZ9g1RGxCuNoQl1BmMrdZmrB7ygDESydQJkXZ1aD3stVgEhV7iuU8s1D36hXu56YdPL",
-	"077NWmvGHlV1djL+nQRAHWN9+IXzuXORtd7sNNmEQf/G7m1cbhfMxuxL9m3qEpupl+mj8/Pz7wZkEIRq",
-	"hS3pY2VZBYyMLXw9Nolxmr8zSEN3ZiS/JdcsA55Th4145GxnGjR5+3zBy4PUFwQv/shWoEEN3pneRU/Z",
-	"5+uZ3dUsbsk5urNozNyT+CVD5RBzfVxfngNCCNXmes33dkr6QDZeLU3c1xrCF3fi7eM3sOab6x3ehlZW",
-	"qHPKNi7ORtsoK5i7RiR7+37Yi4lpBu9Bm+dLSFcxj505uLOi9oK7U4wTkp/1SqBmnaCaZuZ1vj8L36ei",
-	"GirH3+F5tGd5W0ecHqhOD3fgWy9Fjpaiz1y4V8/eloclWJwhkGMZRDcfHBPNqroc6vI0WHF8h9oWbaAc",
-	"n1tkwfnOQBlzkqxjHdOseuaERWjq7woxq0rcwIiKJUy8DInvHpTtEhs6w47rP0bHWo9Jd29ZG4C3tZMZ",
-	"LLgcf2eouQ0yiSYguv1DS9V6TH2bFRhz4ZKs8H2jIwkN+4ggyc6QVqg4VtVgOdvOIOU9BWCfUXkloB12",
-	"jTOvGJUapVbXxS7PDHrb1aqxxlthYpf2dKg7vMMZY0jYxHmGK8xaCbO+b+HvTz6e+uTnCOD5qA4I9IJk",
-	"l5v6wxATIemXA69811feaHy+LopNrQLhWp24LDfywQh5yqbaVMALIRdTtMYNoHfGPsRZqqQkBzmufiWp",
-	"qRjWidtl85x+JLTLILH67VJVBqPX1Q3PnauxtReV+7YrYafCqfquo2Caq3TV7b+Cmry9QbdXy/ysNZFM",
-	"7HpRTBsst2i3TemFYZ0+6R7ASEbj3g8JNXHl+C61DDtS+i01Cbm4Hkgj6YpkThM8tjIV7yKWrel6aI8k",
-	"n3Yd65N0TXcQdRN4wxUty57T/J5d/CV8MtfuJo+vwO6MIARb2b1+l/CJduJ57xcIbaS8HOhYSyMsxXjV",
-	"x45CJirOIBxooWi7yMK3+XFUFGVYRHt3cuAflPcekHXb0YKqlWt2heWXILNLopQ5s1vfjBbeu5F8R3U8",
-	"YdhcVf3pCf0RCUPVfo3QWRpT6ouzM9/mpFWvceazJ7YiBQdGSu1Ld1znMRTGUI12Z4XRrfDGjzq6I27t",
-	"wKUj4sTYez742obA8i5knR2hxnArTjmYMObebrXcSCh9NdAjal+irQvALCAWTR0Kp68iG6R0vLoSZvPO",
-	"3h/ty1Wk4o3SXDReYVNu92tLcjQSR8h5JCbyd4BSd5PDMKCHeQy+US3rjkfBz4kPfKOZL7jp5IHQALLT",
-	"K3klKZmpM8SMTZ86dzEqrBfsGe6aVWu8xIRxyZ6+eYkJXs62dPOX2vVVjFbG8ijU3nxS1pUMs32+ffvz",
-	"c/aX73/4b9+dsvfCt0O2Hz558uQv5Jfl0jXGdXOBuHF9+/L8JOObbm3UtOmNO720ujx+fCXBt9LGMz/F",
-	"rdMIPkxau2BTqx26tjdgNVMKFy3VWmN/nTAX5lsrKVuJf7wP/UwB/gQD2f75K9n8QDL8SmhTcaMq+sEp",
-	"m346wb1MrYaLpdUWwfEG/AwkkS5Dl/tLNl0qbajOy2Xbucuwn7tii+RK0s9SVRQcJRY1oyl4uhQSo2T+",
-	"pnxtNJDezqZvuQEcoDZlSz8wzSFK886Cb5y/t+CrNkq9+fXde5eiwWV3dt3fYTO9aOqvt6fiuUD19//O",
-	"lqqudNLywaGdSjMDZrUJw/OuZFN/1ISZrG7lGgxTSuHkbSPHQoLp5JH3ePNSTC4mT07PT59Q8HqJVHz2",
-	"mfD79oyX4uzmkf3fCjb43YJYXrirlxkWn2hDtet60puv9fj8fMdsrcNmarXGAkXGar2nG3LTA639TT27",
-	"XWLOKbkFnPoTf1HYeWt8VzLRdVHwatMZvfaN9iwBpxXwhXZ9YvGTj8nEYbfleUobCjc3kzt/j7+/eeTM",
-	"TX+7/WjtMR2B+XPUHl3HgENX7w2BtG9xmP5MkWvjiBdGOuttV6y46tYerjw62qubbgrDqHLKXraS6cwS",
-	"e1el4EPkbkYlt5xzeQz0+YWvoCVMxiHObTJIj2efRXZLQjQHcil1ceQtzl0LONID9vdxMwk5awmyafRn",
-	"GWGBc2PvDwPa0sFQuCv5JPtJ4afJ7ccYkNuly4Nc71mTyXXYBmlS54j9+RG/9tHIdF3KOENJaNHX94Ab",
-	"mpwY/NsHzPgd8V7Uz6xsB70aenVoJXOsl6MNDzJzXiTcCM0XOGW/kE8ZFZYyrzXTYiEpTwG3Rf2eKDo9",
-	"/f8fPxscNYlpTtExnjtbOuzbNqVszvz0h2bnA9vADJz7bsLy3G4BPSqcFNZz2uog4jhqjg6FHXAm2B3E",
-	"1hIyzesMrtsdyA9Y9eMDqhjt0QMRwfGURkW7jI1j8EPPQLCUAt1GnhsG/tNhh5hBendtYheji4iTfgk6",
-	"3hc5SSknOlxh8As5oUF5Uc1EZKvR273zGblresoMLvMstHc8UJtxU5q/BGYMqRMNIFoTD6iHHW7lxXu+",
-	"6L5sazLt/ZGJwNjYaHuxKXx6m8Rl3F/BDN7KwETsJ+ffjx6IvWPc9WslYcTM66945fe56Ccx7eslzcm3",
-	"Zl+rA9+XRqKno7HnfrxopGqWTMpYce47vsEe1N6MJhO5x4QShCXcuKwfh3UJ09QPjXxABTXTCea55nPI",
-	"N6fsaUPTVzLM+HF8r6z9JD9t0M9A0Q60vbsU9KY29+ZrW5J8+q/Ti/bo+TDCEcfx+81uwByLwo5vG3bm",
-	"5o0yDr80YTP4hA0ifS9vqdbMT5W4E2Ee074deQS7bVgfvNtk8qo14e1hZRb6MSgHGJsp3El87dVrzuBT",
-	"mXNqC7SAgVEzzUwTnjWpvyGoTsFrK8bQC3fZbv4UwvE/h6gUWy9dymZrFuiFLxSCK0m+dI1VQlQuU6l1",
-	"jIe8oL03fOTBKKM9PiCCWs9Cr/Vj6L5B0jAlW23c22XmIekQHavY3mYvVlBJ1ddwGbTGIUVx7KleOamB",
-	"lpfviKXB+ORiwqxvNJtK+GSmHRTz7d4QPP5zKpo0a5HCKfuAq665MFPCMOfjpoe4ZlopychlTCKDh0JL",
-	"VVEItykFpuIXylxBRzct/zRNoTQXOILxzMpWc0JJJNN2y1Fcmz6310ZJMicaJMljE8r6AH30mBXLQOCU",
-	"PosFGMy4ksJcsKnIgttfW0kkUwgtHKa4Gn4/paNMEzbNuOFT2sNzl2mi2f949+trdPlh5Y7v5jJ9xbU5",
-	"eYHnePnTNLmS2EzPfUk3hBqD8ybMKrXWeEX4m3fUIdCfI7R9cl3bnIvelWChUqEKjAVh6ShezJUEjCA8",
-	"PmeuouaUTXMKROBEAbrQ0LU4lItHOMUroc3zMI5qp8IeUiJ6MI3lRlyy84YfIvik03xj9j0CLW7Tn0dy",
-	"LEKt33ks7SzuQkDwxF9B1cyhmtDHfgfLCUcQ/AfufHVbDWK4JHR2qH4RQ9JOjyZ6eiD9JKqpdfAz7gUa",
-	"BcmHtJRaM+IwlN5nDXu0iKhB7VR579zzvRiUhEtWKq3FLN+4Lif3F0WYW7LkJRUXGhXCrNhWHFuKt+SO",
-	"5/MP7Zlx7zn7rOGP27MKS+sxGeCBBNs7+KMTcRrWK1vBX2RKHIVCM1zOt+ZE7ui4s1OjpuQaCoV0vhcs",
-	"C71gWQapVQSu5LrXGcCKg7ZjgbvMYVTcsBQHDHYJQHm2exBdP1RigevmE/5Jw2nt7hJf2GJq2jpEyPXD",
-	"1i0dJ1I0r7HJazcHN+s4SaOUuNss6A11Ggzt/NR67sGiOzT/+bUvFP58xKBNbKXGsLpHCIbCCK1ghiU8",
-	"6jCSMKPUoFqA2cV/Ekd/b9LdgBBq4Up/LtmRZA4q2mvlBljhwCk3woopSZYQZMKry7llzA32t1H5oWVR",
-	"plJDjZ+jps0r7JnEDeuMUkpc4wWdUEA9YTiUJnH2gE4YDUBlv719lVCWOqV5Cb2iLiuUzkN5NVoVEFTk",
-	"K/ke815oFh7ioO/+iKXgS6WN+zkmODVpW5dWmw9NlV2VpbYP8dw9ohMfJgsNw9RashVsrqQ11Llexe10",
-	"XoTBLQ9loDczCodYcRjTlLCFUuS/mvHsGDj7yrsz1u2hOS2UxHD9Mc3xKDIunYISRcUPd7xa5m92617/",
-	"CuZvRHkPdq9/U/GspqYmBbtDHCeHiWgDm0UTeZKL02giz69ynWduK2ef6Y/bM22oQ/BDabvUvPK1FU7D",
-	"Su/LeejCKvKclUJir++BzqxdtHlnVOmakR9Fo9yXvUPZTFhxegxMeSEzyp5YCKunuzYrCeVIWWShkifk",
-	"vDcd+2gba4ZzmQbufs2//t2/7zWYad+4zJw9ir4bNxDV8URVQqfpEZqsZgnSQWyhaIpiEuwX99SVxBRe",
-	"18qWGFMXyKfs5Zxx6V44x556IYuEG/bt948ff5e01wyuKa6ZmAe/4ZJnbAYgT8mtp2rDpnORw3SrrY7Q",
-	"sU7rQjtaOGVvkIE475T3g0ek47s1Pyo5HN/AalpkfWHzyrd9iggAImoXG8mOY1j5OEuftkM5umZrVa08",
-	"6tyHsivst3d3Uh4kzqcUT9l0FU6ClTUcM08LgcaoUQ11ecCElFP2xvXrIXdFaHvtyyScM4MKy6+kT22J",
-	"ug/sMZ/jVh6A2R/TkHf9D4eUx5B5cARVg6+Ia1EYrXNPYcSvkqjt3xHHXMOlnYa8u+SvnKLpUIy6RpF0",
-	"IHliYMhgDi1vRzIR1wNlyPj306NGLUZlWLtPRHUMbvJNGEgbe7UfVnWUvE+CpO/2QP0daB++g3RkB2u+",
-	"GX32D1Q9t3cLIksYnBRc5M0QqYrm9LoQUy5WtLWEhUobCinrQVj9MQSoxz/8eDCgqOUWNiVSoX6d0rBC",
-	"zqn9JudmOGnYzQBzhdMH56E+JDtrjTP6IumaXmBYoeITmiO5m54tPbRTxr3nTBRhDOxxpSz5/DPMl3Yv",
-	"O031TWuaRjOm90pORZZg94akPZktsYwnCfO0Ej/zKulM5Uq2Z8IlnZljSXue2DRhau6LvdCexygxhktx",
-	"By5eCmCNIRaUBYy6kj6lgiLfzFFDPQEb2OPPDV+BPGWvlQPBlXRTVVktc0vuU/r3tWusMaXKNa0i4fI2",
-	"jn86kdk/cBb+cMQch7VesOnnq0lmTQMKbF5N1PyKoprnt9OmfZBV17Qru3NeRXB6Dx01BERcIrfryJla",
-	"ZmUU26Ha0NjbQSG6ZS7jKCAHZoJ6gmE6DOFbgAaNrH1wvy1qZ4YN7oGnyx2+5GtVXbttH5yVvpVLSP6s",
-	"tWvsmSrqJItlifYspEU26uByR/Q7qzbXVS3vuae3iFitRka6acNl7bTewGusZCrKXIBm0y5wpolPYPOK",
-	"MeYM+ulQPM+vpHsFIknhjEnJljyfB+aJmBGv62iTwD2PTTTTo6qE0QdsqdYoQrE0Mzj4Bks3VL/aZMx+",
-	"jmmJYhw81Td7w99fztLsjA23r47xpQPD9T7+x3tUcwyB26QHkhZCd18GbrRT4jpf5S7Jua/moRuqbrXX",
-	"QaHhrZhLV2sairNxdhkyY/SLYB8mqFojIrs89id8+5vW1O0RhXp++L3GJqzHAPbPqlqACXP1R4J3uHRg",
-	"6EDH1v+Gwne06+OkKtJaxEuX1AxYVN6ee1jV79BM+a0E9NY9HN9p1p4C/IWZ2Zjb353FfeSs7FEbiuZk",
-	"f9V864PIfR83PeOpETeCZs0MtwvwD3251IoxXpzW4xGzmhqvKZlChfqY0O0ioGMlXDykvezBvivpoRkn",
-	"czy++Y0Oy3YTKf4UnHMvSodm6GeuZ/lDxqY8M9+XhOfd1thcCRUNbMa+XbeA+TlNfeKmPX+ZOoB36fMp",
-	"nfGn0AH++A7txzGHPrawXos8ZymvKmxYhKPVjxT0hjw7mfF0xcJt0jAMsPdyJN7XIIrraP9VEYUwI+Ro",
-	"IXp0538EbGkrr1sY0nhAsO14TIN9S8f9fwRnOCuENnwFx8Ibq0d+QVTpBWY3Mg0q4p8zMBuGiNw6FfMQ",
-	"zKhqedkb3mGsDkStn5aUYbPG7gv3RxucC+1VKqtt7kOR3dmqHSwxoM3uWNd7fOKOOtVDKh7tDtlDeofd",
-	"+/HaNGnjmse5qwhscAWlGVRCCMRfxXiLsvFffEcxXpZKSIMBG993bssvgRWKqlBVZZFa4kTwDfBKJ6Ge",
-	"QpiExjqGXryUi/mNDnFuarSXg8HHLfdnGTc8JH44z1tuAUPTaFSdLiFzjkbD0hy41Kwum4nZkM+jOSGG",
-	"V4i0f+qgeejJHgsxWYzp9ZzHaU4OPn5io2svBXe2+xybe+gDeeLBQ1yyqd8gFnG4rFnF5irPkW9+LTPW",
-	"nqApD23T+beWAy8rJYWmibb2NN/tJvGxYhp/eva5quXtcPpptwiT7ajBJEBT5b7zEDZt/UIdpm9UkPKC",
-	"6jT7FZpXUt1Adck4rWeolsllArJQr0yBX2u9xijxr3A3OqTauK9EfR5Zj2OqGhxprA2UVgW2///6gsHn",
-	"cpTcLFsxl1pO+o62XS6G3b1vo/avn4O8U9344B96wOtvt0oeQAG/1y/V+nHdHNujR/joqMnSQ1oBtRx1",
-	"8Ug04aRaM/ItYo31jBqSJtj3jPoYvjPc6ggZ85eGPMLKd4zfhHhiqzewC3m7xijcYIMCrKYLswhcwBlr",
-	"W3Mu7JtEhuXWGfBoGig5IH3X6j+pwdFpt/7lW1eGnt478Z2yMKwqR4juq2W2W1p+LSn9N37TVPIiYhrF",
-	"OPvt7auxpLOLNe3tf0lhtQbV9sfVXjftFnC7x2x9GaJrbv9Jc3+WVliYUD+aqwzF3QZPfHSuvAdDjyOX",
-	"A7x87A2nD1Xw4Px3vO3mW+fHJ4eHzh3UB89HjU9ZOFuwrfRaGGtLYcY+euiagRom0HL3xn/DyHj70h+M",
-	"IdKMgC8c5hvJDUNK8ZEqpXznEP+Co7GsM0vuu2uPgWe/NOzgIfOWfcTrQYttm+N8uVRNixpFZ4Y85jtR",
-	"1U5dJqFCp8pCjw7hc2T/LKxlHC5ZWIDMvpoD+S2+/l5I+2VrIKxsH6q2xASj1uSky3aD/Y6mjMVax2l2",
-	"8A77GOd5VxMgv0bgb1YcHJcJhc4iXwJ9Du8/sgfL/kmR7MMSsM2V6A3oOhIWKQkdLDo23jRzb74Or1Gm",
-	"UXbcbJ4/Mx50dzqgwhBMrdVOFlxgAFi/TiZ8y8wfGFxwDBT6q7iBNs/BUlDtwXwkFDJ+qNHXQKD3oM1R",
-	"vQ8PizjolB0QVaFcgVrmGXtjx5RHgYUYxUy1aeGFtVxH40NrVhQCGadE/f7RQs8t0Dec3mADzQTnCugw",
-	"+El3si+D5x/zjQXmsXQa5uhIGpcltlh8oB1BSJjyjnee+znrrdXJExxfuz22ymz1yzrdSgyLrbOjF9l6",
-	"qTABPhOZi7245bzWGt+VdxQCZEnXDWP3uVF11YZeuMyBre1sWdNap92dJr6v1uSm1u/cxI+B2SQ6DJ14",
-	"+uZl61d+eMjtx9v/GwAA//8=",
+	"5L3rltu2liD8Klj6+ltJulkX20mmT9WfsR3nHM9xHLfttH+kPCWI3JLQRQIMAZas4+W15mnmweZJZmFv",
+	"AAQpUJeyys5Z8ycpSxQIbOz79eMkV1WtJEijJxcfJzVveAUGGvzX47mB5vlP9s8CdN6I2gglJxeTt0tg",
+	"UwkfzJSpOTNLYDVfAJvBXDVwOskmwj71RwvNepJNJK9gcjHhdrVJNtH5EipuF634hxcgF2Y5uXjw8N+z",
+	"iVnX9kFtGiEXk0+fMtrBy7aaQbO5i19luWarJTdsyTXjbNEAN9Awic/vv425aipuJhcTIc2P30+ySSWk",
+	"qNpqcnEe9iSkgQU0uKkneMyxXW2FzSVTYdNCM1UW0DCz5NL+x4xtmX67554fJPdMt4iL19wsu7VFMckm",
+	"DfzRigaKyYVpWth2RZWQ4d+pC3teQFUrAzJf/x3Wm9B5LNfMwAdjYbNWbaPx4EwqpswSGmZ3AtqwGfBG",
+	"Z0y3+ZLh5f722/OfTtlj1kANRtjV2EqYJQJY8wrYDawtSLnUK2igsL8yS7iSc9FoE9ZdcZ3RD6fRVk9e",
+	"Q13yNRQXzAJgenol/VUsgReILw5e8a/sCUeA9fCHH/YA1vwXbvJlCkrs2Vu+cNgiCI1mSt0IuWDaiLLE",
+	"oxoC3i00Wih5yqb/OmUVcOmAagEKrGoRnEzJjjI3DjU/oZ3Ep9nc7wtRCbO527+pFau4XDOQphGAG6uU",
+	"HkXnEpeJX1XAnLelmVw8OD/PLBgJlX/Af21H7G1kWIj5HBqQOXyjmSjCfvoUQOxiKxUcSm2vynYh5Etc",
+	"f7ixZ6eLUzad8fwGZHECH/Illwt4eP7g0XRkgzWudlQyfQN/bO7sjaURmYNjoJZEOaPtjexMwx9Hhdtb",
+	"kFya9GUa/I59+wuXBZfmuwyJgqjb7opBCRVI47luo5Rhv71+MbJ1Wu6oQH3Hx6ijVHLBjGIrLgybq4Zp",
+	"VYFZWmqWsMpYW9tvpz+e6+kY0dif9mim5sZAY5/8n7+fn/zl/ccH2cNP+l8mmzv7ZA+payU1oFh/1ahZ",
+	"CZX9M1fSAEGc13Upcm53fVbTE//2X9oe4WP01n9pYD65mPx/Z53ecEbf6jO/Lr6xD4TnhhWiYFIZtlLN",
+	"zSXeUKHyFm9M87Vmq+WacVmQbDSKFeoUoepWR33k1XMnVOpG1dAYQQfKUfAXPYwruIETIyrYBEhmhd4m",
+	"g8smJdfmutWHrCQdjW980cCtujlkJZ2rmo4jDFR6F7Df2Mft79xCvGn4ekJ37RH6d5LuuMfwgiyA6334",
+	"sZr9F+TGrkYgfi7rlpCiKFDW8vJVBPE5LzVkg0uQSW73bqm0k81W48kQ+2tQdYk8BT7wqi5Rx/HSba0N",
+	"VJOsR31ODoxTXwy+4QasqmVYxdesUJds6l6kp1auljA3TLUkqg4Ce8U/PKcfPMK9uX882HEhCKVxwL8Q",
+	"2mzid9jZXlt0VLITNXCt5FZyI26FSRAaN/vjs4NzkjhEkZQOQ4mQTSwzSK6wWq7TOsoG9nPLNnGdbWd9",
+	"xRfw2YD3cNsAfTaxBsEmck5Jsw+Wgn0KzYVLVgmtLT0oid9Y1mSRdCfM9r9lY0AWAAeSOVRclMkrGWeF",
+	"qoRdsHttnxlunt6V2vyTDrkGGFqW1wWPcWOmVAlc2l9xd+QDrtQDKXGls1avd/3+iX3mUzbJS653vuwp",
+	"PvQpO1yegSy20Nnmx4ak/6aSxetaCWlQKnsbgvGiOBGSVbwAa3aQ/TEDi52lskLOMnXk5tKqdr9P4EMN",
+	"eV/CREJWkZKRxiFl6HY2vlHNgkvxD1L1E9K2ErKA5roSsjUpOfCLoycypho8iVTM//A0yX4a0Kpt8gHC",
+	"bLx9iBna8CbNtrThpiU6crDKlbVQK7CsKucyh7IcAZxeyzx9a152Cm0VpxkwQUwjwOwbzXJegix4fNCI",
+	"Muza14XQfFYS3g1fInR4y8pa1vwGpBWcnnPZBVC2c4am3CWrW2NwU4bxBbc74jegUQ2QWzZRd8rpUJCj",
+	"DiEBCs04q6HRKl4oug5hyjQnauviMMJypvWe0uofSsKeUskvHFDCb9vTgMciIu4sMDb3lpggYjyNmVxE",
+	"a45beUbkkGl47x3n6UC1hfveRUuM+POAPvnaYq5XyC4ZHh8tApAFM1CWaaz5Z2HqjkcPnAEf8rLV4hYu",
+	"GWcW4N7ZQ6cX2rttOkX54fnDH08ePDw5f/D2wYOL8/OL8/N/O7d/jBs6OyANpQZLWvBHy0tNnEMGJmLN",
+	"5iSZpaXI1DP/6QUJj0iiWM5BUkSyX1tjhQebrWMZY68bXX+xxwudN4xr9rhb61dRnF7J5wiiTgjh742A",
+	"wvLB2GcmpDbAC8utSHA5RCdH38Fyq3/knxsAdGqSWRuI8RtmVSLNeANML9VKDi2OcfHXf8GrEvmnc5s6",
+	"7xp79JD9XTxJrtMTlgNLvCC/DvHPyz6UNPJxKIJrVTQ9wdFhIS9FnuSYuyUxuc87LL+M5bAFkWzLkqmm",
+	"Byr7mWVS3kuzQ1YPz6wjr1ClEU0K0Dck1KDone33iX3o5MFDiwZ3EPoDVy6rFCG/BamazzUYhnISyf1b",
+	"Xpas4Ovvxon8fBeRpxWDd0tAj7o5VEFgLxzcLU/Qhq+1pT2B5GvZlIRVWJBkOvrZ47WmaiWvg6FNRLbJ",
+	"uYOcHkDM4ffDH35g+ZI3PDfQ6D58XpVcSnv8BDi8FB7gwOOXj5kV88x+P4RKBVxaxeSS/fb26ZBMu9c+",
+	"a60wO3sCTSnkJNsh6PsCvKPJLSL1GGaot432t0IxJHaAEbpDvxk1OZ844er57bwB5CEgDTfiFjo1Ram5",
+	"tdpVY09yYgXUyirtScb8FD3UR3NW7AnalGT9tReoSXLmG0FqwFaVAQ/0d/skgpbrEWtJkxd/D82UWGPS",
+	"Pec8/AUTJrbheC3QIiGm4DXG95+pIw8pBOMHCJOwx2yoIKMDx19QCq0ieMWG1YYqGxtYqJeioTGOUmli",
+	"JHDtT44OPRPUaMkpbdBJWIE27maCvbqX/+cQIndB0bv4lTwU3OvcYZK347VkfzF1OyuFNT5IBeElXoa4",
+	"5cZePtrDBUgjeJm+GyXnpcjNE1jyW6HaZsTnO4NcWe0rimJ5seexunNxeFHQtCVo1sC81XDKpo0qyxnP",
+	"b5wua+/bSosGNJjTKzklfHLfRuIk4Flfv/TLBUxMHvAn4MUvoDUfZ2obkl46+cwW4hYka+venW5lfdZ+",
+	"qmoTKzkRMkXm+Bj7SfLALmx4N56ARB+2lqLWDsMigB1Dfsbwvz8ZejxH7k8hyn1/DvsCzJjbd29fvhd9",
+	"m9ZKDTLtsCUOcYij3/0iCBW3cfeS7eA7CvJ0l/FPEQV49oFXQgbD9u7YMxeysNr+3pD6mX6wM06F1xpW",
+	"T5+hLnl3hrQ3iszGVGxQsxtpjXMUFF53Y++6DBr0FFO03iim+do+ao0GupzTyYaTiwJBYjQeaTl1Yc2Q",
+	"khso15kX+JjN0ItFbjvMBiA2nFkdRQ/D8T4fZpPSAwJv23zJReFS2oIvAa1qoZmltOOdYS6gLPQd7rUT",
+	"2AOhr5eqLQt7jxEAug2UQt6MHd2+0kpao3BpPbg49oznS0xGnN7AepqxKUFmiqCZasMNTC8ZmjKEdBmb",
+	"2oWm7FsysYV2272SYb9Srb7L2HTGNUzZt5geMVNmybQoQCNLYHzRABRMSfvgolFtrfFRID/L2mVC2W8L",
+	"yIVVrP1S3nl/JVcIlkLZF2YuFWNtf7JUZUHroQe+UIAEwdZgvqOTCcwimbJv7WqrRhgg1SpEi8jrUPEC",
+	"vnO5dUdBju1BoS7YshkIkPaaU6GOd8s1k3S9bAalkgtN190xYzFH/6iFQ8ZUQ15aJoxmqx5OHcVE8jTs",
+	"ETPFAD0r3WTgDfCxDDRUtBdtg3wTcRXTzLT9Uxsrj5JHKeEWylidV1adXfHGuWOgaVST1GvHEkQ8SyEv",
+	"LjcZA7tBlIS8AuLLGF+qVAGnI05HKNZjRKssUvMZebSSv/dpBiNbm6tWFrsdHwjtkG5DgNqSevA3lcr1",
+	"sGfcX4j+ooqkouHucu91KGExtdIfLbQ7o/f/gQ95J+gdA2zbgdsLmDVkzvtTZg5qfrcpaD+vatWYF0Im",
+	"VDyUMWlLPFdlW0nGDYU1Tw/JJhMpP+RT1UoDBZs3qmIPMtbqlpclBUEoLZfZH16yc7IqV0tVApuLEjJy",
+	"GzthGzNii3FjAWzvPEprPqtGyUW2kXeXJDGNGbrbHSwNVOoW/5pzQX4Wzxre7yIfhFd40fgdvgb73wSz",
+	"q+tSpFg6BiIvvIXMWdGsWdPKy6DV2Y+dFywdY4wSMjZh7E668VqLay4Te2UFcSLyE61iTz+qdng1tFM/",
+	"8fGs8+MXlK9LKbElnLLfpPfrKeliUBZVSqENnXIvvhBRTYI3+NtOgqX1Gxj5ugvF75CA/l6zJMZ1r0li",
+	"H4E1hUxDf2GwHH0gKSnEkOFuol5rloeliLj878MSqXblRuRc2jueAWs1pNX7timTPhurvWhobqHp6Tlg",
+	"FVrHcaxe66LR2wnZCUB/xIzAk7qDl7Aay+kdYao3qaKSZ1Vt1p4WqADEkgrHYhGLJ97Teel0bAulG6hH",
+	"grBj4P9yGbr2lCPwegezpVI3mwDTkDeQ8i6slhry6//zv/73NKn6dOttO4x/7XD7/ueZf39q26+CG2fg",
+	"Sneu3OtZ7Mvd6kzfcP7eJV2uELou+fp69KbHkxzH0HKPsI4P6Ni1r5W8Jk056feKw6fpJ3zMdysCrmX+",
+	"xtqcyQyvkfyryjG4ZJT52rGPz02sStEAwXxwOV1wKOwt2kkif2kTo4YAH0A3pELtl/pEqHyXzKcjIfv+",
+	"uDvIIWlExZs1e/PL21eMF0UDOiRF2F/M1AcqryPhh+kK1mKKTC/MoV8o/1UiIeS/u3+f5qrauPVs8uFk",
+	"oU7shyf6RtQnqibQnWBWjzXirdl/z1lLn0WpoU6t55/YQriDH2zaFyRbvwnZlS5bCLNwLpnTXLEK0GAl",
+	"xQr/O7UPTFEjbFrYO6XT7cWh5w4GMNAwHDpYEHu1OaQLDZIkopK2sXSV66Qe8rMoSyjsFQbXVYR9Tv9A",
+	"56vRTK1kWhUZodljePedIPvzZVY4+31TMZ2JcpsjmjOnpTE1n0Oj2QzWShaOK8iCG9WsM8Y1m/OmSwNC",
+	"Hy8UkeEYm6M3AHXPwtipDee8LBNbfGo/ZlrInHBhqbT5RlPWWIZ+obJEXKgblYPWsG+IPK/baw25kuRZ",
+	"7kSWamdlJK9caegWI4/CndUlQYE7HdpFkDXLrbWP+VMrl8C6x+6sAbf5ppfOF4ahZiEtL0fbsmml3srp",
+	"+stYXZypxt972sfHtblO5qtaQwPZKwHchwBAFlCwmTVCNJTzrYteHxJVKtXiumhUXY8b2I4dlGoR2dpG",
+	"KSxJ3hPi0WuuRyPsZIX3lt8MyO04japTwZiOdLThaxe932TPFVSqSZg/r0FjxgSjByz/nK0NaKRbjA8E",
+	"3+qe8AhOyEGBsOfFzq3RogQ+jNTHjdsfzmOaTGcVIENwRIAnMyCZyzTtGa7RZUlntO5B5fVf/nIgX6hF",
+	"sTNxImmrhytv2nQVQ90oo3JVplSh/1KNr/r30FiJxgddDNM18BvdNUhYKm1GK1wsN01dNn7OUIIhhWGM",
+	"69La1CXPsdTaoYFWFcxUsWZchzzsCO6pl5pmPZ7HIhyLtxi74FQtsh+BNS1lhabNG8CCFJ129PpvAwwL",
+	"yEvekEg5wIf+htZJZggv+cMffkxHY3VbJbEAhV/iclAmriKAqf2hZD8vrlVrRujMapgIBRJ6e/KMsOo4",
+	"B8WomSgO5JpRiCDl9nEiKGAo4c7eXqouruCRJyKKcVXLX/OGxlWo/MDqyLCnNNJ6r04ifxo/GUKFVs6s",
+	"QVFmzF1Q5no6ZKxwEb8MXcFWE6h4vTe08KHom+1un44FDkzhtmlAmuvRm7UGmGdwF4NSEM/3pFpdsvNB",
+	"PZ+EPbG1S2hKaMWE9xlbLdd7xUawdY0eOYa6habkde8YPsrvA8b7i0/nyLxOmcg/C1loV4JC3W7cW5ze",
+	"XKp0TjK6HUd2P1fNTBQFuGvAR7u0yRuwKlB+k1ZAN+LvPW4xVqOXxuqXWEmD70SgzpkTsC5aPG0bedEo",
+	"VVk5eOG+u3CwT0eyb4UqkRQSN/fsFpo1hfxC5QjBNLNqLgYM9xYM/+lftNMZ7MjLVwKG0kCHrSki+w8f",
+	"nx2wIeDFdUVZjKlqWPeNV5nRiatJX/IppL6qdx9qEo1J1vShXym8hlPqzAwOV0j9SnvmGqqysFQysq9I",
+	"enY9ZOiaK9yl3l86WUv42m5Pp8+/eXYNct9j4+KYT5My4PFzu6hPFXLvQg/SIO3mLlmDHdD9DacQ8DXY",
+	"v+7iER0PTq/jPiE+aONK6OjO7HWUYlgb+dZVeGEOdqk0FASRgths1FLkh50tRQbAcJsdh0Ayg1K1Jlej",
+	"aS9RinqXM+0ZWqPQGYbp57vls39Ren+l4gVpGKlahmI8P8BnAxpKCsOURSEB44KXjGQ/ujeu/FpXk0MF",
+	"2kjhHEW+sb4M5nPIDXNCB71oVB+rZHmQ/EwWMRSdxjcCPu1aJPWBt9XC86quVOkgo19yG1teKHvgRrWL",
+	"5ek+efNydP+qvIW7UGgXSui7jvu7Nk0LFyzUYWOYYEZRhbGEilZDHHvvktyigiOxkCpZ8jU4uF0reW7X",
+	"diRUX3RKq488JEP8b9LqEOV2qrLQTh1EOylYH/hVXEDVAC+6wiWszC8qIdOv3GgLIWFl90m5dcIQcBDE",
+	"rp4/ePaT6614fZf7Lhou5LgXJrQyIz9MiwW7K772gSEV2LMqC+8jvGSPUEuPsqVDg78HD3c0+NvlDOXe",
+	"FboSZulDP2igsTk21xyw/Yfn5yliHDHM0S/QVsElgK0Ul/wWpc6g/xo/mT8++fn9xx+///Qv+4Ul7CXV",
+	"Sa7cmms1n6cZS88FFoGZdLccO3LMLynr1yoCWG9PbhTW74Gy7ty2VvHRUN5CWpGfNyrB5v7TGWK+s2nk",
+	"fRNdu7cx95aQ2vAdWeYUZfA4JWE19DtzSQBhK2pYA82Ix6nmrYZxxH7rNAoKPYl8yaSihXNMip7BYuiG",
+	"GvUIGjUOquCwt+I0nZ8jff+5AcKrKBKGoQVhQkobxgedyyzrdGs0XbVBt3bnSRsy46EJoibx5QxBF3aY",
+	"4rhv1jK/C9uZt+UeYuY18CJKiQz58faU1uriDfTze+MjJvdKyRFJNmfi2CxCXuhTZvGE3CZz9y2ppTqy",
+	"I+biFshA1EE/GdB3KarZuJeMsxlY1oKcFUO84nBPaAEloG17zeu6GWTpRYJ4CWVxHR5O+SahcgnQbOHi",
+	"65zVXAe7RgcUm0FucYV4Sy9OcsncLphqmNW1XAOI6nRrpVjKmzInqzyY/ZK3Zqka8Q8opuNxpyXwJhVB",
+	"4towZyVTRi46OTCGd0BYx75BKiPSFdbQhXiDkZm7jN0DXlAHItk4AbKuXo2LvRargFAIQLe55ZoHv1Av",
+	"t72w62Fq32atVGOPqno72f+dBECdYn34hYs1cFFEb3YafMZgeGOfbVRvFgqn7Gr2be4SuqmH64Pz8/Pv",
+	"RmQQhCqNDeljZVkDjIxMfD02x3EWjzPEQ6tsJL8l16wAXlJnkbSavTX9m7ycvtDnXuoqQvRizxaoQQ3e",
+	"mtZGT9nn25nd1SxtwTq6s2jM3JP4JUPlEHOcXD+iA0Inzfp6xXd2iHpHtm0rTdrHHMI2d+Lt+29gxdfX",
+	"W7wsUTasc0Z3rt1O26gbmLsGLDv7ndiLSWkGb0Gbp0vIb1KeSnNwR0ntBXevCCkkfesbgZp1hmqambfl",
+	"bivSp+AaakOwxeNqz/K6TTh7UJ0e7zy4WooSLUWfsfFZvYojz1KwOEMAyzKIfh48Jtg1bT3W3Wq00voO",
+	"NT3aQL1/TpUF5xsDdco5tEp1irPqmRMWYcKCK0BtGnELe1RqYcJpSPj3oIxLi+gMW67/GJ16PSbdvVVv",
+	"AN7GTmaw4HL/O0PNbZRJzIeunOiHlqr1PnV9VmDMhUsuw/ftHUHp2EcCSbaG8kKltWpGy/i2Bmc/UwAO",
+	"GZVXAuJwc5p5pajUKHVzXW3zzGCUQd101ngUHnfpXoeGAXqcMYWEXXxrvLIuShT2fsLfH70/9UnfCcDz",
+	"vTo/0Auybe75d2NMhKRfCbzx3W55p/H5ejA2tQqEa/HisvvIByPkKZtq0wCvhFxM0Ro3gN4Z+xBnuZKS",
+	"AgO4+pWkZmpYH2+XLUv6kdAuc8bqt0vVGIzaN7e8dK7GaC+q9O1mwk6FU/VdJ8W8VPlNv+8MavL2Bt1e",
+	"LfOz1kQ2seslMW20zCRuFzMIPzt90j2AEZwurBESidLK8V1qOLaUMlhqEnJxPZI+0xfJnMapbGRo3kUs",
+	"W9P10N5QPt081R/qmu4g6SbwhitaloNgwWdOL5DwwVy7mzy+Ars1chJsZff6bcIn2YHorV8gtM/ycqBn",
+	"Le1hKaarXbYUcFFRCuFAhKJxcYlvb+SoKMmwiPbu5MA/KN8/IOumowVVK9fkC8tOQRaXRClzZre+3lt4",
+	"b0fyLV0BCMPmqhlOjRiOhhircuyEztKYWl+cnfn2LlGdypnPGtmIFBwYIbYv3XKdx1AYQxXenRVGt8Ir",
+	"P3fqjri1BZeOiBP73vPB1zYGljch2+4ItZUb8dnRRDn3dqvlJlIIbkZ6Y+1KMHYBmAWkoshjaQQ3iQ1S",
+	"GmLbCLN+Y++P9uUqcfFGaUgdb7AZufu1JTkaBSTkPBET+TtArftJcRjQw/wN36CX9cfC4OfEB77RzBca",
+	"9fJfaBrc6ZW8kpTE1Zsox6aPnbsYFdYL9gR3zZoVXmLGuGSPXz3HxDZnW7q5U3FdGaOVsSwMtTefjHYl",
+	"w0yjb1///JT95fsf/tt3p+yt8G2g7YePHj36C/lluXQNgd08JG5cv8KyPCn4ul8TNu16Ak8vrS6PH19J",
+	"8C3E8cyPces0DxGT9S7Y1GqHrt0PWM2UwkVLtdLYVyjMw/nWSsoo4ZEPoV8owJ9gINs/fyW7H0iGXwlt",
+	"Gm5UQz84ZdMPJ7iXqdVwsaTcIjjegJ/9JPJl6O5/yaZLpQ3Vt7ksQ3cZ9nNXZJJdSfpZrqqKo8SiJjwV",
+	"z5dCYpTM35SvCQfS29n0NTeA0+ymbOmn1zlE6d5Z8bXz91b8JkapV7++eetSU7jsDxL8O6ynF13d+eaI",
+	"Qheo/v7f2VK1jc4iHxzaqTQrYdaaMMnwSnZ1V12YyepWrrEypVJOXndyLCTWTh54jzevxeRi8uj0/PQR",
+	"Ba+XSMVnHwm/P53xWpzdPrD/u4E1frcglhfu6nmBRTfaUM2+ngzmij08P98yU+ywWWLROKTEOLG3dENu",
+	"lKO1v6lXuUtIOiW3gFN/0i8KO4/GlmUT3VYVb9a9kXPfaM8ScEoDX2jXHxc/eZ9NHHZbnqe0oXBzN0b1",
+	"9/T7u0fO3NS7T++tPaYTMH+K2qPrlHDo6oOJnPYtDtOfKHJtHPHCSGf91Bcrrqp3gCsPjvbqrovEOKqc",
+	"sudREqFZYs+uHHyI3A0M5ZZzLo+BPr/wG4iEyX6I8ykbpcezj6L4REK0BHIp9XHkNc6bCzgyAPb3aTMJ",
+	"OWsNsmtwaBlhhUN8Px8GtKWDoXBX8sl2k8JPk0/vU0COS7ZHud6TLpPrsA3S2NQ99ufnLdtHE6OOKeMM",
+	"JaFFX9/7bmxiZPBvHzBweY/3on5mZTvom7FXhxY6x3o52vAgC+dFwo3QXIVT9gv5lFFhqctWMy0WkvIU",
+	"cFvU54qi09P//+GT0RGbmOaUHF+6tZXFrm1TqurMT73odj6yDczA+dxNUE5m3DgAFU4K6zltdRRxHDUn",
+	"J/SOOBPsDlJrCZmXbQHXcef1A1Z9f48qRjxyISE4HtPcbpexcQx+6BkIlpCg28hzw8B/euwQM0jvrk1s",
+	"Y3QJcTIsvcf7Iicp5YKHKwx+ISc0KC+qG09tNXq7dz4jd81AmcFlnoSM3wO1GTcy+0tgxpg60QEimvRA",
+	"vftwK8/e8kX/ZRsTeT8fmQiMnY22E5vCp5+ytIz7K5jRWxkZT/7o/Pu9p5NvmT3+UknYYwD5V7zyz7no",
+	"Rynt67lBI92afVHnwS+NRI/3xp7P40V7qmbZpE4VJb/ha+y97c1oMpEHTChDWMKty/pxWJcxTX3gyAfk",
+	"KhOCea75HMr1KXvc0fSVDLONHN+rWz/BUBv0M1C0A23vPgW9as1n87UNST7916kT5IPRlbrNl4Hs1mCO",
+	"RWHHtw178wL3Mg6/NGEz+ICNMX0Pc6lWzE/TuBNhHtO+3fMIdtuwOni32eRFNNnufmUW+jEoBxibSNxJ",
+	"fO3Ua87gQ11yaoe0gJERO90sF150qb8hqE7BayvG0At3GTe9CuH4n0NUiq2WLmUzmoF64QuF4EqSL11j",
+	"lRCVyzRqleIhz2jvHR+5N8qIxyYkUOtJ6DF/DN03SBqmZNS+Pi6vD0mH6FjFtj47sYJKqr6GyyAaA5XE",
+	"scf6xkkNtLx8JzANxicXE2Z9o9lUwgcz7aGYb3OH4PGfU7GoWYkcTtk7XHXFhZkShjkfNz3ENdNKSUYu",
+	"YxIZPBSYqoZCuF0JNBW/UOYKOrpp+cd5DrW5wNGTZ1a2mhNKIpnGrVZxbfrcXhslyZxokCSPTShnBPTR",
+	"Y1YsA4HTCS0WYDDjSgpzwaaiCG5/bSWRzCG0rpjiavj9lI4yzdi04IZPaQ9PXaaJZv/jza8v0eWHlTu+",
+	"i830Bdfm5Bme4/lP0+xKYhNB9yXdEGoMzpswa9RK4xXhb95QZ0R/jtDuynWrcy56V4KFSoWqMBaEJbN4",
+	"MVcSMILw8Jy5ippTNi0pEIGTFOhCQ7fmUCaf4BQvhDZPwxiurQp7SIkYwDSVG3HJzjt+iOCTTvNN2fcI",
+	"tLRNf57IsQi1fueptLO0CwHBk34FVXGHakIf+x0tJ9yD4N9x56vbaIzDJaGzQ/WLFJL2elPR0yPpJ0lN",
+	"rYefaS/QXpC8T0spmo2HofQha9ihRSQNaqfKe+ee70GhJFyyWmktZuXadXf5fFGEuSVLXlNxoVEhzIrt",
+	"1LGVeiR3PJ+/b8+Me8/ZRw1/fDprsKUAJgPck2B7A3/0Ik7jemUU/EWmxFEodEP1fEtS5I6OOzs1akqu",
+	"oVBI53vgstADlxWQW0XgSq4GHRGsOIgdC9xlDqPihqU4YLA7Asqz7QP4hqESC1w3l/FPGk6Lu2p8YYup",
+	"a2eRINd3G7d0nEjRvMXmtv0c3KLnJE1S4nazYDDMajS081P03L1Fd2ju9UtfKPzxiEGb1EqdYfUZIRgK",
+	"I0TBDEt41FklY0apUbUAs4v/JI7+wYS/ESEU4cpwHtuRZA4q2ivlBnfhoC03uospSZYQFMKry6VlzB32",
+	"x6h837IoetfZR1JsrEjCNiL3KZM8bYyKpSn1BJkSCmqMVnebRQiWwG9BxxPSyAbCbghWKY+ed8oadhSb",
+	"VlyUbAmla7ljRQibgZNPxZVU8iIkS03ReRukUah9Xap2scQkpK4bCjVh8A3lRL6kV02pmwRO4Wqqy0hm",
+	"usyizneA78A8KSGd7ej2kVGzBe3m1vKyxLKGtNDD64vmU/5pJV/UrmYv0fcw6V4X2t/dpa9Yz3nTCCu3",
+	"WuMKK5TMoZHdVR6D1n/Ct1oLkUfItg8pO29GkiRVbqgHfdLb8ALbt3GHT4vQ49FNyMooxyVjOB8rcya6",
+	"zhjNYma/vX6RUeEIZV4KfUMNnwhhCSG1qiBYrVfyLaai0VhORHLfiBa7MyyVNu7nmHPYZVJeWgM79Hd3",
+	"hc/aPsRL94jOfOQ69C5UK8luYH0lK459ZtOuM16FGVL35TPrxqWOaUdhYlzGFkqRS3nGi2Og1gvvYVzF",
+	"87si1MIMmmN6yJLyYemYcxIV393xapm/2Y17/SuYv5EwvLd7/ZtKJxp2ZWLYsOU4aYVEG9i3nsiTog5G",
+	"E3l+les8c1s5+0h/fDrThpqV35ewpz66L62+OC7wn89DQ2hRlqwWEscOjDSJ7qPNG6NqNxfhKKJuV0Id",
+	"yRwsAj8GpjyTBSU0LYQ1nV3no4zSFi2yUBUict7bnstiE2vG0wtH7n7Fv/7dvx30fIpvXBbORYTuVDeb",
+	"2fFEVUOvDxl6kcwSpIPYQtFA1yy4FNxTVxKz6l1XbWJMfSCfsudzq3TSC+fY3jMkdnHDvv3+4cPvsnjN",
+	"4C3m2upq3pW/5AWbAchT8rRbhWQ6FyVMNzpdCZ0a+iC0o4VT9goZiHMY+9BUQjq+WfGjksPxNb+ua90X",
+	"9nj4TmwJAUBE7cKVxXF8HT70OaTt0CFCs5VqbjzqfA5lN9j68+6kPEqcjynEue4rnASreauh8LQQaIx6",
+	"R1HjFcwRO2WvXAst8iCGDvy+csn5F6nXw5X02WZJ48Ye8ylu5R6Y/TF9a64V65jyGJKBjqBq8BviWhTZ",
+	"7t1TmDauJGr7d8Qx1wNtq2/NXfJXzpp2KEaN3Eg6kDwxMObDCt2392Qiri3RmD/OD7LbazGqjNx+Iiot",
+	"ckO4wmzs1Kv93LyjpGITJH0DFmq5QvvwzewTO1jx9d5nf0cFrTu3IIqMwQm6bcI8u4ZGhruobyluaGsZ",
+	"C8VvlOWhR2H1xxigHv7w48GAoi542CdMhZYSlBkZ0sDtNyU343n8bhyh62VwcGr4fbKzaLLaF8mg9gLD",
+	"ChVfY5BIp/Zs6b79pO49Z6IKE6mPK2UpDFdgCYN72Wmub6PBPt3E8Cs5FUWGDVWyeEhkZhlPFkb7ZX78",
+	"XtYbEJhtjqfMeuMPs3i04TRjau7rL9Gex8QNzGAA8m6iRgpgjSEWlAVMhCB9SgVFvhvpiHoCztLAnxt+",
+	"A/KUvVQOBFfSDXhmrSwtuU/p39eu182UnKRaJTJYYhz/cCILi+fbklhwbvQFm368mhTWNKBcg6uJml9R",
+	"osH5p2nX0cuqa9pVwjpHPzi9h44aYpSutsI1yc0tszKKbVFtaAL3qBDdMJdxKpkDM0E9w8g5ZtVYgAaN",
+	"LD643xZ1GMRZG8Dz5ZbwzrVqrt22Dy4U2UjvJX/WyvXazRU1d8ZKYXsW0iI7dXC5JSGlaNbXTSs/c0+v",
+	"EbGi3mK664xn7bTB7H0sLqzqUoBm0z5wppnPKfWKMabx+kF1vCyvpHsFIknljEnJlrycB+aJmJEutYpJ",
+	"4DOPTTQzoKqM0QdsqVYoQrFaOjj4Rqup1LAAbJ/9HNMSxdSUXN/uzEj5cpYmUfNr5Ako21J86cAMGh+S",
+	"5wOqOYbA7TJ2SQuhu68DN9oqcbeEM7zk3FWG1M8eiTpeodDwVsylK/8O/RJwjCIyY/SLYGs0aKJptX0e",
+	"+xO+/ZUPve9XO+t6DgqNfZGPAeyfVbMArGL0O9kHvOPVPGMHOrb+NxZRp10fJ3uY1iJeuqT+3KLx9tz9",
+	"qn6HFq9s1IRE93B8p1k8kPwLM7N9bn97YcWRCyX22lCyTOKrlkAcRO67uOkZz424FTT2aryDh3/oy2U7",
+	"7ePFiR5PmNXDkL3QcV3esXKg7tNe9mDflofUTbY6Ht/8Rodl+7lNfwrOuROlw3yCMzdG4D5jU56Z78qL",
+	"9W5r7HeGigbOR9gsJcKUua5keB2Pgqem/H36fExn/CkMZTi+Q/thyqGPKTIrUZaYJ4M9xFRrjhb0hrI4",
+	"mfH8hoXbpNQosPdyJN7XIYobMvFVEYUwI6RNInr0R/IEbImV1w0M6Twg0Uytjewue9z/R3CGs0pow2/g",
+	"WHhj9cgviCqDwOxa5kFF/HMGZsNcn09OxTwEM5pWXg7m6RirA1E3tiVl2KywIcrnow2OqPcqldU2d6HI",
+	"9gTyHpYY0GZ7rOstPnFHneo+FY+4af2Y3mH3frzOadq4fo7uKgIbvIHajCohBOKvYrwl2fgvvskfr2sl",
+	"pMGAjW8FueGXwKJhVammsUgtmQHJ1sAbnYUSJ2EymjAb2mNTLuY3OsS5qfdlCQYft9yfFdzwkPjhPG+l",
+	"BQwNiFJtvoTCORoNy0vgUrO27ob3QzlP5oQY3iDS/qmD5mFMQirEZDFmMAYCB6w5+Pjhsa7jG9zZ7nNs",
+	"7r4P5IkHD3HJpn6DWFflsmYVmyuf6f2VzFh7gq5iO6bzby0HXjZKCk3Dte1pvttO4vuKafzp2cemlZ/G",
+	"00/7ddFsS1k0AZqaaTgPYddpM5RG+94hOa+odHpYNH0l1S00l4zTeobKC10mIAstBCjwa63XFCX+Fe5G",
+	"h1Su+pWozyPrcUxVg9PVtYHaqsD2/19fMPhcjpqbZRRzab03r3O0bXMxbG9HnbR//Uj2rerGO//QPV5/",
+	"3L18BAX8Xr9UN9ZVd2yPHuGjoyZLj2kF1AXYxSPRhJNqxci3iG0PZtQjOMNWhNRa9I3hVkcomL805BFW",
+	"vmP8JsQTo3bdLuTtehVxgz1DsMA1jAdxAWcsNy+5sG8SBXZAKIAn00DJAekbyf9JDY7eBIQv3002tNnf",
+	"iu+UhWFVOUJ0Xy2z2WX2a0npv/HbrrgeEdMoxtlvr1/sSzrbWNPOlrQUVutQbXdc7WXXAQW3e8xutCG6",
+	"5vafdfdnacVPUzmAq4zF3UZPfHSuvANDjyOXA7x87A0HgjVw7/x3f9vNT7NIDRGJmulQa0ofNT5l4WzB",
+	"ttIrYawthRn76KHrZtyYQMv9G/8NI+Pxpd8bQ6SxHV84zLcnNwwpxUeqlPLNfPwLjsayziy5b28HALz4",
+	"pWMH95m3HJU831/9e3ecL5eqaVHDs9Qo34mqdto6CxU6TRHa5gifI/tnYS374ZKFBcjiqzmQX+PrPwtp",
+	"v2wNhJXtY9WWmGAUDTO7jGde9DRlLNY6Tv+RN9havCz7mgD5NQJ/s+LguEwoNPv5EuhzeEugHVj2T4pk",
+	"75aAnefEYGbekbBISehh0bHxphtF9XV4jTKdsuPGZf2Z8aC/0xEVhmBqrXay4AIDwPp1MuEjM39klsgx",
+	"UOiv4hZinoOloNqD+UgoZPycsa+BQG9Bm6N6H+4XcdApOyKqQrkCdbE09saOKY8CCzGKmWYd4YW1XPfG",
+	"h2h8GwIZB7f9/t5Czy0wNJxeYU/bDEd96DCLTfeyL4PnH/ONBeax9HpY6UQalyW2VHwgjiBkTHnHOy8x",
+	"4WGmPkSrkyc4vXY8Sc5stLA73UgMS62zpT3gaqkwAb4QhYu9uOW81prelXcUAhRZ3w1j97lWbRNDL1zm",
+	"yNa2dpGK1om7zKT3FQ1Ti37nhvCMjAvSYQ7M41fPo1/5eT6f3n/6vwEAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
