@@ -246,7 +246,7 @@ func (m *model) settleAll(n int) {
 		}
 		name, at := m.nextDue()
 		if name == "" || at.After(limit) {
-			if !m.decideHeld(n) {
+			if !m.decideHeld(n) && !m.decideMails(n) {
 				break
 			}
 			limit = m.stage.now().Add(26 * time.Hour)

@@ -298,6 +298,9 @@ func (m *model) do(a act) {
 		m.ways(a)
 	case "config":
 		m.configure(a)
+	case "loud":
+		m.server.loud = !m.server.loud
+		m.say("the server can keep silent: %v", !m.server.loud)
 	case "looptest":
 		m.loopTest(a)
 	case "pass":

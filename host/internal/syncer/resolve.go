@@ -207,5 +207,9 @@ func (e *Engine) yield(ctx context.Context, tx *store.Tx, d store.Difference, of
 	}
 	in.Booking = &f
 	rest := plan.Diff(f, *in.Item) &^ in.Omits &^ calendar.FieldBody
+	if rest != 0 {
+		// A booking cannot say all that an item can, such as a room without its name in the location. The item is to stay.
+		pr.link.Held = stateOf(in)
+	}
 	return e.agree(ctx, tx, &pr, in, plan.Decision{ItemFields: rest})
 }
