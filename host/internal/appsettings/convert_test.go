@@ -394,8 +394,8 @@ func TestTheLoaderTakesTheResult(t *testing.T) {
 		if got := online.AuthSettings["oauth"].Text("client_secret") + graph.AuthSettings["oauth"].Text("client_secret"); got != "ews~secretgraph~secret" {
 			t.Errorf("%s: the secrets are %q", name, got)
 		}
-		if got := cfg.Tenants[0].NotificationURL(); got != "https://public.example.com/WebServices/SyncNotification.svc" || len(cfg.Tenants) != 1 {
-			t.Errorf("%s: notices arrive at %s", name, got)
+		if got := cfg.Tenants[0]; got.RootURL != "https://public.example.com/Rooms" || got.Name != "Rooms" || len(cfg.Tenants) != 1 {
+			t.Errorf("%s: the tenant is %s with %s", name, got.Name, got.RootURL)
 		}
 		if cfg.Sync.StatusFrequency.Minutes() != 15 {
 			t.Errorf("%s: status frequency %s", name, cfg.Sync.StatusFrequency)

@@ -77,7 +77,9 @@ func (c *converter) online(s section) {
 		return
 	}
 	c.cloud(&b, at, address)
-	c.impersonation(s, &b)
+	if at, text := s.get(impersonateNames...); text != "" && !strings.EqualFold(text, "true") {
+		c.note(at, at.Key()+" was not carried over", "In Exchange Online the application acts as the mailbox; there is no delegate access.", "")
+	}
 	c.overrides(s, &b, "O365", app)
 	c.add(b, s)
 	c.note(first, "the sync mode O365Pull is not set up", "The section does not say whether anybody uses it.",
