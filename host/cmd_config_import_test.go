@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -140,5 +141,15 @@ func TestConfigImportSaysWhatIsWrong(t *testing.T) {
 	}
 	if _, err := roomwire(t.Context(), "config", "import", "x", "--config", filepath.Join(t.TempDir(), "cofnigs")); err == nil || !strings.Contains(err.Error(), "--config DIR") {
 		t.Errorf("no folder: %v", err)
+	}
+}
+
+func TestTheGuideNamesTheFlagsOfConfigImport(t *testing.T) {
+	t.Parallel()
+	guide := contents(t, "..", "docs", "administrator", "exchange-online.md")
+	for _, flag := range regexp.MustCompile(`--[a-z]+`).FindAllString(configImportCmd(&flags{}).Flags().FlagUsages(), -1) {
+		if !strings.Contains(guide, "`"+flag) {
+			t.Errorf("exchange-online.md does not tell of %s", flag)
+		}
 	}
 }
