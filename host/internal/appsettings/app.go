@@ -38,6 +38,11 @@ func (c *converter) application(s section, b *modeBlock, mode, domain string, in
 	if secret == "" && thumbprint == "" && own.app == inherited.app {
 		own.secret, own.thumbprint = inherited.secret, inherited.thumbprint
 		secretAt, printAt = first, first
+		if own.tenant != inherited.tenant && own.secret+own.thumbprint != "" {
+			c.warn(first, fmt.Sprintf("%s has no secret of its own; the one of %s was taken", whose(mode, domain), mode),
+				"That is right only for an application that is registered for several tenants and was consented to in this one.",
+				fmt.Sprintf("If the other tenant has an application of its own, correct app_id and client_secret in domain_override %q.", domain))
+		}
 	}
 	b.set("tenant_id", own.tenant)
 	b.set("app_id", own.app)
@@ -113,7 +118,7 @@ func (c *converter) overrides(s section, b *modeBlock, mode string, app credenti
 		domain = strings.ToLower(strings.TrimPrefix(strings.TrimSpace(domain), "@"))
 		switch {
 		case !mailDomain(domain):
-			c.warn(first, one.key()+" was not carried over", "It is for no mail domain that Roomwire could tell: letters, digits, hyphens and dots, at most 64, no wildcard.",
+			c.warn(first, one.key()+" was not carried over", "It is for no mail domain that Roomwire could tell: letters, digits, hyphens and dots, no wildcard.",
 				fmt.Sprintf("Write a domain_override \"DOMAIN\" { … } for each domain into sync_mode %q.", mode))
 			one.drop()
 			continue
@@ -136,8 +141,15 @@ func number(name string) bool {
 	return name != "" && strings.Trim(name, "0123456789") == ""
 }
 
-// mailDomain reports whether domain can name a block.
+// mailDomain reports whether domain can name a domain_override block.
 func mailDomain(domain string) bool {
-	return domain != "" && len(domain) <= 64 && strings.Contains(domain, ".") && !strings.HasPrefix(domain, ".") && !strings.HasSuffix(domain, ".") &&
-		!strings.ContainsFunc(domain, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '.' })
+	if len(domain) > 253 || !strings.Contains(domain, ".") {
+		return false
+	}
+	for part := range strings.SplitSeq(domain, ".") {
+		if part == "" || len(part) > 63 || strings.ContainsFunc(part, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' }) {
+			return false
+		}
+	}
+	return true
 }

@@ -242,7 +242,7 @@ func TestConvert(t *testing.T) {
 			},
 			not: []string{"t3", "t4", "t5"},
 			says: []string{
-				"the sync mode O365, domain b.example lacks ClientSecret", "DomainOverrides:2 was not carried over", "There is an entry for a.example before it.",
+				"O365, domain a.example has no secret of its own; the one of O365 was taken", "the sync mode O365, domain b.example lacks ClientSecret", "DomainOverrides:2 was not carried over", "There is an entry for a.example before it.",
 				"DomainOverrides:4 was not carried over",
 			},
 		},
