@@ -38,6 +38,7 @@ var allowed = map[string][]string{
 	"exchangesim":               {},
 	"host":                      {"host/internal"},
 	"host/internal/config":      {},
+	"host/internal/appsettings": {"host/internal/config"},
 	"host/internal/directory":   {"host/internal/config"},
 	"host/internal/booking":     {},
 	"host/internal/apikey":      {"host/internal/store"},
