@@ -55,7 +55,11 @@ func (a *App) newEngine() *syncer.Engine {
 
 // workers is how many mailboxes are worked on at once, over all servers.
 func workers(cfg *config.Config) int {
-	return max(16, cfg.Sync.WorkersPerServer*max(1, len(cfg.AllModes())))
+	n := 0
+	for _, m := range cfg.AllModes() {
+		n += cfg.Sync.WorkersPerServer * m.Breadth()
+	}
+	return max(16, cfg.Sync.WorkersPerServer, n)
 }
 
 // DataDir is where the host keeps what is its own beside the database: the key file, the plugins' sockets.

@@ -137,7 +137,8 @@ func (m *modes) Mode(ctx context.Context, name, address string) (syncer.Mode, er
 		return syncer.Mode{}, fmt.Errorf("sync mode %q: %w", one.Name, err)
 	}
 	mode := syncer.Mode{
-		Name: one.Name, URL: one.URL, Domain: one.Domain, Prefilled: one.BaseURL, Backend: one.handle, Notices: one.Notices, Admit: one.origins.add,
+		Name: one.Name, URL: one.URL, Domain: one.Domain, Prefilled: one.BaseURL, Breadth: one.Breadth(),
+		Backend: one.handle, Notices: one.Notices, Admit: one.origins.add,
 	}
 	if can.Pusher {
 		mode.Pusher = one.handle

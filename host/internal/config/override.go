@@ -56,6 +56,10 @@ func (m SyncMode) blockName() string {
 func (l *loader) overrides(of section, base SyncMode) []SyncMode {
 	var out []SyncMode
 	for _, b := range l.hcl.labelled[key(append(slices.Clone(of.path), "domain_override")...)] {
+		if i := slices.IndexFunc(out, func(o SyncMode) bool { return envWord(o.Domain) == envWord(b.label) }); i >= 0 {
+			l.add(b.at, Warning, fmt.Sprintf("the overrides for %s and %s have the same variables", out[i].Domain, b.label), "Dots and hyphens are underscores in the names of variables, so that each would be given what is meant for the other.",
+				"Write the settings of both into the file, with env(\"…\") and names of your own.")
+		}
 		out = append(out, l.override(of, b, base))
 	}
 	return out

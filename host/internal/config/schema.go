@@ -163,7 +163,7 @@ func syncBlock() block {
 			{name: "retry_delay", kind: kindDuration, def: "30s", min: 1, max: 600,
 				doc: "How long a mailbox waits after a fault that passes, such as a server that is busy or away. The wait doubles with every fault in a row, up to ten minutes, and is never shorter than what the server asks for."},
 			{name: "workers_per_server", kind: kindInt, def: "10", min: 1, max: 200,
-				doc: "Calls under way to one server at a time."},
+				doc: "Calls under way to one server at a time; four times as many to Exchange Online and to Microsoft Graph, which are one host for everybody and count by mailbox."},
 			{name: "workers_per_mailbox", kind: kindInt, def: "1", min: 1, max: 4,
 				doc: "Calls under way for one mailbox at a time. Not used yet: it is one."},
 			{name: "mass_deletion_limit", kind: kindInt, def: "20", min: 1, max: 1e6,

@@ -354,3 +354,50 @@ func TestSomethingElseAtThePublicURL(t *testing.T) {
 		t.Errorf("%+v", r.Findings)
 	}
 }
+
+func TestWhatMicrosoftGraphAnswersToAStranger(t *testing.T) {
+	t.Parallel()
+	d := New(Options{})
+	for status, want := range map[int]Level{200: OK, 401: OK, 404: OK, 302: Warning, 407: Warning, 502: Warning} {
+		if f := d.offers(config.SyncMode{Backend: "graph", Auth: []string{"oauth"}}, "Microsoft365 x", &http.Response{StatusCode: status}); f.Level != want {
+			t.Errorf("%d: %+v", status, f)
+		}
+	}
+}
+
+// What serves a single mail domain is tried with a person of that domain, and the sync mode itself with one of another.
+func TestOverridesAreTriedWithPersonsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	base := config.SyncMode{Name: "O365", Backend: "exchangeonline", URL: "https://outlook.office365.com/EWS/Exchange.asmx"}
+	other := base
+	other.Name, other.Base, other.Domain, other.BaseURL = "O365/subsidiary.example", "O365", "subsidiary.example", base.URL
+	base.Overrides = []config.SyncMode{other}
+	cfg := &config.Config{SyncModes: []config.SyncMode{base}}
+	counts := withOverrides(cfg, []store.ModeCount{{Mode: "O365", URL: base.URL, Persons: 3}, {Mode: "EWS1", Persons: 1}})
+	if len(counts) != 3 || counts[1] != (store.ModeCount{Mode: "O365/subsidiary.example", URL: base.URL}) {
+		t.Errorf("servers: %+v", counts)
+	}
+	all := []string{"a@subsidiary.example", "b@example.com"}
+	d := New(Options{Config: func() *config.Config { return cfg }, Store: people{all: all}})
+	for _, m := range cfg.AllModes() {
+		p, found := d.sample(t.Context(), m, store.ModeCount{Mode: m.Name, URL: base.URL})
+		if !found || base.For(p.Email).Name != m.Name {
+			t.Errorf("%s is tried with %q, %v", m.Name, p.Email, found)
+		}
+	}
+}
+
+// people are addresses in sync mode O365.
+type people struct {
+	Store
+	all []string
+}
+
+func (p people) Samples(_ context.Context, m store.ModeCount, _ int) (out []store.PersonRow, err error) {
+	for _, email := range p.all {
+		if m.Mode == "O365" && (m.Domain == "" || strings.HasSuffix(email, "@"+m.Domain)) {
+			out = append(out, store.PersonRow{Person: directory.Person{Email: email}})
+		}
+	}
+	return out, nil
+}

@@ -242,6 +242,13 @@ func (d *Doctor) offers(mode config.SyncMode, name string, res *http.Response) F
 			offered = append(offered, scheme)
 		}
 	}
+	if mode.Backend == "graph" {
+		if s := res.StatusCode; s == http.StatusProxyAuthRequired || s >= 300 && s < 400 || s >= http.StatusInternalServerError {
+			return warn("server", name, fmt.Sprintf("it answers %d, which Microsoft Graph hardly does", s),
+				"Check the URL, and whether a proxy or firewall on the way answers in its place.")
+		}
+		return good("server", name, fmt.Sprintf("it answers (%d)", res.StatusCode))
+	}
 	if !isExchange(mode) { // what its server answers to nobody is its own affair; whether it works, the probe says
 		return good("server", name, fmt.Sprintf("it answers (%d)", res.StatusCode))
 	}
@@ -318,7 +325,8 @@ func (d *Doctor) login(ctx context.Context, mode config.SyncMode, c store.ModeCo
 		remedy = map[fault.Kind]string{
 			fault.Forbidden: "Give the app the application permission, with admin consent: full_access_as_app (Office 365 Exchange Online) for EWS, Calendars.ReadWrite (Microsoft Graph) for Graph; " +
 				"or, where it is limited to some mailboxes (RBAC for Applications), put this one into its scope.",
-			fault.MailboxNotFound: remedy,
+			fault.MailboxNotFound: "Check this person's mail address, and that the mailbox lies in the app's tenant: for a mail domain of another tenant write a domain_override.",
+			fault.Throttled:       "Fewer workers_per_server.",
 		}[fault.Of(err)] // what the login server refuses is explained by the plugin
 	} else if !isExchange(mode) {
 		remedy = ""

@@ -15,10 +15,12 @@ var modeRemedies = map[fault.Kind]string{
 
 // remedies say what to do about a kind of fault in any step.
 var remedies = map[fault.Kind]string{
-	fault.Unauthorized: "check user and password of the sync mode's service account (roomwire config show says where they are set), " +
-		"and that it is not locked",
+	fault.Unauthorized: "check user and password of the sync mode's service account (for Exchange Online: the app's tenant, id, and secret " +
+		"or certificate; roomwire config show says where they are set), and that it is not locked",
 	fault.Forbidden: "give the service account the right to act for this mailbox: on-premises the management role ApplicationImpersonation " +
-		"with a scope that holds the mailbox, or with ExchangeUseImpersonation=false a permission on the calendar folder",
+		"with a scope that holds the mailbox, or with ExchangeUseImpersonation=false a permission on the calendar folder; in Exchange Online " +
+		"the app's permission full_access_as_app (EWS) or Calendars.ReadWrite (Microsoft Graph) with admin consent, and a scope of RBAC for " +
+		"Applications that holds the mailbox",
 	fault.MailboxNotFound: "check the person's mail address (the primary one is needed) and sync URL, and that the mailbox is enabled",
 	fault.MailboxMoved:    "wait for the move to end; if the mailbox moved for good, change the person's sync mode or URL",
 	fault.Throttled:       "test again later; if it happens often, lower sync.workers_per_server or raise the account's throttling policy",

@@ -26,6 +26,8 @@ type Mode struct {
 	URL  string // prefilled for persons without one of their own
 	// Domain is set on what holds for a single mail domain; Prefilled is the URL that its persons were given then before it did.
 	Domain, Prefilled string
+	// Breadth is how many times Limits.WorkersPerServer mailboxes of one of its servers are worked on at once; 0 counts as 1.
+	Breadth int
 
 	Backend backend.Backend
 	Pusher  backend.Pusher  // nil: it cannot be subscribed to

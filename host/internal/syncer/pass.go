@@ -79,7 +79,7 @@ func (e *Engine) pass(ctx context.Context, tenant, person string) (Outcome, erro
 	if pause, paused := e.pauses.of(server, e.now()); paused {
 		return e.trouble(ctx, p, pause.err, pause.until)
 	}
-	leave, ok := e.servers.enter(server, e.limits().WorkersPerServer)
+	leave, ok := e.servers.enter(server, e.limits().WorkersPerServer*max(1, p.mode.Breadth))
 	if !ok {
 		return Outcome{Next: e.now().Add(busyServerDelay)}, nil
 	}

@@ -38,11 +38,11 @@ var reactions = map[fault.Kind]reaction{
 	// Every try with a wrong password counts towards locking the service account out.
 	fault.Unauthorized: {
 		status: store.StatusAttention, base: 5 * time.Minute, max: time.Hour, server: true,
-		remedy: "check user and password of the sync mode's service account (roomwire config show says where they are set), and that it is not locked; run roomwire config apply after changing them",
+		remedy: "check user and password of the sync mode's service account (for Exchange Online: the app's tenant, id, and secret or certificate; roomwire config show says where they are set), and that it is not locked; run roomwire config apply after changing them",
 	},
 	fault.Forbidden: {
 		status: store.StatusAttention, base: 15 * time.Minute, max: 6 * time.Hour,
-		remedy: "give the service account the right to act for this mailbox: on-premises the management role ApplicationImpersonation with a scope that holds the mailbox, or with ExchangeUseImpersonation=false a permission on the calendar folder",
+		remedy: "give the service account the right to act for this mailbox: on-premises the management role ApplicationImpersonation with a scope that holds the mailbox, or with ExchangeUseImpersonation=false a permission on the calendar folder; in Exchange Online the app's permission full_access_as_app (EWS) or Calendars.ReadWrite (Microsoft Graph) with admin consent, and a scope of RBAC for Applications that holds the mailbox",
 	},
 	fault.MailboxNotFound: {
 		status: store.StatusAttention, base: time.Hour, max: 24 * time.Hour,
