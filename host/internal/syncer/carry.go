@@ -116,10 +116,7 @@ func (e *Engine) attempt(ctx context.Context, p *pass, in store.Intent) error {
 	default:
 		err = e.updateItem(ctx, p, s)
 	}
-	if _, our := errors.AsType[storeError](err); !our && s.intent.Mail == calendar.MailNobody && errors.Is(err, fault.Unsupported) {
-		return e.holdBack(ctx, p, s, err)
-	}
-	return err
+	return e.unlessItMails(ctx, p, s, err)
 }
 
 // current reads the item of a link as it is now; nil if there is none. An item whose reference is unknown or no

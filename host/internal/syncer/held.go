@@ -5,11 +5,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/host/internal/syncer/plan"
 	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/fault"
 )
 
 // mailHeldBack is what a difference is called when a write was not made because the calendar cannot make it without mail and
@@ -72,6 +74,14 @@ func (e *Engine) endHeld(ctx context.Context, tx *store.Tx, p *pair, in store.In
 		return false, err
 	}
 	return true, e.dropTx(ctx, tx, in)
+}
+
+// unlessItMails holds a write back that failed because it would have mailed.
+func (e *Engine) unlessItMails(ctx context.Context, p *pass, s step, err error) error {
+	if _, our := errors.AsType[storeError](err); our || s.intent.Mail != calendar.MailNobody || !errors.Is(err, fault.Unsupported) {
+		return err
+	}
+	return e.holdBack(ctx, p, s, err)
 }
 
 // holdBack lays a write before a person that the calendar cannot make without mail. The pair stays as it is and in sync for
