@@ -61,6 +61,8 @@ type Options struct {
 	Schemes []string
 	// ExtendedProtection is the mode of channel binding for NTLM over TLS.
 	ExtendedProtection Protection
+	// GraphPatience is how long Graph waits for the answer to a notification before that counts as a failure; 0: 3 seconds.
+	GraphPatience time.Duration
 	// CopyToAttendees delivers meetings into the calendars of attendees who have a mailbox here, as the Calendar Attendant does.
 	CopyToAttendees bool
 }
@@ -82,6 +84,7 @@ type Server struct {
 	logins     http.Handler // EWS behind Negotiate, NTLM and Basic
 	basicLogin http.Handler // EWS behind Basic alone, for connections without state
 	controls   http.Handler // the API under /sim/
+	graph      http.Handler // Microsoft Graph under /v1.0/
 	operations map[string]operation
 	itemFields []field
 	faults     *Faults
@@ -105,6 +108,7 @@ type Server struct {
 	streams     map[*stream]struct{} // that are open
 	pushes      pushes
 	throttle    throttle
+	graphs      graphs
 	subCounter  uint64
 	undelivered int           // notification groups queued or in flight
 	idle        chan struct{} // closed and replaced when undelivered falls to zero
@@ -142,6 +146,9 @@ func (o Options) withDefaults() Options {
 	if o.MaxSubscriptions == 0 {
 		o.MaxSubscriptions = 5000
 	}
+	if o.GraphPatience == 0 {
+		o.GraphPatience = 3 * time.Second
+	}
 	if o.MaxRequestBytes == 0 {
 		o.MaxRequestBytes = 400 << 10
 	}
@@ -171,6 +178,8 @@ func New(o Options) (*Server, error) {
 	_, _ = rand.Read(s.secret) // never fails
 	s.faults = newFaults(s)
 	s.controls = s.control()
+	s.graphs = newGraphs()
+	s.graph = http.HandlerFunc(s.serveGraph)
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	var err error
 	if s.recorder, err = newRecorder(o.RecordDir); err != nil {
@@ -202,6 +211,9 @@ func (s *Server) Close() error {
 	s.mu.Lock()
 	s.stop() // under the lock: no sender starts afterwards
 	for _, sub := range s.subs {
+		sub.end()
+	}
+	for _, sub := range s.graphs.subs {
 		sub.end()
 	}
 	s.mu.Unlock()

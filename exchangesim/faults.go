@@ -15,12 +15,12 @@ type Fault struct {
 	// HTTP status with an empty body), "latency" (the request is carried out late), "drop-before" (the connection is cut and
 	// nothing is done), "drop-after" (the request is carried out and the connection cut before the answer).
 	Kind string `json:"kind"`
-	// Operation, such as CreateItem, and Address of the mailbox select requests; empty means all.
+	// Operation, such as CreateItem, and Address of the mailbox select requests; empty means all, Graph all of Graph's.
 	Operation string `json:"operation,omitempty"`
 	Address   string `json:"address,omitempty"`
 	// Count is how many requests are hit; 0 means one, -1 all until Reset.
 	Count int `json:"count,omitempty"`
-	// BackOff is what "busy" tells the client to wait; 0 means no hint. Delay is that of "latency". In milliseconds in JSON.
+	// BackOff is what "busy" tells the client to wait, and "status" in Retry-After; 0 means no hint. Delay is that of "latency". In milliseconds in JSON.
 	BackOff Milliseconds `json:"backoff_ms,omitempty"`
 	Delay   Milliseconds `json:"delay_ms,omitempty"`
 	// Status is the HTTP status of "status", ResponseCode the EWS code of "error".
@@ -232,6 +232,7 @@ func (f *Faults) rejects(user string) bool {
 type plan struct {
 	cutBefore, cutAfter bool
 	status              int
+	retry               time.Duration // for Retry-After, with a status
 	fault               *ewsError
 	delay               time.Duration
 	before, after       []*pause
@@ -245,7 +246,7 @@ func (f *Faults) plan(operation, address string) plan {
 	decided := false
 	var rules []*Fault
 	for _, r := range f.rules {
-		matches := (r.Operation == "" || r.Operation == operation) && (r.Address == "" || strings.EqualFold(r.Address, address))
+		matches := (r.Operation == "" || r.Operation == operation || r.Operation == "Graph" && strings.HasPrefix(operation, "Graph")) && (r.Address == "" || strings.EqualFold(r.Address, address))
 		if matches && (r.Kind == "latency" || !decided) {
 			decided = decided || r.Kind != "latency"
 			r.apply(&p)
@@ -280,7 +281,7 @@ func (r *Fault) apply(p *plan) {
 	case "error":
 		p.fault = fail(r.ResponseCode, "The request failed as it was programmed to.")
 	case "status":
-		p.status = r.Status
+		p.status, p.retry = r.Status, time.Duration(r.BackOff)
 	case "latency":
 		p.delay += time.Duration(r.Delay)
 	case "drop-before":
