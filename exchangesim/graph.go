@@ -121,7 +121,7 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request) {
 		}
 		return // else the client went away
 	}
-	who, refused := s.bearer(r, "graph")
+	who, refused := s.bearer(r, serviceGraph)
 	if refused != nil {
 		s.writeGraph(w, r, body, refused.graphReply())
 		return
@@ -190,8 +190,8 @@ func (s *Server) writeGraph(w http.ResponseWriter, r *http.Request, request []by
 	_, _ = w.Write(raw) // the client went away
 }
 
-// route finds the operation for a request, and the names in its path.
-func (g *graphCall) route() error {
+// choose finds the operation for a request, and the names in its path.
+func (g *graphCall) choose() error {
 	var pattern []string
 	for i, segment := range g.path {
 		switch {
@@ -259,8 +259,8 @@ func (g *graphCall) preferences() error {
 
 // graphDo carries out one request under the faults programmed for it.
 func (s *Server) graphDo(ctx context.Context, q graphRequest) graphReply {
-	g := &graphCall{graphRequest: q, call: &call{Server: s, name: "Graph", zoneID: "UTC", now: s.now(), route: route{}}}
-	if err := g.route(); err != nil {
+	g := &graphCall{graphRequest: q, call: &call{Server: s, name: "Graph", zoneID: "UTC", now: s.now(), edition: online, app: &q.who}}
+	if err := g.choose(); err != nil {
 		return graphRefusal(err)
 	}
 	if err := g.preferences(); err != nil {
@@ -310,7 +310,7 @@ func (g *graphCall) findUser() error {
 		return graphFail(http.StatusNotFound, "Request_ResourceNotFound",
 			"Resource '%s' does not exist or one of its queried reference-property objects are not present.", g.user)
 	}
-	if !b.inExchangeOnline() {
+	if !b.owner.at(online) {
 		return graphFail(http.StatusNotFound, "MailboxNotEnabledForRESTAPI", "The mailbox is either inactive, soft-deleted, or is hosted on-premise.")
 	}
 	if roles := g.operation.roles; roles != nil && !slices.ContainsFunc(roles, func(r string) bool { return g.who.may(r, b) }) {

@@ -61,7 +61,7 @@ func (g *graphCall) delta() (graphReply, error) {
 	}
 	return graphReply{status: http.StatusOK, body: map[string]any{
 		"@odata.context": g.base + "/$metadata#Collection(event)", "value": entries,
-		link: g.here() + "?" + plainDollar(nil, map[string]string{option: g.seal(next)}),
+		link: g.resource() + "?" + plainDollar(nil, map[string]string{option: g.seal(next)}),
 	}}, nil
 }
 
@@ -97,7 +97,7 @@ func (g *graphCall) deltaState() (deltaState, error) {
 		return st, graphFail(http.StatusBadRequest, "syncStateInvalid", "The sync state is invalid.")
 	}
 	e := graphFail(http.StatusGone, "syncStateNotFound", text)
-	e.header = map[string]string{"Location": g.here() + fresh}
+	e.header = map[string]string{"Location": g.resource() + fresh}
 	return st, e
 }
 

@@ -89,13 +89,24 @@ func graphRefusal(err error) graphReply {
 	return graphReply{status: e.status, header: e.header, body: map[string]any{"error": body}}
 }
 
+// graphReply is the answer to a request whose token is not accepted.
+func (e *tokenError) graphReply() graphReply {
+	text := e.text
+	if e.reason == "missing" {
+		text = "Access token is empty."
+	}
+	refusal := graphFail(http.StatusUnauthorized, "InvalidAuthenticationToken", "%s", text)
+	refusal.header = map[string]string{"WWW-Authenticate": `Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", client_id="00000003-0000-0000-c000-000000000000"`}
+	return graphRefusal(refusal)
+}
+
 // graphReply is what a plan of faults answers instead of carrying a request to Graph out, if it does.
 func (p plan) graphReply() (graphReply, bool) {
 	switch {
 	case p.status != 0:
 		reply := graphReply{status: p.status}
-		if p.retry > 0 {
-			reply.header = map[string]string{"Retry-After": retryAfter(p.retry)}
+		if p.retryAfter > 0 {
+			reply.header = map[string]string{"Retry-After": strconv.Itoa(p.retryAfter)}
 		}
 		return reply, true
 	case p.fault == nil:

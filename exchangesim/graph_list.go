@@ -254,11 +254,11 @@ func (g *graphCall) link(change map[string]string) string {
 			q[name] = values
 		}
 	}
-	return g.here() + "?" + plainDollar(q, change)
+	return g.resource() + "?" + plainDollar(q, change)
 }
 
-// here is the URL of the request without options.
-func (g *graphCall) here() string {
+// resource is the URL of the request without options.
+func (g *graphCall) resource() string {
 	parts := make([]string, len(g.path))
 	for i, p := range g.path {
 		parts[i] = url.PathEscape(p)

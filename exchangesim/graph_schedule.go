@@ -49,7 +49,7 @@ func (g *graphCall) getSchedule() (graphReply, error) {
 // schedule is one person's part of the answer.
 func (g *graphCall) schedule(address string, w window) map[string]any {
 	b := g.find(address)
-	if b == nil || !g.who.owns(b) || !b.inExchangeOnline() {
+	if b == nil || !g.who.owns(b) || !b.owner.at(online) {
 		return map[string]any{"scheduleId": address, "availabilityView": "", "error": map[string]any{
 			"responseCode": "ErrorMailRecipientNotFound", "message": "Unable to resolve e-mail address " + address + " to an Active Directory object.",
 		}}

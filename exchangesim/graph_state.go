@@ -1,10 +1,6 @@
 package exchangesim
 
-import (
-	"slices"
-	"strings"
-	"time"
-)
+import "time"
 
 // GraphQuirks are those habits of Graph that a test can choose.
 type GraphQuirks struct {
@@ -99,13 +95,10 @@ func (k *graphBox) transacted(id string, b *mailbox) *item {
 }
 
 // owns reports whether a mailbox lies in the tenant of who asks.
-func (p principal) owns(b *mailbox) bool {
-	_, domain, _ := strings.Cut(b.owner.Address, "@")
-	return p.tenant != nil && slices.ContainsFunc(p.tenant.Domains, func(d string) bool { return strings.EqualFold(d, domain) })
-}
+func (p principal) owns(b *mailbox) bool { return p.tenant.owns(b.owner.Address) }
 
-// inExchangeOnline reports whether Graph can open a mailbox.
-func (b *mailbox) inExchangeOnline() bool { return !b.owner.NoMailbox }
+// is reports whether two requests come from one app in one tenant.
+func (p principal) is(o principal) bool { return p.app.ID == o.app.ID && p.tenant.ID == o.tenant.ID }
 
 // A useKey is an app at a mailbox, and use what it takes there.
 type useKey struct {

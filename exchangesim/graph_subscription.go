@@ -16,10 +16,10 @@ import (
 
 // The limits of subscriptions to events.
 const (
-	longestSubscription = 10_080 * time.Minute
-	mostSubscriptions   = 1000
-	longestClientState  = 128
-	handshakePatience   = 10 * time.Second
+	longestSubscription    = 10_080 * time.Minute
+	mostGraphSubscriptions = 1000
+	longestClientState     = 128
+	handshakePatience      = 10 * time.Second
 )
 
 // A graphSub tells an app what happens to the events of a user. It is guarded by the server's lock.
@@ -200,12 +200,12 @@ func (g *graphCall) room(sub *graphSub) error {
 		if !o.alive(g.now) {
 			continue
 		}
-		if n++; o.who.app.ID == sub.who.app.ID && slices.Equal(o.changes, sub.changes) {
+		if n++; o.who.is(sub.who) && slices.Equal(o.changes, sub.changes) {
 			return graphFail(http.StatusConflict, "Conflict", "A subscription of this application to the same resource and changeType exists: %s.", o.id)
 		}
 	}
-	if n >= mostSubscriptions {
-		return graphFail(http.StatusForbidden, "Forbidden", "The mailbox has reached its limit of %d subscriptions.", mostSubscriptions)
+	if n >= mostGraphSubscriptions {
+		return graphFail(http.StatusForbidden, "Forbidden", "The mailbox has reached its limit of %d subscriptions.", mostGraphSubscriptions)
 	}
 	return nil
 }
@@ -273,7 +273,7 @@ func (g *graphCall) handshake(target string) error {
 // ownSubscription finds a subscription of the app by the id in the path; s.mu is held.
 func (g *graphCall) ownSubscription() (*graphSub, error) {
 	sub := g.graphs.subs[g.ids[0]]
-	if sub == nil || !sub.alive(g.now) || sub.who.app.ID != g.who.app.ID || sub.who.tenant != g.who.tenant {
+	if sub == nil || !sub.alive(g.now) || !sub.who.is(g.who) {
 		return nil, graphFail(http.StatusNotFound, "ResourceNotFound", "The object was not found.")
 	}
 	return sub, nil
@@ -282,7 +282,7 @@ func (g *graphCall) ownSubscription() (*graphSub, error) {
 func (g *graphCall) listSubscriptions() (graphReply, error) {
 	value := []any{}
 	for _, sub := range g.sortedSubs() {
-		if sub.alive(g.now) && sub.who.app.ID == g.who.app.ID && sub.who.tenant == g.who.tenant {
+		if sub.alive(g.now) && sub.who.is(g.who) {
 			body := sub.body(g.base, nil)
 			delete(body, "@odata.context")
 			value = append(value, body)
