@@ -294,15 +294,6 @@ func (c *graphClient) pages(path string) (values []any, deltaLink string) {
 	return nil, ""
 }
 
-// ids are the ids of some events, in order.
-func ids(values []any) []string {
-	var found []string
-	for _, v := range values {
-		found = append(found, text(v, "id"))
-	}
-	return found
-}
-
 // window is the query of a calendar view from days before noon to days after it.
 func days(before, after int) string {
 	return query("startDateTime", noon.AddDate(0, 0, -before).Format(time.RFC3339), "endDateTime", noon.AddDate(0, 0, after).Format(time.RFC3339))

@@ -129,7 +129,9 @@ func TestGraphDeltaTellsOfSeries(t *testing.T) {
 			}
 		}
 	}
-	slices.SortFunc(occurrences, func(a, b object) int { return strings.Compare(text(a, "start", "dateTime"), text(b, "start", "dateTime")) })
+	slices.SortFunc(occurrences, func(a, b object) int {
+		return strings.Compare(text(a, "start", "dateTime"), text(b, "start", "dateTime"))
+	})
 	first, second := text(occurrences[0], "id"), text(occurrences[1], "id")
 	c.want(http.StatusOK, http.MethodPatch, aliceEvents+"/"+first, object{"subject": "exception"})
 	c.want(http.StatusNoContent, http.MethodDelete, aliceEvents+"/"+second, nil)
