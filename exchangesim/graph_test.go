@@ -117,12 +117,24 @@ func TestGraphKnowsATransactionAgain(t *testing.T) {
 	}
 	event["subject"] = "another"
 	c.refused(http.StatusConflict, "ErrorDuplicateTransactionId", http.MethodPost, aliceEvents, event)
-	s.SetGraphQuirks(GraphQuirks{RefuseRepeated: true})
 	event["subject"] = "1"
+	if _, err := s.Outlook("alice@example.com").Copy(s.Outlook("alice@example.com").Items()[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	path := aliceEvents + "/" + text(first, "id")
+	c.want(http.StatusNoContent, http.MethodDelete, path, nil)
+	c.refused(http.StatusConflict, "ErrorDuplicateTransactionId", http.MethodPost, aliceEvents, event)
+	if _, err := s.Outlook("alice@example.com").Restore(s.Outlook("alice@example.com").Deleted()[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	if again := c.create(event); again["id"] != first["id"] {
+		t.Errorf("after its return the repetition made %v, the first %v", again["id"], first["id"])
+	}
+	s.SetGraphQuirks(GraphQuirks{RefuseRepeated: true})
 	if status, answer := c.do(http.MethodPost, aliceEvents, event); status != http.StatusConflict || member(answer, "error", "@event.existingEventId") != first["id"] {
 		t.Errorf("answered %d %v", status, answer)
 	}
-	if n := len(s.Outlook("alice@example.com").Items()); n != 1 {
+	if n := len(s.Outlook("alice@example.com").Items()); n != 2 { // with the copy, which is another event
 		t.Errorf("there are %d events", n)
 	}
 }
