@@ -18,13 +18,13 @@ func BenchmarkGraphFirstSync(b *testing.B) {
 	tenant := SampleTenant()
 	who := principal{tenant: &tenant, app: &tenant.Apps[0], roles: tenant.Apps[0].Roles}
 	for b.Loop() {
-		st, n := deltaState{}, 0
+		n := 0
 		s.mu.Lock()
 		g := &graphCall{
 			call:         &call{Server: s, zoneID: "UTC", now: noon, edition: online, app: &who},
 			graphRequest: graphRequest{method: http.MethodGet, who: who}, box: s.find("alice@example.com"), zone: time.UTC, zoneName: "UTC", immutable: true,
 		}
-		st = deltaState{Box: g.box.guid, Epoch: g.box.epoch, Start: noon, End: noon.AddDate(2, 0, 0), Upper: g.box.seq, Before: g.box.seq + 1}
+		st := deltaState{Box: g.box.guid, Epoch: g.box.epoch, Start: noon, End: noon.AddDate(2, 0, 0), Upper: g.box.seq, Before: g.box.seq + 1}
 		for done := false; !done; {
 			var page []any
 			page, st, done = g.deltaPage(st, 200)
