@@ -220,6 +220,10 @@ func TestGraphAllDayIsADayInEveryZone(t *testing.T) {
 			t.Errorf("in %s: %v to %v", zone, got["start"], got["end"])
 		}
 	}
+	path := aliceEvents + "/" + text(made, "id")
+	c.want(http.StatusOK, http.MethodPatch, path, object{"subject": "still all day"})
+	c.refused(http.StatusBadRequest, "ErrorInvalidRequest", http.MethodPatch, path, object{"end": object{"dateTime": "2026-12-02T10:00:00", "timeZone": "W. Europe Standard Time"}})
+	c.refused(http.StatusBadRequest, "ErrorInvalidRequest", http.MethodPatch, path, object{"end": object{"dateTime": "2026-12-02T00:00:00", "timeZone": "UTC"}})
 	if a := s.Outlook("alice@example.com").Items()[0]; !a.Start.Equal(time.Date(2026, 11, 30, 23, 0, 0, 0, time.UTC)) {
 		t.Errorf("Outlook sees %v", a.Start)
 	}
