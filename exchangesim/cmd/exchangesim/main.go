@@ -37,9 +37,9 @@ func main() {
 // settings are the flags.
 type settings struct {
 	listen, listenTLS, listenOnline, certOut, host, people, tenants, record, pushCA string
-	auth                                                     []string
-	copies                                                   bool
-	options                                                  exchangesim.Options // those of scale and limits, as they are
+	auth                                                                            []string
+	copies                                                                          bool
+	options                                                                         exchangesim.Options // those of scale and limits, as they are
 }
 
 func parse(args []string, stderr io.Writer) (settings, error) {
