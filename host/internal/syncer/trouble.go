@@ -255,11 +255,14 @@ func (p *pauses) tried(server string, why pause, answered bool) {
 	}
 }
 
-// lift ends the pause of a server, if there is one.
+// lift ends the pause of a server, if there is one: whoever comes next goes first.
 func (p *pauses) lift(server string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.by, server)
+	if why, found := p.by[server]; found {
+		why.until = time.Time{}
+		p.by[server] = why
+	}
 }
 
 // freshSubscription is how old a push subscription may be and still be trusted at the start of the host: its server
