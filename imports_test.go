@@ -79,10 +79,12 @@ var noIO = []string{"host/internal/booking", "host/internal/syncer/plan", "sdk/c
 
 // thirdParty says which packages of others only certain rooms may use.
 var thirdParty = map[string][]string{
-	"github.com/hashicorp/go-plugin": {"sdk/internal", "sdk/serve", "sdk/launch", "test/bench"},
-	"google.golang.org/grpc":         {"proto", "sdk/internal", "sdk/serve", "sdk/launch", "test/bench"},
-	"github.com/riverqueue/river":    {"host/internal/schedule", "host/internal/store"},
-	"github.com/Azure/go-ntlmssp":    {"plugins/auth-ntlm"},
+	"github.com/hashicorp/go-plugin":                             {"sdk/internal", "sdk/serve", "sdk/launch", "test/bench"},
+	"google.golang.org/grpc":                                     {"proto", "sdk/internal", "sdk/serve", "sdk/launch", "test/bench"},
+	"github.com/riverqueue/river":                                {"host/internal/schedule", "host/internal/store"},
+	"github.com/Azure/go-ntlmssp":                                {"plugins/auth-ntlm"},
+	"github.com/AzureAD/microsoft-authentication-library-for-go": {"plugins/auth-oauth"},
+	"software.sslmate.com/src/go-pkcs12":                         {"plugins/auth-oauth"},
 }
 
 type listed struct {

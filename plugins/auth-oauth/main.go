@@ -30,7 +30,7 @@ type Settings struct {
 	Authority string `json:"authority" doc:"cloud custom: URL of the login server, without the tenant"`
 
 	CAFile      string        `json:"ca_file" doc:"PEM file with further certificate authorities, for the login server"`
-	Proxy       string        `json:"proxy" doc:"URL of the proxy by which the login server is reached"`
+	Proxy       string        `json:"proxy" secret:"true" doc:"URL of the proxy by which the login server is reached"`
 	RenewBefore time.Duration `json:"renew_before" doc:"how long before its end a token is renewed (default 20m)"`
 }
 
