@@ -102,7 +102,7 @@ func (at site) status(resp *http.Response, body []byte) error {
 		}
 	}
 	if at.online != nil {
-		if e := at.online.status(resp.StatusCode, at.mailbox); e != nil {
+		if e := at.online.status(resp, at.mailbox); e != nil {
 			if e.Scope == fault.ScopeServer { // it is told to others, too: of whom it was met with is no matter
 				e.ID = at.id
 				return e

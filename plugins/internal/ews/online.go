@@ -63,8 +63,8 @@ func (o *Online) refuse(mailbox string) (all bool) {
 func (o *Online) id(mailbox string) uint64 { return maphash.String(o.seed, strings.ToLower(mailbox)) }
 
 // status says what an HTTP status means in Exchange Online; nil if the same as everywhere.
-func (o *Online) status(code int, mailbox string) *fault.Error {
-	switch code {
+func (o *Online) status(resp *http.Response, mailbox string) *fault.Error {
+	switch resp.StatusCode {
 	case http.StatusUnauthorized:
 		return &fault.Error{Kind: fault.Unauthorized, Scope: fault.ScopeServer,
 			Message: "Exchange Online refuses the access token: it is not for this service, or has ended"}
@@ -75,11 +75,27 @@ func (o *Online) status(code int, mailbox string) *fault.Error {
 					"application is not on its allow list (Set-OrganizationConfig -EwsAllowedAppIDs). Microsoft switches EWS off in " +
 					"Exchange Online, tenant by tenant since 2026-10-01 and for good on 2027-04-01"}
 		}
-		return &fault.Error{Kind: fault.Forbidden, Scope: fault.ScopeMailbox, Code: "HTTP 403",
-			Message: "Exchange Online denies access to this mailbox: EWS may be off for it (Get-CASMailbox, EwsEnabled), or it is outside " +
-				"the scope of the application's role"}
+		return &fault.Error{Kind: fault.Forbidden, Scope: fault.ScopeMailbox, Code: "HTTP 403", Message: whyRefused(resp.Header.Get(policyReason))}
 	}
 	return nil
+}
+
+// policyReason is the header in which Exchange Online says why EWS is refused ("Control access to EWS in Exchange", Microsoft).
+// It tells a switch from a list, and not whether it is the mailbox's or the tenant's.
+const policyReason = "X-EWS-Policy-Reason"
+
+// whyRefused says why one mailbox is refused, by what the server says in policyReason.
+func whyRefused(reason string) string {
+	switch reason = strings.ToLower(reason); {
+	case strings.Contains(reason, "disabled"):
+		return "Exchange Online denies access to this mailbox: EWS is switched off for it (Get-CASMailbox, EwsEnabled) or for the tenant " +
+			"(Get-OrganizationConfig, EwsEnabled)"
+	case strings.Contains(reason, "policy"):
+		return "Exchange Online denies access to this mailbox: this application is not on the list of those that may use EWS " +
+			"(Set-OrganizationConfig -EwsAllowedAppIDs), or a list of user agents keeps it out (EwsAllowList, EwsBlockList)"
+	}
+	return "Exchange Online denies access to this mailbox: EWS may be off for it (Get-CASMailbox, EwsEnabled), or it is outside " +
+		"the scope of the application's role"
 }
 
 // onlineTexts are what codes mean to an administrator of Exchange Online, where that differs: there are no service accounts
