@@ -27,6 +27,9 @@ func (b *caldav) Find(ctx context.Context, m backend.Mailbox, by backend.Marker,
 	if value == "" {
 		return nil, fmt.Errorf("a search for an empty marker would find every event: %w", fault.Invalid)
 	}
+	if by != backend.OurKey && by != backend.ForeignKey {
+		return nil, fmt.Errorf("a search by anything but the two markers: %w", fault.Unsupported)
+	}
 	at, err := b.place(ctx, m)
 	if err != nil {
 		return nil, err

@@ -106,6 +106,9 @@ type Subscription struct {
 	Group string
 	// Mark is where Watch goes on (WayAsking); opaque to the host. A Hint brings the next one.
 	Mark string
+	// Quiet is set on a push subscription of which nothing is heard until something changes (Microsoft Graph): its silence
+	// says nothing. The host then takes Subscribe's success for proof that messages arrive.
+	Quiet bool
 }
 
 // Inbound is a raw HTTP request at the notification endpoint.
@@ -199,13 +202,15 @@ type Finder interface {
 	Find(ctx context.Context, m Mailbox, by Marker, value string) ([]Item, error)
 }
 
-// Marker is one of the two marks that tie an item to a booking.
+// Marker is a mark by which an item is found.
 type Marker int
 
-// The markers.
+// The markers. The first two tie an item to a booking, and every Finder looks for them. The iCalendar UID is looked for where
+// an item has lost both, after its mailbox has moved; a Finder that cannot reports fault.Unsupported.
 const (
 	OurKey     Marker = iota // Item.Key
 	ForeignKey               // Item.ForeignKey
+	ByUID                    // Item.Event.UID
 )
 
 // A Partial backend's calendar keeps only a part of what an Event has.

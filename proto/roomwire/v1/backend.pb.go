@@ -78,6 +78,7 @@ const (
 	Marker_MARKER_UNSPECIFIED Marker = 0
 	Marker_MARKER_OUR_KEY     Marker = 1
 	Marker_MARKER_FOREIGN_KEY Marker = 2
+	Marker_MARKER_UID         Marker = 3
 )
 
 // Enum value maps for Marker.
@@ -86,11 +87,13 @@ var (
 		0: "MARKER_UNSPECIFIED",
 		1: "MARKER_OUR_KEY",
 		2: "MARKER_FOREIGN_KEY",
+		3: "MARKER_UID",
 	}
 	Marker_value = map[string]int32{
 		"MARKER_UNSPECIFIED": 0,
 		"MARKER_OUR_KEY":     1,
 		"MARKER_FOREIGN_KEY": 2,
+		"MARKER_UID":         3,
 	}
 )
 
@@ -1503,11 +1506,13 @@ func (x *FindResponse) GetItems() []*Item {
 }
 
 type Subscription struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Expires       *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expires,proto3" json:"expires,omitempty"`
-	Group         []byte                 `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
-	Mark          []byte                 `protobuf:"bytes,4,opt,name=mark,proto3" json:"mark,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Id      string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Expires *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expires,proto3" json:"expires,omitempty"`
+	Group   []byte                 `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
+	Mark    []byte                 `protobuf:"bytes,4,opt,name=mark,proto3" json:"mark,omitempty"`
+	// The server shows no signs of life between changes.
+	Quiet         bool `protobuf:"varint,5,opt,name=quiet,proto3" json:"quiet,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1568,6 +1573,13 @@ func (x *Subscription) GetMark() []byte {
 		return x.Mark
 	}
 	return nil
+}
+
+func (x *Subscription) GetQuiet() bool {
+	if x != nil {
+		return x.Quiet
+	}
+	return false
 }
 
 type SubscribeRequest struct {
@@ -2421,12 +2433,13 @@ const file_roomwire_v1_backend_proto_rawDesc = "" +
 	"\x02by\x18\x03 \x01(\x0e2\x13.roomwire.v1.MarkerR\x02by\x12\x14\n" +
 	"\x05value\x18\x04 \x01(\tR\x05value\"7\n" +
 	"\fFindResponse\x12'\n" +
-	"\x05items\x18\x01 \x03(\v2\x11.roomwire.v1.ItemR\x05items\"~\n" +
+	"\x05items\x18\x01 \x03(\v2\x11.roomwire.v1.ItemR\x05items\"\x94\x01\n" +
 	"\fSubscription\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x124\n" +
 	"\aexpires\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\x12\x14\n" +
 	"\x05group\x18\x03 \x01(\fR\x05group\x12\x12\n" +
-	"\x04mark\x18\x04 \x01(\fR\x04mark\"\xe4\x01\n" +
+	"\x04mark\x18\x04 \x01(\fR\x04mark\x12\x14\n" +
+	"\x05quiet\x18\x05 \x01(\bR\x05quiet\"\xe4\x01\n" +
 	"\x10SubscribeRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\amailbox\x18\x02 \x01(\v2\x14.roomwire.v1.MailboxR\amailbox\x12\x15\n" +
@@ -2481,11 +2494,13 @@ const file_roomwire_v1_backend_proto_rawDesc = "" +
 	"FaultScope\x12\x1b\n" +
 	"\x17FAULT_SCOPE_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13FAULT_SCOPE_MAILBOX\x10\x01\x12\x16\n" +
-	"\x12FAULT_SCOPE_SERVER\x10\x02*L\n" +
+	"\x12FAULT_SCOPE_SERVER\x10\x02*\\\n" +
 	"\x06Marker\x12\x16\n" +
 	"\x12MARKER_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eMARKER_OUR_KEY\x10\x01\x12\x16\n" +
-	"\x12MARKER_FOREIGN_KEY\x10\x02*c\n" +
+	"\x12MARKER_FOREIGN_KEY\x10\x02\x12\x0e\n" +
+	"\n" +
+	"MARKER_UID\x10\x03*c\n" +
 	"\bHintKind\x12\x19\n" +
 	"\x15HINT_KIND_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fHINT_KIND_ALIVE\x10\x01\x12\x13\n" +

@@ -171,8 +171,11 @@ func (s *BackendServer) Find(ctx context.Context, req *roomwirev1.FindRequest) (
 	defer release()
 	m := mailboxFromProto(req.GetMailbox())
 	by := backend.OurKey
-	if req.GetBy() == roomwirev1.Marker_MARKER_FOREIGN_KEY {
+	switch req.GetBy() {
+	case roomwirev1.Marker_MARKER_FOREIGN_KEY:
 		by = backend.ForeignKey
+	case roomwirev1.Marker_MARKER_UID:
+		by = backend.ByUID
 	}
 	items, err := f.Find(backend.WithMailbox(ctx, m.Address), m, by, req.GetValue())
 	return &roomwirev1.FindResponse{Items: each(items, itemToProto)}, err

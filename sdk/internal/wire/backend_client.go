@@ -141,8 +141,11 @@ func (b *BackendClient) Apply(ctx context.Context, m calendar.Mutation) (backend
 // Find implements backend.Finder.
 func (b *BackendClient) Find(ctx context.Context, m backend.Mailbox, by backend.Marker, value string) ([]backend.Item, error) {
 	marker := roomwirev1.Marker_MARKER_OUR_KEY
-	if by == backend.ForeignKey {
+	switch by {
+	case backend.ForeignKey:
 		marker = roomwirev1.Marker_MARKER_FOREIGN_KEY
+	case backend.ByUID:
+		marker = roomwirev1.Marker_MARKER_UID
 	}
 	resp, err := call(ctx, b, b.rpc.Find, &roomwirev1.FindRequest{
 		Id: b.id, Mailbox: mailboxToProto(m), By: marker, Value: utf(value),

@@ -47,12 +47,14 @@ func refFromProto(p []byte) backend.Ref { return backend.Ref(p) }
 func subscriptionToProto(s backend.Subscription) *roomwirev1.Subscription {
 	return &roomwirev1.Subscription{
 		Id: utf(s.ID), Expires: timeToProto(s.Expires), Group: []byte(s.Group), Mark: []byte(s.Mark),
+		Quiet: s.Quiet,
 	}
 }
 
 func subscriptionFromProto(p *roomwirev1.Subscription) backend.Subscription {
 	return backend.Subscription{
 		ID: p.GetId(), Expires: timeFromProto(p.GetExpires()), Group: string(p.GetGroup()), Mark: string(p.GetMark()),
+		Quiet: p.GetQuiet(),
 	}
 }
 
@@ -154,13 +156,14 @@ func propertyFromProto(p *roomwirev1.Property) backend.Property {
 
 func targetToProto(t auth.Target) *roomwirev1.Target {
 	return &roomwirev1.Target{
-		Origin: utf(t.Origin), Mailbox: utf(t.Mailbox), ChannelBinding: t.ChannelBinding, Retry: int32(t.Retry),
+		Origin: utf(t.Origin), Mailbox: utf(t.Mailbox), ChannelBinding: t.ChannelBinding, Retry: int32(t.Retry), Refused: t.Refused,
 	}
 }
 
 func targetFromProto(p *roomwirev1.Target) auth.Target {
 	return auth.Target{
 		Origin: p.GetOrigin(), Mailbox: p.GetMailbox(), ChannelBinding: p.GetChannelBinding(), Retry: int(p.GetRetry()),
+		Refused: p.GetRefused(),
 	}
 }
 
