@@ -74,6 +74,11 @@ func (s *Server) settle(p *Person, place string) {
 			sub.end()
 		}
 	}
+	if b.graph != nil && !p.at(online) {
+		for _, sub := range slices.Clone(b.graph.subs) {
+			sub.end()
+		}
+	}
 }
 
 // startTenants adds those that the options name.
@@ -147,8 +152,12 @@ func (s *Server) serveOnlineEWS(w http.ResponseWriter, r *http.Request) {
 	caller := s.appCaller(p)
 	s.mu.Unlock()
 	switch {
-	case !p.tenant.lets(p.app), !slices.Contains(p.roles, roleEWS):
-		w.WriteHeader(http.StatusForbidden) // without a word, whatever the mailbox
+	case !p.tenant.lets(p.app): // whatever the mailbox
+		w.Header().Set("X-EWS-Policy-Reason", p.tenant.reason())
+		w.WriteHeader(http.StatusForbidden)
+		return
+	case !slices.Contains(p.roles, roleEWS):
+		w.WriteHeader(http.StatusForbidden) // without a word
 		return
 	case unanchored && r.Method == http.MethodPost:
 		w.WriteHeader(http.StatusServiceUnavailable)

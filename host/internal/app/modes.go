@@ -134,10 +134,10 @@ func (m *modes) Mode(ctx context.Context, name, address string) (syncer.Mode, er
 	}
 	can, err := one.handle.Abilities(ctx)
 	if err != nil {
-		return syncer.Mode{}, fmt.Errorf("sync mode %q: %w", one.Name, err)
+		return syncer.Mode{Auth: one.Auth}, fmt.Errorf("sync mode %q: %w", one.Name, err)
 	}
 	mode := syncer.Mode{
-		Name: one.Name, URL: one.URL, Domain: one.Domain, Prefilled: one.BaseURL, Breadth: one.Breadth(),
+		Name: one.Name, Auth: one.Auth, URL: one.URL, Domain: one.Domain, Prefilled: one.BaseURL, Breadth: one.Breadth(),
 		Backend: one.handle, Notices: one.Notices, Admit: one.origins.add,
 	}
 	if can.Pusher {

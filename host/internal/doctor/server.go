@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/config"
+	remedies "github.com/roomwire/roomwire/host/internal/remedy"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/host/internal/supervise"
 	"github.com/roomwire/roomwire/sdk/backend"
@@ -328,6 +329,9 @@ func (d *Doctor) login(ctx context.Context, mode config.SyncMode, c store.ModeCo
 			fault.MailboxNotFound: "Check this person's mail address, and that the mailbox lies in the app's tenant: for a mail domain of another tenant write a domain_override.",
 			fault.Throttled:       "Fewer workers_per_server.",
 		}[fault.Of(err)] // what the login server refuses is explained by the plugin
+		if fault.Of(err) == fault.Forbidden && remedies.ByAll(err) {
+			remedy = remedies.Of(err, mode.Auth)
+		}
 	} else if !isExchange(mode) {
 		remedy = ""
 	}

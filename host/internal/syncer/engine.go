@@ -22,8 +22,9 @@ import (
 
 // A Mode is one way to reach mailboxes, ready for use.
 type Mode struct {
-	Name string // unique; of an override for a mail domain that is the sync mode's name with the domain
-	URL  string // prefilled for persons without one of their own
+	Name string   // unique; of an override for a mail domain that is the sync mode's name with the domain
+	Auth []string // the auth plugins that it may log in by
+	URL  string   // prefilled for persons without one of their own
 	// Domain is set on what holds for a single mail domain; Prefilled is the URL that its persons were given then before it did.
 	Domain, Prefilled string
 	// Breadth is how many times Limits.WorkersPerServer mailboxes of one of its servers are worked on at once; 0 counts as 1.
@@ -43,7 +44,7 @@ type Mode struct {
 // Modes finds the Mode of a person.
 type Modes interface {
 	// Mode returns what serves the mailbox of an address in the sync mode called name, which may also be the Name of a Mode.
-	// Its error is a sentence that says what to do about it, with a fault kind.
+	// Its error is a sentence that says what to do about it, with a fault kind; Auth is set with it, too, where it is known.
 	Mode(ctx context.Context, name, address string) (Mode, error)
 }
 
