@@ -1,6 +1,7 @@
 // Package exchangesim is an in-memory Exchange server spoken to over EWS SOAP by any client.
 //
-// It behaves like Exchange 2019 on-premises where a calendar client can tell: ids change when items move, change keys change
+// It behaves like Exchange 2019 on-premises, and on listeners of their own like Exchange Online with its login server, where a
+// calendar client can tell: ids change when items move, change keys change
 // on their own after a write, one edit causes several notifications, push subscriptions are retried and then dropped in
 // silence, unknown versions are refused. It shares no code with the product it helps to test.
 //
@@ -12,7 +13,7 @@ package exchangesim
 import (
 	"context"
 	"crypto/rand"
-	"crypto/x509"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -61,6 +62,12 @@ type Options struct {
 	Schemes []string
 	// ExtendedProtection is the mode of channel binding for NTLM over TLS.
 	ExtendedProtection Protection
+	// GraphPatience is how long Graph waits for the answer to a notification before that counts as a failure; 0: 3 seconds.
+	GraphPatience time.Duration
+	// Tenants are the organizations of Exchange Online; empty: SampleTenant and SampleSubsidiary.
+	Tenants []Tenant
+	// TokenLifetime is how long the access tokens of Tenants last; 0: an hour.
+	TokenLifetime time.Duration
 	// CopyToAttendees delivers meetings into the calendars of attendees who have a mailbox here, as the Calendar Attendant does.
 	CopyToAttendees bool
 }
@@ -82,6 +89,7 @@ type Server struct {
 	logins     http.Handler // EWS behind Negotiate, NTLM and Basic
 	basicLogin http.Handler // EWS behind Basic alone, for connections without state
 	controls   http.Handler // the API under /sim/
+	graph      http.Handler // Microsoft Graph under /v1.0/
 	operations map[string]operation
 	itemFields []field
 	faults     *Faults
@@ -93,18 +101,20 @@ type Server struct {
 	stop context.CancelFunc
 	work sync.WaitGroup
 
-	mu          sync.Mutex
+	mu sync.Mutex
+	onlineState
 	people      []*Person
 	users       map[string]*Person  // by address and by DOMAIN\user, in lower case
 	boxes       map[string]*mailbox // by every address in lower case
 	byID        map[string]*mailbox // by mailbox GUID
-	certificate *x509.Certificate
+	certificate *tls.Certificate    // of the TLS listeners
 	mails       []Mail
 	counts      map[string]int
 	subs        map[string]*subscription
 	streams     map[*stream]struct{} // that are open
 	pushes      pushes
 	throttle    throttle
+	graphs      graphs
 	subCounter  uint64
 	undelivered int           // notification groups queued or in flight
 	idle        chan struct{} // closed and replaced when undelivered falls to zero
@@ -142,6 +152,15 @@ func (o Options) withDefaults() Options {
 	if o.MaxSubscriptions == 0 {
 		o.MaxSubscriptions = 5000
 	}
+	if o.GraphPatience == 0 {
+		o.GraphPatience = 3 * time.Second
+	}
+	if len(o.Tenants) == 0 {
+		o.Tenants = []Tenant{SampleTenant(), SampleSubsidiary()}
+	}
+	if o.TokenLifetime == 0 {
+		o.TokenLifetime = time.Hour
+	}
 	if o.MaxRequestBytes == 0 {
 		o.MaxRequestBytes = 400 << 10
 	}
@@ -167,13 +186,20 @@ func New(o Options) (*Server, error) {
 		pushes:     pushes{sooner: make(chan struct{}, 1)},
 		throttle:   newThrottle(o.Budget),
 		idle:       make(chan struct{}),
+
+		onlineState: newOnlineState(o),
 	}
 	_, _ = rand.Read(s.secret) // never fails
 	s.faults = newFaults(s)
 	s.controls = s.control()
+	s.graphs = newGraphs()
+	s.graph = http.HandlerFunc(s.serveGraph)
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	var err error
 	if s.recorder, err = newRecorder(o.RecordDir); err != nil {
+		return nil, err
+	}
+	if err := s.startTenants(); err != nil {
 		return nil, err
 	}
 	for _, p := range o.People {
@@ -202,6 +228,9 @@ func (s *Server) Close() error {
 	s.mu.Lock()
 	s.stop() // under the lock: no sender starts afterwards
 	for _, sub := range s.subs {
+		sub.end()
+	}
+	for _, sub := range s.graphs.subs {
 		sub.end()
 	}
 	s.mu.Unlock()

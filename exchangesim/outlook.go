@@ -29,7 +29,7 @@ func (o *Outlook) with(do func(c *call, b *mailbox) error) error {
 	if b == nil {
 		return fmt.Errorf("%s has no mailbox", o.address)
 	}
-	c := &call{Server: o.server, caller: b.owner, actor: b.owner, zoneID: b.owner.TimeZone, now: o.server.now()}
+	c := &call{Server: o.server, edition: everywhere, caller: b.owner, actor: b.owner, zoneID: b.owner.TimeZone, now: o.server.now()}
 	return do(c, b)
 }
 
@@ -103,6 +103,7 @@ func (o *Outlook) edit(id string, change func(*Appointment) error) error {
 		}
 		before := it.attendees()
 		changed := differences(&it.content, &made)
+		it.remember(&made)
 		it.content = made
 		it.author = b.owner.Name
 		b.edited(it)
