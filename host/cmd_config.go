@@ -29,11 +29,7 @@ which settings they take, and stopped. Nothing is changed. Exit code 1 if it can
 			fmt.Fprintf(cmd.OutOrStdout(), "The configuration in %s is good: %d tenant(s), %d sync mode(s).\n",
 				cfg.Dir, len(cfg.Tenants), len(cfg.SyncModes))
 			for _, t := range cfg.Tenants {
-				arrive := "notices arrive at " + t.NotificationURL()
-				if t.NotificationURL() == "" {
-					arrive = "no notification URL: the server cannot call in, so the host listens to it or reads calendars by the clock"
-				}
-				fmt.Fprintf(cmd.OutOrStdout(), "  tenant %q: %s\n", t.Name, arrive)
+				fmt.Fprintf(cmd.OutOrStdout(), "  tenant %q: %s\n", t.Name, arrivals(cfg, t))
 			}
 			for _, m := range cfg.SyncModes {
 				login := "no authentication"
@@ -62,6 +58,15 @@ which settings they take, and stopped. Nothing is changed. Exit code 1 if it can
 		},
 	})
 	return cmd
+}
+
+// arrivals says where the servers of a tenant's sync modes send their notices to.
+func arrivals(cfg *config.Config, t config.Tenant) string {
+	at := cfg.NotificationURLs(t)
+	if len(at) == 0 {
+		return "no notification URL: the server cannot call in, so the host listens to it or reads calendars by the clock"
+	}
+	return "notices arrive at " + strings.Join(at, " and ")
 }
 
 // loadChecked reads the configuration and compares the settings of plugins with what these declare. Plugins that cannot

@@ -109,6 +109,9 @@ type Subscription struct {
 	// Quiet is set on a push subscription of which nothing is heard until something changes (Microsoft Graph): its silence
 	// says nothing. The host then takes Subscribe's success for proof that messages arrive.
 	Quiet bool
+	// Kept is set by Subscribe when it renewed SubscribeRequest.Existing in place: messages go on arriving at the URL that
+	// one was made with, and the URL of this request is not used.
+	Kept bool
 }
 
 // Inbound is a raw HTTP request at the notification endpoint.

@@ -108,12 +108,19 @@ func alike(name string, noticed map[string]bool) bool {
 
 func TestAGoodBackendPasses(t *testing.T) {
 	t.Parallel()
-	w := newWorld("")
-	Run(t, w.fixture(t))
-	for address, x := range w.boxes {
-		if len(x.items) != 1 || x.items["own"].Event.Subject != "Dentist" {
-			t.Errorf("in the calendar of %s there is %+v, want what was there before", address, x.items)
-		}
+	for name, habit := range map[string]string{"plain": "", "renews subscriptions in place": "renews in place"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(habit)
+			t.Cleanup(func() {
+				for address, x := range w.boxes {
+					if len(x.items) != 1 || x.items["own"].Event.Subject != "Dentist" {
+						t.Errorf("in the calendar of %s there is %+v, want what was there before", address, x.items)
+					}
+				}
+			})
+			Run(t, w.fixture(t))
+		})
 	}
 }
 

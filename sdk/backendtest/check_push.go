@@ -14,7 +14,7 @@ func pusherChecks() []check {
 	const needed = pusher | writing
 	return []check{
 		{
-			name: "GarbageIsInvalid", section: "Pusher, 3", needs: pusher, rule: received,
+			name: "GarbageIsInvalid", section: "Pusher, 4", needs: pusher, rule: received,
 			do: func(c *checking) {
 				p := c.b.(backend.Pusher)
 				for _, trusted := range []bool{false, true} {
@@ -31,7 +31,7 @@ func pusherChecks() []check {
 			},
 		},
 		{
-			name: "TellsOfAChange", section: "Pusher, 1, 3 and 4", needs: needed,
+			name: "TellsOfAChange", section: "Pusher, 1, 4 and 5", needs: needed,
 			rule: "Subscribe asks the server to notify URL; a message about a change is Dirty for the subscription.",
 			do: func(c *checking) {
 				s := c.subscribe(nil)
@@ -44,7 +44,7 @@ func pusherChecks() []check {
 			},
 		},
 		{
-			name: "UntrustedGetsNoHints", section: "Pusher, 3", needs: needed, rule: received,
+			name: "UntrustedGetsNoHints", section: "Pusher, 4", needs: needed, rule: received,
 			do: func(c *checking) {
 				s := c.subscribe(nil)
 				c.create()
@@ -60,7 +60,7 @@ func pusherChecks() []check {
 			},
 		},
 		{
-			name: "ReceiveNeedsNoServerAndNoMemory", section: "Pusher, 3", needs: needed | cutOff,
+			name: "ReceiveNeedsNoServerAndNoMemory", section: "Pusher, 4", needs: needed | cutOff,
 			rule: "Receive uses no network and keeps no state: any instance reads a message, as often as it is given it.",
 			do: func(c *checking) {
 				s := c.subscribe(nil)
@@ -75,18 +75,26 @@ func pusherChecks() []check {
 			},
 		},
 		{
-			name: "AnotherSubscriptionTakesThePlace", section: "Pusher, 2", needs: needed,
-			rule: "Existing is the subscription in force: it is renewed, or a new one made. Changes are told by what Subscribe returned.",
+			name: "AnotherSubscriptionTakesThePlace", section: "Pusher, 3", needs: needed,
+			rule: "Existing is the subscription in force: it is renewed (Kept: at its own URL), or a new one made. Changes are told by what Subscribe returned.",
 			do: func(c *checking) {
 				old := c.subscribe(nil)
-				c.bell.forget(old.secret)
 				now := c.subscribe(&old.Subscription)
+				if now.Kept {
+					if now.ID != old.ID {
+						c.violated("the subscription %q is said to be kept, but has the ID %q now", old.ID, now.ID)
+					}
+					c.bell.forget(now.secret)
+					now.secret = old.secret
+				} else {
+					c.bell.forget(old.secret)
+				}
 				c.create()
 				c.hears(now, "a subscription was made in the place of another, and an item was created")
 			},
 		},
 		{
-			name: "HintsAreOfTheirSubscription", section: "Pusher, 4", needs: needed | twoMailboxes,
+			name: "HintsAreOfTheirSubscription", section: "Pusher, 5", needs: needed | twoMailboxes,
 			rule: "Hints name the subscription that they are about.",
 			do: func(c *checking) {
 				one := c.subscribe(nil)
@@ -106,7 +114,7 @@ func pusherChecks() []check {
 			},
 		},
 		{
-			name: "UnsubscribeTwiceIsNoError", section: "Pusher, 6", needs: needed,
+			name: "UnsubscribeTwiceIsNoError", section: "Pusher, 7", needs: needed,
 			rule: "Unsubscribe: what is gone is a success; Unsupported where the protocol knows none.",
 			do: func(c *checking) {
 				s := c.subscribe(nil)
@@ -148,6 +156,9 @@ func (c *checking) subscribe(existing *backend.Subscription) *subscribed {
 	}
 	if s.ID == "" {
 		c.violated("a subscription has no ID")
+	}
+	if s.Kept && existing == nil {
+		c.violated("a subscription is said to be kept where there was none")
 	}
 	c.after(func(ctx context.Context) {
 		c.bell.forget(s.secret)

@@ -72,6 +72,11 @@ func (b *memory) Subscribe(ctx context.Context, req backend.SubscribeRequest) (b
 	if req.Existing != nil && b.has("keeps the old URL") {
 		return *req.Existing, nil
 	}
+	if req.Existing != nil && b.has("renews in place") {
+		kept := *req.Existing
+		kept.Kept = true
+		return kept, nil
+	}
 	return b.subscription(ctx, req.Mailbox, req.URL)
 }
 

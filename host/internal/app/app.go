@@ -184,6 +184,7 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return serveUntil(run, a.rest, a.quiet(api.Server(a.restHandler(run, hash)))) })
 	g.Go(func() error { return a.schedule.Run(run) })
 	g.Go(func() error { return a.tidy(run) })
+	g.Go(func() error { return a.endLeftovers(run) })
 	g.Go(func() error { return a.watch.Run(run) })
 	g.Go(func() error { return a.tests.Serve(run) })
 	g.Go(func() error { return a.hooks.Run(run) })
@@ -207,6 +208,7 @@ func (a *App) public() http.Handler {
 		Tenants:       a.force.tenants,
 		Subscriptions: noticing{endpoint.OnStore(a.store, func() time.Duration { return a.force.get().Sync.BackSyncDelay }), a.tests},
 		Receiver:      a.modes.pusher,
+		Backends:      a.force.backends,
 		DefaultMode:   a.modes.defaultPusher,
 		Health:        a.store.Ping,
 		Log:           a.Log.Named("endpoint"),

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/roomwire/roomwire/host/internal/config"
@@ -29,15 +30,37 @@ func (f *inForce) zone(tenant string) string {
 	return t.TimeZone
 }
 
-// notificationURL returns where servers shall send notices of a tenant to, empty if nothing is configured.
-func (f *inForce) notificationURL(tenant string) string { return notificationURL(f.get(), tenant) }
+// notificationURL returns where the servers of a sync mode shall send notices of a tenant to, empty if nothing is configured.
+func (f *inForce) notificationURL(tenant, mode string) string {
+	return notificationURL(f.get(), tenant, mode)
+}
 
-func notificationURL(cfg *config.Config, tenant string) string {
-	t, found := cfg.Tenant(tenant)
-	if !found || t.NotificationURL() == "" {
+func notificationURL(cfg *config.Config, tenant, mode string) string {
+	m, known := cfg.Mode(mode)
+	if !known {
 		return ""
 	}
-	return withTenant(t.NotificationURL(), t.Name)
+	return backendURL(cfg, tenant, m.Backend)
+}
+
+// backendURL is notificationURL of every sync mode that has the backend.
+func backendURL(cfg *config.Config, tenant, backend string) string {
+	t, found := cfg.Tenant(tenant)
+	if !found || t.NotificationURL(backend) == "" {
+		return ""
+	}
+	return withTenant(t.NotificationURL(backend), t.Name)
+}
+
+// backends returns the names of the backends in use.
+func (f *inForce) backends() []string {
+	var names []string
+	for _, m := range f.get().SyncModes {
+		if !slices.Contains(names, m.Backend) {
+			names = append(names, m.Backend)
+		}
+	}
+	return names
 }
 
 // mailsOn says whether mails can be sent to people.

@@ -137,14 +137,23 @@ func (m *modes) pusher(name string) (backend.Pusher, bool) {
 	return one.handle, true
 }
 
-// defaultPusher names a mode whose plugin answers messages without a living token.
-func (m *modes) defaultPusher() string {
+// defaultPusher names a mode whose plugin answers messages without a living token at the path of a backend; an empty one
+// stands for Exchange Web Services. One that is called by its servers goes before one that asks, which may have been called
+// once.
+func (m *modes) defaultPusher(backend string) string {
+	found := ""
 	for _, mode := range m.all() {
+		if mode.Backend != backend && (backend != "" || !mode.IsEWS()) {
+			continue
+		}
 		if mode.Notices == config.NoticesPush {
 			return mode.Name
 		}
+		if found == "" {
+			found = mode.Name
+		}
 	}
-	return ""
+	return found
 }
 
 // origins are those at which mailboxes of a mode lie: nowhere else may its backend log in.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -179,7 +180,10 @@ func wakeChanged(ctx context.Context, tx *store.Tx, old, next *config.Config) er
 		}
 	}
 	for _, t := range next.Tenants {
-		if notificationURL(old, t.Name) != notificationURL(next, t.Name) {
+		moved := func(m config.SyncMode) bool {
+			return backendURL(old, t.Name, m.Backend) != backendURL(next, t.Name, m.Backend)
+		}
+		if slices.ContainsFunc(next.SyncModes, moved) {
 			if _, err := tx.RenewSubscriptions(ctx, t.Name); err != nil {
 				return err
 			}

@@ -18,6 +18,22 @@ func prune(ctx context.Context, tx *store.Tx, s config.Sync, now time.Time) erro
 	return err
 }
 
+// endLeftovers has servers end the push subscriptions that nobody wants any more.
+func (a *App) endLeftovers(ctx context.Context) error {
+	t := time.NewTicker(time.Minute)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.C:
+		}
+		if _, err := a.engine.EndLeftovers(ctx); err != nil && ctx.Err() == nil {
+			a.Log.Warn("push subscriptions that nobody wants could not be ended; it is tried again", "error", err)
+		}
+	}
+}
+
 // tidy removes what is older than anybody asks for.
 func (a *App) tidy(ctx context.Context) error {
 	t := time.NewTicker(6 * time.Hour)

@@ -129,12 +129,6 @@ type Tenant struct {
 	notificationURL string
 }
 
-// NotificationURL is the address given to Exchange, without tenant and token:
-// ExchangePushNotificationEndpointUrl, else ExchangeServiceUrl, else scheme and
-// host of the root URL with the endpoint's path. It is empty when none of the
-// three is set; then nobody of this tenant can be subscribed.
-func (t Tenant) NotificationURL() string { return t.notificationURL }
-
 // SyncMode is one way to reach mailboxes: a backend, the auth plugins it may
 // use, and their settings.
 type SyncMode struct {

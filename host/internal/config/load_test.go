@@ -163,18 +163,29 @@ func TestNotificationURL(t *testing.T) {
 		push    = "ExchangePushNotificationEndpointUrl=https://push.example.com/api/webhooks/exchange\n"
 		webhook = "ExchangePushNotificationUseLegacyEndpoint=false\n"
 	)
-	for _, c := range []struct{ hcl, environ, want string }{
-		{"", "", ""},
-		{root, "", "https://rooms.example.com:8443/WebServices/SyncNotification.svc"},
-		{root, webhook, "https://rooms.example.com:8443/api/webhooks/exchange"},
-		{root, service + webhook, "https://public.example.com/Webservices/SyncNotification.svc"},
-		{root, service + push, "https://push.example.com/api/webhooks/exchange"},
-		{"", push, "https://push.example.com/api/webhooks/exchange"},
-		{"", "ROOMWIRE_TENANT_DEFAULT_ROOT_URL=http://r.example.com/Default", "http://r.example.com/WebServices/SyncNotification.svc"},
+	for _, c := range []struct{ hcl, environ, want, graph string }{
+		{"", "", "", ""},
+		{root, "", "https://rooms.example.com:8443/WebServices/SyncNotification.svc", "https://rooms.example.com:8443/api/webhooks/graph"},
+		{root, webhook, "https://rooms.example.com:8443/api/webhooks/exchange", "https://rooms.example.com:8443/api/webhooks/graph"},
+		{root, service + webhook, "https://public.example.com/Webservices/SyncNotification.svc", "https://public.example.com/api/webhooks/graph"},
+		{root, service + push, "https://push.example.com/api/webhooks/exchange", "https://push.example.com/api/webhooks/graph"},
+		{"", push, "https://push.example.com/api/webhooks/exchange", "https://push.example.com/api/webhooks/graph"},
+		{
+			"", "ExchangeServiceUrl=https://p.example.com/rooms/WEBSERVICES/SyncNotification.svc",
+			"https://p.example.com/rooms/WEBSERVICES/SyncNotification.svc", "https://p.example.com/rooms/api/webhooks/graph",
+		},
+		{"", "ExchangeServiceUrl=https://p.example.com/hook", "https://p.example.com/hook", "https://p.example.com/api/webhooks/graph"},
+		{
+			"", "ROOMWIRE_TENANT_DEFAULT_ROOT_URL=http://r.example.com/Default",
+			"http://r.example.com/WebServices/SyncNotification.svc", "http://r.example.com/api/webhooks/graph",
+		},
 	} {
 		tenant, ok := mustLoad(t, map[string]string{"roomwire.hcl": c.hcl, "environ": c.environ}).Tenant("DEFAULT")
-		if got := tenant.NotificationURL(); !ok || got != c.want {
+		if got := tenant.NotificationURL("exchange2013"); !ok || got != c.want {
 			t.Errorf("with %q and %q: %q, want %q", c.hcl, c.environ, got, c.want)
+		}
+		if got := tenant.NotificationURL("graph"); got != c.graph {
+			t.Errorf("with %q and %q: %q for Graph, want %q", c.hcl, c.environ, got, c.graph)
 		}
 	}
 }

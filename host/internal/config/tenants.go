@@ -14,6 +14,60 @@ const (
 	WebhookEndpoint = "/api/webhooks/exchange"
 )
 
+// webhookRoot is the path below which every other backend has its own endpoint, by its name.
+const webhookRoot = "/api/webhooks/"
+
+func endpointPaths() []string { return []string{LegacyEndpoint, WebhookEndpoint} }
+
+// NotificationURL is the address given to the servers of a backend, without tenant and token; empty when none is configured:
+// then nobody of this tenant can be subscribed. For Exchange Web Services it is ExchangePushNotificationEndpointUrl, else
+// ExchangeServiceUrl, else scheme and host of the root URL with the endpoint's path. Every other backend has its own path,
+// /api/webhooks/BACKEND, at the same place.
+func (t Tenant) NotificationURL(backend string) string {
+	if t.notificationURL == "" || isEWS(backend) {
+		return t.notificationURL
+	}
+	u, err := url.Parse(t.notificationURL)
+	if err != nil {
+		return "" // was checked; cannot happen
+	}
+	base := ""
+	for _, p := range endpointPaths() {
+		if n := len(u.Path) - len(p); n >= 0 && strings.EqualFold(u.Path[n:], p) {
+			base = u.Path[:n] // what a reverse proxy takes off
+		}
+	}
+	return u.Scheme + "://" + u.Host + base + webhookRoot + url.PathEscape(backend)
+}
+
+// NotificationURLs lists the addresses given to the servers of the sync modes that are called by theirs, without tenant and
+// token; that of Exchange Web Services if there is no such mode.
+func (c *Config) NotificationURLs(t Tenant) []string {
+	var out []string
+	add := func(backend string) {
+		if u := t.NotificationURL(backend); u != "" && !slices.Contains(out, u) {
+			out = append(out, u)
+		}
+	}
+	for _, m := range c.SyncModes {
+		if m.Notices == NoticesPush {
+			add(m.Backend)
+		}
+	}
+	if len(out) == 0 {
+		add(backendOnPremises)
+	}
+	return out
+}
+
+// isEWS reports whether the backend speaks Exchange Web Services, whose notification paths are those of ROOMS.
+func isEWS(backend string) bool {
+	return backend == backendOnPremises || backend == backendOnline
+}
+
+// IsEWS reports whether the mode's servers are reached by Exchange Web Services.
+func (m SyncMode) IsEWS() bool { return isEWS(m.Backend) }
+
 // endpoint is what the ROOMS keys say of the notification URL.
 type endpoint struct {
 	override string // the whole URL; empty means from the root URL
@@ -50,7 +104,7 @@ func (l *loader) endpointURL(name, raw string, at place) string {
 		l.add(at, Warning, fmt.Sprintf("%s has a query; it is left out", name), "Roomwire adds the tenant and a secret for each subscription itself.", "Delete the ? and what follows it.")
 		u.RawQuery, u.ForceQuery = "", false
 	}
-	known := []string{LegacyEndpoint, WebhookEndpoint}
+	known := endpointPaths()
 	if !slices.ContainsFunc(known, func(p string) bool { return strings.EqualFold(p, u.Path) }) {
 		l.add(at, Warning, fmt.Sprintf("%s has the path %q, which Roomwire does not answer", name, u.Path), "Exchange would call there, and notifications would be lost unless a reverse proxy rewrites the path.",
 			"End it in "+LegacyEndpoint+" or "+WebhookEndpoint+".")

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,22 +19,21 @@ import (
 // pageTitle is how the notification endpoint's page is known.
 const pageTitle = "Roomwire notification service"
 
-// notifications examines the way on which Exchange calls in.
+// notifications examines the ways on which servers call in.
 func (d *Doctor) notifications(ctx context.Context) []Finding {
 	const area = "notifications"
 	cfg := d.Config()
 	var out []Finding
-	push := false
-	for _, m := range cfg.SyncModes {
-		push = push || m.UseImpersonation && !m.Pull
-	}
+	push := slices.ContainsFunc(cfg.SyncModes, func(m config.SyncMode) bool { return m.Notices == config.NoticesPush })
 	for _, t := range cfg.Tenants {
-		raw := t.NotificationURL()
-		switch {
-		case raw == "" && push:
-			out = append(out, warn(area, t.Name, "no URL is configured at which Exchange could call in", "Set root_url of the tenant, or ExchangeServiceUrl. Until then the host listens by itself, or reads by the clock."))
-		case raw != "" && d.Running:
-			out = append(out, d.public(ctx, t, raw))
+		urls := cfg.NotificationURLs(t)
+		if len(urls) == 0 && push {
+			out = append(out, warn(area, t.Name, "no URL is configured at which servers could call in", "Set root_url of the tenant, or ExchangeServiceUrl. Until then the host listens by itself, or reads by the clock."))
+		}
+		for _, raw := range urls {
+			if d.Running {
+				out = append(out, d.public(ctx, t, raw))
+			}
 		}
 	}
 	if d.Store == nil || !d.Running {
@@ -58,7 +58,7 @@ func (d *Doctor) notifications(ctx context.Context) []Finding {
 		out = append(out, bad(area, "subscriptions", err.Error(), "See the store."))
 	case silent > 0:
 		out = append(out, warn(area, "subscriptions", plural(int(silent), "push subscription is", "push subscriptions are")+" silent for more than twice the status interval",
-			"They are renewed, and then listened to in another way, by themselves. Many of them: Exchange does not reach the notification URL; roomwire person test ID finds out why."))
+			"They are renewed, and then listened to in another way, by themselves. Many of them: the servers do not reach the notification URL; roomwire person test ID finds out why."))
 	default:
 		out = append(out, good(area, "subscriptions", "none is silent"))
 	}
@@ -84,7 +84,7 @@ func (d *Doctor) public(ctx context.Context, t config.Tenant, raw string) Findin
 	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
 	defer cancel()
 	if _, err := net.DefaultResolver.LookupHost(ctx, u.Hostname()); err != nil {
-		return bad(area, name, fmt.Sprintf("the name %s is not known to this machine's DNS", u.Hostname()), "Exchange needs to resolve it, too: correct the name, or enter it in DNS.")
+		return bad(area, name, fmt.Sprintf("the name %s is not known to this machine's DNS", u.Hostname()), "The servers need to resolve it, too: correct the name, or enter it in DNS.")
 	}
 	var state *tls.ConnectionState
 	client := &http.Client{Transport: &http.Transport{Proxy: nil, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, VerifyConnection: func(s tls.ConnectionState) error {
@@ -108,7 +108,7 @@ func (d *Doctor) public(ctx context.Context, t config.Tenant, raw string) Findin
 	page := string(body)
 	switch {
 	case res.StatusCode != http.StatusOK || !strings.Contains(page, pageTitle):
-		return bad(area, name, fmt.Sprintf("something else than this host answers there (%s)", res.Status), "Have the reverse proxy hand /WebServices/SyncNotification.svc on to listen.notifications: docs/administrator/publishing.md.")
+		return bad(area, name, fmt.Sprintf("something else than this host answers there (%s)", res.Status), "Have the reverse proxy hand "+u.Path+" on to listen.notifications: docs/administrator/publishing.md.")
 	case !strings.Contains(page, "Tenant: <strong>"):
 		return bad(area, name, "a Roomwire answers there that does not know this tenant", "Another installation has this URL, or the proxy drops the query.")
 	case state == nil:
@@ -117,20 +117,20 @@ func (d *Doctor) public(ctx context.Context, t config.Tenant, raw string) Findin
 	if end := state.PeerCertificates[0].NotAfter; end.Sub(d.Now()) < soon {
 		return warn(area, name, "it answers; its certificate ends on "+end.Local().Format("2006-01-02"), "Renew it.")
 	}
-	return good(area, name, "this host answers there, as seen from this machine; Exchange must reach it from where it is, and trust its certificate until "+
+	return good(area, name, "this host answers there, as seen from this machine; the server must reach it from where it is, and trust its certificate until "+
 		state.PeerCertificates[0].NotAfter.Local().Format(time.DateOnly))
 }
 
 func unreachable(name string, err error) Finding {
 	const area = "notifications"
 	if f, is := certificateFault(name, err); is {
-		// Exchange may trust another authority than this machine does.
-		return warn(area, name, f.What, "Exchange must trust it: use a certificate of an authority that its servers know.")
+		// The server may trust another authority than this machine does.
+		return warn(area, name, f.What, "The servers that call it must trust it: use a certificate of an authority that they know.")
 	}
 	if e, is := errors.AsType[*net.OpError](err); is && e.Op == "dial" {
-		return warn(area, name, "this machine does not reach it: "+e.Err.Error(), "That may be meant (the address is reached from outside only). Try it from where Exchange is: it must show a page.")
+		return warn(area, name, "this machine does not reach it: "+e.Err.Error(), "That may be meant (the address is reached from outside only). Try it from where the server is: it must show a page.")
 	}
-	return warn(area, name, "this machine does not reach it: "+plain(err), "Try it from where Exchange is: it must show a page.")
+	return warn(area, name, "this machine does not reach it: "+plain(err), "Try it from where the server is: it must show a page.")
 }
 
 // listening sums up by server how changes are listened for.

@@ -1,4 +1,4 @@
-// Package endpoint is the public listener: Exchange's messages arrive here, anonymously, from anywhere.
+// Package endpoint is the public listener: messages of calendar servers arrive here, anonymously, from anywhere.
 //
 // It knows the notification paths and /healthz and nothing else. A message does nothing but mark a mailbox dirty, and
 // only if it bears the token of a living subscription; what does not is answered as the protocol demands, so that the
@@ -9,7 +9,7 @@
 //		Tenants:       func() []string { return []string{"Default"} },
 //		Subscriptions: endpoint.OnStore(st, func() time.Duration { return cfg.Sync.BackSyncDelay }),
 //		Receiver:      supervisor.Pusher,
-//		DefaultMode:   func() string { return "Exchange2013" },
+//		DefaultMode:   func(backend string) string { return "Exchange2013" },
 //		Log:           log,
 //	})
 //	server := endpoint.Server(handler)
@@ -33,6 +33,10 @@ const (
 	WebhookPath      = "/api/webhooks/exchange"
 	HealthPath       = "/healthz"
 )
+
+// WebhookRoot is the path below which each backend has one of its own, by its name: /api/webhooks/graph. A protocol that wants
+// a second address has it below that: /api/webhooks/graph/lifecycle. The name "exchange" is that of Exchange Web Services.
+const WebhookRoot = "/api/webhooks/"
 
 // MaxBody is how many bytes a message may have. Exchange's are a few kilobytes.
 const MaxBody = 1 << 20
@@ -60,8 +64,11 @@ type Options struct {
 	Subscriptions Subscriptions
 	// Receiver returns the plugin that reads the messages of a sync mode, false while there is none.
 	Receiver func(mode string) (backend.Pusher, bool)
-	// DefaultMode names the sync mode whose plugin answers messages without a living token; nil: there is none.
-	DefaultMode func() string
+	// Backends returns the backends whose paths below WebhookRoot are answered; nil: there are none.
+	Backends func() []string
+	// DefaultMode names the sync mode whose plugin answers messages without a living token that arrive at the path of a
+	// backend; empty stands for Exchange Web Services, whose paths name none. nil: there is none.
+	DefaultMode func(backend string) string
 	// Health is asked by /healthz; nil means that an answer at all is health enough.
 	Health   func(ctx context.Context) error
 	Log      hclog.Logger
@@ -87,7 +94,10 @@ func New(o Options) http.Handler {
 		o.Now = time.Now
 	}
 	if o.DefaultMode == nil {
-		o.DefaultMode = func() string { return "" }
+		o.DefaultMode = func(string) string { return "" }
+	}
+	if o.Backends == nil {
+		o.Backends = func() []string { return nil }
 	}
 	o.ReadTimeout = orDefault(o.ReadTimeout, 15*time.Second)
 	o.ReplyTimeout = orDefault(o.ReplyTimeout, 15*time.Second)
@@ -141,23 +151,53 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	head.Set("X-Frame-Options", "DENY")
 	head.Set("Content-Security-Policy", pagePolicy)
 
-	switch {
-	case strings.EqualFold(r.URL.Path, NotificationPath), strings.EqualFold(r.URL.Path, WebhookPath):
-		switch r.Method {
-		case http.MethodGet, http.MethodHead:
-			h.page(w, r)
-		case http.MethodPost:
-			h.notice(w, r)
-		default:
-			head.Set("Allow", "GET, HEAD, POST")
-			plain(w, http.StatusMethodNotAllowed, "method not allowed")
-		}
-	case strings.EqualFold(r.URL.Path, HealthPath):
+	if strings.EqualFold(r.URL.Path, HealthPath) {
 		h.health(w, r)
-	default:
+		return
+	}
+	at, known := h.route(r.URL.Path)
+	if !known {
 		h.Counters.NotFound.Add(1)
 		plain(w, http.StatusNotFound, "not found")
+		return
 	}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		h.page(w, r, at)
+	case http.MethodPost:
+		h.notice(w, r, at)
+	default:
+		head.Set("Allow", "GET, HEAD, POST")
+		plain(w, http.StatusMethodNotAllowed, "method not allowed")
+	}
+}
+
+// A route is what a notification path says.
+type route struct {
+	backend string // whose messages arrive there; empty: Exchange Web Services
+	path    string // as we write it, without what may stand below it
+}
+
+// route reads a path. What is below a backend's path, one element, is that backend's affair.
+func (h *handler) route(path string) (route, bool) {
+	for _, known := range []string{NotificationPath, WebhookPath} {
+		if strings.EqualFold(path, known) {
+			return route{path: known}, true
+		}
+	}
+	if len(path) <= len(WebhookRoot) || !strings.EqualFold(path[:len(WebhookRoot)], WebhookRoot) {
+		return route{}, false
+	}
+	name, below, deeper := strings.Cut(path[len(WebhookRoot):], "/")
+	if deeper && (below == "" || strings.Contains(below, "/")) {
+		return route{}, false
+	}
+	for _, b := range h.Backends() {
+		if name != "" && strings.EqualFold(b, name) {
+			return route{backend: b, path: WebhookRoot + b}, true
+		}
+	}
+	return route{}, false
 }
 
 func (h *handler) health(w http.ResponseWriter, r *http.Request) {

@@ -92,8 +92,11 @@ func newRig() *rig {
 		Receiver: func(mode string) (backend.Pusher, bool) {
 			return fakePusher{receive: g.receive}, mode == "Exchange2013"
 		},
-		DefaultMode: func() string { return "Exchange2013" },
-		Counters:    &g.counters,
+		Backends: func() []string { return []string{"exchange2013", "graph"} },
+		DefaultMode: func(backend string) string {
+			return map[string]string{"": "Exchange2013", "graph": "Microsoft365"}[backend]
+		},
+		Counters: &g.counters,
 	}
 	return g
 }

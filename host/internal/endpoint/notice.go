@@ -25,7 +25,7 @@ type sender struct {
 
 // notice answers a POST. Until the store has said that a token is unknown, and while it cannot be asked, the answer is
 // 503: "Unsubscribe" would silence a mailbox for good.
-func (h *handler) notice(w http.ResponseWriter, r *http.Request) {
+func (h *handler) notice(w http.ResponseWriter, r *http.Request, at route) {
 	from, err := h.lookUp(r)
 	if errors.Is(err, errBusy) {
 		h.Counters.Busy.Add(1)
@@ -34,7 +34,7 @@ func (h *handler) notice(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		h.Counters.StoreFailed.Add(1)
-		h.Log.Warn("a message from Exchange could not be checked against the subscriptions; Exchange is asked to repeat it", "error", err)
+		h.Log.Warn("a message could not be checked against the subscriptions; its server is asked to repeat it", "error", err)
 		plain(w, http.StatusServiceUnavailable, "unavailable")
 		return
 	}
@@ -59,7 +59,7 @@ func (h *handler) notice(w http.ResponseWriter, r *http.Request) {
 	if !from.trusted {
 		h.Counters.Untrusted.Add(1)
 		h.Log.Debug("a message without a living token was answered so that its sender stops", "remote", r.RemoteAddr)
-		if reply, ok := h.receive(ctx, w, inbound(r, body, false), h.DefaultMode()); ok {
+		if reply, ok := h.receive(ctx, w, inbound(r, body, false), h.DefaultMode(at.backend)); ok {
 			write(w, reply)
 		}
 		return
@@ -91,7 +91,7 @@ func (h *handler) heard(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		err := h.batch.add(ctx, Heard{Tenant: sub.Tenant, Person: sub.Person, TokenHash: sub.TokenHash, Kind: kind, At: now})
 		if err != nil {
 			h.Counters.StoreFailed.Add(1)
-			log.Warn("a notice could not be recorded; Exchange is asked to repeat it", "error", err)
+			log.Warn("a notice could not be recorded; its server is asked to repeat it", "error", err)
 			plain(w, http.StatusServiceUnavailable, "unavailable")
 			return
 		}
@@ -99,7 +99,7 @@ func (h *handler) heard(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	switch kind {
 	case backend.Lost:
 		h.Counters.Lost.Add(1)
-		log.Info("Exchange lost this person's subscription or some of its events; a new one is asked for")
+		log.Info("this person's subscription or some of its events were lost; it is asked for anew")
 	case backend.Dirty:
 		h.Counters.Dirty.Add(1)
 	default:
@@ -177,7 +177,7 @@ func (h *handler) receive(ctx context.Context, w http.ResponseWriter, in backend
 	plugin, ok := h.Receiver(mode)
 	if !ok {
 		h.Counters.PluginFailed.Add(1)
-		h.Log.Log(severity(in), "the plugin that reads this sync mode's messages is not running; Exchange is asked to repeat them", "sync_mode", mode)
+		h.Log.Log(severity(in), "the plugin that reads this sync mode's messages is not running; the server is asked to repeat them", "sync_mode", mode)
 		plain(w, http.StatusServiceUnavailable, "unavailable")
 		return backend.Reply{}, false
 	}
@@ -191,7 +191,7 @@ func (h *handler) receive(ctx context.Context, w http.ResponseWriter, in backend
 		plain(w, http.StatusBadRequest, "not a notification")
 	default:
 		h.Counters.PluginFailed.Add(1)
-		h.Log.Log(severity(in), "a message from Exchange could not be read; Exchange is asked to repeat it", "sync_mode", mode, "error", err, "status", reply.Status)
+		h.Log.Log(severity(in), "a message could not be read; its server is asked to repeat it", "sync_mode", mode, "error", err, "status", reply.Status)
 		plain(w, http.StatusServiceUnavailable, "unavailable")
 	}
 	return backend.Reply{}, false

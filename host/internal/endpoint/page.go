@@ -28,18 +28,18 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 <p class="up">The notification service is up.</p>
 {{if .Tenant}}<p class="up">Tenant: <strong>{{.Tenant}}</strong></p>
 {{else if .Named}}<p class="note">The address names a tenant that is not served here. Check its spelling: the part right after the question mark is the tenant.</p>
-{{else}}<p class="note">The address names no tenant. Exchange calls it with the tenant after a question mark, as in <code>SyncNotification.svc?Default</code>.</p>
-{{end}}<p>Microsoft Exchange sends its messages to this address. Seeing this page from outside your company's network means that they can arrive. There is nothing to do here.</p>
+{{else}}<p class="note">The address names no tenant. The server calls it with the tenant after a question mark, as in <code>{{.Path}}?Default</code>.</p>
+{{end}}<p>Calendar servers (Microsoft Exchange, Microsoft 365) send their messages to this address. Seeing this page from outside your company's network means that they can arrive. There is nothing to do here.</p>
 </body>
 </html>
 `))
 
 // page is what an administrator sees in a browser. It tells neither versions nor which tenants there are.
-func (h *handler) page(w http.ResponseWriter, r *http.Request) {
+func (h *handler) page(w http.ResponseWriter, r *http.Request, at route) {
 	named, _ := parseQuery(r.URL.RawQuery)
 	tenant, _ := h.tenant(named)
 	var b bytes.Buffer
-	if err := pageTemplate.Execute(&b, struct{ Tenant, Named string }{tenant, named}); err != nil {
+	if err := pageTemplate.Execute(&b, struct{ Tenant, Named, Path string }{tenant, named, at.path}); err != nil {
 		h.Log.Error("the endpoint's page could not be made", "error", err)
 		plain(w, http.StatusInternalServerError, "error")
 		return

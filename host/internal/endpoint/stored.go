@@ -52,7 +52,13 @@ func (s stored) record(ctx context.Context, tx *store.Tx, h Heard) error {
 	if h.Kind == backend.Alive {
 		return nil
 	}
-	if h.Kind == backend.Lost && living {
+	switch {
+	case h.Kind != backend.Lost || !living:
+	case sub.Quiet: // what is left of it is renewed, so that it does not live on at the server unknown
+		if err := tx.RenewSubscription(ctx, h.Tenant, h.Person); err != nil {
+			return err
+		}
+	default:
 		if err := tx.DropSubscriptions(ctx, h.Tenant, h.Person); err != nil {
 			return err
 		}

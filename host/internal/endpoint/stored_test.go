@@ -24,7 +24,7 @@ func subscribe(ctx context.Context, tx *store.Tx, person string) error {
 	if err := tx.AddSubscription(ctx, store.Subscription{Tenant: "Default", Person: person, TokenHash: hash[:], Mode: "Exchange2013"}); err != nil {
 		return err
 	}
-	return tx.ActivateSubscription(ctx, "Default", person, hash[:], "S-"+person, time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC))
+	return tx.ActivateSubscription(ctx, "Default", person, store.Grant{TokenHash: hash[:], ID: "S-" + person, At: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)})
 }
 
 func onStore(t *testing.T, s *store.Store, people ...string) Options {
@@ -105,6 +105,31 @@ func TestALostSubscriptionIsForgottenAndTheMailboxMarked(t *testing.T) {
 		}
 		if got := text(t, do(t, h, "POST", NotificationPath+"?Default&k=alice", "S-alice dirty")); got != "Unsubscribe" {
 			t.Errorf("the old token: %q", got)
+		}
+	})
+}
+
+// A quiet subscription may live on at the server: it is given to the server again, and its messages are heard meanwhile.
+func TestALossOfAQuietSubscriptionHasItRenewed(t *testing.T) {
+	t.Parallel()
+	storetest.Open(t, func(t *testing.T, s *store.Store) {
+		h := New(onStore(t, s, "alice"))
+		err := s.Tx(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+			hash := sha256.Sum256([]byte("alice"))
+			return tx.ActivateSubscription(ctx, "Default", "alice", store.Grant{TokenHash: hash[:], ID: "S-alice", Quiet: true, At: time.Unix(1, 0)})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := mailbox(t, s, "alice")
+		if got := text(t, do(t, h, "POST", NotificationPath+"?Default&k=alice", "S-alice lost")); got != "OK" {
+			t.Fatalf("lost: %q", got)
+		}
+		if m := mailbox(t, s, "alice"); m.SubscriptionID != "S-alice" || m.RenewAt.IsZero() || m.Wanted != before.Wanted+1 {
+			t.Errorf("%+v", m)
+		}
+		if got := text(t, do(t, h, "POST", NotificationPath+"?Default&k=alice", "S-alice dirty")); got != "OK" {
+			t.Errorf("its next message: %q", got)
 		}
 	})
 }

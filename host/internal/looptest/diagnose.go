@@ -62,7 +62,8 @@ func (r *Runner) diagnose(ctx context.Context, a *active, mb store.Mailbox) diag
 	}
 	d.subscription(mb)
 	d.arrivals(a.before, r.Arrivals())
-	if u := d.address(r.NotificationURL(a.run.Tenant)); u != nil {
+	raw := r.NotificationURL(a.run.Tenant, a.mode.Name)
+	if u := d.address(raw); u != nil {
 		r.reach(ctx, &d, u, a.run.Tenant)
 	}
 	switch {
@@ -71,8 +72,9 @@ func (r *Runner) diagnose(ctx context.Context, a *active, mb store.Mailbox) diag
 		d.cause, d.remedy = d.suspicion, d.advice
 	default:
 		d.cause = "this machine reaches the notification URL, so it is rather the server that does not"
-		d.remedy = "on an Exchange Mailbox server run Invoke-WebRequest -UseBasicParsing '" + shown(r.NotificationURL(a.run.Tenant)) + "': " +
-			"it must show Roomwire's page without a certificate error. If not: DNS and firewall there, its own proxy " +
+		d.remedy = "from where the server is (on an Exchange Mailbox server; for Microsoft 365, from outside the company's network) run " +
+			"Invoke-WebRequest -UseBasicParsing '" + shown(raw) + "': " +
+			"it must show Roomwire's page without a certificate error. If not: DNS and firewall there, the server's own proxy " +
 			"(Get-ExchangeServer | fl InternetWebProxy), and whether it trusts the certificate's chain; nothing on the way may ask for a login"
 	}
 	return d
@@ -88,6 +90,8 @@ func (d *diagnosis) subscription(mb store.Mailbox) {
 	case mb.LastHeard.After(mb.SubscribedAt):
 		d.ok(name, "in force since %s; the server was last heard of at %s, so the URL was right then",
 			clock(mb.SubscribedAt), clock(mb.LastHeard))
+	case mb.Quiet:
+		d.ok(name, "in force since %s; its server says nothing until something changes, and nothing came since", clock(mb.SubscribedAt))
 	default:
 		d.ok(name, "in force since %s; the server was never heard of since", clock(mb.SubscribedAt))
 	}

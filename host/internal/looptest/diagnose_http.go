@@ -128,7 +128,7 @@ func (r *Runner) client(u *url.URL, at string, proxy *url.URL) *http.Client {
 // get looks whether the URL shows the endpoint's page, and reports whether it is worth going on.
 func (r *Runner) get(ctx context.Context, d *diagnosis, client *http.Client, u *url.URL, tenant string) bool {
 	const name = "page"
-	status, body, where, err := ask(ctx, client, http.MethodGet, u.String(), "")
+	status, body, where, err := ask(ctx, client, u.String(), "", "")
 	const rule = "compare the rule in IIS or nginx with docs/administrator/publishing.md"
 	switch {
 	case err != nil:
@@ -169,6 +169,15 @@ const aliveMessage = `<?xml version="1.0" encoding="utf-8"?>` +
 	`<t:StatusEvent><t:Watermark>AAAA</t:Watermark></t:StatusEvent></m:Notification>` +
 	`</m:SendNotificationResponseMessage></m:ResponseMessages></m:SendNotification></soap:Body></soap:Envelope>`
 
+// strangersMessage returns a message as the servers that call u send it, and whether they stop when "Unsubscribe" is the answer.
+func strangersMessage(u *url.URL) (body, kind string, unsubscribes bool) {
+	path := strings.ToLower(u.Path)
+	if _, after, hooked := strings.Cut(path, "/api/webhooks/"); hooked && after != "exchange" {
+		return `{"value":[]}`, "application/json", false
+	}
+	return aliveMessage, "text/xml; charset=utf-8", true
+}
+
 // post sends a message as a server would, with a token that nobody has: it must be answered so that its sender stops. The
 // person's own token cannot be used, because only its hash is kept.
 func (r *Runner) post(ctx context.Context, d *diagnosis, client *http.Client, u *url.URL) {
@@ -179,16 +188,18 @@ func (r *Runner) post(ctx context.Context, d *diagnosis, client *http.Client, u 
 	}
 	target.RawQuery += "k=" + KeyPrefix + newID()
 	before := r.Arrivals()
-	status, body, _, err := ask(ctx, client, http.MethodPost, target.String(), aliveMessage)
+	message, kind, unsubscribes := strangersMessage(u)
+	status, body, _, err := ask(ctx, client, target.String(), message, kind)
 	now := r.Arrivals()
+	refused := status == http.StatusOK && strings.Contains(body, "Unsubscribe") || !unsubscribes && status > 0 && status < http.StatusInternalServerError
 	here := now.Untrusted+now.Unanswered+now.Unreadable > before.Untrusted+before.Unanswered+before.Unreadable
 	switch {
 	case err != nil:
 		d.blame(name, "a page can be fetched from the URL, but a message sent to it gets no answer: "+err.Error(),
 			"see what filters POST requests on the way")
-	case status == http.StatusOK && strings.Contains(body, "Unsubscribe") && here:
+	case refused && here:
 		d.ok(name, "a message with a made-up token came to this host and was refused as it should be")
-	case status == http.StatusOK && strings.Contains(body, "Unsubscribe"):
+	case refused && status < http.StatusMultipleChoices:
 		d.suspect(name, "a message sent to the URL was answered by another host than this one",
 			"if it belongs to this installation and uses the same database, all is well; if not, the URL is another installation's")
 	case status == http.StatusServiceUnavailable:
@@ -200,16 +211,21 @@ func (r *Runner) post(ctx context.Context, d *diagnosis, client *http.Client, u 
 	}
 }
 
-// ask makes one request and reads the beginning of its answer; where is set by a redirect.
-func ask(ctx context.Context, client *http.Client, method, target, message string) (status int, body, where string, err error) {
+// ask makes one request, a GET or one that sends a message of the given kind, and reads the beginning of its answer; where is
+// set by a redirect.
+func ask(ctx context.Context, client *http.Client, target, message, kind string) (status int, body, where string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
+	method := http.MethodGet
+	if message != "" {
+		method = http.MethodPost
+	}
 	req, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(message))
 	if err != nil {
 		return 0, "", "", withoutURL(err)
 	}
 	if message != "" {
-		req.Header.Set("Content-Type", "text/xml; charset=utf-8")
+		req.Header.Set("Content-Type", kind)
 	}
 	res, err := client.Do(req)
 	if err != nil {

@@ -47,10 +47,19 @@ func (n names) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, err
 	return all, nil
 }
 
-// pusher answers as the EWS backend does.
-type pusher struct{ backend.Pusher }
+// pusher answers as the EWS backend does, or as that of Graph.
+type pusher struct {
+	backend.Pusher
+	graph bool
+}
 
-func (pusher) Receive(_ context.Context, in backend.Inbound) (backend.Reply, error) {
+func (p pusher) Receive(_ context.Context, in backend.Inbound) (backend.Reply, error) {
+	if p.graph {
+		if string(in.Body) != `{"value":[]}` {
+			return backend.Reply{}, errors.New("what is this?")
+		}
+		return backend.Reply{Status: 202}, nil
+	}
 	if !strings.Contains(string(in.Body), "SendNotification") {
 		return backend.Reply{}, errors.New("what is this?")
 	}
@@ -214,8 +223,12 @@ func TestWhyNothingArrives(t *testing.T) {
 		"no URL":           {func(s *site) { s.scheme = "" }, "no public URL", "root_url", "URL failed"},
 		"this machine": {func(s *site) {
 			s.scheme = "http"
-			s.o.NotificationURL = func(string) string { return "http://127.0.0.1/WebServices/SyncNotification.svc?Default" }
+			s.o.NotificationURL = func(string, string) string { return "http://127.0.0.1/WebServices/SyncNotification.svc?Default" }
 		}, "this very machine", "ExchangeServiceUrl", "URL doubtful"},
+		"Graph's path": {func(s *site) {
+			s.scheme = "http"
+			s.o.NotificationURL = func(tenant, _ string) string { return "http://" + publicHost + "/api/webhooks/graph?" + tenant }
+		}, "it is rather the server that does not", "from outside the company's network", "message ok"},
 		"only by proxy": {func(s *site) {
 			s.scheme, s.dns = "http", nil
 			s.proxy = &url.URL{Scheme: "http", Host: "proxy.example.com:3128"}
@@ -226,7 +239,9 @@ func TestWhyNothingArrives(t *testing.T) {
 			s := &site{T: t, cert: good, dns: names{publicHost: {"192.0.2.1"}}, scheme: "https"}
 			s.real = endpoint.New(endpoint.Options{
 				Tenants: func() []string { return []string{tenant} }, Subscriptions: nobody{}, Counters: &s.counters,
-				Receiver: func(string) (backend.Pusher, bool) { return pusher{}, true },
+				Receiver:    func(mode string) (backend.Pusher, bool) { return pusher{graph: mode == "Microsoft365"}, true },
+				Backends:    func() []string { return []string{"graph"} },
+				DefaultMode: func(of string) string { return map[string]string{"graph": "Microsoft365"}[of] },
 			})
 			c.spoil(s)
 			s.o.Roots = roots
@@ -269,7 +284,7 @@ func (s *site) run() looptest.Step {
 	}
 	o.NotificationURL = s.o.NotificationURL
 	if o.NotificationURL == nil {
-		o.NotificationURL = func(tenant string) string {
+		o.NotificationURL = func(tenant, _ string) string {
 			if s.scheme == "" {
 				return ""
 			}

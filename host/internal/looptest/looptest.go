@@ -112,8 +112,9 @@ type Options struct {
 	Modes syncer.Modes
 	Log   hclog.Logger
 	Now   func() time.Time
-	// NotificationURL returns where servers send notices of a tenant to, with the tenant's query and without a token.
-	NotificationURL func(tenant string) string
+	// NotificationURL returns where the servers of a sync mode send notices of a tenant to, with the tenant's query and
+	// without a token.
+	NotificationURL func(tenant, mode string) string
 	// Arrivals reads the counters of the endpoint. It may be nil.
 	Arrivals func() Arrivals
 	// Wake has the engine look at a mailbox now, even one that waits after a failure; nil: it is marked dirty.
@@ -173,7 +174,7 @@ func New(o Options) *Runner {
 		o.Now = time.Now
 	}
 	if o.NotificationURL == nil {
-		o.NotificationURL = func(string) string { return "" }
+		o.NotificationURL = func(string, string) string { return "" }
 	}
 	if o.Arrivals == nil {
 		o.Arrivals = func() Arrivals { return Arrivals{} }

@@ -199,7 +199,7 @@ func newWorld(t *testing.T, url string) *world {
 	}
 	w.o = looptest.Options{
 		Store: w.store, Modes: w,
-		NotificationURL: func(string) string { return "" },
+		NotificationURL: func(string, string) string { return "" },
 		Proved: func(context.Context, string, string) error {
 			w.mu.Lock()
 			defer w.mu.Unlock()

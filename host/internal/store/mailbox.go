@@ -65,6 +65,7 @@ func (t *Tx) SaveMailbox(ctx context.Context, m Mailbox) error {
 		Falls:          int64(m.Falls),
 		Silences:       int64(m.Silences),
 		WayReason:      m.WayReason,
+		Quiet:          m.Quiet,
 	})
 	if err != nil {
 		return fmt.Errorf("save mailbox %s: %w", m.Person, err)
@@ -298,6 +299,7 @@ func mailboxFromRow(row db.Mailbox) Mailbox {
 		Falls:             int(row.Falls),
 		Silences:          int(row.Silences),
 		WayReason:         row.WayReason,
+		Quiet:             row.Quiet,
 		Notices:           row.Notices,
 		LastNotice:        moment(row.LastNotice),
 	}

@@ -232,7 +232,7 @@ func TestTheNewSubscriptionKillsTheOldToken(t *testing.T) {
 			t.Errorf("subscription = %+v, want %+v", got, sub)
 		}
 		tx(t, s, func(ctx context.Context, tx *store.Tx) error {
-			return errors.Join(tx.ActivateSubscription(ctx, tenant, "alice", []byte("second"), "server-id", at.Add(time.Minute)),
+			return errors.Join(tx.ActivateSubscription(ctx, tenant, "alice", store.Grant{TokenHash: []byte("second"), ID: "server-id", At: at.Add(time.Minute)}),
 				tx.TouchSubscription(ctx, []byte("second"), at.Add(2*time.Minute)),
 				tx.TouchSubscription(ctx, []byte("unknown"), at.Add(3*time.Minute)))
 		})
@@ -253,7 +253,7 @@ func TestTheNewSubscriptionKillsTheOldToken(t *testing.T) {
 			t.Errorf("mailbox after dropping = %+v", m)
 		}
 		err = s.Tx(t.Context(), func(ctx context.Context, tx *store.Tx) error {
-			return tx.ActivateSubscription(ctx, tenant, "alice", []byte("second"), "late", at)
+			return tx.ActivateSubscription(ctx, tenant, "alice", store.Grant{TokenHash: []byte("second"), ID: "late", At: at})
 		})
 		if err == nil {
 			t.Error("a dropped subscription was activated")

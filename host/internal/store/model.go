@@ -57,6 +57,7 @@ type Mailbox struct {
 	// SubscriptionID and SubscribedAt describe the push subscription in force; empty without one.
 	SubscriptionID string
 	SubscribedAt   time.Time
+	Quiet          bool      // nothing is heard of it until something changes
 	LastHeard      time.Time // last message that bore a living token
 
 	LastPull, LastPush time.Time // last success
@@ -180,4 +181,17 @@ type Subscription struct {
 	Mode           string // sync mode it was made with
 	Created        time.Time
 	LastHeard      time.Time
+	Quiet          bool   // nothing is heard of it until something changes, and it does not end by the answer to a message
+	URL            string // where its messages go, without the token; empty if unknown
+	Email          string // of the mailbox, as the server was asked
+	MailboxURL     string
+}
+
+// A Leftover is a push subscription that lives on at its server though nobody wants it any more.
+type Leftover struct {
+	Tenant, Person    string
+	Mode, ID          string // the sync mode it was made with, and the server's id
+	Email, MailboxURL string
+	Created           time.Time // when it was left
+	Tries             int
 }

@@ -167,6 +167,7 @@ func (t *Tx) move(ctx context.Context, tenant, id string) error {
 func (t *Tx) DeletePerson(ctx context.Context, tenant, id string) error {
 	steps := []func() error{
 		func() error { return t.hold(ctx, lockPerson, tenant, id) },
+		func() error { return t.leave(ctx, tenant, id, "") },
 		func() error {
 			return t.q.DropSubscriptions(ctx, db.DropSubscriptionsParams{Tenant: tenant, Person: id})
 		},

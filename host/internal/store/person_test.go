@@ -66,7 +66,7 @@ func TestAMovedPersonStartsAnew(t *testing.T) {
 			return errors.Join(
 				tx.SaveMailbox(ctx, m),
 				tx.AddSubscription(ctx, store.Subscription{Tenant: tenant, Person: "alice", TokenHash: []byte("h")}),
-				tx.ActivateSubscription(ctx, tenant, "alice", []byte("h"), "sub-1", later),
+				tx.ActivateSubscription(ctx, tenant, "alice", store.Grant{TokenHash: []byte("h"), ID: "sub-1", At: later}),
 				tx.SetPersonState(ctx, tenant, "alice", store.PersonState{Status: store.StatusOK}),
 			)
 		})

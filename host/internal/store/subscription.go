@@ -45,6 +45,8 @@ func (t *Tx) AddSubscription(ctx context.Context, s Subscription) error {
 		Mode:      s.Mode,
 		Created:   millis(s.Created),
 		LastHeard: millis(s.LastHeard),
+
+		Quiet: s.Quiet, Url: s.URL, Email: s.Email, MailboxUrl: s.MailboxURL,
 	})
 	if err != nil {
 		return fmt.Errorf("add subscription of %s: %w", s.Person, err)
@@ -52,11 +54,22 @@ func (t *Tx) AddSubscription(ctx context.Context, s Subscription) error {
 	return nil
 }
 
-// ActivateSubscription records the server's answer: the subscription is in force since at, under the server's id. The
-// mailbox's other subscriptions are dropped, so their tokens are dead from now on.
-func (t *Tx) ActivateSubscription(ctx context.Context, tenant, person string, tokenHash []byte, id string, at time.Time) error {
+// A Grant is the server's answer to a subscription.
+type Grant struct {
+	TokenHash []byte // whose messages are trusted from now on
+	ID        string // the server's
+	Quiet     bool
+	At        time.Time
+}
+
+// ActivateSubscription records that a subscription is in force. The mailbox's other subscriptions are dropped, so their
+// tokens are dead from now on; what lives on at the server of them becomes a Leftover.
+func (t *Tx) ActivateSubscription(ctx context.Context, tenant, person string, g Grant) error {
+	if err := t.leave(ctx, tenant, person, g.ID); err != nil {
+		return err
+	}
 	n, err := t.q.ActivateSubscription(ctx, db.ActivateSubscriptionParams{
-		Tenant: tenant, Person: person, TokenHash: tokenHash, ServerID: id,
+		Tenant: tenant, Person: person, TokenHash: g.TokenHash, ServerID: g.ID, Quiet: g.Quiet,
 	})
 	if err != nil {
 		return fmt.Errorf("activate subscription of %s: %w", person, err)
@@ -65,12 +78,32 @@ func (t *Tx) ActivateSubscription(ctx context.Context, tenant, person string, to
 		return fmt.Errorf("activate subscription of %s: it was dropped meanwhile; subscribe again", person)
 	}
 	err = t.q.DropOtherSubscriptions(ctx, db.DropOtherSubscriptionsParams{
-		Tenant: tenant, Person: person, TokenHash: tokenHash,
+		Tenant: tenant, Person: person, TokenHash: g.TokenHash,
 	})
 	if err != nil {
 		return fmt.Errorf("drop former subscriptions of %s: %w", person, err)
 	}
-	return t.setSubscription(ctx, tenant, person, id, at)
+	return t.setSubscription(ctx, tenant, person, g)
+}
+
+// leave makes Leftovers of the mailbox's subscriptions, but for the one that stays in force under the id kept.
+func (t *Tx) leave(ctx context.Context, tenant, person, kept string) error {
+	err := t.q.LeaveSubscriptions(ctx, db.LeaveSubscriptionsParams{
+		Tenant: tenant, Person: person, KeptID: kept, Created: millis(t.s.now()),
+	})
+	if err != nil {
+		return fmt.Errorf("record what is left of the subscriptions of %s: %w", person, err)
+	}
+	return nil
+}
+
+// RenewSubscription has the push subscription of the mailbox renewed at the next pass; nothing happens if it has none.
+func (t *Tx) RenewSubscription(ctx context.Context, tenant, person string) error {
+	err := t.q.RenewSubscription(ctx, db.RenewSubscriptionParams{Tenant: tenant, Person: person, Now: millis(t.s.now())})
+	if err != nil {
+		return fmt.Errorf("have the subscription of %s renewed: %w", person, err)
+	}
+	return nil
 }
 
 // TouchSubscription records that a message bore this token. A token that is not known is left alone.
@@ -88,17 +121,20 @@ func (t *Tx) TouchSubscription(ctx context.Context, hash []byte, at time.Time) e
 	return nil
 }
 
-// DropSubscriptions forgets every subscription of the mailbox.
+// DropSubscriptions forgets every subscription of the mailbox; what lives on at the server of them becomes a Leftover.
 func (t *Tx) DropSubscriptions(ctx context.Context, tenant, person string) error {
+	if err := t.leave(ctx, tenant, person, ""); err != nil {
+		return err
+	}
 	if err := t.q.DropSubscriptions(ctx, db.DropSubscriptionsParams{Tenant: tenant, Person: person}); err != nil {
 		return fmt.Errorf("drop subscriptions of %s: %w", person, err)
 	}
-	return t.setSubscription(ctx, tenant, person, "", time.Time{})
+	return t.setSubscription(ctx, tenant, person, Grant{})
 }
 
-func (t *Tx) setSubscription(ctx context.Context, tenant, person, id string, at time.Time) error {
+func (t *Tx) setSubscription(ctx context.Context, tenant, person string, g Grant) error {
 	err := t.q.SetMailboxSubscription(ctx, db.SetMailboxSubscriptionParams{
-		Tenant: tenant, Person: person, SubscriptionID: id, SubscribedAt: millis(at),
+		Tenant: tenant, Person: person, SubscriptionID: g.ID, SubscribedAt: millis(g.At), Quiet: g.Quiet,
 	})
 	if err != nil {
 		return fmt.Errorf("save subscription at mailbox %s: %w", person, err)
@@ -116,6 +152,8 @@ func subscriptionFromRow(row db.Subscription) Subscription {
 		Mode:      row.Mode,
 		Created:   moment(row.Created),
 		LastHeard: moment(row.LastHeard),
+
+		Quiet: row.Quiet, URL: row.Url, Email: row.Email, MailboxURL: row.MailboxUrl,
 	}
 }
 

@@ -28,6 +28,11 @@ type memory struct {
 	noPush        error
 	subscribed    []backend.SubscribeRequest
 	omits         calendar.Fields // of a partial calendar: neither told nor written
+	// quiet makes subscriptions as Microsoft Graph has them: nothing is heard of one until something changes, it lives until
+	// it is unsubscribed from, and it is renewed in place. living holds the URLs of those that live.
+	quiet   bool
+	living  map[string]string
+	noUnsub error
 }
 
 type box struct {
@@ -54,7 +59,7 @@ func (b *box) position(c calendar.Cursor) (at int, ok bool) {
 }
 
 func newMemory() *memory {
-	return &memory{boxes: map[string]*box{}, calls: map[string]int{}, page: 3}
+	return &memory{boxes: map[string]*box{}, living: map[string]string{}, calls: map[string]int{}, page: 3}
 }
 
 func (m *memory) box(address string) *box {
@@ -368,11 +373,24 @@ func (m *memory) Subscribe(_ context.Context, req backend.SubscribeRequest) (bac
 		return backend.Subscription{}, m.noPush
 	}
 	m.subscribed = append(m.subscribed, req)
-	return backend.Subscription{ID: fmt.Sprintf("s%d", len(m.subscribed))}, nil
+	sub := backend.Subscription{ID: fmt.Sprintf("s%d", len(m.subscribed)), Quiet: m.quiet}
+	if !m.quiet {
+		return sub, nil
+	}
+	if req.Existing != nil && m.living[req.Existing.ID] != "" {
+		return backend.Subscription{ID: req.Existing.ID, Quiet: true, Kept: true}, m.leave("subscribe")
+	}
+	m.living[sub.ID] = req.URL
+	return sub, m.leave("subscribe")
 }
 
-func (m *memory) Unsubscribe(context.Context, backend.Mailbox, backend.Subscription) error {
-	return nil
+func (m *memory) Unsubscribe(_ context.Context, _ backend.Mailbox, s backend.Subscription) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.noUnsub == nil {
+		delete(m.living, s.ID)
+	}
+	return m.noUnsub
 }
 
 func (m *memory) Receive(context.Context, backend.Inbound) (backend.Reply, error) {

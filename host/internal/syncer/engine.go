@@ -47,9 +47,9 @@ type Options struct {
 	Modes Modes
 	Log   hclog.Logger
 	Now   func() time.Time
-	// NotificationURL returns where servers shall send notices of a tenant to, with the tenant's query and without a
-	// token; empty if nothing is configured.
-	NotificationURL func(tenant string) string
+	// NotificationURL returns where the servers of a sync mode shall send notices of a tenant to, with the tenant's query
+	// and without a token; empty if nothing is configured.
+	NotificationURL func(tenant, mode string) string
 	// Zone returns the time zone (IANA) of a tenant's bookings that come without one; empty means UTC. It may be nil.
 	Zone func(tenant string) string
 	// Render gives a booking the form it has in the change feed.
@@ -132,7 +132,7 @@ func New(o Options) *Engine {
 		o.Mails = func() bool { return false }
 	}
 	if o.NotificationURL == nil {
-		o.NotificationURL = func(string) string { return "" }
+		o.NotificationURL = func(string, string) string { return "" }
 	}
 	e := &Engine{Options: o, pauses: newPauses(), servers: newServers(), strays: newStrays()}
 	e.limit = func(ctx context.Context) (context.Context, context.CancelFunc) {

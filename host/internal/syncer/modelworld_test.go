@@ -115,7 +115,7 @@ func (m *model) newEngine() *Engine {
 	limits.MassDeletionLimit = 2
 	e := New(Options{
 		Store: m.stage.store, Modes: m, Now: m.stage.now, Limits: limits,
-		NotificationURL: func(string) string {
+		NotificationURL: func(string, string) string {
 			if m.set.private {
 				return ""
 			}

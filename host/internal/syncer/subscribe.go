@@ -57,7 +57,7 @@ func (e *Engine) keepPush(ctx context.Context, p *pass) error {
 	now, status := e.now(), e.limits().StatusFrequency
 	silences := 0
 	if active && sub.Mode == p.mode.Name && p.mb.RenewAt.After(now) {
-		if silentAt(p.mb, status, now).After(now) {
+		if p.mb.Quiet || silentAt(p.mb, status, now).After(now) {
 			return nil
 		}
 		// One that is to be renewed anyway, as all are when no host ran for a while, is not called silent.
@@ -95,6 +95,9 @@ func (e *Engine) renew(ctx context.Context, p *pass, silences int) error {
 	return e.granted(ctx, p, sub, func(tx *store.Tx, _ bool) error {
 		e.stand(tx, &p.mb, wayPush, "")
 		p.mb.Silences, p.mb.ClimbAt = silences, zeroTime
+		if p.mb.Quiet && p.mb.LastHeard.After(p.mb.SubscribedAt) {
+			p.mb.Falls = 0 // it has proved itself since
+		}
 		return e.record(ctx, tx, p.mb.Tenant, p.mb.Person, "", "subscribed", arrival(wayPush))
 	})
 }
@@ -119,7 +122,7 @@ func denied(err error) bool {
 	return false
 }
 
-// tryPush makes a push subscription on probation.
+// tryPush makes a push subscription on probation; a quiet one is taken at its word, because nothing would be heard of it.
 func (e *Engine) tryPush(ctx context.Context, p *pass) error {
 	since := e.now() // a message may be faster than the answer
 	sub, err := e.ask(ctx, p)
@@ -140,6 +143,11 @@ func (e *Engine) tryPush(ctx context.Context, p *pass) error {
 		if !known {
 			return nil // it has another turn
 		}
+		if sub.Quiet {
+			e.stand(tx, &p.mb, wayPush, "")
+			p.mb.Silences, p.mb.ClimbAt = 0, zeroTime
+			return e.record(ctx, tx, p.mb.Tenant, p.mb.Person, "", arrival(wayPush), "the server granted a subscription")
+		}
 		p.mb.TryWay, p.mb.TrySince = wayPush, since
 		e.changed(tx, &p.mb)
 		return nil
@@ -152,7 +160,7 @@ func (e *Engine) provePush(ctx context.Context, p *pass, over bool) error {
 	if err != nil {
 		return err
 	}
-	heard := active && !sub.LastHeard.IsZero() || p.mb.LastHeard.After(p.mb.TrySince)
+	heard := active && (sub.Quiet || !sub.LastHeard.IsZero()) || p.mb.LastHeard.After(p.mb.TrySince)
 	switch {
 	case !heard && !active:
 		return e.tryPush(ctx, p) // it was dropped meanwhile, and without one nothing can be heard
@@ -175,10 +183,11 @@ func (e *Engine) provePush(ctx context.Context, p *pass, over bool) error {
 	return e.renew(ctx, p, 0) // what was heard is that the subscription is lost
 }
 
-// An asked is a subscription that the server granted, and the hash of its token.
+// An asked is a subscription that the server granted.
 type asked struct {
 	backend.Subscription
-	token []byte
+	token   []byte    // hash of the token that its messages bear
+	renewAt time.Time // when the one before was to be renewed, as it was asked for
 }
 
 // ask asks the server for a push subscription.
@@ -188,35 +197,43 @@ func (e *Engine) ask(ctx context.Context, p *pass) (asked, error) {
 		return asked{}, err
 	}
 	token := newToken()
-	hash := TokenHash(token)
+	hash, url := TokenHash(token), e.NotificationURL(p.mb.Tenant, p.mode.Name)
 	err = e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 		return tx.AddSubscription(ctx, store.Subscription{
 			Tenant: p.mb.Tenant, Person: p.mb.Person, TokenHash: hash, Mode: p.mode.Name, Created: e.now(),
+			URL: url, Email: p.mailbox.Address, MailboxURL: p.mailbox.URL,
 		})
 	})
 	if err != nil {
 		return asked{}, err
 	}
 	e.Failpoint("subscribe:token-stored")
+	out := asked{token: hash, renewAt: p.mb.RenewAt}
 	req := backend.SubscribeRequest{
-		Mailbox: p.mailbox, URL: e.NotificationURL(p.mb.Tenant) + "&k=" + token, StatusInterval: e.limits().StatusFrequency,
+		Mailbox: p.mailbox, URL: url + "&k=" + token, StatusInterval: e.limits().StatusFrequency,
 	}
-	if active {
-		req.Existing = &backend.Subscription{ID: old.ID}
+	// Another mode's is none of this one's, and one that calls elsewhere is not worth keeping.
+	if active && old.Mode == p.mode.Name && (old.URL == "" || old.URL == url) {
+		req.Existing = &backend.Subscription{ID: old.ID, Quiet: old.Quiet}
 	}
 	got, err := p.mode.Pusher.Subscribe(ctx, req)
 	if err != nil {
 		return asked{}, err
 	}
 	e.Failpoint("subscribe:granted")
-	return asked{got, hash}, nil
+	out.Subscription = got
+	if got.Kept && req.Existing != nil {
+		out.token = old.TokenHash
+	}
+	return out, nil
 }
 
 // granted records a subscription; then says what it means for the mailbox, which is saved afterwards. known is false if the
 // subscription was dropped while it was asked for.
 func (e *Engine) granted(ctx context.Context, p *pass, sub asked, then func(tx *store.Tx, known bool) error) error {
 	now := e.now()
-	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+	err := e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+		lost := !p.mb.RenewAt.Equal(sub.renewAt) // while it was asked for, somebody wanted it renewed
 		_, known, err := tx.SubscriptionByToken(ctx, sub.token)
 		if err != nil {
 			return err
@@ -226,16 +243,41 @@ func (e *Engine) granted(ctx context.Context, p *pass, sub asked, then func(tx *
 		}
 		if !known {
 			// News came that subscriptions of this mailbox are lost, and took this one along: the next pass asks anew.
-			p.mb.SubscriptionID, p.mb.RenewAt = "", now
+			p.mb.SubscriptionID, p.mb.Quiet, p.mb.RenewAt = "", false, now
+			if err := e.unwanted(ctx, tx, p, sub); err != nil {
+				return err
+			}
 			return tx.SaveMailbox(ctx, p.mb)
 		}
-		p.mb.SubscriptionID, p.mb.SubscribedAt, p.mb.RenewAt = sub.ID, now, now.Add(e.limits().SubscriptionInterval)
+		p.mb.SubscriptionID, p.mb.SubscribedAt, p.mb.Quiet = sub.ID, now, sub.Quiet
+		p.mb.RenewAt = now.Add(e.limits().SubscriptionInterval)
 		if !sub.Expires.IsZero() {
 			p.mb.RenewAt = earliest(p.mb.RenewAt, now.Add(sub.Expires.Sub(now)/2))
 		}
-		if err := tx.ActivateSubscription(ctx, p.mb.Tenant, p.mb.Person, sub.token, sub.ID, now); err != nil {
+		if lost {
+			p.mb.RenewAt = now
+		}
+		grant := store.Grant{TokenHash: sub.token, ID: sub.ID, Quiet: sub.Quiet, At: now}
+		if err := tx.ActivateSubscription(ctx, p.mb.Tenant, p.mb.Person, grant); err != nil {
 			return err
 		}
 		return tx.SaveMailbox(ctx, p.mb)
+	})
+	if !errors.Is(err, store.ErrMoved) {
+		return err
+	}
+	if e := e.tx(ctx, func(ctx context.Context, tx *store.Tx) error { return e.unwanted(ctx, tx, p, sub) }); e != nil {
+		return ours(e)
+	}
+	return err
+}
+
+// unwanted has a subscription ended that was granted and is of no use by now.
+func (e *Engine) unwanted(ctx context.Context, tx *store.Tx, p *pass, sub asked) error {
+	if !sub.Quiet || sub.ID == "" {
+		return nil // it ends by the answer to its first message
+	}
+	return tx.AddLeftover(ctx, store.Leftover{
+		Tenant: p.mb.Tenant, Person: p.mb.Person, Mode: p.mode.Name, ID: sub.ID, Email: p.mailbox.Address, MailboxURL: p.mailbox.URL,
 	})
 }

@@ -65,7 +65,7 @@ func (e *Engine) ladder(mode Mode, tenant string) ladder {
 	default:
 		switch {
 		case mode.Pusher == nil:
-		case e.NotificationURL(tenant) == "":
+		case e.NotificationURL(tenant, mode.Name) == "":
 			l.why = noURL
 		default:
 			l.ways = append(l.ways, wayPush)
@@ -150,9 +150,10 @@ func (e *Engine) changed(tx *store.Tx, mb *store.Mailbox) {
 	tx.OnCommit(func() { e.WayChanged(tenant, person) })
 }
 
-// leavePush forgets the push subscription; the server is told when it sends its next message.
+// leavePush forgets the push subscription; the server is told when it sends its next message, or by EndLeftovers where its
+// protocol has it told so.
 func (e *Engine) leavePush(ctx context.Context, tx *store.Tx, mb *store.Mailbox) error {
-	mb.SubscriptionID, mb.SubscribedAt, mb.RenewAt, mb.Silences = "", zeroTime, zeroTime, 0
+	mb.SubscriptionID, mb.SubscribedAt, mb.Quiet, mb.RenewAt, mb.Silences = "", zeroTime, false, zeroTime, 0
 	return tx.DropSubscriptions(ctx, mb.Tenant, mb.Person)
 }
 
@@ -249,6 +250,8 @@ const greeting = 10 * time.Second
 func (e *Engine) wayDue(p *pass, now time.Time) time.Time {
 	status, better := e.limits().StatusFrequency, p.ladder.above(p.mb.Way)
 	switch {
+	case p.mb.Way == wayPush && p.mb.Quiet:
+		return p.mb.RenewAt // at the latest after a subscription interval: should messages be lost, that pass reads them
 	case p.mb.Way == wayPush:
 		return earliest(p.mb.RenewAt, silentAt(p.mb, status, now))
 	case len(better) == 0:

@@ -187,7 +187,7 @@ func TestModesBeginOnTheWayTheyPrefer(t *testing.T) {
 		t.Run(c.notices+" is "+c.way, func(t *testing.T) {
 			each(t, func(w *world) {
 				w.engine.Modes = oneMode{m: w.server, notices: c.notices, watcher: c.watcher}
-				w.engine.NotificationURL = func(string) string { return c.url }
+				w.engine.NotificationURL = func(string, string) string { return c.url }
 				var told []string
 				w.engine.WayChanged = func(_, person string) { told = append(told, person) }
 				w.pass("alice")
@@ -211,7 +211,7 @@ func TestPushIsTriedOnceThereIsAPublicURL(t *testing.T) {
 	each(t, func(w *world) {
 		w.prefer("push")
 		url := w.engine.NotificationURL
-		w.engine.NotificationURL = func(string) string { return "" }
+		w.engine.NotificationURL = func(string, string) string { return "" }
 		w.pass("alice")
 		w.on("alice", "streaming", "")
 		w.engine.NotificationURL = url
@@ -220,7 +220,7 @@ func TestPushIsTriedOnceThereIsAPublicURL(t *testing.T) {
 		w.hear("alice")
 		w.pass("alice")
 		w.on("alice", "push", "")
-		w.engine.NotificationURL = func(string) string { return "" }
+		w.engine.NotificationURL = func(string, string) string { return "" }
 		w.pass("alice")
 		w.on("alice", "streaming", "")
 		if subs, err := w.store.Subscriptions(w.Context(), tenant, "alice"); err != nil || len(subs) != 0 {

@@ -82,7 +82,7 @@ func (w *world) start() {
 	}
 	w.engine = New(Options{
 		Store: w.store, Modes: oneMode{m: w.server}, Now: w.now, Limits: DefaultLimits(),
-		NotificationURL: func(string) string { return "https://rooms.example.com/x?Default" },
+		NotificationURL: func(string, string) string { return "https://rooms.example.com/x?Default" },
 		Render:          func(b *booking.Booking) ([]byte, error) { return json.Marshal(b) },
 	})
 }

@@ -1512,7 +1512,9 @@ type Subscription struct {
 	Group   []byte                 `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
 	Mark    []byte                 `protobuf:"bytes,4,opt,name=mark,proto3" json:"mark,omitempty"`
 	// The server shows no signs of life between changes.
-	Quiet         bool `protobuf:"varint,5,opt,name=quiet,proto3" json:"quiet,omitempty"`
+	Quiet bool `protobuf:"varint,5,opt,name=quiet,proto3" json:"quiet,omitempty"`
+	// An answer to Subscribe: the subscription that existed was renewed, and its messages go on arriving at its URL.
+	Kept          bool `protobuf:"varint,6,opt,name=kept,proto3" json:"kept,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1578,6 +1580,13 @@ func (x *Subscription) GetMark() []byte {
 func (x *Subscription) GetQuiet() bool {
 	if x != nil {
 		return x.Quiet
+	}
+	return false
+}
+
+func (x *Subscription) GetKept() bool {
+	if x != nil {
+		return x.Kept
 	}
 	return false
 }
@@ -2433,13 +2442,14 @@ const file_roomwire_v1_backend_proto_rawDesc = "" +
 	"\x02by\x18\x03 \x01(\x0e2\x13.roomwire.v1.MarkerR\x02by\x12\x14\n" +
 	"\x05value\x18\x04 \x01(\tR\x05value\"7\n" +
 	"\fFindResponse\x12'\n" +
-	"\x05items\x18\x01 \x03(\v2\x11.roomwire.v1.ItemR\x05items\"\x94\x01\n" +
+	"\x05items\x18\x01 \x03(\v2\x11.roomwire.v1.ItemR\x05items\"\xa8\x01\n" +
 	"\fSubscription\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x124\n" +
 	"\aexpires\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\x12\x14\n" +
 	"\x05group\x18\x03 \x01(\fR\x05group\x12\x12\n" +
 	"\x04mark\x18\x04 \x01(\fR\x04mark\x12\x14\n" +
-	"\x05quiet\x18\x05 \x01(\bR\x05quiet\"\xe4\x01\n" +
+	"\x05quiet\x18\x05 \x01(\bR\x05quiet\x12\x12\n" +
+	"\x04kept\x18\x06 \x01(\bR\x04kept\"\xe4\x01\n" +
 	"\x10SubscribeRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\amailbox\x18\x02 \x01(\v2\x14.roomwire.v1.MailboxR\amailbox\x12\x15\n" +

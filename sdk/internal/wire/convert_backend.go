@@ -47,14 +47,14 @@ func refFromProto(p []byte) backend.Ref { return backend.Ref(p) }
 func subscriptionToProto(s backend.Subscription) *roomwirev1.Subscription {
 	return &roomwirev1.Subscription{
 		Id: utf(s.ID), Expires: timeToProto(s.Expires), Group: []byte(s.Group), Mark: []byte(s.Mark),
-		Quiet: s.Quiet,
+		Quiet: s.Quiet, Kept: s.Kept,
 	}
 }
 
 func subscriptionFromProto(p *roomwirev1.Subscription) backend.Subscription {
 	return backend.Subscription{
 		ID: p.GetId(), Expires: timeFromProto(p.GetExpires()), Group: string(p.GetGroup()), Mark: string(p.GetMark()),
-		Quiet: p.GetQuiet(),
+		Quiet: p.GetQuiet(), Kept: p.GetKept(),
 	}
 }
 

@@ -7,7 +7,7 @@ ON CONFLICT (tenant, person) DO NOTHING;
 
 -- name: MoveMailbox :exec
 UPDATE mailbox
-SET epoch = epoch + 1, pull_cursor = '', round_open = FALSE, way = '', subscription_id = '', subscribed_at = 0,
+SET quiet = FALSE, epoch = epoch + 1, pull_cursor = '', round_open = FALSE, way = '', subscription_id = '', subscribed_at = 0,
     last_heard = 0, renew_at = 0, poll_at = 0, reconcile_at = 0, wait_until = 0, failures = 0, held_deletions = 0,
     deletions_approved = FALSE, try_way = '', try_since = 0, climb_at = 0, falls = 0, silences = 0, way_reason = ''
 WHERE tenant = @tenant AND person = @person;
@@ -19,7 +19,7 @@ SET pull_cursor = @pull_cursor, round = @round, round_open = @round_open, way = 
     last_push = @last_push, renew_at = @renew_at, poll_at = @poll_at, reconcile_at = @reconcile_at,
     wait_until = @wait_until, failures = @failures, next_due = @next_due, held_deletions = @held_deletions,
     try_way = @try_way, try_since = @try_since, climb_at = @climb_at, falls = @falls, silences = @silences,
-    way_reason = @way_reason
+    way_reason = @way_reason, quiet = @quiet
 WHERE tenant = @tenant AND person = @person AND epoch = @epoch;
 
 -- name: MarkMailbox :one
@@ -155,7 +155,7 @@ WHERE next_due > 0 AND next_due <= @now AND wait_until <= @now;
 
 -- name: CountSilent :one
 SELECT COUNT(*) FROM mailbox
-WHERE way = 'push' AND subscribed_at > 0 AND subscribed_at < @before AND last_heard < @before;
+WHERE way = 'push' AND NOT quiet AND subscribed_at > 0 AND subscribed_at < @before AND last_heard < @before;
 
 -- name: WakeMode :execrows
 -- The mode is another one now: whoever waits tries again, and everybody looks whether something follows for them.

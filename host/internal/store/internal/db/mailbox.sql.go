@@ -60,7 +60,7 @@ func (q *Queries) CountQueue(ctx context.Context, now int64) (CountQueueRow, err
 
 const countSilent = `-- name: CountSilent :one
 SELECT COUNT(*) FROM mailbox
-WHERE way = 'push' AND subscribed_at > 0 AND subscribed_at < $1 AND last_heard < $1
+WHERE way = 'push' AND NOT quiet AND subscribed_at > 0 AND subscribed_at < $1 AND last_heard < $1
 `
 
 func (q *Queries) CountSilent(ctx context.Context, before int64) (int64, error) {
@@ -276,7 +276,7 @@ func (q *Queries) GetLease(ctx context.Context, arg GetLeaseParams) (GetLeaseRow
 }
 
 const getMailbox = `-- name: GetMailbox :one
-SELECT tenant, person, epoch, pull_cursor, round, round_open, wanted, done, way, subscription_id, subscribed_at, last_heard, last_pull, last_push, renew_at, poll_at, reconcile_at, wait_until, failures, next_due, held_deletions, deletions_approved, fresh, queued_at, queued_bulk, lease_until, lease_fence, try_way, try_since, climb_at, falls, silences, way_reason, notices, last_notice FROM mailbox WHERE tenant = $1 AND person = $2
+SELECT tenant, person, epoch, pull_cursor, round, round_open, wanted, done, way, subscription_id, subscribed_at, last_heard, last_pull, last_push, renew_at, poll_at, reconcile_at, wait_until, failures, next_due, held_deletions, deletions_approved, fresh, queued_at, queued_bulk, lease_until, lease_fence, try_way, try_since, climb_at, falls, silences, way_reason, notices, last_notice, quiet FROM mailbox WHERE tenant = $1 AND person = $2
 `
 
 type GetMailboxParams struct {
@@ -323,6 +323,7 @@ func (q *Queries) GetMailbox(ctx context.Context, arg GetMailboxParams) (Mailbox
 		&i.WayReason,
 		&i.Notices,
 		&i.LastNotice,
+		&i.Quiet,
 	)
 	return i, err
 }
@@ -462,7 +463,7 @@ func (q *Queries) MarkMailbox(ctx context.Context, arg MarkMailboxParams) (MarkM
 
 const moveMailbox = `-- name: MoveMailbox :exec
 UPDATE mailbox
-SET epoch = epoch + 1, pull_cursor = '', round_open = FALSE, way = '', subscription_id = '', subscribed_at = 0,
+SET quiet = FALSE, epoch = epoch + 1, pull_cursor = '', round_open = FALSE, way = '', subscription_id = '', subscribed_at = 0,
     last_heard = 0, renew_at = 0, poll_at = 0, reconcile_at = 0, wait_until = 0, failures = 0, held_deletions = 0,
     deletions_approved = FALSE, try_way = '', try_since = 0, climb_at = 0, falls = 0, silences = 0, way_reason = ''
 WHERE tenant = $1 AND person = $2
@@ -605,8 +606,8 @@ SET pull_cursor = $1, round = $2, round_open = $3, way = $4,
     last_push = $8, renew_at = $9, poll_at = $10, reconcile_at = $11,
     wait_until = $12, failures = $13, next_due = $14, held_deletions = $15,
     try_way = $16, try_since = $17, climb_at = $18, falls = $19, silences = $20,
-    way_reason = $21
-WHERE tenant = $22 AND person = $23 AND epoch = $24
+    way_reason = $21, quiet = $22
+WHERE tenant = $23 AND person = $24 AND epoch = $25
 `
 
 type SaveMailboxParams struct {
@@ -631,6 +632,7 @@ type SaveMailboxParams struct {
 	Falls          int64
 	Silences       int64
 	WayReason      string
+	Quiet          bool
 	Tenant         string
 	Person         string
 	Epoch          int64
@@ -659,6 +661,7 @@ func (q *Queries) SaveMailbox(ctx context.Context, arg SaveMailboxParams) (int64
 		arg.Falls,
 		arg.Silences,
 		arg.WayReason,
+		arg.Quiet,
 		arg.Tenant,
 		arg.Person,
 		arg.Epoch,

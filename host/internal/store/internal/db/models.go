@@ -117,6 +117,18 @@ type Intent struct {
 	Failures  int64
 }
 
+type Leftover struct {
+	Tenant     string
+	Mode       string
+	ServerID   string
+	Person     string
+	Email      string
+	MailboxUrl string
+	Created    int64
+	NotBefore  int64
+	Tries      int64
+}
+
 type Link struct {
 	Tenant    string
 	Key       string
@@ -184,6 +196,7 @@ type Mailbox struct {
 	WayReason         string
 	Notices           int64
 	LastNotice        int64
+	Quiet             bool
 }
 
 type Person struct {
@@ -210,14 +223,18 @@ type Person struct {
 }
 
 type Subscription struct {
-	TokenHash []byte
-	Tenant    string
-	Person    string
-	ServerID  string
-	Active    bool
-	Mode      string
-	Created   int64
-	LastHeard int64
+	TokenHash  []byte
+	Tenant     string
+	Person     string
+	ServerID   string
+	Active     bool
+	Mode       string
+	Created    int64
+	LastHeard  int64
+	Quiet      bool
+	Url        string
+	Email      string
+	MailboxUrl string
 }
 
 type TestRun struct {

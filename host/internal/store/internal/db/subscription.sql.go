@@ -10,12 +10,13 @@ import (
 )
 
 const activateSubscription = `-- name: ActivateSubscription :execrows
-UPDATE subscription SET server_id = $1, active = TRUE
-WHERE token_hash = $2 AND tenant = $3 AND person = $4
+UPDATE subscription SET server_id = $1, active = TRUE, quiet = $2
+WHERE token_hash = $3 AND tenant = $4 AND person = $5
 `
 
 type ActivateSubscriptionParams struct {
 	ServerID  string
+	Quiet     bool
 	TokenHash []byte
 	Tenant    string
 	Person    string
@@ -24,6 +25,7 @@ type ActivateSubscriptionParams struct {
 func (q *Queries) ActivateSubscription(ctx context.Context, arg ActivateSubscriptionParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, activateSubscription,
 		arg.ServerID,
+		arg.Quiet,
 		arg.TokenHash,
 		arg.Tenant,
 		arg.Person,
@@ -32,6 +34,21 @@ func (q *Queries) ActivateSubscription(ctx context.Context, arg ActivateSubscrip
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const dropLeftover = `-- name: DropLeftover :exec
+DELETE FROM leftover WHERE tenant = $1 AND mode = $2 AND server_id = $3
+`
+
+type DropLeftoverParams struct {
+	Tenant   string
+	Mode     string
+	ServerID string
+}
+
+func (q *Queries) DropLeftover(ctx context.Context, arg DropLeftoverParams) error {
+	_, err := q.db.ExecContext(ctx, dropLeftover, arg.Tenant, arg.Mode, arg.ServerID)
+	return err
 }
 
 const dropOtherSubscriptions = `-- name: DropOtherSubscriptions :exec
@@ -63,8 +80,50 @@ func (q *Queries) DropSubscriptions(ctx context.Context, arg DropSubscriptionsPa
 	return err
 }
 
+const dueLeftovers = `-- name: DueLeftovers :many
+SELECT tenant, mode, server_id, person, email, mailbox_url, created, not_before, tries FROM leftover WHERE not_before <= $1 ORDER BY not_before, created LIMIT $2
+`
+
+type DueLeftoversParams struct {
+	Now     int64
+	MaxRows int32
+}
+
+func (q *Queries) DueLeftovers(ctx context.Context, arg DueLeftoversParams) ([]Leftover, error) {
+	rows, err := q.db.QueryContext(ctx, dueLeftovers, arg.Now, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Leftover
+	for rows.Next() {
+		var i Leftover
+		if err := rows.Scan(
+			&i.Tenant,
+			&i.Mode,
+			&i.ServerID,
+			&i.Person,
+			&i.Email,
+			&i.MailboxUrl,
+			&i.Created,
+			&i.NotBefore,
+			&i.Tries,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const getSubscriptionByToken = `-- name: GetSubscriptionByToken :one
-SELECT token_hash, tenant, person, server_id, active, mode, created, last_heard FROM subscription WHERE token_hash = $1
+SELECT token_hash, tenant, person, server_id, active, mode, created, last_heard, quiet, url, email, mailbox_url FROM subscription WHERE token_hash = $1
 `
 
 func (q *Queries) GetSubscriptionByToken(ctx context.Context, tokenHash []byte) (Subscription, error) {
@@ -79,24 +138,61 @@ func (q *Queries) GetSubscriptionByToken(ctx context.Context, tokenHash []byte) 
 		&i.Mode,
 		&i.Created,
 		&i.LastHeard,
+		&i.Quiet,
+		&i.Url,
+		&i.Email,
+		&i.MailboxUrl,
 	)
 	return i, err
 }
 
+const insertLeftover = `-- name: InsertLeftover :exec
+INSERT INTO leftover (tenant, mode, server_id, person, email, mailbox_url, created, not_before, tries)
+VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0)
+ON CONFLICT (tenant, mode, server_id) DO NOTHING
+`
+
+type InsertLeftoverParams struct {
+	Tenant     string
+	Mode       string
+	ServerID   string
+	Person     string
+	Email      string
+	MailboxUrl string
+	Created    int64
+}
+
+func (q *Queries) InsertLeftover(ctx context.Context, arg InsertLeftoverParams) error {
+	_, err := q.db.ExecContext(ctx, insertLeftover,
+		arg.Tenant,
+		arg.Mode,
+		arg.ServerID,
+		arg.Person,
+		arg.Email,
+		arg.MailboxUrl,
+		arg.Created,
+	)
+	return err
+}
+
 const insertSubscription = `-- name: InsertSubscription :exec
-INSERT INTO subscription (token_hash, tenant, person, server_id, active, mode, created, last_heard)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO subscription (token_hash, tenant, person, server_id, active, mode, created, last_heard, quiet, url, email, mailbox_url)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 `
 
 type InsertSubscriptionParams struct {
-	TokenHash []byte
-	Tenant    string
-	Person    string
-	ServerID  string
-	Active    bool
-	Mode      string
-	Created   int64
-	LastHeard int64
+	TokenHash  []byte
+	Tenant     string
+	Person     string
+	ServerID   string
+	Active     bool
+	Mode       string
+	Created    int64
+	LastHeard  int64
+	Quiet      bool
+	Url        string
+	Email      string
+	MailboxUrl string
 }
 
 func (q *Queries) InsertSubscription(ctx context.Context, arg InsertSubscriptionParams) error {
@@ -109,12 +205,41 @@ func (q *Queries) InsertSubscription(ctx context.Context, arg InsertSubscription
 		arg.Mode,
 		arg.Created,
 		arg.LastHeard,
+		arg.Quiet,
+		arg.Url,
+		arg.Email,
+		arg.MailboxUrl,
+	)
+	return err
+}
+
+const leaveSubscriptions = `-- name: LeaveSubscriptions :exec
+INSERT INTO leftover (tenant, mode, server_id, person, email, mailbox_url, created, not_before, tries)
+SELECT s.tenant, s.mode, s.server_id, s.person, s.email, s.mailbox_url, $1, 0, 0 FROM subscription s
+WHERE s.tenant = $2 AND s.person = $3 AND s.quiet AND s.server_id <> '' AND s.server_id <> $4
+ON CONFLICT (tenant, mode, server_id) DO NOTHING
+`
+
+type LeaveSubscriptionsParams struct {
+	Created int64
+	Tenant  string
+	Person  string
+	KeptID  string
+}
+
+// What is dropped next and lives on at its server. One that stays in force under the same id does not.
+func (q *Queries) LeaveSubscriptions(ctx context.Context, arg LeaveSubscriptionsParams) error {
+	_, err := q.db.ExecContext(ctx, leaveSubscriptions,
+		arg.Created,
+		arg.Tenant,
+		arg.Person,
+		arg.KeptID,
 	)
 	return err
 }
 
 const listSubscriptions = `-- name: ListSubscriptions :many
-SELECT token_hash, tenant, person, server_id, active, mode, created, last_heard FROM subscription WHERE tenant = $1 AND person = $2 ORDER BY created, token_hash
+SELECT token_hash, tenant, person, server_id, active, mode, created, last_heard, quiet, url, email, mailbox_url FROM subscription WHERE tenant = $1 AND person = $2 ORDER BY created, token_hash
 `
 
 type ListSubscriptionsParams struct {
@@ -140,6 +265,10 @@ func (q *Queries) ListSubscriptions(ctx context.Context, arg ListSubscriptionsPa
 			&i.Mode,
 			&i.Created,
 			&i.LastHeard,
+			&i.Quiet,
+			&i.Url,
+			&i.Email,
+			&i.MailboxUrl,
 		); err != nil {
 			return nil, err
 		}
@@ -166,14 +295,53 @@ func (q *Queries) PruneSubscriptions(ctx context.Context, before int64) (int64, 
 	return result.RowsAffected()
 }
 
+const putLeftoverOff = `-- name: PutLeftoverOff :exec
+UPDATE leftover SET not_before = $1, tries = tries + 1
+WHERE tenant = $2 AND mode = $3 AND server_id = $4
+`
+
+type PutLeftoverOffParams struct {
+	NotBefore int64
+	Tenant    string
+	Mode      string
+	ServerID  string
+}
+
+func (q *Queries) PutLeftoverOff(ctx context.Context, arg PutLeftoverOffParams) error {
+	_, err := q.db.ExecContext(ctx, putLeftoverOff,
+		arg.NotBefore,
+		arg.Tenant,
+		arg.Mode,
+		arg.ServerID,
+	)
+	return err
+}
+
+const renewSubscription = `-- name: RenewSubscription :exec
+UPDATE mailbox SET renew_at = $1
+WHERE tenant = $2 AND person = $3 AND subscription_id <> ''
+`
+
+type RenewSubscriptionParams struct {
+	Now    int64
+	Tenant string
+	Person string
+}
+
+func (q *Queries) RenewSubscription(ctx context.Context, arg RenewSubscriptionParams) error {
+	_, err := q.db.ExecContext(ctx, renewSubscription, arg.Now, arg.Tenant, arg.Person)
+	return err
+}
+
 const setMailboxSubscription = `-- name: SetMailboxSubscription :exec
-UPDATE mailbox SET subscription_id = $1, subscribed_at = $2
-WHERE tenant = $3 AND person = $4
+UPDATE mailbox SET subscription_id = $1, subscribed_at = $2, quiet = $3
+WHERE tenant = $4 AND person = $5
 `
 
 type SetMailboxSubscriptionParams struct {
 	SubscriptionID string
 	SubscribedAt   int64
+	Quiet          bool
 	Tenant         string
 	Person         string
 }
@@ -182,6 +350,7 @@ func (q *Queries) SetMailboxSubscription(ctx context.Context, arg SetMailboxSubs
 	_, err := q.db.ExecContext(ctx, setMailboxSubscription,
 		arg.SubscriptionID,
 		arg.SubscribedAt,
+		arg.Quiet,
 		arg.Tenant,
 		arg.Person,
 	)
