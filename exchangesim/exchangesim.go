@@ -89,7 +89,6 @@ type Server struct {
 	logins     http.Handler // EWS behind Negotiate, NTLM and Basic
 	basicLogin http.Handler // EWS behind Basic alone, for connections without state
 	controls   http.Handler // the API under /sim/
-	graph      http.Handler // Microsoft Graph under /v1.0/
 	operations map[string]operation
 	itemFields []field
 	faults     *Faults

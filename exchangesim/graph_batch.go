@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// mostInBatch is how many requests a batch holds; atOnce how many of them are carried out at a time.
+// mostInBatch is how many requests a batch holds; atOnce how many of them are carried out at a time for one mailbox.
 const (
 	mostInBatch = 20
 	atOnce      = 4
@@ -77,20 +77,34 @@ func (s *Server) graphBatch(ctx context.Context, q graphRequest) graphReply {
 // carryOutBatch carries out those requests of a batch that nothing keeps waiting, a few at a time.
 func (s *Server) carryOutBatch(ctx context.Context, q graphRequest, items []batchItem, replies []graphReply, ready []int, done map[string]int) {
 	var all sync.WaitGroup
-	slots := make(chan struct{}, atOnce)
+	places := map[string]chan struct{}{} // by user
 	for _, i := range ready {
 		it := items[i]
 		if slices.ContainsFunc(it.DependsOn, func(id string) bool { return done[id] >= 400 || done[id] == 0 }) {
 			replies[i] = graphRefusal(graphFail(http.StatusFailedDependency, "FailedDependency", "A request that this one depends on failed."))
 			continue
 		}
-		slots <- struct{}{}
+		user := it.user()
+		if places[user] == nil {
+			places[user] = make(chan struct{}, atOnce)
+		}
+		slots := places[user]
 		all.Go(func() {
+			slots <- struct{}{}
 			defer func() { <-slots }()
 			replies[i] = s.inBatch(ctx, q, it)
 		})
 	}
 	all.Wait()
+}
+
+// user is whom a request is about, as far as its URL says.
+func (it batchItem) user() string {
+	parts := strings.Split(strings.Trim(it.URL, "/"), "/")
+	if len(parts) > 1 && strings.EqualFold(parts[0], "users") {
+		return strings.ToLower(parts[1])
+	}
+	return ""
 }
 
 // inBatch carries one request of a batch out.

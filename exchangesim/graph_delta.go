@@ -90,11 +90,13 @@ func (g *graphCall) deltaState() (deltaState, error) {
 		return st, nil
 	}
 	const text = "The sync state generation is not found; the client must start over."
-	switch {
-	case b.graph != nil && b.graph.refusal == "notfound":
-		return st, graphFail(http.StatusNotFound, "syncStateNotFound", text)
-	case b.graph != nil && b.graph.refusal == "invalid":
-		return st, graphFail(http.StatusBadRequest, "syncStateInvalid", "The sync state is invalid.")
+	if st.Box == b.guid && st.Delta != epoch {
+		switch b.graph.refusal {
+		case "notfound":
+			return st, graphFail(http.StatusNotFound, "syncStateNotFound", text)
+		case "invalid":
+			return st, graphFail(http.StatusBadRequest, "syncStateInvalid", "The sync state is invalid.")
+		}
 	}
 	e := graphFail(http.StatusGone, "syncStateNotFound", text)
 	e.header = map[string]string{"Location": g.resource() + fresh}

@@ -43,7 +43,7 @@ func (s *Server) dueGraph() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now, wait := s.now(), time.Hour
-	for _, sub := range s.sortedSubs() {
+	for _, sub := range s.graphs.subs {
 		if !sub.alive(now) {
 			sub.end() // in silence
 			continue

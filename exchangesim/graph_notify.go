@@ -137,10 +137,8 @@ func (s *Server) wakeEndpoint(e *endpoint) {
 	s.work.Go(func() { s.runEndpoint(e) })
 }
 
-// resumeGraph tells what was held back.
+// resumeGraph tells what was held back; s.mu is held.
 func (s *Server) resumeGraph() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	held := s.graphs.held
 	s.graphs.held = nil
 	for _, e := range held {

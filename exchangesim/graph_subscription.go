@@ -29,6 +29,7 @@ type graphSub struct {
 	who          principal // whose it is
 	box          *mailbox
 	resource     string // as it was sent
+	changeType   string // as it was sent
 	changes      []string
 	url          string
 	lifecycleURL string
@@ -68,7 +69,7 @@ func (sub *graphSub) renew(expires time.Time) {
 func (sub *graphSub) body(base string, clientState any) map[string]any {
 	return map[string]any{
 		"@odata.context": base + "/$metadata#subscriptions/$entity", "id": sub.id, "resource": sub.resource,
-		"applicationId": sub.who.app.ID, "creatorId": guidOf(sub.who.app.ID), "changeType": strings.Join(sub.changes, ","),
+		"applicationId": sub.who.app.ID, "creatorId": guidOf(sub.who.app.ID), "changeType": sub.changeType,
 		"clientState": clientState, "notificationUrl": sub.url, "lifecycleNotificationUrl": orNull(sub.lifecycleURL),
 		"expirationDateTime": sub.expires.UTC().Format(graphInstant), "latestSupportedTlsVersion": sub.tls, "includeResourceData": nil,
 		"encryptionCertificate": nil, "encryptionCertificateId": nil, "notificationQueryOptions": nil, "notificationUrlAppId": nil,
@@ -124,7 +125,7 @@ func (g *graphCall) createSubscription() (graphReply, error) {
 // prepare checks what a new subscription is to be.
 func (g *graphCall) prepare(in wantedSubscription) (*graphSub, error) {
 	sub := &graphSub{
-		server: g.Server, who: g.who, resource: in.Resource, url: in.NotificationURL, lifecycleURL: in.LifecycleURL,
+		server: g.Server, who: g.who, resource: in.Resource, changeType: in.ChangeType, url: in.NotificationURL, lifecycleURL: in.LifecycleURL,
 		clientState: in.ClientState, tls: in.TLS, immutable: g.immutable, pending: map[*note]struct{}{},
 	}
 	if sub.tls == "" {

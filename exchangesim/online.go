@@ -216,7 +216,7 @@ func (c *call) identifyApp() error {
 	if err != nil {
 		return err
 	}
-	if !c.app.app.scopes(target) {
+	if !c.app.may(roleEWS, c.find(target.Address)) {
 		return fail("ErrorImpersonateUserDenied", "The account does not have permission to impersonate the requested user.")
 	}
 	c.actor = target

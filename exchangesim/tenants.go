@@ -33,7 +33,8 @@ type App struct {
 	Certificates []*x509.Certificate `json:"-"`               // in JSON "certificates", each as PEM text
 	Roles        []string            `json:"roles,omitempty"` // application permissions with consent, such as full_access_as_app
 	Disabled     bool                `json:"disabled,omitempty"`
-	// Mailboxes are the addresses of those that the app's roles are limited to (RBAC for Applications); empty means all.
+	// Mailboxes are the addresses of those that the app's roles are limited to; empty means all. Such roles are assigned in
+	// Exchange (RBAC for Applications) instead of by consent: they are not in tokens, and what is assigned holds at once.
 	Mailboxes []string `json:"mailboxes,omitempty"`
 }
 
@@ -202,6 +203,9 @@ func (t *Tenant) lets(a *App) bool {
 	}
 	return t.EWSAllowedApps == nil || containsFold(t.EWSAllowedApps, a.ID)
 }
+
+// assigned reports whether the app has its roles from Exchange, for some mailboxes, and not by consent.
+func (a *App) assigned() bool { return len(a.Mailboxes) > 0 }
 
 // scopes reports whether the app's roles hold for a person's mailbox.
 func (a *App) scopes(p *Person) bool {

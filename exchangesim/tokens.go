@@ -77,13 +77,17 @@ func (s *Server) issue(t *Tenant, a *App, audience, credential string) (token st
 	settings = s.tokens.settings
 	series := s.tokens.series
 	s.mu.Unlock()
+	roles := a.Roles
+	if a.assigned() {
+		roles = nil
+	}
 	now := s.now()
 	object := guidOf(t.ID + "/" + a.ID)
 	token, err = signJWT(key.key, jwtHeader{Key: key.kid, SHA1: key.kid}, accessClaims{
 		Audience: audience, Issuer: issuerOf(t.ID), Provider: issuerOf(t.ID),
 		Issued: dateOf(now), NotBefore: dateOf(now), Expires: dateOf(now.Add(time.Duration(settings.Lifetime))),
 		AppName: a.Name, App: a.ID, Credential: credential, IDType: "app", Object: object, Subject: object,
-		Roles: a.Roles, Tenant: t.ID, ID: rand.Text(), Version: "1.0", Series: series,
+		Roles: roles, Tenant: t.ID, ID: rand.Text(), Version: "1.0", Series: series,
 	})
 	return token, settings, err
 }
@@ -156,7 +160,8 @@ func (s *Server) RevokeTokens() {
 	s.tokens.series++
 }
 
-// A principal is an app that asks with a token. Tenant and app are as they are now and never change; roles are those in the token.
+// A principal is an app that asks with a token. Tenant and app are as they are now and never change; roles are those in the
+// token, or those assigned in Exchange.
 type principal struct {
 	tenant *Tenant
 	app    *App
@@ -229,7 +234,11 @@ func (s *Server) readBearer(r *http.Request, service string) (principal, *tokenE
 	if app == nil {
 		return principal{}, &tokenError{"unknown", "The app of the token is not known in the tenant."}
 	}
-	return principal{tenant: tenant, app: app, roles: claims.Roles}, nil
+	p := principal{tenant: tenant, app: app, roles: claims.Roles}
+	if app.assigned() {
+		p.roles = app.Roles
+	}
+	return p, nil
 }
 
 // isAudience reports whether a token's audience is a service asked at host.
