@@ -34,7 +34,7 @@ func TestConformance(t *testing.T) {
 		Absent:    &backend.Mailbox{Address: "nobody@example.com", URL: w.url},
 		Notices:   &backendtest.Notices{Listener: bell},
 		Attendees: true, Patience: 5 * time.Second,
-		Paging:    250, // of which the backend reads 100 at a time
+		Paging: 250, // of which the backend reads 100 at a time
 	})
 }
 

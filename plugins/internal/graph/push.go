@@ -17,8 +17,8 @@ import (
 	"github.com/roomwire/roomwire/sdk/fault"
 )
 
-// Subscribe implements backend.Pusher. The subscription in force is renewed, under the URL that it was made with; if it is
-// gone, or was made for another address of ours, a new one is made.
+// Subscribe implements backend.Pusher. The subscription in force is renewed, under the URL that it was made with; if that
+// cannot be, a new one is made.
 func (b *Backend) Subscribe(ctx context.Context, req backend.SubscribeRequest) (backend.Subscription, error) {
 	if req.Existing != nil && req.Existing.ID != "" {
 		s, ok, err := b.renew(ctx, req)
@@ -32,47 +32,45 @@ func (b *Backend) Subscribe(ctx context.Context, req backend.SubscribeRequest) (
 		if err := b.clear(ctx, req); err != nil {
 			return backend.Subscription{}, err
 		}
-		made, err = b.subscribe(ctx, req)
+		if made, err = b.subscribe(ctx, req); errors.As(err, &refused) && refused.status == http.StatusConflict {
+			err = fmt.Errorf("%s: it leads to another address than ours, and has to end or be deleted first: %w", err.Error(), fault.SubscriptionLost)
+		}
 	}
-	if err != nil {
-		return backend.Subscription{}, err
-	}
-	if req.Existing != nil && req.Existing.ID != "" && req.Existing.ID != made.ID {
-		_ = b.Unsubscribe(ctx, req.Mailbox, *req.Existing) // else it ends by itself
-	}
-	return made, nil
+	return made, err
 }
 
-// renew prolongs the subscription in force; false if it cannot stay.
+// renew prolongs the subscription in force; false if it is gone, or is another application's.
 func (b *Backend) renew(ctx context.Context, req backend.SubscribeRequest) (backend.Subscription, bool, error) {
 	expires := b.expiry()
 	r := b.subscribing(req.Mailbox, http.MethodPatch, "/subscriptions/"+url.PathEscape(req.Existing.ID), http.StatusOK)
 	r.doing, r.body = "renewing the change subscription", subscription{Expires: &expires}
 	var got subscription
 	_, err := b.do(ctx, r, &got)
-	if refused, ok := errors.AsType[*refusal](err); ok && refused.coded && refused.status == http.StatusNotFound {
+	if refused, ok := errors.AsType[*refusal](err); ok && refused.coded &&
+		(refused.status == http.StatusNotFound || refused.status == http.StatusForbidden) {
 		return backend.Subscription{}, false, nil
 	}
 	if err != nil {
 		return backend.Subscription{}, false, err
 	}
-	if got.NotificationURL != "" && place(got.NotificationURL) != place(req.URL) {
-		return backend.Subscription{}, false, nil
-	}
-	return granted(req.Existing.ID, got, expires), true, nil
+	s := granted(req.Existing.ID, got, expires)
+	s.Kept = true
+	return s, true, nil
 }
 
-// place is an address of ours without its secret.
+// place is an address of ours without its secret, which is the parameter k, or otherwise somewhere in the path.
 func place(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return raw
 	}
-	q := u.RawQuery
-	if i := strings.LastIndex(q, "k="); i == 0 || i > 0 && q[i-1] == '&' {
-		q = q[:i]
+	at := strings.ToLower(u.Scheme + "://" + u.Host)
+	if !u.Query().Has("k") {
+		return at
 	}
-	return strings.ToLower(u.Scheme+"://"+u.Host+u.Path) + "?" + q
+	q := u.Query()
+	q.Del("k")
+	return at + strings.ToLower(u.Path) + "?" + q.Encode()
 }
 
 func granted(id string, s subscription, asked time.Time) backend.Subscription {

@@ -104,6 +104,15 @@ func occurrence(e calendar.Event, d time.Time) time.Time {
 	return time.Date(d.Year(), d.Month(), d.Day(), clock.Hour(), clock.Minute(), clock.Second(), 0, at).UTC()
 }
 
+// plain is the occurrence of a day as the rule makes it.
+func plain(series calendar.Event, d time.Time) calendar.Event {
+	e := series
+	e.Recurrence, e.Exceptions = "", nil
+	e.Start = occurrence(series, d)
+	e.End = e.Start.Add(series.End.Sub(series.Start))
+	return e
+}
+
 // withSeries adds rule and exceptions to the item of a series. A rule that no RRULE says is omitted.
 func (b *Backend) withSeries(ctx context.Context, m backend.Mailbox, e *event, item backend.Item) (backend.Item, error) {
 	at, _, err := firstDay(item.Event)
@@ -145,6 +154,9 @@ func (b *Backend) withSeries(ctx context.Context, m backend.Mailbox, e *event, i
 			its, err := b.fromGraph(m, &got[i].event)
 			if err != nil {
 				return item, err
+			}
+			if changing(plain(item.Event, d), its.Event, calendar.AllFields&^calendar.FieldRecurrence) == 0 {
+				continue // somebody put it back
 			}
 			x.Event = &its.Event
 		}
@@ -267,10 +279,7 @@ func (b *Backend) except(ctx context.Context, m calendar.Mutation, e *event) err
 		case x != nil && x.Event != nil:
 			err = b.alter(ctx, m.Mailbox, one.id, *x.Event)
 		case ok && one.exception:
-			plain := series.Event
-			plain.Start = occurrence(m.Event, d)
-			plain.End = plain.Start.Add(m.Event.End.Sub(m.Event.Start))
-			err = b.alter(ctx, m.Mailbox, one.id, plain)
+			err = b.alter(ctx, m.Mailbox, one.id, plain(series.Event, d))
 		}
 		if err != nil && fault.Of(err) != fault.NotFound {
 			return err
