@@ -54,7 +54,7 @@ type Options struct {
 	Affinity bool
 	// Budget throttles those who ask too much; nil: nobody.
 	Budget *Budget
-	// Latency is how long every EWS request takes at least.
+	// Latency is how long every request to EWS or Graph takes at least.
 	Latency time.Duration
 	// MaxRequestBytes is the longest request body; 0: 400 KiB, as documented.
 	MaxRequestBytes int64

@@ -248,8 +248,7 @@ func (f *Faults) plan(operation, address string) plan {
 	decided := false
 	var rules []*Fault
 	for _, r := range f.rules {
-		matches := (r.Operation == operation || r.Operation == "" && !isLogin(operation) || r.Operation == "Graph" && strings.HasPrefix(operation, "Graph")) &&
-			(r.Address == "" || strings.EqualFold(r.Address, address))
+		matches := r.means(operation) && (r.Address == "" || strings.EqualFold(r.Address, address))
 		if matches && (r.Kind == "latency" || !decided) {
 			decided = decided || r.Kind != "latency"
 			r.apply(&p)
@@ -275,6 +274,17 @@ func (f *Faults) plan(operation, address string) plan {
 	}
 	f.pauses = pauses
 	return p
+}
+
+// means reports whether a rule is about an operation. A batch of Graph's has to be named: otherwise its requests are hit.
+func (r *Fault) means(operation string) bool {
+	switch {
+	case r.Operation == operation:
+		return true
+	case isLogin(operation) || operation == operationBatch:
+		return false
+	}
+	return r.Operation == "" || r.Operation == "Graph" && strings.HasPrefix(operation, "Graph")
 }
 
 func isLogin(operation string) bool {

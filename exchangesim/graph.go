@@ -330,8 +330,13 @@ func (s *Server) userBox(user string) *mailbox {
 
 // address is that of the mailbox for which faults are programmed.
 func (g *graphCall) address() string {
-	if g.box != nil {
+	switch {
+	case g.box != nil:
 		return g.box.owner.Address
+	case g.operation.name == "GraphCreateSubscription":
+		var in wantedSubscription
+		_ = json.Unmarshal(g.body, &in) // what it is is seen later
+		return batchItem{URL: in.Resource}.user()
 	}
 	return g.user
 }

@@ -16,6 +16,9 @@ const (
 	atOnce      = 4
 )
 
+// operationBatch is what a whole batch is called in Count and Faults.
+const operationBatch = "GraphBatch"
+
 // A batchItem is one request of a batch.
 type batchItem struct {
 	ID        string            `json:"id"`
@@ -29,9 +32,9 @@ type batchItem struct {
 // graphBatch answers $batch. The answers come in no order that means anything: the other way round.
 func (s *Server) graphBatch(ctx context.Context, q graphRequest) graphReply {
 	s.mu.Lock()
-	s.counts["GraphBatch"]++
+	s.counts[operationBatch]++
 	s.mu.Unlock()
-	p := s.faults.plan("GraphBatch", "")
+	p := s.faults.plan(operationBatch, "")
 	if there := s.rest(ctx, p.delay); !s.stopAt(ctx, p.before) || !there || p.cutBefore {
 		return graphReply{cut: true}
 	}

@@ -45,6 +45,11 @@ func TestGraphBatches(t *testing.T) {
 	if text(got["a"], "headers", "Retry-After") != "7" || text(got["e"], "body", "id") != id {
 		t.Errorf("a and e are %v and %v", got["a"], got["e"])
 	}
+	s.Faults().add(Fault{Kind: "busy", Operation: "Graph", Address: "bob@example.com"})
+	got = c.batch(object{"id": "a", "method": "GET", "url": "/users/bob@example.com/events"}, object{"id": "b", "method": "GET", "url": aliceEvents})
+	if got["a"]["status"] != 429.0 || got["b"]["status"] != 200.0 {
+		t.Errorf("with bob throttled the answers are %v", got)
+	}
 	serial := []object{jsonBody("1", "PATCH", aliceEvents+"/nonsense", object{}), jsonBody("2", "PATCH", aliceEvents+"/"+id, object{"subject": "3"})}
 	serial[1]["dependsOn"] = []string{"1"}
 	if got = c.batch(serial...); got["2"]["status"] != 424.0 {

@@ -311,9 +311,9 @@ func (e *graphEdit) setProperty(id string, values []string) error {
 	return nil
 }
 
-// times checks what Graph demands of all-day events.
+// times checks what Graph demands of all-day events, where a time is set.
 func (e *graphEdit) times() error {
-	if !e.allDay {
+	if !e.allDay || !e.given["start"] && !e.given["end"] && !e.given["isAllDay"] {
 		return nil
 	}
 	bad := func(format string, args ...any) error {

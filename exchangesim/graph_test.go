@@ -117,12 +117,24 @@ func TestGraphKnowsATransactionAgain(t *testing.T) {
 	}
 	event["subject"] = "another"
 	c.refused(http.StatusConflict, "ErrorDuplicateTransactionId", http.MethodPost, aliceEvents, event)
-	s.SetGraphQuirks(GraphQuirks{RefuseRepeated: true})
 	event["subject"] = "1"
+	if _, err := s.Outlook("alice@example.com").Copy(s.Outlook("alice@example.com").Items()[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	path := aliceEvents + "/" + text(first, "id")
+	c.want(http.StatusNoContent, http.MethodDelete, path, nil)
+	c.refused(http.StatusConflict, "ErrorDuplicateTransactionId", http.MethodPost, aliceEvents, event)
+	if _, err := s.Outlook("alice@example.com").Restore(s.Outlook("alice@example.com").Deleted()[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	if again := c.create(event); again["id"] != first["id"] {
+		t.Errorf("after its return the repetition made %v, the first %v", again["id"], first["id"])
+	}
+	s.SetGraphQuirks(GraphQuirks{RefuseRepeated: true})
 	if status, answer := c.do(http.MethodPost, aliceEvents, event); status != http.StatusConflict || member(answer, "error", "@event.existingEventId") != first["id"] {
 		t.Errorf("answered %d %v", status, answer)
 	}
-	if n := len(s.Outlook("alice@example.com").Items()); n != 1 {
+	if n := len(s.Outlook("alice@example.com").Items()); n != 2 { // with the copy, which is another event
 		t.Errorf("there are %d events", n)
 	}
 }
@@ -208,6 +220,10 @@ func TestGraphAllDayIsADayInEveryZone(t *testing.T) {
 			t.Errorf("in %s: %v to %v", zone, got["start"], got["end"])
 		}
 	}
+	path := aliceEvents + "/" + text(made, "id")
+	c.want(http.StatusOK, http.MethodPatch, path, object{"subject": "still all day"})
+	c.refused(http.StatusBadRequest, "ErrorInvalidRequest", http.MethodPatch, path, object{"end": object{"dateTime": "2026-12-02T10:00:00", "timeZone": "W. Europe Standard Time"}})
+	c.refused(http.StatusBadRequest, "ErrorInvalidRequest", http.MethodPatch, path, object{"end": object{"dateTime": "2026-12-02T00:00:00", "timeZone": "UTC"}})
 	if a := s.Outlook("alice@example.com").Items()[0]; !a.Start.Equal(time.Date(2026, 11, 30, 23, 0, 0, 0, time.UTC)) {
 		t.Errorf("Outlook sees %v", a.Start)
 	}

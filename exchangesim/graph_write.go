@@ -8,7 +8,7 @@ import (
 )
 
 // createEvent answers POST events. A transactionId that was used for the same request already answers the event that is there;
-// one that was used for another request is refused.
+// one that was used for another request, or whose event was deleted, is refused.
 func (g *graphCall) createEvent() (graphReply, error) {
 	var in struct {
 		TransactionID string `json:"transactionId"`
@@ -20,7 +20,7 @@ func (g *graphCall) createEvent() (graphReply, error) {
 	request := hex.EncodeToString(digest[:])
 	known := g.box.forGraph()
 	if old := known.transacted(in.TransactionID, g.box); old != nil {
-		if old.request == request && !g.graphs.quirks.RefuseRepeated {
+		if old.request == request && old.folder.distinguished == "calendar" && !g.graphs.quirks.RefuseRepeated {
 			return g.answerEvent(http.StatusCreated, g.viewOf(old)), nil
 		}
 		e := graphFail(http.StatusConflict, "ErrorDuplicateTransactionId",
