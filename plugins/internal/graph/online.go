@@ -21,7 +21,7 @@ func aboveJoining(text string) (string, bool) {
 	if at == nil {
 		return text, false
 	}
-	return text[:at[0]], true
+	return strings.TrimRight(text[:at[0]], " \t\r\n\u00a0"), true
 }
 
 // withText returns an HTML body in which text takes the place of everything above the part about joining; false if there is
@@ -44,5 +44,5 @@ func withText(page, text string) (string, bool) {
 	if c := closing.FindStringIndex(page[at[1]:]); c != nil {
 		end = at[1] + c[0]
 	}
-	return head + "<div>" + strings.ReplaceAll(html.EscapeString(text), "\n", "<br>\n") + "</div>\n<br>\n" + page[from:end] + "</body></html>", true
+	return head + "<div>" + strings.ReplaceAll(html.EscapeString(text), "\n", "<br>") + "</div><br>" + page[from:end] + "</body></html>", true
 }

@@ -111,7 +111,7 @@ func same(a, b calendar.Event, f calendar.Fields) bool {
 	case calendar.FieldSubject:
 		return a.Subject == b.Subject
 	case calendar.FieldBody:
-		return a.Body == plainText(b.Body)
+		return strings.TrimRight(a.Body, " \n") == strings.TrimRight(plainText(b.Body), " \n")
 	case calendar.FieldLocation:
 		return a.Location == b.Location
 	case calendar.FieldTime:
