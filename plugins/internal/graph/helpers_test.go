@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/roomwire/roomwire/sdk/backend"
@@ -26,3 +27,13 @@ func subscribing(m backend.Mailbox) backend.SubscribeRequest {
 }
 
 func subscribed(id string) backend.Subscription { return backend.Subscription{ID: id} }
+
+// fakeBackend is one whose server is a function.
+func fakeBackend(t *testing.T, f tripper) (*Backend, backend.Mailbox) {
+	t.Helper()
+	b, err := New(Settings{}, backend.Env{HTTP: &http.Client{Transport: f}, Markers: backend.DefaultMarkers()}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b, backend.Mailbox{Address: "alice@example.com", URL: "https://graph.example.com/v1.0"}
+}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/roomwire/roomwire/exchangesim"
@@ -399,41 +400,53 @@ func TestLinksAreFollowedVerbatim(t *testing.T) {
 	}
 }
 
-// Of the requests in a batch that are throttled some are asked again, at once or by the host.
+// Of the requests in a batch that are throttled, those that may come again in a moment are asked once more; for the others,
+// and should that fail, the host waits.
 func TestThrottledPartsOfABatch(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	item := w.create(t, "bk-1", desk())
-	for _, tc := range []struct {
+	for name, tc := range map[string]struct {
 		after   string
+		twice   bool // refused the second time, too
 		batches int
+		waited  time.Duration
 		kind    fault.Kind
-	}{{"0", 1, fault.Throttled}, {"600", 1, fault.Throttled}} {
-		n := 0
-		w.line.twisted(func(r *http.Request) (*http.Response, error) {
-			if !strings.HasSuffix(r.URL.Path, "$batch") {
-				return nil, nil
+	}{
+		"a moment":            {after: "2", batches: 2, waited: 2 * time.Second},
+		"a moment, and again": {after: "2", twice: true, batches: 2, waited: 2 * time.Second, kind: fault.Throttled},
+		"long":                {after: "600", batches: 1, kind: fault.Throttled},
+		"nobody knows":        {after: "", batches: 1, kind: fault.Throttled},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			batches := 0
+			b, m := fakeBackend(t, func(r *http.Request) (*http.Response, error) {
+				var sent struct{ Requests []batchRequest }
+				if err := json.NewDecoder(r.Body).Decode(&sent); err != nil {
+					t.Error(err)
+				}
+				batches++
+				var parts []string
+				for i, one := range sent.Requests {
+					if i == 0 && (batches == 1 || tc.twice) {
+						parts = append(parts, fmt.Sprintf(`{"id":%q,"status":429,"headers":{"Retry-After":%q},"body":{"error":{"code":"TooManyRequests","message":"m"}}}`, one.ID, tc.after))
+						continue
+					}
+					parts = append(parts, fmt.Sprintf(`{"id":%q,"status":404,"body":{"error":{"code":"ErrorItemNotFound","message":"m"}}}`, one.ID))
+				}
+				return answered(r, 200, `{"responses":[`+strings.Join(parts, ",")+`]}`), nil
+			})
+			began := time.Now()
+			got, err := b.Fetch(t.Context(), m, []calendar.Ref{"a", "b"})
+			if fault.Of(err) != tc.kind || batches != tc.batches || time.Since(began) != tc.waited {
+				t.Errorf("%s: %v after %d batches and %s", name, err, batches, time.Since(began))
 			}
-			n++
-			body := fmt.Sprintf(`{"responses":[{"id":"2","status":429,"headers":{"Retry-After":%q},"body":{"error":{"code":"TooManyRequests","message":"m"}}}]}`, tc.after)
-			return answered(r, 200, body), nil
+			if tc.kind == "" && (fault.Of(got[0].Err) != fault.NotFound || fault.Of(got[1].Err) != fault.NotFound) {
+				t.Errorf("%s: %+v", name, got)
+			}
+			if tc.kind != "" && tc.after != "" && fault.After(err).String() == "0s" {
+				t.Errorf("%s: the error does not say how long to wait", name)
+			}
 		})
-		_, err := w.Fetch(t.Context(), w.alice, []calendar.Ref{item.Ref, item.Ref})
-		if err == nil || n != tc.batches {
-			t.Errorf("Retry-After %s: %v after %d batches", tc.after, err, n)
-		}
 	}
-	w.line.twisted(nil)
-}
-
-// fakeLine answers everything by itself.
-func fakeBackend(t *testing.T, f tripper) (*Backend, backend.Mailbox) {
-	t.Helper()
-	b, err := New(Settings{}, backend.Env{HTTP: &http.Client{Transport: f}, Markers: backend.DefaultMarkers()}, "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b, backend.Mailbox{Address: "alice@example.com", URL: "https://graph.example.com/v1.0"}
 }
 
 // Of one mailbox at most four requests are under way, a batch counting for four.
