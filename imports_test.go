@@ -38,6 +38,7 @@ var allowed = map[string][]string{
 	"exchangesim":               {},
 	"host":                      {"host/internal"},
 	"host/internal/config":      {},
+	"host/internal/appsettings": {"host/internal/config"},
 	"host/internal/directory":   {"host/internal/config"},
 	"host/internal/booking":     {},
 	"host/internal/apikey":      {"host/internal/store"},
@@ -47,17 +48,24 @@ var allowed = map[string][]string{
 	"host/internal/supervise":   {"host/internal/config", "sdk"},
 	"host/internal/syncer/plan": {"sdk/calendar"},
 	"host/internal/syncer": {
-		"host/internal/booking", "host/internal/directory", "host/internal/store", "host/internal/supervise", "sdk",
+		"host/internal/booking", "host/internal/directory", "host/internal/store", "host/internal/supervise", "host/internal/remedy", "sdk",
 	},
+	"host/internal/remedy":   {"sdk/fault"},
+	"host/internal/sunset":   {"host/internal/config"},
 	"host/internal/schedule": {"host/internal/syncer", "host/internal/store", "host/internal/directory"},
-	"host/internal/looptest": {"host/internal/syncer", "host/internal/booking", "host/internal/store", "sdk"},
-	"host/internal/watch":    {"host/internal/config", "host/internal/syncer", "host/internal/store", "host/internal/directory", "sdk"},
+	"host/internal/looptest": {"host/internal/syncer", "host/internal/booking", "host/internal/store", "host/internal/remedy", "sdk"},
+	"host/internal/watch": {
+		"host/internal/config", "host/internal/syncer", "host/internal/store", "host/internal/directory", "host/internal/remedy", "sdk",
+	},
 	"host/internal/endpoint": {"host/internal/syncer", "host/internal/store", "host/internal/config", "sdk"},
 	"host/internal/api": {
 		"host/internal/syncer", "host/internal/booking", "host/internal/directory", "host/internal/store",
-		"host/internal/config", "host/internal/apikey", "sdk/fault",
+		"host/internal/config", "host/internal/apikey", "host/internal/sunset", "sdk/fault",
 	},
-	"host/internal/doctor":   {"host/internal/config", "host/internal/directory", "host/internal/store", "host/internal/supervise", "sdk/backend", "sdk/fault"},
+	"host/internal/doctor": {
+		"host/internal/config", "host/internal/directory", "host/internal/store", "host/internal/supervise", "host/internal/remedy",
+		"host/internal/sunset", "sdk/backend", "sdk/fault",
+	},
 	"host/internal/metrics":  {"host/internal/store", "host/internal/supervise", "sdk/fault"},
 	"host/internal/scaffold": {},
 	"host/internal/verify":   {"host/internal/config", "host/internal/supervise", "sdk"},
@@ -72,10 +80,12 @@ var noIO = []string{"host/internal/booking", "host/internal/syncer/plan", "sdk/c
 
 // thirdParty says which packages of others only certain rooms may use.
 var thirdParty = map[string][]string{
-	"github.com/hashicorp/go-plugin": {"sdk/internal", "sdk/serve", "sdk/launch", "test/bench"},
-	"google.golang.org/grpc":         {"proto", "sdk/internal", "sdk/serve", "sdk/launch", "test/bench"},
-	"github.com/riverqueue/river":    {"host/internal/schedule", "host/internal/store"},
-	"github.com/Azure/go-ntlmssp":    {"plugins/auth-ntlm"},
+	"github.com/hashicorp/go-plugin":                             {"sdk/internal", "sdk/serve", "sdk/launch", "test/bench"},
+	"google.golang.org/grpc":                                     {"proto", "sdk/internal", "sdk/serve", "sdk/launch", "test/bench"},
+	"github.com/riverqueue/river":                                {"host/internal/schedule", "host/internal/store"},
+	"github.com/Azure/go-ntlmssp":                                {"plugins/auth-ntlm"},
+	"github.com/AzureAD/microsoft-authentication-library-for-go": {"plugins/auth-oauth"},
+	"software.sslmate.com/src/go-pkcs12":                         {"plugins/auth-oauth"},
 }
 
 type listed struct {

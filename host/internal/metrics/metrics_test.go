@@ -73,12 +73,21 @@ func TestFigures(t *testing.T) {
 		Plugins: func() []supervise.PluginStatus {
 			return []supervise.PluginStatus{{Name: "auth-ntlm", Version: "1", Running: true, Restarts: 2}}
 		},
+		Credentials: func() []supervise.Credential {
+			return []supervise.Credential{
+				{Mode: "O365", Plugin: "auth-oauth", What: "client_secret", Ends: now.Add(-time.Minute)},
+				{Mode: "O365", Plugin: "auth-oauth", What: "client_secret_2"},
+			}
+		},
 		Notices: func() map[string]int64 { return map[string]int64{"dirty": 11} },
 		Watch: func() Listening {
 			return Listening{Groups: []WatchCount{{Mode: "EWS1", Way: "streaming", Connections: 2, Mailboxes: 300, Connected: 200}}, Lost: 4}
 		},
 		Webhooks:        func(context.Context) (map[string]int, error) { return map[string]int{"failing": 1}, nil },
 		StatusFrequency: func() time.Duration { return 30 * time.Minute },
+		Ends: func(context.Context) (map[string]time.Time, error) {
+			return map[string]time.Time{"O365": time.Date(2027, 4, 1, 0, 0, 0, 0, time.UTC)}, nil
+		},
 	})
 	text := scrape(t, m)
 	for _, want := range []string{
@@ -97,11 +106,13 @@ func TestFigures(t *testing.T) {
 		`roomwire_persons{kind="mailbox_moved",status="waiting"} 6`,
 		`roomwire_plugin_up{plugin="auth-ntlm",version="1"} 1`,
 		`roomwire_plugin_restarts_total{plugin="auth-ntlm"} 2`,
+		`roomwire_credential_expires_seconds{credential="client_secret",mode="O365",plugin="auth-oauth"} -60`,
 		`roomwire_notices_total{kind="dirty"} 11`,
 		`roomwire_watch_mailboxes{mode="EWS1",state="connected",way="streaming"} 200`,
 		`roomwire_watch_lost_total 4`,
 		`roomwire_webhook_dead_messages 3`,
 		`roomwire_webhooks{state="failing"} 1`,
+		`roomwire_sync_mode_end_timestamp_seconds{mode="O365"} 1.8065376e+09`,
 		`roomwire_scrape_failed 0`,
 		`go_goroutines`,
 	} {

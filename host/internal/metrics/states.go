@@ -16,12 +16,16 @@ import (
 type Sources struct {
 	Store   Store
 	Plugins func() []supervise.PluginStatus
+	// Credentials returns those by which sync modes log in.
+	Credentials func() []supervise.Credential
 	// Notices returns what arrived at the notification endpoint, by what it was.
 	Notices func() map[string]int64
 	// Watch returns how this host listens for changes.
 	Watch func() Listening
 	// Webhooks returns how many webhooks there are, by state.
 	Webhooks func(context.Context) (map[string]int, error)
+	// Ends returns when what a sync mode uses ends, by mode; only those that somebody is in.
+	Ends func(context.Context) (map[string]time.Time, error)
 	// StatusFrequency is how often push subscriptions show a sign of life.
 	StatusFrequency func() time.Duration
 	Now             func() time.Time
@@ -92,12 +96,14 @@ var (
 	callsFailed   = desc("roomwire_plugin_calls_failed_total", "Calls of the plugin that failed; what a server refuses counts as well.", "plugin")
 	callsTimedOut = desc("roomwire_plugin_calls_timed_out_total", "Calls of the plugin that were given up because they took too long.", "plugin")
 	logDropped    = desc("roomwire_plugin_log_dropped_total", "Lines of the plugin's log that were dropped because there were too many.", "plugin")
+	credentials   = desc("roomwire_credential_expires_seconds", "Time until a credential of a sync mode ends, where that is known; negative when it has.", "mode", "plugin", "credential")
 	notices       = desc("roomwire_notices_total", "Requests at the notification endpoint, by what they were.", "kind")
 	watchConns    = desc("roomwire_watch_connections", "Connections on which changes are listened for.", "mode", "way")
 	watched       = desc("roomwire_watch_mailboxes", "Mailboxes listened to, and how many of them are connected.", "mode", "way", "state")
 	reopened      = desc("roomwire_watch_reopened_total", "Connections opened again to listen for changes.")
 	lostSubs      = desc("roomwire_watch_lost_total", "Subscriptions that a server no longer knew.")
 	hooks         = desc("roomwire_webhooks", "Outgoing webhooks by state.", "state")
+	ends          = desc("roomwire_sync_mode_end_timestamp_seconds", "When what a sync mode uses ends (EWS in Exchange Online), for modes that somebody is in.", "mode")
 	dead          = desc("roomwire_webhook_dead_messages", "Webhook messages given up, which somebody may send again.")
 	unread        = desc("roomwire_scrape_failed", "1 if the store could not be read for this scrape.")
 )
@@ -175,6 +181,15 @@ func (s *states) stored(ctx context.Context, now time.Time) ([]prometheus.Metric
 		return list, err
 	}
 	list = append(list, gauge(dead, float64(n)))
+	if s.Ends != nil {
+		modes, err := s.Ends(ctx)
+		if err != nil {
+			return list, err
+		}
+		for mode, at := range modes {
+			list = append(list, gauge(ends, float64(at.Unix()), mode))
+		}
+	}
 	if s.Webhooks != nil {
 		states, err := s.Webhooks(ctx)
 		if err != nil {
@@ -204,6 +219,13 @@ func (s *states) running(out chan<- prometheus.Metric) {
 			out <- total(logDropped, float64(p.Dropped), p.Name)
 			out <- prometheus.MustNewConstSummary(callTime, uint64(p.Calls.Calls), p.Calls.Total.Seconds(),
 				map[float64]float64{0.5: p.Calls.P50.Seconds(), 0.99: p.Calls.P99.Seconds()}, p.Name)
+		}
+	}
+	if s.Credentials != nil {
+		for _, c := range s.Credentials() {
+			if !c.Ends.IsZero() {
+				out <- gauge(credentials, c.Ends.Sub(s.Now()).Seconds(), c.Mode, c.Plugin, c.What)
+			}
 		}
 	}
 	if s.Notices != nil {
