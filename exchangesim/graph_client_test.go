@@ -39,6 +39,7 @@ type graphClient struct {
 func serveGraphFor(t *testing.T, o Options) (*Server, *graphClient, *testClient) {
 	t.Helper()
 	s, ews := serve(t, o)
+	s.newSigning = graphSigning
 	ts := httptest.NewTLSServer(s.Online())
 	t.Cleanup(ts.Close)
 	c := &graphClient{t: t, sim: s, url: ts.URL + graphRoot, http: ts.Client(), prefer: []string{`IdType="ImmutableId"`}}
@@ -46,6 +47,9 @@ func serveGraphFor(t *testing.T, o Options) (*Server, *graphClient, *testClient)
 	c.router = graphRouter(t, c.url)
 	return s, c, ews
 }
+
+// graphSigning is one key for all tests: making one takes a while.
+var graphSigning = sync.OnceValues(newSigning)
 
 // tokenOf is a token of a tenant's first app for Graph.
 func (c *graphClient) tokenOf(t Tenant) string {

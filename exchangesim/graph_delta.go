@@ -217,17 +217,19 @@ func (g *graphCall) changed(ch folderChange, w window) []any {
 		for _, v := range g.within(it, w) {
 			shown[v.index] = true
 		}
-		list = append(list, g.ended(it, it, w, shown)...)
 	}
-	if it.former != nil {
-		list = append(list, g.ended(it.former, it, w, shown)...)
-	}
-	return list
+	return append(list, g.ended(it, it, w, shown)...)
 }
 
-// ended are removals of the occurrences that a series has, or had, in a window by its pattern, apart from those shown.
+// ended are removals of the occurrences that a series has, or had, in a window by its patterns, apart from those shown.
 func (g *graphCall) ended(series, it *item, w window, shown map[int]bool) []any {
-	var list []any
+	if series == nil {
+		return nil
+	}
+	list := g.ended(series.former, it, w, shown)
+	if series.recurrence == nil {
+		return list
+	}
 	series.patternTimes(func(index int, start, end time.Time) bool {
 		v := &view{it: it, start: start, end: end, index: index}
 		v.call = g.call
@@ -249,10 +251,7 @@ func (g *graphCall) buried(ch folderChange, w window) []any {
 	e, _ := parseID(grave.id) // made by the server
 	it := &item{box: g.box, number: e.number, steady: grave.steady}
 	list := []any{removed((&view{it: it}).graphIDOf(g.immutable))}
-	if grave.series != nil {
-		list = append(list, g.ended(grave.series, it, w, map[int]bool{})...)
-	}
-	return list
+	return append(list, g.ended(grave.series, it, w, map[int]bool{})...)
 }
 
 func removed(id string) map[string]any {

@@ -27,7 +27,7 @@ type item struct {
 	history map[string]uint64
 	// transaction is what Graph was told to know the creation by, and the digest of the request that made the item.
 	transaction, request string
-	former               *item // as it was before its recurrence changed last
+	former               *item // as it was before its recurrence changed last, and so on
 }
 
 // content is what people put into an item.
@@ -131,7 +131,6 @@ func (it *item) remember(made *content) {
 		return
 	}
 	it.former = it.clone()
-	it.former.former = nil
 }
 
 // calendarType is the CalendarItemType of an item that is no occurrence.

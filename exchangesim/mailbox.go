@@ -162,7 +162,7 @@ func (b *mailbox) leave(it *item) {
 	f := it.folder
 	b.seq++
 	grave := tombstone{id: it.id, steady: it.steady, arrived: it.arrived, left: b.seq}
-	if it.recurrence != nil {
+	if it.recurrence != nil || it.former != nil {
 		grave.series = it.clone()
 	}
 	f.gone = append(f.gone, grave)
