@@ -325,10 +325,18 @@ func movable(m calendar.Mutation, now backend.Item, todo calendar.Fields) error 
 	return fmt.Errorf("moving a whole series in the calendar of %s would damage it: %w", m.Mailbox.Address, fault.Unsupported)
 }
 
-// delete moves an item to Deleted Items. One that is gone is no error; a copy with the same marker is not touched.
+// delete moves an item to Deleted Items. One that is gone, or there already, is no error; a copy with the same marker is not
+// touched.
 func (b *Backend) delete(ctx context.Context, m calendar.Mutation) (backend.Result, error) {
 	done := backend.Result{Item: backend.Item{Ref: m.Ref}}
-	e, err := b.readOne(ctx, m.Mailbox, string(m.Ref))
+	got, err := b.read(ctx, m.Mailbox, []string{string(m.Ref)})
+	if err == nil {
+		err = b.inCalendar(ctx, m.Mailbox, got)
+	}
+	if err != nil {
+		return backend.Result{}, err
+	}
+	e, err := got[0].event, got[0].err
 	if fault.Of(err) == fault.NotFound {
 		return done, nil
 	}

@@ -131,6 +131,25 @@ func TestWhatWasDeletedIsMadeAnewThoughItsTransactionIsKnown(t *testing.T) {
 	}
 }
 
+// An item in Deleted Items is deleted: whoever deletes it once more does not purge it, nor mail anybody.
+func TestADeleteLeavesDeletedItemsAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.sim.SetGraphQuirks(exchangesim.GraphQuirks{DeletedEventsFound: true})
+	item := w.create(t, "bk-1", meeting())
+	o := w.sim.Outlook("alice@example.com")
+	if err := o.Delete(o.Items()[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	mails := len(w.sim.Mails())
+	if _, err := w.Apply(t.Context(), calendar.Mutation{Op: calendar.Delete, Mailbox: w.alice, Ref: item.Ref}); err != nil {
+		t.Error(err)
+	}
+	if len(o.Deleted()) != 1 || len(w.sim.Mails()) != mails {
+		t.Errorf("%d deleted items, %d mails more", len(o.Deleted()), len(w.sim.Mails())-mails)
+	}
+}
+
 func TestAnUpdateLosesNoEditThatComesBetweenItsReadAndItsWrite(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -174,38 +174,66 @@ func (b *Backend) readOne(ctx context.Context, m backend.Mailbox, id string) (ev
 	return got[0].event, got[0].err
 }
 
-// inCalendar makes those that were read and are not in the calendar fault.NotFound: it asks the calendar for them.
+// inCalendar makes those that were read and are not in the calendar fault.NotFound. Two answers of the calendar have to say so:
+// that it has none of this UID with this id, and that none is shown at its time.
 func (b *Backend) inCalendar(ctx context.Context, m backend.Mailbox, got []reading) error {
-	var parts []*part
-	var of []*reading
+	var some []*reading
 	for i := range got {
 		// An occurrence is where its series is.
-		if got[i].err != nil || got[i].ICalUID == "" || got[i].SeriesMasterID != "" {
-			continue
+		if e := &got[i]; e.err == nil && e.ICalUID != "" && e.SeriesMasterID == "" && e.Start != nil && e.End != nil {
+			some = append(some, e)
 		}
-		parts = append(parts, &part{request: b.searching(m, "iCalUId eq "+quoted(got[i].ICalUID), "$select", "id", "$top", "50")})
-		of = append(of, &got[i])
 	}
-	if len(parts) == 0 {
-		return nil
-	}
-	if err := b.gather(ctx, m, parts); err != nil {
+	missing, err := b.unseen(ctx, m, some, func(e *event) request {
+		return b.searching(m, "iCalUId eq "+quoted(e.ICalUID), "$select", "id", "$top", "50")
+	})
+	if err != nil {
 		return err
 	}
+	missing, err = b.unseen(ctx, m, missing, func(e *event) request {
+		start, _ := e.Start.moment()
+		end, _ := e.End.moment()
+		if e.AllDay { // dates of a zone that may lie anywhere
+			start, end = start.Add(-day), end.Add(day)
+		}
+		r := b.searching(m, "")
+		r.target = user(m) + "/calendarView" + query("startDateTime", start.Add(-time.Minute).Format(time.RFC3339),
+			"endDateTime", end.Add(time.Minute).Format(time.RFC3339), "$select", "id,seriesMasterId", "$top", "100")
+		return r
+	})
+	for _, e := range missing {
+		e.err = fmt.Errorf("the item is not in the calendar of %s any more: %w", m.Address, fault.NotFound)
+	}
+	return err
+}
+
+// unseen returns those that a list does not have, nor may have on another page.
+func (b *Backend) unseen(ctx context.Context, m backend.Mailbox, some []*reading, ask func(*event) request) ([]*reading, error) {
+	parts := make([]*part, len(some))
+	for i, e := range some {
+		parts[i] = &part{request: ask(&e.event)}
+	}
+	if len(parts) == 0 {
+		return nil, nil
+	}
+	if err := b.gather(ctx, m, parts); err != nil {
+		return nil, err
+	}
+	var missing []*reading
 	for i, p := range parts {
 		var l list
 		if err := p.result(&l); err != nil {
-			return err
+			return nil, err
 		}
 		if l.Value == nil {
-			return p.wrap(errNoList)
+			return nil, p.wrap(errNoList)
 		}
-		there := slices.ContainsFunc(*l.Value, func(e event) bool { return e.ID == of[i].ID })
-		if !there && l.Next == "" {
-			of[i].err = p.wrap(fmt.Errorf("the item is in no calendar any more: %w", fault.NotFound))
+		there := func(e event) bool { return e.ID == some[i].ID || e.SeriesMasterID == some[i].ID }
+		if l.Next == "" && !slices.ContainsFunc(*l.Value, there) {
+			missing = append(missing, some[i])
 		}
 	}
-	return nil
+	return missing, nil
 }
 
 // searching is the request for the first page of the calendar's events that a filter lets through.

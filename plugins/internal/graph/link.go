@@ -55,14 +55,12 @@ func originOf(raw string) string {
 	if own == "" {
 		return ""
 	}
-	host := strings.ToLower(u.Host)
-	if port := u.Port(); port == own || port == "" {
-		host = strings.ToLower(u.Hostname())
-		if strings.Contains(host, ":") {
-			host = "[" + host + "]"
-		}
-	} else {
-		host = net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+	host := strings.ToLower(u.Hostname())
+	switch port := u.Port(); {
+	case port != "" && port != own:
+		host = net.JoinHostPort(host, port)
+	case strings.Contains(host, ":"):
+		host = "[" + host + "]"
 	}
 	return u.Scheme + "://" + host
 }

@@ -106,12 +106,24 @@ func (b *Backend) subscribe(ctx context.Context, req backend.SubscribeRequest) (
 	}
 	var got subscription
 	if _, err := b.do(ctx, r, &got); err != nil {
-		return backend.Subscription{}, err
+		return backend.Subscription{}, withoutSecret(err, at)
 	}
 	if got.ID == "" {
 		return backend.Subscription{}, r.wrap(fmt.Errorf("the server did not say which it made: %w", fault.Unavailable))
 	}
 	return granted(got.ID, got, expires), nil
+}
+
+// withoutSecret takes our address out of what the server says of it.
+func withoutSecret(err error, at *url.URL) error {
+	if r, ok := errors.AsType[*refusal](err); ok {
+		for _, secret := range []string{at.Query().Get("k"), at.RawQuery, at.EscapedPath()} {
+			if len(secret) > 1 {
+				r.fault.Message = strings.ReplaceAll(r.fault.Message, secret, "…")
+			}
+		}
+	}
+	return err
 }
 
 // clear deletes subscriptions of this mailbox that lead to the same address of ours.

@@ -23,7 +23,7 @@ import (
 func (b *Backend) Listen(ctx context.Context, req backend.ListenRequest) (backend.Subscription, error) {
 	m := req.Mailbox
 	if req.Way != backend.WayAsking {
-		return backend.Subscription{}, fmt.Errorf("Microsoft Graph keeps no connection open on which it tells of changes in the calendar of %s: %w",
+		return backend.Subscription{}, fmt.Errorf("there is no connection on which Microsoft Graph tells of changes in the calendar of %s: %w",
 			m.Address, fault.Unsupported)
 	}
 	from, to := b.window()
@@ -67,7 +67,7 @@ func (b *Backend) Watch(ctx context.Context, req backend.WatchRequest, emit func
 		return fmt.Errorf("%d subscriptions cannot be watched together, only 1 to %d: %w", n, backend.MaxWatched, fault.Invalid)
 	}
 	if req.Way != backend.WayAsking {
-		return fmt.Errorf("Microsoft Graph keeps no connection open on which it tells of changes: %w", fault.Unsupported)
+		return fmt.Errorf("there is no connection on which Microsoft Graph tells of changes: %w", fault.Unsupported)
 	}
 	var lost []backend.Hint
 	var known []backend.Watched
