@@ -11,8 +11,13 @@ import (
 	"github.com/roomwire/roomwire/sdk/fault"
 )
 
-// clockSlack is how far an item's time of change may be before the pull's begin and still count as later.
-const clockSlack = 2 * time.Minute
+// clockSlack is how far an item's time of change may lie before a list was read and still count as later: the clocks of the
+// server's machines may differ by that much.
+const clockSlack = 5 * time.Second
+
+// manyUnsure is how many items of a page have to be of the kind that may have been marked meanwhile for the list of marked ones
+// to be read anew, which takes about two requests, rather than each of them.
+const manyUnsure = 2 * maxBatch
 
 // A pull is one Pull under way.
 type pull struct {
@@ -25,7 +30,8 @@ type pull struct {
 	// reads more.
 	whole     bool              // from the beginning on
 	told      map[string]string // items, with the ETag they had
-	marked    map[string]bool   // the ids that bore a marker when the round went on
+	marked    map[string]bool   // the ids that bore a marker at some time since
+	known     time.Time         // when that was found out, by the server's clock
 	mentioned map[string]string // in the round, by their reference or as items
 }
 
@@ -216,29 +222,42 @@ func (p *pull) round(ctx context.Context) ([]backend.Change, bool, error) {
 	return changes, last, nil
 }
 
-// recall finds out which items bear a marker, for a pull that was cut off and goes on: it does not know what was told.
+// recall finds out which items bear a marker by now. A pull that was cut off and goes on does not know what was told.
 func (p *pull) recall(ctx context.Context) error {
-	marked := map[string]bool{}
+	if p.marked == nil {
+		p.marked = map[string]bool{}
+	}
+	known := time.Time{}
 	for _, by := range []property{p.key, p.foreign} {
 		r := p.searching(p.m, by.there(), "$select", "id", "$top", "500")
 		for pages := 0; ; pages++ {
-			events, next, err := p.page(ctx, r)
+			var l list
+			header, err := p.do(ctx, r, &l)
 			if err != nil {
 				return err
 			}
-			for _, e := range events {
-				marked[e.ID] = true
+			if l.Value == nil {
+				return r.wrap(errNoList)
 			}
-			if next == "" {
+			if known.IsZero() {
+				known = serverTime(header, p.now())
+			}
+			for _, e := range *l.Value {
+				p.marked[e.ID] = true
+			}
+			if l.Next == "" {
 				break
 			}
 			if pages >= maxPages {
 				return r.wrap(fmt.Errorf("the marked items do not come to an end: %w", fault.Unavailable))
 			}
-			r.target, r.link = "", next
+			r.target = ""
+			if r.link, err = pathOf(p.m.URL, l.Next); err != nil {
+				return r.wrap(err)
+			}
 		}
 	}
-	p.marked = marked
+	p.known = known
 	return nil
 }
 
@@ -246,31 +265,48 @@ func (p *pull) recall(ctx context.Context) error {
 // marked since the list of marked items was read, is read again; all others are a person's own and told by reference.
 func (p *pull) sift(ctx context.Context, entries []event) ([]backend.Change, error) {
 	var changes []backend.Change
-	var ids []string
-	wanted := map[string]bool{}
-	since := p.at.Began.Add(-clockSlack)
+	var ids, unsure []string
 	for _, e := range latest(entries) {
 		id, etag := e.subject()
 		was, known := p.mentioned[id]
-		recent := e.Removed != nil || !e.Modified.IsZero() && e.Modified.After(since)
+		recent := e.Removed != nil || !e.Modified.IsZero() && e.Modified.After(p.sure())
 		if known && (was == etag || etag == "" && !recent) {
 			continue
 		}
-		tag, told := p.told[id]
 		p.mentioned[id] = etag
-		switch {
+		switch tag, told := p.told[id]; {
 		case told && (tag == etag || etag == "" && !recent):
-		case told, p.marked[id], recent, e.Modified.IsZero():
-			if !wanted[id] {
-				wanted[id] = true
-				ids = append(ids, id)
-			}
+		case told, p.marked[id], e.Removed != nil:
+			ids = append(ids, id)
+		case recent, e.Modified.IsZero():
+			unsure = append(unsure, id)
 		default:
 			changes = append(changes, backend.Change{Ref: backend.Ref(id)})
 		}
 	}
-	read, err := p.changed(ctx, ids, nil)
+	if unsure = unique(unsure, ids); len(unsure) > manyUnsure {
+		if err := p.recall(ctx); err != nil {
+			return nil, err
+		}
+		for _, id := range unsure {
+			if p.marked[id] {
+				ids = append(ids, id)
+			} else {
+				changes = append(changes, backend.Change{Ref: backend.Ref(id)})
+			}
+		}
+		unsure = nil
+	}
+	read, err := p.changed(ctx, unique(append(ids, unsure...), nil), nil)
 	return append(changes, read...), err
+}
+
+// sure is the time up to which changes of an item are known to have left it without a marker, unless it is among those marked.
+func (p *pull) sure() time.Time {
+	if p.known.After(p.at.Began) {
+		return p.known.Add(-clockSlack)
+	}
+	return p.at.Began.Add(-clockSlack)
 }
 
 // latest returns entries without those that the same page repeats later.
