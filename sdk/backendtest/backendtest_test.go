@@ -108,7 +108,7 @@ func alike(name string, noticed map[string]bool) bool {
 
 func TestAGoodBackendPasses(t *testing.T) {
 	t.Parallel()
-	for name, habit := range map[string]string{"plain": "", "renews subscriptions in place": "renews in place"} {
+	for name, habit := range map[string]string{"plain": "", "renews subscriptions in place": "renews in place", "mails at every meeting": "cannot be silent"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(habit)

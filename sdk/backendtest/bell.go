@@ -64,8 +64,8 @@ func (r *bell) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if err != nil {
 		return
 	}
-	m := message{secret: req.URL.Path[strings.LastIndex(req.URL.Path, "/")+1:]}
 	r.mu.Lock()
+	m := message{secret: r.secretIn(req.URL.Path)}
 	trusted := r.living[m.secret]
 	r.mu.Unlock()
 	m.inbound = backend.Inbound{Method: req.Method, Query: req.URL.RawQuery, Header: req.Header, Body: body, Trusted: trusted}
@@ -89,6 +89,17 @@ func (r *bell) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	w.WriteHeader(m.reply.Status)
 	_, _ = w.Write(m.reply.Body)
+}
+
+// secretIn, with r.mu held, returns the secret that a path ends with, or has in it: what comes to a path below the URL arrives in the same way.
+func (r *bell) secretIn(path string) string {
+	parts := strings.Split(path, "/")
+	for _, part := range parts {
+		if r.living[part] {
+			return part
+		}
+	}
+	return parts[len(parts)-1]
 }
 
 // secret makes a new secret that is trusted, and the URL that bears it.

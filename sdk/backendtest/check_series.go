@@ -1,10 +1,12 @@
 package backendtest
 
 import (
+	"context"
 	"strings"
 	"time"
 
 	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/fault"
 )
 
 const rules = "A Master has Recurrence, its Start and End are those of the first occurrence, and its Exceptions are the occurrences that are not as the rule makes them."
@@ -122,6 +124,29 @@ func attendeeChecks() []check {
 		{
 			name: "AreReadAsTheyWereWritten", section: "Apply: answer", needs: needed, rule: texts,
 			do: func(c *checking) { c.roundTrip(c.meeting()) },
+		},
+		{
+			name: "SilenceIsKeptOrRefused", section: "Apply", needs: needed,
+			rule: "A backend that cannot keep silent where MailNobody is asked reports Unsupported, and does nothing.",
+			do: func(c *checking) {
+				m := c.creation(c.meeting())
+				r, err := c.b.Apply(c.Context(), m)
+				if err == nil {
+					c.after(func(ctx context.Context) { _ = c.remove(ctx, c.b, deletion(c.m, m.Key, r.Item.Ref)) })
+					return
+				}
+				if fault.Of(err) != fault.Unsupported {
+					c.violated("making a meeting of which nobody is to be told was answered %s", told(err))
+				}
+				if amiss := c.soon(func() string {
+					if len(bearing(c.mustPull(""), m.Key)) > 0 {
+						return "was made all the same"
+					}
+					return ""
+				}); amiss != "" {
+					c.violated("a meeting of which nobody could be left untold %s", amiss)
+				}
+			},
 		},
 		{
 			name: "PeopleAlone", section: "Apply: Update", needs: needed, rule: onlyFields,

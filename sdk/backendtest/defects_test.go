@@ -118,6 +118,8 @@ var defects = map[string]string{
 	"everybody must come":     "Attendees/AreReadAsTheyWereWritten",
 	"rooms are lost":          "Attendees/AreReadAsTheyWereWritten",
 
+	"cannot be silent, and writes all the same": "Attendees/SilenceIsKeptOrRefused",
+
 	"Find takes a beginning":            "Finder/FindsNothingThatIsMerelyAlike",
 	"Find does not mind the case":       "Finder/FindsNothingThatIsMerelyAlike",
 	"Find knows keys alone":             "Finder/FindsByForeignKey",

@@ -62,6 +62,10 @@ func (b *memory) create(x *box, m calendar.Mutation) (backend.Result, error) {
 	if there, ok := b.own(x, m); ok && !b.has("creates race") {
 		return b.repeated(x, m, there)
 	}
+	silence := len(m.Event.Attendees) > 0 && m.Mail == calendar.MailNobody
+	if b.has("cannot be silent") && silence {
+		return backend.Result{}, fault.Unsupported
+	}
 	if b.has("what was deleted is not made anew") && b.gone[m.Key] {
 		return backend.Result{Repeated: true}, nil
 	}
@@ -97,6 +101,9 @@ func (b *memory) create(x *box, m calendar.Mutation) (backend.Result, error) {
 	}
 	x.keep(item)
 	b.tell()
+	if b.has("cannot be silent, and writes all the same") && silence {
+		return backend.Result{}, fault.Unsupported
+	}
 	item.Event = b.shown(item.Event)
 	if b.has("answers what was asked") {
 		item = calendar.Item{Ref: item.Ref, Event: m.Event}
@@ -155,6 +162,8 @@ func (b *memory) update(x *box, m calendar.Mutation) (backend.Result, error) {
 		return backend.Result{}, fmt.Errorf("item %q: %w", m.Ref, fault.Conflict)
 	case !there:
 		return backend.Result{}, fmt.Errorf("item %q: %w", m.Ref, fault.NotFound)
+	case b.has("cannot be silent") && len(item.Event.Attendees)+len(m.Event.Attendees) > 0 && m.Mail == calendar.MailNobody:
+		return backend.Result{}, fault.Unsupported
 	case b.has("always a conflict") && m.IfRevision != "", m.IfRevision != "" && m.IfRevision != item.Revision && !b.has("overwrites"):
 		if b.has("writes, and then says conflict") {
 			write(&item.Event, m.Event, m.Fields)
@@ -238,8 +247,10 @@ func write(to *calendar.Event, from calendar.Event, fields calendar.Fields) {
 }
 
 func (b *memory) delete(x *box, m calendar.Mutation) (backend.Result, error) {
-	_, there := x.items[m.Ref]
+	item, there := x.items[m.Ref]
 	switch {
+	case b.has("cannot be silent") && len(item.Event.Attendees) > 0 && m.Mail == calendar.MailNobody:
+		return backend.Result{}, fault.Unsupported
 	case !there && b.has("a delete of what is gone fails"):
 		return backend.Result{}, fmt.Errorf("item %q: %w", m.Ref, fault.NotFound)
 	case b.has("a delete does nothing"):

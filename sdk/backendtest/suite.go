@@ -153,7 +153,7 @@ func (s *suite) leave(t reporter) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), cleanupTime)
 	defer cancel()
 	for _, item := range s.shared {
-		_, _ = s.instance().Apply(ctx, deletion(s.Mailboxes[0], item.Key, item.Ref)) // what is left is seen in the end
+		_ = s.remove(ctx, s.instance(), deletion(s.Mailboxes[0], item.Key, item.Ref)) // what is left is seen in the end
 	}
 	s.shared = nil
 }
@@ -170,11 +170,21 @@ func (s *suite) sweep(ctx context.Context, b backend.Backend, m backend.Mailbox)
 		return nil
 	})
 	for _, item := range ours {
-		if _, err := b.Apply(ctx, deletion(m, item.Key, item.Ref)); err != nil {
+		if err := s.remove(ctx, b, deletion(m, item.Key, item.Ref)); err != nil {
 			left = append(left, item.Ref)
 		}
 	}
 	return left, err
+}
+
+// remove deletes an item; a meeting that cannot be deleted silently with mail, as it was made.
+func (s *suite) remove(ctx context.Context, b backend.Backend, d calendar.Mutation) error {
+	_, err := b.Apply(ctx, d)
+	if s.Attendees && fault.Of(err) == fault.Unsupported {
+		d.Mail = calendar.MailAll
+		_, err = b.Apply(ctx, d)
+	}
+	return err
 }
 
 func deletion(m backend.Mailbox, key string, ref calendar.Ref) calendar.Mutation {

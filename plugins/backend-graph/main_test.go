@@ -1,0 +1,25 @@
+package main
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/roomwire/roomwire/plugins/internal/graph"
+	"github.com/roomwire/roomwire/sdk/backend"
+	"github.com/roomwire/roomwire/sdk/fault"
+)
+
+func TestOpenGivesABackendThatCanBePushedToWatchedAndSearched(t *testing.T) {
+	t.Parallel()
+	env := backend.Env{HTTP: http.DefaultClient, ActAs: true, Markers: backend.DefaultMarkers()}
+	b, err := plugin().Open(t.Context(), graph.Settings{}, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := backend.AbilitiesOf(b); got != (backend.Abilities{Pusher: true, Finder: true, Watcher: true}) {
+		t.Errorf("its abilities are %+v", got)
+	}
+	if _, err := plugin().Open(t.Context(), graph.Settings{WindowBack: "x"}, env); fault.Of(err) != fault.Invalid {
+		t.Errorf("a window that is none: %v, want Invalid", err)
+	}
+}

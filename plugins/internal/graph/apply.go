@@ -1,0 +1,368 @@
+package graph
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/roomwire/roomwire/sdk/backend"
+	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/fault"
+)
+
+// silent are the fields whose change Graph tells no attendee of.
+const silent = calendar.FieldReminder
+
+// Apply implements backend.Backend.
+func (b *Backend) Apply(ctx context.Context, m calendar.Mutation) (backend.Result, error) {
+	if m.Mail < calendar.MailNobody || m.Mail > calendar.MailConcerned {
+		return backend.Result{}, fmt.Errorf("mail audience %d is not known: %w", m.Mail, fault.Invalid)
+	}
+	switch m.Op {
+	case calendar.Create:
+		return b.create(ctx, m)
+	case calendar.Update:
+		return b.update(ctx, m)
+	case calendar.Delete:
+		return b.delete(ctx, m)
+	}
+	return backend.Result{}, fmt.Errorf("mutation %d is not known: %w", m.Op, fault.Invalid)
+}
+
+// unsilenced is why a meeting is not touched when nobody is to be told.
+func unsilenced(m calendar.Mutation, what string) error {
+	return fmt.Errorf("%s in the calendar of %s was not done: Microsoft Graph mails the attendees of a meeting whenever it is made, "+
+		"changed or deleted, and nobody was to be mailed. Let it go out with mail, or take the attendees off first: %w",
+		what, m.Mailbox.Address, fault.Unsupported)
+}
+
+// create makes an item, unless one with the key is there: nobody can know whether an earlier try got through. There was none
+// where the host says so.
+func (b *Backend) create(ctx context.Context, m calendar.Mutation) (backend.Result, error) {
+	if m.Key == "" {
+		return backend.Result{}, fmt.Errorf("an item without a key cannot be created safely: %w", fault.Invalid)
+	}
+	p, err := b.toGraph(m.Event, calendar.AllFields, calendar.Event{})
+	if err != nil {
+		return backend.Result{}, err
+	}
+	if err := p.series(m.Event); err != nil {
+		return backend.Result{}, err
+	}
+	if !m.First {
+		if there, ok, err := b.own(ctx, m.Mailbox, b.key.equals(m.Key), b.key, m.Key); err != nil || ok {
+			return b.repeated(ctx, m, there, err)
+		}
+	}
+	if m.Mail == calendar.MailNobody && len(m.Event.Attendees) > 0 {
+		return backend.Result{}, unsilenced(m, "making a meeting")
+	}
+	p.mark(b.key, m.Key)
+	if m.ForeignKey != "" {
+		p.mark(b.foreign, m.ForeignKey)
+	}
+	return b.post(ctx, m, p)
+}
+
+// maxLives is how often an item with one key may be made anew after it was deleted, as long as the server remembers.
+const maxLives = 8
+
+// post creates an event. Its transactionId is the same for every try with a key, so that of two tries that both get through
+// the second makes nothing. If the event that the first made has been deleted since, the next id is taken.
+func (b *Backend) post(ctx context.Context, m calendar.Mutation, p patch) (backend.Result, error) {
+	r := request{
+		mailbox: m.Mailbox, doing: "creating an item in the calendar", method: http.MethodPost, target: user(m.Mailbox) + "/events",
+		prefer: preferItems, body: p, ok: http.StatusCreated,
+	}
+	for life := range maxLives {
+		p["transactionId"] = transactionID(m.Mailbox, m.Key, life)
+		var e event
+		_, err := b.do(ctx, r, &e)
+		var dead bool
+		switch refused, _ := errors.AsType[*refusal](err); {
+		case err == nil:
+			if e.ID == "" {
+				return backend.Result{}, r.wrap(fmt.Errorf("the server did not say which it made: %w", fault.Unavailable))
+			}
+		case refused != nil && used(refused):
+			there, ok, err := b.own(ctx, m.Mailbox, b.key.equals(m.Key), b.key, m.Key)
+			if err != nil || ok {
+				return b.repeated(ctx, m, there, err)
+			}
+			dead = true
+		default:
+			return backend.Result{}, err
+		}
+		if !dead && !m.First {
+			// It may be one that an earlier try made, and that was deleted meanwhile.
+			_, err := b.readOne(ctx, m.Mailbox, e.ID)
+			dead = fault.Of(err) == fault.NotFound
+		}
+		if !dead {
+			return b.posted(ctx, m, e)
+		}
+	}
+	return backend.Result{}, r.wrap(fmt.Errorf("the server takes it for one that was made and deleted before, again and again: %w", fault.Unavailable))
+}
+
+// used reports whether a create was refused because its transactionId was used before.
+func used(r *refusal) bool {
+	return strings.Contains(strings.ToLower(r.fault.Code), "transactionid") && (r.status == http.StatusConflict || r.status == http.StatusBadRequest)
+}
+
+// transactionID is a GUID that is always the same for a mailbox, a key and a life of the item.
+func transactionID(m calendar.Mailbox, key string, life int) string {
+	h := sha256.Sum256(fmt.Appendf(nil, "roomwire transactionId %s %d %s", strings.ToLower(m.Address), life, key))
+	h[6], h[8] = h[6]&0x0f|0x80, h[8]&0x3f|0x80 // version 8, which is what one makes of it
+	s := hex.EncodeToString(h[:16])
+	return strings.Join([]string{s[:8], s[8:12], s[12:16], s[16:20], s[20:]}, "-")
+}
+
+// posted reports what a create has made; of a series it writes the exceptions first.
+func (b *Backend) posted(ctx context.Context, m calendar.Mutation, e event) (backend.Result, error) {
+	if m.Event.Recurrence != "" {
+		if err := b.except(ctx, m, &e); err != nil {
+			return backend.Result{}, err
+		}
+		now, err := b.readOne(ctx, m.Mailbox, e.ID)
+		if err != nil {
+			return backend.Result{}, err
+		}
+		item, err := b.item(ctx, m.Mailbox, &now)
+		return backend.Result{Item: item}, err
+	}
+	e.Properties = []extended{{ID: b.key.id(), Value: m.Key}, {ID: b.foreign.id(), Value: m.ForeignKey}} // which are not in the answer
+	item, err := b.fromGraph(m.Mailbox, &e)
+	if err != nil { // it is there all the same, as it was sent
+		item = backend.Item{Ref: backend.Ref(e.ID), Revision: e.revision(), Key: m.Key, ForeignKey: m.ForeignKey, Event: m.Event}
+	}
+	if w, err := timesOf(m.Event); err == nil && w.mark != "" {
+		item.Event.Zone = m.Event.Zone
+	}
+	return backend.Result{Item: item}, nil
+}
+
+// repeated reports an item that was there already.
+func (b *Backend) repeated(ctx context.Context, m calendar.Mutation, e event, err error) (backend.Result, error) {
+	if err != nil {
+		return backend.Result{}, err
+	}
+	item, err := b.item(ctx, m.Mailbox, &e)
+	return backend.Result{Item: item, Repeated: err == nil}, err
+}
+
+// own returns the mailbox's own item that bears a marker: the oldest, as copies bear it too. Attendees' copies of
+// somebody else's meeting, which may bear it as well, are not meant.
+func (b *Backend) own(ctx context.Context, m backend.Mailbox, filter string, p property, value string) (event, bool, error) {
+	found, err := b.search(ctx, m, filter)
+	if err != nil {
+		return event{}, false, err
+	}
+	for _, one := range found {
+		if one.value(p) == value && (one.IsOrganizer == nil || *one.IsOrganizer) {
+			return one.event, true, nil
+		}
+	}
+	return event{}, false, nil
+}
+
+// update writes the chosen fields of an item, as far as it does not say the same already.
+func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Result, error) {
+	if _, err := b.toGraph(m.Event, m.Fields, calendar.Event{}); err != nil {
+		return backend.Result{}, err
+	}
+	e, err := b.current(ctx, m)
+	if err != nil {
+		return backend.Result{}, err
+	}
+	now, err := b.item(ctx, m.Mailbox, &e)
+	if err != nil {
+		return backend.Result{}, err
+	}
+	if err := writable(m, now); err != nil {
+		return backend.Result{}, err
+	}
+	todo := changing(now.Event, m.Event, m.Fields&^now.Omits)
+	if err := movable(m, now, todo); err != nil {
+		return backend.Result{}, err
+	}
+	met := len(now.Event.Attendees) > 0 || todo.Any(calendar.FieldAttendees|calendar.FieldResources)
+	if m.Mail == calendar.MailNobody && met && todo&^silent != 0 {
+		return backend.Result{}, unsilenced(m, "changing a meeting ("+(todo&^silent).String()+")")
+	}
+	p, err := b.toGraph(m.Event, todo, now.Event)
+	if err != nil {
+		return backend.Result{}, err
+	}
+	if m.ForeignKey != "" && now.ForeignKey == "" {
+		p.mark(b.foreign, m.ForeignKey)
+	}
+	if todo.Has(calendar.FieldBody) && e.OnlineMeeting {
+		if err := b.keepJoining(ctx, m, e.ID, p); err != nil {
+			return backend.Result{}, err
+		}
+	}
+	if todo.Has(calendar.FieldRecurrence) || now.Kind == calendar.Master && todo.Has(calendar.FieldTime) {
+		return b.rewrite(ctx, m, e, now, p)
+	}
+	if len(p) == 0 {
+		return backend.Result{Item: now}, nil
+	}
+	written, err := b.patch(ctx, m.Mailbox, e.ID, e.ETag, p)
+	if err != nil {
+		return backend.Result{}, err
+	}
+	return backend.Result{Item: b.patched(m, now, written, todo)}, nil
+}
+
+// patch writes properties of an event, if it is still the one with the given ETag; empty skips that.
+func (b *Backend) patch(ctx context.Context, m backend.Mailbox, id, etag string, p patch) (event, error) {
+	r := request{
+		mailbox: m, doing: "changing an item in the calendar", method: http.MethodPatch, target: eventPath(m, id),
+		prefer: preferItems, match: etag, body: p, ok: http.StatusOK,
+	}
+	var e event
+	_, err := b.do(ctx, r, &e)
+	if refused, ok := errors.AsType[*refusal](err); ok && etag != "" && refused.coded &&
+		(refused.status == http.StatusPreconditionFailed || refused.status == http.StatusConflict) {
+		err = refused.as(fault.Conflict)
+	}
+	return e, err
+}
+
+// patched is the item as an update left it. The answer to one does not tell the markers, and of a series no exceptions.
+func (b *Backend) patched(m calendar.Mutation, now backend.Item, e event, todo calendar.Fields) backend.Item {
+	item, err := b.fromGraph(m.Mailbox, &e)
+	if err != nil { // the write stands all the same
+		item = now
+		item.Event, item.Revision = overlay(now.Event, m.Event, todo), ""
+		return item
+	}
+	item.Key, item.ForeignKey = now.Key, now.ForeignKey
+	if item.ForeignKey == "" {
+		item.ForeignKey = m.ForeignKey
+	}
+	item.Event.Recurrence, item.Event.Exceptions = now.Event.Recurrence, now.Event.Exceptions
+	item.Omits |= now.Omits & calendar.FieldRecurrence
+	from := now.Event // whose zone it has, unless it was written
+	if todo.Has(calendar.FieldTime) {
+		from = m.Event
+	}
+	if w, err := timesOf(from); err == nil && w.mark != "" {
+		item.Event.Zone = from.Zone
+	}
+	return item
+}
+
+// keepJoining has a new text written above the part of an online meeting's body that says how to join it. Where that cannot
+// be found, the body is left as it is.
+func (b *Backend) keepJoining(ctx context.Context, m calendar.Mutation, id string, p patch) error {
+	r := request{
+		mailbox: m.Mailbox, doing: "reading the text of an item in the calendar", method: http.MethodGet,
+		target: eventPath(m.Mailbox, id) + query("$select", "body"), prefer: preferHTML, ok: http.StatusOK,
+	}
+	var e event
+	if _, err := b.do(ctx, r, &e); err != nil {
+		return err
+	}
+	delete(p, "body")
+	if e.Body == nil {
+		return nil
+	}
+	if page, ok := withText(e.Body.Content, m.Event.Body); ok {
+		p["body"] = body{Type: "html", Content: page}
+	}
+	return nil
+}
+
+// current returns the event to update as it is now. When the reference leads nowhere the item may have been moved to another
+// place and back: then it is found by its markers.
+func (b *Backend) current(ctx context.Context, m calendar.Mutation) (event, error) {
+	now, gone := b.readOne(ctx, m.Mailbox, string(m.Ref))
+	if fault.Of(gone) != fault.NotFound {
+		if gone == nil && m.IfRevision != "" && now.revision() != m.IfRevision {
+			return now, fmt.Errorf("the item in the calendar of %s was changed meanwhile: %w", m.Mailbox.Address, fault.Conflict)
+		}
+		return now, gone
+	}
+	for _, one := range []struct {
+		property
+		value string
+	}{{b.key, m.Key}, {b.foreign, m.ForeignKey}} {
+		if one.value == "" {
+			continue
+		}
+		moved, ok, err := b.own(ctx, m.Mailbox, one.equals(one.value), one.property, one.value)
+		if err == nil && ok && m.IfRevision != "" && moved.revision() != m.IfRevision {
+			// It may be a copy that somebody made and edited: the host is to look before anything is written.
+			err = fmt.Errorf("the item in the calendar of %s was moved meanwhile: %w", m.Mailbox.Address, fault.Conflict)
+		}
+		if err != nil || ok {
+			return moved, err
+		}
+	}
+	return event{}, gone
+}
+
+// writable refuses what only the organizer may change.
+func writable(m calendar.Mutation, now backend.Item) error {
+	if !now.ReadOnly {
+		return nil
+	}
+	return fmt.Errorf("the item in the calendar of %s is an attendee's copy; only the organizer may change the meeting: %w",
+		m.Mailbox.Address, fault.Forbidden)
+}
+
+// movable refuses to give a series other times without its rule.
+func movable(m calendar.Mutation, now backend.Item, todo calendar.Fields) error {
+	if now.Kind != calendar.Master || !todo.Has(calendar.FieldTime) || (m.Fields &^ now.Omits).Has(calendar.FieldRecurrence) {
+		return nil
+	}
+	return fmt.Errorf("moving a whole series in the calendar of %s would damage it: %w", m.Mailbox.Address, fault.Unsupported)
+}
+
+// delete moves an item to Deleted Items. One that is gone, or there already, is no error; a copy with the same marker is not
+// touched.
+func (b *Backend) delete(ctx context.Context, m calendar.Mutation) (backend.Result, error) {
+	done := backend.Result{Item: backend.Item{Ref: m.Ref}}
+	got, err := b.read(ctx, m.Mailbox, []string{string(m.Ref)})
+	if err == nil {
+		err = b.inCalendar(ctx, m.Mailbox, got)
+	}
+	if err != nil {
+		return backend.Result{}, err
+	}
+	e, err := got[0].event, got[0].err
+	if fault.Of(err) == fault.NotFound {
+		return done, nil
+	}
+	if err != nil {
+		return backend.Result{}, err
+	}
+	now, err := b.fromGraph(m.Mailbox, &e)
+	if err == nil {
+		err = writable(m, now)
+	}
+	if err != nil {
+		return backend.Result{}, err
+	}
+	if m.Mail == calendar.MailNobody && len(e.Attendees) > 0 {
+		return backend.Result{}, unsilenced(m, "deleting a meeting")
+	}
+	err = b.erase(ctx, m.Mailbox, e.ID)
+	if err != nil && fault.Of(err) != fault.NotFound {
+		return backend.Result{}, err
+	}
+	return done, nil
+}
+
+func (b *Backend) erase(ctx context.Context, m backend.Mailbox, id string) error {
+	_, err := b.do(ctx, request{
+		mailbox: m, doing: "deleting an item in the calendar", method: http.MethodDelete, target: eventPath(m, id), ok: http.StatusNoContent,
+	}, nil)
+	return err
+}

@@ -1,0 +1,99 @@
+package graph
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/roomwire/roomwire/sdk/backend"
+	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/fault"
+)
+
+// The phases of a pull. A pull from nothing goes through the first three, and all that follow are of the last.
+const (
+	phaseKey     = "key"     // the items that bear our key, wherever they are
+	phaseForeign = "foreign" // those that bear the booking system's
+	phaseRound   = "round"   // everything in the window, by the first round of a delta
+	phaseDelta   = "delta"   // what changed since
+)
+
+// cursorVersion is that of the form; cursors of another are expired.
+const cursorVersion = 1
+
+// A cursor is where a pull goes on, as JSON. Links are kept without their origin.
+type cursor struct {
+	Version int       `json:"v"`
+	Mailbox string    `json:"m"` // a hash of the address: a cursor serves no other
+	Phase   string    `json:"p"`
+	Next    string    `json:"n,omitempty"` // the page to go on with; empty: the first of the phase
+	Delta   string    `json:"d,omitempty"` // phaseDelta: where the next pull begins
+	From    time.Time `json:"f"`           // the window
+	To      time.Time `json:"t"`
+	Began   time.Time `json:"b"` // when the pull from nothing began, by the server's clock
+}
+
+// stale is how far a window may be from where it is due. The host reads everything daily, and the window slides with that.
+const stale = 7 * 24 * time.Hour
+
+// window returns the days that are read, from midnight to midnight UTC.
+func (b *Backend) window() (from, to time.Time) {
+	today := b.now().UTC().Truncate(24 * time.Hour)
+	return today.Add(-b.back), today.Add(b.ahead)
+}
+
+// begin returns where a pull begins.
+func (b *Backend) begin(req backend.PullRequest) (cursor, error) {
+	from, to := b.window()
+	fresh := cursor{Version: cursorVersion, Mailbox: hashOf(req.Mailbox), Phase: phaseKey, From: from, To: to}
+	if req.Since == "" {
+		return fresh, nil
+	}
+	expired := func(why string) (cursor, error) {
+		return cursor{}, fmt.Errorf("the cursor of %s %s: %w", req.Mailbox.Address, why, fault.StateExpired)
+	}
+	var c cursor
+	if err := json.Unmarshal([]byte(req.Since), &c); err != nil || c.Version != cursorVersion {
+		return expired("is none of this version")
+	}
+	if c.Mailbox != fresh.Mailbox {
+		return expired("is that of another mailbox")
+	}
+	if off(c.From, from) > stale || off(c.To, to) > stale {
+		return expired("has another window than is due")
+	}
+	switch c.Phase {
+	case phaseKey, phaseForeign, phaseRound:
+		if c.Began.IsZero() {
+			return expired("does not say when it began")
+		}
+	case phaseDelta:
+		if c.Delta == "" && c.Next == "" {
+			return expired("leads nowhere")
+		}
+	default:
+		return expired("has no phase that is known")
+	}
+	return c, nil
+}
+
+func (c cursor) encode() backend.Cursor {
+	data, _ := json.Marshal(c) // of plain data, which never fails
+	return backend.Cursor(data)
+}
+
+// to returns the cursor at the beginning of another phase.
+func (c cursor) to(phase string) cursor {
+	c.Phase, c.Next, c.Delta = phase, "", ""
+	return c
+}
+
+func off(a, b time.Time) time.Duration { return a.Sub(b).Abs() }
+
+func hashOf(m calendar.Mailbox) string {
+	h := sha256.Sum256([]byte(strings.ToLower(m.Address)))
+	return hex.EncodeToString(h[:8])
+}

@@ -1,0 +1,489 @@
+package graph
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/roomwire/roomwire/exchangesim"
+	"github.com/roomwire/roomwire/sdk/backend"
+	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/fault"
+)
+
+// latestOf is how changes leave each item.
+func latestOf(changes []backend.Change) map[calendar.Ref]backend.Change {
+	out := map[calendar.Ref]backend.Change{}
+	for _, ch := range changes {
+		out[ch.Ref] = ch
+	}
+	return out
+}
+
+// ref returns the reference of an appointment in Alice's calendar.
+func (w *world) ref(t *testing.T, id string) calendar.Ref {
+	t.Helper()
+	ids, err := w.sim.GraphIDs("alice@example.com", id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return calendar.Ref(ids.Immutable)
+}
+
+func (w *world) own(t *testing.T, a exchangesim.Appointment) calendar.Ref {
+	t.Helper()
+	id, err := w.sim.Outlook("alice@example.com").Create(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.ref(t, id)
+}
+
+// idOf returns the id over EWS of the appointment with a reference.
+func (w *world) idOf(t *testing.T, ref calendar.Ref) string {
+	t.Helper()
+	ids, err := w.sim.GraphIDs("alice@example.com", string(ref))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids.EWS
+}
+
+func TestAPullFromNothingMentionsEverythingAndReadsOnlyWhatIsMarked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	inside := w.create(t, "bk-1", desk())
+	far := desk()
+	far.Start, far.End = far.Start.AddDate(9, 0, 0), far.End.AddDate(9, 0, 0)
+	outside := w.create(t, "bk-2", far)
+	dentist := w.own(t, exchangesim.Appointment{Subject: "Dentist", Start: soon(3, "10:00"), End: soon(3, "11:00")})
+	weekly := w.own(t, exchangesim.Appointment{
+		Subject: "Gym", Start: soon(1, "18:00"), End: soon(1, "19:00"),
+		Recurrence: &exchangesim.Recurrence{Pattern: "Daily", Interval: 7, Start: soon(1, "18:00").Format(time.DateOnly), Count: 40},
+	})
+	changes, pages := w.pull(t, "")
+	got := latestOf(changes)
+	for _, item := range []backend.Item{inside, outside} {
+		if ch := got[item.Ref]; ch.Item == nil || ch.Item.Key != item.Key || ch.Deleted {
+			t.Errorf("%s: %+v", item.Key, ch)
+		}
+	}
+	for _, ref := range []calendar.Ref{dentist, weekly} {
+		if ch, ok := got[ref]; !ok || ch.Item != nil || ch.Deleted {
+			t.Errorf("a person's own: %+v, mentioned: %t", ch, ok)
+		}
+	}
+	if len(got) != 4 {
+		t.Errorf("%d items are mentioned, want 4: occurrences count for their series", len(got))
+	}
+	for i, p := range pages {
+		if !p.Full || p.Last != (i == len(pages)-1) || p.Next == "" {
+			t.Errorf("page %d of %d: Full %t, Last %t", i+1, len(pages), p.Full, p.Last)
+		}
+	}
+	if got, err := w.fetch(t, outside.Ref); err != nil || got.Key != "bk-2" {
+		t.Errorf("a booking beyond the window cannot be fetched: %+v, %v", got, err)
+	}
+}
+
+func TestADeltaTellsWhatHappened(t *testing.T) {
+	t.Parallel()
+	for name, quirks := range map[string]exchangesim.GraphQuirks{
+		"plain":                      {InOrder: true},
+		"repeats and reorders":       {Replay: 5},
+		"deleted items can be read":  {DeletedEventsFound: true},
+		"masters are told minimally": {MinimalMasters: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.sim.SetGraphQuirks(quirks)
+			o := w.sim.Outlook("alice@example.com")
+			items := map[string]backend.Item{}
+			for _, key := range []string{"changed", "trashed", "destroyed", "left", "twice", "untouched"} {
+				items[key] = w.create(t, key, desk())
+			}
+			series := desk()
+			series.Recurrence, series.Zone = "FREQ=WEEKLY;COUNT=5", ""
+			items["series"] = w.create(t, "series", series)
+			_, pages := w.pull(t, "")
+			for range 2 { // the writes' own echoes
+				_, pages = w.pull(t, next(pages))
+			}
+			edit := func(key string, change func(*exchangesim.Appointment)) {
+				if err := o.Update(w.idOf(t, items[key].Ref), change); err != nil {
+					t.Fatal(key, err)
+				}
+			}
+			edit("changed", func(a *exchangesim.Appointment) { a.Subject = "changed" })
+			edit("twice", func(a *exchangesim.Appointment) { a.Subject = "once" })
+			edit("twice", func(a *exchangesim.Appointment) { a.Subject = "twice" })
+			edit("left", func(a *exchangesim.Appointment) {
+				a.Start, a.End = a.Start.AddDate(5, 0, 0), a.End.AddDate(5, 0, 0)
+			})
+			edit("series", func(a *exchangesim.Appointment) { a.Location = "elsewhere" })
+			if err := errors.Join(o.Delete(w.idOf(t, items["trashed"].Ref)), o.HardDelete(w.idOf(t, items["destroyed"].Ref))); err != nil {
+				t.Fatal(err)
+			}
+			dentist := w.own(t, exchangesim.Appointment{Subject: "Dentist", Start: soon(3, "10:00"), End: soon(3, "11:00")})
+
+			changes, pages := w.pull(t, next(pages))
+			got := latestOf(changes)
+			for key, subject := range map[string]string{"changed": "changed", "twice": "twice", "left": "Desk 4.12 & <window>", "series": "Desk 4.12 & <window>"} {
+				ch := got[items[key].Ref]
+				if ch.Deleted || ch.Item == nil || ch.Item.Event.Subject != subject {
+					t.Errorf("%s: %+v", key, ch)
+				}
+			}
+			if s := got[items["series"].Ref]; s.Item != nil && (s.Item.Event.Location != "elsewhere" || s.Item.Kind != calendar.Master) {
+				t.Errorf("the series: %+v", s.Item)
+			}
+			for _, key := range []string{"trashed", "destroyed"} {
+				if ch := got[items[key].Ref]; !ch.Deleted || ch.Item != nil {
+					t.Errorf("%s: %+v, want Deleted", key, ch)
+				}
+				if _, err := w.fetch(t, items[key].Ref); fault.Of(err) != fault.NotFound {
+					t.Errorf("%s was fetched: %v, want NotFound", key, err)
+				}
+			}
+			if ch, ok := got[dentist]; !ok || ch.Item != nil || ch.Deleted {
+				t.Errorf("the dentist: %+v", ch)
+			}
+			for _, p := range pages {
+				if p.Full {
+					t.Error("a page of a delta is Full")
+				}
+			}
+			// The one that left the window is there, and found by the next full pull.
+			changes, _ = w.pull(t, "")
+			if ch := latestOf(changes)[items["left"].Ref]; ch.Item == nil {
+				t.Errorf("the item that left the window: %+v", ch)
+			}
+		})
+	}
+}
+
+// A pull that is cut off after any page goes on in another process, while the calendar changes.
+func TestAPullGoesOnAfterAnyPage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	keys := map[string]bool{}
+	for i := range 230 {
+		key := fmt.Sprintf("bk-%d", i)
+		keys[key] = true
+		e := desk()
+		e.Start, e.End = e.Start.AddDate(0, 0, i), e.End.AddDate(0, 0, i)
+		w.create(t, key, e)
+	}
+	_, pages := w.pull(t, "")
+	for cut := range pages[:len(pages)-1] {
+		w.pageByPage(t, cut, keys)
+	}
+}
+
+// pageByPage pulls anew, stops after a page, and goes on by another backend after something was changed.
+func (w *world) pageByPage(t *testing.T, cut int, keys map[string]bool) {
+	t.Helper()
+	var told []backend.Change
+	var at backend.Cursor
+	enough := errors.New("enough")
+	n := 0
+	err := w.Pull(t.Context(), backend.PullRequest{Mailbox: w.alice}, func(p backend.Page) error {
+		told, at = append(told, p.Changes...), p.Next
+		if n++; n == cut+1 {
+			return enough
+		}
+		return nil
+	})
+	if !errors.Is(err, enough) {
+		t.Fatalf("the pull that was cut off: %v", err)
+	}
+	key := fmt.Sprintf("late-%d", cut)
+	keys[key] = true
+	late := w.create(t, key, desk())
+	o := w.sim.Outlook("alice@example.com")
+	if err := o.Update(w.idOf(t, late.Ref), func(a *exchangesim.Appointment) { a.Location = "new" }); err != nil {
+		t.Fatal(err)
+	}
+	rest, pages, err := pullOf(t.Context(), w.open(t, Settings{}), w.alice, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, _, err := pullOf(t.Context(), w.open(t, Settings{}), w.alice, next(pages))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]bool{}
+	for _, ch := range latestOf(append(append(told, rest...), more...)) {
+		if ch.Item != nil && !ch.Deleted {
+			found[ch.Item.Key] = true
+			if ch.Item.Key == key && ch.Item.Event.Location != "new" {
+				t.Errorf("cut after page %d: the late one is at %q", cut+1, ch.Item.Event.Location)
+			}
+		}
+	}
+	for key := range keys {
+		if !found[key] {
+			t.Errorf("cut after page %d, %s was not told", cut+1, key)
+		}
+	}
+}
+
+// Whatever answer of a pull fails, no page says that it was the last.
+func TestNoFailureEndsAPull(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.create(t, "bk-1", desk())
+	_, pages := w.pull(t, "")
+	w.create(t, "bk-2", desk())
+	for _, since := range []backend.Cursor{"", next(pages)} {
+		begun := w.line.count("", "")
+		if _, _, err := pullOf(t.Context(), w.Backend, w.alice, since); err != nil {
+			t.Fatal(err)
+		}
+		steps := w.line.count("", "") - begun
+		for step := range steps {
+			for _, bad := range []struct {
+				status int
+				body   string
+				header []string
+			}{
+				{429, `{"error":{"code":"ApplicationThrottled","message":"slow down"}}`, []string{"Retry-After", "33"}},
+				{503, "", nil},
+				{200, `{"value":null}`, nil},
+				{200, `{}`, nil},
+				{200, `{"value":[]}`, nil}, // of a delta neither link, of a batch no responses
+				{200, `{"responses":[]}`, nil},
+				{404, `{"error":{"code":"ErrorItemNotFound","message":"not found"}}`, nil},
+			} {
+				n := 0
+				w.line.twisted(func(r *http.Request) (*http.Response, error) {
+					if n++; n == step+1 {
+						return answered(r, bad.status, bad.body, bad.header...), nil
+					}
+					return nil, nil
+				})
+				err := w.Pull(t.Context(), backend.PullRequest{Mailbox: w.alice, Since: since}, func(p backend.Page) error {
+					if p.Last && bad.body != `{"value":[]}` && bad.status != 404 {
+						t.Errorf("request %d answered %d %q: the pull came to an end", step+1, bad.status, bad.body)
+					}
+					for _, ch := range p.Changes {
+						if ch.Deleted && bad.status != 404 {
+							t.Errorf("request %d answered %d %q: %q is told as deleted", step+1, bad.status, bad.body, ch.Ref)
+						}
+					}
+					return nil
+				})
+				if bad.status == 429 && (fault.Of(err) != fault.Throttled || fault.After(err) != 33*time.Second) {
+					t.Errorf("request %d answered 429: %v after %s", step+1, err, fault.After(err))
+				}
+			}
+		}
+	}
+	w.line.twisted(nil)
+}
+
+func TestAnExpiredDeltaIsReadAnew(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"gone", "notfound", "invalid"} {
+		w := newWorld(t)
+		w.create(t, "bk-1", desk())
+		_, pages := w.pull(t, "")
+		if err := w.sim.ExpireDelta("alice@example.com", how); err != nil {
+			t.Fatal(err)
+		}
+		if _, got, err := pullOf(t.Context(), w.Backend, w.alice, next(pages)); fault.Of(err) != fault.StateExpired || len(got) > 0 {
+			t.Errorf("%s: %d pages, %v; want StateExpired", how, len(got), err)
+		}
+		w.pull(t, "")
+	}
+}
+
+func TestWhichCursorsAreTaken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.create(t, "bk-1", desk())
+	_, pages := w.pull(t, "")
+	at := next(pages)
+	change := func(f func(map[string]any)) backend.Cursor {
+		var c map[string]any
+		if err := json.Unmarshal([]byte(at), &c); err != nil {
+			t.Fatal(err)
+		}
+		f(c)
+		data, _ := json.Marshal(c)
+		return backend.Cursor(data)
+	}
+	later := func(d time.Duration) func() time.Time { return func() time.Time { return time.Now().Add(d) } }
+	for name, tc := range map[string]struct {
+		since   backend.Cursor
+		m       backend.Mailbox
+		now     func() time.Time
+		expired bool
+	}{
+		"as it was given":      {since: at},
+		"six days later":       {since: at, now: later(6 * day)},
+		"eight days later":     {since: at, now: later(8 * day), expired: true},
+		"eight days earlier":   {since: at, now: later(-8 * day), expired: true},
+		"in another mailbox":   {since: at, m: w.mailbox("bob@example.com"), expired: true},
+		"of another version":   {since: change(func(c map[string]any) { c["v"] = 2 }), expired: true},
+		"of an unknown phase":  {since: change(func(c map[string]any) { c["p"] = "x" }), expired: true},
+		"without its link":     {since: change(func(c map[string]any) { delete(c, "d") }), expired: true},
+		"with another link":    {since: change(func(c map[string]any) { c["d"] = "/v1.0/users/alice@example.com/calendarView/delta?$deltatoken=x" }), expired: true},
+		"of another beginning": {since: change(func(c map[string]any) { c["p"] = phaseRound; delete(c, "b"); c["b"] = time.Time{} }), expired: true},
+		"no JSON":              {since: "H4sIAAAA", expired: true},
+	} {
+		b := w.open(t, Settings{})
+		if tc.now != nil {
+			b.now = tc.now
+		}
+		if tc.m.Address == "" {
+			tc.m = w.alice
+		}
+		_, _, err := pullOf(t.Context(), b, tc.m, tc.since)
+		if tc.expired != (fault.Of(err) == fault.StateExpired) || !tc.expired && err != nil {
+			t.Errorf("%s: %v; expired ought to be %t", name, err, tc.expired)
+		}
+	}
+}
+
+// A link to another server is not followed: the token would go there.
+func TestLinksLeadNowhereElse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.create(t, "bk-1", desk())
+	_, pages := w.pull(t, "")
+	for _, link := range []string{
+		"https://evil.example.com/v1.0/x", "http://127.0.0.1:1/v1.0/x", "//evil.example.com/x", "http://user@" + strings.TrimPrefix(w.url, "http://"), "x", "file:///etc/passwd",
+	} {
+		for _, name := range []string{"@odata.nextLink", "@odata.deltaLink"} {
+			hosts := map[string]bool{}
+			w.line.twisted(func(r *http.Request) (*http.Response, error) {
+				hosts[r.URL.Host] = true
+				return answered(r, 200, fmt.Sprintf(`{"value":[],%q:%q}`, name, link)), nil
+			})
+			_, _, err := pullOf(t.Context(), w.Backend, w.alice, next(pages))
+			if err == nil || len(hosts) != 1 {
+				t.Errorf("%s %q: %v, asked %v", name, link, err, hosts)
+			}
+		}
+	}
+}
+
+// The links are followed as they are, and what they hold is not read.
+func TestLinksAreFollowedVerbatim(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, pages := w.pull(t, "")
+	const rest = `/v1.0/users('a%40b')/calendarView/delta?$skiptoken=R0usmcCM%2b996atia_s+x~!*'()&$x=%20`
+	var asked []string
+	w.line.twisted(func(r *http.Request) (*http.Response, error) {
+		asked = append(asked, r.URL.RequestURI())
+		root := "http://" + r.URL.Host
+		if len(asked) == 1 {
+			return answered(r, 200, fmt.Sprintf(`{"value":[],"@odata.nextLink":%q}`, root+rest)), nil
+		}
+		return answered(r, 200, fmt.Sprintf(`{"value":[],"@odata.deltaLink":%q}`, root+"/v1.0/done")), nil
+	})
+	if _, _, err := pullOf(t.Context(), w.Backend, w.alice, next(pages)); err != nil {
+		t.Fatal(err)
+	}
+	if len(asked) != 2 || asked[1] != rest {
+		t.Errorf("asked %q, want at last %q", asked, rest)
+	}
+}
+
+// Of the requests in a batch that are throttled, those that may come again in a moment are asked once more; for the others,
+// and should that fail, the host waits.
+func TestThrottledPartsOfABatch(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		after   string
+		twice   bool // refused the second time, too
+		batches int
+		waited  time.Duration
+		kind    fault.Kind
+	}{
+		"a moment":            {after: "2", batches: 2, waited: 2 * time.Second},
+		"a moment, and again": {after: "2", twice: true, batches: 2, waited: 2 * time.Second, kind: fault.Throttled},
+		"long":                {after: "600", batches: 1, kind: fault.Throttled},
+		"nobody knows":        {after: "", batches: 1, kind: fault.Throttled},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			batches := 0
+			b, m := fakeBackend(t, func(r *http.Request) (*http.Response, error) {
+				var sent struct{ Requests []batchRequest }
+				if err := json.NewDecoder(r.Body).Decode(&sent); err != nil {
+					t.Error(err)
+				}
+				batches++
+				var parts []string
+				for i, one := range sent.Requests {
+					if i == 0 && (batches == 1 || tc.twice) {
+						parts = append(parts, fmt.Sprintf(`{"id":%q,"status":429,"headers":{"Retry-After":%q},"body":{"error":{"code":"TooManyRequests","message":"m"}}}`, one.ID, tc.after))
+						continue
+					}
+					parts = append(parts, fmt.Sprintf(`{"id":%q,"status":404,"body":{"error":{"code":"ErrorItemNotFound","message":"m"}}}`, one.ID))
+				}
+				return answered(r, 200, `{"responses":[`+strings.Join(parts, ",")+`]}`), nil
+			})
+			began := time.Now()
+			got, err := b.Fetch(t.Context(), m, []calendar.Ref{"a", "b"})
+			if fault.Of(err) != tc.kind || batches != tc.batches || time.Since(began) != tc.waited {
+				t.Errorf("%s: %v after %d batches and %s", name, err, batches, time.Since(began))
+			}
+			if tc.kind == "" && (fault.Of(got[0].Err) != fault.NotFound || fault.Of(got[1].Err) != fault.NotFound) {
+				t.Errorf("%s: %+v", name, got)
+			}
+			if tc.kind != "" && tc.after != "" && fault.After(err).String() == "0s" {
+				t.Errorf("%s: the error does not say how long to wait", name)
+			}
+		})
+	}
+}
+
+// Of one mailbox at most four requests are under way, a batch counting for four.
+func TestAtMostFourRequestsPerMailbox(t *testing.T) {
+	t.Parallel()
+	busy, most := make(chan int, 1), make(chan int, 1)
+	busy <- 0
+	most <- 0
+	b, m := fakeBackend(t, func(r *http.Request) (*http.Response, error) {
+		weight := 1
+		if strings.HasSuffix(r.URL.Path, "$batch") {
+			weight = perMailbox
+		}
+		now := <-busy + weight
+		busy <- now
+		most <- max(<-most, now)
+		if r.Body != nil {
+			_, _ = io.Copy(io.Discard, r.Body)
+		}
+		busy <- <-busy - weight
+		return answered(r, 500, ""), nil
+	})
+	done := make(chan struct{})
+	for i := range 20 {
+		go func() {
+			defer func() { done <- struct{}{} }()
+			refs := []calendar.Ref{"a", "b"}[:1+i%2]
+			_, _ = b.Fetch(context.Background(), m, refs)
+		}()
+	}
+	for range 20 {
+		<-done
+	}
+	if n := <-most; n > perMailbox {
+		t.Errorf("%d requests were under way at once", n)
+	}
+	if len(b.lanes.boxes) != 0 {
+		t.Errorf("%d mailboxes are remembered", len(b.lanes.boxes))
+	}
+}
