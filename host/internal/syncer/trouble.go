@@ -67,7 +67,8 @@ func (e *Engine) trouble(ctx context.Context, p *pass, cause error, until time.T
 		r = reactions[fault.Unavailable]
 	}
 	now, failures := e.now(), p.mb.Failures
-	if until.IsZero() {
+	fresh := until.IsZero()
+	if fresh {
 		if p.person.State.Kind != string(kind) {
 			failures = 0 // another trouble than before begins anew
 		}
@@ -92,7 +93,16 @@ func (e *Engine) trouble(ctx context.Context, p *pass, cause error, until time.T
 	} else {
 		log.Info("the sync of a mailbox waits")
 	}
-	err := e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+	mode, remedy := "", r.remedy
+	if fresh {
+		mode = e.elsewhere(ctx, p, kind)
+	}
+	err := e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) (err error) {
+		if mode != "" {
+			if remedy, err = e.offer(ctx, tx, p, mode); err != nil {
+				return err
+			}
+		}
 		p.mb.Failures, p.mb.WaitUntil, p.mb.NextDue = failures, until, until
 		if err := tx.SaveMailbox(ctx, p.mb); err != nil {
 			return err
@@ -104,7 +114,7 @@ func (e *Engine) trouble(ctx context.Context, p *pass, cause error, until time.T
 			}
 		}
 		return tx.SetPersonState(ctx, p.mb.Tenant, p.mb.Person, store.PersonState{
-			Status: r.status, Kind: string(kind), Reason: reason, Remedy: r.remedy, Since: now, Until: until,
+			Status: r.status, Kind: string(kind), Reason: reason, Remedy: remedy, Since: now, Until: until,
 		})
 	})
 	return Outcome{Next: until}, err
