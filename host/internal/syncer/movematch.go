@@ -86,6 +86,7 @@ type matcher struct {
 	old, new *pass // old is nil if the old mode cannot be used
 	seen     *sighting
 	people   *memo
+	copied   map[string]bool   // bookings of whose items copies were met: their markers say too little
 	uids     map[string]string // by key of the link, as far as they had to be asked for
 	deleted  map[string]bool   // as the old mode says
 	claimed  map[calendar.Ref]bool
@@ -99,6 +100,10 @@ func (e *Engine) match(ctx context.Context, old, p *pass, links []store.Link, se
 	m := &matcher{
 		e: e, old: old, new: p, seen: seen, people: newMemo(e.Store), uids: map[string]string{}, deleted: map[string]bool{},
 		claimed: map[calendar.Ref]bool{},
+	}
+	var err error
+	if m.copied, err = e.copied(ctx, p.mb); err != nil {
+		return nil, err
 	}
 	matches := make([]match, len(links))
 	candidates := make([][]*calendar.Item, len(links))
@@ -145,6 +150,22 @@ func (e *Engine) match(ctx context.Context, old, p *pass, links []store.Link, se
 		}
 	}
 	return matches, nil
+}
+
+// copied returns the bookings of a mailbox of whose items copies were met.
+func (e *Engine) copied(ctx context.Context, mb store.Mailbox) (map[string]bool, error) {
+	all := map[string]bool{}
+	f := store.DifferenceFilter{Person: mb.Person, Kind: copyLeftAlone, IncludeClosed: true}
+	for {
+		met, err := e.Store.Differences(ctx, mb.Tenant, f)
+		if err != nil || len(met) == 0 {
+			return all, ours(err)
+		}
+		for _, d := range met {
+			all[d.Booking] = true
+		}
+		f.Before = met[len(met)-1].ID
+	}
 }
 
 // atStake reports whether it matters that no item is found for a link: its item was there, and is not known to be gone.
@@ -194,7 +215,7 @@ func (m *matcher) strangers(ctx context.Context, l store.Link) ([]*calendar.Item
 func (m *matcher) ask(ctx context.Context, links []store.Link, candidates [][]*calendar.Item) error {
 	var doubtful []store.Link
 	for i, l := range links {
-		if len(candidates[i]) == 1 || l.Ref == "" || l.Epoch != m.new.mb.Epoch || l.State != store.LinkLive || !l.GoneAt.IsZero() {
+		if len(candidates[i]) == 1 && !m.copied[l.Booking] || l.Ref == "" || l.Epoch != m.new.mb.Epoch || l.State != store.LinkLive || !l.GoneAt.IsZero() {
 			continue
 		}
 		if len(candidates[i]) == 0 {
@@ -293,22 +314,20 @@ func (m *matcher) decide(ctx context.Context, mt *match, candidates []*calendar.
 			alike = append(alike, it)
 		}
 	}
-	chosen := candidates[0]
-	if len(candidates) > 1 {
-		uid := m.uids[l.Key]
-		byUID := slices.DeleteFunc(slices.Clone(candidates), func(it *calendar.Item) bool { return uid == "" || !strings.EqualFold(it.Event.UID, uid) })
-		switch {
-		case len(byUID) == 1:
-			chosen = byUID[0]
-		case len(alike) == 1:
-			chosen = alike[0]
-		case !made && l.State != store.LinkDeleting:
-			mt.fate = fateOpen // it is found by its marker when it is looked for, as always
-			return nil
-		default:
-			mt.fate = fateUnclear
-			return nil
+	chosen, sure := m.choose(l, candidates, alike)
+	if !sure && !made && l.State != store.LinkDeleting {
+		mt.fate = fateOpen // it is found by its marker when it is looked for, as always
+		return nil
+	}
+	if !sure {
+		mt.fate = fateUnclear
+		return nil
+	}
+	if chosen == nil {
+		if mt.fate = fateLost; !made {
+			mt.fate = fateOpen
 		}
+		return nil
 	}
 	mt.fate, mt.item, mt.same = fateFound, chosen, same[slices.Index(candidates, chosen)]
 	for _, it := range candidates {
@@ -317,6 +336,33 @@ func (m *matcher) decide(ctx context.Context, mt *match, candidates []*calendar.
 		}
 	}
 	return nil
+}
+
+// choose returns which of the candidates is a link's item; nil if it is surely none of them.
+func (m *matcher) choose(l store.Link, candidates, alike []*calendar.Item) (chosen *calendar.Item, sure bool) {
+	only := func(is func(*calendar.Item) bool) *calendar.Item {
+		i := slices.IndexFunc(candidates, is)
+		if i < 0 || slices.ContainsFunc(candidates[i+1:], is) {
+			return nil
+		}
+		return candidates[i]
+	}
+	uid := m.uids[l.Key]
+	byUID := only(func(it *calendar.Item) bool { return strings.EqualFold(it.Event.UID, uid) })
+	byRef := only(func(it *calendar.Item) bool { return it.Ref == l.Ref && l.Epoch == m.new.mb.Epoch })
+	switch {
+	case byRef != nil:
+		return byRef, true // both modes name items alike
+	case uid != "" && byUID != nil:
+		return byUID, true
+	case len(candidates) == 1 && !m.copied[l.Booking]:
+		return candidates[0], true
+	case len(candidates) == 1 && uid != "":
+		return nil, true // the copy alone
+	case len(candidates) > 1 && len(alike) == 1:
+		return alike[0], true
+	}
+	return nil, false
 }
 
 // same reports whether an item says what both sides of a link last agreed on, as far as it says anything. The text alone
