@@ -76,6 +76,16 @@ func (m *modes) all() []*mode {
 	return m.order
 }
 
+// names returns the sync modes, in the order of the configuration.
+func (m *modes) names() []string {
+	all := m.all()
+	names := make([]string, len(all))
+	for i, one := range all {
+		names[i] = one.Name
+	}
+	return names
+}
+
 // instanceOf says how the backend of a mode is opened.
 func instanceOf(mode config.SyncMode, known *origins) supervise.Instance {
 	markers := backend.DefaultMarkers()

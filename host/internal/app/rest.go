@@ -21,6 +21,7 @@ func apiOptions(ctx context.Context, force *inForce, st *store.Store, e *syncer.
 		Bookings:     e,
 		Persons:      persons{e},
 		Rejecter:     e,
+		Moves:        e,
 		Reads:        st,
 		Keys:         keys{st},
 		Answers:      answers{st},

@@ -136,7 +136,9 @@ func TestMoveWithoutTheOldModeLosesNothing(t *testing.T) {
 				m.memory.fail = &fault.Error{Kind: kind, Message: "switched off"}
 				w.server.edit(alice, w.itemOf("b0.1").Ref, func(e *calendar.Event) { e.Subject = "in Outlook" })
 				w.rebook("b1", titled("by the booking system"))
-				w.book("b3", func(b *booking.Booking) { b.Title, b.Start, b.End = "new", b.Start.Add(9*time.Hour), b.End.Add(9*time.Hour) })
+				w.book("b3", func(b *booking.Booking) {
+					b.Title, b.Start, b.End = "new", b.Start.Add(9*time.Hour), b.End.Add(9*time.Hour)
+				})
 				if _, err := w.engine.Cancel(w.Context(), tenant, "b2", booking.Match{}); err != nil {
 					w.Fatal(err)
 				}

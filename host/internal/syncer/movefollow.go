@@ -16,14 +16,15 @@ const (
 	elsewhereTimeout = 30 * time.Second
 )
 
-// elsewhere returns the sync mode by which a mailbox can be reached that its own mode does not find; empty if there is none.
+// elsewhere returns the sync mode by which a mailbox can be reached that its own mode does not find; one without a name if
+// there is none.
 // It is asked once for each pass that fails so, and those come ever more seldom.
-func (e *Engine) elsewhere(ctx context.Context, p *pass, kind fault.Kind) string {
+func (e *Engine) elsewhere(ctx context.Context, p *pass, kind fault.Kind) Mode {
 	if kind != fault.MailboxMoved && kind != fault.MailboxNotFound || e.ModeNames == nil || p.mode.Name == "" || ctx.Err() != nil {
-		return ""
+		return Mode{}
 	}
 	if m, found, err := e.Store.Move(ctx, p.mb.Tenant, p.mb.Person); err != nil || found && m.Open() {
-		return "" // it is being moved already
+		return Mode{} // it is being moved already
 	}
 	asked := 0
 	for _, name := range e.ModeNames() {
@@ -36,7 +37,7 @@ func (e *Engine) elsewhere(ctx context.Context, p *pass, kind fault.Kind) string
 			continue
 		}
 		if asked++; asked > mostElsewhere {
-			return ""
+			return Mode{}
 		}
 		if mode.Admit != nil {
 			mode.Admit(mode.URL)
@@ -45,35 +46,35 @@ func (e *Engine) elsewhere(ctx context.Context, p *pass, kind fault.Kind) string
 		_, err = mode.Backend.Probe(limited, backend.Mailbox{Address: p.person.Email, URL: mode.URL})
 		cancel()
 		if err == nil {
-			return mode.Name
+			return mode
 		}
 		if k := fault.Of(err); reactions[k].server {
 			// Every try with a wrong password counts.
 			e.pauses.set(server, pause{until: e.now().Add(e.wait(p, reactions[k], 1, fault.After(err))), err: err})
 		}
 	}
-	return ""
+	return Mode{}
 }
 
 // offer lays before an administrator that a mailbox can be reached by another mode, or has the person moved there where that
 // is wanted. It returns what to do about it.
-func (e *Engine) offer(ctx context.Context, tx *store.Tx, p *pass, mode string) (remedy string, err error) {
+func (e *Engine) offer(ctx context.Context, tx *store.Tx, p *pass, to Mode) (remedy string, err error) {
 	before, found, err := tx.Move(ctx, p.mb.Tenant, p.mb.Person)
 	if err != nil {
 		return "", err
 	}
-	remedy = fmt.Sprintf("the mailbox is reachable by sync mode %s: roomwire person move --to %s %s", mode, mode, p.mb.Person)
-	same := found && before.To == mode
+	remedy = fmt.Sprintf("the mailbox is reachable by sync mode %s: roomwire person move --to %s %s", to.Name, to.Name, p.mb.Person)
+	same := found && before.To == to.Name
 	if found && before.Open() || same && (before.State == store.MoveOffered || before.State == store.MoveAttention) {
 		return remedy, nil
 	}
 	m := store.Move{
-		Tenant: p.mb.Tenant, Person: p.mb.Person, From: p.person.SyncMode, To: mode, State: store.MoveOffered,
+		Tenant: p.mb.Tenant, Person: p.mb.Person, From: p.person.SyncMode, To: to.Name, URL: to.URL, State: store.MoveOffered,
 		Reason: "the mailbox was found there", Requested: e.now(),
 	}
 	if e.limits().FollowMoves && (!same || before.State != store.MoveCancelled) {
 		m.State = store.MoveWaiting
-		remedy = fmt.Sprintf("nothing: the mailbox was found by sync mode %s, and the person is being moved there", mode)
+		remedy = fmt.Sprintf("nothing: the mailbox was found by sync mode %s, and the person is being moved there", to.Name)
 	}
 	return remedy, tx.PutMove(ctx, m)
 }

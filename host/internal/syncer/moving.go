@@ -38,6 +38,9 @@ func (w errMoveWaits) Error() string { return sentence(w.why) }
 // Unwrap makes errors.Is see the cause.
 func (w errMoveWaits) Unwrap() error { return w.why }
 
+// shortestMove is how long a move may take at least: unlike a pass it cannot go on where it was cut off.
+const shortestMove = 4 * time.Minute
+
 // carryMove makes the move of a person if one is due. done is false if the usual pass is to follow; out.Next is when the
 // move is due then.
 func (e *Engine) carryMove(ctx context.Context, tenant, person string) (out Outcome, done bool, err error) {
@@ -48,12 +51,13 @@ func (e *Engine) carryMove(ctx context.Context, tenant, person string) (out Outc
 	if m.NextAt.After(e.now()) {
 		return Outcome{Next: m.NextAt}, false, nil
 	}
-	attempt, cancel := e.limit(ctx)
+	limit := max(e.limits().AttemptTimeout, shortestMove)
+	attempt, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	mv := &moving{move: m}
 	err = e.tryMove(attempt, mv)
 	if err != nil && attempt.Err() != nil && ctx.Err() == nil {
-		err = fmt.Errorf("reading the calendar took longer than %s: %w", e.limits().AttemptTimeout, fault.Unavailable)
+		err = fmt.Errorf("reading the calendar took longer than %s: %w", limit, fault.Unavailable)
 	}
 	_, own := errors.AsType[storeError](err)
 	switch {

@@ -33,7 +33,7 @@ var reactions = map[fault.Kind]reaction{
 	fault.Internal:    {status: store.StatusWaiting, remedy: "this is a defect of the plugin: its log says more"},
 	fault.MailboxMoved: {
 		status: store.StatusWaiting, base: 2 * time.Minute, max: 30 * time.Minute,
-		remedy: "wait for the move to end; if the mailbox moved to another server or to Exchange Online, change the person's sync mode or URL",
+		remedy: "wait for the move to end; if the mailbox moved to another server or to Exchange Online, move the person to the sync mode or URL that reaches it (roomwire person move)",
 	},
 	// Every try with a wrong password counts towards locking the service account out.
 	fault.Unauthorized: {
@@ -93,12 +93,12 @@ func (e *Engine) trouble(ctx context.Context, p *pass, cause error, until time.T
 	} else {
 		log.Info("the sync of a mailbox waits")
 	}
-	mode, remedy := "", r.remedy
+	mode, remedy := Mode{}, r.remedy
 	if fresh {
 		mode = e.elsewhere(ctx, p, kind)
 	}
 	err := e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) (err error) {
-		if mode != "" {
+		if mode.Name != "" {
 			if remedy, err = e.offer(ctx, tx, p, mode); err != nil {
 				return err
 			}

@@ -252,6 +252,81 @@ func (e Kind) Valid() bool {
 	}
 }
 
+// Defines values for MoveDecisionDecision.
+const (
+	MoveDecisionDecisionLetGo     MoveDecisionDecision = "let-go"
+	MoveDecisionDecisionLookAgain MoveDecisionDecision = "look-again"
+	MoveDecisionDecisionMakeAnew  MoveDecisionDecision = "make-anew"
+)
+
+// Valid indicates whether the value is a known member of the MoveDecisionDecision enum.
+func (e MoveDecisionDecision) Valid() bool {
+	switch e {
+	case MoveDecisionDecisionLetGo:
+		return true
+	case MoveDecisionDecisionLookAgain:
+		return true
+	case MoveDecisionDecisionMakeAnew:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MoveItemWhat.
+const (
+	MoveItemWhatAmbiguous MoveItemWhat = "ambiguous"
+	MoveItemWhatDeleted   MoveItemWhat = "deleted"
+	MoveItemWhatDiffering MoveItemWhat = "differing"
+	MoveItemWhatMissing   MoveItemWhat = "missing"
+)
+
+// Valid indicates whether the value is a known member of the MoveItemWhat enum.
+func (e MoveItemWhat) Valid() bool {
+	switch e {
+	case MoveItemWhatAmbiguous:
+		return true
+	case MoveItemWhatDeleted:
+		return true
+	case MoveItemWhatDiffering:
+		return true
+	case MoveItemWhatMissing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MoveState.
+const (
+	MoveStateAttention MoveState = "attention"
+	MoveStateCancelled MoveState = "cancelled"
+	MoveStateDone      MoveState = "done"
+	MoveStateOffered   MoveState = "offered"
+	MoveStateRunning   MoveState = "running"
+	MoveStateWaiting   MoveState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the MoveState enum.
+func (e MoveState) Valid() bool {
+	switch e {
+	case MoveStateAttention:
+		return true
+	case MoveStateCancelled:
+		return true
+	case MoveStateDone:
+		return true
+	case MoveStateOffered:
+		return true
+	case MoveStateRunning:
+		return true
+	case MoveStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Role.
 const (
 	RoleOptional Role = "optional"
@@ -769,6 +844,148 @@ type Mode struct {
 
 	// URL Of its server; missing if each person has one.
 	URL *string `json:"url,omitempty"`
+}
+
+// Move defines model for Move.
+type Move struct {
+	AcceptMissing bool       `json:"accept_missing"`
+	DryRun        bool       `json:"dry_run"`
+	Finished      *time.Time `json:"finished,omitempty"`
+	From          string     `json:"from"`
+	NextTry       *time.Time `json:"next_try,omitempty"`
+	Person        string     `json:"person"`
+
+	// Reason Why it waits or was not made; when it is done, what was found.
+	Reason *string `json:"reason,omitempty"`
+
+	// Remedy What to do; missing if nothing.
+	Remedy    *string     `json:"remedy,omitempty"`
+	Report    *MoveReport `json:"report,omitempty"`
+	Requested time.Time   `json:"requested"`
+	Started   *time.Time  `json:"started,omitempty"`
+
+	// State `offered`: the mailbox was found by another sync mode. `waiting`: it will be tried. `running`: a pass is at it.
+	// `done`: the person is moved; in a dry run: it is known what would happen. `attention`: it was not made and nothing
+	// was changed; see `reason` and `remedy`. `cancelled`: it will not be made.
+	State MoveState `json:"state"`
+	To    string    `json:"to"`
+
+	// URL Missing if it is the mode's own.
+	URL *string `json:"url,omitempty"`
+}
+
+// MoveDecided defines model for MoveDecided.
+type MoveDecided struct {
+	// Decided How many bookings it was about.
+	Decided int `json:"decided"`
+}
+
+// MoveDecision defines model for MoveDecision.
+type MoveDecision struct {
+	// Bookings Which; missing: all that are open.
+	Bookings *[]string `json:"bookings,omitempty"`
+
+	// Decision `make-anew`: the item is made once more; nobody is mailed. `let-go`: the booking is taken out of the sync; no item
+	// is touched. `look-again`: the calendar is read in full, and an item that bears the marker by then is taken.
+	Decision MoveDecisionDecision `json:"decision"`
+}
+
+// MoveDecisionDecision `make-anew`: the item is made once more; nobody is mailed. `let-go`: the booking is taken out of the sync; no item
+// is touched. `look-again`: the calendar is read in full, and an item that bears the marker by then is taken.
+type MoveDecisionDecision string
+
+// MoveInput Whom to move is said by one of `persons`, `all_of` and `follow`.
+type MoveInput struct {
+	// AcceptMissing Move even if most items are not found. They are then laid before you one by one.
+	AcceptMissing *bool `json:"accept_missing,omitempty"`
+
+	// AllOf Everybody with this sync mode whose sync is on.
+	AllOf *string `json:"all_of,omitempty"`
+
+	// DryRun Find out what would happen and change nothing.
+	DryRun *bool `json:"dry_run,omitempty"`
+
+	// Follow Everybody whose mailbox was found by another sync mode: to that one.
+	Follow  *bool     `json:"follow,omitempty"`
+	Persons *[]string `json:"persons,omitempty"`
+
+	// To The sync mode. With `follow` it is known.
+	To *string `json:"to,omitempty"`
+
+	// URL The persons' sync URL by then, where the mode's own does not fit.
+	URL *string `json:"url,omitempty"`
+}
+
+// MoveItem defines model for MoveItem.
+type MoveItem struct {
+	Booking string       `json:"booking"`
+	What    MoveItemWhat `json:"what"`
+}
+
+// MoveItemWhat defines model for MoveItem.What.
+type MoveItemWhat string
+
+// MovePage defines model for MovePage.
+type MovePage struct {
+	// Counts How many moves of the tenant are in each state, dry runs among them.
+	Counts map[string]int64 `json:"counts"`
+	Items  []Move           `json:"items"`
+
+	// Next `after` of the next page; missing on the last.
+	Next *string `json:"next,omitempty"`
+}
+
+// MoveRefused defines model for MoveRefused.
+type MoveRefused struct {
+	Person string `json:"person"`
+	Reason string `json:"reason"`
+}
+
+// MoveReport defines model for MoveReport.
+type MoveReport struct {
+	// Ambiguous Several items may be it: none is touched until somebody decides.
+	Ambiguous int `json:"ambiguous"`
+
+	// Deleted Deleted in the calendar just before the move.
+	Deleted int `json:"deleted"`
+
+	// Differing Found, and changed meanwhile: the sync goes on with it.
+	Differing int `json:"differing"`
+
+	// Items Those that were not simply found, up to 200.
+	Items *[]MoveItem `json:"items,omitempty"`
+
+	// Links Bookings with an item in the calendar or on its way there.
+	Links int `json:"links"`
+
+	// Missing Not found: neither made anew nor taken for deleted until somebody decides.
+	Missing int `json:"missing"`
+
+	// Note What was not as usual, such as an old mode that could not be used any more.
+	Note *string `json:"note,omitempty"`
+
+	// Open No item yet, or one that is to be deleted.
+	Open int `json:"open"`
+
+	// Past Not found, and over or cancelled: let go.
+	Past int `json:"past"`
+
+	// Verified Found, and as both sides last agreed.
+	Verified int `json:"verified"`
+}
+
+// MoveState `offered`: the mailbox was found by another sync mode. `waiting`: it will be tried. `running`: a pass is at it.
+// `done`: the person is moved; in a dry run: it is known what would happen. `attention`: it was not made and nothing
+// was changed; see `reason` and `remedy`. `cancelled`: it will not be made.
+type MoveState string
+
+// MovesAsked defines model for MovesAsked.
+type MovesAsked struct {
+	// Asked Who will be moved.
+	Asked []string `json:"asked"`
+
+	// Refused Who cannot be, and why.
+	Refused []MoveRefused `json:"refused"`
 }
 
 // NewAPIKey defines model for NewAPIKey.
@@ -1394,6 +1611,32 @@ type ReloadConfigParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListMovesParams defines parameters for ListMoves.
+type ListMovesParams struct {
+	// Limit How many entries at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After The `next` of the page before.
+	After *AfterID `form:"after,omitempty" json:"after,omitempty"`
+
+	// State Only those in this state.
+	State *MoveState `form:"state,omitempty" json:"state,omitempty"`
+}
+
+// RequestMovesParams defines parameters for RequestMoves.
+type RequestMovesParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DecideMoveParams defines parameters for DecideMove.
+type DecideMoveParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListPersonsParams defines parameters for ListPersons.
 type ListPersonsParams struct {
 	// Limit How many entries at most.
@@ -1549,6 +1792,12 @@ type RejectChangeJSONRequestBody = RejectInput
 
 // SwapPluginJSONRequestBody defines body for SwapPlugin for application/json ContentType.
 type SwapPluginJSONRequestBody = SwapInput
+
+// RequestMovesJSONRequestBody defines body for RequestMoves for application/json ContentType.
+type RequestMovesJSONRequestBody = MoveInput
+
+// DecideMoveJSONRequestBody defines body for DecideMove for application/json ContentType.
+type DecideMoveJSONRequestBody = MoveDecision
 
 // PutPersonJSONRequestBody defines body for PutPerson for application/json ContentType.
 type PutPersonJSONRequestBody = PersonInput
@@ -1798,6 +2047,21 @@ type ServerInterface interface {
 	// ReloadConfig Take over the configuration as it is on disk
 	// (POST /{tenant}/api/v1/host/reload)
 	ReloadConfig(w http.ResponseWriter, r *http.Request, tenant Tenant, params ReloadConfigParams)
+	// ListMoves The latest move of each person, by the person's id
+	// (GET /{tenant}/api/v1/moves)
+	ListMoves(w http.ResponseWriter, r *http.Request, tenant Tenant, params ListMovesParams)
+	// RequestMoves Move persons to another sync mode
+	// (POST /{tenant}/api/v1/moves)
+	RequestMoves(w http.ResponseWriter, r *http.Request, tenant Tenant, params RequestMovesParams)
+	// CancelMove Do not make a move that is not made yet
+	// (DELETE /{tenant}/api/v1/moves/{id})
+	CancelMove(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID)
+	// GetMove The latest move of a person
+	// (GET /{tenant}/api/v1/moves/{id})
+	GetMove(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID)
+	// DecideMove Decide about items that a person's move did not find, or found several of
+	// (POST /{tenant}/api/v1/moves/{id}/decision)
+	DecideMove(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params DecideMoveParams)
 	// ListPersons Persons and resources, by id
 	// (GET /{tenant}/api/v1/persons)
 	ListPersons(w http.ResponseWriter, r *http.Request, tenant Tenant, params ListPersonsParams)
@@ -2803,6 +3067,253 @@ func (siw *ServerInterfaceWrapper) ReloadConfig(w http.ResponseWriter, r *http.R
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ReloadConfig(w, r, tenant, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListMoves operation middleware
+func (siw *ServerInterfaceWrapper) ListMoves(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMovesParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", r.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "after"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "after", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", r.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "state"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "state", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListMoves(w, r, tenant, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RequestMoves operation middleware
+func (siw *ServerInterfaceWrapper) RequestMoves(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RequestMovesParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RequestMoves(w, r, tenant, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CancelMove operation middleware
+func (siw *ServerInterfaceWrapper) CancelMove(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CancelMove(w, r, tenant, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetMove operation middleware
+func (siw *ServerInterfaceWrapper) GetMove(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetMove(w, r, tenant, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DecideMove operation middleware
+func (siw *ServerInterfaceWrapper) DecideMove(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DecideMoveParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DecideMove(w, r, tenant, id, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4228,6 +4739,11 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/webhooks/{id}/dead", wrapper.ListDeadMessages)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/webhooks/{id}/dead/resend", wrapper.ResendDeadMessages)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/webhooks/{id}/dead/{seq}/resend", wrapper.ResendDeadMessage)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/moves", wrapper.ListMoves)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/moves", wrapper.RequestMoves)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/{tenant}/api/v1/moves/{id}", wrapper.CancelMove)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/moves/{id}", wrapper.GetMove)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/moves/{id}/decision", wrapper.DecideMove)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/differences", wrapper.ListDifferences)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/doctor", wrapper.Examine)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/host", wrapper.GetHost)
@@ -4984,6 +5500,203 @@ type ReloadConfigdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReloadConfigdefaultApplicationProblemPlusJSONResponse) VisitReloadConfigResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMovesRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Params ListMovesParams
+}
+
+type ListMovesResponseObject interface {
+	VisitListMovesResponse(w http.ResponseWriter) error
+}
+
+type ListMoves200JSONResponse MovePage
+
+func (response ListMoves200JSONResponse) VisitListMovesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMovesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMovesdefaultApplicationProblemPlusJSONResponse) VisitListMovesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestMovesRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Params RequestMovesParams
+	Body   *RequestMovesJSONRequestBody
+}
+
+type RequestMovesResponseObject interface {
+	VisitRequestMovesResponse(w http.ResponseWriter) error
+}
+
+type RequestMoves202JSONResponse MovesAsked
+
+func (response RequestMoves202JSONResponse) VisitRequestMovesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestMovesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RequestMovesdefaultApplicationProblemPlusJSONResponse) VisitRequestMovesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelMoveRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	ID     ID     `json:"id"`
+}
+
+type CancelMoveResponseObject interface {
+	VisitCancelMoveResponse(w http.ResponseWriter) error
+}
+
+type CancelMove204Response struct {
+}
+
+func (response CancelMove204Response) VisitCancelMoveResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type CancelMovedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelMovedefaultApplicationProblemPlusJSONResponse) VisitCancelMoveResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMoveRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	ID     ID     `json:"id"`
+}
+
+type GetMoveResponseObject interface {
+	VisitGetMoveResponse(w http.ResponseWriter) error
+}
+
+type GetMove200JSONResponse Move
+
+func (response GetMove200JSONResponse) VisitGetMoveResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMovedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMovedefaultApplicationProblemPlusJSONResponse) VisitGetMoveResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideMoveRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	ID     ID     `json:"id"`
+	Params DecideMoveParams
+	Body   *DecideMoveJSONRequestBody
+}
+
+type DecideMoveResponseObject interface {
+	VisitDecideMoveResponse(w http.ResponseWriter) error
+}
+
+type DecideMove200JSONResponse MoveDecided
+
+func (response DecideMove200JSONResponse) VisitDecideMoveResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideMovedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DecideMovedefaultApplicationProblemPlusJSONResponse) VisitDecideMoveResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6024,6 +6737,21 @@ type StrictServerInterface interface {
 	// ReloadConfig Take over the configuration as it is on disk
 	// (POST /{tenant}/api/v1/host/reload)
 	ReloadConfig(ctx context.Context, request ReloadConfigRequestObject) (ReloadConfigResponseObject, error)
+	// ListMoves The latest move of each person, by the person's id
+	// (GET /{tenant}/api/v1/moves)
+	ListMoves(ctx context.Context, request ListMovesRequestObject) (ListMovesResponseObject, error)
+	// RequestMoves Move persons to another sync mode
+	// (POST /{tenant}/api/v1/moves)
+	RequestMoves(ctx context.Context, request RequestMovesRequestObject) (RequestMovesResponseObject, error)
+	// CancelMove Do not make a move that is not made yet
+	// (DELETE /{tenant}/api/v1/moves/{id})
+	CancelMove(ctx context.Context, request CancelMoveRequestObject) (CancelMoveResponseObject, error)
+	// GetMove The latest move of a person
+	// (GET /{tenant}/api/v1/moves/{id})
+	GetMove(ctx context.Context, request GetMoveRequestObject) (GetMoveResponseObject, error)
+	// DecideMove Decide about items that a person's move did not find, or found several of
+	// (POST /{tenant}/api/v1/moves/{id}/decision)
+	DecideMove(ctx context.Context, request DecideMoveRequestObject) (DecideMoveResponseObject, error)
 	// ListPersons Persons and resources, by id
 	// (GET /{tenant}/api/v1/persons)
 	ListPersons(ctx context.Context, request ListPersonsRequestObject) (ListPersonsResponseObject, error)
@@ -6587,6 +7315,156 @@ func (sh *strictHandler) ReloadConfig(w http.ResponseWriter, r *http.Request, te
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ReloadConfigResponseObject); ok {
 		if err := validResponse.VisitReloadConfigResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListMoves operation middleware
+func (sh *strictHandler) ListMoves(w http.ResponseWriter, r *http.Request, tenant Tenant, params ListMovesParams) {
+	var request ListMovesRequestObject
+
+	request.Tenant = tenant
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMoves(ctx, request.(ListMovesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMoves")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListMovesResponseObject); ok {
+		if err := validResponse.VisitListMovesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RequestMoves operation middleware
+func (sh *strictHandler) RequestMoves(w http.ResponseWriter, r *http.Request, tenant Tenant, params RequestMovesParams) {
+	var request RequestMovesRequestObject
+
+	request.Tenant = tenant
+	request.Params = params
+
+	var body RequestMovesJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestMoves(ctx, request.(RequestMovesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestMoves")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RequestMovesResponseObject); ok {
+		if err := validResponse.VisitRequestMovesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CancelMove operation middleware
+func (sh *strictHandler) CancelMove(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID) {
+	var request CancelMoveRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelMove(ctx, request.(CancelMoveRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelMove")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CancelMoveResponseObject); ok {
+		if err := validResponse.VisitCancelMoveResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetMove operation middleware
+func (sh *strictHandler) GetMove(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID) {
+	var request GetMoveRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMove(ctx, request.(GetMoveRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMove")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetMoveResponseObject); ok {
+		if err := validResponse.VisitGetMoveResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DecideMove operation middleware
+func (sh *strictHandler) DecideMove(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params DecideMoveParams) {
+	var request DecideMoveRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+	request.Params = params
+
+	var body DecideMoveJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideMove(ctx, request.(DecideMoveRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideMove")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DecideMoveResponseObject); ok {
+		if err := validResponse.VisitDecideMoveResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -7239,191 +8117,217 @@ func (sh *strictHandler) TestWebhook(w http.ResponseWriter, r *http.Request, ten
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5L3rltu2liD8Klj6+ltJulkX20mmT9WfsR3nHM9xHLfttH+kPCWI3JJwRAIMAZas9qq15mnmweZJZmFv",
-	"ALwIlKgqlZ2z5k9SligQ2Nj36+dJqopSSZBGTy4+T0pe8QIMVPivp3MD1cuf7J8Z6LQSpRFKTi4m75fA",
-	"phI+mSlTc2aWwEq+ADaDuargdJJMhH3qjxqqzSSZSF7A5GLC7WqTZKLTJRTcLlrwT69ALsxycvHo8b8n",
-	"E7Mp7YPaVEIuJre3Ce3gdV3MoNrexa8y37D1khu25JpxtqiAG6iYxOfHb2OuqoKbycVESPPj95NkUggp",
-	"irqYXJyHPQlpYAEVbuoZHnNoVzthc8lU2LTQTOUZVMwsubT/MUNbpt+O3POj6J7pFnHxkptls7bIJsmk",
-	"gj9qUUE2uTBVDbuuqBAy/Dt2YS8zKEplQKabv8NmGzpP5YYZ+GQsbDaqrjQenEnFlFlCxexOQBs2A17p",
-	"hOk6XTK83N9+e/nTKXvKKijBCLsaWwuzRABrXgBbwcaClEu9hgoy+yuzhCs5F5U2Yd011wn9cNra6slb",
-	"KHO+geyCWQBMT6+kv4ol8AzxxcGr/St7wgFgPf7hhxHAmv/CTbqMQYm9eM8XDlsEodFMqZWQC6aNyHM8",
-	"qiHg3UClhZKnbPqvU1YAlw6oFqDAihrByZRsKHPrUPMT2kn7NNv7fSUKYbZ3+ze1ZgWXGwbSVAJwY4XS",
-	"g+ic4zLtV2Uw53VuJhePzs8TC0ZC5R/wX7sR+01eL4R8jSv3N/bidHHKpjOerkBmJ/ApXXK5gMfnj55M",
-	"w9661FDiakeliHfwx/bO3ll0lCk4XmWpgTPa3sDONPyxc1uHMoT3ILk0cfZl8Dv27S9cZlya7xLEPyIk",
-	"uysGORQgjWdwlVKG/fb21cDWabmjAvUDH0LEXMkFM4qtuTBsriqmVQFmaQlHwjphdWm/nf54rqdD+Gl/",
-	"2kHPkhsDlX3yf/5+fvKXj58fJY9v9b9Mtnd2aw+pSyU1oAR9U6lZDoX9M1XSAEGcl2UuUm53fVbSE//2",
-	"D22P8Ln11n+pYD65mPx/Z42IPqNv9ZlfF9/YBcJLwzKRMakMW6tqdYk3lKm0xhvTfKPZerlhXGYkhoxi",
-	"mTpFqLrVUfS/een4d1mpEioj6EApytisg3EZN3BiRAHbAEmsfNnmJckk59pc1/qQlaSj8a0vKrhRq0NW",
-	"0qkq6TjCQKH3Afudfdz+zi3Eq4pvJnTXHqF/J0GKewwvSAK4PoYfq9k/IDV2NQLxS1nWhBRZhmKN529a",
-	"EJ/zXEPSuwQZ5XYflko7MWiViwSxvwRV5shT4BMvyhzVCS9INtpAMUk61OdY7jD1tcHX34DVagwr+IZl",
-	"6pJN3Yv01IqwHOaGqZqkwkFgL/inl/SDJ7g3949Hey4EoTQM+FdCm238DjsbtUVHJXtRA9eKbiU14kaY",
-	"CKFxMx6fHZyjxCGyqHToS4RkYplBdIX1chNXB7awn1u2ievsOusbvoB7A97DbQv0ycTq3tvIOSUlOijl",
-	"9inUzC9ZIbS29KAkfmNZk0XSvTAbf8vGgMwADiRzKLjIo1cyzApVDvtg99Y+0988vSu2+WcNcvUwNM+v",
-	"M97GjZlSOXBpf8XdkQ+4Ug+kyJXOar3Z9/tn9pnbZJLmXO992XN86DY5XJ6BzHbQ2fbHhqT/tpLFy1IJ",
-	"aVAqe3Wd8Sw7EZIVPAOr4ZOqPwOLnbmyQs4ydeTm0qp2v0/gUwlpV8K0hKwiJSOOQ8rQ7Wx9o6oFl+K/",
-	"yLiNSNtCyAyq60LI2sTkwC+OnshuqfAkUjH/w9Mo+6lAq7pKewiz9fY+ZmjDqzjb0oabmujIwSpV1hgs",
-	"wLKqlMsU8nwAcHoj0/itedkptFWcZsAEMY0As280S3kOMuPtg7Yow659nQnNZznhXf8lQoe3rK0Ry1cg",
-	"reD0nMsugLKdM7SaLllZG4ObMowvuN0RX4FGNUDu2ETZKKd9QY46hATIrOldQqVVe6HWdQiTxzlRXWaH",
-	"EZazYkdKq/9SEkZKJb9wQAm/bU8DHouIuJPA2Nxb2gTRxtM2k2vRmuNWnhE5ZOrfe8N5GlDt4L530RJb",
-	"/LlHn3xjMdcrZJcMj48WAciMGcjzONb8szB1x6N7zoBPaV5rcQOXjDMLcO9XodML7T0kjaL8+PzxjyeP",
-	"Hp+cP3r/6NHF+fnF+fm/nds/hg2dPZCGXIMlLfij5rkmziEDE7Fmc5TM4lJk6pn/9IKER0uiWM5BUkSy",
-	"X2tjhQebbdoyxl43etnazqVvNBPoOnvarPWryE6v5EsEUSOE8PdGQGb5YNs9JaQ2wDPLrUhwOUQnn9rB",
-	"cqt75J8rAPQfklkbiPEbZlUizXgFTC/VWvYtjmHx133Bmxz5p/NQOkcWe/KY/V08i67TEZY9Szwjvw7x",
-	"z8sulDTycciCF1NUHcHRYCHPRRrlmPslMXmqGyy/bMthCyJZ5zlTVQdU9jPLpLyXZo+s7p9Zt7xChUY0",
-	"yUCvSKhB1jnb7xP70MmjxxYN7iD0e15TVihCfgtSNZ9rMAzlJJL7tzzPWcY33w0T+fk+Io8rBh+WgM5r",
-	"c6iCwF45uFueoA3faEt7AsnXsikJ67AgyXR0abfXmqq1vA6GNhHZNucOcroHMYffj3/4gaVLXvHUQKW7",
-	"8HmTcynt8SPg8FK4hwNPXz9lVswz+30fKgVwaRWTS/bb++d9Mm1e+6K2wuzsGVS5kJNkj6DvCvCGJneI",
-	"1GOYod42Gm+FYvTpACN0j34zaHI+c8LV89t5BchDQBpuxA00aopSc2u1q8qe5MQKqLVV2qOM+Tl6qI/m",
-	"rBgJ2phk/bUTE4ly5pUgNWCnyoAH+rt9EkHL9YC1pMmLP0IzJdYYdc85D3/GhGnbcLwUaJEQU/Aa48d7",
-	"6sh9CsH4AcIk7DHpK8jowPEXFEOrFrzahtWWKts2sFAvRUNjGKXixEjgGk+ODj0j1GjJKW7QSViDNu5m",
-	"gr06yv9zCJG7+ONd/EoeCu517jDR2/Fasr+Ysp7lwhofpILwHC9D3HBjLx/t4QykETyP342S81yk5hks",
-	"+Y1QdTXg851Bqqz21YpiebHnsbpxcXhRUNU5aFbBvNZwyqaVyvMZT1dOl7X3baVFBRrM6ZWcEj65b1vi",
-	"JOBZV7/0ywVMjB7wJ+DZL6A1H2ZqW5JeOvnMFuIGJKvLzp3uZH3WfipK01ZyWsjUMseH2E+UBzZhw7vx",
-	"BCT6sLUYtTYY1gLYMeRnG/4PJ0OP58j9ScznUIFM4eEc9hmYIbfvaF++F33b1koJMu6wJQ5xiKPf/SII",
-	"Fbdx95Ld4DsK8jSX8U8RBXjxiRdCBsP27tgzFzKz2v5oSP1MP9gbp8JrDavHz1DmvDlD3BtFZmMsNqjZ",
-	"SlrjHAWF193YhyZZBT3FFK03imm+sY9ao4Eu53Sy5eSiQJAYjEdaTp1ZMyTnBvJN4gU+ZjN0YpG7DrMF",
-	"iC1nVkPR/XC8ZiKLKqhZQOBdm8+5yFz2WPAloFUtNLOUdrwzzAXkmb7DvTYCuyf09VLVeWbvsQWAZgO5",
-	"kKuho9tXWklrFC6texfHXvB0iXl/0xVspgmbEmSmCJqpNtzA9JKhKUNIl7CpXWjKviUTW2i33SsZ9ivV",
-	"+ruETWdcw5R9i+kRM2WWTIsMNLIExhcVQMaUtA8uKlWXGh8F8rNsGN2q/TaDVFjF2i/lnfdXco1gyZR9",
-	"YeJSMTb2J0uVZ7QeeuAzBUgQbAPmOzqZwCySKfvWrrauhAFSrUK0iLwOBc/gO5fGdhTk2B0UaoIt24EA",
-	"aa85Fur4sNwwSdfLZpArudB03Q0zFnP0j1o4JExV5KVlwmi27uDUUUwkT8MeMWMM0LPSbQZeAR/KQENF",
-	"e1FXyDcRVzHNTNs/tbHyKHqUHG4gb6vzyqqza145dwxUlaqieu1QgohnKeTF5SZhYDeIkpAXQHwZ40uF",
-	"yuB0wOkI2WaIaJVFaj4jj1b09z7NYGBrc1XLbL/jA6Ed0m0IUDtSD/6mYrke9ozjhegvKosqGu4uR69D",
-	"CYuxlf6ood4bvf8PfMg7Qe8YYNsN3E7ArCJz3p8ycVDzu41B+2VRqsq8EjKi4qGMiVviqcrrQjJuKKx5",
-	"ekg2mYj5IZ+rWhrI2LxSBXuUsFrXPM8pCEIZsMz+8JKdk1W5Xqoc2FzkkJDb2AnbNiO2GDcUwPbOo7jm",
-	"s66UXCRbeXdREtOYDLvbwVJBoW7wrzkX5GfxrOHjPvJBeIUXDd/hW7D/jTC7ssxFjKVjIPLCW8icZdWG",
-	"VbW8DFqd/dh5weIxxlZCxjaM3Um3XmtxzSU9r60gjkR+WqvY0w+qHV4NbdRPfDxp/PgZ5etSSmwOp+w3",
-	"6f16SroYlEWVXGhDpxzFF1pUE+EN/rajYKn9Bga+bkLxeySgv9ckinHNa6LYR2CNIVPfXxgsRx9Iigox",
-	"ZLjbqFeb5WEpIi7/+7BEqn25ESmX9o5nwGoNcfW+rvKoz8ZqLxqqG6g6eg5YhdZxHKvXumj0bkJ2AtAf",
-	"MSHwxO7gNayHcnoHmOoqVr/xoijNxtMC1VpYUuFYl2HxxHs6L52ObaG0gnIgCDsE/i+XoWtPOQCvDzBb",
-	"KrXaBpiGtIKYd2G91JBe/5//9b+nUdWnWW/XYfxr+9v3P0/8+2PbfhPcOD1XunPlXs/avtydzvQt5+9d",
-	"0uUyocucb64Hb3o4yXEILUeEdXxAx659reQ1acpRv1c7fBp/wsd8dyLgRqbvrM0ZzfAayL8qHIOLRpmv",
-	"Hfu4b2JVjAYI5r3LaYJDYW+tnUTyl7Yxqg/wHnRDKtS41CdC5btkPh0J2cfjbi+HpBIFrzbs3S/v3zCe",
-	"ZRXokBRhfzFTn6iSjYQfpitYi6llemEO/UL5ryIJIf/d/fs0VcXWrSeTTycLdWI/PNErUZ6okkB3glk9",
-	"1oi3Zv8DZy3di1JDSVjHP7GDcHs/2LYvSLZ+E7IrXbYQZuFcMqe5YsGdwUqKNf53ah+YokZY1TA6pdPt",
-	"xaHnHgbQ0zAcOlgQe7U5pAv1kiRaJW1D6SrXUT3kZ5HnkNkrDK6rFvY5/QOdr0YztZZxVWSAZo/h3XeC",
-	"7M+XWeHs923FdCbyXY5ozpyWxtR8DpVmM9gomTmuIDNuVLVJGNdszqsmDQh9vJC1DMe2OboCKDsWxl5t",
-	"OOV5Htnic/sx00KmhAtLpc03mrLGEvQL5TniQlmpFLSGsSHytKyvNaRKkme5EVmqnuUteUWFkLuMPAp3",
-	"FpcEBe50aBdB1iy11j7mT61dAuuI3VkDbvtNr50vDEPNQlpejrZlVUu9k9N1l7G6OFOVv/e4j49rcx3N",
-	"V7WGBrJXArgPAYDMIGMza4RoyOc7F70+JKqUq8V1VqmyHDawHTvI1aJlaxulsPp3JMRbr7kejLCTFd5Z",
-	"fjsgt+c0qowFYxrS0YZvXPR+mz0XUKgqYv68BY0ZE4wesPxztjGgkW4xPhB8qyPhEZyQvQJhz4udW6NG",
-	"CXwYqQ8btz+ct2kynlWADMERAZ7MgGQu07RjuLYuSzqjdQSVl3/5y4F8oRTZ3sSJqK0erryq41UMZaWM",
-	"SlUeU4X+oSpfYO+hsRaVD7oYpkvgK930IlgqbQYrXCw3jV02fs5QgiGFYYzr0trUOU+x1NqhgVYFzFS2",
-	"YVyHPOwW3GMvNdVmOI9FOBZvMXbBqVpkHIFVNWWFxs0bwIIUHXf0+m8DDDNIc16RSDnAh/6O1olmCC/5",
-	"4x9+jEdjdV1EsQCFX+RyUCauWwBT46FkP8+uVW0G6MxqmAgFEnojeUZYdZiDYtRMZAdyzVaIIOb2cSIo",
-	"YCjhzmgvVRNX8MjTIophVctf85bGlan0wOrIsKc40nqvTiR/Gj/pQ4VWTqxBkSfMXVDiejokLHMRvwRd",
-	"wVYTKHg5Glr4UOub3W6fhgX2TOG6qkCa68GbtQaYZ3AXvVIQz/ekWl+y8149n4SR2NokNEW0YsL7hK2X",
-	"m1GxEewSoweOoW6gynnZOYaP8vuA8Xjx6RyZ1zET+WchM+1KUKixjHuL05tzFc9JRrfjwO7nqpqJLAN3",
-	"Dfhokza5AqsCpau4AroVf+9wi6EavThWv8ZKGnwnAnXOnIB10eJpXcmLSqnCysEL992Fg308kn0jVI6k",
-	"ELm5FzdQbSjkFypHCKaJVXMxYDhaMPynf9FeZ7AjL18JGEoDHbbGiOw/fHy2x4aAZ9cFZTHGqmHdN15l",
-	"RieuJn3Jp5D6qt4x1CQqE63pQ79SeA2n1JkZHK6Q+pVG5hqqPLNUMrCvlvRsesjQNRe4Sz1eOllL+Npu",
-	"T8fPv312DXLssXFxzKeJGfD4uV3Upwq5d6EHqZd2c5eswQbo/oZjCPgW7F938YgOB6c37T4hPmjjSujo",
-	"zux15KJfG/neVXhhDnauNGQEkYzYbKulyA97W4r0gOE2OwyBaAalqk2qBtNeWinqTc60Z2iVQmcYpp/v",
-	"l8/+RfH95YpnpGHEahmy4fwAnw1oKCkMUxaFBIwLXjKS/ejeuPJrXU0OFWgDhXMU+cb6MpjPITXMCR30",
-	"olF9rJL5QfIzWsSQNRrfAPi0a5HUBd5OC8+rulLFg4x+yV1seaHsgStVL5anY/Lm5cD+XfuNUIXQKG/e",
-	"Ax8Ndb+LqwWU46jyTDu1CO2FoIXjV+1Cogp41hTwYIV6VggZf+VWewQJa7tPyjEThvRzLPl2de3Bwx1d",
-	"b83Lu3CmrOJCDnsjQksv8kfUWLi65hsfIFGBTak8876yS/YEtdVW1nDoKffo8Z6ecvucgty7BK3J70Mg",
-	"aKiwOfZz7LG/x+fnMaQcMFDRPq6LYBpj974lv0Hu2+tDxk/mT09+/vj5x+9v/2Wce95eUhnlTrW5VvN5",
-	"nMA6rqAWmEmHSbEzxfySsl+tQMS6c3InsG4vkE3jvrQKgIb8BuIK7bxSEXL/T2eQ+GaaLS+UaNqeDbl5",
-	"hNSG78m2Jm+7xykJ677/lUsCCFtT4xaoBjwvJa81DCP2eydZKQQj0iWTihZOMTl4Bou+O2bQM2bUMKiC",
-	"49qKlXieivR92HoIr1oRIXSxCxNSuzBO5lxHSaNjogmnDbp3G49S357uq+Jq0r6cPujCDmMc991Gpndh",
-	"O/M6z2ORur67l2et1MCQJ25Paa0PXkE3z7V9xOheKUkgyuZMO0aJkBf6lFk8IffB3H1L6plu6dNzcQNk",
-	"KOkgp3v0nYtiNuwt4mwGlrUgZ8VQpzjcI5hBDmjjXfOyrHrZai1fyhLy7Do8HPPRQeESgdnCxZk5K7kO",
-	"+r0OKDaD1OIK8ZZOvOCSuV0wVTGrc7hGCMXpzoqpmFdhTtZpMH8lr81SVeK/IJsOx1+WwKtYJIVrw5y1",
-	"SJmpaOxjLOuA8IZ9g1RGxCuNoQl1BmMrdZmrB7ygDESydQJkXZ1aD3stVgEhV7iuU8s1D36hXu56YdPL",
-	"077NWmvGHlV1djL+nQRAHWN9+IXzuXORtd7sNNmEQf/G7m1cbhfMxuxL9m3qEpupl+mj8/Pz7wZkEIRq",
-	"hS3pY2VZBYyMLXw9Nolxmr8zSEN3ZiS/JdcsA55Th4145GxnGjR5+3zBy4PUFwQv/shWoEEN3pneRU/Z",
-	"5+uZ3dUsbsk5urNozNyT+CVD5RBzfVxfngNCCNXmes33dkr6QDZeLU3c1xrCF3fi7eM3sOab6x3ehlZW",
-	"qHPKNi7ORtsoK5i7RiR7+37Yi4lpBu9Bm+dLSFcxj505uLOi9oK7U4wTkp/1SqBmnaCaZuZ1vj8L36ei",
-	"GirH3+F5tGd5W0ecHqhOD3fgWy9Fjpaiz1y4V8/eloclWJwhkGMZRDcfHBPNqroc6vI0WHF8h9oWbaAc",
-	"n1tkwfnOQBlzkqxjHdOseuaERWjq7woxq0rcwIiKJUy8DInvHpTtEhs6w47rP0bHWo9Jd29ZG4C3tZMZ",
-	"LLgcf2eouQ0yiSYguv1DS9V6TH2bFRhz4ZKs8H2jIwkN+4ggyc6QVqg4VtVgOdvOIOU9BWCfUXkloB12",
-	"jTOvGJUapVbXxS7PDHrb1aqxxlthYpf2dKg7vMMZY0jYxHmGK8xaCbO+b+HvTz6e+uTnCOD5qA4I9IJk",
-	"l5v6wxATIemXA69811feaHy+LopNrQLhWp24LDfywQh5yqbaVMALIRdTtMYNoHfGPsRZqqQkBzmufiWp",
-	"qRjWidtl85x+JLTLILH67VJVBqPX1Q3PnauxtReV+7YrYafCqfquo2Caq3TV7b+Cmry9QbdXy/ysNZFM",
-	"7HpRTBsst2i3TemFYZ0+6R7ASEbj3g8JNXHl+C61DDtS+i01Cbm4Hkgj6YpkThM8tjIV7yKWrel6aI8k",
-	"n3Yd65N0TXcQdRN4wxUty57T/J5d/CV8MtfuJo+vwO6MIARb2b1+l/CJduJ57xcIbaS8HOhYSyMsxXjV",
-	"x45CJirOIBxooWi7yMK3+XFUFGVYRHt3cuAflPcekHXb0YKqlWt2heWXILNLopQ5s1vfjBbeu5F8R3U8",
-	"YdhcVf3pCf0RCUPVfo3QWRpT6ouzM9/mpFWvceazJ7YiBQdGSu1Ld1znMRTGUI12Z4XRrfDGjzq6I27t",
-	"wKUj4sTYez742obA8i5knR2hxnArTjmYMObebrXcSCh9NdAjal+irQvALCAWTR0Kp68iG6R0vLoSZvPO",
-	"3h/ty1Wk4o3SXDReYVNu92tLcjQSR8h5JCbyd4BSd5PDMKCHeQy+US3rjkfBz4kPfKOZL7jp5IHQALLT",
-	"K3klKZmpM8SMTZ86dzEqrBfsGe6aVWu8xIRxyZ6+eYkJXs62dPOX2vVVjFbG8ijU3nxS1pUMs32+ffvz",
-	"c/aX73/4b9+dsvfCt0O2Hz558uQv5Jfl0jXGdXOBuHF9+/L8JOObbm3UtOmNO720ujx+fCXBt9LGMz/F",
-	"rdMIPkxau2BTqx26tjdgNVMKFy3VWmN/nTAX5lsrKVuJf7wP/UwB/gQD2f75K9n8QDL8SmhTcaMq+sEp",
-	"m346wb1MrYaLpdUWwfEG/AwkkS5Dl/tLNl0qbajOy2Xbucuwn7tii+RK0s9SVRQcJRY1oyl4uhQSo2T+",
-	"pnxtNJDezqZvuQEcoDZlSz8wzSFK886Cb5y/t+CrNkq9+fXde5eiwWV3dt3fYTO9aOqvt6fiuUD19//O",
-	"lqqudNLywaGdSjMDZrUJw/OuZFN/1ISZrG7lGgxTSuHkbSPHQoLp5JH3ePNSTC4mT07PT59Q8HqJVHz2",
-	"mfD79oyX4uzmkf3fCjb43YJYXrirlxkWn2hDtet60puv9fj8fMdsrcNmarXGAkXGar2nG3LTA639TT27",
-	"XWLOKbkFnPoTf1HYeWt8VzLRdVHwatMZvfaN9iwBpxXwhXZ9YvGTj8nEYbfleUobCjc3kzt/j7+/eeTM",
-	"TX+7/WjtMR2B+XPUHl3HgENX7w2BtG9xmP5MkWvjiBdGOuttV6y46tYerjw62qubbgrDqHLKXraS6cwS",
-	"e1el4EPkbkYlt5xzeQz0+YWvoCVMxiHObTJIj2efRXZLQjQHcil1ceQtzl0LONID9vdxMwk5awmyafRn",
-	"GWGBc2PvDwPa0sFQuCv5JPtJ4afJ7ccYkNuly4Nc71mTyXXYBmlS54j9+RG/9tHIdF3KOENJaNHX94Ab",
-	"mpwY/NsHzPgd8V7Uz6xsB70aenVoJXOsl6MNDzJzXiTcCM0XOGW/kE8ZFZYyrzXTYiEpTwG3Rf2eKDo9",
-	"/f8fPxscNYlpTtExnjtbOuzbNqVszvz0h2bnA9vADJz7bsLy3G4BPSqcFNZz2uog4jhqjg6FHXAm2B3E",
-	"1hIyzesMrtsdyA9Y9eMDqhjt0QMRwfGURkW7jI1j8EPPQLCUAt1GnhsG/tNhh5hBendtYheji4iTfgk6",
-	"3hc5SSknOlxh8As5oUF5Uc1EZKvR273zGblresoMLvMstHc8UJtxU5q/BGYMqRMNIFoTD6iHHW7lxXu+",
-	"6L5sazLt/ZGJwNjYaHuxKXx6m8Rl3F/BDN7KwETsJ+ffjx6IvWPc9WslYcTM66945fe56Ccx7eslzcm3",
-	"Zl+rA9+XRqKno7HnfrxopGqWTMpYce47vsEe1N6MJhO5x4QShCXcuKwfh3UJ09QPjXxABTXTCea55nPI",
-	"N6fsaUPTVzLM+HF8r6z9JD9t0M9A0Q60vbsU9KY29+ZrW5J8+q/Ti/bo+TDCEcfx+81uwByLwo5vG3bm",
-	"5o0yDr80YTP4hA0ifS9vqdbMT5W4E2Ee074deQS7bVgfvNtk8qo14e1hZRb6MSgHGJsp3El87dVrzuBT",
-	"mXNqC7SAgVEzzUwTnjWpvyGoTsFrK8bQC3fZbv4UwvE/h6gUWy9dymZrFuiFLxSCK0m+dI1VQlQuU6l1",
-	"jIe8oL03fOTBKKM9PiCCWs9Cr/Vj6L5B0jAlW23c22XmIekQHavY3mYvVlBJ1ddwGbTGIUVx7KleOamB",
-	"lpfviKXB+ORiwqxvNJtK+GSmHRTz7d4QPP5zKpo0a5HCKfuAq665MFPCMOfjpoe4ZlopychlTCKDh0JL",
-	"VVEItykFpuIXylxBRzct/zRNoTQXOILxzMpWc0JJJNN2y1Fcmz6310ZJMicaJMljE8r6AH30mBXLQOCU",
-	"PosFGMy4ksJcsKnIgttfW0kkUwgtHKa4Gn4/paNMEzbNuOFT2sNzl2mi2f949+trdPlh5Y7v5jJ9xbU5",
-	"eYHnePnTNLmS2EzPfUk3hBqD8ybMKrXWeEX4m3fUIdCfI7R9cl3bnIvelWChUqEKjAVh6ShezJUEjCA8",
-	"PmeuouaUTXMKROBEAbrQ0LU4lItHOMUroc3zMI5qp8IeUiJ6MI3lRlyy84YfIvik03xj9j0CLW7Tn0dy",
-	"LEKt33ks7SzuQkDwxF9B1cyhmtDHfgfLCUcQ/AfufHVbDWK4JHR2qH4RQ9JOjyZ6eiD9JKqpdfAz7gUa",
-	"BcmHtJRaM+IwlN5nDXu0iKhB7VR579zzvRiUhEtWKq3FLN+4Lif3F0WYW7LkJRUXGhXCrNhWHFuKt+SO",
-	"5/MP7Zlx7zn7rOGP27MKS+sxGeCBBNs7+KMTcRrWK1vBX2RKHIVCM1zOt+ZE7ui4s1OjpuQaCoV0vhcs",
-	"C71gWQapVQSu5LrXGcCKg7ZjgbvMYVTcsBQHDHYJQHm2exBdP1RigevmE/5Jw2nt7hJf2GJq2jpEyPXD",
-	"1i0dJ1I0r7HJazcHN+s4SaOUuNss6A11Ggzt/NR67sGiOzT/+bUvFP58xKBNbKXGsLpHCIbCCK1ghiU8",
-	"6jCSMKPUoFqA2cV/Ekd/b9LdgBBq4Up/LtmRZA4q2mvlBljhwCk3woopSZYQZMKry7llzA32t1H5oWVR",
-	"plJDjZ+jps0r7JnEDeuMUkpc4wWdUEA9YTiUJnH2gE4YDUBlv719lVCWOqV5Cb2iLiuUzkN5NVoVEFTk",
-	"K/ke815oFh7ioO/+iKXgS6WN+zkmODVpW5dWmw9NlV2VpbYP8dw9ohMfJgsNw9RashVsrqQ11Llexe10",
-	"XoTBLQ9loDczCodYcRjTlLCFUuS/mvHsGDj7yrsz1u2hOS2UxHD9Mc3xKDIunYISRcUPd7xa5m92617/",
-	"CuZvRHkPdq9/U/GspqYmBbtDHCeHiWgDm0UTeZKL02giz69ynWduK2ef6Y/bM22oQ/BDabvUvPK1FU7D",
-	"Su/LeejCKvKclUJir++BzqxdtHlnVOmakR9Fo9yXvUPZTFhxegxMeSEzyp5YCKunuzYrCeVIWWShkifk",
-	"vDcd+2gba4ZzmQbufs2//t2/7zWYad+4zJw9ir4bNxDV8URVQqfpEZqsZgnSQWyhaIpiEuwX99SVxBRe",
-	"18qWGFMXyKfs5Zxx6V44x556IYuEG/bt948ff5e01wyuKa6ZmAe/4ZJnbAYgT8mtp2rDpnORw3SrrY7Q",
-	"sU7rQjtaOGVvkIE475T3g0ek47s1Pyo5HN/AalpkfWHzyrd9iggAImoXG8mOY1j5OEuftkM5umZrVa08",
-	"6tyHsivst3d3Uh4kzqcUT9l0FU6ClTUcM08LgcaoUQ11ecCElFP2xvXrIXdFaHvtyyScM4MKy6+kT22J",
-	"ug/sMZ/jVh6A2R/TkHf9D4eUx5B5cARVg6+Ia1EYrXNPYcSvkqjt3xHHXMOlnYa8u+SvnKLpUIy6RpF0",
-	"IHliYMhgDi1vRzIR1wNlyPj306NGLUZlWLtPRHUMbvJNGEgbe7UfVnWUvE+CpO/2QP0daB++g3RkB2u+",
-	"GX32D1Q9t3cLIksYnBRc5M0QqYrm9LoQUy5WtLWEhUobCinrQVj9MQSoxz/8eDCgqOUWNiVSoX6d0rBC",
-	"zqn9JudmOGnYzQBzhdMH56E+JDtrjTP6IumaXmBYoeITmiO5m54tPbRTxr3nTBRhDOxxpSz5/DPMl3Yv",
-	"O031TWuaRjOm90pORZZg94akPZktsYwnCfO0Ej/zKulM5Uq2Z8IlnZljSXue2DRhau6LvdCexygxhktx",
-	"By5eCmCNIRaUBYy6kj6lgiLfzFFDPQEb2OPPDV+BPGWvlQPBlXRTVVktc0vuU/r3tWusMaXKNa0i4fI2",
-	"jn86kdk/cBb+cMQch7VesOnnq0lmTQMKbF5N1PyKoprnt9OmfZBV17Qru3NeRXB6Dx01BERcIrfryJla",
-	"ZmUU26Ha0NjbQSG6ZS7jKCAHZoJ6gmE6DOFbgAaNrH1wvy1qZ4YN7oGnyx2+5GtVXbttH5yVvpVLSP6s",
-	"tWvsmSrqJItlifYspEU26uByR/Q7qzbXVS3vuae3iFitRka6acNl7bTewGusZCrKXIBm0y5wpolPYPOK",
-	"MeYM+ulQPM+vpHsFIknhjEnJljyfB+aJmBGv62iTwD2PTTTTo6qE0QdsqdYoQrE0Mzj4Bks3VL/aZMx+",
-	"jmmJYhw81Td7w99fztLsjA23r47xpQPD9T7+x3tUcwyB26QHkhZCd18GbrRT4jpf5S7Jua/moRuqbrXX",
-	"QaHhrZhLV2sairNxdhkyY/SLYB8mqFojIrs89id8+5vW1O0RhXp++L3GJqzHAPbPqlqACXP1R4J3uHRg",
-	"6EDH1v+Gwne06+OkKtJaxEuX1AxYVN6ee1jV79BM+a0E9NY9HN9p1p4C/IWZ2Zjb353FfeSs7FEbiuZk",
-	"f9V864PIfR83PeOpETeCZs0MtwvwD3251IoxXpzW4xGzmhqvKZlChfqY0O0ioGMlXDykvezBvivpoRkn",
-	"czy++Y0Oy3YTKf4UnHMvSodm6GeuZ/lDxqY8M9+XhOfd1thcCRUNbMa+XbeA+TlNfeKmPX+ZOoB36fMp",
-	"nfGn0AH++A7txzGHPrawXos8ZymvKmxYhKPVjxT0hjw7mfF0xcJt0jAMsPdyJN7XIIrraP9VEYUwI+Ro",
-	"IXp0538EbGkrr1sY0nhAsO14TIN9S8f9fwRnOCuENnwFx8Ibq0d+QVTpBWY3Mg0q4p8zMBuGiNw6FfMQ",
-	"zKhqedkb3mGsDkStn5aUYbPG7gv3RxucC+1VKqtt7kOR3dmqHSwxoM3uWNd7fOKOOtVDKh7tDtlDeofd",
-	"+/HaNGnjmse5qwhscAWlGVRCCMRfxXiLsvFffEcxXpZKSIMBG993bssvgRWKqlBVZZFa4kTwDfBKJ6Ge",
-	"QpiExjqGXryUi/mNDnFuarSXg8HHLfdnGTc8JH44z1tuAUPTaFSdLiFzjkbD0hy41Kwum4nZkM+jOSGG",
-	"V4i0f+qgeejJHgsxWYzp9ZzHaU4OPn5io2svBXe2+xybe+gDeeLBQ1yyqd8gFnG4rFnF5irPkW9+LTPW",
-	"nqApD23T+beWAy8rJYWmibb2NN/tJvGxYhp/eva5quXtcPpptwiT7ajBJEBT5b7zEDZt/UIdpm9UkPKC",
-	"6jT7FZpXUt1Adck4rWeolsllArJQr0yBX2u9xijxr3A3OqTauK9EfR5Zj2OqGhxprA2UVgW2///6gsHn",
-	"cpTcLFsxl1pO+o62XS6G3b1vo/avn4O8U9344B96wOtvt0oeQAG/1y/V+nHdHNujR/joqMnSQ1oBtRx1",
-	"8Ug04aRaM/ItYo31jBqSJtj3jPoYvjPc6ggZ85eGPMLKd4zfhHhiqzewC3m7xijcYIMCrKYLswhcwBlr",
-	"W3Mu7JtEhuXWGfBoGig5IH3X6j+pwdFpt/7lW1eGnt478Z2yMKwqR4juq2W2W1p+LSn9N37TVPIiYhrF",
-	"OPvt7auxpLOLNe3tf0lhtQbV9sfVXjftFnC7x2x9GaJrbv9Jc3+WVliYUD+aqwzF3QZPfHSuvAdDjyOX",
-	"A7x87A2nD1Xw4Px3vO3mW+fHJ4eHzh3UB89HjU9ZOFuwrfRaGGtLYcY+euiagRom0HL3xn/DyHj70h+M",
-	"IdKMgC8c5hvJDUNK8ZEqpXznEP+Co7GsM0vuu2uPgWe/NOzgIfOWfcTrQYttm+N8uVRNixpFZ4Y85jtR",
-	"1U5dJqFCp8pCjw7hc2T/LKxlHC5ZWIDMvpoD+S2+/l5I+2VrIKxsH6q2xASj1uSky3aD/Y6mjMVax2l2",
-	"8A77GOd5VxMgv0bgb1YcHJcJhc4iXwJ9Du8/sgfL/kmR7MMSsM2V6A3oOhIWKQkdLDo23jRzb74Or1Gm",
-	"UXbcbJ4/Mx50dzqgwhBMrdVOFlxgAFi/TiZ8y8wfGFxwDBT6q7iBNs/BUlDtwXwkFDJ+qNHXQKD3oM1R",
-	"vQ8PizjolB0QVaFcgVrmGXtjx5RHgYUYxUy1aeGFtVxH40NrVhQCGadE/f7RQs8t0Dec3mADzQTnCugw",
-	"+El3si+D5x/zjQXmsXQa5uhIGpcltlh8oB1BSJjyjnee+znrrdXJExxfuz22ymz1yzrdSgyLrbOjF9l6",
-	"qTABPhOZi7245bzWGt+VdxQCZEnXDWP3uVF11YZeuMyBre1sWdNap92dJr6v1uSm1u/cxI+B2SQ6DJ14",
-	"+uZl61d+eMjtx9v/GwAA//8=",
+	"5H3bkhs3luCvILizIXsm6yLJ7p2uelnJkru1LckaSR49uLRFMPOQRDMTSCeQRXEUFTFfMx82X7KBcwDk",
+	"hcgkWWJJ7tgXu0QmkcDBuV8/T1JVlEqCNHpy8XlS8ooXYKDCfz2ZG6hePLN/ZqDTSpRGKDm5mLxfAptK",
+	"+GSmTM2ZWQIr+QLYDOaqgtNJMhH2qd9rqDaTZCJ5AZOLCberTZKJTpdQcLtowT+9BLkwy8nFw0f/mkzM",
+	"prQPalMJuZjc3ia0g9d1MYNqexe/yHzD1ktu2JJrxtmiAm6gYhKf338bc1UV3EwuJkKaP/0wSSaFkKKo",
+	"i8nFediTkAYWUOGmnuIxh3Y1CptLpsKmhWYqz6BiZsml/Y8Z2jL9ds89P4zumW4RFy+5WTZri2ySTCr4",
+	"vRYVZJMLU9UwdkWFkOHfsQt7kUFRKgMy3fwNNtvQeSI3zMAnY2GzUXWl8eBMKqbMEipmdwLasBnwSidM",
+	"1+mS4eX++uuLZ6fsCaugBCPsamwtzBIBrHkBbAUbC1Iu9RoqyOyvzBKu5FxU2oR111wn9MNpa6snb6HM",
+	"+QayC2YBMD29kv4qlsAzxBcHr/av7AkHgPXoxx/3ANb8FTfpMgYl9vw9XzhsEYRGM6VWQi6YNiLP8aiG",
+	"gHcDlRZKnrLpP09ZAVw6oFqAAitqBCdTsqHMrUPNT2gn7dNs7/elKITZ3u1f1ZoVXG4YSFMJwI0VSg+i",
+	"c47LtF+VwZzXuZlcPDw/TywYCZV/xH+NI/abvF4I+RpX7m/s+enilE1nPF2BzE7gU7rkcgGPzh8+noa9",
+	"damhxNWOShHv4Pftnb2z6ChTcLzKUgNntL2BnWn4fXRbhzKE9yC5NHH2ZfA79t0rLjMuzfcJ4h8Rkt0V",
+	"gxwKkMYzuEopw359+3Jg67TcUYH6gQ8hYq7kghnF1lwYNlcV06oAs7SEI2GdsLq0307/dK6nQ/hpf9pB",
+	"z5IbA5V98v/+dn7y54+fHyaPbvU/TbZ3dmsPqUslNaAEfVOpWQ6F/TNV0gBBnJdlLlJud31W0hP/8ndt",
+	"j/C59dZ/qmA+uZj8j7NGRJ/Rt/rMr4tv7ALhhWGZyJhUhq1VtbrEG8pUWuONab7RbL3cMC4zEkNGsUyd",
+	"IlTd6ij637xw/LusVAmVEXSgFGVs1sG4jBs4MaKAbYAkVr5s85JkknNtrmt9yErS0fjWFxXcqNUhK+lU",
+	"lXQcYaDQu4D9zj5uf+cW4lXFNxO6a4/Qv5EgxT2GFyQBXB/Dj9Xs75AauxqB+IUsa0KKLEOxxvM3LYjP",
+	"ea4h6V2CjHK7D0ulnRi0ykWC2F+CKnPkKfCJF2WO6oQXJBttoJgkHepzLHeY+trg62/AajWGFXzDMnXJ",
+	"pu5FempFWA5zw1RNUuEgsBf80wv6wWPcm/vHwx0XglAaBvxLoc02foed7bVFRyU7UQPXim4lNeJGmAih",
+	"cbM/Pjs4R4lDZFHp0JcIycQyg+gK6+Umrg5sYT+3bBPXGTvrG76ALwa8h9sW6JOJ1b23kXNKSnRQyu1T",
+	"qJlfskJobelBSfzGsiaLpDthtv8tGwMyAziQzKHgIo9eyTArVDnsgt1b+0x/8/Su2OafNsjVw9A8v854",
+	"GzdmSuXApf0Vd0c+4Eo9kCJXOqv1Ztfvn9pnbpNJmnO982U/4UO3yeHyDGQ2QmfbHxuS/ttKFi9LJaRB",
+	"qezVdcaz7ERIVvAMrIZPqv4MLHbmygo5y9SRm0ur2v02gU8lpF0J0xKyipSMOA4pQ7ez9Y2qFlyK/yDj",
+	"NiJtCyEzqK4LIWsTkwOvHD2R3VLhSaRi/oenUfZTgVZ1lfYQZuvtfczQhldxtqUNNzXRkYNVqqwxWIBl",
+	"VSmXKeT5AOD0RqbxW/OyU2irOM2ACWIaAWYPNEt5DjLj7YO2KMOufZ0JzWc54V3/JUKHt6ytEctXIK3g",
+	"9JzLLoCynTO0mi5ZWRuDmzKML7jdEV+BRjVAjmyibJTTviBHHUICZNb0LqHSqr1Q6zqEyeOcqC6zwwjL",
+	"WbF7Sqv/UBL2lEp+4YASftueBjwWEXEngbG5t7QJoo2nbSbXojXHrTwjcsjUv/eG8zSgGuG+d9ESW/y5",
+	"R598YzHXK2SXDI+PFgHIjBnI8zjW/KMwdceje86AT2lea3EDl4wzC3DvV6HTC+09JI2i/Oj80Z9OHj46",
+	"OX/4/uHDi/Pzi/Pzfzm3fwwbOjsgDbkGS1rwe81zTZxDBiZizeYomcWlyNQz/+kFCY+WRLGcg6SIZL/U",
+	"xgoPNtu0ZYy9bvSytZ1LDzQT6Dp70qz1i8hOr+QLBFEjhPD3RkBm+WDbPSWkNsAzy61IcDlEJ5/awXKr",
+	"e+SfKwD0H5JZG4jxAbMqkWa8AqaXai37Fsew+Ou+4E2O/NN5KJ0jiz1+xP4mnkbX6QjLniWekV+H+Odl",
+	"F0oa+ThkwYspqo7gaLCQ5yKNcszdkpg81Q2WX7blsAWRrPOcqaoDKvuZZVLeS7NDVvfPrFteoUIjmmSg",
+	"VyTUIOuc7beJfejk4SOLBncQ+j2vKSsUIb8FqZrPNRiGchLJ/Tue5yzjm++Hifx8F5HHFYMPS0DntTlU",
+	"QWAvHdwtT9CGb7SlPYHka9mUhHVYkGQ6urTba03VWl4HQ5uIbJtzBzndg5jD70c//sjSJa94aqDSXfi8",
+	"ybmU9vgRcHgp3MOBJ6+fMCvmmf2+D5UCuLSKySX79f1PfTJtXvu8tsLs7ClUuZCTZIeg7wrwhiZHROox",
+	"zFBvG+1vhWL06QAjdId+M2hyPnXC1fPbeQXIQ0AabsQNNGqKUnNrtavKnuTECqi1VdqjjPkn9FAfzVmx",
+	"J2hjkvWXTkwkyplXgtSAUZUBD/Q3+ySClusBa0mTF38PzZRYY9Q95zz8GROmbcPxUqBFQkzBa4wfv1BH",
+	"7lMIxg8QJmGPSV9BRgeOv6AYWrXg1TastlTZtoGFeikaGsMoFSdGAtf+5OjQM0KNlpziBp2ENWjjbibY",
+	"q3v5fw4hchd/vItfyUPBvc4dJno7Xkv2F1PWs1xY44NUEJ7jZYgbbuzloz2cgTSC5/G7UXKei9Q8hSW/",
+	"EaquBny+M0iV1b5aUSwv9jxWNy4OLwqqOgfNKpjXGk7ZtFJ5PuPpyumy9r6ttKhAgzm9klPCJ/dtS5wE",
+	"POvql365gInRAz4Dnr0CrfkwU9uS9NLJZ7YQNyBZXXbudJT1WfupKE1byWkhU8scH2I/UR7YhA3vxhOQ",
+	"6MPWYtTaYFgLYMeQn234358MPZ4j95mYz6ECmcL9OewzMENu3719+V70bVsrJci4w5Y4xCGOfveLIFTc",
+	"xt1LxsF3FORpLuMfIgrw/BMvhAyG7d2xZy5kZrX9vSH1M/1gZ5wKrzWsHj9DmfPmDHFvFJmNsdigZitp",
+	"jXMUFF53Yx+aZBX0FFO03iim+cY+ao0GupzTyZaTiwJBYjAeaTl1Zs2QnBvIN4kX+JjN0IlFjh1mCxBb",
+	"zqyGovvheM1EFlVQs4DAY5vPuchc9ljwJaBVLTSzlHa8M8wF5Jm+w702Arsn9PVS1Xlm77EFgGYDuZCr",
+	"oaPbV1pJaxQurXsXx57zdIl5f9MVbKYJmxJkpgiaqTbcwPSSoSlDSJewqV1oyr4jE1tot90rGfYr1fr7",
+	"hE1nXMOUfYfpETNllkyLDDSyBMYXFUDGlLQPLipVlxofBfKzbBjdqv02g1RYxdov5Z33V3KNYMmUfWHi",
+	"UjE29idLlWe0HnrgMwVIEGwD5ns6mcAskin7zq62roQBUq1CtIi8DgXP4HuXxnYU5BgPCjXBlu1AgLTX",
+	"HAt1fFhumKTrZTPIlVxouu6GGYs5+kctHBKmKvLSMmE0W3dw6igmkqdhj5gxBuhZ6TYDr4APZaChor2o",
+	"K+SbiKuYZqbtn9pYeRQ9Sg43kLfVeWXV2TWvnDsGqkpVUb12KEHEsxTy4nKTMLAbREnICyC+jPGlQmVw",
+	"OuB0hGwzRLTKIjWfkUcr+nufZjCwtbmqZbbb8YHQDuk2BKiR1IO/qliuhz3j/kL0lcqiioa7y73XoYTF",
+	"2Eq/11DvjN7/Gz7knaB3DLCNA7cTMKvInPenTBzU/G5j0H5RlKoyL4WMqHgoY+KWeKryupCMGwprnh6S",
+	"TSZifsifVC0NZGxeqYI9TFita57nFAShDFhmf3jJzsmqXC9VDmwuckjIbeyEbZsRW4wbCmB751Fc81lX",
+	"Si6Srby7KIlpTIYdd7BUUKgb/GvOBflZPGv4uIt8EF7hRcN3+BbsfyPMrixzEWPpGIi88BYyZ1m1YVUt",
+	"L4NWZz92XrB4jLGVkLENY3fSrddaXHNJz2sriCORn9Yq9vSDaodXQxv1Ex9PGj9+Rvm6lBKbwyn7VXq/",
+	"npIuBmVRJRfa0Cn34gstqonwBn/bUbDUfgMDXzeh+B0S0N9rEsW45jVR7COwxpCp7y8MlqMPJEWFGDLc",
+	"bdSrzfKwFBGX/31YItWu3IiUS3vHM2C1hrh6X1d51GdjtRcN1Q1UHT0HrELrOI7Va100epyQnQD0R0wI",
+	"PLE7eKVuYtBMUyjNtdtG3DOQVZvrqh5wG8yFFHp5iBiy3Dh+F/DJXJtqs/9Sgz6LMW68Ie5kb0FVyI/s",
+	"RVp9Gc0F6WwDazMmxKnH9JJ9FKLONTtGOLCUZ7fjisgNOMbssAH0QYrAwZoDWlP7bOsdPmhpUMVtgRhJ",
+	"tNLFCPSWs1ot44Fmai13E0FgJ4ha+PIGa5M+jvvjtEE3RDDPIBUZQapLN1nzxUAtjA/JBlk4G5BHvcP4",
+	"lce2pEfdL9FkIL+dGJ6KdBlQ9IJxa0Na3LVybMvBsKNkr52s/fD8/HybG2et/fd8cwVfwQmXsO7FADCP",
+	"RcnUYkUFVpeYqWxD31jZc8qmOZiThdqODkST5y691XklUdDX6ZIWUWp1ggl0bqHgF8BABM+sDjCv85y0",
+	"OC5ph4ZCID6TpuDVCiqXbCPDJrrhiXBUtF7s3jGFzL9/twYXwDiEJ/tljG2FKAvLsqxoR4cCup42aIKr",
+	"uXexoNnK8/xazZ23Za7yXK2nMe9cX7yESq/oBuzGGdwApu9gZgIiXlCpiAuz90vY4GcI4baDbKNq3C1t",
+	"eiCLDbcesdVvoNogZrmUHJejg7zIGgfa5V6iE+K0Vzexs2qpI0jHwfCzkBkiLYkfdBYteVkCOf5chG1b",
+	"krTlMl7J6CHxQJaCZupTI+Ms6LikYsxw+gtK8uJmGKoONzqq2YHw6bKO89FaDy9its3Ixn3BPmCdp8NO",
+	"J1zQF3iHy4uKLvs+d/AH9OJf3770pJ+w4BVsibPGlJyTh6RdNHr+Q7QKOk7gLicwyucHCjl4x6okTyXJ",
+	"xEY68mImFrXCPNkMcogn6Q26zgZ9MHbPA2F+a6ePeCj3CnkNiGHLykJGmqtrtJxDSFK4URdIvJ2qGS+w",
+	"fnAJRdRjfViECnXub5sblHjoDl3JWwzAR1ScvZTrPRUz94PhPQy4GQIqRgpob6DiuZMPBeXZCnPBJObT",
+	"BrHOamlEjkWgyPVIvdKnAzhE6L71tmf0xVZ84+9UWx2SLC22DSwdaG07p9Wy3aTF2TPMkVsvRQ4XTcb/",
+	"wvINX/UuBlwbAS37fMry+sY/YtmPFkWZb4jp+7LYR+fne/srAg+KpdvEAztPvU6MZ/D6Ux+oqmr5+Mkh",
+	"Ez9sR61ov+e1VxUumASBogx1SKtwMakqpxbOVcXclR+EJlKZMe+6BS7X5G1sdTCQTOUZ6RJ4ESmK9ZYT",
+	"gRG/quJ+dx+575+UYLgBkxDgmnAQBYLcAeMnKaNpUQF8hJTqBvBSQqbNBcvBsIWKr3kDlZhHnYMtROd6",
+	"ILC2h4VEyNV6UXKAJHOAdEcfYkjvvMHb49AKA7Y+334/3emUTddcGCEXU3KMUkkXM5VAq6OqMb12esE4",
+	"K7nWrrODwKynTElwb/POaI1cJru0dBMcrBdt7WZbbTxlU6zdwPhTcM96vwfeiNMmr2TLQ3vJNACbEvd2",
+	"uj65O6anbBrwoXUuh8521a7B4yCHTmoEhpUKtU8szqjOJuxxZ4GWvST9RK9igovrgWijCrBHCHY43U4v",
+	"YtXIyUhep/cGhmDuQWzUy+Cd+Rl4smYvMfR9Deuh2v2B4Mkq1qfleVGajWfN1FPFMhSO/Ve45ZjOe3Lp",
+	"MM+efwXlQLHFkJv161Xi21MOwOsDzJZKrbYBpiGtIKaprZca0uv//s//mkZDnM16Y4fxr+1v3/888e+P",
+	"bftN0M76ujSlbF7P2jmbo0mzW0medymLzYQuc765Hrzp4WLmIbTcI33bJ27bta+VvKaIeNRR3S6TiD/h",
+	"aztGEXAj0+Dk3KrkHKizLFwgI1pNcu0Myy8toIzRAMG8dzlNEnjYW2snkTrFbYzqA7wH3VDyuF+JI6Hy",
+	"XSocj4Ts++Nur1asEgWvNuzdq/dvGM+yCnQwNZ1uQB2rKMiFWq+qTTvFAi2XhfJfRQq//rf792lKvu3O",
+	"3pLJp5OFOrEfnuiVKE9USaA7weo9qCi9556rE7+IUoMnrJOHNEK4vR8MOWQe6MYFj1WBWG13yVyEGhtr",
+	"GTSLyBE2tQ9MUW+uati7dLvrxtvBAHqKg0MHC2IfHg9lgb1iqFbrqqGytOuoh+pnYXUoe4WNM6rBPhdn",
+	"xCRLMxJtGaDZY2TxOkH2x6ugcnk62+rlTORjCaecuWgsQ51XsxlslMwcV5AZN6raJNYCmvOqKffDUAtk",
+	"rQSRdtrJCqA8TF9NeZ5HtviT/ZhpIVPChaXS5oGm6tAE87/yHHGhrFQKWsO+pTBpWV9rSJXMuh67TNWz",
+	"vCWvqOHZWDIHlTUUlwQF7mLlrlJEM/JnWcCtXaH6Hrubi1j542uX84ZBIyEtL0fjuaqlHuV03WV4bZbW",
+	"QHb3Hs/l49pcR+vSPywpI8kB3LuTQGaABqUwGvL56KLXh2SP52pxnVWqLIcTaRw7yNWi5TMySqFLdU+I",
+	"t15zPVhJQ9k2neW3E+93nEaVsaTrhnS04RtXpbPNngsoVBUxf96CxsooRg9Y/jnbGNBIt+iuCDmUe8Ij",
+	"JBv2/JieF7v0pRol8GGkPpzE8uN5mybj1UPIEBwR4MkMSOYqyjuZC63Lki4MtAeVl3/+84F8oRTZzgKp",
+	"aFJHuPKqjncrKStlVKpiOQj876ryjTQ9NNai8t40w3QJfKWbnqNLpc1gJxvLTWOXjZ8zlGBIYZjLfmlt",
+	"6pyn2FLRoUFwRKLJT/0WWnCPvdRUm+F6NeFYvMXYBaeuMPsRmHfSxM0bwMYzeiAS574NMMwgzXlFIuWA",
+	"XNl3tE60E8CSP/rxT/GqC10XUSxA4Re5HJSJrQwgrfaHkv08u1a1GaCz4H4nobcnzwirDnNQzI4X2YFc",
+	"s5UKHHP7OBEUMJRwZ+9stCZ/uPHwBaIYVrX8NW8n26j0wC5oYU9xpPVenUifBPykDxVaObEGRZ4wd0GJ",
+	"692asMxl9ieY8mk1gYKXe0MLH2p9M+72aVhgzxSuqwqkuR68WWuAeQZ30Wv54vmeVOtLdt7r2yVhT2xt",
+	"ChcjWjHhfcLWy81eOdDoRNcDx1A3UOW87BzDV/P4wpBDPLvoyLyOmcg/C5lp12qGGki7tzi9OVfxTD50",
+	"Ow7sfq6qmcgycNeAjzbl0SuwKlC6iiugW3U2HW4x1IsrjtWvsWMOvhOBOmdOwLqqkGldyYtKqcLKwQv3",
+	"3YWDfbxi5UaoHElBD2SeUGp/6BBDME2smouFAXsLhn/3L9rpDHbk5Tt+hRZgDltjRPZvvg6jn/PHs+uC",
+	"qpVjXe/cN15lRieuJn3Jl4r77n37UJOoTLR3F/qVwms4lcjN4HCF1K+0Z4KFyjNLJQP7aknPplc0XXNB",
+	"2bb7SydrCV/b7en4+bfPrkHue2xcHOvmYgY8fm4X9dFo3eRC9svr7lId3ADd33AMAd+C/esuHtGRtOd2",
+	"P2AftHGtsujO7HXkot8D7b3r5IS9FnKlISOIZMRmW9lLP+5sHdwDxkhWCEEgWimtapOqwfK2ViuKpjeC",
+	"Z2iVQmcYtpnYLZ/9i+L7yxWPZga3KjHidUC+6tdQ8SeWJgsJmI50yUj2o3vjyq91NTlUoA00yKKUdOwj",
+	"BfM5pIY5oYNeNOqDp2R+kPyMNivJGo1vAHzatULv5RyNWXhe1ZUqHmT0S46x5YWyB65UvVie7tMfQw7s",
+	"37XZDd1GGuXNe+CjYet3cbWAaplVnmmnFqG9ELRw/KrdMKgCnjWNerATZVZEs4YTa3P22qBS1rGrJfWx",
+	"+HboPXi4o+uteXkXzpRVXMhhb0Ro3U/+iBob1K35xgdIVGBTKs+8r+ySPUZttdUdIMyOePhox+yIXU5B",
+	"7l2C1uT3IRA0VNgc57ZsJW+ex5BywEBF+7gugmmMUzqWnNLHevMG+Mn8ycnPHz//6Yfbf9rPPW8vqYxy",
+	"p9pcq/k8TmAdV1ALzKTDpJhEP7+kKncrECl3BN0JrNvzd9O4L60CoCG/gbhC66uBurv5d2eQ+KE5RadE",
+	"xI83GHLzCKkN39FVgbztHqckrPv+Vy4JIGxNDZoHs9BKXmsYRuz3TrJSCEakSyYVLUwJYDNY9N0xg56x",
+	"WMqzB1VwXFuxEq9Hk/EElteqFRFCF7swIUcI42TOdZQ0OiaacNqge7fxKPXt6b4qribty+mDLuwwxnHf",
+	"bWR6F7Yzr/N8d8L9W+BZqwQ4pCJiTqYqSswYNgNHjO51IIPMsjnTjlG6ggKsaXDug7lPKUf1TLf06bm4",
+	"ATKUdJDTPfrORTEb9hZxNgPLWpCzYqhTHO4RxFQ6a+Nd87KselWpLV/KEvLsOjwc89FB4RPnFi7O7FLg",
+	"jCdTj2IzSC2uEG/pxAsumdsFUxWzOofLxS1ORzsjxbwKc7JOg/kreW2WqhL/Adl0OP6yBF7FIilcG+as",
+	"RapAR2MfY1kHhDfsG6QyIt5REJpQZzC2UlehfsALykAkWydA1tVJz7XXgsVQ6ArXdWq55sEv1MuxFzYz",
+	"e+zbrLVm7FFVZyf7v5MAqKOZrvYL53PnImu92WmyCYP+jX2xcbndGC9mX7LvUtfAgJKzH56fn38/IIMg",
+	"dCXZkj5WllXAyNjC12MzaKf5+xxWP4UNyW/JNcuA59RJNx45G213QN6+di7k0fuIBC/+/iWs9e78QnrK",
+	"Pl/P7K5mcUvO0Z1FY+aexC+xQFBhro/rv31ACKHaXK/5zo7oH8jGw3z10XjPnXj7/htY8831jiJrlxXq",
+	"nLKNi7PRNsoK5q7h8M7+vvZiYprBe9DmpyWkq5jHzhw8QSXUOnea7oQmB3olULNOUE0z8zrfXRzlU1Fd",
+	"2fGI59Ge5W0dcXqgOj1cOo21IhbkPnPhi2ZztTwsweIMgRzLILp9HzDRrKrLoW7uI4VEd6hEh3L/3CIL",
+	"zncGypiTZB2bjGDVMycswvBO13CtqsQN7NGZCBMvQ+GTB2W7lQ6dYeT6jzGZymPS3UdTBeBt1xjCgsv9",
+	"7ww1t0Em0QREt39oqVrv08fKCoy5cElW+L69IwkN+7iNFauPhLRCZ0FVjbSHGAlSfqEA7DMqrwS0w65x",
+	"5hWjUqPU6roY88ygt12tGmu8FSZ2aU+HusM7nDGGhE2cZ7iTVCth1s8n+e3xx1Of/Hzn6kV6wWjx4och",
+	"JkLSLwde+elOvNH4fP8jNrUKhCvvcVlu5IMR8pRNtamAF6FuyAB6Z+xDnKVKSnKQ4+pXkoYHKKr1sfr8",
+	"1JcEUQaJ1W+XqjIYva5ueO5cja29qDwf6nvgJoekuUpX3boe1OTtDbq9WuZnrYlkYteLYtpguUW7PXIv",
+	"DOv0SfcARjIa935IqIkrx3epZRhJ6bfUJOTieiCNpCuSOU3q3cpUvItYtqbrob3Qfdp1rB/6Nd1B1E3g",
+	"DVe0LHtO8y+c1oltftxNHl+BHY0gBFvZvX5M+EQ7br/3C4R28V4OdKylPSzFeNXHSCETFWcQDrRQtF1k",
+	"4dt5OyqKMiyivTs58A/Kew/Iuu1oQdXKNbXHNmsgs0uilDmzW9+/eG4cyUe6YBKGzVXVn5LaH4U61Aei",
+	"ETpLY0p9cXbm2xm36jXOfPbEVqTgwEipfenIdR5DYQzVaHdWGN0Kb/xI8zvi1gguHREn9r3ng69tCCzv",
+	"QtbZEWoMt+KUgwlj7u1Wy42E0lcDveB3Jdq6AMwCYtHUoXD6KrJBSserK2E27+z90b5cRSreKG4NeIXD",
+	"99yvLcnR6Gsh55GYyN8ASt1NDsOAHuYx+IFUrDsGGT8nPvBAM19w08kDAaZ5AadX8kpSMpPPCaPmT9Mn",
+	"zl2MCusFe4q7ZtUaLzFhXLInb15ggle3H0m7vorRylgehdqbT8q6kmGG93dvf/6J/fmHH//X96fsvfBj",
+	"z+yHjx8//nNorkADsNz8b27cfI48P8n4plsbNW1mYE0vrS6PH19J8CPz8MxPcOtL7OuJSWsXWBqeufbW",
+	"gG0CMFy0VGuNfbTD/OfvrKRsJf7xPvQzBfgTDGT7569k8wPJ8CuhTcWNqugHp2z66QT3MrUaLnZ0sQiO",
+	"N+BnnYt0GaZZXrLpUmkz9W3mWpexpHZTGvJ5ciXpZ6kqCo4SixpSFDxdColRMn9TvjYaSG9n07fcwEtR",
+	"CDNlS9+FxiFK886Cb5y/t+CrNkq9+eXde5eiwSWbvsigKJUBmW5O/gab6UVTfx0y0S1S4qIuUP3Dv7Kl",
+	"qiudtHxwaKfSbNBZbdymIbuSTf1RE2ayupUbJEYphZO3jRwLCaaTh97jzUsxuZg8Pj0/fUzB6yVS8dln",
+	"wu/bM16Ks5uH9n8r2OB3C2J54a5eZFh8og3VrutJb47+o/PzkRn6h83Ob43/jozPf083pJNQrkmz+Vxi",
+	"zim5BZz6E39R2HlrTH8y0XVR8GrjQ8IImgfaswScSsoX2s2Dwk8+JhOH3ZbnKW0o3FzxAgwmx/4Wf3/z",
+	"yNl7fM3k9qO1x3QE5j+h9ug6Bhy6egs7cQz6x5BM+1SRa+OIF0Y6621XrLjq1h6uPDzaq5tuCsOocspe",
+	"tJLpsG0cNit0IfIKsN0Jt5xzeQz0ecVX0BIm+yHObTJIj2efRXZLQjQHcil1ceQt3KhVgyM9YP8QN5OQ",
+	"s5Ygm4EeTXubL4cBbelgKNyVfJLdpPBscvsxBuR26fIg13vaZHIdtkEUNPvs78ncQGU3mWzVpzSV0CgJ",
+	"Lfr6WQ9oiNmHfq+h2nhj9KLxbzdUtKMx6F7vRf0MmzLp1dCrQ8voY70cbXiQmfMi4UZojugpe0U+ZVRY",
+	"yrzWTIuFpDwF3Bb1dafo9PR/Pno6Hdq160zb7Hi/lg67tk0pm6EBWbPzgW1gBs6XbsLy3G4BPSqcFNZz",
+	"2uog4jhqbu9ilzPB7iC2lpBpXmdw3Z40eMCqH+9RxWiPGI0IjidYse4zNo7BDz0DwVIKdBt5bhj4T4cd",
+	"Ygbp3bWJMUYXESf9EnS8L3KSUk50uMLgF/LNTVl76D45ue3e+YzcNT1lBpd5GnpRHqjNzF+h6+JrYMaQ",
+	"OtEAojXZlGZV4Faev+eL7sv65Hr75chEYGxstJ3YFD69TeIy7i9gBm+lRxqS2TNessfnP/gB7c31C3Kn",
+	"cxdTcbZIYDYEqIZDvJifvFYSTuhekxGofcMr/5KLfhzTvl4YNNKt2deatPG1kejJ3tjzZbxoT9UsmZSx",
+	"4tx3fCOo3yuZ0WQi95hQgrDEttT2QYd1CdPUD418QK4FaTDPNZ9DvjllTxqavpJhlrfje6W1xfGV2qCf",
+	"gaIdaHt3KehNbb6Yr21J8uk/T50g75Z8UtNKv9kNmGNR2PFtQweUA4zDr03YDD7hIBg/s0+qNfPTY+9E",
+	"mMe0b/c8gt02rA/ebTJ5qdIQvr9fmYV+DMoBxmYKdxJfO/WaM/hU5pzaAi1gYKR0M7uYZ03qbwiqU/Da",
+	"ijH0wl22mz+FcPzPISrF1kuXsoldIChH+cIXCsGVJF+6xiohKpep1DrGQ57T3hs+cm+U0R4TGkGtp6H1",
+	"6zF03yBpmJKtrrLtMvOQdIiOVWxvsxMrqKTqW7gMWmPPozj2RK+c1EDLy3fE0mB8cjFh1gPNphI+mWkH",
+	"xXy7t3bXV0ZFk2Yt0tA2f82FmRKGOR83PcQ100pJRi5jEhk8FFqqikK4TSkwFb9Q5go6umn5Jzga4oIZ",
+	"+GTOrGw1J5REMm23HMW16XN7bZQkc6JBkjw2oayPemNTF2fX8tliAQYzrqQwF2wqsuD211YSyRRCC4cp",
+	"robfT+ko04RNM274lPbwk8s00ez/vPvlNbr8sHLHd3OZvuTanDzHc7x4Nk2uJDbTc1/SDaHG4LwJs0qt",
+	"NV4R/uYddQj05whtn1zXNueidyVYqFSoAmNBWDqKF3MlASMIj86Zq6g5ZdOcAhHYuZcuNEwnC+XiEU7x",
+	"UmjzUxg7P6qwh5SIHkxjuRGX7Lzhhwg+6TTfmH2PQIvb9OeRHItQ63ceSzuLuxAQPPFXUDVzqCb0sd/B",
+	"csI9CP4Dd766rQYxXBI6O1S/iCFpp0cTPT2QfhLV1Dr4GfcC7QXJ+7SUCOWc1ySZbLGGHVpE1KB2qrx3",
+	"7vleDErCJSuV1mKWb1yXky8XRZhbQi23IcNSjuCXEZJGB7bkjufz9+2Zce85+6zh99uzCkvrMRngngTb",
+	"O/i9E3Ea1itbwV9qm49CIYiT0JoTuaPjzk6NmpJrKBTS+V6wLPSC9U38r+S61xnAioO2Y4G7zGFU3LAU",
+	"Bwx2CUB51hspFcy5GOOkvgWEx3/UcFq7u8RXtpiatg4Rcv2wdUvHiRTNa2zy2s3BzTpO0igljpsFveHt",
+	"g6GdZ63n7i268xQjAK99ofDnIwZtYis1htUXhGAojNAKZljCow4jCTNKDaoFmF38B3H0N7c75Ou3TKqF",
+	"K70x9seSOahor5Wbp4GD5d1EDaYkWUKQCa8u55YxN9jfRuX7lkWZSg01fo6aNi+xZxJOR2mNTE9c4wWd",
+	"UEA9YTh8OnH2gE5YWc9ygdO3EspSpzQvoVfUZYXSeSivRqsCgop8Jd9j3guWTlA2lO/+iKXgS6WN+zkm",
+	"ODVpW5dWmw9NlV2VpXZjiegRnfgwWWgYptaSrWBzJa2hzvUqbqfzIgxovi8D3b6Cj7LiMNYkYQulyH81",
+	"49kxcPald2es28OxWyiJ4fpjmuNRZFw6BSWKih/ueLXM3+zWvf4FzF+J8u7tXv+q4llNTU0Kdoc4Tg4T",
+	"0QY2iybyJBen0USe3+Q6z9xWzj7TH7dn2lCH4PvSdql55WsrnIaV3hfz0IVV5DkrhcRe3wOdWbto886o",
+	"0jUjP4pGuSt7h7KZsOL0GJjyXGaUPbEQVk93bVYSypGyyEIlT8h5bzr20TbWDOcyDdz9mn/7u3/fazDT",
+	"vnGZOXsUfTfki/PBIVVCp+kRmqw48ZQgtlDWwhQurbb11JXEFF7XypYYUxfIp+zFnHHpXjjHnnohi4Qb",
+	"9t0Pjx59n7TXDK4prltTrNmSZ2wGON3WjzOYzkUO0622OkLHOq0L7WjhlL1BBuK8U94PHpGO79b8qORw",
+	"fAOraZH1lc0r3/YpIgCIqF1sJDuOYeXjLH3aDuXomq1VtfKo8yWUXWG/vbuT8iBxPqF4yqarcBKscMiW",
+	"p4VAY9Sohro8YELKKXvj+vW4GcG+7bUvk2jm9YoUrqRPbYm6D+wxf8Kt3AOzP6Yh7/ofDimPIfPgCKoG",
+	"XxHXojBa554ofR0zblHbvyOO4ZTYUTMeB8594/RM4bKLsVx6yDz2XSb2u8fW0P57xZcw/HfAQsYLOJZe",
+	"mnODGRnYFGpOVSHk/Eh8JXNwG3bcQIQGR9VTh/jO82ZTYaQjjo+kDjzdKVIXwU5yNf6tvNNktGLbSuBC",
+	"ZZD46FDT9NtHqakBF9o5gcvJ3sRJvRYGp+mS8uCnjgrNXPUpa41SxeCVXcmyuv6k/id6xaZ/ef6e/fd/",
+	"/heRHcbVqVZGGOy2d8qe0OV5FaE1BCGWnxPnpCjX70a2X0lPaMb076UnPDrqi930zAg9vuFag6ZZmYXl",
+	"veaYBIoj/n2DO6O256XuRY+DTHxnMQMlN+Jk7j2Noa3BpkeAwjPlpq+urALVQfYwlXUDZk/eNJRzGT/l",
+	"cbn6GEe/J4bOWXBl3x/n/oL8jQYRzzJIhZ/HcN/5jdH6rmcYA3OI8Iflgs88mL6yweTfPabJutwL7MVj",
+	"JRPKZ+QJKa8qlHU4ufEITAF3Err+QKFD7YlXV5AEvF0xFzJLQveh4KBU8zuzUMeXRzVhZ+x8Y13YmVrU",
+	"PXV/zRhHP+xpTLtegENBMD9Fda/FqB3B+ImontdNgKTR4QMn8UNbj1L/RJD0Xc+ozxntw09SiexgzTd7",
+	"n/0DdZHYuQWRJQxOrKLYDFOtmH2hT7XKxYq2lrBQcU7arx6E1e9DgHr0458OBhS1nkXprEIfJypHCLVX",
+	"9hsrsAaL59wsXNdA6OB6rPs001pjPb9K2ZJ3nFizwxf2RWqYPFu67+Cke8+ZKEpVmXvwNlHuC1lE7mWn",
+	"qb5pTZXDrC3M6ruSU5El2MUsaU8oTizjScJc2cTPfk0602mT7dnISWf2btKeqztNmJr7pgcY18JsSUwb",
+	"xB24vEGADI047zTD7EPyK6rg0G7mCaO/DAc54c8NX4G01qMDwZWsgAzfWuaW3Kf072vXYG5KHRy0iqSN",
+	"tnH804nMLJ6PZY7aneoLNv18NcmUhCtK8LuaqPkVZfed306bNpprVa20az/houvg/H901JAY5AoaXWf6",
+	"1DIro8YM0xeIW4NCdCtshCMxHZgJ6gmmq2EqqwVo8Ey2D+63RW19cdAT8HQ5klNxraprt+2DqzO3amrI",
+	"X7F2De5TVTSOGHsW8jM0btHlSBZoVm2uq1p+4Z7egrOxWranz5uY20sPKWj2tVTRX5S5AM2mXeBME1/I",
+	"4R3EWDvjp6TyPL+S7hWIJIULqki25Pk8ME/EjHh9c5sEvvDYRDM9qkoYfcCWao0iFFuUhED3YAmz6ldd",
+	"77OfY9oYmA+a6pudaaBfz4Agan6LPAFlW4wvHZi26vPgeI9qjiFwmzIZ0kLo7svAjUYl7m7DYWftbzdl",
+	"s+W0RKHhvfmXrudKaFKEM3yRGWN8EPuROp8RVTf2jV779jfeSbBfw4rG27k4Ujbwz6pagIm5K8bAO+zO",
+	"GTrQsfW/IZcO7fo4JTveH28vdUlDMUTl7bn7Vf0OrRjdKsRs3cPx3SG0+DcJH+9z++PVjEeuTtxrQ9Ha",
+	"xG9ad3gQue/ipmc8NeJG0MzF4bZZ/qGvl2K8jxen9XjErKYGxEqmUKE+JnS7GP5Yicf3aS97sI+FNpux",
+	"isfjmw90WLabUPyH4Jw7UToMBTpzs3u+ont8sBjFp2+Q49UqGjiUaLt+F/PUmz4dm2aCYslpEk6XPp/Q",
+	"GZ+FSUjHT+x4FEtsuT9HNSZ/Qp6dzHi6YuE2aSgc2Hs5Eu9rEMVNdvqmiNJ2yXv06M7BC9jSVl63MKTx",
+	"gPiweCR8jcf9/wRnOCuENnwFx8Ibq0d+s5Dbu41Mg4r4x0xQDMP0bp2KeQhmVLW87A2xM1YHohao7TyO",
+	"I6CN3WpQqay2uQtFxqu2OlhiQJvxWNd7fOKOOtV9Kh7tSTFDeofd+/HalWqj27H3hg2uoDSDSgiB+JsY",
+	"b1E2/sp31uVlqYQ0GLARsovO3U4dqlBVZZFaMgOSbYBXOgkpSMIkNN48zKSgmqQHOuR7UsPpHAw+jtlT",
+	"GTc8JHw4z1tuAUNTGVWdLiFzjkbD0hy41Kwuw6ALDfk8mhtteIVI+4dOHg2ziWIhJsz06M5ewqmmDj5+",
+	"crlrswp3tvuOmU81ciBPPHiISzb1G8RiZlc9pthc5TnyzW9lxtoTNG1S2nT+neXAy0pJoXEr2p7m+3ES",
+	"31dM40/PPle1vB0uw+o2I2EjvUgI0NTBynkIm/bWoR+Jb9iV8oL6lfQ7lVxJdQPVJeO0nqGaflcRw0Lf",
+	"Hgr8Wus1Rol/gbvRIfWI+EbU55H1OKaqXSlh2kBpVWD7/28vGHwuR8nNshVzqb03r3G0jbkYxmdARO3f",
+	"Nc1hGFc3PviH7vH62yNDBlDA7/VrtUBfN8f26BE++jrJ2Jga7eKRaMJJtWYu9dlqCDNqzJ9g/1/q5/3O",
+	"cKsjZMxfGvIIK98xfhPiia0ZGS7k7RoEcoONujCbO8zkcgFn7PGSc2HfhClh2OIlWg5FDkg/veUPanB0",
+	"xg59/RbuYbbNKL5TFoZV5QjRfdX4dmv3byWl/8pvmo42iJhGMc5+fftyX9IZY007U6cprNag2u642uum",
+	"7Rhu95gt4EN0ze0/ae7P0oofYXYAVxmKuw2e+OhceQeGHkcuB3j52BtO4azg3vnv/rabHyEVS8dtdbCj",
+	"ftA+anzKwtmCbdUUrkjnoWsGy5lAy90b/xUj4+1LvzeGSLOyvnKYb09uGErrjtQxwHfQ8y84Gss6s+Q+",
+	"3oMHePaqYQf3mbfsI1732nSmOc7XS9XEmg4Hw1a+E1Wv12USKtWrLPSqEz5H9o/CWvbDJQsLkNk3cyC/",
+	"xdd/EdJ+3VpgK9uHuo5gglFrguhle9BUR1PGpgXHafr1Dud55HlXEyC/RuBvVhwclwmFDntfA30O78O3",
+	"A8v+QZHswxKwgFD0BtUeCYuUhA4WHRtvmvmP34bXKNMoO25G5R8ZD7o7HVBhCKbWaicLLjAA7ONEJnzL",
+	"zB8Y4HUMFPqLuIE2z8GCbO3BfCQUMn6457dAoPegzVG9D/eLOOiUHRBVoVyBWkcbe2PHlEeBhRjFTLVp",
+	"4YW1XPfGh9bMVAQyTkv97aOFnlugbzi9wUbyCc7X0mEAqu5kXwbPP+YbC8xj6TSO1JE0LktssfhAO4KQ",
+	"MOUd7zz3HQ1aq5MnOL52e3yr2eobe7qVGBZbZ6Qn73qpMAE+E5mLvbjlvNYa35V3FAJkSdcNY/e5UXXV",
+	"hl64zO3FfPkTAUhUbM03xJis1AllgK0y+dN2EeANDJ53tB9ka5F268f4YVtjUVu/c+P0Bgb/6TDR7cmb",
+	"F61f+cl8tx9v/18AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
