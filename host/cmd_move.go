@@ -292,7 +292,7 @@ func personMoveDecideCmd(f *flags) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var chosen []client.MoveDecisionDecision
 			for decision, is := range map[client.MoveDecisionDecision]bool{
-				client.MakeAnew: anew, client.LetGo: letGo, client.LookAgain: again,
+				client.MoveDecisionDecisionMakeAnew: anew, client.MoveDecisionDecisionLetGo: letGo, client.MoveDecisionDecisionLookAgain: again,
 			} {
 				if is {
 					chosen = append(chosen, decision)
