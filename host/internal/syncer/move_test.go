@@ -511,6 +511,20 @@ func TestMoveNeedsFewRequests(t *testing.T) {
 	})
 }
 
+func TestAfterAMoveNewBookingsNeedNoSearch(t *testing.T) {
+	movers(t, func(w *world, _ *twoModes) {
+		w.booked(3)
+		w.ask("Other")
+		w.pass("alice")
+		if n := w.finds(func() {
+			w.book("new", at(20))
+			w.pass("alice")
+		}); n != 0 || len(w.server.items(alice)) != 4 {
+			w.Errorf("%d searches, %d items", n, len(w.server.items(alice)))
+		}
+	})
+}
+
 func TestMailboxThatIsFoundElsewhereIsOffered(t *testing.T) {
 	for name, follow := range map[string]bool{"offered": false, "followed": true} {
 		t.Run(name, func(t *testing.T) {

@@ -42,6 +42,7 @@ type sighting struct {
 	items     map[calendar.Ref]*calendar.Item // those that bear a marker of a link
 	byKey     map[string][]*calendar.Item
 	byForeign map[string][]*calendar.Item
+	marks     map[calendar.Ref][]string // of every item that bears a marker
 	cursor    calendar.Cursor
 }
 
@@ -51,10 +52,14 @@ func (e *Engine) survey(ctx context.Context, p *pass, links []store.Link) (*sigh
 	for _, l := range links {
 		keys[l.Key], bookings[l.Booking] = true, true
 	}
-	s := &sighting{items: map[calendar.Ref]*calendar.Item{}, byKey: map[string][]*calendar.Item{}, byForeign: map[string][]*calendar.Item{}}
+	s := &sighting{items: map[calendar.Ref]*calendar.Item{}, byKey: map[string][]*calendar.Item{}, byForeign: map[string][]*calendar.Item{}, marks: map[calendar.Ref][]string{}}
 	whole := false
 	err := p.mode.Backend.Pull(ctx, backend.PullRequest{Mailbox: p.mailbox}, func(page backend.Page) error {
 		for _, ch := range page.Changes {
+			delete(s.marks, ch.Ref)
+			if m := marksOf(ch); len(m) > 0 {
+				s.marks[ch.Ref] = m
+			}
 			delete(s.items, ch.Ref) // pages may repeat what came before, and the later word counts
 			if it := ch.Item; !ch.Deleted && it != nil && (keys[it.Key] || bookings[it.ForeignKey]) {
 				s.items[ch.Ref] = it

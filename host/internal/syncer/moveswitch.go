@@ -91,6 +91,7 @@ func (e *Engine) switchOver(ctx context.Context, mv *moving, matches []match, se
 	for _, mt := range matches {
 		by[mt.link.Key] = mt
 	}
+	var mb store.Mailbox
 	guard := &pass{person: mv.person, mb: mv.mb} // whose transactions see whether the person was changed meanwhile
 	err := e.inPass(ctx, guard, func(ctx context.Context, tx *store.Tx) error {
 		m, err := stillAsked(ctx, tx, mv)
@@ -101,6 +102,7 @@ func (e *Engine) switchOver(ctx context.Context, mv *moving, matches []match, se
 		if err != nil {
 			return err
 		}
+		mb = p.mb
 		report := MoveReport{Note: mv.note}
 		err = eachLink(ctx, tx, p.mb.Tenant, p.mb.Person, func(l store.Link) error {
 			mt, known := by[l.Key]
@@ -146,7 +148,27 @@ func (e *Engine) switchOver(ctx context.Context, mv *moving, matches []match, se
 	if errors.Is(err, errMoveOver) {
 		return errMoveOver
 	}
+	if err == nil {
+		e.followOn(mb, matches, seen)
+	}
 	return err
+}
+
+// followOn remembers the items of a calendar that belong to no link, as after a full read: no booking that is made from now on
+// needs a search.
+func (e *Engine) followOn(mb store.Mailbox, matches []match, seen *sighting) {
+	for _, mt := range matches {
+		if mt.fate == fateFound {
+			delete(seen.marks, mt.item.Ref)
+		}
+	}
+	var strays []string
+	for _, marks := range seen.marks {
+		strays = append(strays, marks...)
+	}
+	begun := mb
+	begun.Cursor, begun.RoundOpen = "", true
+	e.strays.page(begun, mb, strays)
 }
 
 // rehouse gives the person the new mode, and the mailbox the place from which it is to be pulled by it.
