@@ -38,6 +38,7 @@ var allowed = map[string][]string{
 	"exchangesim":               {},
 	"host":                      {"host/internal"},
 	"host/internal/config":      {},
+	"host/internal/appsettings": {"host/internal/config"},
 	"host/internal/directory":   {"host/internal/config"},
 	"host/internal/booking":     {},
 	"host/internal/apikey":      {"host/internal/store"},
@@ -72,10 +73,12 @@ var noIO = []string{"host/internal/booking", "host/internal/syncer/plan", "sdk/c
 
 // thirdParty says which packages of others only certain rooms may use.
 var thirdParty = map[string][]string{
-	"github.com/hashicorp/go-plugin": {"sdk/internal", "sdk/serve", "sdk/launch", "test/bench"},
-	"google.golang.org/grpc":         {"proto", "sdk/internal", "sdk/serve", "sdk/launch", "test/bench"},
-	"github.com/riverqueue/river":    {"host/internal/schedule", "host/internal/store"},
-	"github.com/Azure/go-ntlmssp":    {"plugins/auth-ntlm"},
+	"github.com/hashicorp/go-plugin":                             {"sdk/internal", "sdk/serve", "sdk/launch", "test/bench"},
+	"google.golang.org/grpc":                                     {"proto", "sdk/internal", "sdk/serve", "sdk/launch", "test/bench"},
+	"github.com/riverqueue/river":                                {"host/internal/schedule", "host/internal/store"},
+	"github.com/Azure/go-ntlmssp":                                {"plugins/auth-ntlm"},
+	"github.com/AzureAD/microsoft-authentication-library-for-go": {"plugins/auth-oauth"},
+	"software.sslmate.com/src/go-pkcs12":                         {"plugins/auth-oauth"},
 }
 
 type listed struct {

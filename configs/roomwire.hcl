@@ -151,8 +151,14 @@ sync {
 #   tenant_id     = "00000000-0000-0000-0000-000000000000"
 #   app_id        = "00000000-0000-0000-0000-000000000000"
 #   client_secret = file("secrets/o365")
+#   client_secret_expires = "2027-01-31" # roomwire doctor warns ahead
 #   cloud         = "global" # usgov, usgov-dod, china, custom
+#   # while a secret is replaced; the one that works is used:
+#   # client_secret_2         = file("secrets/o365-new")
+#   # client_secret_2_expires = "2029-01-31"
 #   # in place of client_secret:
 #   # certificate_file     = "certs/app.pfx"
 #   # certificate_password = env("APP_PFX_PASSWORD")
+#   # with cloud = "custom", besides url:
+#   # authority = "https://login.example.com"
 # }

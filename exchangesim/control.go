@@ -63,6 +63,7 @@ func (s *Server) control() http.Handler {
 	})
 	handle("POST /sim/wait", s.controlWait)
 	s.controlScale(handle)
+	s.controlOnline(handle)
 	return mux
 }
 
@@ -74,7 +75,7 @@ func reply(w http.ResponseWriter, r *http.Request, do func(*http.Request) (any, 
 	result, err := do(r)
 	status := http.StatusOK
 	switch {
-	case errors.Is(err, ErrNoItem):
+	case errors.Is(err, ErrNoItem) || notThere(err):
 		status, result = http.StatusNotFound, map[string]string{"error": err.Error()}
 	case err != nil:
 		status, result = http.StatusBadRequest, map[string]string{"error": err.Error()}
@@ -137,9 +138,15 @@ func (s *Server) controlChangePerson(r *http.Request) (any, error) {
 		Impersonation *bool     `json:"impersonation"`
 		Delegates     *[]string `json:"delegates"`
 		NoMailbox     *bool     `json:"no_mailbox"`
+		Place         *string   `json:"place"`
 	}
 	if err := decode(r.Body, &change); err != nil {
 		return nil, err
+	}
+	if change.Place != nil {
+		if err := checkPlace(*change.Place); err != nil {
+			return nil, err
+		}
 	}
 	address := r.URL.Query().Get("mailbox")
 	found := s.changePerson(address, func(p *Person) {
@@ -154,6 +161,9 @@ func (s *Server) controlChangePerson(r *http.Request) (any, error) {
 		}
 		if change.NoMailbox != nil {
 			p.NoMailbox = *change.NoMailbox
+		}
+		if change.Place != nil {
+			s.settle(p, *change.Place)
 		}
 	})
 	if !found {

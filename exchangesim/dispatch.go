@@ -2,9 +2,7 @@ package exchangesim
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -50,7 +48,10 @@ type call struct {
 	name   string // of the operation, such as GetItem
 	req    *node  // the request element
 	caller *Person
-	actor  *Person // whom the request acts as; the caller unless impersonating
+	// edition is the kind of Exchange that was asked, app who asks with a token; nil on-premises.
+	edition edition
+	app     *principal
+	actor   *Person // whom the request acts as; the caller unless impersonating
 	// impersonation is the SOAP header that asks to act as somebody else, or nil.
 	impersonation *node
 	route         route     // how the request came to a back-end server
@@ -91,18 +92,29 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // markAnswer gives an answer the id by which a server's log would know it, and the client's own if it wishes so.
 func markAnswer(w http.ResponseWriter, r *http.Request) {
-	var id [16]byte
-	_, _ = rand.Read(id[:]) // never fails
-	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
-	w.Header().Set("request-id", fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:]))
+	w.Header().Set("request-id", newGUID())
 	w.Header().Set("X-FEServer", "sim-fe")
 	if back, err := parseBool(strings.ToLower(r.Header.Get("return-client-request-id"))); err == nil && back {
 		w.Header().Set("client-request-id", r.Header.Get("client-request-id"))
 	}
 }
 
-// serveEWS handles an authenticated request.
+// serveEWS handles an authenticated request on-premises.
 func (s *Server) serveEWS(w http.ResponseWriter, r *http.Request) {
+	account, _ := login.From(r.Context())
+	caller, _ := account.Tag.(*Person)
+	s.exchange(w, r, client{person: caller})
+}
+
+// A client is who sent a request, and to what kind of Exchange.
+type client struct {
+	person  *Person
+	edition edition
+	app     *principal // nil for people
+}
+
+// exchange handles an authenticated request.
+func (s *Server) exchange(w http.ResponseWriter, r *http.Request, from client) {
 	if path := strings.ToLower(r.URL.Path); r.Method != http.MethodPost {
 		s.serveDescription(w, r, path)
 		return
@@ -111,25 +123,24 @@ func (s *Server) serveEWS(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		var tooBig *http.MaxBytesError
 		if errors.As(err, &tooBig) {
-			s.answer(w, "", body, http.StatusInternalServerError, envelope(faultBody(fail("ErrorRequestStreamTooBig", "The request is longer than %d bytes.", tooBig.Limit))))
+			s.answer(w, "", body, http.StatusInternalServerError, from.edition.envelope(faultBody(fail("ErrorRequestStreamTooBig", "The request is longer than %d bytes.", tooBig.Limit))))
 		}
 		return // else the client went away
 	}
-	account, _ := login.From(r.Context())
-	caller, _ := account.Tag.(*Person)
-	c, err := s.parse(caller, body)
+	c, err := s.parse(from.person, body)
 	if err != nil {
-		s.answer(w, "", body, http.StatusInternalServerError, envelope(faultBody(asEWS(err))))
+		s.answer(w, "", body, http.StatusInternalServerError, from.edition.envelope(faultBody(asEWS(err))))
 		return
 	}
-	c.route = s.routed(r, caller)
+	c.edition, c.app = from.edition, from.app
+	c.route = s.routed(r, from.person)
 	w.Header().Set("X-BEServer", c.route.name())
 	if c.name == "Subscribe" && c.route.sticky {
 		http.SetCookie(w, c.route.cookie())
 	}
 	leave, refused := s.admit(r.Context(), c)
 	if refused != nil {
-		s.answer(w, c.name, body, http.StatusInternalServerError, envelope(faultBody(asEWS(refused))))
+		s.answer(w, c.name, body, http.StatusInternalServerError, c.edition.envelope(faultBody(asEWS(refused))))
 		return
 	}
 	defer leave()
@@ -141,7 +152,7 @@ func (s *Server) serveEWS(w http.ResponseWriter, r *http.Request) {
 		if plan.cutBefore || plan.cutAfter {
 			panic(http.ErrAbortHandler)
 		}
-		if status, reply, hit := plan.answer(); hit {
+		if status, reply, hit := plan.answer(c.edition); hit {
 			s.answer(w, c.name, body, status, reply)
 			return
 		}
@@ -168,7 +179,7 @@ func (s *Server) handle(ctx context.Context, c *call, body []byte) (status int, 
 		s.recorder.record(c.name, body, nil)
 		panic(http.ErrAbortHandler)
 	}
-	if status, reply, hit := plan.answer(); hit {
+	if status, reply, hit := plan.answer(c.edition); hit {
 		return status, reply
 	}
 	status, reply = s.run(c)
@@ -180,12 +191,12 @@ func (s *Server) handle(ctx context.Context, c *call, body []byte) (status int, 
 }
 
 // answer is what a plan answers instead of carrying the request out, if it does.
-func (p plan) answer() (status int, reply []byte, hit bool) {
+func (p plan) answer(e edition) (status int, reply []byte, hit bool) {
 	switch {
 	case p.status != 0:
 		return p.status, []byte{}, true
 	case p.fault != nil:
-		return http.StatusInternalServerError, envelope(faultBody(p.fault)), true
+		return http.StatusInternalServerError, e.envelope(faultBody(p.fault)), true
 	}
 	return 0, nil, false
 }
@@ -194,9 +205,9 @@ func (p plan) answer() (status int, reply []byte, hit bool) {
 func (s *Server) run(c *call) (int, []byte) {
 	body, err := s.carryOut(c)
 	if err != nil {
-		return http.StatusInternalServerError, envelope(faultBody(asEWS(err)))
+		return http.StatusInternalServerError, c.edition.envelope(faultBody(asEWS(err)))
 	}
-	return http.StatusOK, envelope(body)
+	return http.StatusOK, c.edition.envelope(body)
 }
 
 // carryOut is run under the lock.

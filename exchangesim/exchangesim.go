@@ -1,6 +1,7 @@
 // Package exchangesim is an in-memory Exchange server spoken to over EWS SOAP by any client.
 //
-// It behaves like Exchange 2019 on-premises where a calendar client can tell: ids change when items move, change keys change
+// It behaves like Exchange 2019 on-premises, and on listeners of their own like Exchange Online with its login server, where a
+// calendar client can tell: ids change when items move, change keys change
 // on their own after a write, one edit causes several notifications, push subscriptions are retried and then dropped in
 // silence, unknown versions are refused. It shares no code with the product it helps to test.
 //
@@ -12,7 +13,7 @@ package exchangesim
 import (
 	"context"
 	"crypto/rand"
-	"crypto/x509"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -61,6 +62,10 @@ type Options struct {
 	Schemes []string
 	// ExtendedProtection is the mode of channel binding for NTLM over TLS.
 	ExtendedProtection Protection
+	// Tenants are the organizations of Exchange Online; empty: SampleTenant and SampleSubsidiary.
+	Tenants []Tenant
+	// TokenLifetime is how long the access tokens of Tenants last; 0: an hour.
+	TokenLifetime time.Duration
 	// CopyToAttendees delivers meetings into the calendars of attendees who have a mailbox here, as the Calendar Attendant does.
 	CopyToAttendees bool
 }
@@ -93,12 +98,13 @@ type Server struct {
 	stop context.CancelFunc
 	work sync.WaitGroup
 
-	mu          sync.Mutex
+	mu sync.Mutex
+	onlineState
 	people      []*Person
 	users       map[string]*Person  // by address and by DOMAIN\user, in lower case
 	boxes       map[string]*mailbox // by every address in lower case
 	byID        map[string]*mailbox // by mailbox GUID
-	certificate *x509.Certificate
+	certificate *tls.Certificate    // of the TLS listeners
 	mails       []Mail
 	counts      map[string]int
 	subs        map[string]*subscription
@@ -142,6 +148,12 @@ func (o Options) withDefaults() Options {
 	if o.MaxSubscriptions == 0 {
 		o.MaxSubscriptions = 5000
 	}
+	if len(o.Tenants) == 0 {
+		o.Tenants = []Tenant{SampleTenant(), SampleSubsidiary()}
+	}
+	if o.TokenLifetime == 0 {
+		o.TokenLifetime = time.Hour
+	}
 	if o.MaxRequestBytes == 0 {
 		o.MaxRequestBytes = 400 << 10
 	}
@@ -167,6 +179,8 @@ func New(o Options) (*Server, error) {
 		pushes:     pushes{sooner: make(chan struct{}, 1)},
 		throttle:   newThrottle(o.Budget),
 		idle:       make(chan struct{}),
+
+		onlineState: newOnlineState(o),
 	}
 	_, _ = rand.Read(s.secret) // never fails
 	s.faults = newFaults(s)
@@ -174,6 +188,9 @@ func New(o Options) (*Server, error) {
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	var err error
 	if s.recorder, err = newRecorder(o.RecordDir); err != nil {
+		return nil, err
+	}
+	if err := s.startTenants(); err != nil {
 		return nil, err
 	}
 	for _, p := range o.People {

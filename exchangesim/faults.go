@@ -15,7 +15,8 @@ type Fault struct {
 	// HTTP status with an empty body), "latency" (the request is carried out late), "drop-before" (the connection is cut and
 	// nothing is done), "drop-after" (the request is carried out and the connection cut before the answer).
 	Kind string `json:"kind"`
-	// Operation, such as CreateItem, and Address of the mailbox select requests; empty means all.
+	// Operation, such as CreateItem, and Address of the mailbox select requests; empty means all but those to the login server,
+	// which are known as OperationToken and OperationDiscovery. There "error" takes an AADSTS code, such as 7000215.
 	Operation string `json:"operation,omitempty"`
 	Address   string `json:"address,omitempty"`
 	// Count is how many requests are hit; 0 means one, -1 all until Reset.
@@ -26,6 +27,8 @@ type Fault struct {
 	// Status is the HTTP status of "status", ResponseCode the EWS code of "error".
 	Status       int    `json:"status,omitempty"`
 	ResponseCode string `json:"response_code,omitempty"`
+	// RetryAfter is the header of that name that goes with "status", in seconds; 0: none. EWS has no such header.
+	RetryAfter int `json:"retry_after,omitempty"`
 }
 
 // Milliseconds is a duration that JSON holds as a number of milliseconds.
@@ -231,7 +234,7 @@ func (f *Faults) rejects(user string) bool {
 // A plan is what the faults do to one request.
 type plan struct {
 	cutBefore, cutAfter bool
-	status              int
+	status, retryAfter  int
 	fault               *ewsError
 	delay               time.Duration
 	before, after       []*pause
@@ -245,7 +248,7 @@ func (f *Faults) plan(operation, address string) plan {
 	decided := false
 	var rules []*Fault
 	for _, r := range f.rules {
-		matches := (r.Operation == "" || r.Operation == operation) && (r.Address == "" || strings.EqualFold(r.Address, address))
+		matches := (r.Operation == operation || r.Operation == "" && !isLogin(operation)) && (r.Address == "" || strings.EqualFold(r.Address, address))
 		if matches && (r.Kind == "latency" || !decided) {
 			decided = decided || r.Kind != "latency"
 			r.apply(&p)
@@ -273,6 +276,10 @@ func (f *Faults) plan(operation, address string) plan {
 	return p
 }
 
+func isLogin(operation string) bool {
+	return operation == OperationToken || operation == OperationDiscovery
+}
+
 func (r *Fault) apply(p *plan) {
 	switch r.Kind {
 	case "busy":
@@ -280,7 +287,7 @@ func (r *Fault) apply(p *plan) {
 	case "error":
 		p.fault = fail(r.ResponseCode, "The request failed as it was programmed to.")
 	case "status":
-		p.status = r.Status
+		p.status, p.retryAfter = r.Status, r.RetryAfter
 	case "latency":
 		p.delay += time.Duration(r.Delay)
 	case "drop-before":
@@ -295,7 +302,12 @@ func (f *Faults) take(ctx context.Context, c *call) plan {
 	f.server.mu.Lock()
 	address := c.target()
 	f.server.mu.Unlock()
-	p := f.plan(c.name, address)
+	return f.meet(ctx, c.name, address)
+}
+
+// meet is plan for a request of any kind, after its latency and its pauses.
+func (f *Faults) meet(ctx context.Context, operation, address string) plan {
+	p := f.plan(operation, address)
 	there := f.server.rest(ctx, p.delay)
 	if !f.server.stopAt(ctx, p.before) || !there {
 		p.cutBefore = true

@@ -29,7 +29,7 @@ func (c *call) folderByID(n *node) (*folder, error) {
 		if id.kind != folderKind {
 			return nil, fail("ErrorCannotUseItemIdForFolderId", "Id must be a folder id.")
 		}
-		if b := c.byID[id.box]; b != nil {
+		if b := c.byID[id.box]; c.here(b, "") == nil {
 			f = b.folderWith(id)
 		}
 		if f == nil {

@@ -7,14 +7,13 @@ func (c *call) identify() error {
 	if c.caller == nil {
 		return fail("ErrorAccessDenied", "Access is denied. Check credentials and try again.")
 	}
+	if c.app != nil {
+		return c.identifyApp()
+	}
 	if c.impersonation == nil {
 		return nil
 	}
-	sid := c.impersonation.child("ConnectingSID")
-	if len(sid.children()) != 1 || sid.kids[0].value() == "" {
-		return fail("ErrorInvalidExchangeImpersonationHeaderData", "ExchangeImpersonation SOAP header must be present for this type of OAuth token, with exactly one kind of identity.")
-	}
-	target, err := c.connecting(sid.kids[0].name, sid.kids[0].value())
+	target, err := c.impersonated()
 	if err != nil {
 		return err
 	}
@@ -25,15 +24,24 @@ func (c *call) identify() error {
 	return nil
 }
 
+// impersonated finds the person whom the request asks to act as.
+func (c *call) impersonated() (*Person, error) {
+	sid := c.impersonation.child("ConnectingSID")
+	if len(sid.children()) != 1 || sid.kids[0].value() == "" {
+		return nil, fail("ErrorInvalidExchangeImpersonationHeaderData", "ExchangeImpersonation SOAP header must be present for this type of OAuth token, with exactly one kind of identity.")
+	}
+	return c.connecting(sid.kids[0].name, sid.kids[0].value())
+}
+
 // connecting finds the person whom a ConnectingSID names.
 func (c *call) connecting(kind, value string) (*Person, error) {
-	noMailbox := fail("ErrorNonExistentMailbox", "The SMTP address has no mailbox associated with it.")
+	const noMailbox = "The SMTP address has no mailbox associated with it."
 	var p *Person
 	switch kind {
 	case "PrimarySmtpAddress", "SmtpAddress":
 		b := c.find(value)
 		if b == nil {
-			return nil, noMailbox
+			return nil, fail("ErrorNonExistentMailbox", noMailbox)
 		}
 		if kind == "PrimarySmtpAddress" && !strings.EqualFold(b.owner.Address, value) {
 			return nil, fail("ErrorNonPrimarySmtpAddress", "The primary SMTP address must be specified when referencing a mailbox.")
@@ -50,28 +58,19 @@ func (c *call) connecting(kind, value string) (*Person, error) {
 	default:
 		return nil, fail("ErrorInvalidExchangeImpersonationHeaderData", "%q is not a kind of identity.", kind)
 	}
-	if p.NoMailbox {
-		return nil, noMailbox
-	}
-	return p, nil
+	return p, c.here(c.find(p.Address), noMailbox)
 }
 
 // own returns the mailbox of whom the request acts as.
 func (c *call) own() (*mailbox, error) {
 	b := c.find(c.actor.Address)
-	if b == nil || b.owner.NoMailbox {
-		return nil, fail("ErrorNonExistentMailbox", "No mailbox with such guid.")
-	}
-	return b, nil
+	return b, c.here(b, "No mailbox with such guid.")
 }
 
 // mailboxFor returns the mailbox that a request names, which may be another person's, opened as a delegate.
 func (c *call) mailboxFor(address string) (*mailbox, error) {
 	b := c.find(address)
-	if b == nil || b.owner.NoMailbox {
-		return nil, fail("ErrorNonExistentMailbox", "The SMTP address has no mailbox associated with it.")
-	}
-	return b, nil
+	return b, c.here(b, "The SMTP address has no mailbox associated with it.")
 }
 
 // delegate reports whether the request acts in b as somebody who is not its owner.

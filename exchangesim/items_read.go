@@ -44,7 +44,7 @@ func (c *call) stored(id entryID) (*item, error) {
 		return nil, fail("ErrorCannotUseFolderIdForItemId", "Id must be an item id.")
 	}
 	b := c.byID[id.box]
-	if b == nil || b.owner.NoMailbox {
+	if c.here(b, "") != nil {
 		return nil, gone
 	}
 	it := b.items[entryID{box: id.box, kind: itemKind, number: id.number}.String()]

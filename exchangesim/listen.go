@@ -19,6 +19,9 @@ import (
 	"github.com/roomwire/roomwire/exchangesim/internal/login"
 )
 
+// headerTimeout is how long a client may take to send the header of a request.
+const headerTimeout = time.Minute
+
 type connStateKey struct{}
 
 // ConnContext keeps the state of NTLM for one connection; an http.Server that serves s needs it as its ConnContext.
@@ -35,7 +38,7 @@ func hasConnState(ctx context.Context) bool {
 func (s *Server) HTTPServer() *http.Server {
 	h := login.NewServer(s)
 	h.ConnContext = s.ConnContext
-	h.ReadHeaderTimeout = time.Minute
+	h.ReadHeaderTimeout = headerTimeout
 	return h
 }
 
@@ -58,33 +61,52 @@ func (l *Listener) Close() error {
 
 // Start serves HTTP on addr, such as 127.0.0.1:0, until Close of what it returns.
 func (s *Server) Start(addr string) (*Listener, error) {
-	return s.start(addr, nil)
+	return listen(addr, s.HTTPServer(), nil)
 }
 
 // StartTLS serves HTTPS on addr with a certificate of its own for localhost, the loopback addresses and hosts.
 func (s *Server) StartTLS(addr string, hosts ...string) (*Listener, error) {
+	certificate, err := s.certificateFor(hosts)
+	if err != nil {
+		return nil, err
+	}
+	return listen(addr, s.HTTPServer(), certificate)
+}
+
+// certificateFor returns the server's certificate, a new one if there is none or it is not for all of hosts.
+func (s *Server) certificateFor(hosts []string) (*tls.Certificate, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fits := s.certificate != nil
+	for _, h := range hosts {
+		fits = fits && (h == "" || s.certificate.Leaf.VerifyHostname(h) == nil)
+	}
+	if fits {
+		return s.certificate, nil
+	}
 	certificate, err := newCertificate(hosts)
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	s.certificate = certificate.Leaf
-	s.mu.Unlock()
-	return s.start(addr, certificate)
+	s.certificate = certificate
+	return certificate, nil
 }
 
-func (s *Server) start(addr string, certificate *tls.Certificate) (*Listener, error) {
+// listen serves on addr, over TLS if there is a certificate.
+func listen(addr string, server *http.Server, certificate *tls.Certificate) (*Listener, error) {
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
-	l := &Listener{URL: "http://" + ln.Addr().String(), server: s.HTTPServer(), done: make(chan error, 1)}
+	l := &Listener{URL: "http://" + ln.Addr().String(), server: server, done: make(chan error, 1)}
+	serve := server.Serve
 	if certificate != nil {
 		l.URL = "https://" + ln.Addr().String()
 		l.CertificatePEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[0]})
-		ln = tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12})
+		server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12}
+		serve = func(ln net.Listener) error { return server.ServeTLS(ln, "", "") }
 	}
-	go func() { l.done <- l.server.Serve(ln) }()
+	go func() { l.done <- serve(ln) }()
 	return l, nil
 }
 
@@ -92,7 +114,10 @@ func (s *Server) start(addr string, certificate *tls.Certificate) (*Listener, er
 func (s *Server) shownCertificate() *x509.Certificate {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.certificate
+	if s.certificate == nil {
+		return nil
+	}
+	return s.certificate.Leaf
 }
 
 // newCertificate makes a certificate that is its own authority.

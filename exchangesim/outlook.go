@@ -29,7 +29,7 @@ func (o *Outlook) with(do func(c *call, b *mailbox) error) error {
 	if b == nil {
 		return fmt.Errorf("%s has no mailbox", o.address)
 	}
-	c := &call{Server: o.server, caller: b.owner, actor: b.owner, zoneID: b.owner.TimeZone, now: o.server.now()}
+	c := &call{Server: o.server, edition: everywhere, caller: b.owner, actor: b.owner, zoneID: b.owner.TimeZone, now: o.server.now()}
 	return do(c, b)
 }
 

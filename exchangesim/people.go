@@ -24,6 +24,7 @@ type Person struct {
 	TimeZone      string   `json:"time_zone,omitempty"` // Windows id; empty: W. Europe Standard Time
 	Delegates     []string `json:"delegates,omitempty"` // addresses or users who may open this person's calendar
 	SID           string   `json:"sid,omitempty"`       // empty: made from the order in which people were added
+	Place         string   `json:"place,omitempty"`     // where the mailbox lies: PlaceOnPremises, PlaceOnline, PlaceMoving or both
 }
 
 // SamplePeople are alice, bob and carol, two rooms, a service user with impersonation rights and one without; all passwords
@@ -74,6 +75,9 @@ func (s *Server) AddPerson(p Person) error {
 	}
 	if _, ok := zoneOf(p.TimeZone); !ok {
 		return fmt.Errorf("person %s: time zone %q is not a Windows time zone known here", p.Address, p.TimeZone)
+	}
+	if err := checkPlace(p.Place); err != nil {
+		return fmt.Errorf("person %s: %w", p.Address, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -31,14 +31,19 @@ func asEWS(err error) *ewsError {
 	return fail("ErrorInternalServerError", "An internal server error occurred. %v", err)
 }
 
-func serverVersion() *node {
+// version is that of the server, as every answer tells it.
+func (e edition) version() *node {
+	if e == online {
+		return el("t:ServerVersionInfo", attr{"MajorVersion", "15"}, attr{"MinorVersion", "20"},
+			attr{"MajorBuildNumber", "9073"}, attr{"MinorBuildNumber", "22"}, attr{"Version", "V2018_01_08"})
+	}
 	return el("t:ServerVersionInfo", attr{"MajorVersion", "15"}, attr{"MinorVersion", "2"},
 		attr{"MajorBuildNumber", "1748"}, attr{"MinorBuildNumber", "10"}, attr{"Version", "V2017_07_11"})
 }
 
 // envelope wraps a body for the wire.
-func envelope(body *node) []byte {
-	return el("s:Envelope", el("s:Header", serverVersion()), el("s:Body", body)).document()
+func (e edition) envelope(body *node) []byte {
+	return el("s:Envelope", el("s:Header", e.version()), el("s:Body", body)).document()
 }
 
 // faultBody is the SOAP fault for e.

@@ -80,7 +80,7 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, c *call, bod
 			status = http.StatusInternalServerError
 		}
 		w.WriteHeader(status)
-		reply := envelope(refusal)
+		reply := c.edition.envelope(refusal)
 		s.recorder.record(c.name, body, reply)
 		_, _ = w.Write(reply)
 		return
@@ -89,7 +89,7 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, c *call, bod
 	s.recorder.record(c.name, body, nil)
 	out := http.NewResponseController(w)
 	send := func(message *node) bool {
-		if _, err := w.Write(streamEnvelope(response(c.name, message))); err != nil {
+		if _, err := w.Write(c.edition.streamEnvelope(response(c.name, message))); err != nil {
 			return false
 		}
 		return out.Flush() == nil
@@ -129,8 +129,8 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, c *call, bod
 }
 
 // streamEnvelope wraps a body as Exchange does here, and clients rely on: the envelope itself has no prefix.
-func streamEnvelope(body *node) []byte {
-	return el("Envelope", attr{"xmlns", namespaces[0].uri}, el("s:Header", serverVersion()), el("s:Body", body)).document()
+func (e edition) streamEnvelope(body *node) []byte {
+	return el("Envelope", attr{"xmlns", namespaces[0].uri}, el("s:Header", e.version()), el("s:Body", body)).document()
 }
 
 // close ends a stream by one of its channels; the server's lock is held. Its subscriptions wait for another connection.

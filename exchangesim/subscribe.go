@@ -16,6 +16,7 @@ type subscription struct {
 	kind       string // push, pull or streaming
 	box        *mailbox
 	creator    *Person // who logged in; nobody else may use it
+	edition    edition // where it was made
 	folders    []*folder
 	everywhere bool
 	types      eventMask
@@ -137,7 +138,7 @@ func (c *call) subscribe() (*node, error) {
 }
 
 func (c *call) newSubscription(n *node) (*subscription, error) {
-	sub := &subscription{server: c.Server, creator: c.caller, heard: c.now, backend: c.route.backend}
+	sub := &subscription{server: c.Server, creator: c.caller, heard: c.now, backend: c.route.backend, edition: c.edition}
 	if err := c.subscribeFolders(sub, n); err != nil {
 		return nil, err
 	}
@@ -163,7 +164,7 @@ func (c *call) newSubscription(n *node) (*subscription, error) {
 		return nil, err
 	}
 	sub.box.expire()
-	if len(sub.box.subs) >= c.opts.MaxSubscriptions {
+	if has, limit := c.mostSubscriptions(sub.box); has >= limit {
 		return nil, fail("ErrorExceededSubscriptionCount", "You have exceeded the available subscriptions for your account.")
 	}
 	c.subCounter++

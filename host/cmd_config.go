@@ -11,7 +11,7 @@ import (
 )
 
 func configCmd(f *flags) *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Check, show and apply the configuration"}
+	cmd := &cobra.Command{Use: "config", Short: "Check, show, apply and import the configuration"}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "check",
 		Short: "Check RoomsAppSettings.config, roomwire.hcl and the environment",
@@ -44,7 +44,7 @@ which settings they take, and stopped. Nothing is changed. Exit code 1 if it can
 			}
 			return nil
 		},
-	}, configApplyCmd(f), &cobra.Command{
+	}, configApplyCmd(f), configImportCmd(f), &cobra.Command{
 		Use:   "show",
 		Short: "Show the configuration in force and where each value comes from; secrets are hidden",
 		Args:  cobra.NoArgs,

@@ -8,6 +8,7 @@ package auth
 
 import (
 	"context"
+	"crypto/sha256"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -17,6 +18,17 @@ import (
 type Authenticator interface {
 	// Begin starts an exchange with the server at target; ctx ends with the exchange.
 	Begin(ctx context.Context, target Target) (Exchange, error)
+}
+
+// An Expirer is an Authenticator that knows when its credentials end. It is asked once, after Open.
+type Expirer interface {
+	Expires() []Expiry
+}
+
+// An Expiry says when a credential ends, so that the host can warn ahead of it.
+type Expiry struct {
+	What string    // the setting that holds it, e.g. client_secret
+	At   time.Time // zero if it is not known
 }
 
 // An Exchange returns the header for the next leg. challenge holds the server's WWW-Authenticate values when it
@@ -31,6 +43,15 @@ type Target struct {
 	ChannelBinding []byte // RFC 5929 tls-server-end-point: the certificate hash alone, without prefix; empty without TLS
 	// Retry counts the exchanges that the server refused before this one, each on a connection of its own.
 	Retry int
+	// Refused is RefusedSum of the header that the server refused just before this exchange; empty if it refused none. By
+	// it a plugin that keeps headers knows which one is of no use any more.
+	Refused []byte
+}
+
+// RefusedSum returns the form in which Target.Refused names a header: a hash, because who reads it need not see the header.
+func RefusedSum(value string) []byte {
+	sum := sha256.Sum256([]byte(value))
+	return sum[:]
 }
 
 // A Header is the Authorization header of one leg. Its String and log forms redact it.

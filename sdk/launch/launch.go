@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -102,8 +103,12 @@ func (p *Process) Protocol() int { return p.protocol }
 // An Authenticator is an instance of an auth plugin.
 type Authenticator struct {
 	auth.Authenticator
-	close func() error
+	expires []auth.Expiry
+	close   func() error
 }
+
+// Expires implements auth.Expirer; it is empty if the plugin does not say when its credentials end.
+func (a *Authenticator) Expires() []auth.Expiry { return slices.Clone(a.expires) }
 
 // Close ends the instance; logins under way go on to their end.
 func (a *Authenticator) Close() error { return a.close() }
@@ -124,7 +129,7 @@ func (p *Process) OpenAuth(ctx context.Context, settings map[string]any) (*Authe
 	if err != nil {
 		return nil, p.notOpened(ctx, err)
 	}
-	return &Authenticator{Authenticator: a, close: closing(a.Close)}, nil
+	return &Authenticator{Authenticator: a, expires: a.Expires(), close: closing(a.Close)}, nil
 }
 
 // errOpening is why a context ends that Options.OpenTimeout has ended.

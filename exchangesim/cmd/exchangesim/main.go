@@ -1,6 +1,6 @@
 // Command exchangesim runs an in-memory Exchange server for tests and demonstrations.
 //
-//	exchangesim --listen 127.0.0.1:8080 --listen-tls 127.0.0.1:8443 --cert-out cert.pem
+//	exchangesim --listen 127.0.0.1:8080 --listen-tls 127.0.0.1:8443 --listen-online 127.0.0.1:8444 --cert-out cert.pem
 package main
 
 import (
@@ -36,10 +36,10 @@ func main() {
 
 // settings are the flags.
 type settings struct {
-	listen, listenTLS, certOut, host, people, record, pushCA string
-	auth                                                     []string
-	copies                                                   bool
-	options                                                  exchangesim.Options // those of scale and limits, as they are
+	listen, listenTLS, listenOnline, certOut, host, people, tenants, record, pushCA string
+	auth                                                                            []string
+	copies                                                                          bool
+	options                                                                         exchangesim.Options // those of scale and limits, as they are
 }
 
 func parse(args []string, stderr io.Writer) (settings, error) {
@@ -48,9 +48,11 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f.SetOutput(stderr)
 	f.StringVar(&s.listen, "listen", "", "serve HTTP on `ADDR`, such as 127.0.0.1:8080 or 127.0.0.1:0")
 	f.StringVar(&s.listenTLS, "listen-tls", "", "serve HTTPS on `ADDR` with a certificate made at start")
+	f.StringVar(&s.listenOnline, "listen-online", "", "serve Exchange Online with its login server on `ADDR`, over HTTPS with the same certificate")
 	f.StringVar(&s.certOut, "cert-out", "", "write the certificate that clients must trust to `FILE` (PEM)")
 	f.StringVar(&s.host, "host", "", "`NAME` or address, besides localhost, that the certificate is for")
 	f.StringVar(&s.people, "people", "", "read the accounts from `FILE` (JSON); without it: sample people")
+	f.StringVar(&s.tenants, "tenants", "", "read the organizations of Exchange Online from `FILE` (JSON); without it: sample tenants")
 	f.StringVar(&s.record, "record", "", "write every request and answer body to numbered files in `DIR`")
 	f.StringVar(&s.pushCA, "push-ca", "", "trust the certificates in `FILE` (PEM) when sending notifications")
 	f.Func("auth", "offer only these login `SCHEMES`, of negotiate, ntlm and basic, with commas between them", func(list string) error {
@@ -71,11 +73,11 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	switch {
 	case f.NArg() > 0:
 		return s, fmt.Errorf("%q is not an option; try --help", f.Arg(0))
-	case s.listen == "" && s.listenTLS == "":
+	case s.listen == "" && s.listenTLS == "" && s.listenOnline == "":
 		s.listen = "127.0.0.1:8080"
 	}
-	if s.certOut != "" && s.listenTLS == "" {
-		return s, errors.New("--cert-out needs --listen-tls")
+	if s.certOut != "" && s.listenTLS == "" && s.listenOnline == "" {
+		return s, errors.New("--cert-out needs --listen-tls or --listen-online")
 	}
 	return s, nil
 }
@@ -92,7 +94,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if options.Minute > 0 {
 		options.RetryBase = options.Minute / 2 // 30 seconds, on the scale of the minutes
 	}
-	if options.People, err = people(set.people); err != nil {
+	if options.People, err = list[exchangesim.Person]("people", set.people); err != nil {
+		return err
+	}
+	if options.Tenants, err = list[exchangesim.Tenant]("tenants", set.tenants); err != nil {
 		return err
 	}
 	if options.PushClient, err = pushClient(set.pushCA, options.PushConnections); err != nil {
@@ -109,6 +114,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}{
 		{"http", set.listen, sim.Start},
 		{"https", set.listenTLS, func(addr string) (*exchangesim.Listener, error) { return sim.StartTLS(addr, set.host) }},
+		{"online", set.listenOnline, func(addr string) (*exchangesim.Listener, error) { return sim.StartOnlineTLS(addr, set.host) }},
 	} {
 		if l.addr == "" {
 			continue
@@ -131,24 +137,24 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	return nil
 }
 
-// people reads the accounts from a JSON file.
-func people(file string) ([]exchangesim.Person, error) {
+// list reads people or tenants, as what says, from a JSON file.
+func list[T any](what, file string) ([]T, error) {
 	if file == "" {
 		return nil, nil
 	}
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, fmt.Errorf("read the people: %w", err)
+		return nil, fmt.Errorf("read the %s: %w", what, err)
 	}
 	defer f.Close()
-	var list []exchangesim.Person
+	var list []T
 	d := json.NewDecoder(f)
 	d.DisallowUnknownFields()
 	if err := d.Decode(&list); err != nil {
-		return nil, fmt.Errorf("read the people in %s: %w", file, err)
+		return nil, fmt.Errorf("read the %s in %s: %w", what, file, err)
 	}
 	if len(list) == 0 {
-		return nil, fmt.Errorf("read the people in %s: there are none", file)
+		return nil, fmt.Errorf("read the %s in %s: there are none", what, file)
 	}
 	return list, nil
 }

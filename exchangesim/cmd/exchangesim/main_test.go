@@ -15,22 +15,28 @@ import (
 	"testing"
 )
 
-func TestServesBothListenersUntilItIsTold(t *testing.T) {
+func TestServesAllListenersUntilItIsTold(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	cert, people := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "people.json")
-	if err := os.WriteFile(people, []byte(`[{"address":"zoe@example.com","password":"pw"}]`), 0o600); err != nil {
-		t.Fatal(err)
+	tenants := filepath.Join(dir, "tenants.json")
+	for file, text := range map[string]string{
+		people:  `[{"address":"zoe@example.com","password":"pw","place":"online"}]`,
+		tenants: `[{"id":"00000000-1111-2222-3333-444444444444","domains":["example.com"],"ews_allowed_apps":[]}]`,
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	out, in := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		done <- run(ctx, []string{"--listen", "127.0.0.1:0", "--listen-tls", "127.0.0.1:0", "--cert-out", cert, "--people", people, "--record", filepath.Join(dir, "rec")}, in, io.Discard)
+		done <- run(ctx, []string{"--listen", "127.0.0.1:0", "--listen-tls", "127.0.0.1:0", "--cert-out", cert, "--listen-online", "127.0.0.1:0", "--people", people, "--tenants", tenants, "--record", filepath.Join(dir, "rec")}, in, io.Discard)
 	}()
 	lines := bufio.NewScanner(out)
 	var bases []string
-	for range 2 {
+	for range 3 {
 		if !lines.Scan() {
 			t.Fatal("no address")
 		}
@@ -64,7 +70,7 @@ func TestServesBothListenersUntilItIsTold(t *testing.T) {
 func TestFaultyOptionsAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
-		{"--nope"}, {"extra"}, {"--cert-out", "x"}, {"--people", "/does/not/exist"}, {"--push-ca", "/does/not/exist"}, {"--listen", "nowhere"}, {"--auth", "kerberos"},
+		{"--nope"}, {"extra"}, {"--cert-out", "x"}, {"--people", "/does/not/exist"}, {"--tenants", "/does/not/exist"}, {"--push-ca", "/does/not/exist"}, {"--listen", "nowhere"}, {"--auth", "kerberos"},
 		{"--budget=burst"}, {"--budget=speed=3"}, {"--budget=concurrency=0"}, {"--latency", "20"}, {"--generate", "many"},
 	} {
 		if err := run(t.Context(), args, io.Discard, &bytes.Buffer{}); err == nil {

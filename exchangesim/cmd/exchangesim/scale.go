@@ -20,6 +20,7 @@ func scaleFlags(f *flag.FlagSet, o *exchangesim.Options) {
 	f.IntVar(&o.PushConnections, "push-connections", 64, "send at most `N` notifications at once")
 	f.DurationVar(&o.Latency, "latency", 0, "let every EWS request take at least `TIME`, such as 20ms")
 	f.DurationVar(&o.Minute, "minute", 0, "let the minutes of subscriptions and connections last `TIME` instead; first repetitions come after half of it")
+	f.DurationVar(&o.TokenLifetime, "token-lifetime", 0, "let access tokens of Exchange Online last `TIME` instead of an hour")
 	f.BoolFunc("budget", "throttle as Exchange does by default, or with `LIMITS` such as concurrency=27,burst=5m,recharge=15m,cutoff=50m,cost=10ms,item-cost=5ms", func(text string) error {
 		b, err := budget(text)
 		o.Budget = b

@@ -35,7 +35,7 @@ func (a *App) besides() {
 		Store: a.store, Log: a.Log.Named("mail"), Settings: func() config.Mail { return a.force.get().Mail },
 	})
 	a.meter.Watch(metrics.Sources{
-		Store: a.store, Plugins: a.supervisor.Status, Notices: a.noticeCounts, Webhooks: a.webhookStates,
+		Store: a.store, Plugins: a.supervisor.Status, Credentials: a.supervisor.Credentials, Notices: a.noticeCounts, Webhooks: a.webhookStates,
 		Watch: a.listening, StatusFrequency: func() time.Duration { return a.force.get().Sync.StatusFrequency },
 	})
 }

@@ -16,7 +16,7 @@ func (a *App) newDoctor() *doctor.Doctor {
 	return doctor.New(doctor.Options{
 		Config: a.force.get, Reload: a.Load, Running: true, Started: a.started, Version: a.Version, DataDir: DataDir(a.Config),
 		Catalog: func() ([]supervise.Entry, error) { return supervise.List(a.Config.Plugins.Dir) },
-		Plugins: a.supervisor.Status,
+		Plugins: a.supervisor.Status, Credentials: a.supervisor.Credentials,
 		Settings: func(ctx context.Context, cfg *config.Config) config.Diagnostics {
 			return cfg.CheckSettings(a.schemas(ctx, cfg))
 		},

@@ -19,7 +19,7 @@ func freePath(plugin string) []string {
 // given finds what is given for the plugins of m by the names that these declare: in roomwire.hcl, and in variables,
 // which go before.
 func (l *loader) given(s section, m SyncMode, k KnownMode) *givens {
-	g := &givens{used: map[string]place{}, blocks: map[string]place{}, free: map[string][]given{}, rooms: k.settings}
+	g := &givens{used: map[string]place{}, blocks: map[string]place{}, free: map[string][]given{}, files: map[string]string{}, rooms: k.settings}
 	for _, plugin := range m.Plugins() {
 		path := slices.Concat(s.path, freePath(plugin))
 		g.blocks[plugin] = l.hcl.blocks[key(path...)] // names of plugins have small letters only, as its keys do
@@ -27,6 +27,13 @@ func (l *loader) given(s section, m SyncMode, k KnownMode) *givens {
 	}
 	l.givenVariables(s, m, g)
 	return g
+}
+
+// imply gives auth plugins a setting that follows from others; an empty one is none.
+func (g *givens) imply(name, value string) {
+	if value != "" {
+		g.implied = append(g.implied, given{name: name, value: NewSecret(value)})
+	}
 }
 
 // givenVariables adds what variables give. Of two plugins, one may be called as the other's name begins: the longer one
@@ -101,7 +108,11 @@ func (l *loader) pluginSettings(s section, m *SyncMode) {
 			m.AuthSettings[plugin] = Settings{}
 		}
 		maps.Copy(m.AuthSettings[plugin], m.given.settings(authPrefix+plugin))
-		l.showGiven(s.head+"\x1fauth_settings "+fmt.Sprintf("%q", plugin), authPrefix+plugin, settings)
+		head := s.head + "\x1fauth_settings " + fmt.Sprintf("%q", plugin)
+		if plugin == "oauth" && !slices.ContainsFunc(settings, func(g given) bool { return g.name == "renew_before" }) {
+			l.renewBefore(m, head)
+		}
+		l.showGiven(head, authPrefix+plugin, settings)
 	}
 	m.BackendSettings = m.given.settings(backendPrefix + m.Backend)
 	l.showGiven(s.head+"\x1fbackend_settings", backendPrefix+m.Backend, m.given.free[backendPrefix+m.Backend])

@@ -66,7 +66,7 @@ var secretName = regexp.MustCompile(`(?i)passw|passphrase|secret|token|pwd|kennw
 // namesSecret reports whether a setting called name holds a secret, as far as
 // the name tells. Files and times that secrets are about are none.
 func namesSecret(name string) bool {
-	if strings.HasSuffix(name, "_file") {
+	if strings.HasSuffix(name, "_file") || strings.HasSuffix(name, "_expires") {
 		return false
 	}
 	// A misspelt password is one, too.

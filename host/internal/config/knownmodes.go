@@ -48,9 +48,9 @@ func KnownModes() []KnownMode {
 		{Name: "Exchange2016Pull", Backend: backendOnPremises, Auth: windows, Pull: true, Keys: keys2016, settings: user2016},
 		{Name: "EWS1", Backend: backendOnPremises, Auth: windows},
 		{Name: "EWS2", Backend: backendOnPremises, Auth: windows},
-		{Name: "O365", Backend: backendOnline, Auth: oauth, URL: cloudURL("global"), Keys: keysApp, settings: app},
-		{Name: "O365Pull", Backend: backendOnline, Auth: oauth, URL: cloudURL("global"), Pull: true, Keys: keysApp, settings: app},
-		{Name: "Microsoft365", Backend: backendGraph, Auth: oauth, Keys: keysApp, settings: app},
+		{Name: "O365", Backend: backendOnline, Auth: oauth, URL: cloudURL(backendOnline, "global"), Keys: keysApp, settings: app},
+		{Name: "O365Pull", Backend: backendOnline, Auth: oauth, URL: cloudURL(backendOnline, "global"), Pull: true, Keys: keysApp, settings: app},
+		{Name: "Microsoft365", Backend: backendGraph, Auth: oauth, URL: cloudURL(backendGraph, "global"), Keys: keysApp, settings: app},
 	}
 }
 

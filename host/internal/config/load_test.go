@@ -92,7 +92,7 @@ func TestOnlineKeysSetUpThreeModes(t *testing.T) {
 	want := []string{
 		"O365 exchangeonline https://outlook.office365.com/EWS/Exchange.asmx false " + app,
 		"O365Pull exchangeonline https://outlook.office365.com/EWS/Exchange.asmx true " + app,
-		"Microsoft365 graph  false " + app,
+		"Microsoft365 graph https://graph.microsoft.com/v1.0 false " + app,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("modes:\n%q\nwant:\n%q", got, want)
@@ -362,6 +362,11 @@ func TestCheckURL(t *testing.T) {
 	ntlm := SyncMode{Name: "N", Backend: "exchange2013", Auth: []string{"ntlm"}}
 	online := SyncMode{Name: "O365", Backend: "exchangeonline", Auth: []string{"oauth"}}
 	custom := SyncMode{Name: "O365", Backend: "exchangeonline", Auth: []string{"oauth"}, AuthSettings: map[string]Settings{"oauth": {"cloud": "custom"}}}
+	kerberos := SyncMode{Name: "K", Backend: "exchange2013", Auth: []string{"kerberos"}}
+	in := func(cloud string) SyncMode {
+		return SyncMode{Name: "Microsoft365", Backend: "graph", Auth: []string{"oauth"}, AuthSettings: map[string]Settings{"oauth": {"cloud": cloud}}}
+	}
+	graph, china, freeGraph := in(""), in("china"), in("custom")
 	for _, c := range []struct {
 		mode SyncMode
 		url  string
@@ -377,6 +382,18 @@ func TestCheckURL(t *testing.T) {
 		{online, "https://mail.example.com/EWS/Exchange.asmx", "does not belong to Exchange Online"},
 		{online, "http://outlook.office365.com/EWS/Exchange.asmx", "OAuth over plain HTTP"},
 		{custom, "https://mail.example.com/EWS/Exchange.asmx", ""},
+		{custom, "http://mail.example.com/EWS/Exchange.asmx", "OAuth over plain HTTP"},
+		{kerberos, "https://webmail.apps.mil/EWS/Exchange.asmx", "neither NTLM nor Basic"},
+		{windows, "https://outlook.office365.com/EWS/Exchange.asmx", "neither NTLM nor Basic"},
+		{windows, "https://graph.microsoft.us/v1.0", "does not speak EWS"},
+		{graph, "https://graph.microsoft.com/v1.0", ""},
+		{graph, "https://graph.microsoft.com:443/EWS/Exchange.asmx", ""}, // as an origin is asked about
+		{graph, "https://graph.microsoft.com", "no path"},
+		{graph, "http://graph.microsoft.com/v1.0", "OAuth over plain HTTP"},
+		{graph, "https://dod-graph.microsoft.us/v1.0", "not Microsoft Graph of the cloud global"},
+		{graph, "https://graph.microsoft.com.example.com/v1.0", "not Microsoft Graph"},
+		{china, "https://microsoftgraph.chinacloudapi.cn/v1.0", ""},
+		{freeGraph, "https://localhost:8443/v1.0", ""},
 		{windows, "mail.example.com", "does not start with http"},
 		{windows, "https://mail.example.com:99999/EWS/Exchange.asmx", "port"},
 	} {

@@ -11,6 +11,9 @@ import (
 func (l *loader) modes(spec block) []SyncMode {
 	var out []SyncMode
 	known := KnownModes()
+	// The groups of modes, by their ROOMS keys, of which one has a block with a proof that ROOMS has no key for: without a block
+	// the others are not meant to be there.
+	ownProof := map[string]bool{}
 	for _, b := range l.hcl.labelled["sync_mode"] {
 		i := slices.IndexFunc(known, func(k KnownMode) bool { return strings.EqualFold(k.Name, b.label) })
 		k := KnownMode{Name: b.label}
@@ -18,6 +21,8 @@ func (l *loader) modes(spec block) []SyncMode {
 			k = known[i]
 			known = slices.Delete(known, i, i+1)
 		}
+		s := l.modeSection(spec, b, k)
+		ownProof[strings.Join(k.Keys, " ")] = ownProof[strings.Join(k.Keys, " ")] || s.has("certificate_file") || s.has("client_secret_2")
 		out = append(out, l.mode(spec, b, k))
 	}
 	reported := map[string]bool{}
@@ -27,11 +32,14 @@ func (l *loader) modes(spec block) []SyncMode {
 		if !slices.ContainsFunc([]string{"backend", "url", "user", "password", "tenant_id", "app_id", "client_secret", "certificate_file"}, s.has) {
 			continue
 		}
+		group := strings.Join(k.Keys, " ")
+		if ownProof[group] && !s.has("client_secret") && !s.has("certificate_file") && !s.has("client_secret_2") {
+			continue
+		}
 		// Three modes share the keys of Exchange Online; one complaint is enough.
 		before := len(l.diags)
 		m := l.mode(spec, b, k)
 		m.BuiltIn = true
-		group := strings.Join(k.Keys, " ")
 		if group != "" && reported[group] {
 			l.diags = l.diags[:before]
 		}
@@ -78,8 +86,8 @@ func (l *loader) mode(spec block, b labelled, k KnownMode) SyncMode {
 	}
 	m.given.used[backendPrefix+m.Backend] = backendAt
 	cloud := l.credentials(s, &m, k, firstPlace(b.at, authAt))
-	if m.Backend == backendOnline && cloud != "" && cloud != "global" {
-		s.defs["url"] = cloudURL(cloud)
+	if m.Backend == backendOnline || m.Backend == backendGraph {
+		s.defs["url"] = cloudURL(m.Backend, cloud)
 	}
 	u, urlAt, _ := s.get("url")
 	m.URL, _ = u.(string)
@@ -91,10 +99,12 @@ func (l *loader) mode(spec block, b labelled, k KnownMode) SyncMode {
 		} else if strings.HasPrefix(strings.ToLower(m.URL), "http:") {
 			l.add(firstPlace(urlAt, authAt), Warning, fmt.Sprintf("sync mode %s: the server is reached without TLS", m.Name), "Everybody on the way can read and change calendars.", "Write https:// if the server speaks it.")
 		}
-	} else if cloud == "custom" && m.Backend == backendOnline && !s.has("url") {
-		l.add(firstPlace(authAt, b.at), Error, fmt.Sprintf("sync mode %s has no url", m.Name), "cloud = \"custom\" has none of its own.", "Write url = \"https://HOST/EWS/Exchange.asmx\".")
+	} else if cloud == "custom" && (m.Backend == backendOnline || m.Backend == backendGraph) && !s.has("url") {
+		path := map[string]string{backendOnline: "/EWS/Exchange.asmx", backendGraph: "/v1.0"}[m.Backend]
+		l.add(firstPlace(authAt, b.at), Error, fmt.Sprintf("sync mode %s has no url", m.Name), "cloud = \"custom\" has none of its own.", "Write url = \"https://HOST"+path+"\".")
 	}
 
+	l.appActs(s, &m)
 	l.notices(s, &m)
 	l.http(s, &m)
 	markers := s.sub("markers")
@@ -106,8 +116,7 @@ func (l *loader) mode(spec block, b labelled, k KnownMode) SyncMode {
 // notices decides how changes are learnt of.
 func (l *loader) notices(s section, m *SyncMode) {
 	pull, pullAt, pullWritten := s.get("pull")
-	impersonation, impersonationAt, _ := s.get("use_impersonation")
-	m.UseImpersonation, _ = impersonation.(bool)
+	_, impersonationAt, _ := s.get("use_impersonation")
 	s.defs["notices"] = NoticesPush
 	switch {
 	case !m.UseImpersonation:
@@ -177,5 +186,7 @@ func (l *loader) http(s section, m *SyncMode) {
 	if path != "" && !x509.NewCertPool().AppendCertsFromPEM(data) {
 		l.add(at, Error, fmt.Sprintf("%s holds no certificate", path), "A file of certificate authorities is PEM: text with BEGIN CERTIFICATE lines.", "Convert it: openssl x509 -inform der -in FILE.cer -out FILE.pem")
 	}
+	m.given.imply("ca_file", path)
+	m.given.imply("proxy", h.text("proxy"))
 	m.HTTP = HTTP{CAFile: path, Proxy: h.text("proxy"), Timeout: h.duration("timeout")}
 }

@@ -57,6 +57,11 @@ func (a attr) check(text string) (any, fault) {
 		return text, checkMailbox(a.name, text)
 	case kindName:
 		return text, checkPluginName(text)
+	case kindDay:
+		if _, err := time.Parse(time.DateOnly, text); err != nil {
+			return "", fault{fmt.Sprintf("%s is no day: %q", a.name, text), "", "Write year, month and day, e.g. \"2027-01-31\"."}
+		}
+		return text, fault{}
 	case kindZone:
 		return text, checkZone(text)
 	case kindSecret:
@@ -120,6 +125,8 @@ func checkURL(name, text string, proxy bool) fault {
 	switch {
 	case proxy:
 		remedy = example + "http://proxy.example.com:3128."
+	case name == "authority":
+		remedy = example + "https://login.example.com, without the tenant."
 	case name == "url":
 		remedy = example + "https://mail.example.com/EWS/Exchange.asmx."
 	case strings.HasPrefix(name, "Exchange"):
@@ -143,7 +150,7 @@ func checkURL(name, text string, proxy bool) fault {
 		return fault{fmt.Sprintf("%s contains a user: %q", name, shown), "Names and passwords in URLs end up in logs.", "Leave it out of the URL; users and passwords have settings of their own."}
 	case u.Fragment != "":
 		return fault{fmt.Sprintf("%s contains a #: %q", name, shown), "What follows a # is never sent to a server.", remedy}
-	case u.RawQuery != "" && (name == "url" || name == "root_url"):
+	case u.RawQuery != "" && (name == "url" || name == "root_url" || name == "authority"):
 		return fault{fmt.Sprintf("%s contains a ?: %q", name, shown), "This URL has no query.", remedy}
 	}
 	return fault{}

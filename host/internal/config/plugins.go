@@ -110,9 +110,12 @@ func (m SyncMode) Given(plugin string) Settings {
 		return m.SettingsFor(plugin, PluginSchema{})
 	}
 	named, free, variables := map[string]any{}, map[string]any{}, map[string]any{}
-	for _, g := range m.given.named {
-		if strings.HasPrefix(plugin, authPrefix) {
+	if strings.HasPrefix(plugin, authPrefix) {
+		for _, g := range slices.Concat(m.given.implied, m.given.named) {
 			named[g.name] = g.value
+		}
+		for name, sum := range m.given.files {
+			named[name+" contents"] = sum
 		}
 	}
 	for _, g := range m.given.free[plugin] {
@@ -143,13 +146,16 @@ type givens struct {
 	blocks map[string]place   // of auth_settings and backend_settings, by plugin
 	free   map[string][]given // what stands in these, and in variables for them
 	named  []given            // the mode's own attributes that are for auth plugins
-	rooms  map[string]string  // attribute → ROOMS key that gives the same
+	// implied is what else auth plugins may want to know, such as how servers are reached. It is no mistake if none does.
+	implied []given
+	files   map[string]string // sums of the contents of files that are named; one may be replaced under its name
+	rooms   map[string]string // attribute → ROOMS key that gives the same
 }
 
 // all returns what could be for a plugin; what is said later goes first.
 func (g *givens) all(plugin string) []given {
 	if strings.HasPrefix(plugin, authPrefix) {
-		return slices.Concat(g.named, g.free[plugin])
+		return slices.Concat(g.named, g.implied, g.free[plugin])
 	}
 	return g.free[plugin]
 }

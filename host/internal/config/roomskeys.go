@@ -15,9 +15,9 @@ func roomsKeys() block {
 		{name: "ExchangeAppId", kind: kindText, doc: "Application (client) id."},
 		{name: "ExchangeClientSecret", kind: kindSecret, doc: "Client secret."},
 		{name: "ExchangeCertThumbprint", kind: kindText, doc: "Certificate in the Windows store in place of a client secret. Roomwire reads certificates from files: it says so, and how to export it."},
-		{name: "ExchangeServiceUser", kind: kindText, doc: "User of the delegated mode in Exchange Online; not used yet."},
-		{name: "ExchangeServicePassword", kind: kindSecret, doc: "Its password; not used yet."},
-		{name: "ExchangeUseImpersonation", kind: kindBool, def: "true", doc: "false: delegate access by folder permission instead of impersonation."},
+		{name: "ExchangeServiceUser", kind: kindText, doc: "User of the delegated mode in Exchange Online. Together with ExchangeUseImpersonation = false it is refused, with the way out: an app that logs in by itself."},
+		{name: "ExchangeServicePassword", kind: kindSecret, doc: "Its password; refused likewise."},
+		{name: "ExchangeUseImpersonation", kind: kindBool, def: "true", doc: "false: delegate access by folder permission instead of impersonation, on-premises. In Exchange Online the app acts as the mailbox anyway."},
 		{name: "ExchangeServiceUrl", kind: kindURL, doc: "The public URL of the notification endpoint when it differs from the root URL."},
 		{name: "ExchangePushNotificationEndpointUrl", kind: kindURL, doc: "The same; goes before ExchangeServiceUrl."},
 		{name: "ExchangePushNotificationUseLegacyEndpoint", kind: kindBool, def: "true", doc: "true: /WebServices/SyncNotification.svc; false: /api/webhooks/exchange."},
@@ -28,7 +28,7 @@ func roomsKeys() block {
 		{name: "FailedSubscribeTillDeactivate", kind: kindInt, def: "10", min: 1, max: 10000, doc: "Pull: failures in a row until a calendar is read by the clock instead, for some hours."},
 		{name: "IntervallSubscribeInMinutes", kind: kindInt, def: "20", min: 1, max: 1440, unit: minutes, doc: "Pull: how often subscriptions that could not be made are tried again."},
 		{name: "IntervallTaskInSeconds", kind: kindInt, def: "30", min: 1, max: 86400, unit: seconds, doc: "Pull: how often the server is asked."},
-		{name: "OAuthTokenMinutesBeforeRenew", kind: kindInt, def: "20", min: 0, max: 55, unit: minutes, doc: "How long before its end a token is renewed."},
+		{name: "OAuthTokenMinutesBeforeRenew", kind: kindInt, def: "20", min: 0, max: 55, unit: minutes, doc: "How long before its end a token is renewed: auth-oauth gets it as renew_before, unless that is written. 0 counts as 1."},
 		{name: "SubscriptionTimeoutInMinutes", kind: kindInt, def: "720", min: 1, max: 1440, unit: minutes, doc: "Pull: how long Exchange keeps a subscription that is not asked for."},
 	}}
 }

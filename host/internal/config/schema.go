@@ -25,6 +25,7 @@ const (
 	kindSMTP          // the URL of a mail server
 	kindMailbox       // a mail address, with or without a name
 	kindLabel         // any text without control characters
+	kindDay           // a day, YYYY-MM-DD
 )
 
 // attr describes one setting. The tables of attrs are the reference: the
@@ -206,11 +207,15 @@ func syncModeBlock() block {
 				doc: "ntlm: Extended Protection. auto sends the binding and goes without when the server refuses it."},
 			{name: "tenant_id", kind: kindText, doc: "oauth: the directory (tenant) id."},
 			{name: "app_id", kind: kindText, doc: "oauth: the application (client) id."},
-			{name: "client_secret", kind: kindSecret, doc: "oauth: the client secret."},
-			{name: "certificate_file", kind: kindFile, doc: "oauth: PEM or PFX file with certificate and key, in place of a client secret."},
+			{name: "client_secret", kind: kindSecret, doc: "oauth: the client secret's value."},
+			{name: "client_secret_2", kind: kindSecret, doc: "oauth: another client secret, while one is replaced: the one that works is used."},
+			{name: "client_secret_expires", kind: kindDay, doc: "oauth: the day on which client_secret expires, YYYY-MM-DD; `roomwire doctor` warns 30 days ahead."},
+			{name: "client_secret_2_expires", kind: kindDay, doc: "oauth: the same for client_secret_2."},
+			{name: "certificate_file", kind: kindFile, doc: "oauth: PEM or PFX file with certificate and RSA key, in place of a client secret, or preferred to it."},
 			{name: "certificate_password", kind: kindSecret, doc: "oauth: the password of certificate_file."},
 			{name: "cloud", kind: kindChoice, choices: []string{"global", "usgov", "usgov-dod", "china", "custom"},
-				doc: "oauth: which Microsoft cloud. custom allows any host as url."},
+				doc: "oauth: which Microsoft cloud: global (the default), usgov (GCC High), usgov-dod, china; custom: any other, with url and authority."},
+			{name: "authority", kind: kindURL, doc: "oauth, cloud custom: the login server's URL without the tenant, e.g. https://login.example.com."},
 		},
 		blocks: []block{
 			{name: "http", doc: "How the server is reached; plugins inherit no environment.", attrs: []attr{

@@ -26,7 +26,7 @@ const (
 
 // A Finding is one line of a report.
 type Finding struct {
-	Area   string `json:"area"` // configuration, plugins, store, queue, server, notifications, persons, host, …
+	Area   string `json:"area"` // configuration, plugins, credentials, store, queue, server, notifications, persons, host, …
 	Name   string `json:"name"` // of what was examined, e.g. a sync mode with its server
 	Level  Level  `json:"level"`
 	What   string `json:"what"`             // one sentence
@@ -93,7 +93,9 @@ type Options struct {
 
 	Catalog func() ([]supervise.Entry, error)
 	Plugins func() []supervise.PluginStatus
-	Store   Store
+	// Credentials lists those by which sync modes log in, with their ends.
+	Credentials func() []supervise.Credential
+	Store       Store
 	// Probe tries a mailbox of a sync mode, as the sync does.
 	Probe func(ctx context.Context, mode string, m backend.Mailbox) (backend.Status, error)
 	// Pauses lists the servers that are left alone.
@@ -129,7 +131,7 @@ func (d *Doctor) Examine(ctx context.Context) Report {
 	d.turn.Lock()
 	defer d.turn.Unlock()
 	checks := []func(context.Context) []Finding{
-		d.host, d.configuration, d.plugins, d.store, d.queue, d.disk, d.servers, d.notifications, d.people, d.webhooks,
+		d.host, d.configuration, d.plugins, d.credentials, d.store, d.queue, d.disk, d.servers, d.notifications, d.people, d.webhooks,
 	}
 	found := make([][]Finding, len(checks))
 	var all sync.WaitGroup

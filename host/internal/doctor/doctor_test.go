@@ -253,6 +253,14 @@ func TestFindings(t *testing.T) {
 				return []supervise.PluginStatus{{Name: "auth-ntlm", Running: true, Restarts: 4, Since: time.Now()}}
 			}
 		}, area: "plugins", level: Warning, want: "4 times"},
+		"secret ended":     {change: ending("client_secret", -time.Hour), area: "credentials", level: Error, want: "client_secret_2_expires"},
+		"secret ends":      {change: ending("client_secret_2", 48*time.Hour+time.Minute), area: "credentials", level: Warning, want: "2 days are left"},
+		"certificate ends": {change: ending("certificate_file", 29*24*time.Hour), area: "credentials", level: Warning, want: "upload its public part"},
+		"secret ended, another serves": {change: func(s *site) {
+			s.Credentials = func() []supervise.Credential {
+				return []supervise.Credential{{Mode: "O365", What: "client_secret", Ends: time.Now().Add(-time.Hour)}, {Mode: "O365", What: "client_secret_2"}}
+			}
+		}, area: "credentials", level: Warning, want: "another credential of the mode serves"},
 		"store away": {change: func(s *site) { s.err = errors.New("connection refused") }, area: "store", level: Error, want: "connection refused"},
 		"queue":      {change: func(s *site) { s.old = now.Add(-time.Hour) }, area: "queue", level: Warning, want: "does not keep up"},
 		"silence":    {change: func(s *site) { s.mute = 12 }, area: "notifications", level: Warning, want: "roomwire person test"},
@@ -294,6 +302,32 @@ func TestFindings(t *testing.T) {
 				t.Errorf("the worst is %s", r.Worst())
 			}
 		})
+	}
+}
+
+// ending has one credential that ends after left.
+func ending(what string, left time.Duration) func(*site) {
+	return func(s *site) {
+		s.Credentials = func() []supervise.Credential {
+			return []supervise.Credential{{Mode: "O365", Plugin: "auth-oauth", What: what, Ends: time.Now().Add(left)}}
+		}
+	}
+}
+
+func TestACredentialWhoseEndIsFarOrNotKnownIsNoFault(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, exchange(t, nil, http.StatusUnauthorized))
+	s.Credentials = func() []supervise.Credential {
+		return []supervise.Credential{{Mode: "O365", What: "certificate_file", Ends: time.Now().Add(31 * 24 * time.Hour)}, {Mode: "O365", What: "client_secret"}}
+	}
+	var texts []string
+	for _, f := range New(s.Options).Examine(t.Context()).Findings {
+		if f.Area == "credentials" && f.Level == OK && f.Remedy == "" {
+			texts = append(texts, f.Name+" "+f.What)
+		}
+	}
+	if len(texts) != 2 || !strings.Contains(texts[1], `client_secret_expires = "YYYY-MM-DD"`) {
+		t.Errorf("findings: %q", texts)
 	}
 }
 

@@ -304,7 +304,13 @@ func (d *Doctor) login(ctx context.Context, mode config.SyncMode, c store.ModeCo
 		fault.MailboxNotFound: "Check this person's mail address.",
 		fault.Throttled:       "Fewer workers_per_server, or another throttling policy for the service account.",
 	}[fault.Of(err)]
-	if !isExchange(mode) {
+	if slices.Contains(mode.Auth, "oauth") {
+		remedy = map[fault.Kind]string{
+			fault.Forbidden: "Give the app the application permission, with admin consent: full_access_as_app (Office 365 Exchange Online) for EWS, Calendars.ReadWrite (Microsoft Graph) for Graph; " +
+				"or, where it is limited to some mailboxes (RBAC for Applications), put this one into its scope.",
+			fault.MailboxNotFound: remedy,
+		}[fault.Of(err)] // what the login server refuses is explained by the plugin
+	} else if !isExchange(mode) {
 		remedy = ""
 	}
 	return []Finding{bad("server", name, fmt.Sprintf("person %q cannot be reached: %s", p.ID, plain(err)), orElse(remedy, "roomwire person show "+p.ID+" says more."))}

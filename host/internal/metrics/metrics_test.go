@@ -79,6 +79,12 @@ func TestFigures(t *testing.T) {
 		Plugins: func() []supervise.PluginStatus {
 			return []supervise.PluginStatus{{Name: "auth-ntlm", Version: "1", Running: true, Restarts: 2}}
 		},
+		Credentials: func() []supervise.Credential {
+			return []supervise.Credential{
+				{Mode: "O365", Plugin: "auth-oauth", What: "client_secret", Ends: now.Add(-time.Minute)},
+				{Mode: "O365", Plugin: "auth-oauth", What: "client_secret_2"},
+			}
+		},
 		Notices: func() map[string]int64 { return map[string]int64{"dirty": 11} },
 		Watch: func() Listening {
 			return Listening{Groups: []WatchCount{{Mode: "EWS1", Way: "streaming", Connections: 2, Mailboxes: 300, Connected: 200}}, Lost: 4}
@@ -104,6 +110,7 @@ func TestFigures(t *testing.T) {
 		`roomwire_persons{kind="mailbox_moved",status="waiting"} 6`,
 		`roomwire_plugin_up{plugin="auth-ntlm",version="1"} 1`,
 		`roomwire_plugin_restarts_total{plugin="auth-ntlm"} 2`,
+		`roomwire_credential_expires_seconds{credential="client_secret",mode="O365",plugin="auth-oauth"} -60`,
 		`roomwire_notices_total{kind="dirty"} 11`,
 		`roomwire_watch_mailboxes{mode="EWS1",state="connected",way="streaming"} 200`,
 		`roomwire_watch_lost_total 4`,

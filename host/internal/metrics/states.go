@@ -16,6 +16,8 @@ import (
 type Sources struct {
 	Store   Store
 	Plugins func() []supervise.PluginStatus
+	// Credentials returns those by which sync modes log in.
+	Credentials func() []supervise.Credential
 	// Notices returns what arrived at the notification endpoint, by what it was.
 	Notices func() map[string]int64
 	// Watch returns how this host listens for changes.
@@ -94,6 +96,7 @@ var (
 	callsFailed   = desc("roomwire_plugin_calls_failed_total", "Calls of the plugin that failed; what a server refuses counts as well.", "plugin")
 	callsTimedOut = desc("roomwire_plugin_calls_timed_out_total", "Calls of the plugin that were given up because they took too long.", "plugin")
 	logDropped    = desc("roomwire_plugin_log_dropped_total", "Lines of the plugin's log that were dropped because there were too many.", "plugin")
+	credentials   = desc("roomwire_credential_expires_seconds", "Time until a credential of a sync mode ends, where that is known; negative when it has.", "mode", "plugin", "credential")
 	notices       = desc("roomwire_notices_total", "Requests at the notification endpoint, by what they were.", "kind")
 	watchConns    = desc("roomwire_watch_connections", "Connections on which changes are listened for.", "mode", "way")
 	watched       = desc("roomwire_watch_mailboxes", "Mailboxes listened to, and how many of them are connected.", "mode", "way", "state")
@@ -219,6 +222,13 @@ func (s *states) running(out chan<- prometheus.Metric) {
 			out <- total(logDropped, float64(p.Dropped), p.Name)
 			out <- prometheus.MustNewConstSummary(callTime, uint64(p.Calls.Calls), p.Calls.Total.Seconds(),
 				map[float64]float64{0.5: p.Calls.P50.Seconds(), 0.99: p.Calls.P99.Seconds()}, p.Name)
+		}
+	}
+	if s.Credentials != nil {
+		for _, c := range s.Credentials() {
+			if !c.Ends.IsZero() {
+				out <- gauge(credentials, c.Ends.Sub(s.Now()).Seconds(), c.Mode, c.Plugin, c.What)
+			}
 		}
 	}
 	if s.Notices != nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/roomwire/roomwire/sdk/auth"
@@ -20,6 +21,7 @@ type authenticator struct {
 	settings map[string]any
 	fit      func(launch.Description) map[string]any
 	opened   *opened[*launch.Authenticator]
+	ends     atomic.Pointer[[]auth.Expiry] // when the credentials end, as the plugin told when it was opened last
 }
 
 // authenticator returns the one that b shares with others. Once b is closed there is none: nobody would close it.
@@ -58,6 +60,8 @@ func (a *authenticator) open(ctx context.Context) func(*launch.Process) (*launch
 		if err != nil {
 			return nil, fmt.Errorf("open plugin %s: %w", a.keeper.name, err)
 		}
+		ends := open.Expires()
+		a.ends.Store(&ends)
 		return open, nil
 	}
 }

@@ -77,6 +77,7 @@ func (x *AuthOpenRequest) GetSettings() []byte {
 
 type AuthOpenResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Expiries      []*CredentialExpiry    `protobuf:"bytes,1,rep,name=expiries,proto3" json:"expiries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -111,6 +112,68 @@ func (*AuthOpenResponse) Descriptor() ([]byte, []int) {
 	return file_roomwire_v1_auth_proto_rawDescGZIP(), []int{1}
 }
 
+func (x *AuthOpenResponse) GetExpiries() []*CredentialExpiry {
+	if x != nil {
+		return x.Expiries
+	}
+	return nil
+}
+
+// A CredentialExpiry says when a credential of an instance ends.
+type CredentialExpiry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The setting that holds it.
+	What string `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
+	// Not set if it is not known.
+	At            *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CredentialExpiry) Reset() {
+	*x = CredentialExpiry{}
+	mi := &file_roomwire_v1_auth_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CredentialExpiry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CredentialExpiry) ProtoMessage() {}
+
+func (x *CredentialExpiry) ProtoReflect() protoreflect.Message {
+	mi := &file_roomwire_v1_auth_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CredentialExpiry.ProtoReflect.Descriptor instead.
+func (*CredentialExpiry) Descriptor() ([]byte, []int) {
+	return file_roomwire_v1_auth_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *CredentialExpiry) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *CredentialExpiry) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
 type AuthCloseRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -120,7 +183,7 @@ type AuthCloseRequest struct {
 
 func (x *AuthCloseRequest) Reset() {
 	*x = AuthCloseRequest{}
-	mi := &file_roomwire_v1_auth_proto_msgTypes[2]
+	mi := &file_roomwire_v1_auth_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -132,7 +195,7 @@ func (x *AuthCloseRequest) String() string {
 func (*AuthCloseRequest) ProtoMessage() {}
 
 func (x *AuthCloseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_roomwire_v1_auth_proto_msgTypes[2]
+	mi := &file_roomwire_v1_auth_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -145,7 +208,7 @@ func (x *AuthCloseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthCloseRequest.ProtoReflect.Descriptor instead.
 func (*AuthCloseRequest) Descriptor() ([]byte, []int) {
-	return file_roomwire_v1_auth_proto_rawDescGZIP(), []int{2}
+	return file_roomwire_v1_auth_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *AuthCloseRequest) GetId() string {
@@ -163,7 +226,7 @@ type AuthCloseResponse struct {
 
 func (x *AuthCloseResponse) Reset() {
 	*x = AuthCloseResponse{}
-	mi := &file_roomwire_v1_auth_proto_msgTypes[3]
+	mi := &file_roomwire_v1_auth_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -175,7 +238,7 @@ func (x *AuthCloseResponse) String() string {
 func (*AuthCloseResponse) ProtoMessage() {}
 
 func (x *AuthCloseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_roomwire_v1_auth_proto_msgTypes[3]
+	mi := &file_roomwire_v1_auth_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -188,7 +251,7 @@ func (x *AuthCloseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthCloseResponse.ProtoReflect.Descriptor instead.
 func (*AuthCloseResponse) Descriptor() ([]byte, []int) {
-	return file_roomwire_v1_auth_proto_rawDescGZIP(), []int{3}
+	return file_roomwire_v1_auth_proto_rawDescGZIP(), []int{4}
 }
 
 type AuthExchangeRequest struct {
@@ -201,7 +264,7 @@ type AuthExchangeRequest struct {
 
 func (x *AuthExchangeRequest) Reset() {
 	*x = AuthExchangeRequest{}
-	mi := &file_roomwire_v1_auth_proto_msgTypes[4]
+	mi := &file_roomwire_v1_auth_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -213,7 +276,7 @@ func (x *AuthExchangeRequest) String() string {
 func (*AuthExchangeRequest) ProtoMessage() {}
 
 func (x *AuthExchangeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_roomwire_v1_auth_proto_msgTypes[4]
+	mi := &file_roomwire_v1_auth_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -226,7 +289,7 @@ func (x *AuthExchangeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthExchangeRequest.ProtoReflect.Descriptor instead.
 func (*AuthExchangeRequest) Descriptor() ([]byte, []int) {
-	return file_roomwire_v1_auth_proto_rawDescGZIP(), []int{4}
+	return file_roomwire_v1_auth_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *AuthExchangeRequest) GetBegin() *AuthBegin {
@@ -253,7 +316,7 @@ type AuthBegin struct {
 
 func (x *AuthBegin) Reset() {
 	*x = AuthBegin{}
-	mi := &file_roomwire_v1_auth_proto_msgTypes[5]
+	mi := &file_roomwire_v1_auth_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -265,7 +328,7 @@ func (x *AuthBegin) String() string {
 func (*AuthBegin) ProtoMessage() {}
 
 func (x *AuthBegin) ProtoReflect() protoreflect.Message {
-	mi := &file_roomwire_v1_auth_proto_msgTypes[5]
+	mi := &file_roomwire_v1_auth_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -278,7 +341,7 @@ func (x *AuthBegin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthBegin.ProtoReflect.Descriptor instead.
 func (*AuthBegin) Descriptor() ([]byte, []int) {
-	return file_roomwire_v1_auth_proto_rawDescGZIP(), []int{5}
+	return file_roomwire_v1_auth_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *AuthBegin) GetId() string {
@@ -304,7 +367,7 @@ type AuthExchangeResponse struct {
 
 func (x *AuthExchangeResponse) Reset() {
 	*x = AuthExchangeResponse{}
-	mi := &file_roomwire_v1_auth_proto_msgTypes[6]
+	mi := &file_roomwire_v1_auth_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -316,7 +379,7 @@ func (x *AuthExchangeResponse) String() string {
 func (*AuthExchangeResponse) ProtoMessage() {}
 
 func (x *AuthExchangeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_roomwire_v1_auth_proto_msgTypes[6]
+	mi := &file_roomwire_v1_auth_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -329,7 +392,7 @@ func (x *AuthExchangeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthExchangeResponse.ProtoReflect.Descriptor instead.
 func (*AuthExchangeResponse) Descriptor() ([]byte, []int) {
-	return file_roomwire_v1_auth_proto_rawDescGZIP(), []int{6}
+	return file_roomwire_v1_auth_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *AuthExchangeResponse) GetHeader() *Header {
@@ -347,13 +410,15 @@ type Target struct {
 	// RFC 5929 tls-server-end-point: the certificate hash alone.
 	ChannelBinding []byte `protobuf:"bytes,3,opt,name=channel_binding,json=channelBinding,proto3" json:"channel_binding,omitempty"`
 	Retry          int32  `protobuf:"varint,4,opt,name=retry,proto3" json:"retry,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// SHA-256 of the header that the server refused just before, if any.
+	Refused       []byte `protobuf:"bytes,5,opt,name=refused,proto3" json:"refused,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Target) Reset() {
 	*x = Target{}
-	mi := &file_roomwire_v1_auth_proto_msgTypes[7]
+	mi := &file_roomwire_v1_auth_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -365,7 +430,7 @@ func (x *Target) String() string {
 func (*Target) ProtoMessage() {}
 
 func (x *Target) ProtoReflect() protoreflect.Message {
-	mi := &file_roomwire_v1_auth_proto_msgTypes[7]
+	mi := &file_roomwire_v1_auth_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -378,7 +443,7 @@ func (x *Target) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Target.ProtoReflect.Descriptor instead.
 func (*Target) Descriptor() ([]byte, []int) {
-	return file_roomwire_v1_auth_proto_rawDescGZIP(), []int{7}
+	return file_roomwire_v1_auth_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Target) GetOrigin() string {
@@ -409,6 +474,13 @@ func (x *Target) GetRetry() int32 {
 	return 0
 }
 
+func (x *Target) GetRefused() []byte {
+	if x != nil {
+		return x.Refused
+	}
+	return nil
+}
+
 // A Header is the Authorization header of one leg.
 type Header struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -421,7 +493,7 @@ type Header struct {
 
 func (x *Header) Reset() {
 	*x = Header{}
-	mi := &file_roomwire_v1_auth_proto_msgTypes[8]
+	mi := &file_roomwire_v1_auth_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -433,7 +505,7 @@ func (x *Header) String() string {
 func (*Header) ProtoMessage() {}
 
 func (x *Header) ProtoReflect() protoreflect.Message {
-	mi := &file_roomwire_v1_auth_proto_msgTypes[8]
+	mi := &file_roomwire_v1_auth_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -446,7 +518,7 @@ func (x *Header) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Header.ProtoReflect.Descriptor instead.
 func (*Header) Descriptor() ([]byte, []int) {
-	return file_roomwire_v1_auth_proto_rawDescGZIP(), []int{8}
+	return file_roomwire_v1_auth_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Header) GetValue() string {
@@ -477,8 +549,12 @@ const file_roomwire_v1_auth_proto_rawDesc = "" +
 	"\x16roomwire/v1/auth.proto\x12\vroomwire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"B\n" +
 	"\x0fAuthOpenRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1f\n" +
-	"\bsettings\x18\x02 \x01(\fB\x03\x80\x01\x01R\bsettings\"\x12\n" +
-	"\x10AuthOpenResponse\"\"\n" +
+	"\bsettings\x18\x02 \x01(\fB\x03\x80\x01\x01R\bsettings\"M\n" +
+	"\x10AuthOpenResponse\x129\n" +
+	"\bexpiries\x18\x01 \x03(\v2\x1d.roomwire.v1.CredentialExpiryR\bexpiries\"R\n" +
+	"\x10CredentialExpiry\x12\x12\n" +
+	"\x04what\x18\x01 \x01(\tR\x04what\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\"\n" +
 	"\x10AuthCloseRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\x13\n" +
 	"\x11AuthCloseResponse\"a\n" +
@@ -489,12 +565,13 @@ const file_roomwire_v1_auth_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12+\n" +
 	"\x06target\x18\x02 \x01(\v2\x13.roomwire.v1.TargetR\x06target\"C\n" +
 	"\x14AuthExchangeResponse\x12+\n" +
-	"\x06header\x18\x01 \x01(\v2\x13.roomwire.v1.HeaderR\x06header\"y\n" +
+	"\x06header\x18\x01 \x01(\v2\x13.roomwire.v1.HeaderR\x06header\"\x93\x01\n" +
 	"\x06Target\x12\x16\n" +
 	"\x06origin\x18\x01 \x01(\tR\x06origin\x12\x18\n" +
 	"\amailbox\x18\x02 \x01(\tR\amailbox\x12'\n" +
 	"\x0fchannel_binding\x18\x03 \x01(\fR\x0echannelBinding\x12\x14\n" +
-	"\x05retry\x18\x04 \x01(\x05R\x05retry\"m\n" +
+	"\x05retry\x18\x04 \x01(\x05R\x05retry\x12\x18\n" +
+	"\arefused\x18\x05 \x01(\fR\arefused\"m\n" +
 	"\x06Header\x12\x19\n" +
 	"\x05value\x18\x01 \x01(\tB\x03\x80\x01\x01R\x05value\x124\n" +
 	"\aexpires\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\x12\x12\n" +
@@ -516,35 +593,38 @@ func file_roomwire_v1_auth_proto_rawDescGZIP() []byte {
 	return file_roomwire_v1_auth_proto_rawDescData
 }
 
-var file_roomwire_v1_auth_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_roomwire_v1_auth_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_roomwire_v1_auth_proto_goTypes = []any{
 	(*AuthOpenRequest)(nil),       // 0: roomwire.v1.AuthOpenRequest
 	(*AuthOpenResponse)(nil),      // 1: roomwire.v1.AuthOpenResponse
-	(*AuthCloseRequest)(nil),      // 2: roomwire.v1.AuthCloseRequest
-	(*AuthCloseResponse)(nil),     // 3: roomwire.v1.AuthCloseResponse
-	(*AuthExchangeRequest)(nil),   // 4: roomwire.v1.AuthExchangeRequest
-	(*AuthBegin)(nil),             // 5: roomwire.v1.AuthBegin
-	(*AuthExchangeResponse)(nil),  // 6: roomwire.v1.AuthExchangeResponse
-	(*Target)(nil),                // 7: roomwire.v1.Target
-	(*Header)(nil),                // 8: roomwire.v1.Header
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*CredentialExpiry)(nil),      // 2: roomwire.v1.CredentialExpiry
+	(*AuthCloseRequest)(nil),      // 3: roomwire.v1.AuthCloseRequest
+	(*AuthCloseResponse)(nil),     // 4: roomwire.v1.AuthCloseResponse
+	(*AuthExchangeRequest)(nil),   // 5: roomwire.v1.AuthExchangeRequest
+	(*AuthBegin)(nil),             // 6: roomwire.v1.AuthBegin
+	(*AuthExchangeResponse)(nil),  // 7: roomwire.v1.AuthExchangeResponse
+	(*Target)(nil),                // 8: roomwire.v1.Target
+	(*Header)(nil),                // 9: roomwire.v1.Header
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
 }
 var file_roomwire_v1_auth_proto_depIdxs = []int32{
-	5, // 0: roomwire.v1.AuthExchangeRequest.begin:type_name -> roomwire.v1.AuthBegin
-	7, // 1: roomwire.v1.AuthBegin.target:type_name -> roomwire.v1.Target
-	8, // 2: roomwire.v1.AuthExchangeResponse.header:type_name -> roomwire.v1.Header
-	9, // 3: roomwire.v1.Header.expires:type_name -> google.protobuf.Timestamp
-	0, // 4: roomwire.v1.Auth.Open:input_type -> roomwire.v1.AuthOpenRequest
-	2, // 5: roomwire.v1.Auth.Close:input_type -> roomwire.v1.AuthCloseRequest
-	4, // 6: roomwire.v1.Auth.Exchange:input_type -> roomwire.v1.AuthExchangeRequest
-	1, // 7: roomwire.v1.Auth.Open:output_type -> roomwire.v1.AuthOpenResponse
-	3, // 8: roomwire.v1.Auth.Close:output_type -> roomwire.v1.AuthCloseResponse
-	6, // 9: roomwire.v1.Auth.Exchange:output_type -> roomwire.v1.AuthExchangeResponse
-	7, // [7:10] is the sub-list for method output_type
-	4, // [4:7] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	2,  // 0: roomwire.v1.AuthOpenResponse.expiries:type_name -> roomwire.v1.CredentialExpiry
+	10, // 1: roomwire.v1.CredentialExpiry.at:type_name -> google.protobuf.Timestamp
+	6,  // 2: roomwire.v1.AuthExchangeRequest.begin:type_name -> roomwire.v1.AuthBegin
+	8,  // 3: roomwire.v1.AuthBegin.target:type_name -> roomwire.v1.Target
+	9,  // 4: roomwire.v1.AuthExchangeResponse.header:type_name -> roomwire.v1.Header
+	10, // 5: roomwire.v1.Header.expires:type_name -> google.protobuf.Timestamp
+	0,  // 6: roomwire.v1.Auth.Open:input_type -> roomwire.v1.AuthOpenRequest
+	3,  // 7: roomwire.v1.Auth.Close:input_type -> roomwire.v1.AuthCloseRequest
+	5,  // 8: roomwire.v1.Auth.Exchange:input_type -> roomwire.v1.AuthExchangeRequest
+	1,  // 9: roomwire.v1.Auth.Open:output_type -> roomwire.v1.AuthOpenResponse
+	4,  // 10: roomwire.v1.Auth.Close:output_type -> roomwire.v1.AuthCloseResponse
+	7,  // 11: roomwire.v1.Auth.Exchange:output_type -> roomwire.v1.AuthExchangeResponse
+	9,  // [9:12] is the sub-list for method output_type
+	6,  // [6:9] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_roomwire_v1_auth_proto_init() }
@@ -558,7 +638,7 @@ func file_roomwire_v1_auth_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_roomwire_v1_auth_proto_rawDesc), len(file_roomwire_v1_auth_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

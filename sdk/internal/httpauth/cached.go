@@ -66,7 +66,7 @@ func (e *headerEntry) keep(h auth.Header) heldHeader {
 // withHeader sends the request with a header that authorizes it alone, for servers that look at every request. A cached
 // header that is refused is replaced once; one that is new is the server's last word, but for further attempts.
 func (c *caller) withHeader(r *http.Request, body *body) (*http.Response, error) {
-	used, err := c.header(r, 0, c.offer.challenges, 0)
+	used, err := c.header(r, heldHeader{}, c.offer.challenges, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (c *caller) withHeader(r *http.Request, body *body) (*http.Response, error)
 		if sent++; retry >= c.attempts() || sent > c.attempts()+1 {
 			return nil, c.refused(challenges)
 		}
-		next, err := c.header(r, used.version, challenges, retry)
+		next, err := c.header(r, used, challenges, retry)
 		if err != nil {
 			return nil, err
 		}
@@ -99,17 +99,18 @@ func (c *caller) withHeader(r *http.Request, body *body) (*http.Response, error)
 
 func (c *caller) attempts() int { return max(c.identity.Attempts, 1) }
 
-// header returns the cached header, or a new one where the cached one is of the version that was refused, or older.
-func (c *caller) header(r *http.Request, refused int, challenges []string, retry int) (heldHeader, error) {
+// header returns the cached header, or a new one where the cached one is the one that was refused, or older. The zero
+// heldHeader is none.
+func (c *caller) header(r *http.Request, refused heldHeader, challenges []string, retry int) (heldHeader, error) {
 	e := c.t.headers.entry(c.key())
-	if h, ok := e.newer(refused); ok {
+	if h, ok := e.newer(refused.version); ok {
 		return h, nil
 	}
 	return e.flight.do(r.Context(), func() (heldHeader, error) {
-		if h, ok := e.newer(refused); ok {
+		if h, ok := e.newer(refused.version); ok {
 			return h, nil
 		}
-		h, err := c.exchange(r, challenges, retry)
+		h, err := c.exchange(r, refused, challenges, retry)
 		if err != nil {
 			return heldHeader{}, err
 		}
@@ -118,10 +119,14 @@ func (c *caller) header(r *http.Request, refused int, challenges []string, retry
 }
 
 // exchange carries out a login whose result authorizes requests on any connection.
-func (c *caller) exchange(r *http.Request, challenges []string, retry int) (auth.Header, error) {
+func (c *caller) exchange(r *http.Request, refused heldHeader, challenges []string, retry int) (auth.Header, error) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	leg, err := c.identity.Auth.Begin(ctx, c.target(c.offer.binding, retry))
+	target := c.target(c.offer.binding, retry)
+	if refused.version > 0 {
+		target.Refused = auth.RefusedSum(refused.Value)
+	}
+	leg, err := c.identity.Auth.Begin(ctx, target)
 	if err != nil {
 		return auth.Header{}, err
 	}

@@ -1,6 +1,7 @@
 package httpauth
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -103,6 +104,30 @@ func TestAHeaderIsCachedAndRefreshedOnceForManyRefusedRequests(t *testing.T) {
 	all()
 	if got := k.issued.Load(); got != 2 {
 		t.Errorf("%d tokens after the first was revoked, want 2", got)
+	}
+}
+
+func TestThePluginIsToldWhichHeaderWasRefused(t *testing.T) {
+	t.Parallel()
+	k := &tokens{}
+	k.good.Store("Bearer 1")
+	s := k.server(t)
+	var told [][]byte
+	inner := k.identity()
+	id := inner
+	id.Auth = authFunc(func(ctx context.Context, target auth.Target) (auth.Exchange, error) {
+		told = append(told, target.Refused)
+		return inner.Auth.Begin(ctx, target)
+	})
+	c := client(t, s, id)
+	for _, good := range []string{"Bearer 1", "Bearer 2"} {
+		k.good.Store(good)
+		if _, _, err := post(t.Context(), c, s.URL, "x"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(told) != 2 || len(told[0]) != 0 || !bytes.Equal(told[1], auth.RefusedSum("Bearer 1")) {
+		t.Errorf("told %x, want nothing and then the sum of the first", told)
 	}
 }
 

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"slices"
 
 	"google.golang.org/grpc"
 
@@ -28,7 +29,13 @@ func (s *AuthServer) Open(ctx context.Context, req *roomwirev1.AuthOpenRequest) 
 		return nil, err
 	}
 	s.table.put(req.GetId(), a)
-	return &roomwirev1.AuthOpenResponse{}, nil
+	resp := &roomwirev1.AuthOpenResponse{}
+	if e, ok := a.(auth.Expirer); ok {
+		for _, x := range e.Expires() {
+			resp.Expiries = append(resp.Expiries, &roomwirev1.CredentialExpiry{What: utf(x.What), At: timeToProto(x.At)})
+		}
+	}
+	return resp, nil
 }
 
 // Close implements the service.
@@ -62,10 +69,14 @@ func (s *AuthServer) Exchange(stream roomwirev1.Auth_ExchangeServer) error {
 
 // An AuthClient is one instance in an auth plugin's process.
 type AuthClient struct {
-	id   string
-	rpc  roomwirev1.AuthClient
-	gate *Gate
+	id      string
+	rpc     roomwirev1.AuthClient
+	gate    *Gate
+	expires []auth.Expiry
 }
+
+// Expires implements auth.Expirer; it is empty for a plugin that does not.
+func (a *AuthClient) Expires() []auth.Expiry { return slices.Clone(a.expires) }
 
 // OpenAuth opens an instance under an id that is new to the process.
 func (c *Conn) OpenAuth(ctx context.Context, gate *Gate, id string, settings []byte) (*AuthClient, error) {
@@ -75,8 +86,12 @@ func (c *Conn) OpenAuth(ctx context.Context, gate *Gate, id string, settings []b
 	}
 	defer leave()
 	a := &AuthClient{id: id, rpc: roomwirev1.NewAuthClient(c.conn), gate: gate}
-	if _, err := a.rpc.Open(ctx, &roomwirev1.AuthOpenRequest{Id: id, Settings: settings}); err != nil {
+	resp, err := a.rpc.Open(ctx, &roomwirev1.AuthOpenRequest{Id: id, Settings: settings})
+	if err != nil {
 		return nil, err
+	}
+	for _, x := range resp.GetExpiries() {
+		a.expires = append(a.expires, auth.Expiry{What: x.GetWhat(), At: timeFromProto(x.GetAt())})
 	}
 	return a, nil
 }

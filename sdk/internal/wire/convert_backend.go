@@ -156,13 +156,14 @@ func propertyFromProto(p *roomwirev1.Property) backend.Property {
 
 func targetToProto(t auth.Target) *roomwirev1.Target {
 	return &roomwirev1.Target{
-		Origin: utf(t.Origin), Mailbox: utf(t.Mailbox), ChannelBinding: t.ChannelBinding, Retry: int32(t.Retry),
+		Origin: utf(t.Origin), Mailbox: utf(t.Mailbox), ChannelBinding: t.ChannelBinding, Retry: int32(t.Retry), Refused: t.Refused,
 	}
 }
 
 func targetFromProto(p *roomwirev1.Target) auth.Target {
 	return auth.Target{
 		Origin: p.GetOrigin(), Mailbox: p.GetMailbox(), ChannelBinding: p.GetChannelBinding(), Retry: int(p.GetRetry()),
+		Refused: p.GetRefused(),
 	}
 }
 

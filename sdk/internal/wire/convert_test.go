@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	roomwirev1 "github.com/roomwire/roomwire/proto/roomwire/v1"
+	"github.com/roomwire/roomwire/sdk/auth"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
 )
@@ -152,6 +153,20 @@ func TestValuesOutsideAnEnumerationAreItsFirst(t *testing.T) {
 		if e.Busy < 0 || e.Busy > calendar.WorkingElsewhere || e.Class < 0 || e.Class > calendar.Confidential ||
 			a.Role < 0 || a.Role > calendar.Resource || a.Response < 0 || a.Response > calendar.Declined {
 			t.Fatalf("%d became %+v", n, e)
+		}
+	})
+}
+
+func TestATargetCrossesTheWire(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		some := rapid.SliceOfN(rapid.Byte(), 1, 64)
+		want := auth.Target{
+			Origin: rapid.String().Draw(t, "origin"), Mailbox: rapid.String().Draw(t, "mailbox"), ChannelBinding: some.Draw(t, "binding"),
+			Retry: rapid.IntRange(0, 9).Draw(t, "retry"), Refused: some.Draw(t, "refused"),
+		}
+		if got := targetFromProto(across(t, targetToProto(want), &roomwirev1.Target{})); !reflect.DeepEqual(got, want) {
+			t.Fatalf("got %+v, want %+v", got, want)
 		}
 	})
 }
