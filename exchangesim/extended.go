@@ -254,12 +254,16 @@ func urlName(subject string) string {
 	return strings.NewReplacer("/", "_xF8FF_", "?", "_x003F_", "~", "_x007E_", "#", "_x0023_").Replace(subject)
 }
 
-// globalID is a UID as the GlobalObjectId that Outlook has: hexadecimal UIDs are one already, others are wrapped in one.
+// outlookID is how every GlobalObjectId begins.
+const outlookID = "040000008200e00074c5b7101a82e008"
+
+// globalID is a UID as the GlobalObjectId that Outlook has: those that begin like one are one already, in hexadecimal digits;
+// others are wrapped in one.
 func globalID(uid string) string {
-	if raw, err := hex.DecodeString(uid); err == nil {
+	if raw, err := hex.DecodeString(uid); err == nil && strings.HasPrefix(strings.ToLower(uid), outlookID) {
 		return base64.StdEncoding.EncodeToString(raw)
 	}
-	head, _ := hex.DecodeString("040000008200e00074c5b7101a82e008" + "0000000000000000000000000000000000000000")
+	head, _ := hex.DecodeString(outlookID + "0000000000000000000000000000000000000000")
 	data := "vCal-Uid\x01\x00\x00\x00" + uid + "\x00"
 	head = append(head, byte(len(data)), byte(len(data)>>8), 0, 0)
 	return base64.StdEncoding.EncodeToString(append(head, data...))

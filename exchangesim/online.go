@@ -147,8 +147,12 @@ func (s *Server) serveOnlineEWS(w http.ResponseWriter, r *http.Request) {
 	caller := s.appCaller(p)
 	s.mu.Unlock()
 	switch {
-	case !p.tenant.lets(p.app), !slices.Contains(p.roles, roleEWS):
-		w.WriteHeader(http.StatusForbidden) // without a word, whatever the mailbox
+	case !p.tenant.lets(p.app): // whatever the mailbox
+		w.Header().Set("X-EWS-Policy-Reason", p.tenant.reason())
+		w.WriteHeader(http.StatusForbidden)
+		return
+	case !slices.Contains(p.roles, roleEWS):
+		w.WriteHeader(http.StatusForbidden) // without a word
 		return
 	case unanchored && r.Method == http.MethodPost:
 		w.WriteHeader(http.StatusServiceUnavailable)

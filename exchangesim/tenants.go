@@ -204,6 +204,14 @@ func (t *Tenant) lets(a *App) bool {
 	return t.EWSAllowedApps == nil || containsFold(t.EWSAllowedApps, a.ID)
 }
 
+// reason is how Exchange Online says why EWS is refused to an app that the tenant does not let in.
+func (t *Tenant) reason() string {
+	if t.EWSEnabled != nil && !*t.EWSEnabled {
+		return "EWS is disabled for this user or tenant"
+	}
+	return "EWS is blocked by policy for this user or tenant"
+}
+
 // assigned reports whether the app has its roles from Exchange, for some mailboxes, and not by consent.
 func (a *App) assigned() bool { return len(a.Mailboxes) > 0 }
 

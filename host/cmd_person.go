@@ -109,6 +109,7 @@ func printPerson(out io.Writer, p *client.Person, act *client.ActivityPage) erro
 	if s.Until != nil {
 		line("  tried again", when(s.Until))
 	}
+	line("ahead", deref(s.Ahead))
 	line("notices arrive by", wayOf(s))
 	line("  why not better", deref(s.WayReason))
 	if s.TryWay != nil {

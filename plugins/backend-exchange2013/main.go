@@ -21,7 +21,7 @@ func plugin() backend.Plugin[Config] {
 		Name:    "exchange2013",
 		Version: version,
 		Open: func(_ context.Context, _ Config, env backend.Env) (backend.Backend, error) {
-			return exchange.New(env, version)
+			return exchange.New(env, version, exchange.OnPremises)
 		},
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/host/internal/sunset"
 )
 
 // ListPersons implements rest.StrictServerInterface.
@@ -32,7 +33,7 @@ func (h *handler) ListPersons(ctx context.Context, in rest.ListPersonsRequestObj
 			page.Next = &page.Items[limit-1].ID
 			break
 		}
-		page.Items = append(page.Items, personOut(row))
+		page.Items = append(page.Items, h.personOut(row))
 	}
 	return rest.ListPersons200JSONResponse(page), nil
 }
@@ -121,7 +122,7 @@ func (h *handler) person(ctx context.Context, id string) (rest.Person, error) {
 	if !found {
 		return rest.Person{}, notFound("there is no person %q", id)
 	}
-	out := personOut(row)
+	out := h.personOut(row)
 	m, found, err := h.Reads.Mailbox(ctx, t, id)
 	if err != nil || !found {
 		return out, err
@@ -157,7 +158,7 @@ func personIn(tenant, id string, in *rest.PersonInput) directory.Person {
 	}
 }
 
-func personOut(row store.PersonRow) rest.Person {
+func (h *handler) personOut(row store.PersonRow) rest.Person {
 	p, s := row.Person, row.State
 	status := rest.Status(s.Status)
 	if status == "" {
@@ -170,10 +171,22 @@ func personOut(row store.PersonRow) rest.Person {
 		OwnBookings: !p.SyncOnRequest,
 		Sync: rest.SyncState{
 			Status: status, Kind: given(s.Kind), Reason: given(s.Reason), Remedy: given(s.Remedy),
-			Since: moment(s.Since), Until: moment(s.Until),
+			Since: moment(s.Since), Until: moment(s.Until), Ahead: given(h.ahead(p)),
 		},
 		Created: row.Created.UTC(), Updated: row.Updated.UTC(),
 	}
+}
+
+// ahead says what will need attention: that what the person's sync mode uses ends.
+func (h *handler) ahead(p directory.Person) string {
+	if p.SyncDisabled || p.Kind == directory.KindResource {
+		return ""
+	}
+	end, ends := sunset.Named(p.SyncMode, h.Modes())
+	if !ends {
+		return ""
+	}
+	return end.Notice(p.ID, h.Now())
 }
 
 // reason says what is wrong with a field whose name stands elsewhere.

@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/roomwire/roomwire/host/internal/api/internal/rest"
+	"github.com/roomwire/roomwire/host/internal/config"
 	"github.com/roomwire/roomwire/host/internal/store"
 )
 
@@ -237,5 +239,34 @@ func TestTimelineAndDifferences(t *testing.T) {
 	}
 	if r := g.call(t, h, "GET", persons+"/nobody/activity", ""); r.StatusCode != 404 {
 		t.Errorf("timeline of nobody: %d", r.StatusCode)
+	}
+}
+
+func TestPersonTellsThatEWSInExchangeOnlineEnds(t *testing.T) {
+	t.Parallel()
+	g := newRig(t)
+	modes := g.Options.Modes()
+	g.Options.Now = func() time.Time { return time.Date(2026, 11, 29, 16, 0, 0, 0, time.UTC) }
+	g.Options.Modes = func() []config.SyncMode {
+		return append(slices.Clone(modes), config.SyncMode{
+			Name: "O365", Backend: "exchangeonline", URL: "https://outlook.office365.com/EWS/Exchange.asmx",
+		})
+	}
+	h := New(g.Options)
+	for body, want := range map[string]bool{
+		`{"email":"carol@example.com","sync_mode":"O365"}`:                      true,
+		`{"email":"carol@example.com","sync_mode":"O365","sync_disabled":true}`: false,
+		`{"email":"carol@example.com","sync_mode":"Feed"}`:                      false,
+		`{"email":"carol@example.com"}`:                                         false,
+	} {
+		p := decode[rest.Person](t, g.call(t, h, "PUT", persons+"/carol", body).text)
+		got := or(p.Sync.Ahead, "")
+		if want != (strings.HasPrefix(got, "EWS in Exchange Online ends on 2027-04-01, in 123 days") && strings.HasSuffix(got, "roomwire person move --to Microsoft365 carol")) || !want && got != "" {
+			t.Errorf("%s: ahead %q", body, got)
+		}
+		list := decode[rest.PersonPage](t, g.call(t, h, "GET", persons, "").text)
+		if i := slices.IndexFunc(list.Items, func(p rest.Person) bool { return p.ID == "carol" }); i < 0 || or(list.Items[i].Sync.Ahead, "") != got {
+			t.Errorf("%s: the list says otherwise", body)
+		}
 	}
 }

@@ -191,6 +191,7 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.watchFiles(run) })
 	g.Go(func() error { return a.announce(run) })
 	g.Go(func() error { a.checkSettings(run); return nil })
+	g.Go(func() error { return countDown(run, a.Log, a.endings, time.Now) })
 	a.Log.Info("running", "version", a.Version, "notifications", a.NotificationsURL(), "api", a.APIURL(), "store", a.Config.Store.String())
 	err = g.Wait()
 	stopPlugins()

@@ -36,7 +36,7 @@ func (a *App) besides() {
 	})
 	a.meter.Watch(metrics.Sources{
 		Store: a.store, Plugins: a.supervisor.Status, Credentials: a.supervisor.Credentials, Notices: a.noticeCounts, Webhooks: a.webhookStates,
-		Watch: a.listening, StatusFrequency: func() time.Duration { return a.force.get().Sync.StatusFrequency },
+		Watch: a.listening, Ends: a.endsAt, StatusFrequency: func() time.Duration { return a.force.get().Sync.StatusFrequency },
 	})
 }
 

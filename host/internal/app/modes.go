@@ -121,10 +121,10 @@ func (m *modes) Mode(ctx context.Context, name string) (syncer.Mode, error) {
 	}
 	can, err := one.handle.Abilities(ctx)
 	if err != nil {
-		return syncer.Mode{}, fmt.Errorf("sync mode %q: %w", one.Name, err)
+		return syncer.Mode{Auth: one.Auth}, fmt.Errorf("sync mode %q: %w", one.Name, err)
 	}
 	mode := syncer.Mode{
-		Name: one.Name, URL: one.URL, Backend: one.handle, Notices: one.Notices, Admit: one.origins.add,
+		Name: one.Name, Auth: one.Auth, URL: one.URL, Backend: one.handle, Notices: one.Notices, Admit: one.origins.add,
 	}
 	if can.Pusher {
 		mode.Pusher = one.handle

@@ -131,7 +131,8 @@ func (d *Doctor) Examine(ctx context.Context) Report {
 	d.turn.Lock()
 	defer d.turn.Unlock()
 	checks := []func(context.Context) []Finding{
-		d.host, d.configuration, d.plugins, d.credentials, d.store, d.queue, d.disk, d.servers, d.notifications, d.people, d.webhooks,
+		d.host, d.configuration, d.plugins, d.credentials, d.store, d.queue, d.disk, d.servers, d.endings, d.notifications, d.people,
+		d.webhooks,
 	}
 	found := make([][]Finding, len(checks))
 	var all sync.WaitGroup

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/config"
+	remedies "github.com/roomwire/roomwire/host/internal/remedy"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/host/internal/supervise"
 	"github.com/roomwire/roomwire/sdk/backend"
@@ -310,6 +311,9 @@ func (d *Doctor) login(ctx context.Context, mode config.SyncMode, c store.ModeCo
 				"or, where it is limited to some mailboxes (RBAC for Applications), put this one into its scope.",
 			fault.MailboxNotFound: remedy,
 		}[fault.Of(err)] // what the login server refuses is explained by the plugin
+		if fault.Of(err) == fault.Forbidden && remedies.ByAll(err) {
+			remedy = remedies.Of(err, mode.Auth)
+		}
 	} else if !isExchange(mode) {
 		remedy = ""
 	}

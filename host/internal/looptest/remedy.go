@@ -1,8 +1,10 @@
 package looptest
 
 import (
+	"slices"
 	"strings"
 
+	"github.com/roomwire/roomwire/host/internal/remedy"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
 
@@ -50,7 +52,13 @@ var stepRemedies = map[string]map[fault.Kind]string{
 	},
 }
 
-func remedyFor(step string, kind fault.Kind) string {
+func remedyFor(step string, err error, auth []string) string {
+	kind := fault.Of(err)
+	if slices.Contains(auth, "oauth") { // there is no service account
+		if s := remedy.Of(err, auth); s != "" {
+			return s
+		}
+	}
 	if s, ok := stepRemedies[step][kind]; ok {
 		return s
 	}

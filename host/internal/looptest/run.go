@@ -23,9 +23,9 @@ func skipped(format string, args ...any) finding {
 	return finding{state: StateSkipped, detail: fmt.Sprintf(format, args...)}
 }
 
-// failed is a failure whose remedy depends on the step and on the kind of err.
-func failed(step string, err error) finding {
-	return finding{state: StateFailed, cause: sentence(err), remedy: remedyFor(step, fault.Of(err))}
+// failed is a failure whose remedy depends on the step, on the kind of err, and on how the mode logs in.
+func (a *active) failed(step string, err error) finding {
+	return finding{state: StateFailed, cause: sentence(err), remedy: remedyFor(step, err, a.mode.Auth)}
 }
 
 // execute carries one run out, and ends it whatever happens. ctx ends when the host is stopped.

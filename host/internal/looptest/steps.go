@@ -86,7 +86,7 @@ func (r *Runner) configuration(ctx context.Context, a *active) (finding, error) 
 		return err
 	})
 	if err != nil {
-		return failed(StepConfiguration, err), nil
+		return a.failed(StepConfiguration, err), nil
 	}
 	mb, f, err := r.ready(ctx, a)
 	if err != nil || f.state == StateFailed {
@@ -136,7 +136,7 @@ func (r *Runner) ready(ctx context.Context, a *active) (store.Mailbox, finding, 
 		case !woken:
 			failures = mb.Failures
 			if err := r.Wake(ctx, a.run.Tenant, a.run.Person); err != nil {
-				return mb, failed(StepConfiguration, fmt.Errorf("the sync of the mailbox cannot be woken: %w", err)), nil
+				return mb, a.failed(StepConfiguration, fmt.Errorf("the sync of the mailbox cannot be woken: %w", err)), nil
 			}
 		}
 		select {
@@ -185,7 +185,7 @@ func (r *Runner) create(ctx context.Context, a *active) (finding, error) {
 		// What the server refused was not made; of anything else nobody knows.
 		kind := fault.Of(err)
 		a.unsure = kind == fault.Unavailable || kind == fault.Internal || ctx.Err() != nil
-		return failed(StepCreate, err), nil
+		return a.failed(StepCreate, err), nil
 	}
 	a.item = res.Item
 	return passed("made for %s", event.Start.Format("2006-01-02 15:04 UTC")), nil
@@ -210,7 +210,7 @@ func (r *Runner) alter(ctx context.Context, a *active) (finding, error) {
 	})
 	r.Failpoint("change:applied")
 	if err != nil {
-		return failed(StepChange, err), nil
+		return a.failed(StepChange, err), nil
 	}
 	a.item = res.Item
 	if res.Item.Event.Subject != itemChanged {
@@ -231,7 +231,7 @@ func (r *Runner) remove(ctx context.Context, a *active) (finding, error) {
 	n, err := r.clear(ctx, target{mode: a.mode, mailbox: a.mailbox, key: a.key, ref: a.item.Ref})
 	r.Failpoint("delete:applied")
 	if err != nil {
-		return failed(StepDelete, err), nil
+		return a.failed(StepDelete, err), nil
 	}
 	if n == 0 && a.unsure {
 		return skipped("there is no item now; as the server did not say what became of it, it is looked for once more in %s", lease), nil

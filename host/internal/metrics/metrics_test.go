@@ -91,6 +91,9 @@ func TestFigures(t *testing.T) {
 		},
 		Webhooks:        func(context.Context) (map[string]int, error) { return map[string]int{"failing": 1}, nil },
 		StatusFrequency: func() time.Duration { return 30 * time.Minute },
+		Ends: func(context.Context) (map[string]time.Time, error) {
+			return map[string]time.Time{"O365": time.Date(2027, 4, 1, 0, 0, 0, 0, time.UTC)}, nil
+		},
 	})
 	text := scrape(t, m)
 	for _, want := range []string{
@@ -116,6 +119,7 @@ func TestFigures(t *testing.T) {
 		`roomwire_watch_lost_total 4`,
 		`roomwire_webhook_dead_messages 3`,
 		`roomwire_webhooks{state="failing"} 1`,
+		`roomwire_sync_mode_end_timestamp_seconds{mode="O365"} 1.8065376e+09`,
 		`roomwire_scrape_failed 0`,
 		`go_goroutines`,
 	} {

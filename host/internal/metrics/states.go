@@ -24,6 +24,8 @@ type Sources struct {
 	Watch func() Listening
 	// Webhooks returns how many webhooks there are, by state.
 	Webhooks func(context.Context) (map[string]int, error)
+	// Ends returns when what a sync mode uses ends, by mode; only those that somebody is in.
+	Ends func(context.Context) (map[string]time.Time, error)
 	// StatusFrequency is how often push subscriptions show a sign of life.
 	StatusFrequency func() time.Duration
 	Now             func() time.Time
@@ -103,6 +105,7 @@ var (
 	reopened      = desc("roomwire_watch_reopened_total", "Connections opened again to listen for changes.")
 	lostSubs      = desc("roomwire_watch_lost_total", "Subscriptions that a server no longer knew.")
 	hooks         = desc("roomwire_webhooks", "Outgoing webhooks by state.", "state")
+	ends          = desc("roomwire_sync_mode_end_timestamp_seconds", "When what a sync mode uses ends (EWS in Exchange Online), for modes that somebody is in.", "mode")
 	dead          = desc("roomwire_webhook_dead_messages", "Webhook messages given up, which somebody may send again.")
 	unread        = desc("roomwire_scrape_failed", "1 if the store could not be read for this scrape.")
 )
@@ -193,6 +196,15 @@ func (s *states) stored(ctx context.Context, now time.Time) ([]prometheus.Metric
 		return list, err
 	}
 	list = append(list, gauge(dead, float64(n)))
+	if s.Ends != nil {
+		modes, err := s.Ends(ctx)
+		if err != nil {
+			return list, err
+		}
+		for mode, at := range modes {
+			list = append(list, gauge(ends, float64(at.Unix()), mode))
+		}
+	}
 	if s.Webhooks != nil {
 		states, err := s.Webhooks(ctx)
 		if err != nil {

@@ -23,7 +23,8 @@ import (
 // A Mode is one way to reach mailboxes, ready for use.
 type Mode struct {
 	Name    string
-	URL     string // prefilled for persons without one of their own
+	Auth    []string // the auth plugins that it may log in by
+	URL     string   // prefilled for persons without one of their own
 	Backend backend.Backend
 	Pusher  backend.Pusher  // nil: it cannot be subscribed to
 	Watcher backend.Watcher // nil: it cannot be listened to
@@ -37,7 +38,8 @@ type Mode struct {
 
 // Modes finds the Mode of a person.
 type Modes interface {
-	// Mode returns the mode called name. Its error is a sentence that says what to do about it, with a fault kind.
+	// Mode returns the mode called name. Its error is a sentence that says what to do about it, with a fault kind; Auth is set
+	// with it, too, where it is known.
 	Mode(ctx context.Context, name string) (Mode, error)
 }
 

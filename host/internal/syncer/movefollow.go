@@ -48,9 +48,9 @@ func (e *Engine) elsewhere(ctx context.Context, p *pass, kind fault.Kind) Mode {
 		if err == nil {
 			return mode
 		}
-		if k := fault.Of(err); reactions[k].server {
+		if r := reactionTo(err); r.server {
 			// Every try with a wrong password counts.
-			e.pauses.set(server, pause{until: e.now().Add(e.wait(p, reactions[k], 1, fault.After(err))), err: err})
+			e.pauses.set(server, pause{until: e.now().Add(e.wait(p, r, 1, fault.After(err))), err: err})
 		}
 	}
 	return Mode{}

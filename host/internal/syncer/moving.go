@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/directory"
+	"github.com/roomwire/roomwire/host/internal/remedy"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
@@ -95,17 +96,18 @@ func (e *Engine) tryMove(ctx context.Context, mv *moving) error {
 	if err != nil || over {
 		return err
 	}
-	leave, ok := e.servers.enter(serverOf(mv.new.mode.Name, mv.new.mailbox.URL), e.limits().WorkersPerServer)
-	if !ok {
-		return errMoveWaits{e.now().Add(busyServerDelay), fmt.Errorf("the places of the server are taken: %w", fault.Unavailable)}
+	leave, err := e.goTo(mv.new)
+	if err != nil {
+		return err
 	}
-	defer leave()
+	defer func() { leave(mv.new.answered) }()
 	e.Failpoint("move:begun")
 	if err := e.drain(ctx, mv); err != nil {
 		return err
 	}
 	e.Failpoint("move:drained")
-	if _, err := mv.new.mode.Backend.Probe(ctx, mv.new.mailbox); err != nil {
+	_, err = mv.new.mode.Backend.Probe(ctx, mv.new.mailbox)
+	if mv.new.answered = answered(err); err != nil {
 		return err
 	}
 	e.Failpoint("move:probed")
@@ -177,13 +179,36 @@ func (e *Engine) beginMove(ctx context.Context, mv *moving) (over bool, err erro
 	if mode.Admit != nil {
 		mode.Admit(mv.new.mailbox.URL)
 	}
-	if pause, paused := e.pauses.of(serverOf(mode.Name, mv.new.mailbox.URL), e.now()); paused {
-		return false, errMoveWaits{pause.until, fmt.Errorf("the server is left alone: %w", pause.err)}
-	}
 	if mv.move.State != store.MoveRunning {
 		return false, e.saveMove(ctx, mv, func(m *store.Move) { m.State, m.Started, m.From = store.MoveRunning, e.now(), mv.person.SyncMode })
 	}
 	return false, nil
+}
+
+// goTo takes a place at the server of p, unless the server is left alone or its places are taken: errMoveWaits. leave gives it
+// back and says whether the server let us in.
+func (e *Engine) goTo(p *pass) (leave func(answered bool), err error) {
+	server, now := serverOf(p.mode.Name, p.mailbox.URL), e.now()
+	pause, who := e.pauses.enter(server, now)
+	switch who {
+	case nobody:
+		return nil, errMoveWaits{pause.until, fmt.Errorf("the server is left alone: %w", pause.err)}
+	case second:
+		return nil, errMoveWaits{now.Add(spread(followDelay, p.mb.Tenant, p.mb.Person)), fmt.Errorf("another mailbox goes first: %w", pause.err)}
+	}
+	back, ok := e.servers.enter(server, e.limits().WorkersPerServer)
+	if !ok {
+		if who == first {
+			e.pauses.tried(server, pause, false)
+		}
+		return nil, errMoveWaits{now.Add(busyServerDelay), fmt.Errorf("the places of the server are taken: %w", fault.Unavailable)}
+	}
+	return func(answered bool) {
+		back()
+		if who == first {
+			e.pauses.tried(server, pause, answered)
+		}
+	}, nil
 }
 
 // saveMove changes the stored move, unless somebody has cancelled it or asked for another one meanwhile: errMoveOver.
@@ -228,26 +253,27 @@ func (e *Engine) drain(ctx context.Context, mv *moving) error {
 	if mode.Admit != nil {
 		mode.Admit(p.mailbox.URL)
 	}
-	server := serverOf(mode.Name, p.mailbox.URL)
-	if pause, paused := e.pauses.of(server, e.now()); paused {
+	if pause, paused := e.pauses.of(serverOf(mode.Name, p.mailbox.URL), e.now()); paused {
 		return e.withoutOld(ctx, mv, pause.err)
 	}
 	if mv.mb.WaitUntil.After(e.now()) && mv.person.State.Kind == string(fault.Throttled) {
 		return errMoveWaits{mv.mb.WaitUntil, fmt.Errorf("the server asked to be left alone: %w", fault.Throttled)}
 	}
-	leave, ok := e.servers.enter(server, e.limits().WorkersPerServer)
-	if !ok {
-		return errMoveWaits{e.now().Add(busyServerDelay), fmt.Errorf("the places of the server are taken: %w", fault.Unavailable)}
+	leave, err := e.goTo(p)
+	if err != nil {
+		return err
 	}
-	defer leave()
+	defer func() { leave(p.answered) }()
 	if mv.move.DryRun {
-		if _, err := mode.Backend.Probe(ctx, p.mailbox); err != nil {
+		_, err := mode.Backend.Probe(ctx, p.mailbox)
+		if p.answered = answered(err); err != nil {
 			return e.withoutOld(ctx, mv, err)
 		}
 		mv.old = p
 		return nil
 	}
 	err = e.catchUp(ctx, p)
+	p.answered = answered(err)
 	if _, own := errors.AsType[storeError](err); own || ctx.Err() != nil {
 		return err
 	}
@@ -322,11 +348,7 @@ func (e *Engine) linksOf(ctx context.Context, mb store.Mailbox) ([]store.Link, e
 // moveFailed stores why a move was not made. The person stays where it is and is kept in sync there. It returns when the
 // move is tried again; zero if somebody must ask for it again.
 func (e *Engine) moveFailed(ctx context.Context, mv *moving, cause error) (next time.Time, err error) {
-	kind := fault.Of(cause)
-	r, known := reactions[kind]
-	if !known {
-		r = reactions[fault.Unavailable]
-	}
+	kind, r := fault.Of(cause), reactionTo(cause)
 	waits, asked := errors.AsType[errMoveWaits](cause)
 	err = e.saveMove(ctx, mv, func(m *store.Move) {
 		m.Reason, m.Remedy = sentence(cause), ""
@@ -338,14 +360,14 @@ func (e *Engine) moveFailed(ctx context.Context, mv *moving, cause error) (next 
 			m.State = store.MoveWaiting
 			m.NextAt = e.now().Add(e.wait(mv.new, reaction{}, m.Tries, fault.After(cause)))
 		default:
-			m.State, m.Remedy, m.NextAt, m.Finished = store.MoveAttention, r.remedy+"; then ask for the move again", zeroTime, e.now()
+			m.State, m.Remedy, m.NextAt, m.Finished = store.MoveAttention, remedyFor(cause, r, mv.new.mode.Auth)+"; then ask for the move again", zeroTime, e.now()
 		}
 		next = m.NextAt
 	})
 	if errors.Is(err, errMoveOver) {
 		return e.now(), nil
 	}
-	if mv.new.mode.Name != "" && !asked && r.server {
+	if mv.new.mode.Name != "" && !asked && (r.server || kind == fault.Throttled && remedy.ByAll(cause)) {
 		// Every try with a wrong password counts, and the others who are to move have the same one.
 		until := e.now().Add(e.wait(mv.new, r, 1, fault.After(cause)))
 		e.pauses.set(serverOf(mv.new.mode.Name, mv.new.mailbox.URL), pause{until: until, err: cause})

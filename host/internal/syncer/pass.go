@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/directory"
+	"github.com/roomwire/roomwire/host/internal/remedy"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/fault"
@@ -36,6 +37,8 @@ type pass struct {
 	stopped  error  // a fault of our own that ended the pull
 	carried  bool   // something was written to the calendar
 	advanced bool   // something is done that the next pass need not do again
+	after    *pause // the server was left alone, and this is the first pass since
+	answered bool   // the server let us in, whatever it said then
 }
 
 // inPass runs f in one write transaction of a pass. It begins with p.mb as the store has it by then, so that what others
@@ -83,8 +86,15 @@ func (e *Engine) pass(ctx context.Context, tenant, person string) (Outcome, erro
 		return out, err
 	}
 	server := serverOf(p.mode.Name, p.mailbox.URL)
-	if pause, paused := e.pauses.of(server, e.now()); paused {
+	pause, who := e.pauses.enter(server, e.now())
+	switch who {
+	case nobody:
 		return e.trouble(ctx, p, pause.err, pause.until)
+	case second:
+		return Outcome{Next: e.now().Add(spread(followDelay, tenant, person))}, nil
+	case first:
+		p.after = &pause
+		defer func() { e.pauses.tried(server, pause, p.answered) }()
 	}
 	leave, ok := e.servers.enter(server, e.limits().WorkersPerServer)
 	if !ok {
@@ -95,6 +105,7 @@ func (e *Engine) pass(ctx context.Context, tenant, person string) (Outcome, erro
 	defer cancel()
 	began := time.Now()
 	err = e.work(attempt, p)
+	p.answered = answered(err)
 	e.Meter.Passed(p.mode.Name, time.Since(began))
 	if err != nil && attempt.Err() != nil && ctx.Err() == nil && p.advanced {
 		return Outcome{Next: e.now()}, nil // too much for one pass, but no failure: the next one goes on
@@ -135,6 +146,7 @@ func (e *Engine) begin(ctx context.Context, tenant, person string) (p *pass, out
 	}
 	mode, err := e.Modes.Mode(ctx, row.SyncMode)
 	if err != nil {
+		p.mode.Auth = mode.Auth
 		out, err := e.trouble(ctx, p, err, zeroTime)
 		return nil, out, err
 	}
@@ -245,9 +257,8 @@ func (e *Engine) finish(ctx context.Context, p *pass) (Outcome, error) {
 		if err != nil {
 			return err
 		}
-		if p.person.State.Kind == string(fault.Unauthorized) {
-			// The credentials are good again, and they are everybody's.
-			if _, err := tx.ResumeMode(ctx, p.person.SyncMode, fault.Unauthorized); err != nil {
+		for _, kind := range p.mended() {
+			if _, err := tx.ResumeMode(ctx, p.person.SyncMode, kind); err != nil {
 				return err
 			}
 		}
@@ -279,6 +290,33 @@ func (e *Engine) finish(ctx context.Context, p *pass) (Outcome, error) {
 		return tx.SaveMailbox(ctx, p.mb)
 	})
 	return out, err
+}
+
+// mended returns which kinds of fault everybody else of the mode waits for in vain after this pass.
+func (p *pass) mended() (kinds []fault.Kind) {
+	if p.person.State.Kind == string(fault.Unauthorized) {
+		kinds = append(kinds, fault.Unauthorized) // the credentials are good again, and they are everybody's
+	}
+	if p.after != nil && fault.Of(p.after.err) == fault.Forbidden {
+		kinds = append(kinds, fault.Forbidden)
+	}
+	return kinds
+}
+
+// answered reports whether err says nothing against going to the server with other mailboxes.
+func answered(err error) bool {
+	if _, ours := errors.AsType[storeError](err); ours {
+		return false
+	}
+	switch fault.Of(err) {
+	case fault.Unauthorized:
+		return false
+	case fault.Unavailable: // nobody knows, unless it was we who stopped
+		return errors.Is(err, errStopped)
+	case fault.Forbidden, fault.Throttled:
+		return !remedy.ByAll(err)
+	}
+	return true
 }
 
 // due is the earliest moment at which the mailbox needs a pass though nobody asks.

@@ -7,12 +7,16 @@ import (
 	"sync"
 	"time"
 
+	"github.com/roomwire/roomwire/host/internal/remedy"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
 
 // farFuture is later than anything scheduled.
 var farFuture = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// followDelay is how long the others wait for who goes first to a server after a pause.
+const followDelay = 10 * time.Second
 
 // busyServerDelay is how long a mailbox waits when its server's places are taken.
 const busyServerDelay = 250 * time.Millisecond
@@ -23,31 +27,22 @@ type reaction struct {
 	base   time.Duration // first wait; zero: Limits.RetryBase
 	max    time.Duration // waits double up to this; zero: Limits.RetryMax
 	server bool          // the server's other mailboxes are left alone, too
-	remedy string
+	remedy string        // where it does not depend on the mode
 }
 
+// shut is how a server is met that lets nobody in though the login is good.
+var shut = reaction{status: store.StatusAttention, base: 5 * time.Minute, max: time.Hour, server: true}
+
 var reactions = map[fault.Kind]reaction{
-	fault.Throttled:   {status: store.StatusWaiting},
-	fault.Unavailable: {status: store.StatusWaiting},
-	fault.Conflict:    {status: store.StatusWaiting},
-	fault.Internal:    {status: store.StatusWaiting, remedy: "this is a defect of the plugin: its log says more"},
-	fault.MailboxMoved: {
-		status: store.StatusWaiting, base: 2 * time.Minute, max: 30 * time.Minute,
-		remedy: "wait for the move to end; if the mailbox moved to another server or to Exchange Online, move the person to the sync mode or URL that reaches it (roomwire person move)",
-	},
+	fault.Throttled:    {status: store.StatusWaiting},
+	fault.Unavailable:  {status: store.StatusWaiting},
+	fault.Conflict:     {status: store.StatusWaiting},
+	fault.Internal:     {status: store.StatusWaiting, remedy: "this is a defect of the plugin: its log says more"},
+	fault.MailboxMoved: {status: store.StatusWaiting, base: 2 * time.Minute, max: 30 * time.Minute},
 	// Every try with a wrong password counts towards locking the service account out.
-	fault.Unauthorized: {
-		status: store.StatusAttention, base: 5 * time.Minute, max: time.Hour, server: true,
-		remedy: "check user and password of the sync mode's service account (roomwire config show says where they are set), and that it is not locked; run roomwire config apply after changing them",
-	},
-	fault.Forbidden: {
-		status: store.StatusAttention, base: 15 * time.Minute, max: 6 * time.Hour,
-		remedy: "give the service account the right to act for this mailbox: on-premises the management role ApplicationImpersonation with a scope that holds the mailbox, or with ExchangeUseImpersonation=false a permission on the calendar folder",
-	},
-	fault.MailboxNotFound: {
-		status: store.StatusAttention, base: time.Hour, max: 24 * time.Hour,
-		remedy: "check the person's mail address (the primary one is needed) and sync URL, and that the mailbox is enabled",
-	},
+	fault.Unauthorized:    {status: store.StatusAttention, base: 5 * time.Minute, max: time.Hour, server: true},
+	fault.Forbidden:       {status: store.StatusAttention, base: 15 * time.Minute, max: 6 * time.Hour},
+	fault.MailboxNotFound: {status: store.StatusAttention, base: time.Hour, max: 24 * time.Hour},
 	fault.Invalid: {
 		status: store.StatusAttention, base: 15 * time.Minute, max: 6 * time.Hour,
 		remedy: "check the person's sync mode and URL",
@@ -62,13 +57,9 @@ var reactions = map[fault.Kind]reaction{
 // that the pass ran into.
 func (e *Engine) trouble(ctx context.Context, p *pass, cause error, until time.Time) (Outcome, error) {
 	kind := fault.Of(cause)
-	r, known := reactions[kind]
-	if !known {
-		r = reactions[fault.Unavailable]
-	}
-	now, failures := e.now(), p.mb.Failures
-	fresh := until.IsZero()
-	if fresh {
+	r := reactionTo(cause)
+	now, failures, paused := e.now(), p.mb.Failures, !until.IsZero()
+	if !paused {
 		if p.person.State.Kind != string(kind) {
 			failures = 0 // another trouble than before begins anew
 		}
@@ -79,8 +70,13 @@ func (e *Engine) trouble(ctx context.Context, p *pass, cause error, until time.T
 			if ok {
 				why = fe // without the name of the mailbox it was met with
 			}
-			e.pauses.set(serverOf(p.mode.Name, p.mailbox.URL), pause{until: until, err: why})
+			server := serverOf(p.mode.Name, p.mailbox.URL)
+			e.pauses.set(server, pause{until: until, err: why})
+			e.Log.Warn("a server is left alone by everybody", "server", server, "kind", string(kind), "error", sentence(why), "until", until)
 		}
+	} else {
+		left := until.Sub(now)
+		until = until.Add(spread(left, p.mb.Tenant, p.mb.Person) - left) // not all at once
 	}
 	e.Meter.Failed(p.person.SyncMode, kind, until.Sub(now))
 	reason := sentence(cause)
@@ -88,13 +84,16 @@ func (e *Engine) trouble(ctx context.Context, p *pass, cause error, until time.T
 	if fe, ok := faultOf(cause); ok && fe.ID != "" {
 		log = log.With("request-id", fe.ID)
 	}
-	if r.status == store.StatusAttention {
+	switch {
+	case paused:
+		log.Debug("the sync of a mailbox waits for its server") // which was told of when the pause began
+	case r.status == store.StatusAttention:
 		log.Warn("the sync of a mailbox needs attention")
-	} else {
+	default:
 		log.Info("the sync of a mailbox waits")
 	}
-	mode, remedy := Mode{}, r.remedy
-	if fresh {
+	mode, remedy := Mode{}, remedyFor(cause, r, p.mode.Auth)
+	if !paused {
 		mode = e.elsewhere(ctx, p, kind)
 	}
 	err := e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) (err error) {
@@ -118,6 +117,24 @@ func (e *Engine) trouble(ctx context.Context, p *pass, cause error, until time.T
 		})
 	})
 	return Outcome{Next: until}, err
+}
+
+func reactionTo(cause error) reaction {
+	kind := fault.Of(cause)
+	if kind == fault.Forbidden && remedy.ByAll(cause) {
+		return shut
+	}
+	if r, known := reactions[kind]; known {
+		return r
+	}
+	return reactions[fault.Unavailable]
+}
+
+func remedyFor(cause error, r reaction, auth []string) string {
+	if text := remedy.Of(cause, auth); text != "" {
+		return text
+	}
+	return r.remedy
 }
 
 // sentence is err for people: the kinds that it was wrapped with say nothing more at its end.
@@ -174,10 +191,11 @@ func serverOf(mode, rawURL string) string {
 	return mode + "@" + strings.ToLower(host)
 }
 
-// A pause keeps everybody away from a server.
+// A pause keeps everybody away from a server. When it is over one mailbox goes first; the others follow if it gets in.
 type pause struct {
-	until time.Time
-	err   error // why
+	until  time.Time
+	err    error // why
+	trying bool  // somebody has gone
 }
 
 type pauses struct {
@@ -193,22 +211,67 @@ func (p *pauses) set(server string, why pause) {
 	p.by[server] = why
 }
 
+// of returns the pause of a server, if it lasts.
 func (p *pauses) of(server string, now time.Time) (pause, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	why, found := p.by[server]
-	if found && !why.until.After(now) {
-		delete(p.by, server)
-		return pause{}, false
-	}
-	return why, found
+	return why, found && why.until.After(now)
 }
 
-// lift ends the pause of a server, if there is one.
+// An entry is who may go to a server.
+type entry int
+
+const (
+	everybody entry = iota
+	nobody          // before the end of the pause
+	first           // the caller goes first, and says by tried how it went
+	second          // somebody else has gone first and is not back
+)
+
+// enter asks to go to a server. why is the pause that is, or was.
+func (p *pauses) enter(server string, now time.Time) (why pause, who entry) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	why, found := p.by[server]
+	switch {
+	case !found:
+		return why, everybody
+	case why.until.After(now):
+		return why, nobody
+	case why.trying:
+		return why, second
+	}
+	tried := why
+	tried.trying = true
+	p.by[server] = tried
+	return why, first
+}
+
+// tried says how it went for who went first after a pause. Unless the server answered, the next one is the first. A pause that
+// was set meanwhile stands.
+func (p *pauses) tried(server string, why pause, answered bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now, found := p.by[server]
+	switch {
+	case !found || !now.until.Equal(why.until):
+	case answered:
+		delete(p.by, server)
+	default:
+		now.trying = false
+		p.by[server] = now
+	}
+}
+
+// lift ends the pause of a server, if there is one: whoever comes next goes first.
 func (p *pauses) lift(server string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.by, server)
+	if why, found := p.by[server]; found {
+		why.until = time.Time{}
+		p.by[server] = why
+	}
 }
 
 // freshSubscription is how old a push subscription may be and still be trusted at the start of the host: its server

@@ -234,3 +234,114 @@ func TestCrashBetweenAnyTwoStepsLeavesOneItem(t *testing.T) {
 		}
 	})
 }
+
+// TestClosedServerIsNotHammered: EWS is switched off for a tenant of a thousand mailboxes. The backend knows it for that from
+// the third refusal on; from then on there is one request for each pause, and when it works again nobody waits for long.
+func TestClosedServerIsNotHammered(t *testing.T) {
+	each(t, func(w *world) {
+		const n = 1000
+		var rows []directory.Person
+		for i := range n {
+			rows = append(rows, directory.Person{
+				ID: fmt.Sprintf("p%d", i), Tenant: tenant, Email: fmt.Sprintf("p%d@example.com", i), SyncMode: "Memory",
+				DisplayName: "P", Kind: directory.KindPerson,
+			})
+		}
+		if _, err := w.engine.ImportPersons(w.Context(), tenant, rows, ImportOptions{}); err != nil {
+			w.Fatal(err)
+		}
+		refused := 0
+		w.server.before = func(string) error {
+			refused++
+			if refused < 3 {
+				return &fault.Error{Kind: fault.Forbidden, Message: "this mailbox may not be opened"}
+			}
+			return &fault.Error{Kind: fault.Forbidden, Scope: fault.ScopeServer, Code: "EWSDisabled", Message: "nobody's may"}
+		}
+		round := func() (next time.Time) {
+			for i := range n {
+				out, err := w.engine.Pass(w.Context(), tenant, fmt.Sprintf("p%d", i))
+				if err != nil {
+					w.Fatal(err)
+				}
+				next = earliest(next, out.Next)
+			}
+			return next
+		}
+		next := round()
+		if refused != 3 {
+			w.Errorf("%d requests in the first round, want 3", refused)
+		}
+		if p := w.engine.Pauses(); len(p) != 1 || p[0].Kind != fault.Forbidden {
+			w.Errorf("pauses %+v, want one", p)
+		}
+		for _, p := range []string{"p2", "p999"} {
+			s := w.state(p)
+			if s.Status != store.StatusAttention || s.Kind != string(fault.Forbidden) || s.Until.Before(w.now()) || !strings.Contains(s.Reason, "nobody's") {
+				w.Errorf("%s: %+v", p, s)
+			}
+		}
+		for i := range 3 {
+			w.later(next.Sub(w.now()) + 10*time.Minute) // all are due
+			if next = round(); refused > 4+i {
+				w.Fatalf("%d requests after %d more rounds, want one for each", refused, i+1)
+			}
+		}
+		w.server.before = nil
+		if err := w.engine.Sync(w.Context(), tenant, "p500", false); err != nil { // somebody knows that it works again
+			w.Fatal(err)
+		}
+		w.pass("p500")
+		w.later(time.Minute)
+		round()
+		for i := range n {
+			if s := w.state(fmt.Sprintf("p%d", i)); s.Status != store.StatusOK {
+				w.Fatalf("p%d: %+v", i, s)
+			}
+		}
+	})
+}
+
+func TestOneGoesFirstAfterAPause(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 12, 1, 8, 0, 0, 0, time.UTC)
+	for name, tc := range map[string]struct {
+		err  error
+		then entry
+	}{
+		"it gets in":                       {nil, everybody},
+		"its deletions are held":           {errStopped, everybody},
+		"its mailbox is not there":         {fault.MailboxNotFound, everybody},
+		"its own right is missing":         {&fault.Error{Kind: fault.Forbidden}, everybody},
+		"nobody has the right":             {&fault.Error{Kind: fault.Forbidden, Scope: fault.ScopeServer}, first},
+		"the login is refused":             {&fault.Error{Kind: fault.Unauthorized}, first},
+		"the server does not answer":       {fault.Unavailable, first},
+		"the server is busy for everybody": {&fault.Error{Kind: fault.Throttled, Scope: fault.ScopeServer}, first},
+		"our own store fails":              {ours(fault.Invalid), first},
+	} {
+		p := newPauses()
+		p.set("s", pause{until: now, err: fault.Forbidden})
+		if _, who := p.enter("s", now.Add(-1)); who != nobody {
+			t.Errorf("%s: before the end: %d", name, who)
+		}
+		why, who := p.enter("s", now)
+		if who != first {
+			t.Fatalf("%s: at the end: %d", name, who)
+		}
+		if _, who := p.enter("s", now); who != second {
+			t.Errorf("%s: while it is away: %d", name, who)
+		}
+		p.tried("s", why, answered(tc.err))
+		if _, who := p.enter("s", now); who != tc.then {
+			t.Errorf("%s: afterwards %d, want %d", name, who, tc.then)
+		}
+	}
+	p := newPauses()
+	p.set("s", pause{until: now, err: fault.Forbidden})
+	why, _ := p.enter("s", now)
+	p.set("s", pause{until: now.Add(time.Hour), err: fault.Forbidden}) // by what it met
+	p.tried("s", why, true)
+	if _, who := p.enter("s", now); who != nobody {
+		t.Errorf("a newer pause does not stand: %d", who)
+	}
+}

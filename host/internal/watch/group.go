@@ -262,8 +262,10 @@ func (g *group) failed(err error) {
 // doesNotFit reports whether a call failed because of one of its mailboxes, most likely the one in whose name it is made.
 func doesNotFit(err error) bool {
 	switch fault.Of(err) {
-	case fault.Forbidden, fault.Invalid, fault.NotFound, fault.MailboxNotFound, fault.MailboxMoved, fault.Unsupported:
+	case fault.Invalid, fault.NotFound, fault.MailboxNotFound, fault.MailboxMoved, fault.Unsupported:
 		return true
+	case fault.Forbidden:
+		return !refusesAll(err)
 	}
 	return false
 }

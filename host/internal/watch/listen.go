@@ -142,7 +142,11 @@ func (l *filling) listen(ctx context.Context, m *member) {
 	if err != nil {
 		l.failed = append(l.failed, refusal{m, err})
 		switch fault.Of(err) {
-		case fault.Unauthorized, fault.Throttled:
+		case fault.Unauthorized, fault.Forbidden:
+			if refusesAll(err) {
+				l.stop = err
+			}
+		case fault.Throttled:
 			if wide(err) {
 				l.stop = err
 			}
@@ -176,8 +180,7 @@ func (l *filling) conclude(ctx context.Context) {
 		g.fillAt = g.openAt
 	}
 	for _, r := range l.failed {
-		kind := fault.Of(r.err)
-		if never(kind) {
+		if never(r.err) {
 			g.giveUp(ctx, r.m, text(r.err))
 			continue
 		}
@@ -192,24 +195,27 @@ func (l *filling) conclude(ctx context.Context) {
 		g.problem = text(r.err)
 		g.watch.mu.Unlock()
 		serves := l.proven || l.made > 0
-		if n >= max(1, limits.FailedSubscribe) && (serves || !everybody(kind)) {
+		if n >= max(1, limits.FailedSubscribe) && (serves || !everybody(r.err)) {
 			g.giveUp(ctx, r.m, text(r.err))
 		}
 	}
 }
 
 // never reports whether trying again soon makes no sense for a mailbox.
-func never(kind fault.Kind) bool {
-	switch kind {
-	case fault.Unsupported, fault.Invalid, fault.Forbidden, fault.MailboxNotFound, fault.NotFound:
+func never(err error) bool {
+	switch fault.Of(err) {
+	case fault.Unsupported, fault.Invalid, fault.MailboxNotFound, fault.NotFound:
 		return true
+	case fault.Forbidden:
+		return !refusesAll(err)
 	}
 	return false
 }
 
 // everybody reports whether a fault is one that all mailboxes of a server meet, as a rule.
-func everybody(kind fault.Kind) bool {
-	return kind == fault.Unavailable || kind == fault.Throttled || kind == fault.Unauthorized
+func everybody(err error) bool {
+	kind := fault.Of(err)
+	return kind == fault.Unavailable || kind == fault.Throttled || kind == fault.Unauthorized || refusesAll(err)
 }
 
 // errLostAgain is why a mailbox is given up whose subscriptions do not live.

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/roomwire/roomwire/host/internal/remedy"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
 
@@ -116,8 +117,8 @@ func (s *server) leave(connection bool, err error) {
 	switch fault.Of(err) {
 	case "":
 		s.refusals = 0
-	case fault.Unauthorized:
-		if !wide(err) {
+	case fault.Unauthorized, fault.Forbidden:
+		if !refusesAll(err) {
 			break
 		}
 		// Every try with a wrong password counts towards locking the service account out.
@@ -131,6 +132,17 @@ func (s *server) leave(connection bool, err error) {
 			s.paused = now.Add(max(fe.After, busyPause))
 		}
 	}
+}
+
+// refusesAll reports whether the server refuses everybody: the login, or whoever logged in.
+func refusesAll(err error) bool {
+	switch fault.Of(err) {
+	case fault.Unauthorized:
+		return wide(err)
+	case fault.Forbidden:
+		return remedy.ByAll(err)
+	}
+	return false
 }
 
 // tell wakes those who wait. The lock is held.

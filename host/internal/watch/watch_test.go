@@ -149,26 +149,36 @@ func TestSilentConnectionIsOpenedAnew(t *testing.T) {
 	})
 }
 
-func TestRefusedLoginIsNotTriedOverAndOver(t *testing.T) {
-	bubble(t, "streaming", 450, func(r *rig) {
-		r.server.mu.Lock()
-		r.server.fail = func(string, string) error { return fault.Unauthorized }
-		r.server.mu.Unlock()
-		time.Sleep(4 * time.Minute)
-		first := len(r.listens())
-		time.Sleep(90 * time.Minute)
-		all := len(r.listens())
-		if first > 3 || all > first+5 {
-			t.Errorf("%d tries at first, %d within one and a half hours", first, all)
-		}
-		r.server.mu.Lock()
-		r.server.fail = nil
-		r.server.mu.Unlock()
-		time.Sleep(65 * time.Minute)
-		if got := r.sizes(); !slices.Equal(got, []int{200, 200, 50}) {
-			t.Errorf("connections of %v", got)
-		}
-	})
+// A login that is refused, and a server that nobody may use though the login is good (EWS switched off for a tenant), rest for
+// all mailboxes together. Nobody is given up or gets a connection of their own for it.
+func TestRefusalOfEverybodyIsNotTriedOverAndOver(t *testing.T) {
+	for name, refusal := range map[string]error{
+		"login": fault.Unauthorized,
+		"EWS":   &fault.Error{Kind: fault.Forbidden, Scope: fault.ScopeServer, Message: "EWS is switched off"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, "streaming", 450, func(r *rig) {
+				refuse := func(err error) {
+					r.server.mu.Lock()
+					r.server.fail = func(string, string) error { return err }
+					r.server.mu.Unlock()
+				}
+				refuse(refusal)
+				time.Sleep(4 * time.Minute)
+				first := len(r.listens())
+				time.Sleep(90 * time.Minute)
+				all := len(r.listens())
+				if first > 3 || all > first+5 {
+					t.Errorf("%d tries at first, %d within one and a half hours", first, all)
+				}
+				refuse(nil)
+				time.Sleep(65 * time.Minute)
+				if got := r.sizes(); !slices.Equal(got, []int{200, 200, 50}) {
+					t.Errorf("connections of %v", got)
+				}
+			})
+		})
+	}
 }
 
 func TestConnectionLimitIsHonoured(t *testing.T) {

@@ -2,7 +2,8 @@
 // hand rather than generated, strict in what it sends (every request is valid by Microsoft's schema) and liberal in what
 // it reads (any prefix, any order, illegal characters, missing parts).
 //
-// A call's error carries a kind of package fault; codes.go holds the table. A Client keeps no state but its connections.
+// A call's error carries a kind of package fault; codes.go holds the table. A Client keeps no state but its connections, and
+// in Exchange Online who was let in.
 //
 //	c := &ews.Client{HTTP: authorized, UserAgent: "Roomwire/1.0", ActAs: true}
 //	page, err := c.SyncFolderItems(ctx, mailbox, ews.SyncRequest{State: cursor, Max: 256})
@@ -49,6 +50,8 @@ type Client struct {
 	// ActAs makes calls act as the mailbox (impersonation). Otherwise they name the mailbox whose calendar is meant, and
 	// the identity needs a permission on that folder.
 	ActAs bool
+	// Online is set for Exchange Online.
+	Online *Online
 	// Log gets one line per call at level debug, without contents; nil: none.
 	Log hclog.Logger
 }
@@ -70,7 +73,7 @@ func send[T any](ctx context.Context, c *Client, m calendar.Mailbox, r request, 
 }
 
 func exchange[T any](ctx context.Context, c *Client, m calendar.Mailbox, r request, payload payload[T]) (answer[T], error) {
-	at := site{doing: r.doing, mailbox: m.Address, delegate: !c.ActAs}
+	at := c.site(m, r)
 	doc, err := c.post(ctx, m, r, &at)
 	if err != nil {
 		return answer[T]{at: at}, err
@@ -87,6 +90,10 @@ func exchange[T any](ctx context.Context, c *Client, m calendar.Mailbox, r reque
 		return a, at.unreadable(fmt.Errorf("no %sResponse in it", r.op))
 	}
 	return a, nil
+}
+
+func (c *Client) site(m calendar.Mailbox, r request) site {
+	return site{doing: r.doing, mailbox: m.Address, delegate: !c.ActAs, online: c.Online}
 }
 
 // only returns the reply to an operation that has a single one.
@@ -151,6 +158,7 @@ func (c *Client) open(ctx context.Context, m calendar.Mailbox, r request, at *si
 		body, _ := readBounded(resp.Body, resp.ContentLength)
 		return nil, at.status(resp, body)
 	}
+	c.Online.admit(m.Address)
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "text/html" {
 		_ = resp.Body.Close()
 		return nil, at.unreadable(errors.New("it is a web page; is this the URL of Exchange Web Services?"))

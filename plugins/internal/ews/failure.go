@@ -49,6 +49,7 @@ type site struct {
 	mailbox  string
 	id       string // of the request, on the server
 	delegate bool   // no impersonation: the service account's own budget is spent
+	online   *Online
 }
 
 func (at site) wrap(e *fault.Error) error {
@@ -68,6 +69,9 @@ func (at site) reply(s status) error {
 func (at site) fault(s status) error {
 	code := s.effective()
 	m := meaningOf(code)
+	if text, ok := onlineTexts[code]; ok && at.online != nil {
+		m.text = text
+	}
 	e := &fault.Error{Kind: m.kind, Message: m.text, Scope: m.scope, Code: code}
 	if m.kind == fault.Throttled {
 		e.After = s.pause
@@ -95,6 +99,15 @@ func (at site) status(resp *http.Response, body []byte) error {
 				a.fault.pause = after
 			}
 			return at.fault(a.fault)
+		}
+	}
+	if at.online != nil {
+		if e := at.online.status(resp, at.mailbox); e != nil {
+			if e.Scope == fault.ScopeServer { // it is told to others, too: of whom it was met with is no matter
+				e.ID = at.id
+				return e
+			}
+			return at.wrap(e)
 		}
 	}
 	e := &fault.Error{Kind: fault.Unavailable, Scope: fault.ScopeServer, After: after}

@@ -23,18 +23,34 @@ type found struct {
 	some  bool
 }
 
+// A search is what is looked for in a calendar.
+type search struct {
+	ask   func(w *writer)            // names the property that is compared
+	where func(w *writer)            // the restriction
+	is    func(i *CalendarItem) bool // whether an item is meant indeed
+}
+
 // FindItems returns the calendar's items whose named property has exactly the value of p: their ids, when they were
 // created, and the property. Occurrences of series are not among them.
 func (c *Client) FindItems(ctx context.Context, m calendar.Mailbox, p Property) ([]CalendarItem, error) {
+	return c.findAll(ctx, m, search{
+		ask:   p.uri,
+		where: func(w *writer) { equal(w, func() { p.uri(w) }, p.Value) },
+		is:    func(i *CalendarItem) bool { return i.Value(p) == p.Value },
+	})
+}
+
+// findAll reads the search's pages to the end.
+func (c *Client) findAll(ctx context.Context, m calendar.Mailbox, what search) ([]CalendarItem, error) {
 	var all []CalendarItem
 	for offset := 0; ; {
-		page, at, err := c.findPage(ctx, m, p, offset)
+		page, at, err := c.findPage(ctx, m, what, offset)
 		if err != nil {
 			return nil, c.folderFault(err)
 		}
 		for _, item := range page.items {
 			// Stores compare without regard to case, and some servers ignore a restriction.
-			if item.Value(p) == p.Value {
+			if what.is(&item) {
 				all = append(all, item)
 			}
 		}
@@ -49,29 +65,32 @@ func (c *Client) FindItems(ctx context.Context, m calendar.Mailbox, p Property) 
 	}
 }
 
-func (c *Client) findPage(ctx context.Context, m calendar.Mailbox, p Property, offset int) (found, site, error) {
+func (c *Client) findPage(ctx context.Context, m calendar.Mailbox, what search, offset int) (found, site, error) {
 	a, err := send(ctx, c, m, request{op: "FindItem", doing: "searching the calendar", body: func(w *writer) {
 		w.inside("m:FindItem", func() {
 			w.inside("m:ItemShape", func() {
 				w.text("t:BaseShape", "IdOnly")
 				w.inside("t:AdditionalProperties", func() {
 					w.empty("t:FieldURI", "FieldURI", "item:DateTimeCreated")
-					p.uri(w)
+					what.ask(w)
 				})
 			})
 			w.empty("m:IndexedPageItemView", "MaxEntriesReturned", strconv.Itoa(findPage),
 				"Offset", strconv.Itoa(offset), "BasePoint", "Beginning")
-			w.inside("m:Restriction", func() {
-				w.inside("t:IsEqualTo", func() {
-					p.uri(w)
-					w.inside("t:FieldURIOrConstant", func() { w.empty("t:Constant", "Value", p.Value) })
-				})
-			})
+			w.inside("m:Restriction", func() { what.where(w) })
 			w.inside("m:ParentFolderIds", func() { c.calendarFolder(w, m) })
 		}, "Traversal", "Shallow")
 	}}, decodeFound)
 	page, err := only(a, err)
 	return page, a.at, err
+}
+
+// equal writes that a field has a value.
+func equal(w *writer, field func(), value string) {
+	w.inside("t:IsEqualTo", func() {
+		field()
+		w.inside("t:FieldURIOrConstant", func() { w.empty("t:Constant", "Value", value) })
+	})
 }
 
 func decodeFound(s *xmlscan.Scanner, child string, into *found) {

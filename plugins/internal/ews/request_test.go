@@ -92,6 +92,7 @@ func everyRequest(t *testing.T) map[string][]byte {
 			},
 			"FindItem-guid":   func(ctx context.Context) error { _, err := c.FindItems(ctx, ada, marker); return err },
 			"FindItem-public": func(ctx context.Context) error { _, err := c.FindItems(ctx, ada, foreign); return err },
+			"FindItem-uid":    func(ctx context.Context) error { _, err := c.FindByUID(ctx, ada, "{a<b>}@example.com"); return err },
 			"CreateItem":      func(ctx context.Context) error { _, err := c.CreateItem(ctx, ada, full, Nobody); return err },
 			"CreateItem-bare": func(ctx context.Context) error { _, err := c.CreateItem(ctx, ada, none, All); return err },
 			"UpdateItem":      func(ctx context.Context) error { _, err := c.UpdateItem(ctx, ada, id, full, Nobody); return err },

@@ -49,7 +49,7 @@ func (c *Client) GetStreamingEvents(
 	}
 	r.Minutes = min(max(r.Minutes, 1), 30)
 	began := time.Now()
-	at := site{doing: "listening to the calendar", mailbox: m.Address, delegate: !c.ActAs}
+	at := c.site(m, request{doing: "listening to the calendar"})
 	err := c.stream(ctx, m, r, &at, tell)
 	c.log(m, "GetStreamingEvents", time.Since(began), codeOrKind(err), at.id)
 	if fault.Of(err) == fault.SubscriptionLost { // of which, the server did not say

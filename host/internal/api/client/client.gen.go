@@ -1011,7 +1011,7 @@ type Person struct {
 	MailOnError       bool              `json:"mail_on_error"`
 	OwnBookings       bool              `json:"own_bookings"`
 
-	// Sync How the person's sync is. The list of persons shows the first five fields only.
+	// Sync How the person's sync is. The list of persons shows the fields up to `ahead` only.
 	Sync         SyncState `json:"sync"`
 	SyncDisabled bool      `json:"sync_disabled"`
 	SyncMode     string    `json:"sync_mode"`
@@ -1268,8 +1268,11 @@ type SyncInput struct {
 	Full *bool `json:"full,omitempty"`
 }
 
-// SyncState How the person's sync is. The list of persons shows the first five fields only.
+// SyncState How the person's sync is. The list of persons shows the fields up to `ahead` only.
 type SyncState struct {
+	// Ahead What will need attention, however the sync is now: that EWS in Exchange Online ends, when, and where to go.
+	Ahead *string `json:"ahead,omitempty"`
+
 	// ClimbAt When a better way is tried again.
 	ClimbAt           *time.Time `json:"climb_at,omitempty"`
 	DeletionsApproved *bool      `json:"deletions_approved,omitempty"`

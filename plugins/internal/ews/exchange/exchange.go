@@ -7,6 +7,7 @@ package exchange
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/roomwire/roomwire/plugins/internal/ews"
@@ -37,11 +38,29 @@ var (
 	_ backend.Partial = (*Backend)(nil)
 )
 
+// A Place is where the mailboxes are.
+type Place int
+
+// The places.
+const (
+	OnPremises Place = iota // Exchange Server
+	Online                  // Exchange Online
+)
+
 // New returns a backend that works with env's client and markers. version is the product's, for the User-Agent header by
 // which administrators may let it in or keep it out.
-func New(env backend.Env, version string) (*Backend, error) {
+func New(env backend.Env, version string, at Place) (*Backend, error) {
+	client := &ews.Client{HTTP: env.HTTP, UserAgent: "Roomwire/" + version, ActAs: env.ActAs, Log: env.Log}
+	if at == Online {
+		if !env.ActAs {
+			return nil, fmt.Errorf("without impersonation nobody reaches Exchange Online: applications act for the mailbox, and "+
+				"cannot be anybody's delegate. Set use_impersonation = true in the sync_mode block, if ExchangeUseImpersonation=false is "+
+				"meant for a server on premises: %w", fault.Invalid)
+		}
+		client.Online = ews.NewOnline()
+	}
 	b := &Backend{
-		ews:     &ews.Client{HTTP: env.HTTP, UserAgent: "Roomwire/" + version, ActAs: env.ActAs, Log: env.Log},
+		ews:     client,
 		key:     ews.Property{Set: env.Markers.Key.Set, Name: env.Markers.Key.Name},
 		foreign: ews.Property{Set: env.Markers.Foreign.Set, Name: env.Markers.Foreign.Name},
 	}
@@ -182,26 +201,43 @@ func (b *Backend) readOne(ctx context.Context, m backend.Mailbox, id string) (ba
 
 // Find implements backend.Finder.
 func (b *Backend) Find(ctx context.Context, m backend.Mailbox, by backend.Marker, value string) ([]backend.Item, error) {
-	p := b.key
-	switch by {
-	case backend.OurKey:
-	case backend.ForeignKey:
-		p = b.foreign
-	default:
-		return nil, fmt.Errorf("a search by mark %d: %w", by, fault.Unsupported)
-	}
 	if value == "" {
 		return nil, fmt.Errorf("a search for an empty marker would find every calendar item: %w", fault.Invalid)
 	}
-	p.Value = value
-	return b.find(ctx, m, p)
+	switch by {
+	case backend.OurKey:
+		return b.find(ctx, m, valued(b.key, value))
+	case backend.ForeignKey:
+		return b.find(ctx, m, valued(b.foreign, value))
+	case backend.ByUID:
+		return b.findUID(ctx, m, value)
+	}
+	return nil, fmt.Errorf("a search by mark %d: %w", by, fault.Unsupported)
+}
+
+// findUID returns the items whose UID is uid, in the order they were created.
+func (b *Backend) findUID(ctx context.Context, m calendar.Mailbox, uid string) ([]backend.Item, error) {
+	found, err := b.ews.FindByUID(ctx, m, uid)
+	if err != nil {
+		return nil, err
+	}
+	items, err := b.readFound(ctx, m, found)
+	return slices.DeleteFunc(items, func(i backend.Item) bool { return !ews.SameUID(i.Event.UID, uid) }), err
 }
 
 // find returns the items that bear p, in the order they were created.
 func (b *Backend) find(ctx context.Context, m calendar.Mailbox, p ews.Property) ([]backend.Item, error) {
 	found, err := b.ews.FindItems(ctx, m, p)
-	if err != nil || len(found) == 0 {
+	if err != nil {
 		return nil, err
+	}
+	return b.readFound(ctx, m, found)
+}
+
+// readFound reads in full what was found, the oldest first; what is gone since is left out.
+func (b *Backend) readFound(ctx context.Context, m calendar.Mailbox, found []ews.CalendarItem) ([]backend.Item, error) {
+	if len(found) == 0 {
+		return nil, nil
 	}
 	byAge(found)
 	ids := make([]string, len(found))

@@ -178,7 +178,7 @@ func drawEvent(rt *rapid.T) calendar.Event {
 
 func TestItemsAsOtherServersTellThem(t *testing.T) {
 	t.Parallel()
-	b, err := New(backend.Env{Markers: backend.DefaultMarkers()}, "test")
+	b, err := New(backend.Env{Markers: backend.DefaultMarkers()}, "test", OnPremises)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/roomwire/roomwire/exchangesim"
 	"github.com/roomwire/roomwire/sdk/backend"
@@ -280,5 +282,39 @@ func TestDelegatesDoEverythingButSubscribe(t *testing.T) {
 	_, err = w.Subscribe(t.Context(), backend.SubscribeRequest{Mailbox: w.alice, URL: "http://127.0.0.1:1/"})
 	if fault.Of(err) != fault.Unsupported || w.sim.Count("Subscribe") != 0 {
 		t.Errorf("subscribing: %v, want Unsupported without asking the server", err)
+	}
+}
+
+func TestFindByUIDWhoeverMadeIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, service)
+	start := utc("2026-12-01 08:00")
+	outlook := w.sim.Outlook(w.alice.Address)
+	for _, uid := range []string{"", "deadbeef", "event-1@example.com", "Event-1@example.com", "R\u00f6\u00dfe <&> \u4f1a"} {
+		id, err := outlook.Create(exchangesim.Appointment{UID: uid, Subject: "x", Start: start, End: start.Add(time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		item, err := w.fetch(t, backend.Ref(id))
+		if err != nil || item.Event.UID == "" || uid != "" && item.Event.UID != uid {
+			t.Fatalf("made with UID %q, it has %q, %v", uid, item.Event.UID, err)
+		}
+		asked := []string{item.Event.UID}
+		if uid == "" {
+			asked = append(asked, strings.ToLower(item.Event.UID))
+		}
+		for _, a := range asked {
+			if got, err := w.Find(t.Context(), w.alice, backend.ByUID, a); err != nil || len(got) != 1 || got[0].Ref != item.Ref {
+				t.Errorf("UID %q: %+v, %v; want the one item", a, got, err)
+			}
+		}
+	}
+	for _, uid := range []string{"nobody's", "040000008200E00074C5B7101A82E008", "event-1@example.co"} {
+		if got, err := w.Find(t.Context(), w.alice, backend.ByUID, uid); err != nil || len(got) != 0 {
+			t.Errorf("UID %q: %+v, %v; want none", uid, got, err)
+		}
+	}
+	if _, err := w.Find(t.Context(), w.alice, backend.ByUID, ""); fault.Of(err) != fault.Invalid {
+		t.Errorf("%v, want Invalid", err)
 	}
 }

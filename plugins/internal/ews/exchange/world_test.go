@@ -75,7 +75,7 @@ func (w *world) open(t *testing.T, as identity, certificate []byte) *Backend {
 	t.Cleanup(transport.CloseIdleConnections)
 	b, err := New(backend.Env{
 		HTTP: &http.Client{Transport: basic{as.user, "secret", transport}}, ActAs: as.actsAs, Markers: backend.DefaultMarkers(),
-	}, "test")
+	}, "test", OnPremises)
 	if err != nil {
 		t.Fatal(err)
 	}
