@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -107,5 +108,64 @@ func TestPersonsMoveByCommand(t *testing.T) {
 	_, errs, err := s.roomwire("person", "move", "--to", "EWS2", "--url", s.exchange, "alice", "nobody")
 	if err == nil || !strings.Contains(errs, "alice: the sync mode is EWS2 already") || !strings.Contains(errs, "nobody: there is no such person") {
 		t.Errorf("moving whom cannot be moved: %v\n%s", err, errs)
+	}
+}
+
+// TestPersonsMoveToExchangeOnlineAndBack moves people between servers that reach the same mailboxes in different ways: there
+// while both work, and back while EWS in Exchange Online is switched off.
+func TestPersonsMoveToExchangeOnlineAndBack(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, setup{stopped: true})
+	tenant := s.addOnline()
+	s.serve()
+	s.settle()
+	for i := range 3 {
+		s.put(meeting(fmt.Sprintf("m%d", i), "alice", day(i, 9)))
+	}
+	s.put(deskDay("all-day", "alice", 5))
+	s.settle()
+	writes := func() int { return s.sim.Count("CreateItem") + s.sim.Count("UpdateItem") + s.sim.Count("DeleteItem") }
+	written, mails := writes(), len(s.sim.Mails())
+	if out := s.must("person", "move", "--to", "O365", "--all-of", "Exchange2013"); !strings.Contains(out, "alice: moved to O365: 4 items: 4 verified") {
+		t.Errorf("the move says:\n%s", out)
+	}
+	s.settle()
+	if writes() != written || len(s.sim.Mails()) != mails {
+		t.Errorf("%d writes and %d mails", writes()-written, len(s.sim.Mails())-mails)
+	}
+	s.outlook("alice", s.only("alice", hush+" m0").ID, func(a *exchangesim.Appointment) { a.BusyStatus = "OOF" })
+	s.awaitChange("m0", "updated", "calendar")
+	s.settle()
+
+	enabled := false
+	if err := s.sim.ChangeTenant(tenant, func(o *exchangesim.Tenant) { o.EWSEnabled = &enabled }); err != nil {
+		t.Fatal(err)
+	}
+	changed := meeting("m1", "alice", day(1, 9))
+	changed.Title = hush + " changed"
+	s.put(changed)
+	s.outlook("alice", s.only("alice", hush+" m2").ID, func(a *exchangesim.Appointment) { a.ReminderSet, a.ReminderMinutes = true, 45 })
+	s.eventually("alice is in trouble", func() error {
+		st := s.state("alice")
+		return yes(st.Status == "attention", "%+v", st)
+	})
+	if out := s.must("person", "move", "--to", "Exchange2013", "--url", s.exchange, "--all-of", "O365"); !strings.Contains(out, "sync mode O365 could not be used any more") ||
+		!strings.Contains(out, "alice: moved to Exchange2013: 4 items: 3 verified, 1 changed meanwhile") {
+		t.Errorf("the move back says:\n%s", out)
+	}
+	s.settle()
+	s.only("alice", hush+" changed")
+	if b := s.booking("m2"); b.ReminderMinutes == nil || *b.ReminderMinutes != 45 {
+		t.Errorf("m2 = %+v", b)
+	}
+	for i, subject := range []string{"m0", "changed", "m2", "all-day"} {
+		if n := len(s.items("alice", hush+" "+subject)); n != 1 {
+			t.Errorf("%d items %d, want 1", n, i)
+		}
+	}
+	for _, subject := range []string{"m0", "m1", "m2", "changed"} {
+		if m := s.mails(hush + " " + subject); m["cancellation"] != 0 || m["request"] > 1 {
+			t.Errorf("mails about %s: %v", subject, m)
+		}
 	}
 }

@@ -455,6 +455,45 @@ func TestMoveToAModeThatDoesNotWork(t *testing.T) {
 	}
 }
 
+// A wrong secret of the new mode is tried once, not by everybody who is to move.
+func TestWrongSecretIsNotTriedByEverybody(t *testing.T) {
+	movers(t, func(w *world, m *twoModes) {
+		everybody := []string{"alice", "bob", "carol"}
+		for _, p := range everybody {
+			w.pass(p)
+		}
+		m.other.fail = &fault.Error{Kind: fault.Unauthorized, Message: "no such secret", Scope: fault.ScopeServer}
+		var moves []store.Move
+		for _, p := range everybody {
+			moves = append(moves, store.Move{Tenant: tenant, Person: p, To: "Other"})
+		}
+		if refused, err := w.engine.RequestMoves(w.Context(), moves); err != nil || len(refused) > 0 {
+			w.Fatal(refused, err)
+		}
+		for _, p := range everybody {
+			w.pass(p)
+		}
+		if m.other.refused != 1 {
+			w.Errorf("it was tried %d times", m.other.refused)
+		}
+		w.moved(store.MoveAttention)
+		for _, p := range everybody {
+			if s := w.state(p); s.Status != store.StatusOK {
+				w.Errorf("%s: %+v", p, s)
+			}
+		}
+		m.other.fail = nil
+		w.later(2 * time.Hour)
+		for _, p := range []string{"bob", "carol"} {
+			w.pass(p)
+			w.pass(p)
+			if row, _, err := w.store.Person(w.Context(), tenant, p); err != nil || row.SyncMode != "Other" {
+				w.Errorf("%s has %s, %v", p, row.SyncMode, err)
+			}
+		}
+	})
+}
+
 func TestMoveIsCancelled(t *testing.T) {
 	movers(t, func(w *world, m *twoModes) {
 		w.booked(2)

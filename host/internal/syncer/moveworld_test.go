@@ -15,12 +15,12 @@ import (
 // spaced is another way to the calendars of a memory: the same items under other references.
 type spaced struct {
 	*memory
-	prefix string
-	fail   error                 // of every call
-	hidden map[calendar.Ref]bool // items, by their own reference, that are not told of here
-	// unmarked: searches find nothing by UID.
-	noUID bool
-	ended []string // subscriptions that were unsubscribed
+	prefix  string
+	fail    error                 // of every call
+	hidden  map[calendar.Ref]bool // items, by their own reference, that are not told of here
+	refused int                   // probes that failed so
+	noUID   bool                  // it cannot search for UIDs
+	ended   []string              // subscriptions that were unsubscribed
 }
 
 func (s *spaced) out(it calendar.Item) calendar.Item {
@@ -40,6 +40,7 @@ const otherPrefix = "other:"
 
 func (s *spaced) Probe(ctx context.Context, m backend.Mailbox) (backend.Status, error) {
 	if s.fail != nil {
+		s.refused++
 		return backend.Status{}, s.fail
 	}
 	return s.memory.Probe(ctx, m)
