@@ -85,6 +85,8 @@ sync {
   # rollback_tries = 5 # conflict behaviour Rollback
   # cancel_tries   = 2 # conflict behaviour Cancel
 
+  # follow_moves = false # move a person to the sync mode by which the mailbox is found, once its own does not find it
+
   # keep_timeline = "2160h" # what was done and why: 90 days
   # keep_changes  = "9600h" # the change feed: 400 days
 

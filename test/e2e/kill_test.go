@@ -21,6 +21,7 @@ type story struct {
 	begin func(s *site, id string)
 	act   func(s *site, id string)
 	check func(s *site, id string)
+	hcl   string // more of roomwire.hcl
 }
 
 // everyStory covers every failpoint of the engine.
@@ -36,7 +37,7 @@ func everyStory() []story {
 		s.wantHistory(id, "1 created by api")
 		s.wantMails(it.Subject, map[string]int{"request": 1})
 	}
-	return []story{{
+	return []story{moveStory(), {
 		name: "create", steps: []string{"create:intent-stored", "create:applied", "create:recorded"},
 		act:   func(s *site, id string) { s.put(at(id)) },
 		check: created,
@@ -132,7 +133,7 @@ func TestHostKilledBetweenAnyTwoSteps(t *testing.T) {
 	for _, st := range everyStory() {
 		t.Run(st.name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, setup{})
+			s := newSite(t, setup{hcl: st.hcl})
 			for i, step := range st.steps {
 				s.killedAt(st, step, fmt.Sprintf("k%d", i))
 			}

@@ -14,6 +14,16 @@ import (
 // run yet. It returns the tenant's id.
 func (s *site) goOnline() string {
 	s.Helper()
+	tenant := s.addOnline()
+	for _, p := range people {
+		s.must("person", "set", p, "--mode", "O365")
+	}
+	return tenant
+}
+
+// addOnline adds the sync mode O365 to a site, by which the same mailboxes are reached as on premises.
+func (s *site) addOnline() string {
+	s.Helper()
 	at, err := s.sim.StartOnlineTLS("127.0.0.1:0")
 	if err != nil {
 		s.Fatal(err)
@@ -41,9 +51,6 @@ sync_mode "O365" {
 		s.Fatal(err)
 	}
 	s.write("roomwire.hcl", string(text)+block)
-	for _, p := range people {
-		s.must("person", "set", p, "--mode", "O365")
-	}
 	return tenant.ID
 }
 

@@ -36,6 +36,7 @@ type Options struct {
 
 	Log hclog.Logger
 	// What is nil here is answered with 503: it needs a running host.
+	Moves     Moves
 	Explainer Explainer
 	Rejecter  Rejecter
 	Resolver  Resolver

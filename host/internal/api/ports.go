@@ -79,6 +79,18 @@ type Persons interface {
 	Sync(ctx context.Context, tenant, id string, full bool) error
 }
 
+// Moves has persons moved from one sync mode to another.
+type Moves interface {
+	// RequestMoves asks for moves and returns, by their number, why some cannot be made.
+	RequestMoves(ctx context.Context, moves []store.Move) (refused map[int]string, err error)
+	// FollowMoves asks for those that were offered and returns whose they are.
+	FollowMoves(ctx context.Context, tenant string, dryRun bool) (persons []string, err error)
+	// CancelMove ends a move that is not made yet; without one it is booking.ErrNotFound.
+	CancelMove(ctx context.Context, tenant, person string) error
+	// DecideMove decides about what a move left open, of all the bookings if none are given.
+	DecideMove(ctx context.Context, tenant, person, decision string, bookings []string) (n int, err error)
+}
+
 // A TestRun is one Synchronisationstest of a person.
 type TestRun struct {
 	ID, Person     string
@@ -255,6 +267,9 @@ type Reads interface {
 	WatchChanges(tenant string) (<-chan struct{}, func())
 	Timeline(ctx context.Context, tenant string, f store.ActivityFilter) ([]store.Activity, error)
 	Differences(ctx context.Context, tenant string, f store.DifferenceFilter) ([]store.Difference, error)
+	Move(ctx context.Context, tenant, person string) (store.Move, bool, error)
+	Moves(ctx context.Context, tenant string, f store.MoveFilter) ([]store.Move, error)
+	CountMoves(ctx context.Context) ([]store.MoveCount, error)
 }
 
 // Keys is the store's keeping of API keys.

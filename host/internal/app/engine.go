@@ -33,7 +33,7 @@ func limitsOf(cfg *config.Config) syncer.Limits {
 	limits.ReconcileInterval, limits.PollInterval, limits.AttemptTimeout = s.ReconcileInterval, s.PollInterval, s.AttemptTimeout
 	limits.WorkersPerServer, limits.RetryBase = s.WorkersPerServer, s.RetryDelay
 	limits.MassDeletionLimit, limits.MassDeletionShare = s.MassDeletionLimit, s.MassDeletionShare
-	limits.RollbackTries, limits.CancelTries = s.RollbackTries, s.CancelTries
+	limits.RollbackTries, limits.CancelTries, limits.FollowMoves = s.RollbackTries, s.CancelTries, s.FollowMoves
 	return limits
 }
 
@@ -49,7 +49,8 @@ func (a *App) newEngine() *syncer.Engine {
 	return syncer.New(syncer.Options{
 		Store: a.store, Modes: a.modes, Log: a.Log.Named("sync"), Render: api.Render, Parse: api.Parse, Failpoint: a.Failpoint,
 		Limits: limitsOf(a.force.get()), Zone: a.force.zone, NotificationURL: a.force.notificationURL, Mails: a.force.mailsOn,
-		Meter: a.meter, WayChanged: func(tenant, person string) { a.watch.Changed(tenant, person) },
+		ModeNames: a.modes.names,
+		Meter:     a.meter, WayChanged: func(tenant, person string) { a.watch.Changed(tenant, person) },
 	})
 }
 

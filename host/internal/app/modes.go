@@ -99,6 +99,17 @@ func (m *modes) all() []*mode {
 	return m.order
 }
 
+// names returns the sync modes, in the order of the configuration.
+func (m *modes) names() []string {
+	var names []string
+	for _, one := range m.all() {
+		if one.Domain == "" {
+			names = append(names, one.Name)
+		}
+	}
+	return names
+}
+
 // instanceOf says how the backend of a mode is opened.
 func instanceOf(mode config.SyncMode, known *origins) supervise.Instance {
 	markers := backend.DefaultMarkers()

@@ -22,6 +22,7 @@ func apiOptions(ctx context.Context, force *inForce, st *store.Store, e *syncer.
 		Persons:      persons{e},
 		Rejecter:     e,
 		Resolver:     resolver{e},
+		Moves:        e,
 		Reads:        st,
 		Keys:         keys{st},
 		Answers:      answers{st},

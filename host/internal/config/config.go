@@ -101,6 +101,7 @@ type Sync struct {
 	MassDeletionShare    float64       // share of the mailbox's linked items, 0 to 1
 	RollbackTries        int           // then sync of that booking is disabled
 	CancelTries          int           // then sync of that booking is disabled
+	FollowMoves          bool          // a person whose mailbox is found by another sync mode is moved there
 	KeepTimeline         time.Duration // how long what was done and why is kept
 	KeepChanges          time.Duration // how long the change feed is kept
 	ResourceSync         bool          // "Exchange Ressource Sync enabled"

@@ -270,6 +270,7 @@ func (l *loader) sync(s section) Sync {
 		MassDeletionShare:    s.share("mass_deletion_share"),
 		RollbackTries:        s.whole("rollback_tries"),
 		CancelTries:          s.whole("cancel_tries"),
+		FollowMoves:          s.boolean("follow_moves"),
 		KeepTimeline:         s.duration("keep_timeline"),
 		KeepChanges:          s.duration("keep_changes"),
 		ResourceSync:         s.boolean("resource_sync"),

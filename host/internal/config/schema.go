@@ -174,6 +174,8 @@ func syncBlock() block {
 				doc: "Conflict behaviour Rollback: tries before sync of that booking is disabled."},
 			{name: "cancel_tries", kind: kindInt, def: "2", min: 1, max: 100,
 				doc: "Conflict behaviour Cancel: tries before sync of that booking is disabled."},
+			{name: "follow_moves", kind: kindBool, def: "false",
+				doc: "Whether a person whose mailbox is not found any more, but is by another sync mode, is moved to that one without anybody asking (roomwire person move)."},
 			{name: "keep_timeline", kind: kindDuration, def: "2160h", min: day, max: 3650 * day,
 				doc: "How long it is kept what was done and why: people's timelines, settled differences, test runs, mails, and webhook messages given up."},
 			{name: "keep_changes", kind: kindDuration, def: "9600h", min: day, max: 3650 * day,

@@ -44,6 +44,12 @@ func (f *figures) Ways(context.Context) ([]store.WayCount, error) {
 func (f *figures) States(context.Context) ([]store.StateCount, error) {
 	return []store.StateCount{{Status: store.StatusWaiting, Kind: "mailbox moved", Persons: 6}}, nil
 }
+func (f *figures) CountMoves(context.Context) ([]store.MoveCount, error) {
+	return []store.MoveCount{
+		{Tenant: "a", State: store.MoveDone, Persons: 4}, {Tenant: "b", State: store.MoveDone, Persons: 3},
+		{Tenant: "b", State: store.MoveDone, DryRun: true, Persons: 9},
+	}, nil
+}
 func (f *figures) Silent(context.Context, time.Time) (int64, error) { return 2, nil }
 func (f *figures) CountDeadMessages(context.Context) (int64, error) { return 3, nil }
 func scrape(t *testing.T, m *Meter) string {
@@ -103,6 +109,7 @@ func TestFigures(t *testing.T) {
 		`roomwire_mailboxes{way="push"} 9`,
 		`roomwire_subscription_oldest_seconds{way="push"} 3600`,
 		`roomwire_subscriptions_silent 2`,
+		`roomwire_moves{state="done"} 7`,
 		`roomwire_persons{kind="mailbox_moved",status="waiting"} 6`,
 		`roomwire_plugin_up{plugin="auth-ntlm",version="1"} 1`,
 		`roomwire_plugin_restarts_total{plugin="auth-ntlm"} 2`,

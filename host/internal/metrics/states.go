@@ -50,6 +50,7 @@ type Store interface {
 	Ways(ctx context.Context) ([]store.WayCount, error)
 	States(ctx context.Context) ([]store.StateCount, error)
 	Silent(ctx context.Context, before time.Time) (int64, error)
+	CountMoves(ctx context.Context) ([]store.MoveCount, error)
 	CountDeadMessages(ctx context.Context) (int64, error)
 }
 
@@ -87,6 +88,7 @@ var (
 	silent        = desc("roomwire_subscriptions_silent", "Push subscriptions not heard of for twice their status interval.")
 	queue         = desc("roomwire_queue_mailboxes", "Mailboxes by what they wait for: running, queued, bulk, due, later.", "state")
 	oldest        = desc("roomwire_oldest_dirty_seconds", "How long the mailbox waits that waits longest for a pass it could have.")
+	moves         = desc("roomwire_moves", "Persons who change or changed the sync mode, by the state of their latest move; dry runs are left out.", "state")
 	persons       = desc("roomwire_persons", "Persons by the state of their sync and the kind of fault.", "status", "kind")
 	pluginUp      = desc("roomwire_plugin_up", "1 while the plugin runs.", "plugin", "version")
 	restarts      = desc("roomwire_plugin_restarts_total", "Starts of the plugin after its first that nobody asked for.", "plugin")
@@ -168,6 +170,19 @@ func (s *states) stored(ctx context.Context, now time.Time) ([]prometheus.Metric
 	}
 	for _, p := range people {
 		list = append(list, gauge(persons, float64(p.Persons), string(p.Status), strings.ReplaceAll(p.Kind, " ", "_")))
+	}
+	counted, err := s.Store.CountMoves(ctx)
+	if err != nil {
+		return list, err
+	}
+	byState := map[store.MoveState]int64{}
+	for _, c := range counted {
+		if !c.DryRun {
+			byState[c.State] += c.Persons
+		}
+	}
+	for state, n := range byState {
+		list = append(list, gauge(moves, float64(n), string(state)))
 	}
 	if s.StatusFrequency != nil {
 		n, err := s.Store.Silent(ctx, now.Add(-2*s.StatusFrequency()))

@@ -34,8 +34,8 @@ var remedies = map[fault.Kind]map[login]string{
 		byToken:    "give the application the right to this mailbox: the application permission full_access_as_app (EWS) or Calendars.ReadWrite (Graph) with an administrator's consent, or the role Application EWS.AccessAsApp or Application Calendars.ReadWrite (RBAC for Applications) with a scope that holds the mailbox; for EWS see also that it is on for the mailbox (Set-CASMailbox -EwsEnabled $true)",
 	},
 	fault.MailboxMoved: {
-		byPassword: "wait for the move to end; if the mailbox moved to another server or to Exchange Online, change the person's sync mode or URL",
-		byToken:    "wait for the move to end; if the mailbox moved to a server on premises, change the person's sync mode",
+		byPassword: "wait for the move to end; if the mailbox moved to another server or to Exchange Online, move the person to the sync mode or URL that reaches it (roomwire person move)",
+		byToken:    "wait for the move to end; if the mailbox moved to a server on premises, move the person to the sync mode that reaches it (roomwire person move)",
 	},
 	fault.MailboxNotFound: {
 		byPassword: "check the person's mail address (the primary one is needed) and sync URL, and that the mailbox is enabled",

@@ -21,6 +21,7 @@ const (
 	lockBooking rowLock = "SELECT 1 FROM booking WHERE tenant = $1 AND id = $2 FOR UPDATE"
 	lockLink    rowLock = "SELECT 1 FROM link WHERE tenant = $1 AND key = $2 FOR UPDATE"
 	lockIntent  rowLock = "SELECT 1 FROM intent WHERE tenant = $1 AND key = $2 FOR UPDATE"
+	lockMove    rowLock = "SELECT 1 FROM move WHERE tenant = $1 AND person = $2 FOR UPDATE"
 )
 
 // lockRow locks a row and reports whether it exists.

@@ -83,6 +83,8 @@ const (
 	LinkExpected LinkState = "expected" // the item was made in the calendar and will be found there
 	LinkLive     LinkState = "live"     // both sides are known
 	LinkDeleting LinkState = "deleting" // the item is to be removed
+	LinkLost     LinkState = "lost"     // the item was not found when the person moved; it is neither made nor taken for deleted
+	LinkUnclear  LinkState = "unclear"  // several items may be it since the person moved; none of them is touched
 	LinkDead     LinkState = "dead"     // over; kept so that its key is never taken for a living one
 )
 

@@ -180,6 +180,7 @@ func (t *Tx) DeletePerson(ctx context.Context, tenant, id string) error {
 		func() error {
 			return t.q.CloseDifferencesOfPerson(ctx, db.CloseDifferencesOfPersonParams{Tenant: tenant, Person: id})
 		},
+		func() error { return t.q.DropMove(ctx, db.DropMoveParams{Tenant: tenant, Person: id}) },
 		func() error {
 			return t.q.DeleteMailbox(ctx, db.DeleteMailboxParams{Tenant: tenant, Person: id})
 		},

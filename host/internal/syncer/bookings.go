@@ -229,7 +229,9 @@ func (e *Engine) relink(ctx context.Context, tx *store.Tx, old, next *booking.Bo
 		}
 		return e.link(ctx, tx, next, links, linking{mail: calendar.MailAll, cause: cause})
 	}
-	mine.Tries, mine.Problem = 0, ""
+	if mine.Tries = 0; !leftByMove(*mine) {
+		mine.Problem = ""
+	}
 	if err := tx.PutLink(ctx, *mine); err != nil {
 		return err
 	}
@@ -300,6 +302,14 @@ func (e *Engine) release(ctx context.Context, tx *store.Tx, l *store.Link) error
 
 // retire records that a link's item shall go.
 func (e *Engine) retire(ctx context.Context, tx *store.Tx, l store.Link, cause string) error {
+	if leftByMove(l) {
+		if err := tx.CloseDifferences(ctx, l.Tenant, l.Booking, differenceOf(l)); err != nil {
+			return err
+		}
+	}
+	if l.State == store.LinkUnclear {
+		return e.disown(ctx, tx, &l)
+	}
 	l.State = store.LinkDeleting
 	if err := tx.PutLink(ctx, l); err != nil {
 		return err

@@ -131,6 +131,13 @@ func (m *memory) mark(address string, ref calendar.Ref, foreign string) {
 	m.box(address).items[ref].ForeignKey = foreign
 }
 
+// identify gives an item its UID, as if it had had it all along.
+func (m *memory) identify(address string, ref calendar.Ref, uid string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.box(address).items[ref].Event.UID = uid
+}
+
 // move takes an item out of the calendar and back, which gives it another reference.
 func (m *memory) move(address string, ref calendar.Ref) calendar.Ref {
 	m.mu.Lock()
@@ -250,7 +257,8 @@ func (m *memory) Find(_ context.Context, mb backend.Mailbox, by backend.Marker, 
 func (m *memory) find(address string, by backend.Marker, value string) []backend.Item {
 	var found []backend.Item
 	for _, it := range m.box(address).items {
-		if by == backend.OurKey && it.Key == value || by == backend.ForeignKey && it.ForeignKey == value {
+		if by == backend.OurKey && it.Key == value || by == backend.ForeignKey && it.ForeignKey == value ||
+			by == backend.ByUID && it.Event.UID == value {
 			found = append(found, m.tell(*it))
 		}
 	}

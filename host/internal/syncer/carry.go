@@ -91,6 +91,9 @@ func (e *Engine) attempt(ctx context.Context, p *pass, in store.Intent) error {
 	if !found {
 		return e.drop(ctx, p, in)
 	}
+	if l.State == store.LinkUnclear {
+		return e.putOff(ctx, p, in)
+	}
 	surelyNew, err := e.surelyNew(ctx, p, l)
 	if err != nil {
 		return ours(err)
@@ -100,6 +103,15 @@ func (e *Engine) attempt(ctx context.Context, p *pass, in store.Intent) error {
 		if item, err = e.current(ctx, p, l); err != nil {
 			return err
 		}
+	}
+	if l.State == store.LinkLost {
+		if item == nil {
+			return e.putOff(ctx, p, in)
+		}
+		if err := e.restore(ctx, p, l, item); err != nil {
+			return err
+		}
+		return errStale // linked again: now as ever
 	}
 	if item != nil && item.Event.Cancelled && l.State != store.LinkDeleting {
 		item = nil // called off in the calendar: it stands for nothing any more

@@ -62,6 +62,9 @@ type Options struct {
 	Modes Modes
 	Log   hclog.Logger
 	Now   func() time.Time
+	// ModeNames returns the sync modes there are, in which a mailbox is looked for that its own mode does not find. It may be
+	// nil: nowhere.
+	ModeNames func() []string
 	// NotificationURL returns where the servers of a sync mode shall send notices of a tenant to, with the tenant's query
 	// and without a token; empty if nothing is configured.
 	NotificationURL func(tenant, mode string) string
@@ -98,6 +101,7 @@ type Limits struct {
 	MassDeletionShare    float64 // … if they are also more than this share of the mailbox's items
 	RollbackTries        int
 	CancelTries          int
+	FollowMoves          bool // a person whose mailbox is found by another sync mode is moved there
 }
 
 // DefaultLimits are those of an installation that configures nothing.

@@ -245,7 +245,7 @@ func (e *Engine) explainLink(ctx context.Context, b *booking.Booking, l store.Li
 			return x, nil
 		}
 	}
-	if problem != "" {
+	if problem != "" || leftByMove(l) {
 		return x, nil
 	}
 	return x, e.explainDecision(ctx, l, item, &x)
@@ -380,6 +380,9 @@ func (e *Engine) explainHolds(b *booking.Booking, l store.Link, p *pass, in *Exp
 	}
 	if p.mb.WaitUntil.After(e.now()) {
 		hold("the mailbox waits until %s: %s", at(p.mb.WaitUntil), p.person.State.Reason)
+	}
+	if leftByMove(l) {
+		hold("%s: somebody must decide (roomwire person move-decide %s)", l.Problem, l.Person)
 	}
 	if !l.GoneAt.IsZero() && p.mb.HeldDeletions > 0 {
 		hold("%s vanished from the calendar at once; somebody must decide", plural(p.mb.HeldDeletions, "item", "items"))

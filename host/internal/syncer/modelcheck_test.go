@@ -105,7 +105,9 @@ func (m *model) checkCalendar(p *who) {
 			m.fail("item %s of %s bears an unknown booking %s", it.Ref, p.ID, it.ForeignKey)
 		case b.Status == booking.Confirmed && b.Organizer == p.ID, b.SyncDisabled:
 		case m.leftByRule(b.ID):
-		case slices.ContainsFunc(m.differences(b.ID), func(d store.Difference) bool { return d.Ref == it.Ref }):
+		case slices.ContainsFunc(m.differences(b.ID), func(d store.Difference) bool {
+			return m.ownRef(d.Ref) == it.Ref || d.Ref == "" && d.Kind == itemNotDeleted
+		}):
 			m.copies[it.Ref] = &duplicate{box: p.Email, booking: b.ID, of: "?", event: it.Event, settled: true} // listed
 		default:
 			m.fail("item %s of %s is left though %s is %s and organized by %s", it.Ref, p.ID, b.ID, b.Status, b.Organizer)

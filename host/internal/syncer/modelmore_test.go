@@ -32,10 +32,16 @@ type leftItem struct {
 
 // Mode implements Modes.
 func (m *model) Mode(_ context.Context, name, _ string) (Mode, error) {
-	if !strings.EqualFold(name, "Memory") {
+	b := m.modes.memory
+	switch {
+	case strings.EqualFold(name, "Other"):
+		name, b = "Other", m.modes.other
+	case !strings.EqualFold(name, "Memory"):
 		return Mode{}, fmt.Errorf("sync mode %q: %w", name, fault.Invalid)
+	default:
+		name = "Memory"
 	}
-	mode := Mode{Name: "Memory", Backend: m.server, Pusher: m.server, Finder: m.server, Notices: m.set.notices}
+	mode := Mode{Name: name, Backend: b, Pusher: b, Finder: b, Notices: m.set.notices}
 	if !m.set.deaf {
 		mode.Watcher = noWatcher{}
 	}
@@ -48,10 +54,13 @@ func (m *model) configure(a act) {
 	m.say("another configuration: %+v", m.set)
 	for _, e := range m.engines {
 		e.Unpause("Memory")
+		e.Unpause("Other")
 	}
 	m.tx(func(ctx context.Context, tx *store.Tx) error {
-		if _, err := tx.WakeMode(ctx, "Memory", ""); err != nil {
-			return err
+		for _, mode := range []string{"Memory", "Other"} {
+			if _, err := tx.WakeMode(ctx, mode, ""); err != nil {
+				return err
+			}
 		}
 		_, err := tx.RenewSubscriptions(ctx, m.tenant)
 		return err
@@ -263,7 +272,7 @@ func (m *model) wantedAgain(b *booking.Booking, l *leftItem, ref calendar.Ref) b
 	}
 	links, err := m.stage.store.LinksOfBooking(m.t.Context(), m.tenant, b.ID)
 	m.must(err)
-	known := slices.ContainsFunc(links, func(k store.Link) bool { return k.Ref == ref && k.Epoch == m.mailbox(k.Person).Epoch })
+	known := slices.ContainsFunc(links, func(k store.Link) bool { return m.ownRef(k.Ref) == ref && k.Epoch == m.mailbox(k.Person).Epoch })
 	p := m.people[b.Organizer]
 	return known && p.Email == l.box && !p.SyncDisabled
 }

@@ -74,8 +74,7 @@ func (m *model) outlook(a act) {
 			}
 		}
 	case "copy":
-		l, linked, err := m.stage.store.LinkByRef(m.t.Context(), m.tenant, p.ID, it.Ref)
-		m.must(err)
+		l, linked := m.linked(p.Email, it.Ref)
 		if !linked || l.State != store.LinkLive || m.copies[it.Ref] != nil || address != p.Email {
 			return // what the engine does not know yet may be taken for its copy
 		}
@@ -230,6 +229,9 @@ func (m *model) recognize() {
 
 func (m *model) linked(box string, ref calendar.Ref) (store.Link, bool) {
 	l, found, err := m.stage.store.LinkByRef(m.t.Context(), m.tenant, nameOf(box), ref)
+	if err == nil && !found {
+		l, found, err = m.stage.store.LinkByRef(m.t.Context(), m.tenant, nameOf(box), otherPrefix+ref)
+	}
 	m.must(err)
 	return l, found
 }
@@ -237,6 +239,7 @@ func (m *model) linked(box string, ref calendar.Ref) (store.Link, bool) {
 // settleAll lets everything come to rest, and checks what must be true then.
 func (m *model) settleAll(n int) {
 	m.armed, m.crash, m.after = nil, 0, nil
+	m.modes.memory.fail, m.modes.other.fail, m.modes.other.hidden = nil, nil, nil
 	m.say("-- quiet")
 	m.listen()
 	limit := m.stage.now().Add(26 * time.Hour)
@@ -278,6 +281,9 @@ func (m *model) nextDue() (name string, at time.Time) {
 
 // decideHeld has an administrator decide on deletions that are held.
 func (m *model) decideHeld(n int) (decided bool) {
+	if m.decideMoved(n) {
+		return true
+	}
 	for _, name := range m.names {
 		if m.mailbox(name).HeldDeletions == 0 || m.people[name].SyncDisabled {
 			continue

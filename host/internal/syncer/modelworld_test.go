@@ -28,6 +28,7 @@ type model struct {
 	passing string // whose mailbox is worked on
 	set     settings
 	server  *memory
+	modes   *twoModes
 	trace   func(string)
 
 	names  []string // of persons
@@ -91,6 +92,7 @@ func newModel(t *testing.T, s *stage) *model {
 		people: map[string]*who{}, notes: map[string]*note{}, copies: map[calendar.Ref]*duplicate{}, mine: map[calendar.Ref]calendar.Event{},
 		left: map[calendar.Ref]*leftItem{}, tests: map[string]testItem{}, told: map[string]string{},
 	}
+	m.modes = newTwoModes(m.server)
 	m.server.before, m.server.after = m.beforeCall, m.afterCall
 	m.engines = []*Engine{m.newEngine(), m.newEngine()}
 	m.engine = m.engines[0]
@@ -164,7 +166,9 @@ func (m *model) note(id string) *note {
 }
 
 func (m *model) putPerson(p directory.Person) {
-	p.Tenant, p.SyncMode = m.tenant, "Memory"
+	if p.Tenant = m.tenant; p.SyncMode == "" {
+		p.SyncMode = "Memory"
+	}
 	if m.people[p.ID] == nil {
 		m.people[p.ID] = &who{}
 	}
@@ -174,7 +178,13 @@ func (m *model) putPerson(p directory.Person) {
 	m.must(err)
 }
 
-func (m *model) person(n int) *who { return m.people[m.names[n%len(m.names)]] }
+func (m *model) person(n int) *who {
+	p := m.people[m.names[n%len(m.names)]]
+	row, _, err := m.stage.store.Person(m.t.Context(), m.tenant, p.ID)
+	m.must(err)
+	p.SyncMode, p.SyncURL = row.SyncMode, row.SyncURL // a move may have set them
+	return p
+}
 
 // beforeCall and afterCall let armed things happen.
 func (m *model) beforeCall(call string) error {
@@ -294,6 +304,8 @@ func (m *model) do(a act) {
 		m.reject(a)
 	case "off":
 		m.toggle(a)
+	case "transfer":
+		m.transfer(a)
 	case "ways":
 		m.ways(a)
 	case "config":
@@ -331,7 +343,7 @@ func (m *model) unanswered(person string) {
 }
 
 var innerActs = []string{"put", "put", "put", "cancel", "edit", "edit", "remove", "move", "sync", "restore", "approve", "switch", "relocate", "lost", "migrate",
-	"off", "reject", "ways", "config", "takeover", "takeover", "takeover"}
+	"off", "reject", "ways", "transfer", "config", "takeover", "takeover", "takeover"}
 
 // leaseOfPass is how long a pass has its mailbox for itself.
 const leaseOfPass = time.Hour

@@ -66,7 +66,14 @@ func (e *Engine) inPass(ctx context.Context, p *pass, f func(ctx context.Context
 // Pass does whatever one mailbox needs now: subscribe, pull, decide, carry out. Faults of server, network and rights
 // become the person's state and an Outcome that says when to try again; an error is a fault of our own store.
 func (e *Engine) Pass(ctx context.Context, tenant, person string) (Outcome, error) {
-	out, err := e.pass(ctx, tenant, person)
+	out, moved, err := e.carryMove(ctx, tenant, person)
+	if !moved && err == nil {
+		move := out.Next
+		out, err = e.pass(ctx, tenant, person)
+		if out.Next = earliest(out.Next, move); err == nil && !out.Clean {
+			out.Next, err = e.moveSoon(ctx, tenant, person, out.Next)
+		}
+	}
 	if errors.Is(err, store.ErrMoved) {
 		return Outcome{Next: e.now()}, nil // what was done concerned the mailbox as it was
 	}
@@ -246,6 +253,9 @@ func (e *Engine) finish(ctx context.Context, p *pass) (Outcome, error) {
 			if _, err := tx.ResumeMode(ctx, p.person.SyncMode, p.mode.Domain, kind); err != nil {
 				return err
 			}
+		}
+		if err := e.withdraw(ctx, tx, p); err != nil {
+			return err
 		}
 		p.mb.LastPull, p.mb.Failures, p.mb.WaitUntil = now, 0, zeroTime
 		if p.carried {

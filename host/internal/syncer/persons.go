@@ -65,6 +65,13 @@ func (e *Engine) uproot(ctx context.Context, tx *store.Tx, tenant, person string
 		}
 		for _, l := range links {
 			after = l.Key
+			if leftByMove(l) { // somebody decides about it, here as there
+				l.Epoch = mb.Epoch
+				if err := tx.PutLink(ctx, l); err != nil {
+					return err
+				}
+				continue
+			}
 			op := store.OpDelete
 			if l.State != store.LinkDeleting {
 				op = store.OpSync

@@ -183,6 +183,12 @@ func (e *Engine) seen(ctx context.Context, tx *store.Tx, p *pass, l *store.Link)
 
 // pairItem settles a link with its item.
 func (e *Engine) pairItem(ctx context.Context, tx *store.Tx, p *pass, l store.Link, item *calendar.Item) error {
+	if leftByMove(l) {
+		if err := e.refound(ctx, tx, &l); err != nil {
+			return err
+		}
+		l.Ref = item.Ref // it is the link's own, and nothing to be adopted
+	}
 	adopted := strange(l)
 	if adopted {
 		if err := e.adopt(ctx, tx, &l, item); err != nil {

@@ -33,6 +33,8 @@ func (e *Engine) byKey(ctx context.Context, tx *store.Tx, p *pass, item *calenda
 	switch {
 	case !found, l.Person != p.mb.Person:
 		return nil // of another installation, or an attendee's copy
+	case l.State == store.LinkUnclear:
+		return nil // somebody must say which of several it is
 	case l.State == store.LinkDead && l.Ref == item.Ref:
 		return e.ofFormerLife(ctx, tx, p, l, item)
 	case l.State == store.LinkDead:
@@ -112,6 +114,9 @@ func (e *Engine) byForeignKey(ctx context.Context, tx *store.Tx, p *pass, item *
 	for _, l := range links {
 		if l.Person != p.mb.Person || l.State == store.LinkDead {
 			continue
+		}
+		if l.State == store.LinkUnclear {
+			return nil // somebody must say which of several it is
 		}
 		if l.State == store.LinkDeleting && (here || l.GoneAt.IsZero()) {
 			over = !here && l.Ref != "" && l.Ref != item.Ref

@@ -83,12 +83,21 @@ func foreignMark(foreign string) string { return "f" + foreign }
 
 // strayMarks returns the marks of a change's item that was settled and belongs to no link all the same.
 func strayMarks(ctx context.Context, tx *store.Tx, p *pass, ch backend.Change) ([]string, error) {
-	it := ch.Item
-	if ch.Deleted || it == nil || it.Key == "" && it.ForeignKey == "" {
+	marks := marksOf(ch)
+	if len(marks) == 0 {
 		return nil, nil
 	}
 	if _, linked, err := tx.LinkByRef(ctx, p.mb.Tenant, p.mb.Person, ch.Ref); err != nil || linked {
 		return nil, err
+	}
+	return marks, nil
+}
+
+// marksOf returns the marks of a change's item.
+func marksOf(ch backend.Change) []string {
+	it := ch.Item
+	if ch.Deleted || it == nil {
+		return nil
 	}
 	var marks []string
 	if it.Key != "" {
@@ -97,7 +106,7 @@ func strayMarks(ctx context.Context, tx *store.Tx, p *pass, ch backend.Change) (
 	if it.ForeignKey != "" {
 		marks = append(marks, foreignMark(it.ForeignKey))
 	}
-	return marks, nil
+	return marks
 }
 
 // surelyNew reports whether it is known without asking that the calendar holds no item for a link: none was ever sent for

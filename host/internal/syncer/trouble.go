@@ -92,7 +92,16 @@ func (e *Engine) trouble(ctx context.Context, p *pass, cause error, until time.T
 	default:
 		log.Info("the sync of a mailbox waits")
 	}
-	err := e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+	mode, remedy := Mode{}, remedyFor(cause, r, p.mode.Auth)
+	if !paused {
+		mode = e.elsewhere(ctx, p, kind)
+	}
+	err := e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) (err error) {
+		if mode.Name != "" {
+			if remedy, err = e.offer(ctx, tx, p, mode); err != nil {
+				return err
+			}
+		}
 		p.mb.Failures, p.mb.WaitUntil, p.mb.NextDue = failures, until, until
 		if err := tx.SaveMailbox(ctx, p.mb); err != nil {
 			return err
@@ -104,7 +113,7 @@ func (e *Engine) trouble(ctx context.Context, p *pass, cause error, until time.T
 			}
 		}
 		return tx.SetPersonState(ctx, p.mb.Tenant, p.mb.Person, store.PersonState{
-			Status: r.status, Kind: string(kind), Reason: reason, Remedy: remedyFor(cause, r, p.mode.Auth), Since: now, Until: until,
+			Status: r.status, Kind: string(kind), Reason: reason, Remedy: remedy, Since: now, Until: until,
 		})
 	})
 	return Outcome{Next: until}, err

@@ -245,6 +245,81 @@ func (e Kind) Valid() bool {
 	}
 }
 
+// Defines values for MoveDecisionDecision.
+const (
+	MoveDecisionDecisionLetGo     MoveDecisionDecision = "let-go"
+	MoveDecisionDecisionLookAgain MoveDecisionDecision = "look-again"
+	MoveDecisionDecisionMakeAnew  MoveDecisionDecision = "make-anew"
+)
+
+// Valid indicates whether the value is a known member of the MoveDecisionDecision enum.
+func (e MoveDecisionDecision) Valid() bool {
+	switch e {
+	case MoveDecisionDecisionLetGo:
+		return true
+	case MoveDecisionDecisionLookAgain:
+		return true
+	case MoveDecisionDecisionMakeAnew:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MoveItemWhat.
+const (
+	MoveItemWhatAmbiguous MoveItemWhat = "ambiguous"
+	MoveItemWhatDeleted   MoveItemWhat = "deleted"
+	MoveItemWhatDiffering MoveItemWhat = "differing"
+	MoveItemWhatMissing   MoveItemWhat = "missing"
+)
+
+// Valid indicates whether the value is a known member of the MoveItemWhat enum.
+func (e MoveItemWhat) Valid() bool {
+	switch e {
+	case MoveItemWhatAmbiguous:
+		return true
+	case MoveItemWhatDeleted:
+		return true
+	case MoveItemWhatDiffering:
+		return true
+	case MoveItemWhatMissing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MoveState.
+const (
+	MoveStateAttention MoveState = "attention"
+	MoveStateCancelled MoveState = "cancelled"
+	MoveStateDone      MoveState = "done"
+	MoveStateOffered   MoveState = "offered"
+	MoveStateRunning   MoveState = "running"
+	MoveStateWaiting   MoveState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the MoveState enum.
+func (e MoveState) Valid() bool {
+	switch e {
+	case MoveStateAttention:
+		return true
+	case MoveStateCancelled:
+		return true
+	case MoveStateDone:
+		return true
+	case MoveStateOffered:
+		return true
+	case MoveStateRunning:
+		return true
+	case MoveStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ResolveInputUse.
 const (
 	ResolveInputUseBooking  ResolveInputUse = "booking"
@@ -783,6 +858,148 @@ type Mode struct {
 
 	// URL Of its server; missing if each person has one.
 	URL *string `json:"url,omitempty"`
+}
+
+// Move defines model for Move.
+type Move struct {
+	AcceptMissing bool       `json:"accept_missing"`
+	DryRun        bool       `json:"dry_run"`
+	Finished      *time.Time `json:"finished,omitempty"`
+	From          string     `json:"from"`
+	NextTry       *time.Time `json:"next_try,omitempty"`
+	Person        string     `json:"person"`
+
+	// Reason Why it waits or was not made; when it is done, what was found.
+	Reason *string `json:"reason,omitempty"`
+
+	// Remedy What to do; missing if nothing.
+	Remedy    *string     `json:"remedy,omitempty"`
+	Report    *MoveReport `json:"report,omitempty"`
+	Requested time.Time   `json:"requested"`
+	Started   *time.Time  `json:"started,omitempty"`
+
+	// State `offered`: the mailbox was found by another sync mode. `waiting`: it will be tried. `running`: a pass is at it.
+	// `done`: the person is moved; in a dry run: it is known what would happen. `attention`: it was not made and nothing
+	// was changed; see `reason` and `remedy`. `cancelled`: it will not be made.
+	State MoveState `json:"state"`
+	To    string    `json:"to"`
+
+	// URL Missing if it is the mode's own.
+	URL *string `json:"url,omitempty"`
+}
+
+// MoveDecided defines model for MoveDecided.
+type MoveDecided struct {
+	// Decided How many bookings it was about.
+	Decided int `json:"decided"`
+}
+
+// MoveDecision defines model for MoveDecision.
+type MoveDecision struct {
+	// Bookings Which; missing: all that are open.
+	Bookings *[]string `json:"bookings,omitempty"`
+
+	// Decision `make-anew`: the item is made once more; nobody is mailed. `let-go`: the booking is taken out of the sync; no item
+	// is touched. `look-again`: the calendar is read in full, and an item that bears the marker by then is taken.
+	Decision MoveDecisionDecision `json:"decision"`
+}
+
+// MoveDecisionDecision `make-anew`: the item is made once more; nobody is mailed. `let-go`: the booking is taken out of the sync; no item
+// is touched. `look-again`: the calendar is read in full, and an item that bears the marker by then is taken.
+type MoveDecisionDecision string
+
+// MoveInput Whom to move is said by one of `persons`, `all_of` and `follow`.
+type MoveInput struct {
+	// AcceptMissing Move even if most items are not found. They are then laid before you one by one.
+	AcceptMissing *bool `json:"accept_missing,omitempty"`
+
+	// AllOf Everybody with this sync mode whose sync is on.
+	AllOf *string `json:"all_of,omitempty"`
+
+	// DryRun Find out what would happen and change nothing.
+	DryRun *bool `json:"dry_run,omitempty"`
+
+	// Follow Everybody whose mailbox was found by another sync mode: to that one.
+	Follow  *bool     `json:"follow,omitempty"`
+	Persons *[]string `json:"persons,omitempty"`
+
+	// To The sync mode. With `follow` it is known.
+	To *string `json:"to,omitempty"`
+
+	// URL The persons' sync URL by then, where the mode's own does not fit.
+	URL *string `json:"url,omitempty"`
+}
+
+// MoveItem defines model for MoveItem.
+type MoveItem struct {
+	Booking string       `json:"booking"`
+	What    MoveItemWhat `json:"what"`
+}
+
+// MoveItemWhat defines model for MoveItem.What.
+type MoveItemWhat string
+
+// MovePage defines model for MovePage.
+type MovePage struct {
+	// Counts How many moves of the tenant are in each state, dry runs among them.
+	Counts map[string]int64 `json:"counts"`
+	Items  []Move           `json:"items"`
+
+	// Next `after` of the next page; missing on the last.
+	Next *string `json:"next,omitempty"`
+}
+
+// MoveRefused defines model for MoveRefused.
+type MoveRefused struct {
+	Person string `json:"person"`
+	Reason string `json:"reason"`
+}
+
+// MoveReport defines model for MoveReport.
+type MoveReport struct {
+	// Ambiguous Several items may be it: none is touched until somebody decides.
+	Ambiguous int `json:"ambiguous"`
+
+	// Deleted Deleted in the calendar just before the move.
+	Deleted int `json:"deleted"`
+
+	// Differing Found, and changed meanwhile: the sync goes on with it.
+	Differing int `json:"differing"`
+
+	// Items Those that were not simply found, up to 200.
+	Items *[]MoveItem `json:"items,omitempty"`
+
+	// Links Bookings with an item in the calendar or on its way there.
+	Links int `json:"links"`
+
+	// Missing Not found: neither made anew nor taken for deleted until somebody decides.
+	Missing int `json:"missing"`
+
+	// Note What was not as usual, such as an old mode that could not be used any more.
+	Note *string `json:"note,omitempty"`
+
+	// Open No item yet, or one that is to be deleted.
+	Open int `json:"open"`
+
+	// Past Not found, and over or cancelled: let go.
+	Past int `json:"past"`
+
+	// Verified Found, and as both sides last agreed.
+	Verified int `json:"verified"`
+}
+
+// MoveState `offered`: the mailbox was found by another sync mode. `waiting`: it will be tried. `running`: a pass is at it.
+// `done`: the person is moved; in a dry run: it is known what would happen. `attention`: it was not made and nothing
+// was changed; see `reason` and `remedy`. `cancelled`: it will not be made.
+type MoveState string
+
+// MovesAsked defines model for MovesAsked.
+type MovesAsked struct {
+	// Asked Who will be moved.
+	Asked []string `json:"asked"`
+
+	// Refused Who cannot be, and why.
+	Refused []MoveRefused `json:"refused"`
 }
 
 // NewAPIKey defines model for NewAPIKey.
@@ -1431,6 +1648,32 @@ type ReloadConfigParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListMovesParams defines parameters for ListMoves.
+type ListMovesParams struct {
+	// Limit How many entries at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After The `next` of the page before.
+	After *AfterID `form:"after,omitempty" json:"after,omitempty"`
+
+	// State Only those in this state.
+	State *MoveState `form:"state,omitempty" json:"state,omitempty"`
+}
+
+// RequestMovesParams defines parameters for RequestMoves.
+type RequestMovesParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DecideMoveParams defines parameters for DecideMove.
+type DecideMoveParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListPersonsParams defines parameters for ListPersons.
 type ListPersonsParams struct {
 	// Limit How many entries at most.
@@ -1589,6 +1832,12 @@ type ResolveDifferenceJSONRequestBody = ResolveInput
 
 // SwapPluginJSONRequestBody defines body for SwapPlugin for application/json ContentType.
 type SwapPluginJSONRequestBody = SwapInput
+
+// RequestMovesJSONRequestBody defines body for RequestMoves for application/json ContentType.
+type RequestMovesJSONRequestBody = MoveInput
+
+// DecideMoveJSONRequestBody defines body for DecideMove for application/json ContentType.
+type DecideMoveJSONRequestBody = MoveDecision
 
 // PutPersonJSONRequestBody defines body for PutPerson for application/json ContentType.
 type PutPersonJSONRequestBody = PersonInput
@@ -2043,6 +2292,57 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /{tenant}/api/v1/host/reload (the `ReloadConfig` operationId).
 	ReloadConfig(ctx context.Context, tenant Tenant, params *ReloadConfigParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListMoves The latest move of each person, by the person's id
+	//
+	// Corresponds with GET /{tenant}/api/v1/moves (the `ListMoves` operationId).
+	ListMoves(ctx context.Context, tenant Tenant, params *ListMovesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RequestMovesWithBody Move persons to another sync mode
+	//
+	// Each person is moved by a pass of the mailbox: what is pending is written, the calendar is read by the new mode,
+	// every booking's item is found there, and then the person is switched over. No item is created or deleted by it and
+	// nobody is mailed. Ask `GET …/moves/{id}` how it went. A move that is asked for again changes nothing.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /{tenant}/api/v1/moves (the `RequestMoves` operationId).
+	RequestMovesWithBody(ctx context.Context, tenant Tenant, params *RequestMovesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RequestMoves Move persons to another sync mode
+	//
+	// Each person is moved by a pass of the mailbox: what is pending is written, the calendar is read by the new mode,
+	// every booking's item is found there, and then the person is switched over. No item is created or deleted by it and
+	// nobody is mailed. Ask `GET …/moves/{id}` how it went. A move that is asked for again changes nothing.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /{tenant}/api/v1/moves (the `RequestMoves` operationId).
+	RequestMoves(ctx context.Context, tenant Tenant, params *RequestMovesParams, body RequestMovesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelMove Do not make a move that is not made yet
+	//
+	// Corresponds with DELETE /{tenant}/api/v1/moves/{id} (the `CancelMove` operationId).
+	CancelMove(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetMove The latest move of a person
+	//
+	// Corresponds with GET /{tenant}/api/v1/moves/{id} (the `GetMove` operationId).
+	GetMove(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DecideMoveWithBody Decide about items that a person's move did not find, or found several of
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /{tenant}/api/v1/moves/{id}/decision (the `DecideMove` operationId).
+	DecideMoveWithBody(ctx context.Context, tenant Tenant, id ID, params *DecideMoveParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DecideMove Decide about items that a person's move did not find, or found several of
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /{tenant}/api/v1/moves/{id}/decision (the `DecideMove` operationId).
+	DecideMove(ctx context.Context, tenant Tenant, id ID, params *DecideMoveParams, body DecideMoveJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPersons Persons and resources, by id
 	//
@@ -2615,6 +2915,127 @@ func (c *Client) SwapPlugin(ctx context.Context, tenant Tenant, plugin PluginNam
 // Corresponds with POST /{tenant}/api/v1/host/reload (the `ReloadConfig` operationId).
 func (c *Client) ReloadConfig(ctx context.Context, tenant Tenant, params *ReloadConfigParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewReloadConfigRequest(c.Server, tenant, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListMoves The latest move of each person, by the person's id
+//
+// Corresponds with GET /{tenant}/api/v1/moves (the `ListMoves` operationId).
+func (c *Client) ListMoves(ctx context.Context, tenant Tenant, params *ListMovesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListMovesRequest(c.Server, tenant, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RequestMovesWithBody Move persons to another sync mode
+//
+// Each person is moved by a pass of the mailbox: what is pending is written, the calendar is read by the new mode,
+// every booking's item is found there, and then the person is switched over. No item is created or deleted by it and
+// nobody is mailed. Ask `GET …/moves/{id}` how it went. A move that is asked for again changes nothing.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /{tenant}/api/v1/moves (the `RequestMoves` operationId).
+func (c *Client) RequestMovesWithBody(ctx context.Context, tenant Tenant, params *RequestMovesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRequestMovesRequestWithBody(c.Server, tenant, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RequestMoves Move persons to another sync mode
+//
+// Each person is moved by a pass of the mailbox: what is pending is written, the calendar is read by the new mode,
+// every booking's item is found there, and then the person is switched over. No item is created or deleted by it and
+// nobody is mailed. Ask `GET …/moves/{id}` how it went. A move that is asked for again changes nothing.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /{tenant}/api/v1/moves (the `RequestMoves` operationId).
+func (c *Client) RequestMoves(ctx context.Context, tenant Tenant, params *RequestMovesParams, body RequestMovesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRequestMovesRequest(c.Server, tenant, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelMove Do not make a move that is not made yet
+//
+// Corresponds with DELETE /{tenant}/api/v1/moves/{id} (the `CancelMove` operationId).
+func (c *Client) CancelMove(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelMoveRequest(c.Server, tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetMove The latest move of a person
+//
+// Corresponds with GET /{tenant}/api/v1/moves/{id} (the `GetMove` operationId).
+func (c *Client) GetMove(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetMoveRequest(c.Server, tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DecideMoveWithBody Decide about items that a person's move did not find, or found several of
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /{tenant}/api/v1/moves/{id}/decision (the `DecideMove` operationId).
+func (c *Client) DecideMoveWithBody(ctx context.Context, tenant Tenant, id ID, params *DecideMoveParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDecideMoveRequestWithBody(c.Server, tenant, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DecideMove Decide about items that a person's move did not find, or found several of
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /{tenant}/api/v1/moves/{id}/decision (the `DecideMove` operationId).
+func (c *Client) DecideMove(ctx context.Context, tenant Tenant, id ID, params *DecideMoveParams, body DecideMoveJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDecideMoveRequest(c.Server, tenant, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4148,6 +4569,304 @@ func NewReloadConfigRequest(server string, tenant Tenant, params *ReloadConfigPa
 	if err != nil {
 		return nil, err
 	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListMovesRequest constructs an http.Request for the ListMoves method
+func NewListMovesRequest(server string, tenant Tenant, params *ListMovesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/moves", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRequestMovesRequest calls the generic RequestMoves builder with application/json body
+func NewRequestMovesRequest(server string, tenant Tenant, params *RequestMovesParams, body RequestMovesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRequestMovesRequestWithBody(server, tenant, params, "application/json", bodyReader)
+}
+
+// NewRequestMovesRequestWithBody constructs an http.Request for the RequestMoves method, with any body, and a specified content type
+func NewRequestMovesRequestWithBody(server string, tenant Tenant, params *RequestMovesParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/moves", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewCancelMoveRequest constructs an http.Request for the CancelMove method
+func NewCancelMoveRequest(server string, tenant Tenant, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/moves/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetMoveRequest constructs an http.Request for the GetMove method
+func NewGetMoveRequest(server string, tenant Tenant, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/moves/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDecideMoveRequest calls the generic DecideMove builder with application/json body
+func NewDecideMoveRequest(server string, tenant Tenant, id ID, params *DecideMoveParams, body DecideMoveJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewDecideMoveRequestWithBody(server, tenant, id, params, "application/json", bodyReader)
+}
+
+// NewDecideMoveRequestWithBody constructs an http.Request for the DecideMove method, with any body, and a specified content type
+func NewDecideMoveRequestWithBody(server string, tenant Tenant, id ID, params *DecideMoveParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/moves/%s/decision", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
 
@@ -5839,6 +6558,63 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /{tenant}/api/v1/host/reload (the `ReloadConfig` operationId).
 	ReloadConfigWithResponse(ctx context.Context, tenant Tenant, params *ReloadConfigParams, reqEditors ...RequestEditorFn) (*ReloadConfigResponse, error)
 
+	// ListMovesWithResponse The latest move of each person, by the person's id
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /{tenant}/api/v1/moves (the `ListMoves` operationId).
+	ListMovesWithResponse(ctx context.Context, tenant Tenant, params *ListMovesParams, reqEditors ...RequestEditorFn) (*ListMovesResponse, error)
+
+	// RequestMovesWithBodyWithResponse Move persons to another sync mode
+	//
+	// Each person is moved by a pass of the mailbox: what is pending is written, the calendar is read by the new mode,
+	// every booking's item is found there, and then the person is switched over. No item is created or deleted by it and
+	// nobody is mailed. Ask `GET …/moves/{id}` how it went. A move that is asked for again changes nothing.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /{tenant}/api/v1/moves (the `RequestMoves` operationId).
+	RequestMovesWithBodyWithResponse(ctx context.Context, tenant Tenant, params *RequestMovesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RequestMovesResponse, error)
+
+	// RequestMovesWithResponse Move persons to another sync mode
+	//
+	// Each person is moved by a pass of the mailbox: what is pending is written, the calendar is read by the new mode,
+	// every booking's item is found there, and then the person is switched over. No item is created or deleted by it and
+	// nobody is mailed. Ask `GET …/moves/{id}` how it went. A move that is asked for again changes nothing.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /{tenant}/api/v1/moves (the `RequestMoves` operationId).
+	RequestMovesWithResponse(ctx context.Context, tenant Tenant, params *RequestMovesParams, body RequestMovesJSONRequestBody, reqEditors ...RequestEditorFn) (*RequestMovesResponse, error)
+
+	// CancelMoveWithResponse Do not make a move that is not made yet
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /{tenant}/api/v1/moves/{id} (the `CancelMove` operationId).
+	CancelMoveWithResponse(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*CancelMoveResponse, error)
+
+	// GetMoveWithResponse The latest move of a person
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /{tenant}/api/v1/moves/{id} (the `GetMove` operationId).
+	GetMoveWithResponse(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*GetMoveResponse, error)
+
+	// DecideMoveWithBodyWithResponse Decide about items that a person's move did not find, or found several of
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /{tenant}/api/v1/moves/{id}/decision (the `DecideMove` operationId).
+	DecideMoveWithBodyWithResponse(ctx context.Context, tenant Tenant, id ID, params *DecideMoveParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideMoveResponse, error)
+
+	// DecideMoveWithResponse Decide about items that a person's move did not find, or found several of
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /{tenant}/api/v1/moves/{id}/decision (the `DecideMove` operationId).
+	DecideMoveWithResponse(ctx context.Context, tenant Tenant, id ID, params *DecideMoveParams, body DecideMoveJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideMoveResponse, error)
+
 	// ListPersonsWithResponse Persons and resources, by id
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -6884,6 +7660,239 @@ func (r ReloadConfigResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ReloadConfigResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListMovesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MovePage
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListMovesResponse) GetJSON200() *MovePage {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListMovesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListMovesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListMovesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListMovesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListMovesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RequestMovesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *MovesAsked
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r RequestMovesResponse) GetJSON202() *MovesAsked {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RequestMovesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RequestMovesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RequestMovesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RequestMovesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RequestMovesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type CancelMoveResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CancelMoveResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CancelMoveResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CancelMoveResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CancelMoveResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CancelMoveResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetMoveResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Move
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetMoveResponse) GetJSON200() *Move {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetMoveResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetMoveResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetMoveResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetMoveResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetMoveResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DecideMoveResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MoveDecided
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DecideMoveResponse) GetJSON200() *MoveDecided {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DecideMoveResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DecideMoveResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DecideMoveResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DecideMoveResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DecideMoveResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -8291,6 +9300,105 @@ func (c *ClientWithResponses) ReloadConfigWithResponse(ctx context.Context, tena
 	return ParseReloadConfigResponse(rsp)
 }
 
+// ListMovesWithResponse The latest move of each person, by the person's id
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /{tenant}/api/v1/moves (the `ListMoves` operationId).
+func (c *ClientWithResponses) ListMovesWithResponse(ctx context.Context, tenant Tenant, params *ListMovesParams, reqEditors ...RequestEditorFn) (*ListMovesResponse, error) {
+	rsp, err := c.ListMoves(ctx, tenant, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListMovesResponse(rsp)
+}
+
+// RequestMovesWithBodyWithResponse Move persons to another sync mode
+//
+// Each person is moved by a pass of the mailbox: what is pending is written, the calendar is read by the new mode,
+// every booking's item is found there, and then the person is switched over. No item is created or deleted by it and
+// nobody is mailed. Ask `GET …/moves/{id}` how it went. A move that is asked for again changes nothing.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /{tenant}/api/v1/moves (the `RequestMoves` operationId).
+func (c *ClientWithResponses) RequestMovesWithBodyWithResponse(ctx context.Context, tenant Tenant, params *RequestMovesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RequestMovesResponse, error) {
+	rsp, err := c.RequestMovesWithBody(ctx, tenant, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRequestMovesResponse(rsp)
+}
+
+// RequestMovesWithResponse Move persons to another sync mode
+//
+// Each person is moved by a pass of the mailbox: what is pending is written, the calendar is read by the new mode,
+// every booking's item is found there, and then the person is switched over. No item is created or deleted by it and
+// nobody is mailed. Ask `GET …/moves/{id}` how it went. A move that is asked for again changes nothing.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /{tenant}/api/v1/moves (the `RequestMoves` operationId).
+func (c *ClientWithResponses) RequestMovesWithResponse(ctx context.Context, tenant Tenant, params *RequestMovesParams, body RequestMovesJSONRequestBody, reqEditors ...RequestEditorFn) (*RequestMovesResponse, error) {
+	rsp, err := c.RequestMoves(ctx, tenant, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRequestMovesResponse(rsp)
+}
+
+// CancelMoveWithResponse Do not make a move that is not made yet
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /{tenant}/api/v1/moves/{id} (the `CancelMove` operationId).
+func (c *ClientWithResponses) CancelMoveWithResponse(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*CancelMoveResponse, error) {
+	rsp, err := c.CancelMove(ctx, tenant, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelMoveResponse(rsp)
+}
+
+// GetMoveWithResponse The latest move of a person
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /{tenant}/api/v1/moves/{id} (the `GetMove` operationId).
+func (c *ClientWithResponses) GetMoveWithResponse(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*GetMoveResponse, error) {
+	rsp, err := c.GetMove(ctx, tenant, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetMoveResponse(rsp)
+}
+
+// DecideMoveWithBodyWithResponse Decide about items that a person's move did not find, or found several of
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /{tenant}/api/v1/moves/{id}/decision (the `DecideMove` operationId).
+func (c *ClientWithResponses) DecideMoveWithBodyWithResponse(ctx context.Context, tenant Tenant, id ID, params *DecideMoveParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideMoveResponse, error) {
+	rsp, err := c.DecideMoveWithBody(ctx, tenant, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDecideMoveResponse(rsp)
+}
+
+// DecideMoveWithResponse Decide about items that a person's move did not find, or found several of
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /{tenant}/api/v1/moves/{id}/decision (the `DecideMove` operationId).
+func (c *ClientWithResponses) DecideMoveWithResponse(ctx context.Context, tenant Tenant, id ID, params *DecideMoveParams, body DecideMoveJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideMoveResponse, error) {
+	rsp, err := c.DecideMove(ctx, tenant, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDecideMoveResponse(rsp)
+}
+
 // ListPersonsWithResponse Persons and resources, by id
 //
 // Returns a wrapper object for the known response body format(s).
@@ -9270,6 +10378,167 @@ func ParseReloadConfigResponse(rsp *http.Response) (*ReloadConfigResponse, error
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Reloaded
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListMovesResponse parses an HTTP response from a ListMovesWithResponse call
+func ParseListMovesResponse(rsp *http.Response) (*ListMovesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListMovesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MovePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRequestMovesResponse parses an HTTP response from a RequestMovesWithResponse call
+func ParseRequestMovesResponse(rsp *http.Response) (*RequestMovesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RequestMovesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest MovesAsked
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCancelMoveResponse parses an HTTP response from a CancelMoveWithResponse call
+func ParseCancelMoveResponse(rsp *http.Response) (*CancelMoveResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CancelMoveResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetMoveResponse parses an HTTP response from a GetMoveWithResponse call
+func ParseGetMoveResponse(rsp *http.Response) (*GetMoveResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetMoveResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Move
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDecideMoveResponse parses an HTTP response from a DecideMoveWithResponse call
+func ParseDecideMoveResponse(rsp *http.Response) (*DecideMoveResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DecideMoveResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MoveDecided
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

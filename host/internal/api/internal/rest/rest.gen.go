@@ -252,6 +252,81 @@ func (e Kind) Valid() bool {
 	}
 }
 
+// Defines values for MoveDecisionDecision.
+const (
+	MoveDecisionDecisionLetGo     MoveDecisionDecision = "let-go"
+	MoveDecisionDecisionLookAgain MoveDecisionDecision = "look-again"
+	MoveDecisionDecisionMakeAnew  MoveDecisionDecision = "make-anew"
+)
+
+// Valid indicates whether the value is a known member of the MoveDecisionDecision enum.
+func (e MoveDecisionDecision) Valid() bool {
+	switch e {
+	case MoveDecisionDecisionLetGo:
+		return true
+	case MoveDecisionDecisionLookAgain:
+		return true
+	case MoveDecisionDecisionMakeAnew:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MoveItemWhat.
+const (
+	MoveItemWhatAmbiguous MoveItemWhat = "ambiguous"
+	MoveItemWhatDeleted   MoveItemWhat = "deleted"
+	MoveItemWhatDiffering MoveItemWhat = "differing"
+	MoveItemWhatMissing   MoveItemWhat = "missing"
+)
+
+// Valid indicates whether the value is a known member of the MoveItemWhat enum.
+func (e MoveItemWhat) Valid() bool {
+	switch e {
+	case MoveItemWhatAmbiguous:
+		return true
+	case MoveItemWhatDeleted:
+		return true
+	case MoveItemWhatDiffering:
+		return true
+	case MoveItemWhatMissing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MoveState.
+const (
+	MoveStateAttention MoveState = "attention"
+	MoveStateCancelled MoveState = "cancelled"
+	MoveStateDone      MoveState = "done"
+	MoveStateOffered   MoveState = "offered"
+	MoveStateRunning   MoveState = "running"
+	MoveStateWaiting   MoveState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the MoveState enum.
+func (e MoveState) Valid() bool {
+	switch e {
+	case MoveStateAttention:
+		return true
+	case MoveStateCancelled:
+		return true
+	case MoveStateDone:
+		return true
+	case MoveStateOffered:
+		return true
+	case MoveStateRunning:
+		return true
+	case MoveStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ResolveInputUse.
 const (
 	ResolveInputUseBooking  ResolveInputUse = "booking"
@@ -790,6 +865,148 @@ type Mode struct {
 
 	// URL Of its server; missing if each person has one.
 	URL *string `json:"url,omitempty"`
+}
+
+// Move defines model for Move.
+type Move struct {
+	AcceptMissing bool       `json:"accept_missing"`
+	DryRun        bool       `json:"dry_run"`
+	Finished      *time.Time `json:"finished,omitempty"`
+	From          string     `json:"from"`
+	NextTry       *time.Time `json:"next_try,omitempty"`
+	Person        string     `json:"person"`
+
+	// Reason Why it waits or was not made; when it is done, what was found.
+	Reason *string `json:"reason,omitempty"`
+
+	// Remedy What to do; missing if nothing.
+	Remedy    *string     `json:"remedy,omitempty"`
+	Report    *MoveReport `json:"report,omitempty"`
+	Requested time.Time   `json:"requested"`
+	Started   *time.Time  `json:"started,omitempty"`
+
+	// State `offered`: the mailbox was found by another sync mode. `waiting`: it will be tried. `running`: a pass is at it.
+	// `done`: the person is moved; in a dry run: it is known what would happen. `attention`: it was not made and nothing
+	// was changed; see `reason` and `remedy`. `cancelled`: it will not be made.
+	State MoveState `json:"state"`
+	To    string    `json:"to"`
+
+	// URL Missing if it is the mode's own.
+	URL *string `json:"url,omitempty"`
+}
+
+// MoveDecided defines model for MoveDecided.
+type MoveDecided struct {
+	// Decided How many bookings it was about.
+	Decided int `json:"decided"`
+}
+
+// MoveDecision defines model for MoveDecision.
+type MoveDecision struct {
+	// Bookings Which; missing: all that are open.
+	Bookings *[]string `json:"bookings,omitempty"`
+
+	// Decision `make-anew`: the item is made once more; nobody is mailed. `let-go`: the booking is taken out of the sync; no item
+	// is touched. `look-again`: the calendar is read in full, and an item that bears the marker by then is taken.
+	Decision MoveDecisionDecision `json:"decision"`
+}
+
+// MoveDecisionDecision `make-anew`: the item is made once more; nobody is mailed. `let-go`: the booking is taken out of the sync; no item
+// is touched. `look-again`: the calendar is read in full, and an item that bears the marker by then is taken.
+type MoveDecisionDecision string
+
+// MoveInput Whom to move is said by one of `persons`, `all_of` and `follow`.
+type MoveInput struct {
+	// AcceptMissing Move even if most items are not found. They are then laid before you one by one.
+	AcceptMissing *bool `json:"accept_missing,omitempty"`
+
+	// AllOf Everybody with this sync mode whose sync is on.
+	AllOf *string `json:"all_of,omitempty"`
+
+	// DryRun Find out what would happen and change nothing.
+	DryRun *bool `json:"dry_run,omitempty"`
+
+	// Follow Everybody whose mailbox was found by another sync mode: to that one.
+	Follow  *bool     `json:"follow,omitempty"`
+	Persons *[]string `json:"persons,omitempty"`
+
+	// To The sync mode. With `follow` it is known.
+	To *string `json:"to,omitempty"`
+
+	// URL The persons' sync URL by then, where the mode's own does not fit.
+	URL *string `json:"url,omitempty"`
+}
+
+// MoveItem defines model for MoveItem.
+type MoveItem struct {
+	Booking string       `json:"booking"`
+	What    MoveItemWhat `json:"what"`
+}
+
+// MoveItemWhat defines model for MoveItem.What.
+type MoveItemWhat string
+
+// MovePage defines model for MovePage.
+type MovePage struct {
+	// Counts How many moves of the tenant are in each state, dry runs among them.
+	Counts map[string]int64 `json:"counts"`
+	Items  []Move           `json:"items"`
+
+	// Next `after` of the next page; missing on the last.
+	Next *string `json:"next,omitempty"`
+}
+
+// MoveRefused defines model for MoveRefused.
+type MoveRefused struct {
+	Person string `json:"person"`
+	Reason string `json:"reason"`
+}
+
+// MoveReport defines model for MoveReport.
+type MoveReport struct {
+	// Ambiguous Several items may be it: none is touched until somebody decides.
+	Ambiguous int `json:"ambiguous"`
+
+	// Deleted Deleted in the calendar just before the move.
+	Deleted int `json:"deleted"`
+
+	// Differing Found, and changed meanwhile: the sync goes on with it.
+	Differing int `json:"differing"`
+
+	// Items Those that were not simply found, up to 200.
+	Items *[]MoveItem `json:"items,omitempty"`
+
+	// Links Bookings with an item in the calendar or on its way there.
+	Links int `json:"links"`
+
+	// Missing Not found: neither made anew nor taken for deleted until somebody decides.
+	Missing int `json:"missing"`
+
+	// Note What was not as usual, such as an old mode that could not be used any more.
+	Note *string `json:"note,omitempty"`
+
+	// Open No item yet, or one that is to be deleted.
+	Open int `json:"open"`
+
+	// Past Not found, and over or cancelled: let go.
+	Past int `json:"past"`
+
+	// Verified Found, and as both sides last agreed.
+	Verified int `json:"verified"`
+}
+
+// MoveState `offered`: the mailbox was found by another sync mode. `waiting`: it will be tried. `running`: a pass is at it.
+// `done`: the person is moved; in a dry run: it is known what would happen. `attention`: it was not made and nothing
+// was changed; see `reason` and `remedy`. `cancelled`: it will not be made.
+type MoveState string
+
+// MovesAsked defines model for MovesAsked.
+type MovesAsked struct {
+	// Asked Who will be moved.
+	Asked []string `json:"asked"`
+
+	// Refused Who cannot be, and why.
+	Refused []MoveRefused `json:"refused"`
 }
 
 // NewAPIKey defines model for NewAPIKey.
@@ -1438,6 +1655,32 @@ type ReloadConfigParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListMovesParams defines parameters for ListMoves.
+type ListMovesParams struct {
+	// Limit How many entries at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After The `next` of the page before.
+	After *AfterID `form:"after,omitempty" json:"after,omitempty"`
+
+	// State Only those in this state.
+	State *MoveState `form:"state,omitempty" json:"state,omitempty"`
+}
+
+// RequestMovesParams defines parameters for RequestMoves.
+type RequestMovesParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DecideMoveParams defines parameters for DecideMove.
+type DecideMoveParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListPersonsParams defines parameters for ListPersons.
 type ListPersonsParams struct {
 	// Limit How many entries at most.
@@ -1596,6 +1839,12 @@ type ResolveDifferenceJSONRequestBody = ResolveInput
 
 // SwapPluginJSONRequestBody defines body for SwapPlugin for application/json ContentType.
 type SwapPluginJSONRequestBody = SwapInput
+
+// RequestMovesJSONRequestBody defines body for RequestMoves for application/json ContentType.
+type RequestMovesJSONRequestBody = MoveInput
+
+// DecideMoveJSONRequestBody defines body for DecideMove for application/json ContentType.
+type DecideMoveJSONRequestBody = MoveDecision
 
 // PutPersonJSONRequestBody defines body for PutPerson for application/json ContentType.
 type PutPersonJSONRequestBody = PersonInput
@@ -1848,6 +2097,21 @@ type ServerInterface interface {
 	// ReloadConfig Take over the configuration as it is on disk
 	// (POST /{tenant}/api/v1/host/reload)
 	ReloadConfig(w http.ResponseWriter, r *http.Request, tenant Tenant, params ReloadConfigParams)
+	// ListMoves The latest move of each person, by the person's id
+	// (GET /{tenant}/api/v1/moves)
+	ListMoves(w http.ResponseWriter, r *http.Request, tenant Tenant, params ListMovesParams)
+	// RequestMoves Move persons to another sync mode
+	// (POST /{tenant}/api/v1/moves)
+	RequestMoves(w http.ResponseWriter, r *http.Request, tenant Tenant, params RequestMovesParams)
+	// CancelMove Do not make a move that is not made yet
+	// (DELETE /{tenant}/api/v1/moves/{id})
+	CancelMove(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID)
+	// GetMove The latest move of a person
+	// (GET /{tenant}/api/v1/moves/{id})
+	GetMove(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID)
+	// DecideMove Decide about items that a person's move did not find, or found several of
+	// (POST /{tenant}/api/v1/moves/{id}/decision)
+	DecideMove(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params DecideMoveParams)
 	// ListPersons Persons and resources, by id
 	// (GET /{tenant}/api/v1/persons)
 	ListPersons(w http.ResponseWriter, r *http.Request, tenant Tenant, params ListPersonsParams)
@@ -2912,6 +3176,253 @@ func (siw *ServerInterfaceWrapper) ReloadConfig(w http.ResponseWriter, r *http.R
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ReloadConfig(w, r, tenant, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListMoves operation middleware
+func (siw *ServerInterfaceWrapper) ListMoves(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMovesParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", r.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "after"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "after", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", r.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "state"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "state", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListMoves(w, r, tenant, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RequestMoves operation middleware
+func (siw *ServerInterfaceWrapper) RequestMoves(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RequestMovesParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RequestMoves(w, r, tenant, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CancelMove operation middleware
+func (siw *ServerInterfaceWrapper) CancelMove(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CancelMove(w, r, tenant, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetMove operation middleware
+func (siw *ServerInterfaceWrapper) GetMove(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetMove(w, r, tenant, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DecideMove operation middleware
+func (siw *ServerInterfaceWrapper) DecideMove(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DecideMoveParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DecideMove(w, r, tenant, id, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4337,6 +4848,11 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/webhooks/{id}/dead", wrapper.ListDeadMessages)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/webhooks/{id}/dead/resend", wrapper.ResendDeadMessages)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/webhooks/{id}/dead/{seq}/resend", wrapper.ResendDeadMessage)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/moves", wrapper.ListMoves)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/moves", wrapper.RequestMoves)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/{tenant}/api/v1/moves/{id}", wrapper.CancelMove)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/moves/{id}", wrapper.GetMove)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/moves/{id}/decision", wrapper.DecideMove)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/differences", wrapper.ListDifferences)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/differences/{number}/resolve", wrapper.ResolveDifference)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/doctor", wrapper.Examine)
@@ -5130,6 +5646,203 @@ type ReloadConfigdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReloadConfigdefaultApplicationProblemPlusJSONResponse) VisitReloadConfigResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMovesRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Params ListMovesParams
+}
+
+type ListMovesResponseObject interface {
+	VisitListMovesResponse(w http.ResponseWriter) error
+}
+
+type ListMoves200JSONResponse MovePage
+
+func (response ListMoves200JSONResponse) VisitListMovesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMovesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMovesdefaultApplicationProblemPlusJSONResponse) VisitListMovesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestMovesRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Params RequestMovesParams
+	Body   *RequestMovesJSONRequestBody
+}
+
+type RequestMovesResponseObject interface {
+	VisitRequestMovesResponse(w http.ResponseWriter) error
+}
+
+type RequestMoves202JSONResponse MovesAsked
+
+func (response RequestMoves202JSONResponse) VisitRequestMovesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestMovesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RequestMovesdefaultApplicationProblemPlusJSONResponse) VisitRequestMovesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelMoveRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	ID     ID     `json:"id"`
+}
+
+type CancelMoveResponseObject interface {
+	VisitCancelMoveResponse(w http.ResponseWriter) error
+}
+
+type CancelMove204Response struct {
+}
+
+func (response CancelMove204Response) VisitCancelMoveResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type CancelMovedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelMovedefaultApplicationProblemPlusJSONResponse) VisitCancelMoveResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMoveRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	ID     ID     `json:"id"`
+}
+
+type GetMoveResponseObject interface {
+	VisitGetMoveResponse(w http.ResponseWriter) error
+}
+
+type GetMove200JSONResponse Move
+
+func (response GetMove200JSONResponse) VisitGetMoveResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMovedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMovedefaultApplicationProblemPlusJSONResponse) VisitGetMoveResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideMoveRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	ID     ID     `json:"id"`
+	Params DecideMoveParams
+	Body   *DecideMoveJSONRequestBody
+}
+
+type DecideMoveResponseObject interface {
+	VisitDecideMoveResponse(w http.ResponseWriter) error
+}
+
+type DecideMove200JSONResponse MoveDecided
+
+func (response DecideMove200JSONResponse) VisitDecideMoveResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideMovedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DecideMovedefaultApplicationProblemPlusJSONResponse) VisitDecideMoveResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6173,6 +6886,21 @@ type StrictServerInterface interface {
 	// ReloadConfig Take over the configuration as it is on disk
 	// (POST /{tenant}/api/v1/host/reload)
 	ReloadConfig(ctx context.Context, request ReloadConfigRequestObject) (ReloadConfigResponseObject, error)
+	// ListMoves The latest move of each person, by the person's id
+	// (GET /{tenant}/api/v1/moves)
+	ListMoves(ctx context.Context, request ListMovesRequestObject) (ListMovesResponseObject, error)
+	// RequestMoves Move persons to another sync mode
+	// (POST /{tenant}/api/v1/moves)
+	RequestMoves(ctx context.Context, request RequestMovesRequestObject) (RequestMovesResponseObject, error)
+	// CancelMove Do not make a move that is not made yet
+	// (DELETE /{tenant}/api/v1/moves/{id})
+	CancelMove(ctx context.Context, request CancelMoveRequestObject) (CancelMoveResponseObject, error)
+	// GetMove The latest move of a person
+	// (GET /{tenant}/api/v1/moves/{id})
+	GetMove(ctx context.Context, request GetMoveRequestObject) (GetMoveResponseObject, error)
+	// DecideMove Decide about items that a person's move did not find, or found several of
+	// (POST /{tenant}/api/v1/moves/{id}/decision)
+	DecideMove(ctx context.Context, request DecideMoveRequestObject) (DecideMoveResponseObject, error)
 	// ListPersons Persons and resources, by id
 	// (GET /{tenant}/api/v1/persons)
 	ListPersons(ctx context.Context, request ListPersonsRequestObject) (ListPersonsResponseObject, error)
@@ -6771,6 +7499,156 @@ func (sh *strictHandler) ReloadConfig(w http.ResponseWriter, r *http.Request, te
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ReloadConfigResponseObject); ok {
 		if err := validResponse.VisitReloadConfigResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListMoves operation middleware
+func (sh *strictHandler) ListMoves(w http.ResponseWriter, r *http.Request, tenant Tenant, params ListMovesParams) {
+	var request ListMovesRequestObject
+
+	request.Tenant = tenant
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMoves(ctx, request.(ListMovesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMoves")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListMovesResponseObject); ok {
+		if err := validResponse.VisitListMovesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RequestMoves operation middleware
+func (sh *strictHandler) RequestMoves(w http.ResponseWriter, r *http.Request, tenant Tenant, params RequestMovesParams) {
+	var request RequestMovesRequestObject
+
+	request.Tenant = tenant
+	request.Params = params
+
+	var body RequestMovesJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestMoves(ctx, request.(RequestMovesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestMoves")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RequestMovesResponseObject); ok {
+		if err := validResponse.VisitRequestMovesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CancelMove operation middleware
+func (sh *strictHandler) CancelMove(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID) {
+	var request CancelMoveRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelMove(ctx, request.(CancelMoveRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelMove")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CancelMoveResponseObject); ok {
+		if err := validResponse.VisitCancelMoveResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetMove operation middleware
+func (sh *strictHandler) GetMove(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID) {
+	var request GetMoveRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMove(ctx, request.(GetMoveRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMove")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetMoveResponseObject); ok {
+		if err := validResponse.VisitGetMoveResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DecideMove operation middleware
+func (sh *strictHandler) DecideMove(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params DecideMoveParams) {
+	var request DecideMoveRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+	request.Params = params
+
+	var body DecideMoveJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideMove(ctx, request.(DecideMoveRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideMove")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DecideMoveResponseObject); ok {
+		if err := validResponse.VisitDecideMoveResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -7423,196 +8301,223 @@ func (sh *strictHandler) TestWebhook(w http.ResponseWriter, r *http.Request, ten
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5L3rltu2liD8Klj6+ltJulkX20mmT9WfsR3nHM9xHLfttH+kPCWI3JLQRQIMAZas4+W15mnmweZJZmFv",
-	"AAQpUJeyys5Z8ycpSxQIbOz79eMkV1WtJEijJxcfJzVveAUGGvzX47mB5vlP9s8CdN6I2gglJxeTt0tg",
-	"UwkfzJSpOTNLYDVfAJvBXDVwOskmwj71RwvNepJNJK9gcjHhdrVJNtH5EipuF634hxcgF2Y5uXjw8N+z",
-	"iVnX9kFtGiEXk0+fMtrBy7aaQbO5i19luWarJTdsyTXjbNEAN9Awic/vv425aipuJhcTIc2P30+ySSWk",
-	"qNpqcnEe9iSkgQU0uKkneMyxXW2FzSVTYdNCM1UW0DCz5NL+x4xtmX67554fJPdMt4iL19wsu7VFMckm",
-	"DfzRigaKyYVpWth2RZWQ4d+pC3teQFUrAzJf/x3Wm9B5LNfMwAdjYbNWbaPx4EwqpswSGmZ3AtqwGfBG",
-	"Z0y3+ZLh5f722/OfTtlj1kANRtjV2EqYJQJY8wrYDawtSLnUK2igsL8yS7iSc9FoE9ZdcZ3RD6fRVk9e",
-	"Q13yNRQXzAJgenol/VUsgReILw5e8a/sCUeA9fCHH/YA1vwXbvJlCkrs2Vu+cNgiCI1mSt0IuWDaiLLE",
-	"oxoC3i00Wih5yqb/OmUVcOmAagEKrGoRnEzJjjI3DjU/oZ3Ep9nc7wtRCbO527+pFau4XDOQphGAG6uU",
-	"HkXnEpeJX1XAnLelmVw8OD/PLBgJlX/Af21H7G1kWIj5HBqQOXyjmSjCfvoUQOxiKxUcSm2vynYh5Etc",
-	"f7ixZ6eLUzad8fwGZHECH/Illwt4eP7g0XRkgzWudlQyfQN/bO7sjaURmYNjoJZEOaPtjexMwx9Hhdtb",
-	"kFya9GUa/I59+wuXBZfmuwyJgqjb7opBCRVI47luo5Rhv71+MbJ1Wu6oQH3Hx6ijVHLBjGIrLgybq4Zp",
-	"VYFZWmqWsMpYW9tvpz+e6+kY0dif9mim5sZAY5/8n7+fn/zl/ccH2cNP+l8mmzv7ZA+payU1oFh/1ahZ",
-	"CZX9M1fSAEGc13Upcm53fVbTE//2X9oe4WP01n9pYD65mPx/Z53ecEbf6jO/Lr6xD4TnhhWiYFIZtlLN",
-	"zSXeUKHyFm9M87Vmq+WacVmQbDSKFeoUoepWR33k1XMnVOpG1dAYQQfKUfAXPYwruIETIyrYBEhmhd4m",
-	"g8smJdfmutWHrCQdjW980cCtujlkJZ2rmo4jDFR6F7Df2Mft79xCvGn4ekJ37RH6d5LuuMfwgiyA6334",
-	"sZr9F+TGrkYgfi7rlpCiKFDW8vJVBPE5LzVkg0uQSW73bqm0k81W48kQ+2tQdYk8BT7wqi5Rx/HSba0N",
-	"VJOsR31ODoxTXwy+4QasqmVYxdesUJds6l6kp1auljA3TLUkqg4Ce8U/PKcfPMK9uX882HEhCKVxwL8Q",
-	"2mzid9jZXlt0VLITNXCt5FZyI26FSRAaN/vjs4NzkjhEkZQOQ4mQTSwzSK6wWq7TOsoG9nPLNnGdbWd9",
-	"xRfw2YD3cNsAfTaxBsEmck5Jsw+Wgn0KzYVLVgmtLT0oid9Y1mSRdCfM9r9lY0AWAAeSOVRclMkrGWeF",
-	"qoRdsHttnxlunt6V2vyTDrkGGFqW1wWPcWOmVAlc2l9xd+QDrtQDKXGls1avd/3+iX3mUzbJS653vuwp",
-	"PvQpO1yegSy20Nnmx4ak/6aSxetaCWlQKnsbgvGiOBGSVbwAa3aQ/TEDi52lskLOMnXk5tKqdr9P4EMN",
-	"eV/CREJWkZKRxiFl6HY2vlHNgkvxD1L1E9K2ErKA5roSsjUpOfCLoycypho8iVTM//A0yX4a0Kpt8gHC",
-	"bLx9iBna8CbNtrThpiU6crDKlbVQK7CsKucyh7IcAZxeyzx9a152Cm0VpxkwQUwjwOwbzXJegix4fNCI",
-	"Muza14XQfFYS3g1fInR4y8pa1vwGpBWcnnPZBVC2c4am3CWrW2NwU4bxBbc74jegUQ2QWzZRd8rpUJCj",
-	"DiEBCs04q6HRKl4oug5hyjQnauviMMJypvWe0uofSsKeUskvHFDCb9vTgMciIu4sMDb3lpggYjyNmVxE",
-	"a45beUbkkGl47x3n6UC1hfveRUuM+POAPvnaYq5XyC4ZHh8tApAFM1CWaaz5Z2HqjkcPnAEf8rLV4hYu",
-	"GWcW4N7ZQ6cX2rttOkX54fnDH08ePDw5f/D2wYOL8/OL8/N/O7d/jBs6OyANpQZLWvBHy0tNnEMGJmLN",
-	"5iSZpaXI1DP/6QUJj0iiWM5BUkSyX1tjhQebrWMZY68bXX+xxwudN4xr9rhb61dRnF7J5wiiTgjh742A",
-	"wvLB2GcmpDbAC8utSHA5RCdH38Fyq3/knxsAdGqSWRuI8RtmVSLNeANML9VKDi2OcfHXf8GrEvmnc5s6",
-	"7xp79JD9XTxJrtMTlgNLvCC/DvHPyz6UNPJxKIJrVTQ9wdFhIS9FnuSYuyUxuc87LL+M5bAFkWzLkqmm",
-	"Byr7mWVS3kuzQ1YPz6wjr1ClEU0K0Dck1KDone33iX3o5MFDiwZ3EPoDVy6rFCG/BamazzUYhnISyf1b",
-	"Xpas4Ovvxon8fBeRpxWDd0tAj7o5VEFgLxzcLU/Qhq+1pT2B5GvZlIRVWJBkOvrZ47WmaiWvg6FNRLbJ",
-	"uYOcHkDM4ffDH35g+ZI3PDfQ6D58XpVcSnv8BDi8FB7gwOOXj5kV88x+P4RKBVxaxeSS/fb26ZBMu9c+",
-	"a60wO3sCTSnkJNsh6PsCvKPJLSL1GGaot432t0IxJHaAEbpDvxk1OZ844er57bwB5CEgDTfiFjo1Ram5",
-	"tdpVY09yYgXUyirtScb8FD3UR3NW7AnalGT9tReoSXLmG0FqwFaVAQ/0d/skgpbrEWtJkxd/D82UWGPS",
-	"Pec8/AUTJrbheC3QIiGm4DXG95+pIw8pBOMHCJOwx2yoIKMDx19QCq0ieMWG1YYqGxtYqJeioTGOUmli",
-	"JHDtT44OPRPUaMkpbdBJWIE27maCvbqX/+cQIndB0bv4lTwU3OvcYZK347VkfzF1OyuFNT5IBeElXoa4",
-	"5cZePtrDBUgjeJm+GyXnpcjNE1jyW6HaZsTnO4NcWe0rimJ5seexunNxeFHQtCVo1sC81XDKpo0qyxnP",
-	"b5wua+/bSosGNJjTKzklfHLfRuIk4Flfv/TLBUxMHvAn4MUvoDUfZ2obkl46+cwW4hYka+venW5lfdZ+",
-	"qmoTKzkRMkXm+Bj7SfLALmx4N56ARB+2lqLWDsMigB1Dfsbwvz8ZejxH7k8hyn1/DvsCzJjbd29fvhd9",
-	"m9ZKDTLtsCUOcYij3/0iCBW3cfeS7eA7CvJ0l/FPEQV49oFXQgbD9u7YMxeysNr+3pD6mX6wM06F1xpW",
-	"T5+hLnl3hrQ3iszGVGxQsxtpjXMUFF53Y++6DBr0FFO03iim+do+ao0GupzTyYaTiwJBYjQeaTl1Yc2Q",
-	"khso15kX+JjN0ItFbjvMBiA2nFkdRQ/D8T4fZpPSAwJv23zJReFS2oIvAa1qoZmltOOdYS6gLPQd7rUT",
-	"2AOhr5eqLQt7jxEAug2UQt6MHd2+0kpao3BpPbg49oznS0xGnN7AepqxKUFmiqCZasMNTC8ZmjKEdBmb",
-	"2oWm7FsysYV2272SYb9Srb7L2HTGNUzZt5geMVNmybQoQCNLYHzRABRMSfvgolFtrfFRID/L2mVC2W8L",
-	"yIVVrP1S3nl/JVcIlkLZF2YuFWNtf7JUZUHroQe+UIAEwdZgvqOTCcwimbJv7WqrRhgg1SpEi8jrUPEC",
-	"vnO5dUdBju1BoS7YshkIkPaaU6GOd8s1k3S9bAalkgtN190xYzFH/6iFQ8ZUQ15aJoxmqx5OHcVE8jTs",
-	"ETPFAD0r3WTgDfCxDDRUtBdtg3wTcRXTzLT9Uxsrj5JHKeEWylidV1adXfHGuWOgaVST1GvHEkQ8SyEv",
-	"LjcZA7tBlIS8AuLLGF+qVAGnI05HKNZjRKssUvMZebSSv/dpBiNbm6tWFrsdHwjtkG5DgNqSevA3lcr1",
-	"sGfcX4j+ooqkouHucu91KGExtdIfLbQ7o/f/gQ95J+gdA2zbgdsLmDVkzvtTZg5qfrcpaD+vatWYF0Im",
-	"VDyUMWlLPFdlW0nGDYU1Tw/JJhMpP+RT1UoDBZs3qmIPMtbqlpclBUEoLZfZH16yc7IqV0tVApuLEjJy",
-	"GzthGzNii3FjAWzvPEprPqtGyUW2kXeXJDGNGbrbHSwNVOoW/5pzQX4Wzxre7yIfhFd40fgdvgb73wSz",
-	"q+tSpFg6BiIvvIXMWdGsWdPKy6DV2Y+dFywdY4wSMjZh7E668VqLay4Te2UFcSLyE61iTz+qdng1tFM/",
-	"8fGs8+MXlK9LKbElnLLfpPfrKeliUBZVSqENnXIvvhBRTYI3+NtOgqX1Gxj5ugvF75CA/l6zJMZ1r0li",
-	"H4E1hUxDf2GwHH0gKSnEkOFuol5rloeliLj878MSqXblRuRc2jueAWs1pNX7timTPhurvWhobqHp6Tlg",
-	"FVrHcaxe66LR2wnZCUB/xIzAk7qDl7Aay+kdYao3qaKSZ1Vt1p4WqADEkgrHYhGLJ97Teel0bAulG6hH",
-	"grBj4P9yGbr2lCPwegezpVI3mwDTkDeQ8i6slhry6//zv/73NKn6dOttO4x/7XD7/ueZf39q26+CG2fg",
-	"Sneu3OtZ7Mvd6kzfcP7eJV2uELou+fp69KbHkxzH0HKPsI4P6Ni1r5W8Jk056feKw6fpJ3zMdysCrmX+",
-	"xtqcyQyvkfyryjG4ZJT52rGPz02sStEAwXxwOV1wKOwt2kkif2kTo4YAH0A3pELtl/pEqHyXzKcjIfv+",
-	"uDvIIWlExZs1e/PL21eMF0UDOiRF2F/M1AcqryPhh+kK1mKKTC/MoV8o/1UiIeS/u3+f5qrauPVs8uFk",
-	"oU7shyf6RtQnqibQnWBWjzXirdl/z1lLn0WpoU6t55/YQriDH2zaFyRbvwnZlS5bCLNwLpnTXLEK0GAl",
-	"xQr/O7UPTFEjbFrYO6XT7cWh5w4GMNAwHDpYEHu1OaQLDZIkopK2sXSV66Qe8rMoSyjsFQbXVYR9Tv9A",
-	"56vRTK1kWhUZodljePedIPvzZVY4+31TMZ2JcpsjmjOnpTE1n0Oj2QzWShaOK8iCG9WsM8Y1m/OmSwNC",
-	"Hy8UkeEYm6M3AHXPwtipDee8LBNbfGo/ZlrInHBhqbT5RlPWWIZ+obJEXKgblYPWsG+IPK/baw25kuRZ",
-	"7kSWamdlJK9caegWI4/CndUlQYE7HdpFkDXLrbWP+VMrl8C6x+6sAbf5ppfOF4ahZiEtL0fbsmml3srp",
-	"+stYXZypxt972sfHtblO5qtaQwPZKwHchwBAFlCwmTVCNJTzrYteHxJVKtXiumhUXY8b2I4dlGoR2dpG",
-	"KSxJ3hPi0WuuRyPsZIX3lt8MyO04japTwZiOdLThaxe932TPFVSqSZg/r0FjxgSjByz/nK0NaKRbjA8E",
-	"3+qe8AhOyEGBsOfFzq3RogQ+jNTHjdsfzmOaTGcVIENwRIAnMyCZyzTtGa7RZUlntO5B5fVf/nIgX6hF",
-	"sTNxImmrhytv2nQVQ90oo3JVplSh/1KNr/r30FiJxgddDNM18BvdNUhYKm1GK1wsN01dNn7OUIIhhWGM",
-	"69La1CXPsdTaoYFWFcxUsWZchzzsCO6pl5pmPZ7HIhyLtxi74FQtsh+BNS1lhabNG8CCFJ129PpvAwwL",
-	"yEvekEg5wIf+htZJZggv+cMffkxHY3VbJbEAhV/iclAmriKAqf2hZD8vrlVrRujMapgIBRJ6e/KMsOo4",
-	"B8WomSgO5JpRiCDl9nEiKGAo4c7eXqouruCRJyKKcVXLX/OGxlWo/MDqyLCnNNJ6r04ifxo/GUKFVs6s",
-	"QVFmzF1Q5no6ZKxwEb8MXcFWE6h4vTe08KHom+1un44FDkzhtmlAmuvRm7UGmGdwF4NSEM/3pFpdsvNB",
-	"PZ+EPbG1S2hKaMWE9xlbLdd7xUawdY0eOYa6habkde8YPsrvA8b7i0/nyLxOmcg/C1loV4JC3W7cW5ze",
-	"XKp0TjK6HUd2P1fNTBQFuGvAR7u0yRuwKlB+k1ZAN+LvPW4xVqOXxuqXWEmD70SgzpkTsC5aPG0bedEo",
-	"VVk5eOG+u3CwT0eyb4UqkRQSN/fsFpo1hfxC5QjBNLNqLgYM9xYM/+lftNMZ7MjLVwKG0kCHrSki+w8f",
-	"nx2wIeDFdUVZjKlqWPeNV5nRiatJX/IppL6qdx9qEo1J1vShXym8hlPqzAwOV0j9SnvmGqqysFQysq9I",
-	"enY9ZOiaK9yl3l86WUv42m5Pp8+/eXYNct9j4+KYT5My4PFzu6hPFXLvQg/SIO3mLlmDHdD9DacQ8DXY",
-	"v+7iER0PTq/jPiE+aONK6OjO7HWUYlgb+dZVeGEOdqk0FASRgths1FLkh50tRQbAcJsdh0Ayg1K1Jlej",
-	"aS9RinqXM+0ZWqPQGYbp57vls39Ren+l4gVpGKlahmI8P8BnAxpKCsOURSEB44KXjGQ/ujeu/FpXk0MF",
-	"2kjhHEW+sb4M5nPIDXNCB71oVB+rZHmQ/EwWMRSdxjcCPu1aJPWBt9XC86quVOkgo19yG1teKHvgRrWL",
-	"5ek+efNydP+qvIW7UGgXSui7jvu7Nk0LFyzUYWOYYEZRhbGEilZDHHvvktyigiOxkCpZ8jU4uF0reW7X",
-	"diRUX3RKq488JEP8b9LqEOV2qrLQTh1EOylYH/hVXEDVAC+6wiWszC8qIdOv3GgLIWFl90m5dcIQcBDE",
-	"rp4/ePaT6614fZf7Lhou5LgXJrQyIz9MiwW7K772gSEV2LMqC+8jvGSPUEuPsqVDg78HD3c0+NvlDOXe",
-	"FboSZulDP2igsTk21xyw/Yfn5yliHDHM0S/QVsElgK0Ul/wWpc6g/xo/mT8++fn9xx+///Qv+4Ul7CXV",
-	"Sa7cmms1n6cZS88FFoGZdLccO3LMLynr1yoCWG9PbhTW74Gy7ty2VvHRUN5CWpGfNyrB5v7TGWK+s2nk",
-	"fRNdu7cx95aQ2vAdWeYUZfA4JWE19DtzSQBhK2pYA82Ix6nmrYZxxH7rNAoKPYl8yaSihXNMip7BYuiG",
-	"GvUIGjUOquCwt+I0nZ8jff+5AcKrKBKGoQVhQkobxgedyyzrdGs0XbVBt3bnSRsy46EJoibx5QxBF3aY",
-	"4rhv1jK/C9uZt+UeYuY18CJKiQz58faU1uriDfTze+MjJvdKyRFJNmfi2CxCXuhTZvGE3CZz9y2ppdrZ",
-	"EWClg2vmyJfAi2lQUQZxOfvlGOZbzV0CXqHj9xlbqhXcump+tx2LQxeEUs/evbGo6yOv7FdJWposdIZ2",
-	"jndjUPCCLdJ+jLwU1WzcfcfZDCzPQ5aPsWdxuIu2gBLQ6L7mdd0M0gcjDWEJZXEdHk45TaFymdls4QL/",
-	"nNVcB4NLB9yfQW6RmJheL4BzydwumGqYVQJdZ4rqdGsJW8rNMyd3QfBHSN6apWrEP6CYjgfElsCbVGiL",
-	"a8Oc+U6pwnjxGFw8IN5k3yCVEenSb+hiz8H6zV0q8QEvqAP1bpwAeWqv+MZei9WMKDah29yy84NfqJfb",
-	"Xtg1V7Vvs+azsUdVvZ3s/04CoE7xZPzCBUG4KKI3O9MiYzC8sc+29jcrmFMGP/s2d5nmxI8enJ+ffzci",
-	"HCGUj2yIRStkG2Bk/eLrsWuPM8WchyD08EbyW3LNCuAltTxJ6/9b89LJ/eorkO6l4COEVfbszRr08635",
-	"dvSUfb6d2V3N0qa1ozuLxsw9iV8y1Fox+co1SjogptOsr1d8Z+uqd2R0t9Kknd8hnnQn3r7/BlZ8fb3F",
-	"/ROl6Toveedz7tSguoG56wyzsxGLvZiUyvIWtHm6hPwm5UI1B7e61F6j6FVHhWx0fSNQ5c9QfzTzttxt",
-	"3vrcYEP9Eba4gu1ZXrcJLxTq+eMtEVdLUaIJ61NJPquJcuTyCqZwiKxZBtFP0MfMv6atx9pujZaA36HY",
-	"SBuo90/2suB8Y6BOea1WqRZ2Vm90wiKMfnCVsU0jbmGPEjLMhA2VCB6Ucc0TnWHL9R+jhbDHpLv3EA7A",
-	"29jJDBZc7n9nqLmNMon50McU/dBStd6n4NAKjLlwWW/4vr1DOx37SCDJ1hhjKAFXzWh94dao8WcKwCGj",
-	"8kpAHAdPM68UlRqlbq6rbS4jDH+om85NEMXtXR7aofGJHmdMIWEXeBsv+YsymL0D8/dH7099NnoC8Hyv",
-	"lhT0gmxb3ODdGBMh6VcCb3wbXt5pfL5QjU2tAuF6z7i0Q3IOCXnKpto0wCshF1N0ExhAt5F9iLNcSUkR",
-	"C1z9SlKXNyzct8uWJf1IaJfSY/XbpWoMphM0t7x0PtBoL6r0fXDCToVT9V2Lx7xU+U2/IQ5q8vYG3V4t",
-	"87PWRDax6yUxbbT+Je5jM4iLO33SPYChpS7eEjKc0srxXYpLttRYWGoScnE9ktfTF8mc5rxspI7eRSxb",
-	"0/XQplU+Dz7VuOqa7iDpJvCGK1qWgyjGZ45VkPDBXLubPL4CuzWkE2xl9/ptwifZGumtXyD09fJyoGct",
-	"7WEppstwtlSWUbUM4UCEonHVi++75KgoybCI9u4UWTioECEg66ajBVUr130M62FBFpdEKXNmt77eW3hv",
-	"R/It7QoIw+aqGY6zGM6sGCu/7ITO0phaX5yd+b4zUQHNmU9n2QhhHBi6ti/dcp3HUBhDeeCdFUa3wis/",
-	"EOuOuLUFl46IE/ve88HXNgaWNyEN8AhFnxuB49EMPvd2q+UmchtuRpp27cp8dpGhBaTC22P5DTeJDVJ+",
-	"ZNsIs35j74/25UqE8UZpeh5vsEu6+7UlOZpRJOQ8Eaz5O0Ct+9l6GGnExBLfOZj159Xg58QHvtGdHz5O",
-	"zKExdadX8kpSdllv1B2bPnbuYlRYL9gT3DVrVniJGeOSPX71HDPunG3pBmLFBW+MVsZ6NdTefJbclQzD",
-	"lr59/fNT9pfvf/hv352yt8L3p7YfPnr06C/kl+XSdSp2g5q4cY0Uy/Kk4Ot+sdq0a1Y8vcSYg/34SoLv",
-	"bY5nfoxbp0GNmEV4waYNRkiwDxEGNyiOtVQrjQ2PwqCeb62kjDIx+RD6hQL8CUbY/fNXsvuBZPiV0Kbh",
-	"RjX0g1M2/XCCe5laDRdr3S2C4w34oVQiX4axA5dsulTaUOGdS390l2E/d9Uv2ZWkn+WqqjhKLOoOVPF8",
-	"KSSG7/xN+WJ1IL2dTV9zAzhmb8qWfqyeQ5TunRVfO39vxW9ilHr165u3LmeGy/6Ew7/DenrRFcRvzk50",
-	"EfTv/50tVdvoLPLBoZ1KQxxmrQkjFq9kVxDW5dFZ3cp1fKYcz8nrTo6FjN/JA+/x5rWYXEwenZ6fPqKo",
-	"+hKp+Owj4fenM16Ls9sH9n83sMbvFsTywl09L7AaSBtqJqAng4FnD8/Ptww7O2zIWTSnKTHn7C3dkJsx",
-	"ae1vaqLuMqVOyS3g1J/0i8LOo3lq2US3VcWbdW8W3jfaswQcH8EX2jXuxU/eZxOH3ZbnKW0oDt7Nd/09",
-	"/f7ukTM3ju/Te2uP6QTMn6L26Fo4HLr6YFSofYvD9CeKXBtHvDDSWT/1xYorNx7gyoOjvbprbzGOKqfs",
-	"eZTdaJbYTCwHH7t3k0y55ZzLY6DPL/wGImGyH+J8ykbp8eyjKD6REC2BXEp9HHmNg/ACjgyA/X3aTELO",
-	"WoPsOi9aRljhdOHPhwFt6WAo3JV8st2k8NPk0/sUkONa8lGu96RLMTtsgzTPdY/9+UHQ9tHEDGZKhUNJ",
-	"aNHXN+UbG2UZ/NsHTILe472on1nZDvpm7NWht8+xXo42PMjCeZFwIzTw4ZT9Qj5lVFjqstVMi4WkPAXc",
-	"FjXgouj09P9/+GR09ifmXyXnqm7tsbFr25RDO/PjOLqdj2wDU4M+dxOULBp3NECFk8J6TlsdRRxHzcnR",
-	"wSPOBLuD1FpC5mVbwHXcEv6AVd/fo4oRz4JICI7HNFDcZWwcgx96BoK1Leg28tww8J8eO8TU1rtrE9sY",
-	"XUKcDHsC4H2Rk5SS1MMVBr+QExqUsNXNzbYavd07n5G7ZqDM4DJPQirygdqMm+X9JTBjTJ3oABGNoKCm",
-	"griVZ2/5ov+yjVHBn49MBMbORtuJTeHTT1laxv0VzOitjMxNf3T+/d5j07cMRX+pJOwxGf0rXvnnXPSj",
-	"lPb13KCRbs2+qCXil0aix3tjz+fxoj1Vs2xSp6ql3/A1NgX3ZjSZyAMmlCEs4dZl/Tisy5imBnXkA3Il",
-	"E8E813wO5fqUPe5o+kqGoUuO79WtH62oDfoZKNqBtnefgl615rP52oYkn/7r1AnywUxN3ebLQHZrMMei",
-	"sOPbhr1BhnsZh1+asBl8wI6dvrm6VCvmx3zciTCPad/ueQS7bVgdvNts8iIauXe/Mgv9GJQDjN0t7iS+",
-	"duo1Z/ChLjn1aVrAyOyfbsgML7rU3xBUp+C1FWPohbuMu3GFcPzPISrFVkuXshkNZ73wFUxwJcmXrrF8",
-	"iep4GrVK8ZBntPeOj9wbZcTzHBKo9SQ0vz+G7hskDVMy6qsf1/2HpEN0rGK/oZ1YQbVeX8NlEM2nSuLY",
-	"Y33jpAZaXr5FmQbjk4sJs77RbCrhg5n2UMz330Pw+M+pitWsRA6n7B2uuuLCTAnDnI+bHuKaaaUkI5cx",
-	"iQweKl9VQyHcrjabqnIocwUd3bT84zyH2lzgTMwzK1vNCSWRTOMesLg2fW6vjZJkTjRIkscm1FkC+ugx",
-	"K5aBwLGJFgswmHElhblgU1EEt7+2kkjmEHpqTHE1/H5KR5lmbFpww6e0h6cu00Sz//Hm15fo8sOSIt9e",
-	"Z/qCa3PyDM/x/KdpdiWxu6H7km4INQbnTZg1aqXxivA3b6hloz9H6MPlCj6ci97VhqFSoSqMBWGVCF7M",
-	"lQSMIDw8Z67U55RNSwpE4IgHutDQRjrU7yc4xQuhzdMwH2yrwh5SIgYwTeVGXLLzjh8i+KTTfFP2PQIt",
-	"bdOfJ3IsQhHieSrtLO1CQPCkX0Hl5aHM0cd+R+sc9yD4d9z56jY69nBJ6OxQ/SKFpL2mWfT0SPpJUlPr",
-	"4WfaC7QXJO/TUoqG9mEofcgadmgRSYPaqfLeueebYygJl6xWWotZuXZtZz5fFGFuyZLXVPVoVAizYp93",
-	"7PEeyR3P5+/bM+Pec/ZRwx+fzhrsdYDJAPck2N7AH72I07heGQV/kSlxFArdtD/fKxW5o+POTo2akmso",
-	"VPj55rwsNOdlBeRWEbiSq0GrBisOYscCd5nDqLhhKQ4YbNuA8mz7ZMBhqMQC1w2M/JOG0+J2H1/YYur6",
-	"bCTI9d3GLR0nUjRvsetuPwe36DlJk5S43SwYTNkaDe38FD13b9EdGsj90lcwfzxi0Ca1UmdYfUYIhsII",
-	"UTDDEh61fMmYUWpULcDs4j+Jo38wenBECEW4MhwUdySZg4r2SrmJYjgBzM0UY8qVDkMhvLpcWsbcYX+M",
-	"yvcti6J3nX0kxcaKJOxvcp8yydPGqFiaUrOSKaGgxmh1t1mEYAn8FnQ8uo1sIGzTYJXy6HmnrGGrs2nF",
-	"RcmWULpeQFaEsBk4+VRcSSUvQrLUFJ23QRqF2telahdLTELq2rRQdwjf6U7kS3rVlNpc4HiwprqMZKbL",
-	"LOp8B/gOzJMS0tmObh8ZdYHQbqAuL0ssa0gLPby+aHDmn1byRX109hJ9D5PudaH93V36ivWcN42wcqs1",
-	"rrBCyRwa2V3lMWj9J3yrtRB5hGz7kLLzZiRJUuWGmuMnvQ0vsK8cd/i0CM0n3eiujHJcMoaDuzJnouuM",
-	"0ZBo9tvrFxkVjlDmpdA31ImKEJYQUqsKgtV6Jd9iKhrNC0Uk9x1ysW3EUmnjfh4aKtCRLq2BHRrPu8Jn",
-	"bR/ipXtEZz5yHZoqqpVkN7C+khXHBrhp1xmvwnCr+/KZdXNcx7SjMMouYwulyKU848UxUOuF9zCu4sFi",
-	"EWphBs0xPWRJ+bB0zDmJiu/ueLXM3+zGvf4VzN9IGN7bvf5NpRMNuzIx7CRznLRCog1sqE/kSVEHo4k8",
-	"v8p1nrmtnH2kPz6daUNd1O9L2FOD35dWXxwX+M/noVO1KEtWC4nzEEa6V/fR5o1RtRvYcBRRtyuhjmQO",
-	"FoEfA1OeyYISmhbCms6uJVNGaYsWWagKETnvbc9lsYk14+mFI3e/4l//7t8OmlHFNy4L5yJCd6obGu14",
-	"oqqh1yANvUhmCdJBbKFo0mwWXAruqSuJWfWu3Tcxpj6QT9nzuVU66YVz7DsaEru4Yd9+//Dhd1m8ZvAW",
-	"c211Ne/KX/KCzQDkKXnarUIynYsSphstuIROTaMQ2tHCKXuFDMQ5jH1oKiEd36z4Ucnh+Jpf107vC3s8",
-	"fIu4hAAgonbhyuI4vg4f+hzSdugQodlKNTcedT6HshvsSXp3Uh4lzscU4lz3FU6C1bzVUHhaCDRGvaOo",
-	"8QrmiJ2yV663F3kQw2gAX7nk/IvU6+FK+myzpHFjj/kUt3IPzP6YvjXXI3ZMeQzJQEdQNfgNcS2KbPfu",
-	"KYxBVxK1/TvimGvOttW35i75K2dNOxRzLd2EKwHAngZjPqzQFnxPJuLaEo354/yEvb0Wo8rI7Sei0iI3",
-	"HSwM7U692g/0O0oqNkHSN2Chliu0D99lP7GDFV/vffZ3VNC6cwuiyBicoNsmDNpraJa5i/qW4oa2lrFQ",
-	"/EZZHnoUVn+MAerhDz8eDCjqgod9wlRoKUGZkSEN3H5TcjOex+/mJLpeBgenht8nO4tGvn2RDGovMKxQ",
-	"8TUGiXRqz5bu20/q3nMmqjAq+7hSlsJwBZYwuJed5vo2mjjUjTK/klNRZNhQJYunV2aW8WRh5mDm5wJm",
-	"vcmF2ebczKw3lzGLZy5OM6bmvv4S7XlM3MAMBiDvJmqkANYYYkFZwEQI0qdUUOS7WZOoJ+CQD/y54Tcg",
-	"T9lL5UBwJd3kadbK0pL7lP597XrdTMlJqlUigyXG8Q8nsrB4vi2JBQdaX7Dpx6tJYU0DyjW4mqj5FSUa",
-	"nH+adh29rLqmXSWsc/SD03voqCFG6WorXPfe3DIro9gW1YZGg48K0Q1zGcelOTAT1DOMnGNWjQVo0Mji",
-	"g/ttUYdBHAICPF9uCe9cq+babfvgQpGN9F7yZ61cE+BcUddprBS2ZyEtslMHl1sSUopmfd208jP39BoR",
-	"K+otprvOeNZO66Lh9rVUXFjVpQDNpn3gTDOfU+oVY0zj9RP0eFleSfcKRJLKGZOSLXk5D8wTMSNdahWT",
-	"wGcem2hmQFUZow9Cc1yslg4OvtFqKjUsANtnP8e0RDE1Jde3OzNSvpylSdT8GnkCyrYUXzowg8aH5PmA",
-	"ao4hcLuMXdJC6O7rwI22Stwt4QwvOXeVIfWzR6KOVyg0vBVz6cq/Q78EnO+IzBj9ItgaDZpojG6fx/6E",
-	"b3/lQ+/71c66noNCY1/kYwD7Z9UsAKsY/U72Ae94Nc/YgY6t/41F1GnXx8keprWIly6pcbhovD13v6rf",
-	"ocUrGzUh0T0c32kWT0r/wsxsn9vfXlhx5EKJvTaULJP4qiUQB5H7Lm56xnMjbgXN4xrv4OEf+nLZTvt4",
-	"caLHE2b1MGQvdFyXd6wcqPu0lz3Yt+UhdSO3jsc3v9Fh2X5u05+Cc+5E6TCf4MyNEbjP2JRn5rvyYr3b",
-	"GvudoaKB8xE2S4kwZa4rGV7HM+qpKX+fPh/TGX8KQxmO79B+mHLoY4oMTsXIedNgDzHVmqMFvaEsTmY8",
-	"v2HhNik1Cuy9HIn3dYjihkx8VUQhzAhpk4ge/VlBAVti5XUDQzoPSDTsayO7yx73/xGc4awS2vAbOBbe",
-	"WD3yC6LKIDC7lnlQEf+cgdkwcOiTUzEPwYymlZeDQT/G6kDUjW1JGTYrbIjy+WiDs/O9SmW1zV0osj2B",
-	"vIclBrTZHut6i0/cUae6T8Ujblo/pnfYvR+vc5o2rp+ju4rABm+gNqNKCIH4qxhvSTb+i2/yx+taCWkw",
-	"YONbQW74JbBoWFWqaSxSS2ZAsjXwRmehxEmYjEbfhvbYlIv5jQ5xbup9WYLBxy33ZwU3PCR+OM9baQFD",
-	"A6JUmy+hcI5Gw/ISuMQBWb7ntoZynswJMbxBpP1TB83DmIRUiMlizGAMBE5+c/DxU21dxze4s93n2Nx9",
-	"H8gTDx7ikk39BrGuKgwWmyuf6f2VzFh7gq5iO6bzby0HXjZKCk1Tv+1pvttO4vuKafzp2cemlZ/G00/7",
-	"ddFsS1k0AZqaaTgPYddpM5RG+94hOa+odHpYNH0l1S00l4zTeobKC10mIAstBCjwa63XFCX+Fe5Gh1Su",
-	"+pWozyPrcUxVg2PftYHaqsD2/19fMPhcjpqbZRRzab03r3O0bXMxbG9HnbR//az4rerGO//QPV5/3L18",
-	"BAX8Xr9UN9ZVd2yPHuGjoyZLj2kF1AXYxSPRhJNqxci3iG0PZtQjOMNWhNRa9I3hVkcomL805BFWvmP8",
-	"JsQTo3bdLuTtehVxgz1DsMA1jAdxAWcsNy+5sG8SBXZAKIAn00DJAekbyf9JDY7eBIQv3002tNnfiu+U",
-	"hWFVOUJ0Xy2z2WX2a0npv/HbrrgeEdMoxtlvr1/sSzrbWNPOlrQUVutQbXdc7WXXAQW3e8xutCG65vaf",
-	"dfdnacVPUzmAq4zF3UZPfHSuvANDjyOXA7x87A0HgjVw7/x3f9vNT7NIDRGJmulQa0ofNT5l4WzBttIr",
-	"YawthRn76KHrZtyYQMv9G/8NI+Pxpd8bQ6SxHV84zLcnNwwpxUeqlPLNfPwLjsayzgo3FHq8HQDw4peO",
-	"Hdxn3nJU8nx/9e/dcb5cqqZFDc9So3wnqtpp6yxU6DRFaJsjfI7sn4W17IdLFhYgi6/mQH6Nr/8spP2y",
-	"NRBWto9VW2KCUTTM7DKeedHTlLFY6zj9R95ga/Gy7GsC5NcI/M2Kg+MyodDs50ugz+EtgXZg2T8pkr1b",
-	"AnaeE4OZeUfCIiWhh0XHxptuFNXX4TXKdMqOG5f1Z8aD/k5HVBiCqbXayYILDADr18mEj8z8kVkix0Ch",
-	"v4pbiHkOloJqD+YjoZDxc8a+BgK9BW2O6n24X8RBp+yIqArlCtTF0tgbO6Y8CizEKGaadYQX1nLdGx+i",
-	"8W0IZBzc9vt7Cz23wNBweoU9bTMc9aHDLDbdy74Mnn/MNxaYx9LrYaUTaVyW2FLxgTiCkDHlHe+8xISH",
-	"mfoQrU6e4PTa8SQ5s9HC7nQjMSy1zpb2gKulwgT4QhQu9uKW81prelfeUQhQZH03jN3nWrVNDL1wmSNb",
-	"29pFKlon7jKT3lc0TC36nRvCMzIuSIc5MI9fPY9+5ef5fHr/6f8GAAD//w==",
+	"5H3vkts4kuerIHRz4e5d1h/b3X07VV/O7nbP+MZ2e233+kOXrwiRkIQRCbAJsGSNoyL2afbB9kkukAmA",
+	"IAVSVFll98R9mXGXJBJIJPLvLzM/zTJZVlIwodXs4tOsojUtmWY1/NeThWb185/MP3OmsppXmksxu5i9",
+	"WzGSCvZRp0QuiF4xUtElI3O2kDU7nSUzbr71e8Pq7SyZCVqy2cWMmqfNkpnKVqyk5qEl/fiCiaVezS4e",
+	"Pvq3ZKa3lfmi0jUXy9ntbYIreNWUc1bvruIXUWzJZkU1WVFFKFnWjGpWEwHfn76MhaxLqmcXMy70D9/N",
+	"klnJBS+bcnZx7tfEhWZLVsOinsI2h1Y1SptLIv2iuSKyyFlN9IoK8z96aMn424lrfhhdM54iPLyietU+",
+	"m+ezZFaz3xtes3x2oeuGjR1RyYX/79iBPc9ZWUnNRLb9G9vuUueJ2BLNPmpDm61sagUbJ0ISqVesJmYl",
+	"TGkyZ7RWCVFNtiJwuL/++vynU/KE1KximpunkQ3XKyCwoiUja7Y1JKVCbVjNcvMrvWJXYsFrpf1zN1Ql",
+	"+MM0WOrJG1YVdMvyC2IIkJ5eCXcUK0Zz4BdLr/BXZocDxHr0/fcTiLV4SXW2ilGJPHtHl5ZbOLLRXMo1",
+	"F0uiNC8K2KpG4t2wWnEpTkn6LykpGRWWqIagjJQNkJNI0d7MnU0tTnAl4W521/uCl1zvrvavckNKKraE",
+	"CV1zBgsrpRpk5wIeE74qZwvaFHp28fD8PDFkRFb+Hv5rnLHHrmHOFwtWM5GxB4rw3K+newNQXIzegkNv",
+	"2+uiWXLxCp7fX9iz0+UpSec0WzORn7CP2YqKJXt0/vBxOrDACp521Gv6lv2+u7K35o6IjFkBaq4oJbi8",
+	"gZUp9vtR6faOCSp0/DA1fEa+eUlFToX+NoFLgbfbrIqwgpVMaCd1ayk1+fXNi4Gl4+OOStT3dOh2FFIs",
+	"iZZkQ7kmC1kTJUumV+Y2C7ZJSFOZT9MfzlU6dGnMTzt3pqJas9p88//+dn7y5w+fHiaPbtWfZrsruzWb",
+	"VJUUioFaf13LecFK889MCs2Q4rSqCp5Rs+qzCr/xr39XZgufgrf+qWaL2cXsf5y1dsMZfqrO3HPhjV0i",
+	"PNck5zkRUpONrNeXcEK5zBo4MUW3imxWW0JFjrpRS5LLU6CqfTrYI6+fW6VS1bJitea4oQwUf97huJxq",
+	"dqJ5yXYJkhiltyvgkllBlb5u1CFPEvaO73xQsxu5PuRJKpMVbodrVqp9xH5rvm5+Zx9E65puZ3jWjqF/",
+	"Q+0Oa/QvSDy5Pvgfy/nfWabN05DEz0XVIFPkOehaWrwOKL6ghWJJ7xBEVNq9X0lldbOxeBLg/orJqgCZ",
+	"wj7SsirAxnHabas0K2dJ5/ZZPTB8+0Ly9RdgTC1NSrolubwkqX2RSo1eLdhCE9mgqjqI7CX9+Bx/8BjW",
+	"Zv/j4Z4DASoNE/4FV3qXv/3KJi3R3pK9rAHPii4l0/yG68hFo3o6P1s6Ry8Hz6Paoa8RkpkRBtEnbFbb",
+	"uI2yw/3UiE14ztheX9Ml+2zCO7rtkD6ZGYdglzlTtOy9p2C+Be7CJSm5UuY+SAGfGNFkmHQvzaafstZM",
+	"5IwdeM1ZSXkRPZJhUSgLto92b8x3+ovHd8UW/7Rlrh6HFsV1TkPemEtZMCrMr6jd8gFH6ogUOdJ5o7b7",
+	"fv/UfOc2mWUFVXtf9iN86TY5XJ8xkY/cs90/a9T+u0YWrSrJhQat7HwIQvP8hAtS0pwZtwP9jzkz3FlI",
+	"o+SMUAdpLoxp99uMfaxY1tUwgZKVaGTEeUhqPJ2dT2S9pIL/A039iLYtuchZfV1y0eiYHnhp7xM6UzXs",
+	"REjifngaFT81U7Kpsx7D7Ly9zxlK0zoutpSmusF7ZGmVSeOhlsyIqoyKjBXFAOHUVmTxU3O6kytjOM0Z",
+	"4Sg0PM0eKJLRgomchhsNboZ59nXOFZ0XyHf9l3Dl37IxnjVdM2EUp5Nc5gGg2ykBV+6SVI3WsChN6JKa",
+	"FdE1U2AGiJFFVK1x2lfkYEMIxnJFKKlYrWT4oOA4uC7ikqip8sMulnWtJ2qrf0jBJmol92DPEm7Z7g44",
+	"LsLLnXjBZt8SXoiQT0MhF9w1K62cILLM1D/3VvK0pBqRvnexEgP53LufdGs41xlklwS2Dx4BEznRrCji",
+	"XPPPItStjO4FAz5mRaP4DbsklBiCu2AP7p4rF7ZpDeVH549+OHn46OT84buHDy/Ozy/Oz//13Pxj2NHZ",
+	"Q2lWKGauFvu9oYVCySG8EDFuc/SaxbVI6oR/eoHKI9AoRnKgFhHkl0Yb5UHm21DHmOOG0F8Y8YLgDaGK",
+	"PGmf9QvPT6/EcyBRq4Tg95qz3MjBMGbGhdKM5kZaoeKyjI6BvoP1VnfLP9eMQVAT3Vp/GR8QYxIpQmtG",
+	"1EpuRN/jGFZ/3Re8LkB+2rCpja6Rx4/I3/jT6HM6yrLniecY10H5edmlkgI5znIfWuV1R3G0XEgLnkUl",
+	"5n5NjOHzlssvQz1sSCSaoiCy7pDK/M0IKRel2aOr+3tWQVSoVMAmOVNrVGos7+ztt5n50snDR4YN7qD0",
+	"e6FcUkpkfkNSuVgopgnoSbju39CiIDndfjt8yc/3XfK4YfB+xSCirg81EMgLS3cjE5SmW2XuHofra8SU",
+	"YBv/QNTpEGcPn5XKjbj2jjZesl3J7fV0j2KWvx99/z3JVrSmmWa16tLndUGFMNuPkMNp4R4PPHn1hBg1",
+	"T8znfaqUjApjmFySX9/92L+m7WufNUaZnT1ldcHFLNmj6LsKvL2TIyr1GG6o842me6GQEjvACd1j3wy6",
+	"nE+tcnXydlEzkCFMaKr5DWvNFCkXxmuXtdnJiVFQG2O0RwXzjxChPlqwYiJpY5r1l06iJiqZ1xzNgFGT",
+	"ATb0N/NNIC1VA96Swij+BMsURWM0PGcj/DnhOvThaMXBI0Gh4CzGD59pI/dvCOQPgCZ+jUnfQIYAjjug",
+	"GFsF9Aodqx1TNnSwwC4FR2OYpeKXEck1/Tpa9ozcRnOd4g6dYBumtD0Z769Oiv8ccsltUvQucSVHBfs6",
+	"u5no6Tgr2R1M1cwLbpwPNEFoAYfBb6g2hw/+cM6E5rSIn40Ui4Jn+ilb0Rsum3og5jtnmTTWV5DFcmrP",
+	"cXUb4nCqoG4KpkjNFo1ipyStZVHMaba2tqw5b6MtaqaYPr0SKfKT/TRQJ57Puvale5znxOgGf2I0f8mU",
+	"osNCbUfTC6ufyZLfMEGaqnOmo6LP+E9lpUMjJ2CmwB0fEj9RGdimDe8mE+DS+6XFbmvLYQHBjqE/Q/rf",
+	"nw49XiD3J5/lvr+Afc70UNh3cizfqb5db6ViIh6wRQlxSKDf/sIrFbtw+5Jx8h2FedrD+KfIAjz7SEsu",
+	"vGN7d+5ZcJEba38ypX7GH+zNU8Gx+qfH91AVtN1DPBqFbmMsN6jIWhjnHBSFs93I+xZBA5FizNZrSRTd",
+	"mq8apwEP53S2E+TCRBAfzEcaSZ0bN6SgmhXbxCl8QDN0cpFjm9khxE4wq73R/XS8w8Ps3nTPwGOLLyjP",
+	"LaTNxxLAq+aKmJt2vD0sOCtydYdzbRV2T+mrlWyK3JxjQIB2AQUX66Gtm1caTaslPFr1Do48o9kKwIjp",
+	"mm3ThKRImRRIkypNNUsvCbgyyHQJSc2DUvINuthc2eVeCb9eITffJiSdU8VS8g3AI+ZSr4jiOVMgEghd",
+	"1ozlRArzxWUtm0rBVxnGWbYWCWU+zVnGjWHtHuWC91diA2TJpXlhYqEYW/OTlSxyfB5E4HPJ4EKQLdPf",
+	"4s44oEhS8o152qbmmqFp5bNFGHUoac6+tdi6ozDHeFKoTbbsJgKEOeZYquP9aksEHi+Zs0KKpcLjboUx",
+	"X0B81NAhIbLGKC3hWpFNh6eO4iK5O+wYMyYAnSjdFeA1o0MINDC0l00NchN4FWBmyvxTaaOPolsp2A0r",
+	"QnNeGnN2Q2sbjmF1LeuoXTsEEHEiBaO4VCeEmQWCJqQlQ7kM+aVS5ux0IOjI8u3QpZWGqekcI1rR3zuY",
+	"wcDSFrIR+f7AB1Dbw22QUCPQg7/KGNbD7HG6En0p86ihYc9y8nMQsBh70u8Na/Zm7/8dvuSCoHdMsI0T",
+	"t5Mwq9Gdd7tMLNXcamPUfl5WstYvuIiYeKBj4p54JoumFIRqTGueHoIm47E45I+yEZrlZFHLkjxMSKMa",
+	"WhSYBEFYLjE/vCTn6FVuVrJgZMELlmDY2CrbUBAbjhtKYLvgUdzy2dRSLJMd3F30iilA6I4HWGpWyhv4",
+	"14JyjLM40fBh3/UBevkXDZ/hG2b+NyLsqqrgMZEOicgL5yFTktdbUjfi0lt15s82ChbPMQaAjF0a253u",
+	"vNbwmkVib4wijmR+gqeY3Q+aHc4Mbc1P+HrSxvFzxOsiJLZgp+RX4eJ6UtgclGGVgiuNu5wkF4JbE5EN",
+	"7rSjZGncAgY+blPxezSgO9ckynHta6Lch2SNMVM/Xug9R5dIiioxELi7rNfo1WEQEYv/PgxItQ8bkVFh",
+	"znjOSKNY3Lxv6iIaszHWi2L1Das7dg4zBq2VOMautdno8YtsFaDbYoLkiZ3BS3kTo2aWsUpf22XEIwN5",
+	"vb2um4GwwYILrlaHqCEjjeNnwT7qa11vpz9qMGYxJo23KJ3MKcga5JE5SGMvg7sgrG9gfMYEJfWYXTLF",
+	"IOocsxWEA49y4nbcELlhVjBbbmDqIEPgYMsBvKkpy3oLXzR3UMZ9gdiVCOBiSHojWY2V8UARuRH7L4EX",
+	"J8Ba8PKWa5M+j7vthKQbujA/sYznSKnuvcnbDwYKdFxK1uvC+YA+6m3GPXlsSWo0/BIFA7nlxPiUZyvP",
+	"oheEGh/S8K7RYzsBhj11hCFY++H5+fmuNM6D9fdicyVdsxMq2KaXAwAcixSZ4YqaGVtiLvMtfmJ0zylJ",
+	"C6ZPlnI3OxAFz106r/NKgKJvshU+RMr1CQDo7IN8XAASETQ3NsCiKQq04qjAFWpMgTgkTUnrNast2Eb4",
+	"RXTTE36r4L2YtQOEzL1/vwXnyTjEJ9MQYzspytKILKPaIaAAoactuOBy4UIs4LbSoriWCxttWciikJs0",
+	"Fp3rqxdffhZdgFk4YTcM4DuATADG8yYVSmHybsW28DegcBgg28oGVouLHkCxwdIjvvoNq7fAWRaSYzE6",
+	"IIuMc6As9hKCEKe9uom9VUsdRTpOhp+5yIFpUf1AsGhFq4ph4M9m2HY1SaiX4UhGNwkbMjdoLj+2Os6Q",
+	"jgqsEPW7v0CQF9XDVLW80THNDqRPV3Scj9Z6OBWz60a24QvyHopPLXda5QKxwDscXlR1mffZjT/AF//6",
+	"5oW7+gnxUcFAnbWu5AIjJGEl6/l30dLs+AW3mMConB8o5KAdrxIjlagTW+1IyzlfNhJwsjkrWBykNxg6",
+	"G4zBmDUPpPmNnz4SoZyU8hpQw0aUeUSarWs0koMLNLjBFkicn6oILaF+cMXKaMT6sAwV2NxfFxuUOOoO",
+	"HckbSMBHTJxJxvVEw8z+YHgNA2EGz4qRAtobVtPC6ocScbZcXxABeFqv1kkjNC+gCBSkHppX6nSAh5Dd",
+	"d972E36wk9/4OxZ8e5Cl4baBR/u7totpNWI3CSR7Dhi5zYoX7KJF/C+N3HCl+HwgtOHZsi+njKxv4yNG",
+	"/CheVsUWhb4ri310fj45XuFlUAxuE0/sPHU2MezB2U99oso6iPFjQCa+2Y5ZEb7nlTMVLohgHFQZ2JDG",
+	"4CJC1tYsXMia2CM/iE2E1GPRdUNcqjDaGLRVEEQWOdoScBAZqPUgiEBQXtXxuLvL3Pd3ijTcMp0g4dp0",
+	"ECaC7AbjO6misChPPmRKecPgUDzS5oIUTJOljD/zhtV8EQ0OBoxO1UBibYKHhMwVvCg5QJNZQtqtDwmk",
+	"t87h7UloCQlbh7efZjudknRDueZimWJgFEu6iK45eB11A/Da9IJQUlGlbLsJDqinXApm3+aC0QqkTH5p",
+	"7o0PsF6E1s2u2XhKUqjdgPyTD8+6uAeciLUmr0QQob0kijGSovS2tj6GO9JTknp+CPZl2dk8tevwWMpB",
+	"kBqIYbRC44DFOdbZ+DXuLdAyh6SeqHVMcVE1kG2UnvZAwY6k2xtFrFs9GcF1umigT+YeJEadDt6Lz4Cd",
+	"tWuJse8rthmq3R9InqxjzWOelZXeOtGMjV6MQKHQFIYaiWmjJ5eW88z+16waKLYYCrN+uUp8s8sBer1n",
+	"85WU612CKZbVLGapbVaKZdf//Z//lUZTnO3zxjbjXttfvvt54t4fW/Zrb531bWmEbF7PQ8zmKGh2B+R5",
+	"l7LYnKuqoNvrwZMeLmYeYssJ8G0H3DbPvpbiGjPi0UB1WCYR/4ar7RhlwK3IfJBzp5JzoM6ytImMaDXJ",
+	"tXUsP7eAMnYHkOa9w2lB4H5twUoidYq7HNUneI+6vuRxWokjsvJdKhyPxOzTebdXK1bzktZb8vblu9eE",
+	"5nnNlHc1rW2AbbQwyQVWr2x0CLEAz2Up3UeRwq//bf/7NMPYdmdtyezjyVKemD+eqDWvTmSFpDuB6j1W",
+	"I7znnqsTP+um+khYB4c0cnF7PxgKyDxQbQgeqgKh2u6S2Aw1dPvS4BZhICw1X0jBbq4bNrl0uxvG2yMA",
+	"eoaDZQdDYpce92WBvWKooHXVUFnadTRC9TM3NpQ5wjYY1XKfzTMCyFKPZFsG7uwxULxWkf3xKqgsTmfX",
+	"vJzzYgxwSonNxhKweRWZs60UuZUKIqda1tvEeEALWrflfpBqYXkAEAlhJ2vGqsPs1YwWRWSJP5o/E8VF",
+	"hrywkko/UFgdmgD+qyiAF6paZkwpNrUUJquaa8UyKfJuxC6XzbwI9JVtATcC5sCyhvISqUBtrtxWiiiC",
+	"8SxDuI0tVJ+wugWPlT++spg3SBpxYWQ5OM91I9SopOs+hjZ6ZRxke+5xLB9V+jpal/5+hYgkS3AXTmIi",
+	"Z+BQcq1YsRh96PUh6PFCLq/zWlbVMJDGioNCLoOYkZYSQqoTKR685nqwkgbRNp3H7wLv9+xGVjHQdXt1",
+	"lKZbW6WzK55LVso64v68YQoqowh+wcjP+VYzBfcWwhUeQzmRHh5s2ItjOlls4UsNaODDrvowiOX78/BO",
+	"xquHQCDYSwA700wQW1HeQS4EhyVsGmjCLa/+/OcD5ULF870FUlFQhz/yuol3K6lqqWUmYxgE+ndZu+6e",
+	"jhobXrtomiaqYnSt2kaoK6n0YCcbI01jhw1/J6DB4IYBlv3S+NQFzaClomUDH4gElx/7LQR0j71U19vh",
+	"ejVuRbzh2CXFrjDTLpgL0sTdGwaNZ9RAJs5+6mmYs6ygNaqUA7Cyb/E50U4AK/ro+x/iVReqKaNcAMov",
+	"cjigEwMEkJLTqWT+nl/LRg/cMx9+R6U3UWb4pw5LUEDH8/xAqRlAgWNhH6uCPIci70xGo7X44TbC5y/F",
+	"sKnljnkXbCOzA7ug+TXFmdZFdSJ9EuAvfargkxPjUBQJsQeU2N6tCcktsj8ByKexBEpaTaYWfCn4ZDzs",
+	"04rAnivc1DUT+nrwZI0D5gTcRa/li5N7Qm4uyXmvb5dgE7m1LVyMWMXI9wnZrLaTMNAQRFcD25A3rC5o",
+	"1dmGq+ZxhSGHRHYhkHkdc5F/5iJXttUMdrW2b7F2cyHjSD4IOw6sfiHrOc9zZo8BvtqWR6+ZMYGyddwA",
+	"3amz6UiLoV5cca5+BR1z4J1A1AWxCtZWhaRNLS5qKUujBy/sZxeW9vGKlRsuC7gKagB5gtB+3yEGaZoY",
+	"MxcKAyYrhv9wL9obDLbXy3X88i3ALLfGLtm/uzqMPuaP5tclVivHut7ZT5zJDEFchfaSKxV33fum3CZe",
+	"62jvLogr+ddQLJGbs8MNUvekiQALWeTmlgysK9Ceba9oPOYS0bbTtZPxhK/N8lR8/7t7V0xM3TY8HOrm",
+	"Yg48/N081GWjVYuF7JfX3aU6uCW6O+EYA75h5l93iYiOwJ7DfsAuaWNbZeGZmeMoeL8H2jvbyQl6LRRS",
+	"sRwpkqOYDdBL3+9tHdwjxggqBCkQrZSWjc7kYHlb0Iqi7Y3gBFotIRgGbSb262f3ovj6CkmjyOCgEiNe",
+	"B+SqfjUWf0JpMhcM4EiXBHU/hDeu3LOuZocqtIEGWQhJhz5SbLFgmSZW6UAUDfvgSVEcpD+jzUry1uIb",
+	"IJ+yrdB7mKMxD8+ZukLGk4zukWNieSnNhmvZLFenU/pjiMH1y2IqxrZXdOhtpDEEqK4bdkF8v0UHcCq9",
+	"97BrujaKheC+FpEXNBbiSyGjrZ16GzfPiu7bthf2XVZao9VlHqLp+rdxcwhruGWRK2sOgp/kvQ/4KGyU",
+	"VDOatw2KoANnXkbR0onxtXvtXxFtbWtoHQYhhBz4yH70eRta3eW885pyMRyF8SMLMA7TQGO+Dd26xJD0",
+	"4lkWuYsRXpLHYKUHXRH8II+Hj/YM8tgXDKUuFLrheuVSP+CgkQUM0dkBrZ7HLuOAYw5xgab0IQEYmbKi",
+	"CJvrzVmgJ4snJz9/+PTDd7d/mpaWMIdURaVyo6/lYhEXLJ0QWEBmtN0yKB5YXGJ1vzEEEDMDYRTS7XW8",
+	"bcO2xvBRrLhhcUPeVUF1V/Mf1hFzE4zKTmmMG+swFN7iQmm6p5sEZhkcTwm26cedqUCCkA02ph5E31W0",
+	"UWyYsd9ZiwJTTzxbESHxwQh8m7NlPww1GBGMQb0dqXzA3qjTeB2eiAN3XskgEwapBa49NgrygzZklrS2",
+	"NbiuSkNYu42k9YVx3wWRs/Bw+qTzK4xJ3Ldbkd1F7CyaYoKaecNoHpQ+ewgmYFFlWQFSWg9sMbrWAeSc",
+	"EXM6zM3aQgqo5bBhk4WD0oNZqqwfwYx2sENb6IrRPPUmSi8vZz4c4nzApjE4QivvE7KSG3Zju3a6ug4h",
+	"NxfIUs/evzWs6zKv5BeBVprIFQD7hQtjYPKiC4dsmS8reDkfDt9RMmdG5oHIh9wzPzxEC9hG43Rf06qq",
+	"e2XCgYWwYkV+7b8cC5qy0iEZlzbxbzGJ2skPx/tzlhkmRqHXSeBcErsKImtijEALji5PR1tVxcI8CwwX",
+	"+HiEoI1eyZr/g+XpcEJsxWgdS21RpYl137ElABw8JBcPyDeZNwipebzFI2tzz977zWzLgANeUPnbu7MD",
+	"kKkdvLQ5FqhOg9yEajIjzg9+oVqNvbAdomTeZtxnbbYqOyuZ/k4koIpCj80HNglCeR682boWCWH9E/ts",
+	"b3+3U2HM4SffZLajBMqjh+fn598OKEfm28TsqEWjZGtG0PuF10N3buuKOVCxm9UH129FFckZLbC1cdz+",
+	"H+0/geHXEJx69MYuPq0yvaa42Q/4xG+Z7zdzs6p53LW2986wMbHfhA+hYlMC+Mo2RD8gp1Nvrzd0b4v6",
+	"9+h0QwHBaALuTrJ9+gI2dHu9p+rdwnRtlLyNObdmUFWzhe0AvbfhsjmYmMnyjin944pl61gIVR880sYX",
+	"n3e6IPmuE2rNweRPwH7Ui6bY7946bLCtAx8JBZu9vGkiUSiw84dr2aF4x5DcQUk+a1haEPLyrrDPrBkB",
+	"0W3EAci/uqmG2uuPVHbdoTUAq6aDvQw532pWxaJWm9ioCmM3WmXhR7zaDnh1zW/YhFZRgIT1lWiOlGFv",
+	"I9zDyPEfY1SY46S7zwrzxNst+mRLKqafGVhug0Ji0Y8xBT80t1pNaSxmFMaCW9QbvG9yaqcVH7ex7gEj",
+	"OUbf6lHWI/06RrLGn6kA+4LKGQFhHjwuvGK3VEu5vi7HQkaQ/pDrNkwQ5O0tDu3Q/ERHMsaYsE28Dbf2",
+	"ChDMLoD52+MPpw6NfudyUnzBaDXp+yEhgtqvYLR247Zoa/G5hlQkNQaErbeysEMMDnFxSlKla0ZLX8il",
+	"GYSNzJcoyaQQmLGAp18JnOYgsfjK2POpq9FCSI+xb1ey1gAnqG9oYWOgwVpkUQw1orCjXLJCZutuoRVY",
+	"8uYE7VqN8DPeRDIzz4ty2mD9S9ivupcXt/ak/QKkltp8i0c4xY3juxSXjNRYmNvExfJ6ANfTVckU5znv",
+	"QEfvopaN63poc3qHg481qL/GM4iGCZzjCp5lL4vxmeNToe+SPcnjG7CjKR3vK9vXjymfaAv0d+4Bvn+/",
+	"0wMdb2mCpxgvwxmpLMNqGeSBgEXDqhfXX93eoqjAwrt3p8zCQYUInll3Ay1gWtkpA9D3jon8Em/Kgpil",
+	"T69mHGfykbakyGELWffH1vZn0w415miVzkrrSl2cnbn+0kEBzZmDs+ykMA5MXZuXjhznMQxGXx54Z4PR",
+	"PuG1G3x/R94a4aUj8sTUcz742IbI8tbDAI9Q9LmTOB5E8Nm3Gys3gm1YDzTn34d8tpmhJYult4fwDevI",
+	"AhEf2dRcb9+a88N12RJhOFFYGqM1TEO0vzZXDmeRc7GIJGv+xlilumg9yDQCsMRNCCPdudTwd5QDD1Qb",
+	"hw+BOYwoWrLTK3ElEF3mQHrYjSt9YsPFYLBekKewalJv4BATQgV58vo5IO66DWLCgjeCT4Z6NbDeHEru",
+	"Svih6t+8+flH8ufvvv9f356Sd9zNoTN/fPz48Z99twucSGYHslNtB6YUxUlOt91itbQdSpZeQs7B/PlK",
+	"MDfDEPb8BJa+gkargCK8gFr93PYbh+QG5rFWcqOgsbkfyP2N0ZQBEpP2qZ9LBj+BDLv7/pVofyAIfMSV",
+	"rqmWNf7glKQfT2AtqbFwocWOYXA4ATd8nmcrP170kqQrqXTq+v4Fh7HC/l+KFYvkSuDPMlmWFDQWdggp",
+	"abbiAtJ37qRcsTpDu52kb6hmL3jJdUpWri2QZZT2nSXd2nhvSdchS73+5e07i5mhgqTPc1ZWUjORbU/+",
+	"xrbpRVsQ70sDDFPCQ20G/bt/IyvZ1CoJYnDgp+Kw1nmj7aJZfiXagrAWR2dsKzvZDTGeszetHvOI39lD",
+	"F/GmFZ9dzB6fnp8+xqz6Cm7x2Sfk79szWvGzm4fm/9ZsC58tUeT5s3qeQzWQ0thMQCGgp5JCoUR4dH5u",
+	"K3C1hd1A71ic23j2d+vPoQqYNkUddCbIkF0Tz6wy8fWzOCzRIqVOMSxgzZ/4i/zKzxx+GuRcU5a03rpc",
+	"NZDmgXIiAcbE0qWyA7rgLx+SmeVuI/Ok0pgHr2nJNKCVf4u/v/3K2Tt4zez2g/HHVITmP4L1aFs4HPr0",
+	"gDthLv0Hj25+KjG0ccQDQ5v1tqtWbLlxj1ceHu3VbXuLYVY5Jc8DdCP08YPukTZ3XzPoP0ON5Fwdg31e",
+	"0jULlMk0xrlNBu/j2See36ISLRiGlLo88obdyHXLIz1ifxd3k0CyVky0E1bafkOfTwNc0sFUuOv1SfZf",
+	"hZ9mtx9iRA5ryQel3tMWYnbYAkHRTFnfk4VmtVlkslMw1JamgyY07OuGb4AjZr70e8PqrXNGL9r4dnuL",
+	"9nRqnfResM+gS5ZaD73a9/A+1svBh2cit1EkWAgOdj0lLzGmDAZLVTSKKL4UiFOAZWGjfcxOp//z0dN0",
+	"aNW2VXC74mk9NvYtGzG0viNcu/KBZQA06HMXgWDRsKMBGJyY1rPW6iDj2NscrmJfMMGsIPYsLrKiydl1",
+	"OPrxgKd+uEcTI5z5GlEcT6CFgENsHEMeOgECtS0QNnLS0MufjjgEaOvdrYkxQRdRJ/2eAHBeGCRFkLo/",
+	"Qh8Xct1mAbDlfQUIcpu10zmGa3rGDDzmqYciH2jNLF5C6OJLcMaQOdESIhg1i8NDYCnP3tFl92X963r7",
+	"+cyEZGx9tL3c5P96m8R13F+YHjyV3tUQxOzxkjw+/85NzG+Pn2M4ndqcivVFvLBBQrUS4vni5JUU7ATP",
+	"NRmh2lc88s856Mcx6+u5BifduH3B6JMvzURPJnPP58miiaZZMqti1dJv6ZZjA150o9FF7gmhBGgJfcLN",
+	"Fy3XJURhgzqMAdmSCe+eK7pgxfaUPGnv9JXww9Wt3KuMLw6vVBriDJjtAN+7e4NeN/qz5dqOJk//JbWK",
+	"vFuDi11E3WK3TB/rhh3fN7REOcA5/NIXm7CPMJnHDVEUckPcON87Xcxj+rcTt2CWzTYHrzaZvZCZT9/f",
+	"r86COAZigKG7xZ3U11675ox9rAqKfZqWbGDGdztMmuYt9Ncn1TF5bdQYROEuw25cPh3/s89Kkc3KQjah",
+	"LQdilC9cBRO7EhhLV1C+hHU8tdzEZMgzXHsrR+7tZoRzWyOs9dT34j2G7es1DZEiaPMb1v170CEEVqHf",
+	"0F6uwFqvrxEyCObQR3nsiVpbrQGel2tRpph24GLkrAeKpIJ91GmHxVz/vbANL8EqVr3hmZ9jsKFcp8hh",
+	"NsaNX6KKKCkFwZAxqgzqK19ljSnctjYbq3IQuQKBbnz8E5jVcUE0+6jPjG7VJwgiScMesPBs/Ls5NgTJ",
+	"nCgmUB9rX2eJzcqxrbbtwW24AJIZV4LrC5Ly3If9ldFEImO+p0YKT4PPU9xKmpA0p5qmuIYfLdJEkf/z",
+	"9pdXEPKDkiLXXid9QZU+eQb7eP5TmlwJ6G5oP8QTAovBRhPmtdwoOCL4zVts2ej24ftw2YIPG6K3tWFg",
+	"VMgSckFQJQIHcyUYZBAenRNb6nNK0gITEdBKGQ/Uj4vz9fsRSfGCK/2j5cI9BruHRPRoGsNGXJLzVh4C",
+	"+YS1fGP+PRAt7tOfRzAWvgjxPAY7i4cQgDzxV2B5uS9zdLnfwTrHCRf+PbWxup2OPVQgO1tWv4gxaadp",
+	"Fn57AH4StdQ6/BmPAk2i5H16SshyNmqSzHZEwx4rIupQW1PeBfdccwwp2CWppFJ8Xmxt25nPV0WALcEe",
+	"6CyHUg4fl+ECZzkGesfJ+fuOzNj3nH1S7Pfbsxp6HQAY4J4U21v2eyfjNGxXBslfnGMASsGrE98rFaSj",
+	"lc7WjEoxNOQr/FxzXuKb87qpCldi02vVYNRBGFigFjkMhhuU4jANbRtAn/VmfHl3LiY4sZEE8vEfNZ0W",
+	"tvv4wh5T22cjcl3f75zScTJFiwa67nYxuHknSBq9ieNuQW+a/mBq56fge/eW3XkKGYBXroL50xGTNrEn",
+	"tY7VZ6RgMI0QJDPMxcOWLwnRUg6aBYAu/oME+tvTHYr1GyEV8EpiHGmmNEItjqZzwNDeSDvgBCb92xEn",
+	"RNrSYZZzZy4XRjC33B+y8n3rouBdZ5/QsDEqCfqb3KdOcndjUC2l2KwkRRZUkK1uFwsULBi9YZ1JMugD",
+	"QZsGY5QH37fGGrQ6S0vKC7Jihe0FZFQIzsqB2ZtXQooLD5ZKIXjrtZGvfV3JZrkCEFLbpgW7Q7hOdzxb",
+	"4atSbHNhNCKvy8tAZ1pkURs7gHcATooL6zvadSTYBUKRuinMq4oCyhriSg+Or70Lf1zNF/TRmaT6HkXD",
+	"61y5s7t0FesZrWtu9JYbo5hJkbFatEd5jLuOA2KNh0gDZptylW00I3olZaaxOX402vAC+spRy09L33zS",
+	"juhPEOOSEBjQn1gXXSWkauYFhwmFCRaOIPKSqzV2okKGRYZUsmTea70S7wCKBtVMyOSuQy60jVhJpe3P",
+	"fUMF3NKlcbB943lb+Kzs6Db8ikpc5to3VZQbQdZseyVKCg1w46EzWvoh9vcVMzOvoKPWkR/9lJCllBhS",
+	"ntP8GKz1wkUYXU52U8tO7BQQNMeMkEX1w8oK5ygrvr/j0RJ3sjvn+hem/4rK8N7O9a8yDjRsy8Sgk8xx",
+	"YIV4N6ChPl5PzDpohdfzqxznmV3K2Sf8x+2Z0thF/b6UPTb4fWXsxWGF/3zhO1XzoiAVFzAPYaB7dZdt",
+	"3mpZ2YENR1F1+wB1qHOgCPwYnPJM5AhoWnLjOtuWTAnCFg2zYBUiSN6bTshil2uG4YUDZ7+hX//s3/Wa",
+	"UYUnLnIbIoJwKobHXb5WVqzTIA2iSDAVGim2lERLwi3SPfjWlQBUvW33jYKpS+RT8nxhjE584QL6jnpg",
+	"F9Xkm+8ePfo2CZ/po8VUBZP+yYrmZM5gArgb+ZIueMHSnRZcXMWmUXBl78IpeQ0CxAaMXWoqoh3fbuhR",
+	"r8PxLb+2nd4Xjni4FnERBYCX2qYr8+PEOlzqs3+3fYcIRTayXjvW+ZybXUNP0rtf5cHL+QRTnNuuwYm0",
+	"gkGE7i74O4a9o7DxCmDETslr29vLzlF3owFc5VI705xn7Eo4tFnUuTHb/BGWcg/C/pixNdsjdsh49GCg",
+	"I5gadI1SCzPbnXPCihIAwYO1f0ceg0nao5E1GMr5lRHT3AL+oYPBUMTKNX6Zdo7tQNj7DV35AekDQSs4",
+	"gGPZpQXVAJKCPm0LLNTCeGTimgv4SH4nMotscFQ7dUjuPGsX5cfewohd9PC7k/YuvJ9k224EUPBktImC",
+	"0cClzFniErbtYAQHHMGeeODneCknelN51YZrmDiOxoObzMwVsQXhJBg3Dflk8yQj6mDQi9kgFr+TJ2pN",
+	"0r88e0f++z//C68dQF2wfI1r6Mx5Sp7g4TkTIRgUE4PMxSUp6PW7XdsvZCfAlPEDw0NHe7GdMBy5j6+p",
+	"UkxhX8nSyF59zAtq3u2bYWq5O1N60n0cFOJ764sQb2xWMZvoDO0Mfz5GbE3aCdVrY0B1mN1Prt4yPVE2",
+	"DcGg47s8rlQfk+j3JNAp8dml+5PcnwGpahnxLGcZdzNr7htyHC25xCCuZYQ/rBT8yZHpCztM7t1jlqyF",
+	"Q0F7LKOZQD+DTMhoXYOug+m2Rwu4u0ZcrFS+HMyZK3AFnF+x4CJPfEMwH6CUizuLUCuXRy1h6+x8ZVvY",
+	"ulq2tfFkyxjG40x0pm17zqG8tJs0Pelh2CFkfEdYYm+n5IIqHNqJG2x9lJJEpKRrRIitB3EdbtpUZAUb",
+	"up289/fY2GXvEnieEHYC6Us/cLom5oUO/VjwNS4tIb4JBFq/apBWvw8R6tH3PxxMKOwGDdpZ+tZqWCHk",
+	"yyHNJ0ZhDdaz2nnhtqfXwSWS9+mmBaOPv0gloQucGLfD1dpGygqdWLpvvIB9zxkvK1nre4g2IRwNPSL7",
+	"stNM3QSTNwFICUDbK5HyPIHGgkk4xT0xgifxs7cTNx876UzwTnbnxyed+eRJOHs8TYhcuD4kkNcCADMg",
+	"eRlm+SEyy1gOTpwLmgEgGOOK0ge025nrEC+DYXfwc03XTBjv0ZLgStQMHd9GFOa6p/jf17bnY4pgASUj",
+	"SO6Qxz+eiNzw+RiY26xUXZD009Usl4JdIeb2aiYXVwi4Pb9N2862G1mvle0IYwEvzMb/cKseq2drjO0U",
+	"i8wIKy3HHNPnwFuDSnQnbQRjgy2ZkeoJIEgBXW4I6iOT4cbdsrDTNgzDYzRbjcCcrmV9bZd9cMH0Tpkb",
+	"xis2dhhGJss2EGP2gnGGNiy6GgFm5/X2um7EZ67pDbM+VuB7OijTwhy6R4Wa12KTjbIqOFMk7RInTVxt",
+	"lQsQQzmbmyRNi+JK2FcAk5Q2qSLIihYLLzyBM+ItB8Ir8JnbxjvTu1UJwT/4IRHQNcgnuge7Csh+I4Qp",
+	"6zmmjwEQ7Uzd7EVmfzkHAm/zG5AJoNticulAJLmDptLerTmGwm0r19AKwbOvvDQa1bj7HYe95fhdFHUQ",
+	"tASl4aL5l7YNku8bBnPOQRhDfhBaBNuYERYc951e8/bXLkgwrYdMG+1cHgmg/7Osl0zHwhVj5B0O5wxt",
+	"6Nj231BIB1d9nCo6F483h7rCATq8dv7c/Zp+hxZx79RGB+dw/HAIPvyrpI+nnP54gfGRC4YnLShaLvxV",
+	"S4EPuu77pOkZzTS/4TiXdriTnfvSl0P9T4niBF+PuNV96CpXYX+KY9UC3Ke/7Mg+ltpsR88eT24+UP6x",
+	"XYz/H0Jy7mVpP6frzI7T+oLh8cH6MAffwMCrMTRgTthuST2UjrStc7btlNmK4nCq7v18gnv8yQ8nOz6w",
+	"41EM2HJ/gWoAf7IiP5nTbE38aWKJADPnciTZ1zKKHbb2VRklDMk79ujOzPTcEhqvOxzSRkCCobc7VQ5m",
+	"u/+f8AwlJVeartmx+MbYkV8t5fZ2KzJvIv4xAYp+8OatNTEP4Yy6EZe9gZfa2EDYlTjEcRyBbcxSvUll",
+	"rM19LDJeSNnhEs2UHs91vYNv3NGmuk/DIxzeNGR3mLUfr4Ow0irMvbdicM0qPWiEIIm/ivMWFeMvXbNr",
+	"WlWSCw0JGy667NxtniNLWdeGqQXRTJAto7VKPASJ64RsKA/GxGBN0gPl8Z7YA75gGr4O6KmcauoBHzby",
+	"VhjC4KBU2WQrlttAoyZZwaiAQbFu9oxixSKKjda0Bqb9Q4NH/biwWIoJkB7dcWgwAdnS59LNa8HOx+zO",
+	"ft8x8VQjG3KXBzZxSVK3QOgv4AfsLqSrePxKbqzZQdu5KLzn3xgJvKql4AqWosxuvh2/4lPVNPz07FPd",
+	"iNvhMqxufyAy0h4ICY1N5WyEsO0471sEuR56GS2xhVC/edCVkDesviQUn6exzYatiCG+lRYmfo33GruJ",
+	"f2F3u4fYtuUr3T7HrMdxVc2TEqI0q4wJbP7/6ysGh+WoqF4FOZfGRfPaQNtYiGF8LEvU/93gaJRxc+O9",
+	"+9I9Hn84xWeABdxav9RUgk27bcce/k9fBowN0GibjwQXTsgNsdBnYyHMcVZGAi25scX+W02NjZATd2gg",
+	"I4x+h/yNzycGY2tsytv27KQaeucBmtuPybMJZ2i7VFBu3gSQMOi6FC2HwgCkG6j0B3U4OpPAvvxUBT9u",
+	"apTfEYVhTDlkdFc1vjtt4Wtp6b/Sm7bJFDCmloSSX9+8mHp1xkTTXug0ptVaVtufV3vVdgKE5R5zKoPP",
+	"rtn1J+35mbvipgoeIFWG8m6DOz66VN7DocfRy55eLvcGg3Frdu/yd7rv5qa6xeC4QVNJbNHussanxO/N",
+	"+1Zt4YqwEbp21qP2d7l74r9CZjw89HsTiDi+7gun+SZKQ19ad6SOAa6ppXvB0UTWmbnu422xGM1ftuLg",
+	"PnHLQeuf++sD1W7ny0E1oabD0jDAO2H1elMlvlK9zn37SO4wsn8U0TKNlwwtmMi/WgD5Dbz+s5j2y9YC",
+	"G90+1HUEAEbBUN/LcPZbx1KGpgXH6cP3FkbsFEXXEsC4hpdvRh0cVwj5ppdfgn0Ob425h8v+SZns/YpB",
+	"ASHvzY4+EhdJwTpcdGy+aUeyfh1ZI3Vr7NixsX9kPuiudMCEQZoarx09OC8AoI8TuvCBmz8wU+8YLPQX",
+	"fsNCmQMF2cqR+UgspN283a/BQO+Y0keNPtwv40BQdkBV+XIF7OauzYkdUx95EaIl0fU24AvjuU7mh2CM",
+	"MRAZBhj/9sFQzz6g7zi9htkOCYy8U34mseqgL33kH/DGHHAsnV6uKgLjMpctlh8IMwgJkS7wTgvX0SB4",
+	"OkaC488OJyrrnVbOpzvAsNhzRtpkb1YSAPA5z23uxT7OWa3xVblAIWN50g3DmHVuZVOH1POHufswV/6E",
+	"BOI12dAtCiajdXwZYFAmfxoWAd6wwf2OtmgNHhK2cIxvNphUHPzOTrgcmMWp/JDFJ6+fB79ywzJvP9z+",
+	"vwAAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

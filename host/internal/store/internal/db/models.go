@@ -200,6 +200,25 @@ type Mailbox struct {
 	Quiet             bool
 }
 
+type Move struct {
+	Tenant    string
+	Person    string
+	FromMode  string
+	ToMode    string
+	ToUrl     string
+	DryRun    bool
+	Lenient   bool
+	State     string
+	Reason    string
+	Remedy    string
+	Report    []byte
+	Tries     int64
+	NextAt    int64
+	Requested int64
+	Started   int64
+	Finished  int64
+}
+
 type Person struct {
 	Tenant            string
 	ID                string

@@ -1,0 +1,275 @@
+package syncer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/sdk/calendar"
+)
+
+// reportOf counts what was found.
+func reportOf(mv *moving, matches []match) MoveReport {
+	r := MoveReport{Note: mv.note, Links: len(matches)}
+	for _, mt := range matches {
+		r.count(mt)
+	}
+	return r
+}
+
+func (r *MoveReport) count(mt match) {
+	switch mt.fate {
+	case fateFound:
+		if mt.same || mt.link.State == store.LinkDeleting {
+			r.Verified++
+		} else {
+			r.Differing++
+			r.note(mt.link.Booking, "differing")
+		}
+	case fateOpen:
+		r.Open++
+	case fateLost:
+		r.Missing++
+		r.note(mt.link.Booking, "missing")
+	case fateUnclear:
+		r.Ambiguous++
+		r.note(mt.link.Booking, "ambiguous")
+	case fateDeleted:
+		r.Deleted++
+		r.note(mt.link.Booking, "deleted")
+	case fatePast:
+		r.Past++
+	}
+}
+
+// tooFew refuses a move that finds so little that the new mode does not show the same calendar, or not all of it.
+func (e *Engine) tooFew(ctx context.Context, mv *moving, matches []match) (refused bool, err error) {
+	if mv.move.Lenient {
+		return false, nil
+	}
+	found, lost := 0, 0
+	for _, mt := range matches {
+		switch {
+		case mt.fate == fateFound:
+			found++
+		case (mt.fate == fateLost || mt.fate == fateUnclear) && !leftByMove(mt.link): // else they were before
+			lost++
+		}
+	}
+	most := e.limits()
+	many := lost > most.MassDeletionLimit && float64(lost) > most.MassDeletionShare*float64(found+lost)
+	if lost == 0 || found >= lost && !many {
+		return false, nil
+	}
+	report := reportOf(mv, matches)
+	return true, e.saveMove(ctx, mv, func(m *store.Move) {
+		m.State, m.NextAt, m.Finished, m.Report = store.MoveAttention, zeroTime, e.now(), saveReport(&report)
+		m.Reason = fmt.Sprintf("by sync mode %s %s of %d cannot be found, so nothing was changed", m.To, plural(lost, "item", "items"), found+lost)
+		m.Remedy = "make sure that the new sync mode shows the same mailbox, and all of it; if the items are really gone, move with --accept-missing: they are then laid before you one by one"
+	})
+}
+
+// endDryRun stores what a move would come to.
+func (e *Engine) endDryRun(ctx context.Context, mv *moving, matches []match) error {
+	report := reportOf(mv, matches)
+	refused, err := e.tooFew(ctx, mv, matches)
+	if err != nil || refused {
+		return err
+	}
+	return e.saveMove(ctx, mv, func(m *store.Move) {
+		m.State, m.Reason, m.Remedy, m.NextAt, m.Finished = store.MoveDone, report.summary(), "", zeroTime, e.now()
+		m.Report = saveReport(&report)
+	})
+}
+
+// switchOver makes the move: in one transaction the person has the new mode, the mailbox its cursor, and every link the
+// reference of its item there. What both sides agreed on stays, so an edit that came between is carried as ever.
+func (e *Engine) switchOver(ctx context.Context, mv *moving, matches []match, seen *sighting) error {
+	by := make(map[string]match, len(matches))
+	for _, mt := range matches {
+		by[mt.link.Key] = mt
+	}
+	var mb store.Mailbox
+	guard := &pass{person: mv.person, mb: mv.mb} // whose transactions see whether the person was changed meanwhile
+	err := e.inPass(ctx, guard, func(ctx context.Context, tx *store.Tx) error {
+		m, err := stillAsked(ctx, tx, mv)
+		if err != nil {
+			return err
+		}
+		p, err := e.rehouse(ctx, tx, mv, seen.cursor)
+		if err != nil {
+			return err
+		}
+		mb = p.mb
+		report := MoveReport{Note: mv.note}
+		err = eachLink(ctx, tx, p.mb.Tenant, p.mb.Person, func(l store.Link) error {
+			mt, known := by[l.Key]
+			if !known { // booked while the calendar was read
+				mt = match{fate: fateOpen}
+			}
+			was := mt.link
+			mt.link = l
+			if mt.fate == fatePast && known && l.State != store.LinkDeleting {
+				b, found, err := tx.Booking(ctx, l.Tenant, l.Booking)
+				if err != nil {
+					return err
+				}
+				if !nothingAtStake(e, b, found, l) {
+					mt.fate = fateLost // changed while the calendar was read
+				}
+			}
+			if l.State == store.LinkDeleting && mt.fate != fateFound && mt.fate != fateUnclear {
+				mt.fate = fateOpen
+			}
+			mt.same = mt.same && bytes.Equal(was.Base, l.Base)
+			report.Links++
+			report.count(mt)
+			return e.relocate(ctx, tx, p, mt)
+		})
+		if err != nil {
+			return err
+		}
+		m.State, m.Reason, m.Remedy, m.NextAt, m.Finished, m.Tries = store.MoveDone, report.summary(), "", zeroTime, e.now(), 0
+		m.Report = saveReport(&report)
+		if report.Note != "" {
+			m.Reason += "; " + report.Note
+		}
+		if report.Missing+report.Ambiguous > 0 {
+			m.Remedy = fmt.Sprintf("look at them (roomwire diff --person %s) and decide: roomwire person move-decide %s --make-anew, --let-go or --look-again", m.Person, m.Person)
+		}
+		if err := tx.PutMove(ctx, m); err != nil {
+			return err
+		}
+		e.Failpoint("move:switching")
+		return e.record(ctx, tx, m.Tenant, m.Person, "", fmt.Sprintf("moved from sync mode %s to %s", m.From, m.To), m.Reason)
+	})
+	if errors.Is(err, errMoveOver) {
+		return errMoveOver
+	}
+	if err == nil {
+		e.followOn(mb, matches, seen)
+	}
+	return err
+}
+
+// followOn remembers the items of a calendar that belong to no link, as after a full read: no booking that is made from now on
+// needs a search.
+func (e *Engine) followOn(mb store.Mailbox, matches []match, seen *sighting) {
+	for _, mt := range matches {
+		if mt.fate == fateFound {
+			delete(seen.marks, mt.item.Ref)
+		}
+	}
+	var strays []string
+	for _, marks := range seen.marks {
+		strays = append(strays, marks...)
+	}
+	begun := mb
+	begun.Cursor, begun.RoundOpen = "", true
+	e.strays.page(begun, mb, strays)
+}
+
+// rehouse gives the person the new mode, and the mailbox the place from which it is to be pulled by it.
+func (e *Engine) rehouse(ctx context.Context, tx *store.Tx, mv *moving, cursor calendar.Cursor) (*pass, error) {
+	row, found, err := tx.Person(ctx, mv.mb.Tenant, mv.mb.Person)
+	if err != nil || !found {
+		return nil, errors.Join(err, errMoveOver)
+	}
+	next := row.Person
+	next.SyncMode, next.SyncURL = mv.move.To, mv.move.URL
+	if _, err := tx.PutPerson(ctx, next); err != nil {
+		return nil, err
+	}
+	mb, _, err := tx.Mailbox(ctx, mv.mb.Tenant, mv.mb.Person)
+	if err != nil {
+		return nil, err
+	}
+	e.changed(tx, &mb)
+	mb.Cursor, mb.Round, mb.RoundOpen = string(cursor), mb.Round+1, false
+	mb.ReconcileAt, mb.LastPull, mb.NextDue = e.now().Add(e.limits().ReconcileInterval), e.now(), e.now()
+	if err := tx.SaveMailbox(ctx, mb); err != nil {
+		return nil, err
+	}
+	state := store.PersonState{Status: store.StatusOK, Since: e.now()} // the new mode has just been tried
+	if err := tx.SetPersonState(ctx, mb.Tenant, mb.Person, state); err != nil {
+		return nil, err
+	}
+	row.Person, row.State = next, state
+	return &pass{person: row, mb: mb, mode: mv.new.mode, mailbox: mv.new.mailbox}, nil
+}
+
+// relocate gives one link its place in the new mode. An item that says something else than agreed is settled as if a pull
+// had brought it.
+func (e *Engine) relocate(ctx context.Context, tx *store.Tx, p *pass, mt match) error {
+	l := mt.link
+	l.Epoch, l.SeenRound = p.mb.Epoch, p.mb.Round
+	if mt.fate == fateFound {
+		return e.relocateFound(ctx, tx, p, mt, l)
+	}
+	// Whatever reference there is means nothing any more.
+	l.Ref, l.Revision = "", ""
+	switch mt.fate {
+	case fateOpen:
+		return tx.PutLink(ctx, l)
+	case fateDeleted:
+		l.GoneAt = e.now()
+		return tx.PutLink(ctx, l)
+	case fatePast:
+		if leftByMove(l) {
+			if err := tx.CloseDifferences(ctx, l.Tenant, l.Booking, differenceOf(l)); err != nil {
+				return err
+			}
+		}
+		return e.bury(ctx, tx, &l)
+	case fateLost:
+		l.State, l.Problem, l.GoneAt = store.LinkLost, notFoundAfterMove, zeroTime
+		if err := tx.PutLink(ctx, l); err != nil {
+			return err
+		}
+		return e.differ(ctx, tx, &pair{link: l}, notFoundAfterMove,
+			"the item was not found when the person moved to another sync mode; it is neither made anew nor taken for deleted until somebody decides")
+	}
+	if l.State == store.LinkDeleting {
+		return e.disown(ctx, tx, &l)
+	}
+	l.State, l.Problem, l.GoneAt = store.LinkUnclear, ambiguousAfterMove, zeroTime
+	if err := tx.PutLink(ctx, l); err != nil {
+		return err
+	}
+	return e.differ(ctx, tx, &pair{link: l}, ambiguousAfterMove,
+		"several items bear the booking's marker, and which of them is its own could not be told when the person moved; none is touched until somebody decides")
+}
+
+// disown lets go of a link whose item is to be deleted and cannot be told from copies of it.
+func (e *Engine) disown(ctx context.Context, tx *store.Tx, l *store.Link) error {
+	l.Ref, l.Revision = "", ""
+	if err := e.bury(ctx, tx, l); err != nil {
+		return err
+	}
+	return e.differ(ctx, tx, &pair{link: *l}, itemNotDeleted,
+		"several items bear the marker of this booking, which no longer stands; which of them was its own is not known, so none was deleted")
+}
+
+func (e *Engine) relocateFound(ctx context.Context, tx *store.Tx, p *pass, mt match, l store.Link) error {
+	for _, c := range mt.copies {
+		detail := "somebody copied the booking's item: the copy carries its marker and was left alone"
+		of := store.Link{Tenant: l.Tenant, Person: l.Person, Booking: l.Booking, Ref: c.Ref}
+		if err := e.differ(ctx, tx, &pair{link: of}, copyLeftAlone, detail); err != nil {
+			return err
+		}
+	}
+	made := l.Ref != "" && l.State == store.LinkLive && len(l.Base) > 0
+	if made && mt.same && l.GoneAt.IsZero() && untouchable(mt.item) == "" || l.State == store.LinkDeleting {
+		l.Ref, l.Revision, l.GoneAt = mt.item.Ref, mt.item.Revision, zeroTime
+		return tx.PutLink(ctx, l)
+	}
+	if l.Ref != "" {
+		l.Ref = mt.item.Ref // it is the link's own, and nothing to be adopted
+	}
+	if err := tx.PutLink(ctx, l); err != nil {
+		return err
+	}
+	return e.pairItem(ctx, tx, p, l, mt.item)
+}
