@@ -3,6 +3,7 @@ package exchangesim
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -136,9 +137,11 @@ func (e *graphEdit) take(body []byte) error {
 	return nil
 }
 
+// refuse gives the reason why a property cannot be taken over the form of Graph.
 func (e *graphEdit) refuse(name string, err error) error {
-	switch err.(type) {
-	case *graphError, *ewsError:
+	var own *graphError
+	var ews *ewsError
+	if errors.As(err, &own) || errors.As(err, &ews) {
 		return err
 	}
 	return graphFail(http.StatusBadRequest, "ErrorInvalidRequest", "The property '%s' is invalid: %v.", name, err)

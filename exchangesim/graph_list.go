@@ -15,13 +15,14 @@ const (
 )
 
 // graphProperties are the names that $select knows.
-var graphProperties = append([]string{
+var graphProperties = []string{
 	"id", "changeKey", "createdDateTime", "lastModifiedDateTime", "categories", "transactionId", "iCalUId", "originalStartTimeZone",
 	"originalEndTimeZone", "reminderMinutesBeforeStart", "isReminderOn", "hasAttachments", "isDraft", "subject", "bodyPreview", "body",
 	"importance", "sensitivity", "showAs", "isAllDay", "isCancelled", "isOrganizer", "responseRequested", "allowNewTimeProposals",
 	"hideAttendees", "type", "start", "end", "webLink", "location", "locations", "attendees", "organizer", "responseStatus",
 	"isOnlineMeeting", "onlineMeetingProvider", "onlineMeeting", "onlineMeetingUrl", "recurrence", "seriesMasterId", "originalStart",
-}, "cancelledOccurrences", "exceptionOccurrences", "instances")
+	"cancelledOccurrences", "exceptionOccurrences", "instances",
+}
 
 // A projection is what a request wants to know of events.
 type projection struct {
@@ -118,7 +119,7 @@ func (g *graphCall) calendarView() (graphReply, error) {
 	return g.list(found, "calendarView")
 }
 
-// in reports whether a view touches a window.
+// has reports whether a view touches a window.
 func (w window) has(v *view) bool {
 	if v.start.Equal(v.end) {
 		return !v.start.Before(w.start) && v.start.Before(w.end)

@@ -21,6 +21,7 @@ type note struct {
 // An endpoint is a URL that notifications of one kind go to, of however many subscriptions. It has a goroutine only while there
 // is something to send. It is guarded by the server's lock.
 type endpoint struct {
+	key       string // under which the server knows it
 	url       string
 	lifecycle bool
 	queue     []*note
@@ -118,7 +119,7 @@ func (sub *graphSub) tell(target string, lifecycle bool, body map[string]any) {
 	}
 	e := s.graphs.ends[key]
 	if e == nil {
-		e = &endpoint{url: target, lifecycle: lifecycle}
+		e = &endpoint{key: key, url: target, lifecycle: lifecycle}
 		s.graphs.ends[key] = e
 	}
 	e.queue = append(e.queue, n)
@@ -176,6 +177,9 @@ func (s *Server) takeNotes(e *endpoint) (batch []*note, times int, delay time.Du
 		e.queue = slices.DeleteFunc(e.queue, func(n *note) bool { return n.over() })
 		if len(e.queue) == 0 || s.ctx.Err() != nil {
 			e.running, e.queue = false, nil
+			if !s.graphs.quirks.SlowRules && s.graphs.ends[e.key] == e {
+				delete(s.graphs.ends, e.key) // there is nothing to remember of it
+			}
 			return nil, 0, 0
 		}
 		if !e.lifecycle && s.faults.holds() {

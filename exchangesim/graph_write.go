@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"net/url"
 	"slices"
 )
 
@@ -56,7 +57,7 @@ func (g *graphCall) createEvent() (graphReply, error) {
 		g.send(it, "request", it.attendees())
 	}
 	reply := g.answerEvent(http.StatusCreated, g.viewOf(it))
-	reply.header = map[string]string{"Location": g.base + "/users/" + g.user + "/events/" + g.viewOf(it).graphIDOf(g.immutable)}
+	reply.header["Location"] = g.base + "/users/" + url.PathEscape(g.user) + "/events/" + g.viewOf(it).graphIDOf(g.immutable)
 	g.touchLater(it)
 	return reply, nil
 }
