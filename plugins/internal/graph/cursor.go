@@ -13,12 +13,13 @@ import (
 	"github.com/roomwire/roomwire/sdk/fault"
 )
 
-// The phases of a pull. A pull from nothing goes through the first three, and all that follow are of the last.
+// The phases of a pull. A pull from nothing goes through the first three, and all that follow are of the last. The round comes
+// first: what happens to an item after it was read is a change since the round.
 const (
+	phaseRound   = "round"   // everything in the window, by the first round of a delta
 	phaseKey     = "key"     // the items that bear our key, wherever they are
 	phaseForeign = "foreign" // those that bear the booking system's
-	phaseRound   = "round"   // everything in the window, by the first round of a delta
-	phaseDelta   = "delta"   // what changed since
+	phaseDelta   = "delta"   // what changed since the round
 )
 
 // cursorVersion is that of the form; cursors of another are expired.
@@ -30,10 +31,9 @@ type cursor struct {
 	Mailbox string    `json:"m"` // a hash of the address: a cursor serves no other
 	Phase   string    `json:"p"`
 	Next    string    `json:"n,omitempty"` // the page to go on with; empty: the first of the phase
-	Delta   string    `json:"d,omitempty"` // phaseDelta: where the next pull begins
+	Delta   string    `json:"d,omitempty"` // where the next delta begins; empty in the round
 	From    time.Time `json:"f"`           // the window
 	To      time.Time `json:"t"`
-	Began   time.Time `json:"b"` // when the pull from nothing began, by the server's clock
 }
 
 // stale is how far a window may be from where it is due. The host reads everything daily, and the window slides with that.
@@ -48,7 +48,7 @@ func (b *Backend) window() (from, to time.Time) {
 // begin returns where a pull begins.
 func (b *Backend) begin(req backend.PullRequest) (cursor, error) {
 	from, to := b.window()
-	fresh := cursor{Version: cursorVersion, Mailbox: hashOf(req.Mailbox), Phase: phaseKey, From: from, To: to}
+	fresh := cursor{Version: cursorVersion, Mailbox: hashOf(req.Mailbox), Phase: phaseRound, From: from, To: to}
 	if req.Since == "" {
 		return fresh, nil
 	}
@@ -66,12 +66,9 @@ func (b *Backend) begin(req backend.PullRequest) (cursor, error) {
 		return expired("has another window than is due")
 	}
 	switch c.Phase {
-	case phaseKey, phaseForeign, phaseRound:
-		if c.Began.IsZero() {
-			return expired("does not say when it began")
-		}
-	case phaseDelta:
-		if c.Delta == "" && c.Next == "" {
+	case phaseRound:
+	case phaseKey, phaseForeign, phaseDelta:
+		if c.Delta == "" {
 			return expired("leads nowhere")
 		}
 	default:
@@ -83,12 +80,6 @@ func (b *Backend) begin(req backend.PullRequest) (cursor, error) {
 func (c cursor) encode() backend.Cursor {
 	data, _ := json.Marshal(c) // of plain data, which never fails
 	return backend.Cursor(data)
-}
-
-// to returns the cursor at the beginning of another phase.
-func (c cursor) to(phase string) cursor {
-	c.Phase, c.Next, c.Delta = phase, "", ""
-	return c
 }
 
 func off(a, b time.Time) time.Duration { return a.Sub(b).Abs() }

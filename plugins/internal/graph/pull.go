@@ -5,19 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
-
-// clockSlack is how far an item's time of change may lie before a list was read and still count as later: the clocks of the
-// server's machines may differ by that much.
-const clockSlack = 5 * time.Second
-
-// manyUnsure is how many items of a page have to be of the kind that may have been marked meanwhile for the list of marked ones
-// to be read anew, which takes about two requests, rather than each of them.
-const manyUnsure = 2 * maxBatch
 
 // A pull is one Pull under way.
 type pull struct {
@@ -26,27 +19,21 @@ type pull struct {
 	at   cursor
 	full bool
 
-	// What this very pull has told, and what it knows to be marked. A pull that goes on in another process knows less, and
-	// reads more.
-	whole     bool              // from the beginning on
-	told      map[string]string // items, with the ETag they had
-	marked    map[string]bool   // the ids that bore a marker at some time since
-	known     time.Time         // when that was found out, by the server's clock
-	mentioned map[string]string // in the round, by their reference or as items
+	// What this very pull knows. One that goes on in another process knows less, and reads more.
+	marked    map[string]bool   // ids of items that bear a marker, as the round began or went on; nil: not known
+	told      map[string]string // items that were read, with the ETag they had
+	mentioned map[string]bool   // by their reference
 }
 
-// Pull implements backend.Backend. From nothing it lists the items that bear a marker, wherever in time they are, and then
-// goes through the window by the first round of a delta, which mentions everything else; the deltas of later pulls begin
-// there. A delta carries no markers, so what it says has changed is read.
+// Pull implements backend.Backend. From nothing it goes through the window by the first round of a delta, which mentions a
+// person's own items by their reference, and then lists the items that bear a marker, wherever in time they are. The deltas of
+// later pulls go on from that round. A delta carries no markers, so what it says has changed is read.
 func (b *Backend) Pull(ctx context.Context, req backend.PullRequest, emit func(backend.Page) error) error {
 	at, err := b.begin(req)
 	if err != nil {
 		return err
 	}
-	p := &pull{
-		Backend: b, m: req.Mailbox, at: at, full: req.Since == "", whole: req.Since == "",
-		told: map[string]string{}, mentioned: map[string]string{},
-	}
+	p := &pull{Backend: b, m: req.Mailbox, at: at, full: req.Since == "", told: map[string]string{}, mentioned: map[string]bool{}}
 	for range maxPages {
 		changes, last, err := p.step(ctx)
 		if fault.Of(err) == fault.StateExpired && p.full {
@@ -70,72 +57,127 @@ func (b *Backend) Pull(ctx context.Context, req backend.PullRequest, emit func(b
 // step reads one page and moves the cursor behind it.
 func (p *pull) step(ctx context.Context) (changes []backend.Change, last bool, err error) {
 	switch p.at.Phase {
+	case phaseRound:
+		changes, err = p.round(ctx)
+		return changes, false, err
 	case phaseKey:
-		changes, err = p.listed(ctx, p.key, phaseForeign)
+		changes, _, err = p.listed(ctx, p.key, phaseForeign)
 		return changes, false, err
 	case phaseForeign:
-		changes, err = p.listed(ctx, p.foreign, phaseRound)
-		return changes, false, err
-	case phaseRound:
-		return p.round(ctx)
+		changes, over, err := p.listed(ctx, p.foreign, phaseDelta)
+		if err != nil || !over {
+			return changes, false, err
+		}
+		rest, err := p.skipped(ctx)
+		return append(changes, rest...), true, err
 	default:
 		return p.delta(ctx)
 	}
 }
 
-// listed reads one page of the items that bear a marker.
-func (p *pull) listed(ctx context.Context, by property, then string) ([]backend.Change, error) {
-	r := p.searching(p.m, by.there(), "$select", selected, "$expand", p.expand(), "$top", fmt.Sprint(pageSize))
-	r.doing = "listing the marked items in the calendar"
-	events, next, header, err := p.follow(ctx, r)
+// round reads one page of the delta's first round. It leaves out what bears a marker: that is listed afterwards.
+func (p *pull) round(ctx context.Context) ([]backend.Change, error) {
+	if p.marked == nil {
+		if err := p.recall(ctx); err != nil {
+			return nil, err
+		}
+	}
+	r := firstTurn(p.m, p.at.From, p.at.To)
+	if p.at.Next != "" {
+		r = linked(p.m, p.at.Next)
+	}
+	entries, link, last, err := p.turn(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	if p.at.Began.IsZero() {
-		p.at.Began = serverTime(header, p.now())
-	}
 	var changes []backend.Change
+	for _, e := range entries {
+		// Of what is removed already the next delta tells.
+		if id := e.subject(); id != "" && e.Removed == nil && !p.marked[id] && !p.mentioned[id] {
+			p.mentioned[id] = true
+			changes = append(changes, backend.Change{Ref: backend.Ref(id)})
+		}
+	}
+	if p.at.Next = link; last {
+		p.at.Phase, p.at.Next, p.at.Delta = phaseKey, "", link
+	}
+	return changes, nil
+}
+
+// recall finds out which items bear a marker.
+func (p *pull) recall(ctx context.Context) error {
+	marked := map[string]bool{}
+	for _, by := range []property{p.key, p.foreign} {
+		r := p.searching(p.m, by.there(), "$select", "id", "$top", "500")
+		for pages := 0; ; pages++ {
+			events, next, err := p.page(ctx, r)
+			if err != nil {
+				return err
+			}
+			for _, e := range events {
+				marked[e.ID] = true
+			}
+			if next == "" {
+				break
+			}
+			if pages >= maxPages {
+				return r.wrap(fmt.Errorf("the marked items do not come to an end: %w", fault.Unavailable))
+			}
+			r.target, r.link = "", next
+		}
+	}
+	p.marked = marked
+	return nil
+}
+
+// listed reads one page of the items that bear a marker; over is set on the last.
+func (p *pull) listed(ctx context.Context, by property, then string) (changes []backend.Change, over bool, err error) {
+	r := p.searching(p.m, by.there(), "$select", selected, "$expand", p.expand(), "$top", fmt.Sprint(pageSize))
+	r.doing = "listing the marked items in the calendar"
+	events, next, err := p.follow(ctx, r)
+	if err != nil {
+		return nil, false, err
+	}
 	for i := range events {
 		e := &events[i]
 		if e.ID == "" {
-			return nil, r.wrap(fmt.Errorf("an item came without its id: %w", fault.Unavailable))
+			return nil, false, r.wrap(fmt.Errorf("an item came without its id: %w", fault.Unavailable))
 		}
 		if etag, told := p.told[e.ID]; told && etag == e.ETag {
 			continue // it bears both markers
 		}
 		item, err := p.item(ctx, p.m, e)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		p.told[e.ID] = e.ETag
 		changes = append(changes, item.Change())
 	}
 	if p.at.Next = next; next == "" {
-		p.at = p.at.to(then)
+		p.at.Phase = then
 	}
-	return changes, nil
+	return changes, next == "", nil
+}
+
+// skipped reads what bore a marker as the round began and was not in the lists: pages shift when items before them go.
+func (p *pull) skipped(ctx context.Context) ([]backend.Change, error) {
+	var ids []string
+	for id := range p.marked {
+		if _, told := p.told[id]; !told {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return p.changed(ctx, ids, nil)
 }
 
 // follow reads the page at the cursor: the first of r, or the one that its link leads to.
-func (p *pull) follow(ctx context.Context, r request) ([]event, string, http.Header, error) {
+func (p *pull) follow(ctx context.Context, r request) ([]event, string, error) {
 	if p.at.Next != "" {
 		r.target, r.link = "", p.at.Next
 	}
-	var l list
-	header, err := p.do(ctx, r, &l)
-	if err != nil {
-		return nil, "", nil, expired(err, r.link != "")
-	}
-	if l.Value == nil {
-		return nil, "", nil, r.wrap(errNoList)
-	}
-	next := ""
-	if l.Next != "" {
-		if next, err = pathOf(p.m.URL, l.Next); err != nil {
-			return nil, "", nil, r.wrap(err)
-		}
-	}
-	return *l.Value, next, header, nil
+	events, next, err := p.page(ctx, r)
+	return events, next, expired(err, r.link != "")
 }
 
 // expired makes StateExpired of what a server answers to a link that it no longer takes: 410, or 400 in so many words. A
@@ -146,14 +188,6 @@ func expired(err error, linked bool) error {
 		return r.as(fault.StateExpired)
 	}
 	return err
-}
-
-// serverTime is the server's clock as it answered.
-func serverTime(h http.Header, otherwise time.Time) time.Time {
-	if at, err := http.ParseTime(h.Get("Date")); err == nil {
-		return at.UTC()
-	}
-	return otherwise.UTC().Truncate(time.Second)
 }
 
 // turn asks for one page of a delta; where the round ends, link is where the next begins and last is set.
@@ -196,119 +230,6 @@ func linked(m backend.Mailbox, link string) request {
 	return request{mailbox: m, doing: "reading the changes in the calendar", method: http.MethodGet, ok: http.StatusOK, link: link}
 }
 
-// round reads one page of the delta's first round.
-func (p *pull) round(ctx context.Context) ([]backend.Change, bool, error) {
-	if !p.whole && p.marked == nil {
-		if err := p.recall(ctx); err != nil {
-			return nil, false, err
-		}
-	}
-	r := firstTurn(p.m, p.at.From, p.at.To)
-	if p.at.Next != "" {
-		r = linked(p.m, p.at.Next)
-	}
-	entries, link, last, err := p.turn(ctx, r)
-	if err != nil {
-		return nil, false, err
-	}
-	changes, err := p.sift(ctx, entries)
-	if err != nil {
-		return nil, false, err
-	}
-	if p.at.Next = link; last {
-		p.at = p.at.to(phaseDelta)
-		p.at.Delta = link
-	}
-	return changes, last, nil
-}
-
-// recall finds out which items bear a marker by now. A pull that was cut off and goes on does not know what was told.
-func (p *pull) recall(ctx context.Context) error {
-	if p.marked == nil {
-		p.marked = map[string]bool{}
-	}
-	known := time.Time{}
-	for _, by := range []property{p.key, p.foreign} {
-		r := p.searching(p.m, by.there(), "$select", "id", "$top", "500")
-		for pages := 0; ; pages++ {
-			var l list
-			header, err := p.do(ctx, r, &l)
-			if err != nil {
-				return err
-			}
-			if l.Value == nil {
-				return r.wrap(errNoList)
-			}
-			if known.IsZero() {
-				known = serverTime(header, p.now())
-			}
-			for _, e := range *l.Value {
-				p.marked[e.ID] = true
-			}
-			if l.Next == "" {
-				break
-			}
-			if pages >= maxPages {
-				return r.wrap(fmt.Errorf("the marked items do not come to an end: %w", fault.Unavailable))
-			}
-			r.target = ""
-			if r.link, err = pathOf(p.m.URL, l.Next); err != nil {
-				return r.wrap(err)
-			}
-		}
-	}
-	p.known = known
-	return nil
-}
-
-// sift turns entries of the first round into changes. What was told already is left out; what is marked, or may have been
-// marked since the list of marked items was read, is read again; all others are a person's own and told by reference.
-func (p *pull) sift(ctx context.Context, entries []event) ([]backend.Change, error) {
-	var changes []backend.Change
-	var ids, unsure []string
-	for _, e := range latest(entries) {
-		id, etag := e.subject()
-		was, known := p.mentioned[id]
-		recent := e.Removed != nil || !e.Modified.IsZero() && e.Modified.After(p.sure())
-		if known && (was == etag || etag == "" && !recent) {
-			continue
-		}
-		p.mentioned[id] = etag
-		switch tag, told := p.told[id]; {
-		case told && (tag == etag || etag == "" && !recent):
-		case told, p.marked[id], e.Removed != nil:
-			ids = append(ids, id)
-		case recent, e.Modified.IsZero():
-			unsure = append(unsure, id)
-		default:
-			changes = append(changes, backend.Change{Ref: backend.Ref(id)})
-		}
-	}
-	if unsure = unique(unsure, ids); len(unsure) > manyUnsure {
-		if err := p.recall(ctx); err != nil {
-			return nil, err
-		}
-		for _, id := range unsure {
-			if p.marked[id] {
-				ids = append(ids, id)
-			} else {
-				changes = append(changes, backend.Change{Ref: backend.Ref(id)})
-			}
-		}
-		unsure = nil
-	}
-	read, err := p.changed(ctx, unique(append(ids, unsure...), nil), nil)
-	return append(changes, read...), err
-}
-
-// sure is the time up to which changes of an item are known to have left it without a marker, unless it is among those marked.
-func (p *pull) sure() time.Time {
-	if p.known.After(p.at.Began) {
-		return p.known.Add(-clockSlack)
-	}
-	return p.at.Began.Add(-clockSlack)
-}
-
 // latest returns entries without those that the same page repeats later.
 func latest(entries []event) []event {
 	at := make(map[string]int, len(entries))
@@ -324,13 +245,12 @@ func latest(entries []event) []event {
 	return out
 }
 
-// subject returns the id of the item that an entry is about, which for an occurrence is its series, and that item's ETag
-// where the entry says it.
-func (e *event) subject() (id, etag string) {
+// subject returns the id of the item that an entry is about, which for an occurrence is its series.
+func (e *event) subject() string {
 	if e.SeriesMasterID != "" {
-		return e.SeriesMasterID, ""
+		return e.SeriesMasterID
 	}
-	return e.ID, e.ETag
+	return e.ID
 }
 
 // delta reads one page of what changed since the last round.
@@ -347,7 +267,7 @@ func (p *pull) delta(ctx context.Context) ([]backend.Change, bool, error) {
 	removed := map[string]bool{}
 	seen := map[string]bool{}
 	for _, e := range latest(entries) {
-		id, _ := e.subject()
+		id := e.subject()
 		if e.Removed != nil {
 			removed[id] = true
 		}

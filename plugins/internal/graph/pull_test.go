@@ -1,15 +1,11 @@
 package graph
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/roomwire/roomwire/exchangesim"
@@ -236,6 +232,32 @@ func (w *world) pageByPage(t *testing.T, cut int, keys map[string]bool) {
 	}
 }
 
+// An item that is deleted while everything is read, after whatever page, is not left behind as there.
+func TestAnItemThatGoesWhileEverythingIsRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for cut := range 3 {
+		item := w.create(t, fmt.Sprintf("bk-%d", cut), desk())
+		n := 0
+		var changes []backend.Change
+		var at backend.Cursor
+		err := w.Pull(t.Context(), backend.PullRequest{Mailbox: w.alice}, func(p backend.Page) error {
+			changes, at = append(changes, p.Changes...), p.Next
+			if n++; n == cut+1 {
+				return w.sim.Outlook("alice@example.com").HardDelete(w.idOf(t, item.Ref))
+			}
+			return nil
+		})
+		if err != nil || n < 3 {
+			t.Fatal(n, err)
+		}
+		more, _ := w.pull(t, at)
+		if ch, told := latestOf(append(changes, more...))[item.Ref]; told && !ch.Deleted {
+			t.Errorf("deleted after page %d: %+v", cut+1, ch)
+		}
+	}
+}
+
 // Whatever answer of a pull fails, no page says that it was the last.
 func TestNoFailureEndsAPull(t *testing.T) {
 	t.Parallel()
@@ -328,17 +350,16 @@ func TestWhichCursorsAreTaken(t *testing.T) {
 		now     func() time.Time
 		expired bool
 	}{
-		"as it was given":      {since: at},
-		"six days later":       {since: at, now: later(6 * day)},
-		"eight days later":     {since: at, now: later(8 * day), expired: true},
-		"eight days earlier":   {since: at, now: later(-8 * day), expired: true},
-		"in another mailbox":   {since: at, m: w.mailbox("bob@example.com"), expired: true},
-		"of another version":   {since: change(func(c map[string]any) { c["v"] = 2 }), expired: true},
-		"of an unknown phase":  {since: change(func(c map[string]any) { c["p"] = "x" }), expired: true},
-		"without its link":     {since: change(func(c map[string]any) { delete(c, "d") }), expired: true},
-		"with another link":    {since: change(func(c map[string]any) { c["d"] = "/v1.0/users/alice@example.com/calendarView/delta?$deltatoken=x" }), expired: true},
-		"of another beginning": {since: change(func(c map[string]any) { c["p"] = phaseRound; delete(c, "b"); c["b"] = time.Time{} }), expired: true},
-		"no JSON":              {since: "H4sIAAAA", expired: true},
+		"as it was given":     {since: at},
+		"six days later":      {since: at, now: later(6 * day)},
+		"eight days later":    {since: at, now: later(8 * day), expired: true},
+		"eight days earlier":  {since: at, now: later(-8 * day), expired: true},
+		"in another mailbox":  {since: at, m: w.mailbox("bob@example.com"), expired: true},
+		"of another version":  {since: change(func(c map[string]any) { c["v"] = 2 }), expired: true},
+		"of an unknown phase": {since: change(func(c map[string]any) { c["p"] = "x" }), expired: true},
+		"without its link":    {since: change(func(c map[string]any) { delete(c, "d") }), expired: true},
+		"with another link":   {since: change(func(c map[string]any) { c["d"] = "/v1.0/users/alice@example.com/calendarView/delta?$deltatoken=x" }), expired: true},
+		"no JSON":             {since: "H4sIAAAA", expired: true},
 	} {
 		b := w.open(t, Settings{})
 		if tc.now != nil {
@@ -351,139 +372,5 @@ func TestWhichCursorsAreTaken(t *testing.T) {
 		if tc.expired != (fault.Of(err) == fault.StateExpired) || !tc.expired && err != nil {
 			t.Errorf("%s: %v; expired ought to be %t", name, err, tc.expired)
 		}
-	}
-}
-
-// A link to another server is not followed: the token would go there.
-func TestLinksLeadNowhereElse(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.create(t, "bk-1", desk())
-	_, pages := w.pull(t, "")
-	for _, link := range []string{
-		"https://evil.example.com/v1.0/x", "http://127.0.0.1:1/v1.0/x", "//evil.example.com/x", "http://user@" + strings.TrimPrefix(w.url, "http://"), "x", "file:///etc/passwd",
-	} {
-		for _, name := range []string{"@odata.nextLink", "@odata.deltaLink"} {
-			hosts := map[string]bool{}
-			w.line.twisted(func(r *http.Request) (*http.Response, error) {
-				hosts[r.URL.Host] = true
-				return answered(r, 200, fmt.Sprintf(`{"value":[],%q:%q}`, name, link)), nil
-			})
-			_, _, err := pullOf(t.Context(), w.Backend, w.alice, next(pages))
-			if err == nil || len(hosts) != 1 {
-				t.Errorf("%s %q: %v, asked %v", name, link, err, hosts)
-			}
-		}
-	}
-}
-
-// The links are followed as they are, and what they hold is not read.
-func TestLinksAreFollowedVerbatim(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	_, pages := w.pull(t, "")
-	const rest = `/v1.0/users('a%40b')/calendarView/delta?$skiptoken=R0usmcCM%2b996atia_s+x~!*'()&$x=%20`
-	var asked []string
-	w.line.twisted(func(r *http.Request) (*http.Response, error) {
-		asked = append(asked, r.URL.RequestURI())
-		root := "http://" + r.URL.Host
-		if len(asked) == 1 {
-			return answered(r, 200, fmt.Sprintf(`{"value":[],"@odata.nextLink":%q}`, root+rest)), nil
-		}
-		return answered(r, 200, fmt.Sprintf(`{"value":[],"@odata.deltaLink":%q}`, root+"/v1.0/done")), nil
-	})
-	if _, _, err := pullOf(t.Context(), w.Backend, w.alice, next(pages)); err != nil {
-		t.Fatal(err)
-	}
-	if len(asked) != 2 || asked[1] != rest {
-		t.Errorf("asked %q, want at last %q", asked, rest)
-	}
-}
-
-// Of the requests in a batch that are throttled, those that may come again in a moment are asked once more; for the others,
-// and should that fail, the host waits.
-func TestThrottledPartsOfABatch(t *testing.T) {
-	t.Parallel()
-	for name, tc := range map[string]struct {
-		after   string
-		twice   bool // refused the second time, too
-		batches int
-		waited  time.Duration
-		kind    fault.Kind
-	}{
-		"a moment":            {after: "2", batches: 2, waited: 2 * time.Second},
-		"a moment, and again": {after: "2", twice: true, batches: 2, waited: 2 * time.Second, kind: fault.Throttled},
-		"long":                {after: "600", batches: 1, kind: fault.Throttled},
-		"nobody knows":        {after: "", batches: 1, kind: fault.Throttled},
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			batches := 0
-			b, m := fakeBackend(t, func(r *http.Request) (*http.Response, error) {
-				var sent struct{ Requests []batchRequest }
-				if err := json.NewDecoder(r.Body).Decode(&sent); err != nil {
-					t.Error(err)
-				}
-				batches++
-				var parts []string
-				for i, one := range sent.Requests {
-					if i == 0 && (batches == 1 || tc.twice) {
-						parts = append(parts, fmt.Sprintf(`{"id":%q,"status":429,"headers":{"Retry-After":%q},"body":{"error":{"code":"TooManyRequests","message":"m"}}}`, one.ID, tc.after))
-						continue
-					}
-					parts = append(parts, fmt.Sprintf(`{"id":%q,"status":404,"body":{"error":{"code":"ErrorItemNotFound","message":"m"}}}`, one.ID))
-				}
-				return answered(r, 200, `{"responses":[`+strings.Join(parts, ",")+`]}`), nil
-			})
-			began := time.Now()
-			got, err := b.Fetch(t.Context(), m, []calendar.Ref{"a", "b"})
-			if fault.Of(err) != tc.kind || batches != tc.batches || time.Since(began) != tc.waited {
-				t.Errorf("%s: %v after %d batches and %s", name, err, batches, time.Since(began))
-			}
-			if tc.kind == "" && (fault.Of(got[0].Err) != fault.NotFound || fault.Of(got[1].Err) != fault.NotFound) {
-				t.Errorf("%s: %+v", name, got)
-			}
-			if tc.kind != "" && tc.after != "" && fault.After(err).String() == "0s" {
-				t.Errorf("%s: the error does not say how long to wait", name)
-			}
-		})
-	}
-}
-
-// Of one mailbox at most four requests are under way, a batch counting for four.
-func TestAtMostFourRequestsPerMailbox(t *testing.T) {
-	t.Parallel()
-	busy, most := make(chan int, 1), make(chan int, 1)
-	busy <- 0
-	most <- 0
-	b, m := fakeBackend(t, func(r *http.Request) (*http.Response, error) {
-		weight := 1
-		if strings.HasSuffix(r.URL.Path, "$batch") {
-			weight = perMailbox
-		}
-		now := <-busy + weight
-		busy <- now
-		most <- max(<-most, now)
-		if r.Body != nil {
-			_, _ = io.Copy(io.Discard, r.Body)
-		}
-		busy <- <-busy - weight
-		return answered(r, 500, ""), nil
-	})
-	done := make(chan struct{})
-	for i := range 20 {
-		go func() {
-			defer func() { done <- struct{}{} }()
-			refs := []calendar.Ref{"a", "b"}[:1+i%2]
-			_, _ = b.Fetch(context.Background(), m, refs)
-		}()
-	}
-	for range 20 {
-		<-done
-	}
-	if n := <-most; n > perMailbox {
-		t.Errorf("%d requests were under way at once", n)
-	}
-	if len(b.lanes.boxes) != 0 {
-		t.Errorf("%d mailboxes are remembered", len(b.lanes.boxes))
 	}
 }
