@@ -63,6 +63,7 @@ func (s *Server) control() http.Handler {
 	})
 	handle("POST /sim/wait", s.controlWait)
 	s.controlScale(handle)
+	s.controlGraph(handle)
 	s.controlOnline(handle)
 	return mux
 }

@@ -299,7 +299,7 @@ func TestMetadataNamesTheHostThatWasAsked(t *testing.T) {
 	if token.header.Key != keys.Keys[0].Kid || token.verify(public) != nil {
 		t.Errorf("the published key %+v does not fit %+v", keys.Keys[0], token.header)
 	}
-	if get("/example.com/oauth2/authorize", nil) != 404 || get("/x", nil) != 404 || get("/v1.0/users", nil) != 404 {
+	if get("/example.com/oauth2/authorize", nil) != 404 || get("/x", nil) != 404 {
 		t.Error("paths that are not served are answered")
 	}
 }

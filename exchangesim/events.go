@@ -10,6 +10,7 @@ type event struct {
 	kind      string // CreatedEvent, ModifiedEvent, MovedEvent, CopiedEvent, DeletedEvent
 	at        time.Time
 	mark      uint64 // watermark
+	of        *item  // nil for an event of a folder
 	item      string // id; empty for an event of a folder
 	key       uint64
 	subject   *folder // of an event of a folder
@@ -28,6 +29,7 @@ func (b *mailbox) notify(group ...event) {
 	for _, sub := range b.subs {
 		sub.offer(group)
 	}
+	b.tellGraph(group)
 }
 
 // node writes an event of a notification. Change keys in notifications are stubs.

@@ -54,7 +54,7 @@ type Options struct {
 	Affinity bool
 	// Budget throttles those who ask too much; nil: nobody.
 	Budget *Budget
-	// Latency is how long every EWS request takes at least.
+	// Latency is how long every request to EWS or Graph takes at least.
 	Latency time.Duration
 	// MaxRequestBytes is the longest request body; 0: 400 KiB, as documented.
 	MaxRequestBytes int64
@@ -62,6 +62,8 @@ type Options struct {
 	Schemes []string
 	// ExtendedProtection is the mode of channel binding for NTLM over TLS.
 	ExtendedProtection Protection
+	// GraphPatience is how long Graph waits for the answer to a notification before that counts as a failure; 0: 3 seconds.
+	GraphPatience time.Duration
 	// Tenants are the organizations of Exchange Online; empty: SampleTenant and SampleSubsidiary.
 	Tenants []Tenant
 	// TokenLifetime is how long the access tokens of Tenants last; 0: an hour.
@@ -111,6 +113,7 @@ type Server struct {
 	streams     map[*stream]struct{} // that are open
 	pushes      pushes
 	throttle    throttle
+	graphs      graphs
 	subCounter  uint64
 	undelivered int           // notification groups queued or in flight
 	idle        chan struct{} // closed and replaced when undelivered falls to zero
@@ -147,6 +150,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxSubscriptions == 0 {
 		o.MaxSubscriptions = 5000
+	}
+	if o.GraphPatience == 0 {
+		o.GraphPatience = 3 * time.Second
 	}
 	if len(o.Tenants) == 0 {
 		o.Tenants = []Tenant{SampleTenant(), SampleSubsidiary()}
@@ -185,6 +191,8 @@ func New(o Options) (*Server, error) {
 	_, _ = rand.Read(s.secret) // never fails
 	s.faults = newFaults(s)
 	s.controls = s.control()
+	s.graphs = newGraphs()
+	s.graph = http.HandlerFunc(s.serveGraph)
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	var err error
 	if s.recorder, err = newRecorder(o.RecordDir); err != nil {
@@ -219,6 +227,9 @@ func (s *Server) Close() error {
 	s.mu.Lock()
 	s.stop() // under the lock: no sender starts afterwards
 	for _, sub := range s.subs {
+		sub.end()
+	}
+	for _, sub := range s.graphs.subs {
 		sub.end()
 	}
 	s.mu.Unlock()

@@ -16,7 +16,7 @@ type Fault struct {
 	// nothing is done), "drop-after" (the request is carried out and the connection cut before the answer).
 	Kind string `json:"kind"`
 	// Operation, such as CreateItem, and Address of the mailbox select requests; empty means all but those to the login server,
-	// which are known as OperationToken and OperationDiscovery. There "error" takes an AADSTS code, such as 7000215.
+	// which are known as OperationToken and OperationDiscovery; "Graph" means all of Graph. At the login server "error" takes an AADSTS code, such as 7000215.
 	Operation string `json:"operation,omitempty"`
 	Address   string `json:"address,omitempty"`
 	// Count is how many requests are hit; 0 means one, -1 all until Reset.
@@ -27,7 +27,7 @@ type Fault struct {
 	// Status is the HTTP status of "status", ResponseCode the EWS code of "error".
 	Status       int    `json:"status,omitempty"`
 	ResponseCode string `json:"response_code,omitempty"`
-	// RetryAfter is the header of that name that goes with "status", in seconds; 0: none. EWS has no such header.
+	// RetryAfter is the header of that name that goes with "status", in seconds; 0: none. EWS has no such header, Graph does.
 	RetryAfter int `json:"retry_after,omitempty"`
 }
 
@@ -248,7 +248,7 @@ func (f *Faults) plan(operation, address string) plan {
 	decided := false
 	var rules []*Fault
 	for _, r := range f.rules {
-		matches := (r.Operation == operation || r.Operation == "" && !isLogin(operation)) && (r.Address == "" || strings.EqualFold(r.Address, address))
+		matches := r.means(operation) && (r.Address == "" || strings.EqualFold(r.Address, address))
 		if matches && (r.Kind == "latency" || !decided) {
 			decided = decided || r.Kind != "latency"
 			r.apply(&p)
@@ -274,6 +274,17 @@ func (f *Faults) plan(operation, address string) plan {
 	}
 	f.pauses = pauses
 	return p
+}
+
+// means reports whether a rule is about an operation. A batch of Graph's has to be named: otherwise its requests are hit.
+func (r *Fault) means(operation string) bool {
+	switch {
+	case r.Operation == operation:
+		return true
+	case isLogin(operation) || operation == operationBatch:
+		return false
+	}
+	return r.Operation == "" || r.Operation == "Graph" && strings.HasPrefix(operation, "Graph")
 }
 
 func isLogin(operation string) bool {

@@ -13,6 +13,7 @@ type item struct {
 	folder   *folder
 	id       string
 	number   uint64
+	steady   uint64 // the number in its immutable id: the first that it had in this mailbox
 	kind     string // the element it is: CalendarItem, Message, Contact, Task …
 	key      uint64
 	arrived  uint64 // change of the mailbox with which it came into its folder
@@ -24,6 +25,9 @@ type item struct {
 	content
 	// history remembers the change key with which each field changed last, to find conflicts.
 	history map[string]uint64
+	// transaction is what Graph was told to know the creation by, and the digest of the request that made the item.
+	transaction, request string
+	former               *item // as it was before its recurrence changed last, and so on
 }
 
 // content is what people put into an item.
@@ -119,6 +123,14 @@ func (c *content) meeting() bool {
 // attendees are all of them.
 func (c *content) attendees() []Attendee {
 	return slices.Concat(c.required, c.optional, c.resources)
+}
+
+// remember keeps a series as it was if its recurrence is about to change: those who know its occurrences are told which ended.
+func (it *item) remember(made *content) {
+	if it.recurrence == nil || made.recurrence != nil && sameSeries(*it.recurrence, *made.recurrence) {
+		return
+	}
+	it.former = it.clone()
 }
 
 // calendarType is the CalendarItemType of an item that is no occurrence.

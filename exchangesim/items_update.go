@@ -224,6 +224,7 @@ func (c *call) commit(v *view, made *content) error {
 	if v.index > 0 {
 		it.changes[v.index] = made
 	} else {
+		it.remember(made)
 		it.content = *made
 	}
 	it.author = c.actor.Name

@@ -18,6 +18,8 @@ type mailbox struct {
 	marks    uint64           // the last watermark
 	folders  []*folder        // those that were made so far; all returns every one
 	items    map[string]*item // nil while there was none
+	steady   map[uint64]*item // the same by the number in the immutable id
+	graph    *graphBox        // what only Graph knows of the mailbox; nil while there is nothing
 	removed  []tombstone      // of folders
 	subs     []*subscription
 }
@@ -41,6 +43,8 @@ type folder struct {
 // A tombstone remembers what left a folder, for SyncFolderItems.
 type tombstone struct {
 	id            string
+	steady        uint64
+	series        *item // of which it is, if it is one's
 	arrived, left uint64
 }
 
@@ -111,7 +115,7 @@ func (b *mailbox) add(f *folder, it *item) {
 	now := b.server.now()
 	it.box, it.created, it.modified = b, now, now
 	b.arrive(f, it)
-	b.notify(event{kind: "CreatedEvent", at: now, item: it.id, key: it.key, parent: f}, b.folderModified(f))
+	b.notify(event{kind: "CreatedEvent", at: now, of: it, item: it.id, key: it.key, parent: f}, b.folderModified(f))
 }
 
 // arrive gives an item the id it has in a folder.
@@ -120,27 +124,30 @@ func (b *mailbox) arrive(f *folder, it *item) {
 	b.articles++
 	it.number = b.number()
 	it.id = entryID{box: b.guid, kind: itemKind, number: it.number}.String()
+	if it.steady == 0 {
+		it.steady = it.number
+	}
 	it.folder, it.arrived, it.changed, it.article = f, b.seq, b.seq, b.articles
 	it.key = b.number()
 	f.items = append(f.items, it)
 	if b.items == nil {
-		b.items = map[string]*item{}
+		b.items, b.steady = map[string]*item{}, map[uint64]*item{}
 	}
-	b.items[it.id] = it
+	b.items[it.id], b.steady[it.steady] = it, it
 	f.key = b.number()
 }
 
 // edited gives a changed item a new change key, and tells subscribers, as Exchange does, more than once.
 func (b *mailbox) edited(it *item) {
 	b.bump(it)
-	modified := event{kind: "ModifiedEvent", at: it.modified, item: it.id, key: it.key, parent: it.folder}
+	modified := event{kind: "ModifiedEvent", at: it.modified, of: it, item: it.id, key: it.key, parent: it.folder}
 	b.notify(modified, modified, b.folderModified(it.folder))
 }
 
 // touch changes an item's change key without a change to its content: the server's own assistants do so after a write.
 func (b *mailbox) touch(it *item) {
 	b.bump(it)
-	b.notify(event{kind: "ModifiedEvent", at: it.modified, item: it.id, key: it.key, parent: it.folder}, b.folderModified(it.folder))
+	b.notify(event{kind: "ModifiedEvent", at: it.modified, of: it, item: it.id, key: it.key, parent: it.folder}, b.folderModified(it.folder))
 }
 
 func (b *mailbox) bump(it *item) {
@@ -154,16 +161,21 @@ func (b *mailbox) bump(it *item) {
 func (b *mailbox) leave(it *item) {
 	f := it.folder
 	b.seq++
-	f.gone = append(f.gone, tombstone{id: it.id, arrived: it.arrived, left: b.seq})
+	grave := tombstone{id: it.id, steady: it.steady, arrived: it.arrived, left: b.seq}
+	if it.recurrence != nil || it.former != nil {
+		grave.series = it.clone()
+	}
+	f.gone = append(f.gone, grave)
 	f.items = slices.DeleteFunc(f.items, func(o *item) bool { return o == it })
 	f.key = b.number()
 	delete(b.items, it.id)
+	delete(b.steady, it.steady)
 }
 
 // remove deletes an item for good.
 func (b *mailbox) remove(it *item) {
 	b.leave(it)
-	b.notify(event{kind: "DeletedEvent", at: b.server.now(), item: it.id, key: it.key, parent: it.folder}, b.folderModified(it.folder))
+	b.notify(event{kind: "DeletedEvent", at: b.server.now(), of: it, item: it.id, key: it.key, parent: it.folder}, b.folderModified(it.folder))
 }
 
 // move puts an item into another folder, where it has another id.
@@ -172,7 +184,7 @@ func (b *mailbox) move(it *item, to *folder) {
 	b.leave(it)
 	b.arrive(to, it)
 	it.modified = b.server.now()
-	b.notify(event{kind: "MovedEvent", at: it.modified, item: it.id, key: it.key, parent: to, oldItem: old, oldParent: from},
+	b.notify(event{kind: "MovedEvent", at: it.modified, of: it, item: it.id, key: it.key, parent: to, oldItem: old, oldParent: from},
 		b.folderModified(from), b.folderModified(to))
 }
 
@@ -180,9 +192,9 @@ func (b *mailbox) move(it *item, to *folder) {
 func (b *mailbox) copyTo(it *item, to *folder) *item {
 	made := it.clone()
 	now := b.server.now()
-	made.box, made.modified = b, now
+	made.box, made.modified, made.steady, made.transaction, made.request = b, now, 0, "", ""
 	b.arrive(to, made)
-	b.notify(event{kind: "CopiedEvent", at: now, item: made.id, key: made.key, parent: to, oldItem: it.id, oldParent: it.folder}, b.folderModified(to))
+	b.notify(event{kind: "CopiedEvent", at: now, of: made, item: made.id, key: made.key, parent: to, oldItem: it.id, oldParent: it.folder}, b.folderModified(to))
 	return made
 }
 

@@ -74,6 +74,11 @@ func (s *Server) settle(p *Person, place string) {
 			sub.end()
 		}
 	}
+	if b.graph != nil && !p.at(online) {
+		for _, sub := range slices.Clone(b.graph.subs) {
+			sub.end()
+		}
+	}
 }
 
 // startTenants adds those that the options name.

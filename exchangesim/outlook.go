@@ -103,6 +103,7 @@ func (o *Outlook) edit(id string, change func(*Appointment) error) error {
 		}
 		before := it.attendees()
 		changed := differences(&it.content, &made)
+		it.remember(&made)
 		it.content = made
 		it.author = b.owner.Name
 		b.edited(it)

@@ -140,6 +140,7 @@ func (s *Server) resumePushes() {
 	for _, sub := range held {
 		s.pushReady(sub)
 	}
+	s.resumeGraph()
 }
 
 // runPushClock brings the subscriptions that waited to the senders, until the server is closed.

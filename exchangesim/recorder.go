@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 )
 
@@ -36,9 +37,13 @@ func (r *recorder) record(name string, request, reply []byte) {
 	if name == "" {
 		name = "Invalid"
 	}
-	r.write(fmt.Sprintf("%05d-%s.req.xml", r.n, name), request)
+	kind := "xml"
+	if strings.HasPrefix(name, "Graph") {
+		kind = "json"
+	}
+	r.write(fmt.Sprintf("%05d-%s.req.%s", r.n, name, kind), request)
 	if reply != nil {
-		r.write(fmt.Sprintf("%05d-%s.res.xml", r.n, name), reply)
+		r.write(fmt.Sprintf("%05d-%s.res.%s", r.n, name, kind), reply)
 	}
 }
 

@@ -115,6 +115,11 @@ func (s *Server) DropSubscriptions(address string) {
 			sub.end()
 		}
 	}
+	for _, sub := range s.graphs.subs {
+		if address == "" || strings.EqualFold(sub.box.owner.Address, address) {
+			sub.end()
+		}
+	}
 }
 
 func (c *call) subscribe() (*node, error) {

@@ -117,6 +117,7 @@ type folderChange struct {
 	id      string
 	item    *item
 	arrived uint64
+	grave   tombstone // of what went
 }
 
 // since lists the changes to a folder after a state, oldest first.
@@ -124,12 +125,12 @@ func (f *folder) since(from syncState) []folderChange {
 	var list []folderChange
 	for _, it := range f.items {
 		if it.changed > from.At {
-			list = append(list, folderChange{it.changed, it.id, it, it.arrived})
+			list = append(list, folderChange{it.changed, it.id, it, it.arrived, tombstone{}})
 		}
 	}
 	for _, t := range f.gone {
 		if t.left > from.At {
-			list = append(list, folderChange{t.left, t.id, nil, t.arrived})
+			list = append(list, folderChange{t.left, t.id, nil, t.arrived, t})
 		}
 	}
 	slices.SortFunc(list, func(a, b folderChange) int { return cmp.Compare(a.at, b.at) })
