@@ -20,7 +20,7 @@ const pollMoves = time.Second
 
 func personMoveCmd(f *flags) *cobra.Command {
 	var to, url, allOf string
-	var dry, follow, cancel, missing, noWait, wait bool
+	var dry, follow, cancel, force, noWait, wait bool
 	cmd := &cobra.Command{
 		Use:   "move [ID …]",
 		Short: "Move persons to another sync mode, with everything that is linked",
@@ -44,7 +44,7 @@ Exit code 0 if all are moved, 1 if some need attention.`,
 	fl.StringVar(&allOf, "all-of", "", "everybody with this sync mode whose sync is on")
 	fl.BoolVar(&follow, "follow", false, "everybody whose mailbox is not found any more but was found by another sync mode: to that one")
 	fl.BoolVar(&dry, "dry-run", false, "find out what would happen, and change nothing")
-	fl.BoolVar(&missing, "accept-missing", false, "move even if most items are not found; they are then laid before you one by one")
+	fl.BoolVar(&force, "force", false, "move even if most items are not found, or say something else than by the old mode")
 	fl.BoolVar(&cancel, "cancel", false, "do not make the moves that were asked for and are not made yet")
 	fl.BoolVar(&wait, "wait", true, "wait until the moves are made, and report on each")
 	fl.BoolVar(&noWait, "no-wait", false, "ask for the moves and do not wait")
@@ -60,7 +60,7 @@ Exit code 0 if all are moved, 1 if some need attention.`,
 		if cancel {
 			return a.cancelMoves(cmd, args)
 		}
-		in := client.MoveInput{DryRun: &dry, AcceptMissing: &missing}
+		in := client.MoveInput{DryRun: &dry, Force: &force}
 		given(&in.To, to)
 		given(&in.URL, url)
 		given(&in.AllOf, allOf)
@@ -198,7 +198,11 @@ func printMove(out io.Writer, m *client.Move) {
 	fmt.Fprintf(out, "%s: %s: %s\n", m.Person, what, deref(m.Reason))
 	if r := m.Report; r != nil {
 		for _, it := range deref(r.Items) {
-			fmt.Fprintf(out, "  %-10s booking %s\n", it.What, it.Booking)
+			line := fmt.Sprintf("  %-10s booking %s", it.What, it.Booking)
+			if fields := deref(it.Fields); fields != "" {
+				line += ": " + fields
+			}
+			fmt.Fprintln(out, line)
 		}
 	}
 	if remedy := deref(m.Remedy); remedy != "" {

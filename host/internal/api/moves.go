@@ -168,7 +168,7 @@ func (h *handler) moveOf(p directory.Person, in *rest.MoveInput) (store.Move, *b
 		}
 	}
 	return store.Move{
-		Tenant: p.Tenant, Person: p.ID, To: p.SyncMode, URL: p.SyncURL, DryRun: or(in.DryRun, false), Lenient: or(in.AcceptMissing, false),
+		Tenant: p.Tenant, Person: p.ID, To: p.SyncMode, URL: p.SyncURL, DryRun: or(in.DryRun, false), Lenient: or(in.Force, false),
 	}, nil
 }
 
@@ -200,7 +200,7 @@ func (h *handler) DecideMove(ctx context.Context, in rest.DecideMoveRequestObjec
 
 func moveOut(m store.Move) (rest.Move, error) {
 	out := rest.Move{
-		Person: m.Person, From: m.From, To: m.To, URL: given(m.URL), DryRun: m.DryRun, AcceptMissing: m.Lenient,
+		Person: m.Person, From: m.From, To: m.To, URL: given(m.URL), DryRun: m.DryRun, Force: m.Lenient,
 		State: rest.MoveState(m.State), Reason: given(m.Reason), Remedy: given(m.Remedy), NextTry: moment(m.NextAt),
 		Requested: m.Requested.UTC(), Started: moment(m.Started), Finished: moment(m.Finished),
 	}

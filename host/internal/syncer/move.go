@@ -33,7 +33,8 @@ type MoveReport struct {
 // A MoveItem is one booking's item in a MoveReport.
 type MoveItem struct {
 	Booking string `json:"booking"`
-	What    string `json:"what"` // differing, missing, ambiguous, deleted
+	What    string `json:"what"`             // differing, missing, ambiguous, deleted
+	Fields  string `json:"fields,omitempty"` // of a differing one: in which fields it is not as agreed
 }
 
 // mostMoveItems is how many items a report names.
@@ -56,9 +57,9 @@ func saveReport(r *MoveReport) []byte {
 	return data
 }
 
-func (r *MoveReport) note(b, what string) {
+func (r *MoveReport) note(it MoveItem) {
 	if len(r.Items) < mostMoveItems {
-		r.Items = append(r.Items, MoveItem{Booking: b, What: what})
+		r.Items = append(r.Items, it)
 	}
 }
 

@@ -117,7 +117,7 @@ func TestDryRunOfAMoveChangesNothing(t *testing.T) {
 		if r.Verified != 1 || r.Differing != 1 || r.Missing != 1 || !mv.DryRun {
 			w.Errorf("report = %+v", r)
 		}
-		if want := []MoveItem{{"b1", "differing"}, {"b2", "missing"}}; !slices.Equal(r.Items, want) {
+		if want := []MoveItem{{"b1", "differing", "subject"}, {"b2", "missing", ""}}; !slices.Equal(r.Items, want) {
 			w.Errorf("items = %v, want %v", r.Items, want)
 		}
 		w.mode("Memory")
@@ -312,6 +312,29 @@ func TestMoveThatFindsTooLittleIsNotMade(t *testing.T) {
 			if _, r := w.moved(store.MoveDone); r.Missing != 3 || r.Verified != 1 {
 				w.Errorf("%+v", r)
 			}
+		})
+	})
+}
+
+// One of the modes misreads what the other reads well.
+func TestMoveThatFindsMostItemsOtherwiseIsNotMade(t *testing.T) {
+	movers(t, func(w *world, m *twoModes) {
+		w.booked(6)
+		w.engine.Failpoint = func(step string) {
+			if step == "move:drained" {
+				for _, it := range w.server.items(alice)[1:] {
+					w.server.edit(alice, it.Ref, func(e *calendar.Event) { e.Subject += "?" })
+				}
+			}
+		}
+		w.silently(func() {
+			w.ask("Other")
+			w.pass("alice")
+			mv, r := w.moved(store.MoveAttention)
+			if r.Differing != 5 || r.Items[0].Fields != "subject" || !strings.Contains(mv.Reason, "5 items of 6 say something else") {
+				w.Errorf("%+v, %+v", mv, r)
+			}
+			w.mode("Memory")
 		})
 	})
 }

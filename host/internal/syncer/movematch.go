@@ -34,7 +34,8 @@ type match struct {
 	item   *calendar.Item
 	copies []*calendar.Item // further items with the link's marker, which are not its
 	// same: the item says what both sides last agreed on, so that there is nothing to settle.
-	same bool
+	same    bool
+	differs calendar.Fields // in which the item is otherwise
 }
 
 // sighting is what was read of a mailbox through a move's new mode.
@@ -308,11 +309,11 @@ func (m *matcher) decide(ctx context.Context, mt *match, candidates []*calendar.
 		mt.fate = fateOpen
 		return nil
 	}
-	same := make([]bool, len(candidates))
+	same, differs := make([]bool, len(candidates)), make([]calendar.Fields, len(candidates))
 	var alike []*calendar.Item
 	for i, it := range candidates {
 		var err error
-		if same[i], err = m.same(ctx, l, it); err != nil {
+		if same[i], differs[i], err = m.same(ctx, l, it); err != nil {
 			return err
 		}
 		if same[i] {
@@ -334,7 +335,8 @@ func (m *matcher) decide(ctx context.Context, mt *match, candidates []*calendar.
 		}
 		return nil
 	}
-	mt.fate, mt.item, mt.same = fateFound, chosen, same[slices.Index(candidates, chosen)]
+	i := slices.Index(candidates, chosen)
+	mt.fate, mt.item, mt.same, mt.differs = fateFound, chosen, same[i], differs[i]
 	for _, it := range candidates {
 		if it != chosen {
 			mt.copies = append(mt.copies, it)
@@ -372,22 +374,23 @@ func (m *matcher) choose(l store.Link, candidates, alike []*calendar.Item) (chos
 
 // same reports whether an item says what both sides of a link last agreed on, as far as it says anything. The text alone
 // is not looked at: it never goes from the calendar to the booking.
-func (m *matcher) same(ctx context.Context, l store.Link, it *calendar.Item) (bool, error) {
+func (m *matcher) same(ctx context.Context, l store.Link, it *calendar.Item) (same bool, differs calendar.Fields, err error) {
 	stored := l.Base
 	if len(stored) == 0 {
 		stored = l.Sent
 	}
 	base, err := loadFields(stored)
 	if err != nil || base == nil {
-		return false, err
+		return false, 0, err
 	}
 	f, err := fieldsOfItem(ctx, m.people, l.Tenant, m.new.person.Email, &it.Event)
 	if err != nil {
-		return false, ours(err)
+		return false, 0, ours(err)
 	}
 	_, byItem, _ := plan.Compare(plan.Input{Base: base, Booking: base, Item: &f, Omits: it.Omits})
 	const compared = calendar.AllFields &^ calendar.FieldRecurrence
-	return byItem&^calendar.FieldBody == 0 && it.Omits&compared == base.Unsaid && !it.Event.Cancelled, nil
+	byItem &^= calendar.FieldBody
+	return byItem == 0 && it.Omits&compared == base.Unsaid && !it.Event.Cancelled, byItem, nil
 }
 
 // harmless reports whether nothing is at stake if a link without an item is let go: its booking is cancelled, or out of the

@@ -26,55 +26,68 @@ func (r *MoveReport) count(mt match) {
 			r.Verified++
 		} else {
 			r.Differing++
-			r.note(mt.link.Booking, "differing")
+			r.note(MoveItem{Booking: mt.link.Booking, What: "differing", Fields: mt.differs.String()})
 		}
 	case fateOpen:
 		r.Open++
 	case fateLost:
 		r.Missing++
-		r.note(mt.link.Booking, "missing")
+		r.note(MoveItem{Booking: mt.link.Booking, What: "missing"})
 	case fateUnclear:
 		r.Ambiguous++
-		r.note(mt.link.Booking, "ambiguous")
+		r.note(MoveItem{Booking: mt.link.Booking, What: "ambiguous"})
 	case fateDeleted:
 		r.Deleted++
-		r.note(mt.link.Booking, "deleted")
+		r.note(MoveItem{Booking: mt.link.Booking, What: "deleted"})
 	case fatePast:
 		r.Past++
 	}
 }
 
-// tooFew refuses a move that finds so little that the new mode does not show the same calendar, or not all of it.
-func (e *Engine) tooFew(ctx context.Context, mv *moving, matches []match) (refused bool, err error) {
+// refuseMove does not make a move that finds so little, or so much that is otherwise, that the new mode does not show the same
+// calendar as the old one, or not all of it, or misreads it.
+func (e *Engine) refuseMove(ctx context.Context, mv *moving, matches []match) (refused bool, err error) {
 	if mv.move.Lenient {
 		return false, nil
 	}
-	found, lost := 0, 0
+	found, lost, differing := 0, 0, 0
 	for _, mt := range matches {
 		switch {
 		case mt.fate == fateFound:
 			found++
+			if !mt.same && mt.link.State == store.LinkLive && mt.link.GoneAt.IsZero() {
+				differing++
+			}
 		case (mt.fate == fateLost || mt.fate == fateUnclear) && !leftByMove(mt.link): // else they were before
 			lost++
 		}
 	}
-	most := e.limits()
-	many := lost > most.MassDeletionLimit && float64(lost) > most.MassDeletionShare*float64(found+lost)
-	if lost == 0 || found >= lost && !many {
+	limits, of := e.limits(), found+lost
+	reason, remedy := "", ""
+	switch {
+	case lost > found, lost > limits.MassDeletionLimit && float64(lost) > limits.MassDeletionShare*float64(of):
+		reason = fmt.Sprintf("by sync mode %s %s of %d cannot be found, so nothing was changed", mv.move.To, plural(lost, "item", "items"), of)
+		remedy = "make sure that the new sync mode shows the same mailbox, and all of it; if the items are really gone, move with --force: they are then laid before you one by one"
+	case mv.caughtUp && differing > fewEdits && 2*differing > found:
+		reason = fmt.Sprintf("by sync mode %s %s of %d say something else than by %s a moment before, so nothing was changed", mv.move.To, plural(differing, "item", "items"), of, mv.person.SyncMode)
+		remedy = "look at the fields in which they differ (roomwire person moves " + mv.mb.Person + ") and tell your supplier; if the items were really edited so, move with --force"
+	default:
 		return false, nil
 	}
 	report := reportOf(mv, matches)
 	return true, e.saveMove(ctx, mv, func(m *store.Move) {
 		m.State, m.NextAt, m.Finished, m.Report = store.MoveAttention, zeroTime, e.now(), saveReport(&report)
-		m.Reason = fmt.Sprintf("by sync mode %s %s of %d cannot be found, so nothing was changed", m.To, plural(lost, "item", "items"), found+lost)
-		m.Remedy = "make sure that the new sync mode shows the same mailbox, and all of it; if the items are really gone, move with --accept-missing: they are then laid before you one by one"
+		m.Reason, m.Remedy = reason, remedy
 	})
 }
+
+// fewEdits is how many items somebody may edit in the moment between two readings.
+const fewEdits = 3
 
 // endDryRun stores what a move would come to.
 func (e *Engine) endDryRun(ctx context.Context, mv *moving, matches []match) error {
 	report := reportOf(mv, matches)
-	refused, err := e.tooFew(ctx, mv, matches)
+	refused, err := e.refuseMove(ctx, mv, matches)
 	if err != nil || refused {
 		return err
 	}

@@ -25,6 +25,7 @@ type moving struct {
 	mb       store.Mailbox
 	old, new *pass // old is nil if the old mode cannot be used
 	note     string
+	caughtUp bool // the old mode has just told of everything that changed
 }
 
 // errMoveWaits ends a try whose server is busy or is left alone; the error it wraps says why.
@@ -128,7 +129,7 @@ func (e *Engine) tryMove(ctx context.Context, mv *moving) error {
 	if mv.move.DryRun {
 		return e.endDryRun(ctx, mv, matches)
 	}
-	if refused, err := e.tooFew(ctx, mv, matches); err != nil || refused {
+	if refused, err := e.refuseMove(ctx, mv, matches); err != nil || refused {
 		return err
 	}
 	sub, subscribed, err := e.grantedSub(ctx, mv.new)
@@ -272,7 +273,7 @@ func (e *Engine) drain(ctx context.Context, mv *moving) error {
 		mv.old = p
 		return nil
 	}
-	err = e.catchUp(ctx, p)
+	mv.caughtUp, err = e.catchUp(ctx, p)
 	p.answered = answered(err)
 	if _, own := errors.AsType[storeError](err); own || ctx.Err() != nil {
 		return err
@@ -285,30 +286,31 @@ func (e *Engine) drain(ctx context.Context, mv *moving) error {
 	return nil
 }
 
-// catchUp pulls once from where the mailbox stands, and carries out what is due.
-func (e *Engine) catchUp(ctx context.Context, p *pass) error {
+// catchUp pulls once from where the mailbox stands, and carries out what is due. whole is false if there was nothing to go on
+// from.
+func (e *Engine) catchUp(ctx context.Context, p *pass) (whole bool, err error) {
 	if p.mb.Cursor == "" {
 		_, err := p.mode.Backend.Probe(ctx, p.mailbox) // it was never read: there is nothing to catch up with
-		return err
+		return false, err
 	}
 	req := backend.PullRequest{Mailbox: p.mailbox, Since: calendar.Cursor(p.mb.Cursor)}
-	err := p.mode.Backend.Pull(ctx, req, func(page backend.Page) error { return e.page(ctx, p, page) })
+	err = p.mode.Backend.Pull(ctx, req, func(page backend.Page) error { return e.page(ctx, p, page) })
 	if p.stopped != nil {
-		return p.stopped
+		return false, p.stopped
 	}
 	if errors.Is(err, fault.StateExpired) {
-		return nil // what the server no longer tells, the full read by the new mode shows
+		return false, nil // what the server no longer tells, the full read by the new mode shows
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := e.inspect(ctx, p); err != nil {
-		return err
+		return false, err
 	}
 	if _, err := e.gone(ctx, p); err != nil {
-		return err
+		return false, err
 	}
-	return e.carryAll(ctx, p)
+	return true, e.carryAll(ctx, p)
 }
 
 // withoutOld goes on without the old mode if it cannot be used for good, and else after some tries.

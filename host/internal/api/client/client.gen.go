@@ -862,12 +862,12 @@ type Mode struct {
 
 // Move defines model for Move.
 type Move struct {
-	AcceptMissing bool       `json:"accept_missing"`
-	DryRun        bool       `json:"dry_run"`
-	Finished      *time.Time `json:"finished,omitempty"`
-	From          string     `json:"from"`
-	NextTry       *time.Time `json:"next_try,omitempty"`
-	Person        string     `json:"person"`
+	DryRun   bool       `json:"dry_run"`
+	Finished *time.Time `json:"finished,omitempty"`
+	Force    bool       `json:"force"`
+	From     string     `json:"from"`
+	NextTry  *time.Time `json:"next_try,omitempty"`
+	Person   string     `json:"person"`
 
 	// Reason Why it waits or was not made; when it is done, what was found.
 	Reason *string `json:"reason,omitempty"`
@@ -910,9 +910,6 @@ type MoveDecisionDecision string
 
 // MoveInput Whom to move is said by one of `persons`, `all_of` and `follow`.
 type MoveInput struct {
-	// AcceptMissing Move even if most items are not found. They are then laid before you one by one.
-	AcceptMissing *bool `json:"accept_missing,omitempty"`
-
 	// AllOf Everybody with this sync mode whose sync is on.
 	AllOf *string `json:"all_of,omitempty"`
 
@@ -920,7 +917,11 @@ type MoveInput struct {
 	DryRun *bool `json:"dry_run,omitempty"`
 
 	// Follow Everybody whose mailbox was found by another sync mode: to that one.
-	Follow  *bool     `json:"follow,omitempty"`
+	Follow *bool `json:"follow,omitempty"`
+
+	// Force Move even if most items are not found, or most say something else than by the mode of before. What is not found is
+	// then laid before you one by one, and what differs is taken for somebody's edits.
+	Force   *bool     `json:"force,omitempty"`
 	Persons *[]string `json:"persons,omitempty"`
 
 	// To The sync mode. With `follow` it is known.
@@ -932,8 +933,11 @@ type MoveInput struct {
 
 // MoveItem defines model for MoveItem.
 type MoveItem struct {
-	Booking string       `json:"booking"`
-	What    MoveItemWhat `json:"what"`
+	Booking string `json:"booking"`
+
+	// Fields Differing: in which fields the item is not as agreed.
+	Fields *string      `json:"fields,omitempty"`
+	What   MoveItemWhat `json:"what"`
 }
 
 // MoveItemWhat defines model for MoveItem.What.
