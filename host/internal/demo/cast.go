@@ -8,21 +8,26 @@ type player struct {
 	zone                        string // IANA: where the person's Outlook is
 }
 
-// The players. exchangesim knows the addresses; the desks have no mailbox.
+// The sync modes of Exchange Online.
+const overEWS, overGraph = "O365", "Microsoft365"
+
+// The players. The mailboxes of Dora and Emil are in Exchange Online; the desks have none.
 var (
 	alice = player{"alice", "alice@example.com", "Alice", "person", "Exchange2013", "Europe/Berlin"}
 	bob   = player{"bob", "bob@example.com", "Bob", "person", "Exchange2013Basic", "Europe/London"}
 	carol = player{"carol", "carol@example.com", "Carol", "person", "Exchange2013", "America/New_York"}
+	dora  = player{"dora", "dora@example.com", "Dora", "person", overEWS, "Europe/Berlin"}
+	emil  = player{"emil", "emil@example.com", "Emil", "person", overGraph, "Europe/Berlin"}
 	roomA = player{id: "room-a", email: "room-a@example.com", name: "Room A", kind: "resource"}
 	roomB = player{id: "room-b", email: "room-b@example.com", name: "Room B", kind: "resource"}
 	desk1 = player{id: "desk-1", name: "Desk 1", kind: "resource"}
 	desk2 = player{id: "desk-2", name: "Desk 2", kind: "resource"}
 )
 
-func cast() []player { return []player{alice, bob, carol, roomA, roomB, desk1, desk2} }
+func cast() []player { return []player{alice, bob, carol, dora, emil, roomA, roomB, desk1, desk2} }
 
 // synced are the players who have a calendar that is kept in sync.
-func synced() []player { return []player{alice, bob, carol} }
+func synced() []player { return []player{alice, bob, carol, dora, emil} }
 
 // nameOf is what a mail address or an id is called in the output.
 func nameOf(who string) string {

@@ -12,16 +12,26 @@ import (
 type settings struct {
 	dir, plugins       string
 	notifications, api string // addresses, host:port
-	exchange           string // URL of EWS
+	exchange           string // URL of EWS on-premises
 	certificate        []byte // PEM
+	cloud              cloud
 }
 
-// roomsFile is what a ROOMS installation has: the service user of mode Exchange2013.
+// cloud is where Exchange Online is, and the app by which Roomwire gets in.
+type cloud struct {
+	ews, graph, login   string // URLs; the tokens for one host are none for another
+	tenant, app, secret string
+}
+
+// roomsFile is what a ROOMS installation has: the service user of mode Exchange2013, and the app for Exchange Online.
 const roomsFile = `<?xml version="1.0" encoding="utf-8"?>
 <RoomsAppSettings>
   <add key="Exchange2013ServiceUser" value="svc-rooms"/>
   <add key="Exchange2013ServicePassword" value="secret"/>
   <add key="Exchange2013ServiceDomain" value="EXAMPLE"/>
+  <add key="ExchangeTenantId" value="%s"/>
+  <add key="ExchangeAppId" value="%s"/>
+  <add key="ExchangeClientSecret" value="%s"/>
   <add key="SmtpHost" value="smtp.example.com"/>
 </RoomsAppSettings>
 `
@@ -70,6 +80,26 @@ sync_mode "Exchange2013Basic" {
     ca_file = "exchange.pem"
   }
 }
+
+# Exchange Online, over EWS and over Microsoft Graph. For Microsoft's own cloud both blocks can be left out: tenant, app and
+# secret come from RoomsAppSettings.config. Here the cloud is one of its own, with a certificate of its own.
+sync_mode "O365" {
+  cloud     = "custom"
+  authority = %[5]q
+  url       = %[6]q
+  http {
+    ca_file = "exchange.pem"
+  }
+}
+
+sync_mode "Microsoft365" {
+  cloud     = "custom"
+  authority = %[5]q
+  url       = %[7]q
+  http {
+    ca_file = "exchange.pem"
+  }
+}
 `
 
 // writeConfiguration writes the folder of the configuration, and persons.csv, which is imported over REST.
@@ -78,11 +108,13 @@ func writeConfiguration(s settings) (dir string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("make the folder of the configuration: %w", err)
 	}
+	c := s.cloud
 	for name, data := range map[string][]byte{
-		"RoomsAppSettings.config": []byte(roomsFile),
-		"roomwire.hcl":            fmt.Appendf(nil, hclFile, s.notifications, s.api, filepath.ToSlash(s.plugins), s.exchange),
-		"exchange.pem":            s.certificate,
-		"persons.csv":             []byte(personsCSV(s.exchange)),
+		"RoomsAppSettings.config": fmt.Appendf(nil, roomsFile, c.tenant, c.app, c.secret),
+		"roomwire.hcl": fmt.Appendf(nil, hclFile, s.notifications, s.api, filepath.ToSlash(s.plugins), s.exchange,
+			c.login, c.ews, c.graph),
+		"exchange.pem": s.certificate,
+		"persons.csv":  []byte(personsCSV(s.exchange)),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 			return "", fmt.Errorf("write the configuration: %w", err)

@@ -1,8 +1,9 @@
 // Package demo shows the whole program at work on one machine, to somebody who has never seen it.
 //
-// It starts an Exchange of its own (exchangesim, over TLS) and the host with its real plugins, on a configuration as an
-// administrator would write it, and walks through the processes A to F: each step says what is done, what both sides
-// hold afterwards, who was mailed and how long it took. Nothing outside its folder is touched.
+// It starts an Exchange of its own (exchangesim, over TLS, on-premises and Online) and the host with its real plugins, on a configuration as an
+// administrator would write it, and walks through the processes A to F on-premises, and G in Exchange Online, where a person
+// is moved from EWS to Microsoft Graph: each step says what is done, what both sides hold afterwards, who was mailed and how
+// long it took. Nothing outside its folder is touched.
 package demo
 
 import (
@@ -57,7 +58,7 @@ func Run(ctx context.Context, o Options) error {
 	p := &paper{out: o.Out, color: o.Color}
 	p.title("Roomwire demonstration")
 	p.text("Bookings live in a booking system, appointments in Exchange. Roomwire keeps the two the same.",
-		"Here an Exchange stand-in and the real host run on this machine; times are those of Berlin.")
+		"Here a stand-in for Exchange, on-premises and Online, and the real host run on this machine; times are those of Berlin.")
 	p.gap()
 
 	st, err := raise(ctx, stageOptions{dir: dir, plugins: plugins, version: o.Version})
@@ -126,7 +127,7 @@ func pluginDir(dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the plugins are not built, or not pinned: %w; %s", err, remedy)
 	}
-	for _, name := range []string{"auth-ntlm", "auth-basic", "backend-exchange2013"} {
+	for _, name := range pluginsUsed() {
 		i := slices.IndexFunc(entries, func(e supervise.Entry) bool { return e.Name == name })
 		switch {
 		case i < 0:
@@ -136,6 +137,11 @@ func pluginDir(dir string) (string, error) {
 		}
 	}
 	return dir, nil
+}
+
+// pluginsUsed are the plugins that the demonstration's configuration needs.
+func pluginsUsed() []string {
+	return []string{"auth-ntlm", "auth-basic", "auth-oauth", "backend-exchange2013", "backend-exchangeonline", "backend-graph"}
 }
 
 // folder makes the folder for everything that is written. remove takes a temporary one away.

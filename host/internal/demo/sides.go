@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,6 +63,21 @@ func (m meeting) appointment() (exchangesim.Appointment, error) {
 		a.Resources = []exchangesim.Attendee{{Name: m.place.name, Address: m.place.email}}
 	}
 	return a, nil
+}
+
+// mail is what goes to those who are invited, in the form of newMails.
+func (m meeting) mail(kind string) string {
+	var names []string
+	for _, p := range append([]player{m.place}, m.attendees...) {
+		if p.email != "" {
+			names = append(names, p.name)
+		}
+	}
+	if len(names) == 0 {
+		return "nobody"
+	}
+	slices.Sort(names)
+	return kind + " to " + strings.Join(names, " and ")
 }
 
 // put books, or changes a booking, as the web app does.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -35,6 +36,7 @@ type stage struct {
 	sim   *exchangesim.Server
 	https *exchangesim.Listener // what the host is told of
 	http  *exchangesim.Listener // the control API without TLS, for curl
+	cloud cloud
 	cfg   *config.Config
 	host  *app.App
 	rest  *client.ClientWithResponses
@@ -87,7 +89,10 @@ func (st *stage) startExchange(logs string) error {
 		return fmt.Errorf("open the log of the Exchange stand-in: %w", err)
 	}
 	st.onClose(func() { _ = file.Close() })
+	organization := exchangesim.SampleTenant()
 	st.sim, err = exchangesim.New(exchangesim.Options{
+		People:             people(),
+		Tenants:            []exchangesim.Tenant{organization},
 		Logger:             slog.New(slog.NewTextHandler(file, nil)),
 		RetryBase:          eagerRetry,
 		ExtendedProtection: exchangesim.ProtectionAllow,
@@ -100,12 +105,39 @@ func (st *stage) startExchange(logs string) error {
 		return fmt.Errorf("start the Exchange stand-in: %w", err)
 	}
 	st.onClose(func() { _ = st.https.Close() })
+	online, err := st.sim.StartOnlineTLS("127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("start the Exchange Online stand-in: %w", err)
+	}
+	st.onClose(func() { _ = online.Close() })
+	st.cloud = cloudAt(online, organization)
 	if st.http, err = st.sim.Start("127.0.0.1:0"); err != nil {
 		return fmt.Errorf("start the Exchange stand-in: %w", err)
 	}
 	st.onClose(func() { _ = st.http.Close() })
 	st.simTook = time.Since(began)
 	return nil
+}
+
+// people are those of the sample and those whose mailboxes are in Exchange Online.
+func people() []exchangesim.Person {
+	list := exchangesim.SamplePeople()
+	for i := range list {
+		list[i].Place = exchangesim.PlaceOnPremises
+	}
+	for _, p := range []player{dora, emil} {
+		list = append(list, exchangesim.Person{Name: p.name, Address: p.email, Place: exchangesim.PlaceOnline})
+	}
+	return list
+}
+
+// cloudAt is the stand-in's cloud. EWS and Graph have different names, as in the real one: a token is for one of them.
+func cloudAt(at *exchangesim.Listener, organization exchangesim.Tenant) cloud {
+	outlook, app := strings.Replace(at.URL, "127.0.0.1", "localhost", 1), organization.Apps[0]
+	return cloud{
+		ews: outlook + "/EWS/Exchange.asmx", graph: at.URL + "/v1.0", login: outlook,
+		tenant: organization.ID, app: app.ID, secret: app.Secrets[0].Value,
+	}
 }
 
 func (st *stage) startHost(ctx context.Context, o stageOptions) error {
@@ -155,7 +187,7 @@ func (st *stage) openHost(ctx context.Context, o stageOptions, log hclog.Logger)
 		}
 		dir, err := writeConfiguration(settings{
 			dir: o.dir, plugins: o.plugins, notifications: ports[0], api: ports[1],
-			exchange: st.https.URL + "/EWS/Exchange.asmx", certificate: st.https.CertificatePEM,
+			exchange: st.https.URL + "/EWS/Exchange.asmx", certificate: st.https.CertificatePEM, cloud: st.cloud,
 		})
 		if err != nil {
 			return err
@@ -202,6 +234,7 @@ func (st *stage) lastWords() string {
 // introduce says what was started.
 func (st *stage) introduce(p *paper) {
 	p.fact("Exchange", st.https.URL+"/EWS/Exchange.asmx, with a certificate of its own ("+milliseconds(st.simTook)+")")
+	p.fact("Exchange Online", st.cloud.ews+" and "+st.cloud.graph+", of the same stand-in")
 	p.fact("Host", st.host.APIURL()+" for the booking system ("+milliseconds(st.hostTook)+")")
 	p.fact("Endpoint", st.host.NotificationsURL()+", where Exchange reports changes")
 	p.fact("Configuration", st.cfg.Dir)

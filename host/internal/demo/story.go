@@ -20,6 +20,9 @@ func story(s *scene) []step {
 	review := &meeting{id: "review", organizer: carol, title: "Design review", when: a.hours(0, 16, 17), place: roomB, attendees: []player{alice}}
 	visit := &meeting{id: "visit", organizer: carol, title: "Visit in Berlin", when: a.days(1, 2), place: desk2}
 	budget := &meeting{id: "budget", organizer: bob, title: "Budget", when: a.hours(2, 11, 12), place: roomA}
+	offsite := &meeting{id: "offsite", organizer: dora, title: "Plan the offsite", when: a.hours(0, 9, 10), place: roomB, attendees: []player{alice}}
+	focus := &meeting{id: "focus-day", organizer: dora, title: "Desk for Dora", when: a.days(1, 2), place: desk2}
+	handover := &meeting{id: "handover", organizer: emil, title: "Handover", when: a.hours(0, 13, 14), place: roomA, attendees: []player{bob}}
 
 	const inCalendar, inBookings = "in the calendar", "in the booking system"
 	return []step{
@@ -38,6 +41,12 @@ func story(s *scene) []step {
 		{"F3", "A conflict: the room is taken where the meeting is moved to", func(ctx context.Context) error { return s.conflict(ctx, kickoff, budget) }, "reset in the calendar"},
 		{"F4", "A whole day deleted in Outlook", func(ctx context.Context) error { return s.deleted(ctx, visit) }, inBookings},
 		{"F5", "A meeting deleted in Outlook", func(ctx context.Context) error { return s.deleted(ctx, kickoff) }, inBookings},
+		{"G1", "Exchange Online over EWS: two new bookings", func(ctx context.Context) error { return s.newOnline(ctx, offsite, focus) }, inCalendar},
+		{"G2", "Exchange Online over Microsoft Graph: a new booking, then a change in Outlook", func(ctx context.Context) error { return s.overGraph(ctx, handover, a.hours(1, 14, 15)) }, inBookings},
+		{"G3", "The move: a person goes from EWS to Microsoft Graph", func(ctx context.Context) error { return s.moved(ctx, dora, offsite, focus) }, "moved"},
+		{"G4", "After the move: a change in the web app, then one in Outlook", func(ctx context.Context) error {
+			return s.afterMove(ctx, offsite, a.hours(1, 10, 11), a.hours(2, 15, 16))
+		}, inBookings},
 	}
 }
 
@@ -47,8 +56,8 @@ func (s *scene) subscribe(ctx context.Context) error {
 		return fmt.Errorf("read the persons: %w", err)
 	}
 	defer people.Close()
-	s.story("An administrator imports persons.csv: Alice and Carol reach Exchange with NTLM, Bob with Basic;")
-	s.story("two rooms and two desks can be booked.")
+	s.story("An administrator imports persons.csv: Alice and Carol reach Exchange with NTLM, Bob with Basic; Dora is in")
+	s.story("Exchange Online over EWS, Emil over Microsoft Graph, both with OAuth. Two rooms and two desks can be booked.")
 	s.start()
 	r, err := s.rest.ImportPersonsWithBodyWithResponse(ctx, tenant, nil, "text/csv", people)
 	if err := client.Check(r, err); err != nil {
@@ -83,11 +92,14 @@ func (s *scene) subscribe(ctx context.Context) error {
 		boxes = append(boxes, nameOf(sub.Mailbox))
 	}
 	slices.Sort(boxes)
-	if err := same("Exchange's push subscriptions", fmt.Sprint(len(synced())), fmt.Sprint(len(boxes))); err != nil {
+	if err := same("push subscriptions over EWS", "Alice, Bob, Carol, Dora", strings.Join(boxes, ", ")); err != nil {
+		return err
+	}
+	if err := same("subscriptions of Graph", "Emil", s.graphSubscribers()); err != nil {
 		return err
 	}
 	s.side("bookings", fmt.Sprintf("%d persons, rooms and desks, no booking yet", r.JSON200.Created))
-	s.side("calendars", "push subscriptions of "+strings.Join(boxes, ", ")+"; each has a secret address to call")
+	s.side("calendars", "push subscriptions of "+strings.Join(boxes, ", ")+", and of Emil in Graph; each has a secret address to call")
 	return s.mailed("mailed", "nobody")
 }
 
@@ -133,7 +145,7 @@ func (s *scene) newBooking(ctx context.Context, m *meeting) error {
 		return err
 	}
 	s.side("echo", "Exchange reported its new item: it says what the booking says, so nothing changed")
-	return s.mailed("mailed", "invitation to Bob and Room A")
+	return s.mailed("mailed", m.mail("invitation"))
 }
 
 func (s *scene) newDesk(ctx context.Context, m *meeting) error {
@@ -165,7 +177,7 @@ func (s *scene) addInFirst(ctx context.Context, m *meeting) error {
 	if err := s.tied(ctx, *m, before); err != nil {
 		return err
 	}
-	return s.mailed("mailed", "invitation to Alice and Room B")
+	return s.mailed("mailed", m.mail("invitation"))
 }
 
 func (s *scene) itemFirst(ctx context.Context, m *meeting) error {
@@ -239,11 +251,7 @@ func (s *scene) changed(ctx context.Context, m *meeting, when span) error {
 	if err := s.book(ctx, m, client.ChangeKindUpdated); err != nil {
 		return err
 	}
-	want := "nobody"
-	if len(m.attendees) > 0 {
-		want = "update to Bob and Room A"
-	}
-	return s.mailed("mailed", want)
+	return s.mailed("mailed", m.mail("update"))
 }
 
 func (s *scene) cancelled(ctx context.Context, m *meeting) error {
@@ -291,7 +299,7 @@ func (s *scene) changedTwice(ctx context.Context, m *meeting, when span) error {
 		return err
 	}
 	m.when = when
-	outlook := s.outlookMails(*m, "update")
+	outlook := m.mail("update")
 	if _, err := s.put(ctx, *m, nil); err != nil {
 		return err
 	}
@@ -300,14 +308,6 @@ func (s *scene) changedTwice(ctx context.Context, m *meeting, when span) error {
 	}
 	s.stop()
 	return s.afterOutlook(ctx, *m, outlook, m.String(), client.BookingStatusConfirmed)
-}
-
-// outlookMails is what the organizer's own Outlook sends when a meeting with others is changed or deleted.
-func (s *scene) outlookMails(m meeting, kind string) string {
-	if len(m.attendees) == 0 {
-		return "nobody"
-	}
-	return kind + " to Bob and Room A"
 }
 
 // afterOutlook checks what holds after a person's change in Outlook: Outlook has told the others, Roomwire tells nobody.
@@ -338,7 +338,7 @@ func (s *scene) dragged(ctx context.Context, m *meeting, when span) error {
 		return err
 	}
 	s.stop()
-	return s.afterOutlook(ctx, *m, s.outlookMails(*m, "update"), m.String(), client.BookingStatusConfirmed)
+	return s.afterOutlook(ctx, *m, m.mail("update"), m.String(), client.BookingStatusConfirmed)
 }
 
 func (s *scene) conflict(ctx context.Context, m, other *meeting) error {
@@ -390,7 +390,7 @@ func (s *scene) deleted(ctx context.Context, m *meeting) error {
 		return err
 	}
 	s.stop()
-	if err := s.afterOutlook(ctx, *m, s.outlookMails(*m, "cancellation"), nothing, client.BookingStatusCancelled); err != nil {
+	if err := s.afterOutlook(ctx, *m, m.mail("cancellation"), nothing, client.BookingStatusCancelled); err != nil {
 		return err
 	}
 	s.side("so", "the item does not come back")
