@@ -14,9 +14,10 @@ func demoCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "See it work: host and Exchange stand-in on sample people",
-		Long: `Start an Exchange stand-in and the host on this machine, import sample people and walk through what Roomwire is for:
-bookings that reach calendars, and changes in Outlook that come back. Each step shows what both sides hold, who was mailed
-and how long it took. Nothing outside a temporary folder is touched.
+		Long: `Start a stand-in for Exchange, on-premises and Online, and the host on this machine, import sample people and walk through
+what Roomwire is for: bookings that reach calendars, changes in Outlook that come back, and a person who is moved from EWS to
+Microsoft Graph. Each step shows what both sides hold, who was mailed and how long it took. Nothing outside a temporary folder
+is touched.
 
 Without --once everything stays up afterwards, with addresses and commands to try, until Ctrl-C.`,
 		Args: cobra.NoArgs,

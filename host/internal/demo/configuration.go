@@ -23,15 +23,12 @@ type cloud struct {
 	tenant, app, secret string
 }
 
-// roomsFile is what a ROOMS installation has: the service user of mode Exchange2013, and the app for Exchange Online.
+// roomsFile is what a ROOMS installation has: the service user of mode Exchange2013.
 const roomsFile = `<?xml version="1.0" encoding="utf-8"?>
 <RoomsAppSettings>
   <add key="Exchange2013ServiceUser" value="svc-rooms"/>
   <add key="Exchange2013ServicePassword" value="secret"/>
   <add key="Exchange2013ServiceDomain" value="EXAMPLE"/>
-  <add key="ExchangeTenantId" value="%s"/>
-  <add key="ExchangeAppId" value="%s"/>
-  <add key="ExchangeClientSecret" value="%s"/>
   <add key="SmtpHost" value="smtp.example.com"/>
 </RoomsAppSettings>
 `
@@ -81,21 +78,27 @@ sync_mode "Exchange2013Basic" {
   }
 }
 
-# Exchange Online, over EWS and over Microsoft Graph. For Microsoft's own cloud both blocks can be left out: tenant, app and
-# secret come from RoomsAppSettings.config. Here the cloud is one of its own, with a certificate of its own.
+# Exchange Online, over EWS and over Microsoft Graph. For Microsoft's cloud these two blocks can be left out: tenant, app and
+# secret stand in RoomsAppSettings.config there, and all else is known.
 sync_mode "O365" {
-  cloud     = "custom"
-  authority = %[5]q
-  url       = %[6]q
+  cloud         = "custom"
+  authority     = %[5]q
+  url           = %[6]q
+  tenant_id     = %[8]q
+  app_id        = %[9]q
+  client_secret = %[10]q
   http {
     ca_file = "exchange.pem"
   }
 }
 
 sync_mode "Microsoft365" {
-  cloud     = "custom"
-  authority = %[5]q
-  url       = %[7]q
+  cloud         = "custom"
+  authority     = %[5]q
+  url           = %[7]q
+  tenant_id     = %[8]q
+  app_id        = %[9]q
+  client_secret = %[10]q
   http {
     ca_file = "exchange.pem"
   }
@@ -110,9 +113,9 @@ func writeConfiguration(s settings) (dir string, err error) {
 	}
 	c := s.cloud
 	for name, data := range map[string][]byte{
-		"RoomsAppSettings.config": fmt.Appendf(nil, roomsFile, c.tenant, c.app, c.secret),
+		"RoomsAppSettings.config": []byte(roomsFile),
 		"roomwire.hcl": fmt.Appendf(nil, hclFile, s.notifications, s.api, filepath.ToSlash(s.plugins), s.exchange,
-			c.login, c.ews, c.graph),
+			c.login, c.ews, c.graph, c.tenant, c.app, c.secret),
 		"exchange.pem": s.certificate,
 		"persons.csv":  []byte(personsCSV(s.exchange)),
 	} {

@@ -86,6 +86,8 @@ func TestEveryStepGoesAsItShould(t *testing.T) {
 		"mailed    invitation to Bob and Room A", "mailed    update to Bob and Room A\n", "mailed    cancellation to Alice and Room B",
 		"mailed    update to Bob and Room A, by Outlook itself; by Roomwire nobody",
 		"version 5, cancelled",
+		"dora: would be moved to Microsoft365: 2 items: 2 verified\n", "dora: moved to Microsoft365: 2 items: 2 verified\n",
+		"heard     by Graph's change notification, at http://127.0.0.1:", "mailed    update to Alice and Room B, by Outlook itself; by Roomwire nobody",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the output lacks %q", want)

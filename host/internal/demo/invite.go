@@ -40,10 +40,12 @@ func (s *scene) invite(ctx context.Context) error {
 	}
 	s.text("The administrator's commands:")
 	s.text("  " + exe + " --config " + st.cfg.Dir + " person list")
+	s.text("  " + exe + " --config " + st.cfg.Dir + " person move --to " + overEWS + " " + dora.id + "    (and back, as often as you like)")
 	s.gap()
 	s.fact("REST", base+"/"+tenant+"/api/v1, described at "+base+"/openapi.json")
 	s.fact("Endpoint", st.host.NotificationsURL()+" (open it in a browser)")
 	s.fact("Exchange (EWS)", st.https.URL+`/EWS/Exchange.asmx, user EXAMPLE\alice, bob or carol, password "secret"`)
+	s.fact("Exchange Online", st.cloud.ews+" and "+st.cloud.graph+", for the app in roomwire.hcl")
 	s.fact("Exchange (acts)", st.http.URL+"/sim/, described in exchangesim/README.md")
 	s.fact("Logs", filepath.Join(st.dir, "log"))
 	return nil

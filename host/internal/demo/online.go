@@ -90,16 +90,14 @@ func (s *scene) moved(ctx context.Context, p player, meetings ...*meeting) error
 	items, written, requests := s.sim.Outlook(p.email).Items(), s.writes(), s.sim.Count("")
 	found := fmt.Sprintf("%d items: %d verified", len(meetings), len(meetings))
 
-	s.line("      $ roomwire person move --to " + overGraph + " --dry-run " + p.id)
-	if err := s.move(ctx, p, moveDry, found); err != nil {
+	if err := s.move(ctx, p, true, found); err != nil {
 		return err
 	}
 	if err := s.reachedBy(ctx, p, overEWS); err != nil {
 		return err
 	}
-	s.line("      $ roomwire person move --to " + overGraph + " " + p.id)
 	s.start()
-	if err := s.move(ctx, p, moveNow, found); err != nil {
+	if err := s.move(ctx, p, false, found); err != nil {
 		return err
 	}
 	s.stop()
@@ -124,22 +122,18 @@ func (s *scene) moved(ctx context.Context, p player, meetings ...*meeting) error
 	if err := same("subscriptions of Graph", "Dora, Emil", s.graphSubscribers()); err != nil {
 		return err
 	}
-	s.side("so", fmt.Sprintf("no item was made, changed or deleted, with %d requests in both runs; Graph reports", requests))
-	s.side("", "Dora's changes from now on")
+	s.side("so", fmt.Sprintf("no item was made, changed or deleted; both runs took %d requests", requests))
 	return s.mailed("mailed", "nobody")
 }
 
-// A moveKind is a dry run or a move.
-type moveKind bool
-
-const (
-	moveDry moveKind = true
-	moveNow moveKind = false
-)
-
-// move asks for a move to Graph as the command does, waits until it is made, and shows what the command would.
-func (s *scene) move(ctx context.Context, p player, kind moveKind, want string) error {
-	to, dry := overGraph, bool(kind)
+// move asks for a move to Graph, or a dry run of it, as the command does, waits until it is made, and shows what the command
+// would. want is what is to be found.
+func (s *scene) move(ctx context.Context, p player, dry bool, want string) error {
+	command, said, to := "roomwire person move --to "+overGraph, "moved to ", overGraph
+	if dry {
+		command, said = command+" --dry-run", "would be moved to "
+	}
+	s.line("      $ " + command + " " + p.id)
 	in := client.MoveInput{To: &to, DryRun: &dry, Persons: &[]string{p.id}}
 	asked, err := s.rest.RequestMovesWithResponse(ctx, tenant, &client.RequestMovesParams{}, in)
 	if err := client.Check(asked, err); err != nil {
@@ -148,7 +142,6 @@ func (s *scene) move(ctx context.Context, p player, kind moveKind, want string) 
 	for _, r := range asked.JSON202.Refused {
 		return &unmet{"the move of " + p.name, "asked for", "refused: " + r.Reason}
 	}
-	said := map[moveKind]string{moveDry: "would be moved to ", moveNow: "moved to "}[kind] + to
 	err = until(ctx, func() error {
 		r, err := s.rest.GetMoveWithResponse(ctx, tenant, p.id)
 		if err := client.Check(r, err); err != nil {
@@ -166,7 +159,7 @@ func (s *scene) move(ctx context.Context, p player, kind moveKind, want string) 
 	if err != nil {
 		return err
 	}
-	s.line("      " + p.id + ": " + said + ": " + want)
+	s.line("      " + p.id + ": " + said + to + ": " + want)
 	return nil
 }
 
@@ -194,6 +187,7 @@ func contents(items []exchangesim.Appointment) string {
 }
 
 func (s *scene) afterMove(ctx context.Context, m *meeting, web, outlook span) error {
+	item, _ := s.item(m.organizer, m.id)
 	if err := s.changed(ctx, m, web); err != nil {
 		return err
 	}
@@ -204,9 +198,13 @@ func (s *scene) afterMove(ctx context.Context, m *meeting, web, outlook span) er
 	if err := s.notified(m.organizer, before); err != nil {
 		return err
 	}
+	now, _ := s.item(m.organizer, m.id)
+	if err := same("the item of the meeting", item.ID+" with "+item.UID, now.ID+" with "+now.UID); err != nil {
+		return err
+	}
 	for _, sub := range s.sim.Subscriptions() {
 		if sub.Mailbox == m.organizer.email {
-			return &unmet{"Dora's subscription over EWS", "ended by the answer to its first notification", "still there"}
+			return &unmet{m.organizer.name + "'s subscription over EWS", "ended by the answer to its first notification", "still there"}
 		}
 	}
 	s.side("so", "the item is the one that EWS made; its old subscription ended with its first call")

@@ -1,11 +1,13 @@
 package demo
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The README is the first thing that a newcomer tries: what it names must be there.
@@ -31,6 +33,10 @@ func TestWhatTheReadmeNamesIsThere(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(m[1]))); err != nil {
 			t.Errorf("the README names %s: %v", m[1], err)
 		}
+	}
+	days := must(newAgenda(time.Now()))
+	if steps := fmt.Sprintf("has %d steps", len(story(&scene{agenda: days}))); !strings.Contains(readme, steps) {
+		t.Errorf("the README does not say that the demonstration %s", steps)
 	}
 	for _, m := range regexp.MustCompile("(?m)(?:^|`)make ([a-z]+)").FindAllStringSubmatch(readme, -1) {
 		if !strings.Contains(makefile, "\n"+m[1]+":") {

@@ -26,7 +26,7 @@ func story(s *scene) []step {
 
 	const inCalendar, inBookings = "in the calendar", "in the booking system"
 	return []step{
-		{"A", "Subscribe: Exchange reports changes from now on", s.subscribe, "all calendars subscribed"},
+		{"A", "Subscribe: Exchange reports changes from now on", s.subscribe, "six plugins started, all calendars subscribed"},
 		{"B1", "A new booking in the web app", func(ctx context.Context) error { return s.newBooking(ctx, kickoff) }, inCalendar},
 		{"B2", "A new booking for a whole day", func(ctx context.Context) error { return s.newDesk(ctx, desk) }, inCalendar},
 		{"C1", "A new meeting in Outlook, with the add-in", func(ctx context.Context) error { return s.addInFirst(ctx, review) }, "tied together"},
