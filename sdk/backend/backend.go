@@ -174,6 +174,13 @@ const (
 	WayAsking               // asking at intervals; subscriptions wait at the server (EWS pull subscriptions)
 )
 
+// An AskingOnly backend is a Watcher of a server without streaming: Listen reports fault.Unsupported for WayStreaming. The host
+// then asks at intervals where it would have listened.
+type AskingOnly interface {
+	// AskingOnly reports whether WayAsking is the only way. It is asked once, after Open.
+	AskingOnly() bool
+}
+
 // MaxWatched is how many subscriptions one call of Watch may be given.
 const MaxWatched = 200
 
@@ -227,6 +234,7 @@ type Partial interface {
 // Abilities are the optional interfaces that a backend implements, and what it cannot carry.
 type Abilities struct {
 	Pusher, Finder, Watcher bool
+	AskingOnly              bool            // of a Watcher
 	Omits                   calendar.Fields // of a Partial; never FieldTime
 }
 
@@ -236,6 +244,9 @@ func AbilitiesOf(b Backend) Abilities {
 	_, a.Pusher = b.(Pusher)
 	_, a.Finder = b.(Finder)
 	_, a.Watcher = b.(Watcher)
+	if w, ok := b.(AskingOnly); ok && a.Watcher {
+		a.AskingOnly = w.AskingOnly()
+	}
 	if p, ok := b.(Partial); ok {
 		a.Omits = p.Omits() & calendar.AllFields &^ calendar.FieldTime
 	}

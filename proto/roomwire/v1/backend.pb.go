@@ -582,7 +582,9 @@ type Abilities struct {
 	Finder  bool                   `protobuf:"varint,2,opt,name=finder,proto3" json:"finder,omitempty"`
 	Watcher bool                   `protobuf:"varint,3,opt,name=watcher,proto3" json:"watcher,omitempty"`
 	// The bits of calendar.Fields that the calendar does not keep.
-	Omits         uint32 `protobuf:"varint,4,opt,name=omits,proto3" json:"omits,omitempty"`
+	Omits uint32 `protobuf:"varint,4,opt,name=omits,proto3" json:"omits,omitempty"`
+	// A watcher that knows no streaming.
+	AskingOnly    bool `protobuf:"varint,5,opt,name=asking_only,json=askingOnly,proto3" json:"asking_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -643,6 +645,13 @@ func (x *Abilities) GetOmits() uint32 {
 		return x.Omits
 	}
 	return 0
+}
+
+func (x *Abilities) GetAskingOnly() bool {
+	if x != nil {
+		return x.AskingOnly
+	}
+	return false
 }
 
 type BackendCloseRequest struct {
@@ -2386,12 +2395,14 @@ const file_roomwire_v1_backend_proto_rawDesc = "" +
 	"\x05proxy\x18\x02 \x01(\tB\x03\x80\x01\x01R\x05proxy\x123\n" +
 	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"K\n" +
 	"\x13BackendOpenResponse\x124\n" +
-	"\tabilities\x18\x01 \x01(\v2\x16.roomwire.v1.AbilitiesR\tabilities\"k\n" +
+	"\tabilities\x18\x01 \x01(\v2\x16.roomwire.v1.AbilitiesR\tabilities\"\x8c\x01\n" +
 	"\tAbilities\x12\x16\n" +
 	"\x06pusher\x18\x01 \x01(\bR\x06pusher\x12\x16\n" +
 	"\x06finder\x18\x02 \x01(\bR\x06finder\x12\x18\n" +
 	"\awatcher\x18\x03 \x01(\bR\awatcher\x12\x14\n" +
-	"\x05omits\x18\x04 \x01(\rR\x05omits\"%\n" +
+	"\x05omits\x18\x04 \x01(\rR\x05omits\x12\x1f\n" +
+	"\vasking_only\x18\x05 \x01(\bR\n" +
+	"askingOnly\"%\n" +
 	"\x13BackendCloseRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\x16\n" +
 	"\x14BackendCloseResponse\"N\n" +

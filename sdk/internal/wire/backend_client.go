@@ -39,7 +39,7 @@ func (c *Conn) OpenBackend(ctx context.Context, gate *Gate, id string, cfg Backe
 	}
 	a := resp.GetAbilities()
 	b.Abilities = backend.Abilities{
-		Pusher: a.GetPusher(), Finder: a.GetFinder(), Watcher: a.GetWatcher(),
+		Pusher: a.GetPusher(), Finder: a.GetFinder(), Watcher: a.GetWatcher(), AskingOnly: a.GetAskingOnly(),
 		Omits: calendar.Fields(a.GetOmits()) & calendar.AllFields &^ calendar.FieldTime,
 	}
 	return b, nil
