@@ -46,6 +46,9 @@ type Status struct {
 	Server string // product and version for people, e.g. "Exchange 15.2.1748.10"
 	// Delegate is set when the mailbox is reached by folder permission: it cannot be subscribed to.
 	Delegate bool
+	// Horizon is set where changes of what lies later are not told, and only found by a pull from nothing: the end of the window
+	// that Microsoft Graph's delta looks through.
+	Horizon time.Time
 }
 
 // A PullRequest asks for the changes of one calendar.

@@ -109,7 +109,7 @@ func (s *BackendServer) Probe(ctx context.Context, req *roomwirev1.ProbeRequest)
 	defer release()
 	m := mailboxFromProto(req.GetMailbox())
 	st, err := b.Probe(backend.WithMailbox(ctx, m.Address), m)
-	return &roomwirev1.ProbeResponse{Server: utf(st.Server), Delegate: st.Delegate}, err
+	return &roomwirev1.ProbeResponse{Server: utf(st.Server), Delegate: st.Delegate, Horizon: timeToProto(st.Horizon)}, err
 }
 
 // Pull implements the service.

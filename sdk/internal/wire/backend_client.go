@@ -73,7 +73,7 @@ func (b *BackendClient) Close(ctx context.Context) error {
 // Probe implements backend.Backend.
 func (b *BackendClient) Probe(ctx context.Context, m backend.Mailbox) (backend.Status, error) {
 	resp, err := call(ctx, b, b.rpc.Probe, &roomwirev1.ProbeRequest{Id: b.id, Mailbox: mailboxToProto(m)})
-	return backend.Status{Server: resp.GetServer(), Delegate: resp.GetDelegate()}, err
+	return backend.Status{Server: resp.GetServer(), Delegate: resp.GetDelegate(), Horizon: timeFromProto(resp.GetHorizon())}, err
 }
 
 // Pull implements backend.Backend.
