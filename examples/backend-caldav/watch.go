@@ -16,6 +16,9 @@ import (
 // askers is how many calendars are asked at once.
 const askers = 4
 
+// AskingOnly implements backend.AskingOnly.
+func (b *caldav) AskingOnly() bool { return true }
+
 // Listen implements backend.Watcher. There is nothing at the server that would have to be made: the subscription's Mark is what
 // the calendar's sync-token, or its ctag, is now.
 func (b *caldav) Listen(ctx context.Context, req backend.ListenRequest) (backend.Subscription, error) {

@@ -46,6 +46,9 @@ type Status struct {
 	Server string // product and version for people, e.g. "Exchange 15.2.1748.10"
 	// Delegate is set when the mailbox is reached by folder permission: it cannot be subscribed to.
 	Delegate bool
+	// Horizon is set where changes of what lies later are not told, and only found by a pull from nothing: the end of the window
+	// that Microsoft Graph's delta looks through.
+	Horizon time.Time
 }
 
 // A PullRequest asks for the changes of one calendar.
@@ -174,6 +177,13 @@ const (
 	WayAsking               // asking at intervals; subscriptions wait at the server (EWS pull subscriptions)
 )
 
+// An AskingOnly backend is a Watcher of a server without streaming: Listen reports fault.Unsupported for WayStreaming. The host
+// then asks at intervals where it would have listened.
+type AskingOnly interface {
+	// AskingOnly reports whether WayAsking is the only way. It is asked once, after Open.
+	AskingOnly() bool
+}
+
 // MaxWatched is how many subscriptions one call of Watch may be given.
 const MaxWatched = 200
 
@@ -227,6 +237,7 @@ type Partial interface {
 // Abilities are the optional interfaces that a backend implements, and what it cannot carry.
 type Abilities struct {
 	Pusher, Finder, Watcher bool
+	AskingOnly              bool            // of a Watcher
 	Omits                   calendar.Fields // of a Partial; never FieldTime
 }
 
@@ -236,6 +247,9 @@ func AbilitiesOf(b Backend) Abilities {
 	_, a.Pusher = b.(Pusher)
 	_, a.Finder = b.(Finder)
 	_, a.Watcher = b.(Watcher)
+	if w, ok := b.(AskingOnly); ok && a.Watcher {
+		a.AskingOnly = w.AskingOnly()
+	}
 	if p, ok := b.(Partial); ok {
 		a.Omits = p.Omits() & calendar.AllFields &^ calendar.FieldTime
 	}

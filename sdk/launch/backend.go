@@ -57,11 +57,15 @@ type Backend interface {
 type plain struct {
 	backend.Backend
 	io.Closer
-	omits calendar.Fields
+	omits  calendar.Fields
+	asking bool
 }
 
 // Omits implements backend.Partial.
 func (p plain) Omits() calendar.Fields { return p.omits }
+
+// AskingOnly implements backend.AskingOnly.
+func (p plain) AskingOnly() bool { return p.asking }
 
 // checked holds a plugin to what the contract promises and a caller relies on.
 type checked struct{ backend.Backend }
@@ -121,8 +125,8 @@ func wrap(b *wire.BackendClient, c io.Closer) Backend {
 		finder  = backend.Finder
 		watcher = backend.Watcher
 	)
-	base, has := plain{Backend: checked{b}, Closer: c, omits: b.Abilities.Omits}, b.Abilities
-	has.Omits = 0
+	base, has := plain{Backend: checked{b}, Closer: c, omits: b.Abilities.Omits, asking: b.Abilities.AskingOnly}, b.Abilities
+	has.Omits, has.AskingOnly = 0, false
 	switch has {
 	case backend.Abilities{Pusher: true}:
 		return struct {

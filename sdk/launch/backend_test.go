@@ -28,6 +28,7 @@ func TestAbilitiesAreTrueAcrossTheWire(t *testing.T) {
 		{"finder", backend.Abilities{Finder: true}},
 		{"both", backend.Abilities{Pusher: true, Finder: true}},
 		{"watcher", backend.Abilities{Watcher: true}},
+		{"asked", backend.Abilities{Watcher: true, AskingOnly: true}},
 		{"all", backend.Abilities{Pusher: true, Finder: true, Watcher: true}},
 	} {
 		b := openBackend(t, p, BackendConfig{Settings: map[string]any{"abilities": tc.abilities}})
@@ -41,6 +42,7 @@ func abilitiesOf(b Backend) (a backend.Abilities) {
 	_, a.Pusher = b.(backend.Pusher)
 	_, a.Finder = b.(backend.Finder)
 	_, a.Watcher = b.(backend.Watcher)
+	a.AskingOnly = a.Watcher && b.(backend.AskingOnly).AskingOnly()
 	return a
 }
 

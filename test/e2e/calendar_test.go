@@ -93,3 +93,24 @@ func (s *site) wantHistory(id string, want ...string) {
 		s.Errorf("the feed tells of %s: %q, want %q", id, got, want)
 	}
 }
+
+// creates, updates and deletes count what the host wrote to calendars, over EWS and over Graph.
+func (s *site) creates() int { return s.sim.Count("CreateItem") + s.sim.Count("GraphCreateEvent") }
+func (s *site) updates() int { return s.sim.Count("UpdateItem") + s.sim.Count("GraphUpdateEvent") }
+func (s *site) deletes() int { return s.sim.Count("DeleteItem") + s.sim.Count("GraphDeleteEvent") }
+func (s *site) writes() int  { return s.creates() + s.updates() + s.deletes() }
+
+// A pushed is a subscription for which Exchange calls in.
+type pushed struct{ mailbox, url string }
+
+// pushed lists those of EWS and of Graph.
+func (s *site) pushed() []pushed {
+	var all []pushed
+	for _, sub := range s.sim.Subscriptions() {
+		all = append(all, pushed{sub.Mailbox, sub.URL})
+	}
+	for _, sub := range s.sim.GraphSubscriptions() {
+		all = append(all, pushed{sub.Mailbox, sub.URL})
+	}
+	return all
+}

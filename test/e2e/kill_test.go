@@ -113,8 +113,8 @@ func everyStory() []story {
 				s.Errorf("alice: %+v", st)
 			}
 			n := 0
-			for _, sub := range s.sim.Subscriptions() {
-				if sub.Mailbox == address("alice") {
+			for _, sub := range s.pushed() {
+				if sub.mailbox == address("alice") {
 					n++
 				}
 			}

@@ -54,7 +54,7 @@ func run(m *testing.M) int {
 }
 
 // plugins are the names of the binaries that a site has.
-var plugins = []string{"auth-basic", "auth-ntlm", "auth-oauth", "backend-exchange2013", "backend-exchangeonline"}
+var plugins = []string{"auth-basic", "auth-ntlm", "auth-oauth", "backend-exchange2013", "backend-exchangeonline", "backend-graph"}
 
 // build makes the programs as an installation has them, but for failpoints. With ROOMWIRE_E2E_RACE set, they look for
 // data races, too.

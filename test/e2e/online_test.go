@@ -2,8 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -21,7 +19,8 @@ func (s *site) goOnline() string {
 	return tenant
 }
 
-// addOnline adds the sync mode O365 to a site, by which the same mailboxes are reached as on premises.
+// addOnline adds the sync modes O365 (EWS) and Microsoft365 (Graph) to a site, by which the same mailboxes are reached as on
+// premises. It returns the tenant's id. The two services are told apart by the name of the host, as in the real world.
 func (s *site) addOnline() string {
 	s.Helper()
 	at, err := s.sim.StartOnlineTLS("127.0.0.1:0")
@@ -32,9 +31,10 @@ func (s *site) addOnline() string {
 	origin := strings.Replace(at.URL, "127.0.0.1", "localhost", 1)
 	ca := s.write("online.pem", string(at.CertificatePEM))
 	tenant := exchangesim.SampleTenant()
-	block := fmt.Sprintf(`
-sync_mode "O365" {
-  url           = "%s/EWS/Exchange.asmx"
+	for mode, url := range map[string]string{"O365": origin + "/EWS/Exchange.asmx", "Microsoft365": at.URL + "/v1.0"} {
+		s.appendHCL(fmt.Sprintf(`
+sync_mode %q {
+  url           = %q
   cloud         = "custom"
   authority     = %q
   tenant_id     = %q
@@ -44,13 +44,8 @@ sync_mode "O365" {
     ca_file = %q
   }
 }
-`, origin, origin, tenant.ID, tenant.Apps[0].ID, tenant.Apps[0].Secrets[0].Value, ca)
-	path := filepath.Join(s.dir, "roomwire.hcl")
-	text, err := os.ReadFile(path)
-	if err != nil {
-		s.Fatal(err)
+`, mode, url, origin, tenant.ID, tenant.Apps[0].ID, tenant.Apps[0].Secrets[0].Value, ca))
 	}
-	s.write("roomwire.hcl", string(text)+block)
 	return tenant.ID
 }
 

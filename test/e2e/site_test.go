@@ -43,6 +43,7 @@ type setup struct {
 	faults    func(f *exchangesim.Faults) // before the first start
 	process   []string                    // Exchange is a process of its own, with these arguments; sim and faults have no effect
 	stopped   bool                        // do not start the host
+	cloud     string                      // sync mode of everybody, in Exchange Online: "O365" or "Microsoft365"; empty: on premises
 }
 
 // A site is an installation: Exchange, the host's configuration and data, and the host itself.
@@ -51,6 +52,7 @@ type site struct {
 	sim      *exchangesim.Server // nil if Exchange is a process of its own
 	control  string              // URL of its control API then
 	exchange string              // URL of EWS
+	mode     string              // sync mode of the people
 	certFile string
 	dir      string // configuration
 	plugins  string // the folder with this site's plugin binaries
@@ -78,7 +80,12 @@ func newSite(t *testing.T, o setup) *site {
 		s.startExchange(o)
 	}
 	s.copyPlugins()
+	s.mode = "Exchange2013"
 	s.configure(o)
+	if o.cloud != "" {
+		s.mode, s.exchange = o.cloud, ""
+		s.addOnline()
+	}
 	t.Cleanup(s.end)
 	csv := filepath.Join(s.dir, "people.csv")
 	s.write("people.csv", strings.Join(append(s.rows(), o.rows...), "\n")+"\n")
@@ -244,7 +251,7 @@ func (s *site) httpBlock(plain bool) string {
 func (s *site) rows() []string {
 	rows := []string{"id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour"}
 	for _, p := range people {
-		rows = append(rows, s.row(p, "Exchange2013", s.exchange))
+		rows = append(rows, s.row(p, s.mode, s.exchange))
 	}
 	for _, r := range []string{"a", "b"} {
 		rows = append(rows, fmt.Sprintf("room-%s,room-%s@example.com,Room %s,resource,,,,", r, r, strings.ToUpper(r)))
@@ -279,10 +286,16 @@ func (s *site) write(name, content string) string {
 
 // end stops what runs and looks through everything that was said.
 func (s *site) end() {
-	tokens := []string{}
+	tokens := []string{exchangesim.SampleTenant().Apps[0].Secrets[0].Value, "Bearer ey"}
 	for _, sub := range s.subscriptions() {
 		if _, token, ok := strings.Cut(sub.URL, "k="); ok {
 			tokens = append(tokens, token)
+		}
+	}
+	if s.sim != nil {
+		for _, sub := range s.sim.GraphSubscriptions() {
+			_, token, _ := strings.Cut(sub.URL, "k=")
+			tokens = append(tokens, token, sub.ClientState)
 		}
 	}
 	s.mu.Lock()

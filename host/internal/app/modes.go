@@ -155,7 +155,7 @@ func (m *modes) Mode(ctx context.Context, name, address string) (syncer.Mode, er
 		mode.Pusher = one.handle
 	}
 	if can.Watcher {
-		mode.Watcher = one.handle
+		mode.Watcher, mode.Asking = one.handle, can.AskingOnly
 	}
 	if can.Finder {
 		mode.Finder = one.handle

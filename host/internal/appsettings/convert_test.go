@@ -248,7 +248,7 @@ func TestConvert(t *testing.T) {
 		},
 		"overrides whose variables would be the same": {
 			text: online(`"ClientSecret":"s","DomainOverrides":{"a-b.example":{"AppId":"x","ClientSecret":"1"},"a.b.example":{"AppId":"y","ClientSecret":"2"}}`),
-			hcl:  []string{`env("ROOMWIRE_SYNC_MODE_O365_DOMAIN_OVERRIDE_A_B_EXAMPLE_CLIENT_SECRET")`, `env("ROOMWIRE_SYNC_MODE_O365_DOMAIN_OVERRIDE_A_B_EXAMPLE_CLIENT_SECRET_2")`},
+			hcl:  []string{`env("ROOMWIRE_SYNC_MODE_O365_DOMAIN_OVERRIDE_A_B_EXAMPLE_CLIENT_SECRET")`, `env("ROOMWIRE_SYNC_MODE_O365_DOMAIN_OVERRIDE_A_B_EXAMPLE_CLIENT_SECRET__2")`},
 		},
 		"overrides of Graph": {
 			text: section1 + `"Graph":{"TenantId":"t","AppId":"a","ClientSecret":"s","DomainOverrides":{"b.example":{"TenantId":"u","Url":"https://x"}}}}}`,

@@ -58,7 +58,7 @@ func (c *converter) variable(parts []string) string {
 	}, strings.Join(parts, "_")))
 	name := base
 	for i := 2; c.envs[name]; i++ {
-		name = fmt.Sprintf("%s_%d", base, i)
+		name = fmt.Sprintf("%s__%d", base, i) // one underscore more than in the variable of client_secret_2
 	}
 	c.envs[name] = true
 	return name

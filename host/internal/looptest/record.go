@@ -25,10 +25,11 @@ type record struct {
 // active is a run under way in this process. Only the goroutine that executes it changes it; what is below mu is read by
 // others as well.
 type active struct {
-	item   backend.Item
-	before Arrivals // when the change was made
-	epoch  int64    // of the mailbox when the run began
-	mark   int64    // Mailbox.Notices before the change
+	item    backend.Item
+	horizon time.Time // changes of what lies later are not told; zero: there is none
+	before  Arrivals  // when the change was made
+	epoch   int64     // of the mailbox when the run began
+	mark    int64     // Mailbox.Notices before the change
 	// unsure: a create was cut off, so the server may make the item yet.
 	unsure bool
 

@@ -26,9 +26,16 @@ const (
 	itemHour     = 12 // UTC
 )
 
-// itemEvent is the test item: tomorrow in ten years, seen as free by others, private, without reminder and people.
-func itemEvent(now time.Time) calendar.Event {
+// itemEvent is the test item: tomorrow in ten years, seen as free by others, private, without reminder and people. Where
+// changes of what lies beyond a horizon are not told, it lies a month before that.
+func itemEvent(now, horizon time.Time) calendar.Event {
 	day := now.UTC().AddDate(10, 0, 1)
+	if before := horizon.UTC().AddDate(0, -1, 0); !horizon.IsZero() && before.Before(day) {
+		day = before
+		if soonest := now.UTC().AddDate(0, 0, 1); day.Before(soonest) {
+			day = soonest
+		}
+	}
 	start := time.Date(day.Year(), day.Month(), day.Day(), itemHour, 0, 0, 0, time.UTC)
 	return calendar.Event{
 		Subject: itemSubject, Body: itemBody, Start: start, End: start.Add(itemDuration), Busy: calendar.Free, Class: calendar.Private,
@@ -85,6 +92,7 @@ func (r *Runner) configuration(ctx context.Context, a *active) (finding, error) 
 	if err != nil {
 		return a.failed(StepConfiguration, err), nil
 	}
+	a.horizon = status.Horizon
 	mb, f, err := r.ready(ctx, a)
 	if err != nil || f.state == StateFailed {
 		return f, err
@@ -169,7 +177,7 @@ func (r *Runner) create(ctx context.Context, a *active) (finding, error) {
 		return finding{}, err
 	}
 	r.Failpoint("create:key-stored")
-	event := itemEvent(r.now())
+	event := itemEvent(r.now(), a.horizon)
 	var res backend.Result
 	err := r.call(ctx, func(ctx context.Context) (err error) {
 		res, err = a.mode.Backend.Apply(ctx, calendar.Mutation{
@@ -195,7 +203,7 @@ func (r *Runner) alter(ctx context.Context, a *active) (finding, error) {
 		return finding{}, err
 	}
 	a.mark, a.before = mb.Notices, r.Arrivals()
-	event := itemEvent(r.now())
+	event := itemEvent(r.now(), a.horizon)
 	event.Subject = itemChanged
 	var res backend.Result
 	err = r.call(ctx, func(ctx context.Context) (err error) {

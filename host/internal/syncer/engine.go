@@ -33,6 +33,7 @@ type Mode struct {
 	Backend backend.Backend
 	Pusher  backend.Pusher  // nil: it cannot be subscribed to
 	Watcher backend.Watcher // nil: it cannot be listened to
+	Asking  bool            // it can only be asked, not listened to on a connection
 	Finder  backend.Finder  // nil: it cannot search
 	// Notices is the preferred way to learn of changes: "push" (also if empty), "streaming", "pull" or "poll". What does
 	// not work gives way to the next: push, streaming, poll.

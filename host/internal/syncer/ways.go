@@ -52,6 +52,9 @@ type ladder struct {
 func (e *Engine) ladder(mode Mode, tenant string) ladder {
 	var l ladder
 	watch := func(way string) {
+		if way == wayStreaming && mode.Asking {
+			way = wayPull
+		}
 		if mode.Watcher != nil {
 			l.ways = append(l.ways, way)
 		}
@@ -62,6 +65,9 @@ func (e *Engine) ladder(mode Mode, tenant string) ladder {
 		watch(wayPull)
 	case wayStreaming:
 		watch(wayStreaming)
+		if mode.Asking {
+			l.why = "this server has no connections on which it tells of changes"
+		}
 	default:
 		switch {
 		case mode.Pusher == nil:

@@ -173,20 +173,24 @@ func TestModesBeginOnTheWayTheyPrefer(t *testing.T) {
 	for _, c := range []struct {
 		notices, url, way, reason string
 		watcher                   backend.Watcher
+		asking                    bool
 	}{
-		{"push", "https://rooms.example.com/x?Default", "push", "", noWatcher{}},
-		{"", "https://rooms.example.com/x?Default", "push", "", nil},
-		{"push", "", "streaming", "notices arrive by streaming: no public URL", noWatcher{}},
-		{"push", "", "poll", "changes are looked for by the clock: no public URL", nil},
-		{"streaming", "", "streaming", "", noWatcher{}},
-		{"streaming", "", "poll", "", nil},
-		{"pull", "", "pull", "", noWatcher{}},
-		{"pull", "", "poll", "", nil},
-		{"poll", "https://rooms.example.com/x?Default", "poll", "", noWatcher{}},
+		{"push", "https://rooms.example.com/x?Default", "push", "", noWatcher{}, false},
+		{"", "https://rooms.example.com/x?Default", "push", "", nil, false},
+		{"push", "", "streaming", "notices arrive by streaming: no public URL", noWatcher{}, false},
+		{"push", "", "poll", "changes are looked for by the clock: no public URL", nil, false},
+		{"streaming", "", "streaming", "", noWatcher{}, false},
+		{"streaming", "", "poll", "", nil, false},
+		{"pull", "", "pull", "", noWatcher{}, false},
+		{"pull", "", "poll", "", nil, false},
+		{"push", "", "pull", "notices are asked for at intervals: no public URL", noWatcher{}, true},
+		{"streaming", "", "pull", "notices are asked for at intervals: this server has no connections", noWatcher{}, true},
+		{"pull", "", "pull", "", noWatcher{}, true},
+		{"poll", "https://rooms.example.com/x?Default", "poll", "", noWatcher{}, false},
 	} {
 		t.Run(c.notices+" is "+c.way, func(t *testing.T) {
 			each(t, func(w *world) {
-				w.engine.Modes = oneMode{m: w.server, notices: c.notices, watcher: c.watcher}
+				w.engine.Modes = oneMode{m: w.server, notices: c.notices, watcher: c.watcher, asking: c.asking}
 				w.engine.NotificationURL = func(string, string) string { return c.url }
 				var told []string
 				w.engine.WayChanged = func(_, person string) { told = append(told, person) }

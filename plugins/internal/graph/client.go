@@ -73,6 +73,9 @@ func (c *client) send(ctx context.Context, r request, out any) (http.Header, err
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
+		if e, ok := errors.AsType[*url.Error](err); ok {
+			err = e.Err // its text would repeat the URL, which may be a delta token of a page's length
+		}
 		return nil, r.wrap(err)
 	}
 	defer resp.Body.Close()

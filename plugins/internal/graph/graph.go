@@ -88,7 +88,8 @@ func (b *Backend) Probe(ctx context.Context, m backend.Mailbox) (backend.Status,
 	if got.ID == "" {
 		return backend.Status{}, r.wrap(fmt.Errorf("the answer is no calendar: %w", fault.Unavailable))
 	}
-	return backend.Status{Server: "Microsoft Graph"}, nil
+	_, to := b.window()
+	return backend.Status{Server: "Microsoft Graph", Horizon: to}, nil
 }
 
 // Fetch implements backend.Backend. An item that is in another folder than the calendar, Deleted Items for one, is not found,

@@ -19,6 +19,9 @@ import (
 // Graph has no subscriptions that wait at the server. A subscription here is a delta of its own: its Mark is where the next
 // round begins, and its ID says whose it is.
 
+// AskingOnly implements backend.AskingOnly: Graph has no connections on which it tells of changes.
+func (b *Backend) AskingOnly() bool { return true }
+
 // Listen implements backend.Watcher. It goes through the window once, so that what changes from then on is told.
 func (b *Backend) Listen(ctx context.Context, req backend.ListenRequest) (backend.Subscription, error) {
 	m := req.Mailbox

@@ -582,7 +582,9 @@ type Abilities struct {
 	Finder  bool                   `protobuf:"varint,2,opt,name=finder,proto3" json:"finder,omitempty"`
 	Watcher bool                   `protobuf:"varint,3,opt,name=watcher,proto3" json:"watcher,omitempty"`
 	// The bits of calendar.Fields that the calendar does not keep.
-	Omits         uint32 `protobuf:"varint,4,opt,name=omits,proto3" json:"omits,omitempty"`
+	Omits uint32 `protobuf:"varint,4,opt,name=omits,proto3" json:"omits,omitempty"`
+	// A watcher that knows no streaming.
+	AskingOnly    bool `protobuf:"varint,5,opt,name=asking_only,json=askingOnly,proto3" json:"asking_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -643,6 +645,13 @@ func (x *Abilities) GetOmits() uint32 {
 		return x.Omits
 	}
 	return 0
+}
+
+func (x *Abilities) GetAskingOnly() bool {
+	if x != nil {
+		return x.AskingOnly
+	}
+	return false
 }
 
 type BackendCloseRequest struct {
@@ -778,9 +787,11 @@ func (x *ProbeRequest) GetMailbox() *Mailbox {
 }
 
 type ProbeResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Server        string                 `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"`
-	Delegate      bool                   `protobuf:"varint,2,opt,name=delegate,proto3" json:"delegate,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Server   string                 `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"`
+	Delegate bool                   `protobuf:"varint,2,opt,name=delegate,proto3" json:"delegate,omitempty"`
+	// Changes of what lies later are not told; a read from the beginning finds them.
+	Horizon       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=horizon,proto3" json:"horizon,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -827,6 +838,13 @@ func (x *ProbeResponse) GetDelegate() bool {
 		return x.Delegate
 	}
 	return false
+}
+
+func (x *ProbeResponse) GetHorizon() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Horizon
+	}
+	return nil
 }
 
 type PullRequest struct {
@@ -2386,21 +2404,24 @@ const file_roomwire_v1_backend_proto_rawDesc = "" +
 	"\x05proxy\x18\x02 \x01(\tB\x03\x80\x01\x01R\x05proxy\x123\n" +
 	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"K\n" +
 	"\x13BackendOpenResponse\x124\n" +
-	"\tabilities\x18\x01 \x01(\v2\x16.roomwire.v1.AbilitiesR\tabilities\"k\n" +
+	"\tabilities\x18\x01 \x01(\v2\x16.roomwire.v1.AbilitiesR\tabilities\"\x8c\x01\n" +
 	"\tAbilities\x12\x16\n" +
 	"\x06pusher\x18\x01 \x01(\bR\x06pusher\x12\x16\n" +
 	"\x06finder\x18\x02 \x01(\bR\x06finder\x12\x18\n" +
 	"\awatcher\x18\x03 \x01(\bR\awatcher\x12\x14\n" +
-	"\x05omits\x18\x04 \x01(\rR\x05omits\"%\n" +
+	"\x05omits\x18\x04 \x01(\rR\x05omits\x12\x1f\n" +
+	"\vasking_only\x18\x05 \x01(\bR\n" +
+	"askingOnly\"%\n" +
 	"\x13BackendCloseRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\x16\n" +
 	"\x14BackendCloseResponse\"N\n" +
 	"\fProbeRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
-	"\amailbox\x18\x02 \x01(\v2\x14.roomwire.v1.MailboxR\amailbox\"C\n" +
+	"\amailbox\x18\x02 \x01(\v2\x14.roomwire.v1.MailboxR\amailbox\"y\n" +
 	"\rProbeResponse\x12\x16\n" +
 	"\x06server\x18\x01 \x01(\tR\x06server\x12\x1a\n" +
-	"\bdelegate\x18\x02 \x01(\bR\bdelegate\";\n" +
+	"\bdelegate\x18\x02 \x01(\bR\bdelegate\x124\n" +
+	"\ahorizon\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\ahorizon\";\n" +
 	"\vPullRequest\x12,\n" +
 	"\x05start\x18\x01 \x01(\v2\x16.roomwire.v1.PullStartR\x05start\"a\n" +
 	"\tPullStart\x12\x0e\n" +
@@ -2594,10 +2615,10 @@ var file_roomwire_v1_backend_proto_goTypes = []any{
 	(*AuthTraits)(nil),            // 41: roomwire.v1.AuthTraits
 	(*durationpb.Duration)(nil),   // 42: google.protobuf.Duration
 	(*Mailbox)(nil),               // 43: roomwire.v1.Mailbox
-	(*Change)(nil),                // 44: roomwire.v1.Change
-	(*Item)(nil),                  // 45: roomwire.v1.Item
-	(*Mutation)(nil),              // 46: roomwire.v1.Mutation
-	(*timestamppb.Timestamp)(nil), // 47: google.protobuf.Timestamp
+	(*timestamppb.Timestamp)(nil), // 44: google.protobuf.Timestamp
+	(*Change)(nil),                // 45: roomwire.v1.Change
+	(*Item)(nil),                  // 46: roomwire.v1.Item
+	(*Mutation)(nil),              // 47: roomwire.v1.Mutation
 }
 var file_roomwire_v1_backend_proto_depIdxs = []int32{
 	5,  // 0: roomwire.v1.BackendOpenRequest.identities:type_name -> roomwire.v1.Identity
@@ -2609,70 +2630,71 @@ var file_roomwire_v1_backend_proto_depIdxs = []int32{
 	42, // 6: roomwire.v1.HttpOptions.timeout:type_name -> google.protobuf.Duration
 	10, // 7: roomwire.v1.BackendOpenResponse.abilities:type_name -> roomwire.v1.Abilities
 	43, // 8: roomwire.v1.ProbeRequest.mailbox:type_name -> roomwire.v1.Mailbox
-	16, // 9: roomwire.v1.PullRequest.start:type_name -> roomwire.v1.PullStart
-	43, // 10: roomwire.v1.PullStart.mailbox:type_name -> roomwire.v1.Mailbox
-	18, // 11: roomwire.v1.PullResponse.page:type_name -> roomwire.v1.Page
-	44, // 12: roomwire.v1.Page.changes:type_name -> roomwire.v1.Change
-	43, // 13: roomwire.v1.FetchRequest.mailbox:type_name -> roomwire.v1.Mailbox
-	21, // 14: roomwire.v1.FetchResponse.fetched:type_name -> roomwire.v1.Fetched
-	45, // 15: roomwire.v1.Fetched.item:type_name -> roomwire.v1.Item
-	22, // 16: roomwire.v1.Fetched.fault:type_name -> roomwire.v1.Fault
-	42, // 17: roomwire.v1.Fault.after:type_name -> google.protobuf.Duration
-	0,  // 18: roomwire.v1.Fault.scope:type_name -> roomwire.v1.FaultScope
-	46, // 19: roomwire.v1.ApplyRequest.mutation:type_name -> roomwire.v1.Mutation
-	45, // 20: roomwire.v1.ApplyResponse.item:type_name -> roomwire.v1.Item
-	43, // 21: roomwire.v1.FindRequest.mailbox:type_name -> roomwire.v1.Mailbox
-	1,  // 22: roomwire.v1.FindRequest.by:type_name -> roomwire.v1.Marker
-	45, // 23: roomwire.v1.FindResponse.items:type_name -> roomwire.v1.Item
-	47, // 24: roomwire.v1.Subscription.expires:type_name -> google.protobuf.Timestamp
-	43, // 25: roomwire.v1.SubscribeRequest.mailbox:type_name -> roomwire.v1.Mailbox
-	42, // 26: roomwire.v1.SubscribeRequest.status_interval:type_name -> google.protobuf.Duration
-	27, // 27: roomwire.v1.SubscribeRequest.existing:type_name -> roomwire.v1.Subscription
-	27, // 28: roomwire.v1.SubscribeResponse.subscription:type_name -> roomwire.v1.Subscription
-	43, // 29: roomwire.v1.UnsubscribeRequest.mailbox:type_name -> roomwire.v1.Mailbox
-	27, // 30: roomwire.v1.UnsubscribeRequest.subscription:type_name -> roomwire.v1.Subscription
-	33, // 31: roomwire.v1.ReceiveRequest.header:type_name -> roomwire.v1.HttpField
-	35, // 32: roomwire.v1.ReceiveResponse.hints:type_name -> roomwire.v1.Hint
-	2,  // 33: roomwire.v1.Hint.kind:type_name -> roomwire.v1.HintKind
-	43, // 34: roomwire.v1.ListenRequest.mailbox:type_name -> roomwire.v1.Mailbox
-	3,  // 35: roomwire.v1.ListenRequest.way:type_name -> roomwire.v1.Way
-	42, // 36: roomwire.v1.ListenRequest.timeout:type_name -> google.protobuf.Duration
-	27, // 37: roomwire.v1.ListenResponse.subscription:type_name -> roomwire.v1.Subscription
-	3,  // 38: roomwire.v1.WatchRequest.way:type_name -> roomwire.v1.Way
-	39, // 39: roomwire.v1.WatchRequest.watched:type_name -> roomwire.v1.Watched
-	42, // 40: roomwire.v1.WatchRequest.for:type_name -> google.protobuf.Duration
-	43, // 41: roomwire.v1.Watched.mailbox:type_name -> roomwire.v1.Mailbox
-	27, // 42: roomwire.v1.Watched.subscription:type_name -> roomwire.v1.Subscription
-	35, // 43: roomwire.v1.WatchResponse.hints:type_name -> roomwire.v1.Hint
-	4,  // 44: roomwire.v1.Backend.Open:input_type -> roomwire.v1.BackendOpenRequest
-	11, // 45: roomwire.v1.Backend.Close:input_type -> roomwire.v1.BackendCloseRequest
-	13, // 46: roomwire.v1.Backend.Probe:input_type -> roomwire.v1.ProbeRequest
-	15, // 47: roomwire.v1.Backend.Pull:input_type -> roomwire.v1.PullRequest
-	19, // 48: roomwire.v1.Backend.Fetch:input_type -> roomwire.v1.FetchRequest
-	23, // 49: roomwire.v1.Backend.Apply:input_type -> roomwire.v1.ApplyRequest
-	25, // 50: roomwire.v1.Backend.Find:input_type -> roomwire.v1.FindRequest
-	28, // 51: roomwire.v1.Backend.Subscribe:input_type -> roomwire.v1.SubscribeRequest
-	30, // 52: roomwire.v1.Backend.Unsubscribe:input_type -> roomwire.v1.UnsubscribeRequest
-	32, // 53: roomwire.v1.Backend.Receive:input_type -> roomwire.v1.ReceiveRequest
-	36, // 54: roomwire.v1.Backend.Listen:input_type -> roomwire.v1.ListenRequest
-	38, // 55: roomwire.v1.Backend.Watch:input_type -> roomwire.v1.WatchRequest
-	9,  // 56: roomwire.v1.Backend.Open:output_type -> roomwire.v1.BackendOpenResponse
-	12, // 57: roomwire.v1.Backend.Close:output_type -> roomwire.v1.BackendCloseResponse
-	14, // 58: roomwire.v1.Backend.Probe:output_type -> roomwire.v1.ProbeResponse
-	17, // 59: roomwire.v1.Backend.Pull:output_type -> roomwire.v1.PullResponse
-	20, // 60: roomwire.v1.Backend.Fetch:output_type -> roomwire.v1.FetchResponse
-	24, // 61: roomwire.v1.Backend.Apply:output_type -> roomwire.v1.ApplyResponse
-	26, // 62: roomwire.v1.Backend.Find:output_type -> roomwire.v1.FindResponse
-	29, // 63: roomwire.v1.Backend.Subscribe:output_type -> roomwire.v1.SubscribeResponse
-	31, // 64: roomwire.v1.Backend.Unsubscribe:output_type -> roomwire.v1.UnsubscribeResponse
-	34, // 65: roomwire.v1.Backend.Receive:output_type -> roomwire.v1.ReceiveResponse
-	37, // 66: roomwire.v1.Backend.Listen:output_type -> roomwire.v1.ListenResponse
-	40, // 67: roomwire.v1.Backend.Watch:output_type -> roomwire.v1.WatchResponse
-	56, // [56:68] is the sub-list for method output_type
-	44, // [44:56] is the sub-list for method input_type
-	44, // [44:44] is the sub-list for extension type_name
-	44, // [44:44] is the sub-list for extension extendee
-	0,  // [0:44] is the sub-list for field type_name
+	44, // 9: roomwire.v1.ProbeResponse.horizon:type_name -> google.protobuf.Timestamp
+	16, // 10: roomwire.v1.PullRequest.start:type_name -> roomwire.v1.PullStart
+	43, // 11: roomwire.v1.PullStart.mailbox:type_name -> roomwire.v1.Mailbox
+	18, // 12: roomwire.v1.PullResponse.page:type_name -> roomwire.v1.Page
+	45, // 13: roomwire.v1.Page.changes:type_name -> roomwire.v1.Change
+	43, // 14: roomwire.v1.FetchRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	21, // 15: roomwire.v1.FetchResponse.fetched:type_name -> roomwire.v1.Fetched
+	46, // 16: roomwire.v1.Fetched.item:type_name -> roomwire.v1.Item
+	22, // 17: roomwire.v1.Fetched.fault:type_name -> roomwire.v1.Fault
+	42, // 18: roomwire.v1.Fault.after:type_name -> google.protobuf.Duration
+	0,  // 19: roomwire.v1.Fault.scope:type_name -> roomwire.v1.FaultScope
+	47, // 20: roomwire.v1.ApplyRequest.mutation:type_name -> roomwire.v1.Mutation
+	46, // 21: roomwire.v1.ApplyResponse.item:type_name -> roomwire.v1.Item
+	43, // 22: roomwire.v1.FindRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	1,  // 23: roomwire.v1.FindRequest.by:type_name -> roomwire.v1.Marker
+	46, // 24: roomwire.v1.FindResponse.items:type_name -> roomwire.v1.Item
+	44, // 25: roomwire.v1.Subscription.expires:type_name -> google.protobuf.Timestamp
+	43, // 26: roomwire.v1.SubscribeRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	42, // 27: roomwire.v1.SubscribeRequest.status_interval:type_name -> google.protobuf.Duration
+	27, // 28: roomwire.v1.SubscribeRequest.existing:type_name -> roomwire.v1.Subscription
+	27, // 29: roomwire.v1.SubscribeResponse.subscription:type_name -> roomwire.v1.Subscription
+	43, // 30: roomwire.v1.UnsubscribeRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	27, // 31: roomwire.v1.UnsubscribeRequest.subscription:type_name -> roomwire.v1.Subscription
+	33, // 32: roomwire.v1.ReceiveRequest.header:type_name -> roomwire.v1.HttpField
+	35, // 33: roomwire.v1.ReceiveResponse.hints:type_name -> roomwire.v1.Hint
+	2,  // 34: roomwire.v1.Hint.kind:type_name -> roomwire.v1.HintKind
+	43, // 35: roomwire.v1.ListenRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	3,  // 36: roomwire.v1.ListenRequest.way:type_name -> roomwire.v1.Way
+	42, // 37: roomwire.v1.ListenRequest.timeout:type_name -> google.protobuf.Duration
+	27, // 38: roomwire.v1.ListenResponse.subscription:type_name -> roomwire.v1.Subscription
+	3,  // 39: roomwire.v1.WatchRequest.way:type_name -> roomwire.v1.Way
+	39, // 40: roomwire.v1.WatchRequest.watched:type_name -> roomwire.v1.Watched
+	42, // 41: roomwire.v1.WatchRequest.for:type_name -> google.protobuf.Duration
+	43, // 42: roomwire.v1.Watched.mailbox:type_name -> roomwire.v1.Mailbox
+	27, // 43: roomwire.v1.Watched.subscription:type_name -> roomwire.v1.Subscription
+	35, // 44: roomwire.v1.WatchResponse.hints:type_name -> roomwire.v1.Hint
+	4,  // 45: roomwire.v1.Backend.Open:input_type -> roomwire.v1.BackendOpenRequest
+	11, // 46: roomwire.v1.Backend.Close:input_type -> roomwire.v1.BackendCloseRequest
+	13, // 47: roomwire.v1.Backend.Probe:input_type -> roomwire.v1.ProbeRequest
+	15, // 48: roomwire.v1.Backend.Pull:input_type -> roomwire.v1.PullRequest
+	19, // 49: roomwire.v1.Backend.Fetch:input_type -> roomwire.v1.FetchRequest
+	23, // 50: roomwire.v1.Backend.Apply:input_type -> roomwire.v1.ApplyRequest
+	25, // 51: roomwire.v1.Backend.Find:input_type -> roomwire.v1.FindRequest
+	28, // 52: roomwire.v1.Backend.Subscribe:input_type -> roomwire.v1.SubscribeRequest
+	30, // 53: roomwire.v1.Backend.Unsubscribe:input_type -> roomwire.v1.UnsubscribeRequest
+	32, // 54: roomwire.v1.Backend.Receive:input_type -> roomwire.v1.ReceiveRequest
+	36, // 55: roomwire.v1.Backend.Listen:input_type -> roomwire.v1.ListenRequest
+	38, // 56: roomwire.v1.Backend.Watch:input_type -> roomwire.v1.WatchRequest
+	9,  // 57: roomwire.v1.Backend.Open:output_type -> roomwire.v1.BackendOpenResponse
+	12, // 58: roomwire.v1.Backend.Close:output_type -> roomwire.v1.BackendCloseResponse
+	14, // 59: roomwire.v1.Backend.Probe:output_type -> roomwire.v1.ProbeResponse
+	17, // 60: roomwire.v1.Backend.Pull:output_type -> roomwire.v1.PullResponse
+	20, // 61: roomwire.v1.Backend.Fetch:output_type -> roomwire.v1.FetchResponse
+	24, // 62: roomwire.v1.Backend.Apply:output_type -> roomwire.v1.ApplyResponse
+	26, // 63: roomwire.v1.Backend.Find:output_type -> roomwire.v1.FindResponse
+	29, // 64: roomwire.v1.Backend.Subscribe:output_type -> roomwire.v1.SubscribeResponse
+	31, // 65: roomwire.v1.Backend.Unsubscribe:output_type -> roomwire.v1.UnsubscribeResponse
+	34, // 66: roomwire.v1.Backend.Receive:output_type -> roomwire.v1.ReceiveResponse
+	37, // 67: roomwire.v1.Backend.Listen:output_type -> roomwire.v1.ListenResponse
+	40, // 68: roomwire.v1.Backend.Watch:output_type -> roomwire.v1.WatchResponse
+	57, // [57:69] is the sub-list for method output_type
+	45, // [45:57] is the sub-list for method input_type
+	45, // [45:45] is the sub-list for extension type_name
+	45, // [45:45] is the sub-list for extension extendee
+	0,  // [0:45] is the sub-list for field type_name
 }
 
 func init() { file_roomwire_v1_backend_proto_init() }

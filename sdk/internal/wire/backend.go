@@ -75,7 +75,7 @@ func (s *BackendServer) Open(ctx context.Context, req *roomwirev1.BackendOpenReq
 	s.table.put(req.GetId(), openBackend{Backend: b, end: end})
 	can := backend.AbilitiesOf(b)
 	return &roomwirev1.BackendOpenResponse{Abilities: &roomwirev1.Abilities{
-		Pusher: can.Pusher, Finder: can.Finder, Watcher: can.Watcher, Omits: uint32(can.Omits),
+		Pusher: can.Pusher, Finder: can.Finder, Watcher: can.Watcher, Omits: uint32(can.Omits), AskingOnly: can.AskingOnly,
 	}}, nil
 }
 
@@ -109,7 +109,7 @@ func (s *BackendServer) Probe(ctx context.Context, req *roomwirev1.ProbeRequest)
 	defer release()
 	m := mailboxFromProto(req.GetMailbox())
 	st, err := b.Probe(backend.WithMailbox(ctx, m.Address), m)
-	return &roomwirev1.ProbeResponse{Server: utf(st.Server), Delegate: st.Delegate}, err
+	return &roomwirev1.ProbeResponse{Server: utf(st.Server), Delegate: st.Delegate, Horizon: timeToProto(st.Horizon)}, err
 }
 
 // Pull implements the service.

@@ -39,7 +39,7 @@ func (c *Conn) OpenBackend(ctx context.Context, gate *Gate, id string, cfg Backe
 	}
 	a := resp.GetAbilities()
 	b.Abilities = backend.Abilities{
-		Pusher: a.GetPusher(), Finder: a.GetFinder(), Watcher: a.GetWatcher(),
+		Pusher: a.GetPusher(), Finder: a.GetFinder(), Watcher: a.GetWatcher(), AskingOnly: a.GetAskingOnly(),
 		Omits: calendar.Fields(a.GetOmits()) & calendar.AllFields &^ calendar.FieldTime,
 	}
 	return b, nil
@@ -73,7 +73,7 @@ func (b *BackendClient) Close(ctx context.Context) error {
 // Probe implements backend.Backend.
 func (b *BackendClient) Probe(ctx context.Context, m backend.Mailbox) (backend.Status, error) {
 	resp, err := call(ctx, b, b.rpc.Probe, &roomwirev1.ProbeRequest{Id: b.id, Mailbox: mailboxToProto(m)})
-	return backend.Status{Server: resp.GetServer(), Delegate: resp.GetDelegate()}, err
+	return backend.Status{Server: resp.GetServer(), Delegate: resp.GetDelegate(), Horizon: timeFromProto(resp.GetHorizon())}, err
 }
 
 // Pull implements backend.Backend.

@@ -200,6 +200,12 @@ func (p pusher) Receive(_ context.Context, in backend.Inbound) (backend.Reply, e
 	}, nil
 }
 
+// An asked is a watcher without streaming.
+type asked struct{ watcher }
+
+// AskingOnly implements backend.AskingOnly.
+func (asked) AskingOnly() bool { return true }
+
 // Listen implements backend.Watcher. It answers with what it was given.
 func (w watcher) Listen(_ context.Context, r backend.ListenRequest) (backend.Subscription, error) {
 	if r.Mailbox.Address == "delegate" {
@@ -256,6 +262,8 @@ func open(_ context.Context, s Settings, env backend.Env) (backend.Backend, erro
 		return both{pusher{p}}, nil
 	case "watcher":
 		return watcher{p}, nil
+	case "asked":
+		return asked{watcher{p}}, nil
 	case "all":
 		return all{both{pusher{p}}}, nil
 	default:
