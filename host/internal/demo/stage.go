@@ -192,12 +192,13 @@ func (st *stage) openHost(ctx context.Context, o stageOptions, log hclog.Logger)
 		if err != nil {
 			return err
 		}
-		cfg, diags := config.Load(config.Source{Dir: dir})
+		load := func() (*config.Config, config.Diagnostics) { return config.Load(config.Source{Dir: dir}) }
+		cfg, diags := load()
 		if diags.HasErrors() {
 			return fmt.Errorf("the demonstration's own configuration is not valid:\n%s", diags)
 		}
 		st.cfg = cfg
-		st.host, err = app.New(ctx, app.Options{Config: cfg, Log: log, Version: o.version})
+		st.host, err = app.New(ctx, app.Options{Config: cfg, Load: load, Log: log, Version: o.version})
 		if _, network := errors.AsType[*net.OpError](err); network && try < 3 {
 			continue
 		}
