@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
@@ -81,7 +82,7 @@ func (b *Backend) post(ctx context.Context, m calendar.Mutation, p patch) (backe
 	for life := range maxLives {
 		p["transactionId"] = transactionID(m.Mailbox, m.Key, life)
 		var e event
-		_, err := b.do(ctx, r, &e)
+		header, err := b.do(ctx, r, &e)
 		var dead bool
 		switch refused, _ := errors.AsType[*refusal](err); {
 		case err == nil:
@@ -99,14 +100,34 @@ func (b *Backend) post(ctx context.Context, m calendar.Mutation, p patch) (backe
 		}
 		if !dead && !m.First {
 			// It may be one that an earlier try made, and that was deleted meanwhile.
-			_, err := b.readOne(ctx, m.Mailbox, e.ID)
-			dead = fault.Of(err) == fault.NotFound
+			dead, err = b.leftOver(ctx, m.Mailbox, e, header)
+			if err != nil {
+				return backend.Result{}, err
+			}
 		}
 		if !dead {
 			return b.posted(ctx, m, e)
 		}
 	}
 	return backend.Result{}, r.wrap(fmt.Errorf("the server takes it for one that was made and deleted before, again and again: %w", fault.Unavailable))
+}
+
+// afresh is how old an event can be, by the server's clock, that was made just now.
+const afresh = 2 * time.Minute
+
+// leftOver reports whether an event that a create was answered with was deleted: there is none, or it is older than the answer
+// and not in the calendar. What is new is not looked for, as not to be made twice.
+func (b *Backend) leftOver(ctx context.Context, m backend.Mailbox, e event, answer http.Header) (bool, error) {
+	got, err := b.read(ctx, m, []string{e.ID})
+	if err != nil {
+		return false, err
+	}
+	if at, err := http.ParseTime(answer.Get("Date")); err == nil && !e.Created.IsZero() && at.Sub(e.Created) > afresh {
+		if err := b.inCalendar(ctx, m, got); err != nil {
+			return false, err
+		}
+	}
+	return fault.Of(got[0].err) == fault.NotFound, nil
 }
 
 // used reports whether a create was refused because its transactionId was used before.

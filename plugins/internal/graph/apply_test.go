@@ -1,7 +1,9 @@
 package graph
 
 import (
+	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -128,6 +130,42 @@ func TestWhatWasDeletedIsMadeAnewThoughItsTransactionIsKnown(t *testing.T) {
 		if refs[0] == refs[1] || refs[1] == refs[2] {
 			t.Errorf("refused: %t: the deleted item was given out again: %q", quirks.RefuseRepeated, refs)
 		}
+	}
+}
+
+// A server may answer a transactionId that it knows with the event that it made then, though that lies in Deleted Items.
+func TestAnEventInDeletedItemsIsNoneThatWasMade(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.sim.SetGraphQuirks(exchangesim.GraphQuirks{DeletedEventsFound: true})
+	first := w.create(t, "bk-1", desk())
+	if err := w.sim.Outlook("alice@example.com").Delete(w.idOf(t, first.Ref)); err != nil {
+		t.Fatal(err)
+	}
+	known := transactionID(w.alice, "bk-1", 0)
+	w.line.twisted(func(r *http.Request) (*http.Response, error) {
+		if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/events") {
+			return nil, nil
+		}
+		body, _ := r.GetBody()
+		if sent, _ := io.ReadAll(body); !strings.Contains(string(sent), known) {
+			return nil, nil
+		}
+		again, _ := http.NewRequestWithContext(r.Context(), http.MethodGet, r.URL.String()+"/"+url.PathEscape(string(first.Ref)), nil)
+		again.Header.Set("Prefer", preferItems)
+		again.Header.Set("Authorization", "Bearer "+w.line.token)
+		resp, err := w.line.next.RoundTrip(again)
+		if err == nil {
+			resp.StatusCode = http.StatusCreated
+			resp.Header.Set("Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
+		}
+		return resp, err
+	})
+	if item := w.create(t, "bk-1", desk()); item.Ref == first.Ref {
+		t.Error("what lies in Deleted Items was given out as made")
+	}
+	if n := len(w.sim.Outlook("alice@example.com").Items()); n != 1 {
+		t.Errorf("%d items in the calendar, want 1", n)
 	}
 }
 
