@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,6 +42,13 @@ func unsilenced(m calendar.Mutation, what string) error {
 		what, m.Mailbox.Address, fault.Unsupported)
 }
 
+// hasGuests reports whether anybody is invited to an event, or to one occurrence of it.
+func hasGuests(e calendar.Event) bool {
+	return len(e.Attendees) > 0 || slices.ContainsFunc(e.Exceptions, func(x calendar.OccurrenceException) bool {
+		return x.Event != nil && len(x.Event.Attendees) > 0
+	})
+}
+
 // create makes an item, unless one with the key is there: nobody can know whether an earlier try got through. There was none
 // where the host says so.
 func (b *Backend) create(ctx context.Context, m calendar.Mutation) (backend.Result, error) {
@@ -59,7 +67,7 @@ func (b *Backend) create(ctx context.Context, m calendar.Mutation) (backend.Resu
 			return b.repeated(ctx, m, there, err)
 		}
 	}
-	if m.Mail == calendar.MailNobody && len(m.Event.Attendees) > 0 {
+	if m.Mail == calendar.MailNobody && hasGuests(m.Event) {
 		return backend.Result{}, unsilenced(m, "making a meeting")
 	}
 	p.mark(b.key, m.Key)
@@ -211,7 +219,7 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 	if err := movable(m, now, todo); err != nil {
 		return backend.Result{}, err
 	}
-	met := len(now.Event.Attendees) > 0 || todo.Any(calendar.FieldAttendees|calendar.FieldResources)
+	met := hasGuests(now.Event) || hasGuests(overlay(now.Event, m.Event, todo))
 	if m.Mail == calendar.MailNobody && met && todo&^silent != 0 {
 		return backend.Result{}, unsilenced(m, "changing a meeting ("+(todo&^silent).String()+")")
 	}
@@ -364,14 +372,18 @@ func (b *Backend) delete(ctx context.Context, m calendar.Mutation) (backend.Resu
 	if err != nil {
 		return backend.Result{}, err
 	}
-	now, err := b.fromGraph(m.Mailbox, &e)
+	look := b.fromGraph
+	if m.Mail == calendar.MailNobody { // occurrences may have guests of their own
+		look = func(at backend.Mailbox, e *event) (backend.Item, error) { return b.item(ctx, at, e) }
+	}
+	now, err := look(m.Mailbox, &e)
 	if err == nil {
 		err = writable(m, now)
 	}
 	if err != nil {
 		return backend.Result{}, err
 	}
-	if m.Mail == calendar.MailNobody && len(e.Attendees) > 0 {
+	if m.Mail == calendar.MailNobody && hasGuests(now.Event) {
 		return backend.Result{}, unsilenced(m, "deleting a meeting")
 	}
 	err = b.erase(ctx, m.Mailbox, e.ID)

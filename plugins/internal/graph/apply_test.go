@@ -65,6 +65,45 @@ func TestNobodyIsMailedUnlessThatWasAskedFor(t *testing.T) {
 }
 
 // A create whose answer was lost, or that was cut off anywhere, is made once.
+// A series is a meeting, too, if somebody is invited to one of its occurrences alone.
+func TestNobodyIsMailedForASeriesWithGuestsUnlessThatWasAskedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	series := desk()
+	series.Recurrence = "FREQ=DAILY;COUNT=3"
+	guest := meeting()
+	guest.Start, guest.End = guest.Start.AddDate(0, 0, 1), guest.End.AddDate(0, 0, 1)
+	guests := series
+	guests.Exceptions = []calendar.OccurrenceException{{Occurrence: guest.Start, Event: &guest}}
+	alone := w.create(t, "bk-1", series)
+	m := calendar.Mutation{Op: calendar.Create, Mailbox: w.alice, Key: "bk-2", Event: guests, Mail: calendar.MailAll}
+	made, err := w.Apply(t.Context(), m)
+	if err != nil || len(made.Item.Event.Exceptions) != 1 {
+		t.Fatalf("%+v, %v", made, err)
+	}
+	mails := len(w.sim.Mails())
+	renamed := guests
+	renamed.Subject = "another"
+	for name, m := range map[string]calendar.Mutation{
+		"a new one":       {Op: calendar.Create, Key: "bk-3", Event: guests},
+		"a guest more":    {Op: calendar.Update, Ref: alone.Ref, Event: guests, Fields: calendar.FieldRecurrence},
+		"no guests":       {Op: calendar.Update, Ref: made.Item.Ref, Event: series, Fields: calendar.FieldRecurrence},
+		"another subject": {Op: calendar.Update, Ref: made.Item.Ref, Event: renamed, Fields: calendar.FieldSubject},
+		"the end of it":   {Op: calendar.Delete, Ref: made.Item.Ref},
+	} {
+		m.Mailbox = w.alice
+		if _, err := w.Apply(t.Context(), m); fault.Of(err) != fault.Unsupported {
+			t.Errorf("%s: %v, want Unsupported", name, err)
+		}
+	}
+	if got := w.sim.Mails()[mails:]; len(got) > 0 {
+		t.Errorf("mails went out: %+v", got)
+	}
+	if _, err := w.Apply(t.Context(), calendar.Mutation{Op: calendar.Delete, Mailbox: w.alice, Ref: alone.Ref}); err != nil {
+		t.Errorf("a series without guests: %v", err)
+	}
+}
+
 func TestACreateWhoseAnswerWasLostIsMadeOnce(t *testing.T) {
 	t.Parallel()
 	for _, quirks := range []exchangesim.GraphQuirks{{}, {RefuseRepeated: true}} {
