@@ -309,9 +309,19 @@ func (b *Backend) keepJoining(ctx context.Context, m calendar.Mutation, id strin
 }
 
 // current returns the event to update as it is now. When the reference leads nowhere the item may have been moved to another
-// place and back: then it is found by its markers.
+// place and back: then it is found by its markers. An id leads to Deleted Items as well; that the revision is the expected one
+// says that the item is where it was, but mails are not sent on the strength of that.
 func (b *Backend) current(ctx context.Context, m calendar.Mutation) (event, error) {
-	now, gone := b.readOne(ctx, m.Mailbox, string(m.Ref))
+	got, err := b.read(ctx, m.Mailbox, []string{string(m.Ref)})
+	if err != nil {
+		return event{}, err
+	}
+	if m.IfRevision == "" || m.Mail != calendar.MailNobody && len(got[0].Attendees) > 0 {
+		if err := b.inCalendar(ctx, m.Mailbox, got); err != nil {
+			return event{}, err
+		}
+	}
+	now, gone := got[0].event, got[0].err
 	if fault.Of(gone) != fault.NotFound {
 		if gone == nil && m.IfRevision != "" && now.revision() != m.IfRevision {
 			return now, fmt.Errorf("the item in the calendar of %s was changed meanwhile: %w", m.Mailbox.Address, fault.Conflict)

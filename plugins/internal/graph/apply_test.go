@@ -227,6 +227,27 @@ func TestADeleteLeavesDeletedItemsAlone(t *testing.T) {
 	}
 }
 
+// Nor is it written to: whoever was told that the meeting is off would be told that it takes place.
+func TestAnUpdateLeavesDeletedItemsAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.sim.SetGraphQuirks(exchangesim.GraphQuirks{DeletedEventsFound: true})
+	for key, e := range map[string]calendar.Event{"bk-1": meeting(), "bk-2": desk()} {
+		item := w.create(t, key, e)
+		if err := w.sim.Outlook("alice@example.com").Delete(w.idOf(t, item.Ref)); err != nil {
+			t.Fatal(err)
+		}
+		mails := len(w.sim.Mails())
+		e.Location = "elsewhere"
+		_, err := w.Apply(t.Context(), calendar.Mutation{
+			Op: calendar.Update, Mailbox: w.alice, Key: key, Ref: item.Ref, Event: e, Fields: calendar.FieldLocation, Mail: calendar.MailAll,
+		})
+		if fault.Of(err) != fault.NotFound || len(w.sim.Mails()) != mails {
+			t.Errorf("%s: %v, want NotFound; %d mails more", key, err, len(w.sim.Mails())-mails)
+		}
+	}
+}
+
 func TestAnUpdateLosesNoEditThatComesBetweenItsReadAndItsWrite(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
