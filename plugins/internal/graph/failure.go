@@ -91,7 +91,7 @@ func (r request) failed(a answer) error {
 	if code != "" {
 		e.Message += " (" + clippedTo(code, 80) + ")"
 	}
-	if said := strings.Join(strings.Fields(f.Error.Message), " "); said != "" {
+	if said := r.shown(strings.Join(strings.Fields(f.Error.Message), " ")); said != "" {
 		e.Message += ": " + strings.TrimSuffix(clippedTo(said, 300), ".")
 	}
 	if m.remedy != "" {
@@ -108,6 +108,16 @@ func (r request) failed(a answer) error {
 		e.Kind = fault.Throttled
 	}
 	return &refusal{fault: e, status: a.status, coded: code != ""}
+}
+
+// shown takes what is to be hidden out of the server's words, before they are cut.
+func (r request) shown(said string) string {
+	for _, secret := range r.hide {
+		if len(secret) > 1 {
+			said = strings.ReplaceAll(said, secret, "…")
+		}
+	}
+	return said
 }
 
 // A refusal is an answer that is an error: the fault, and what decides who asked more closely.
