@@ -252,7 +252,7 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 func (b *Backend) patch(ctx context.Context, m backend.Mailbox, id, etag string, p patch) (event, error) {
 	r := request{
 		mailbox: m, doing: "changing an item in the calendar", method: http.MethodPatch, target: eventPath(m, id),
-		prefer: preferItems, match: etag, body: p, ok: http.StatusOK,
+		prefer: preferItems, match: etag, body: p, ok: http.StatusOK, item: true,
 	}
 	var e event
 	_, err := b.do(ctx, r, &e)
@@ -292,7 +292,7 @@ func (b *Backend) patched(m calendar.Mutation, now backend.Item, e event, todo c
 func (b *Backend) keepJoining(ctx context.Context, m calendar.Mutation, id string, p patch) error {
 	r := request{
 		mailbox: m.Mailbox, doing: "reading the text of an item in the calendar", method: http.MethodGet,
-		target: eventPath(m.Mailbox, id) + query("$select", "body"), prefer: preferHTML, ok: http.StatusOK,
+		target: eventPath(m.Mailbox, id) + query("$select", "body"), prefer: preferHTML, ok: http.StatusOK, item: true,
 	}
 	var e event
 	if _, err := b.do(ctx, r, &e); err != nil {
@@ -406,6 +406,7 @@ func (b *Backend) delete(ctx context.Context, m calendar.Mutation) (backend.Resu
 func (b *Backend) erase(ctx context.Context, m backend.Mailbox, id string) error {
 	_, err := b.do(ctx, request{
 		mailbox: m, doing: "deleting an item in the calendar", method: http.MethodDelete, target: eventPath(m, id), ok: http.StatusNoContent,
+		item: true,
 	}, nil)
 	return err
 }

@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -396,6 +398,49 @@ func TestTroubleNeverLooksLikeADeletion(t *testing.T) {
 	w.line.twisted(nil)
 	if _, err := w.fetch(t, item.Ref); err != nil {
 		t.Errorf("the item: %v", err)
+	}
+}
+
+// What Graph says of a mailbox that it cannot open is the same, but for the words, as of an item that is not there. However it
+// words it, no item is gone by that.
+func TestAMailboxThatCannotBeOpenedIsNotEmpty(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	item := w.create(t, "bk-1", desk())
+	_, pages := w.pull(t, "")
+	other := w.create(t, "bk-2", desk())
+	for _, words := range []string{"Default folder Root not found.", "The specified object was not found in the store., Default folder Calendar not found.", "?"} {
+		body := `{"error":{"code":"ErrorItemNotFound","message":"` + words + `"}}`
+		w.line.twisted(func(r *http.Request) (*http.Response, error) {
+			if !strings.HasSuffix(r.URL.Path, "$batch") {
+				return answered(r, http.StatusNotFound, body), nil
+			}
+			content, _ := r.GetBody()
+			var sent struct{ Requests []batchRequest }
+			_ = json.NewDecoder(content).Decode(&sent)
+			var parts []string
+			for _, one := range sent.Requests {
+				parts = append(parts, fmt.Sprintf(`{"id":%q,"status":404,"body":%s}`, one.ID, body))
+			}
+			return answered(r, http.StatusOK, `{"responses":[`+strings.Join(parts, ",")+`]}`), nil
+		})
+		for name, err := range map[string]error{
+			"a delete": second(w.Apply(t.Context(), calendar.Mutation{Op: calendar.Delete, Mailbox: w.alice, Ref: item.Ref})),
+			"an update": second(w.Apply(t.Context(), calendar.Mutation{
+				Op: calendar.Update, Mailbox: w.alice, Ref: item.Ref, Event: desk(), Fields: calendar.FieldSubject,
+			})),
+			"a create":    second(w.Apply(t.Context(), calendar.Mutation{Op: calendar.Create, Mailbox: w.alice, Key: "bk-3", Event: desk()})),
+			"a fetch":     second(w.Fetch(t.Context(), w.alice, []calendar.Ref{item.Ref})),
+			"two fetches": second(w.Fetch(t.Context(), w.alice, []calendar.Ref{item.Ref, other.Ref})),
+			"a search":    second(w.Find(t.Context(), w.alice, 0, "bk-1")),
+			"a full pull": third(pullOf(t.Context(), w.Backend, w.alice, "")),
+			"a pull":      third(pullOf(t.Context(), w.Backend, w.alice, next(pages))),
+			"a probe":     second(w.Probe(t.Context(), w.alice)),
+		} {
+			if fault.Of(err) != fault.Unavailable {
+				t.Errorf("%s: %s: %v (%s), want Unavailable", words, name, err, fault.Of(err))
+			}
+		}
 	}
 }
 

@@ -51,6 +51,7 @@ type request struct {
 	match   string // If-Match
 	body    any
 	ok      int      // the status of success
+	item    bool     // it is about one item: that the server finds none may be said of that
 	hide    []string // what no error repeats of the server's words
 	weight  int64    // how many of the mailbox's lanes it takes; 0: one
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/roomwire/roomwire/sdk/fault"
@@ -18,8 +19,13 @@ type meaning struct {
 const (
 	remedyRights = "the application needs the permission Calendars.ReadWrite with an administrator's consent, or the role " +
 		"\"Application Calendars.ReadWrite\" with a scope that has this mailbox"
+	remedyNoFolder  = "the mailbox or its calendar cannot be opened: it may not be set up yet, or the application lacks rights to it"
 	remedyElsewhere = "the mailbox is not in Exchange Online: it is on premises, or has no licence"
 )
+
+// noFolder is in what Graph says with the code of an item that is not there when it is the mailbox, or its calendar, that it
+// cannot open: "Default folder Root not found."
+var noFolder = regexp.MustCompile(`(?i)\bfolder\b`)
 
 // meanings are keyed by the code in lower case: Graph itself is not of one mind about it. What is not here is judged by the
 // HTTP status, and never means that something is gone.
@@ -82,6 +88,9 @@ func (r request) failed(a answer) error {
 		if m.kind == fault.Forbidden {
 			m.remedy = remedyRights
 		}
+	}
+	if m.kind == fault.NotFound && (!r.item || noFolder.MatchString(f.Error.Message)) {
+		m = meaning{kind: fault.Unavailable, remedy: remedyNoFolder}
 	}
 	e := &fault.Error{Kind: m.kind, Code: code, ID: a.header.Get("request-id")}
 	if e.ID == "" {

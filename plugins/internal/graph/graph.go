@@ -75,6 +75,13 @@ func New(s Settings, env backend.Env, version string) (*Backend, error) {
 
 // Probe implements backend.Backend: it opens the calendar.
 func (b *Backend) Probe(ctx context.Context, m backend.Mailbox) (backend.Status, error) {
+	if err := b.openCalendar(ctx, m); err != nil {
+		return backend.Status{}, err
+	}
+	return backend.Status{Server: "Microsoft Graph"}, nil
+}
+
+func (b *Backend) openCalendar(ctx context.Context, m backend.Mailbox) error {
 	var got struct {
 		ID string `json:"id"`
 	}
@@ -83,12 +90,12 @@ func (b *Backend) Probe(ctx context.Context, m backend.Mailbox) (backend.Status,
 		ok: http.StatusOK,
 	}
 	if _, err := b.do(ctx, r, &got); err != nil {
-		return backend.Status{}, err
+		return err
 	}
 	if got.ID == "" {
-		return backend.Status{}, r.wrap(fmt.Errorf("the answer is no calendar: %w", fault.Unavailable))
+		return r.wrap(fmt.Errorf("the answer is no calendar: %w", fault.Unavailable))
 	}
-	return backend.Status{Server: "Microsoft Graph"}, nil
+	return nil
 }
 
 // Fetch implements backend.Backend. An item that is in another folder than the calendar, Deleted Items for one, is not found,
@@ -114,7 +121,8 @@ type reading struct {
 	err error
 }
 
-// read gets events by id, in order, with their markers. Its error is that of the whole.
+// read gets events by id, in order, with their markers. Its error is that of the whole. That an item is not there counts only
+// if the calendar can be opened: the server says the same of each item in a mailbox that it cannot reach.
 func (b *Backend) read(ctx context.Context, m backend.Mailbox, ids []string) ([]reading, error) {
 	out := make([]reading, len(ids))
 	parts := make([]*part, 0, len(ids))
@@ -148,6 +156,11 @@ func (b *Backend) read(ctx context.Context, m backend.Mailbox, ids []string) ([]
 			return nil, fmt.Errorf("reading the calendar of %s: an item came without its id: %w", m.Address, fault.Unavailable)
 		}
 	}
+	if slices.ContainsFunc(out, func(r reading) bool { return fault.Of(r.err) == fault.NotFound }) {
+		if err := b.openCalendar(ctx, m); err != nil {
+			return nil, err
+		}
+	}
 	return out, nil
 }
 
@@ -156,6 +169,7 @@ func (b *Backend) reading(m backend.Mailbox, id string) request {
 	return request{
 		mailbox: m, doing: "reading an item in the calendar", method: http.MethodGet,
 		target: eventPath(m, id) + query("$select", selected, "$expand", b.expand()), prefer: preferItems, ok: http.StatusOK,
+		item: true,
 	}
 }
 
