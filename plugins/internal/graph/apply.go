@@ -260,6 +260,9 @@ func (b *Backend) patch(ctx context.Context, m backend.Mailbox, id, etag string,
 		(refused.status == http.StatusPreconditionFailed || refused.status == http.StatusConflict) {
 		err = refused.as(fault.Conflict)
 	}
+	if err == nil && e.ID == "" {
+		err = r.wrap(fmt.Errorf("the answer holds no event: %w", fault.Unavailable))
+	}
 	return e, err
 }
 

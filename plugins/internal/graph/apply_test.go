@@ -401,6 +401,31 @@ func TestTroubleNeverLooksLikeADeletion(t *testing.T) {
 	}
 }
 
+// An answer of success that holds no event is some gateway's: nothing may have been written.
+func TestAWriteIsNotTakenForDoneUnlessTheEventCameBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	item := w.create(t, "bk-1", desk())
+	w.line.twisted(func(r *http.Request) (*http.Response, error) {
+		switch {
+		case r.Method == http.MethodPatch:
+			return answered(r, http.StatusOK, "{}"), nil
+		case strings.HasSuffix(r.URL.Path, "/events") && r.Method == http.MethodPost:
+			return answered(r, http.StatusCreated, "{}"), nil
+		}
+		return nil, nil
+	})
+	for name, m := range map[string]calendar.Mutation{
+		"an update": {Op: calendar.Update, Ref: item.Ref, Event: calendar.Event{Subject: "x"}, Fields: calendar.FieldSubject},
+		"a create":  {Op: calendar.Create, Key: "bk-2", First: true, Event: desk()},
+	} {
+		m.Mailbox = w.alice
+		if r, err := w.Apply(t.Context(), m); fault.Of(err) != fault.Unavailable {
+			t.Errorf("%s: %+v, %v; want Unavailable", name, r, err)
+		}
+	}
+}
+
 // What Graph says of a mailbox that it cannot open is the same, but for the words, as of an item that is not there. However it
 // words it, no item is gone by that.
 func TestAMailboxThatCannotBeOpenedIsNotEmpty(t *testing.T) {
