@@ -189,12 +189,12 @@ func (b *Backend) readOne(ctx context.Context, m backend.Mailbox, id string) (ev
 }
 
 // inCalendar makes those that were read and are not in the calendar fault.NotFound. Two answers of the calendar have to say so:
-// that it has none of this UID with this id, and that none is shown at its time.
+// that it has none of this UID with this id, and that none is shown when it begins.
 func (b *Backend) inCalendar(ctx context.Context, m backend.Mailbox, got []reading) error {
 	var some []*reading
 	for i := range got {
 		// An occurrence is where its series is.
-		if e := &got[i]; e.err == nil && e.ICalUID != "" && e.SeriesMasterID == "" && e.Start != nil && e.End != nil {
+		if e := &got[i]; e.err == nil && e.ICalUID != "" && e.SeriesMasterID == "" && e.Start != nil {
 			some = append(some, e)
 		}
 	}
@@ -206,13 +206,13 @@ func (b *Backend) inCalendar(ctx context.Context, m backend.Mailbox, got []readi
 	}
 	missing, err = b.unseen(ctx, m, missing, func(e *event) request {
 		start, _ := e.Start.moment()
-		end, _ := e.End.moment()
-		if e.AllDay { // dates of a zone that may lie anywhere
-			start, end = start.Add(-day), end.Add(day)
+		about := time.Minute
+		if e.AllDay { // a date of a zone that may lie anywhere
+			about = day
 		}
 		r := b.searching(m, "")
-		r.target = user(m) + "/calendarView" + query("startDateTime", start.Add(-time.Minute).Format(time.RFC3339),
-			"endDateTime", end.Add(time.Minute).Format(time.RFC3339), "$select", "id,seriesMasterId", "$top", "100")
+		r.target = user(m) + "/calendarView" + query("startDateTime", start.Add(-about).Format(time.RFC3339),
+			"endDateTime", start.Add(about).Format(time.RFC3339), "$select", "id,seriesMasterId", "$top", "100")
 		return r
 	})
 	for _, e := range missing {

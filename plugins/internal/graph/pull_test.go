@@ -281,6 +281,22 @@ func TestAnItemThatGoesToDeletedItemsBeforeTheRound(t *testing.T) {
 	}
 }
 
+// An item that lasts longer than Graph looks at in one go can be deleted as any other.
+func TestAVeryLongItemThatGoes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.sim.SetGraphQuirks(exchangesim.GraphQuirks{DeletedEventsFound: true})
+	ref := w.own(t, exchangesim.Appointment{Subject: "employed", Start: soon(-900, "08:00"), End: soon(925, "08:00")})
+	_, pages := w.pull(t, "")
+	if err := w.sim.Outlook("alice@example.com").Delete(w.idOf(t, ref)); err != nil {
+		t.Fatal(err)
+	}
+	changes, _ := w.pull(t, next(pages))
+	if ch := latestOf(changes)[ref]; !ch.Deleted {
+		t.Errorf("told as %+v", ch)
+	}
+}
+
 // Whatever answer of a pull fails, no page says that it was the last.
 func TestNoFailureEndsAPull(t *testing.T) {
 	t.Parallel()
