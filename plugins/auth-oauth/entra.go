@@ -168,7 +168,7 @@ func (e *entra) explain(err error, c credential, scope string) (f *fault.Error, 
 
 // refused explains an answer that is an error.
 func (e *entra) refused(resp *http.Response, body []byte, c credential, scope string) (*fault.Error, bool) {
-	r := refusalOf(body)
+	r := refusalOf([]byte(e.clean(string(body)))) // before its texts are cut
 	f := &fault.Error{Scope: fault.ScopeServer, Code: r.name(), ID: r.id, After: retryAfter(resp.Header)}
 	known, ok := advices()[r.code]
 	switch {

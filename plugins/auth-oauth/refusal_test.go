@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"unicode"
@@ -30,6 +31,23 @@ func TestRefusalsAreDecoded(t *testing.T) {
 	} {
 		if got := refusalOf([]byte(tc.body)); got != tc.want {
 			t.Errorf("%s: %+v, want %+v", name, got, tc.want)
+		}
+	}
+}
+
+// However much the login server says before it repeats the secret, no part of that is told.
+func TestNoPartOfASecretIsTold(t *testing.T) {
+	t.Parallel()
+	e := &entra{secret: []string{"S3cr3t~123456"}}
+	resp := &http.Response{StatusCode: http.StatusBadRequest}
+	for pad := range maxDescription {
+		said := strings.Repeat("x", pad)
+		for _, body := range []string{
+			`{"error":"odd","error_description":"` + said + ` S3cr3t~123456"}`, `{"error":"` + said + `S3cr3t~123456"}`,
+		} {
+			if f, _ := e.refused(resp, []byte(body), credential{}, "scope"); strings.Contains(f.Error(), "S3") {
+				t.Fatalf("after %d letters: %s", pad, f)
+			}
 		}
 	}
 }

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
@@ -40,6 +42,13 @@ func unsilenced(m calendar.Mutation, what string) error {
 		what, m.Mailbox.Address, fault.Unsupported)
 }
 
+// hasGuests reports whether anybody is invited to an event, or to one occurrence of it.
+func hasGuests(e calendar.Event) bool {
+	return len(e.Attendees) > 0 || slices.ContainsFunc(e.Exceptions, func(x calendar.OccurrenceException) bool {
+		return x.Event != nil && len(x.Event.Attendees) > 0
+	})
+}
+
 // create makes an item, unless one with the key is there: nobody can know whether an earlier try got through. There was none
 // where the host says so.
 func (b *Backend) create(ctx context.Context, m calendar.Mutation) (backend.Result, error) {
@@ -58,7 +67,7 @@ func (b *Backend) create(ctx context.Context, m calendar.Mutation) (backend.Resu
 			return b.repeated(ctx, m, there, err)
 		}
 	}
-	if m.Mail == calendar.MailNobody && len(m.Event.Attendees) > 0 {
+	if m.Mail == calendar.MailNobody && hasGuests(m.Event) {
 		return backend.Result{}, unsilenced(m, "making a meeting")
 	}
 	p.mark(b.key, m.Key)
@@ -81,7 +90,7 @@ func (b *Backend) post(ctx context.Context, m calendar.Mutation, p patch) (backe
 	for life := range maxLives {
 		p["transactionId"] = transactionID(m.Mailbox, m.Key, life)
 		var e event
-		_, err := b.do(ctx, r, &e)
+		header, err := b.do(ctx, r, &e)
 		var dead bool
 		switch refused, _ := errors.AsType[*refusal](err); {
 		case err == nil:
@@ -99,14 +108,34 @@ func (b *Backend) post(ctx context.Context, m calendar.Mutation, p patch) (backe
 		}
 		if !dead && !m.First {
 			// It may be one that an earlier try made, and that was deleted meanwhile.
-			_, err := b.readOne(ctx, m.Mailbox, e.ID)
-			dead = fault.Of(err) == fault.NotFound
+			dead, err = b.leftOver(ctx, m.Mailbox, e, header)
+			if err != nil {
+				return backend.Result{}, err
+			}
 		}
 		if !dead {
 			return b.posted(ctx, m, e)
 		}
 	}
 	return backend.Result{}, r.wrap(fmt.Errorf("the server takes it for one that was made and deleted before, again and again: %w", fault.Unavailable))
+}
+
+// afresh is how old an event can be, by the server's clock, that was made just now.
+const afresh = 2 * time.Minute
+
+// leftOver reports whether an event that a create was answered with was deleted: there is none, or it is older than the answer
+// and not in the calendar. What is new is not looked for, as not to be made twice.
+func (b *Backend) leftOver(ctx context.Context, m backend.Mailbox, e event, answer http.Header) (bool, error) {
+	got, err := b.read(ctx, m, []string{e.ID})
+	if err != nil {
+		return false, err
+	}
+	if at, err := http.ParseTime(answer.Get("Date")); err == nil && !e.Created.IsZero() && at.Sub(e.Created) > afresh {
+		if err := b.inCalendar(ctx, m, got); err != nil {
+			return false, err
+		}
+	}
+	return fault.Of(got[0].err) == fault.NotFound, nil
 }
 
 // used reports whether a create was refused because its transactionId was used before.
@@ -190,7 +219,7 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 	if err := movable(m, now, todo); err != nil {
 		return backend.Result{}, err
 	}
-	met := len(now.Event.Attendees) > 0 || todo.Any(calendar.FieldAttendees|calendar.FieldResources)
+	met := hasGuests(now.Event) || hasGuests(overlay(now.Event, m.Event, todo))
 	if m.Mail == calendar.MailNobody && met && todo&^silent != 0 {
 		return backend.Result{}, unsilenced(m, "changing a meeting ("+(todo&^silent).String()+")")
 	}
@@ -223,13 +252,16 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 func (b *Backend) patch(ctx context.Context, m backend.Mailbox, id, etag string, p patch) (event, error) {
 	r := request{
 		mailbox: m, doing: "changing an item in the calendar", method: http.MethodPatch, target: eventPath(m, id),
-		prefer: preferItems, match: etag, body: p, ok: http.StatusOK,
+		prefer: preferItems, match: etag, body: p, ok: http.StatusOK, item: true,
 	}
 	var e event
 	_, err := b.do(ctx, r, &e)
 	if refused, ok := errors.AsType[*refusal](err); ok && etag != "" && refused.coded &&
 		(refused.status == http.StatusPreconditionFailed || refused.status == http.StatusConflict) {
 		err = refused.as(fault.Conflict)
+	}
+	if err == nil && e.ID == "" {
+		err = r.wrap(fmt.Errorf("the answer holds no event: %w", fault.Unavailable))
 	}
 	return e, err
 }
@@ -263,7 +295,7 @@ func (b *Backend) patched(m calendar.Mutation, now backend.Item, e event, todo c
 func (b *Backend) keepJoining(ctx context.Context, m calendar.Mutation, id string, p patch) error {
 	r := request{
 		mailbox: m.Mailbox, doing: "reading the text of an item in the calendar", method: http.MethodGet,
-		target: eventPath(m.Mailbox, id) + query("$select", "body"), prefer: preferHTML, ok: http.StatusOK,
+		target: eventPath(m.Mailbox, id) + query("$select", "body"), prefer: preferHTML, ok: http.StatusOK, item: true,
 	}
 	var e event
 	if _, err := b.do(ctx, r, &e); err != nil {
@@ -280,9 +312,19 @@ func (b *Backend) keepJoining(ctx context.Context, m calendar.Mutation, id strin
 }
 
 // current returns the event to update as it is now. When the reference leads nowhere the item may have been moved to another
-// place and back: then it is found by its markers.
+// place and back: then it is found by its markers. An id leads to Deleted Items as well; that the revision is the expected one
+// says that the item is where it was, but mails are not sent on the strength of that.
 func (b *Backend) current(ctx context.Context, m calendar.Mutation) (event, error) {
-	now, gone := b.readOne(ctx, m.Mailbox, string(m.Ref))
+	got, err := b.read(ctx, m.Mailbox, []string{string(m.Ref)})
+	if err != nil {
+		return event{}, err
+	}
+	if m.IfRevision == "" || m.Mail != calendar.MailNobody && len(got[0].Attendees) > 0 {
+		if err := b.inCalendar(ctx, m.Mailbox, got); err != nil {
+			return event{}, err
+		}
+	}
+	now, gone := got[0].event, got[0].err
 	if fault.Of(gone) != fault.NotFound {
 		if gone == nil && m.IfRevision != "" && now.revision() != m.IfRevision {
 			return now, fmt.Errorf("the item in the calendar of %s was changed meanwhile: %w", m.Mailbox.Address, fault.Conflict)
@@ -343,14 +385,18 @@ func (b *Backend) delete(ctx context.Context, m calendar.Mutation) (backend.Resu
 	if err != nil {
 		return backend.Result{}, err
 	}
-	now, err := b.fromGraph(m.Mailbox, &e)
+	look := b.fromGraph
+	if m.Mail == calendar.MailNobody { // occurrences may have guests of their own
+		look = func(at backend.Mailbox, e *event) (backend.Item, error) { return b.item(ctx, at, e) }
+	}
+	now, err := look(m.Mailbox, &e)
 	if err == nil {
 		err = writable(m, now)
 	}
 	if err != nil {
 		return backend.Result{}, err
 	}
-	if m.Mail == calendar.MailNobody && len(e.Attendees) > 0 {
+	if m.Mail == calendar.MailNobody && hasGuests(now.Event) {
 		return backend.Result{}, unsilenced(m, "deleting a meeting")
 	}
 	err = b.erase(ctx, m.Mailbox, e.ID)
@@ -363,6 +409,7 @@ func (b *Backend) delete(ctx context.Context, m calendar.Mutation) (backend.Resu
 func (b *Backend) erase(ctx context.Context, m backend.Mailbox, id string) error {
 	_, err := b.do(ctx, request{
 		mailbox: m, doing: "deleting an item in the calendar", method: http.MethodDelete, target: eventPath(m, id), ok: http.StatusNoContent,
+		item: true,
 	}, nil)
 	return err
 }

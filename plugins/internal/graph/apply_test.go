@@ -1,7 +1,11 @@
 package graph
 
 import (
+	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +67,45 @@ func TestNobodyIsMailedUnlessThatWasAskedFor(t *testing.T) {
 }
 
 // A create whose answer was lost, or that was cut off anywhere, is made once.
+// A series is a meeting, too, if somebody is invited to one of its occurrences alone.
+func TestNobodyIsMailedForASeriesWithGuestsUnlessThatWasAskedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	series := desk()
+	series.Recurrence = "FREQ=DAILY;COUNT=3"
+	guest := meeting()
+	guest.Start, guest.End = guest.Start.AddDate(0, 0, 1), guest.End.AddDate(0, 0, 1)
+	guests := series
+	guests.Exceptions = []calendar.OccurrenceException{{Occurrence: guest.Start, Event: &guest}}
+	alone := w.create(t, "bk-1", series)
+	m := calendar.Mutation{Op: calendar.Create, Mailbox: w.alice, Key: "bk-2", Event: guests, Mail: calendar.MailAll}
+	made, err := w.Apply(t.Context(), m)
+	if err != nil || len(made.Item.Event.Exceptions) != 1 {
+		t.Fatalf("%+v, %v", made, err)
+	}
+	mails := len(w.sim.Mails())
+	renamed := guests
+	renamed.Subject = "another"
+	for name, m := range map[string]calendar.Mutation{
+		"a new one":       {Op: calendar.Create, Key: "bk-3", Event: guests},
+		"a guest more":    {Op: calendar.Update, Ref: alone.Ref, Event: guests, Fields: calendar.FieldRecurrence},
+		"no guests":       {Op: calendar.Update, Ref: made.Item.Ref, Event: series, Fields: calendar.FieldRecurrence},
+		"another subject": {Op: calendar.Update, Ref: made.Item.Ref, Event: renamed, Fields: calendar.FieldSubject},
+		"the end of it":   {Op: calendar.Delete, Ref: made.Item.Ref},
+	} {
+		m.Mailbox = w.alice
+		if _, err := w.Apply(t.Context(), m); fault.Of(err) != fault.Unsupported {
+			t.Errorf("%s: %v, want Unsupported", name, err)
+		}
+	}
+	if got := w.sim.Mails()[mails:]; len(got) > 0 {
+		t.Errorf("mails went out: %+v", got)
+	}
+	if _, err := w.Apply(t.Context(), calendar.Mutation{Op: calendar.Delete, Mailbox: w.alice, Ref: alone.Ref}); err != nil {
+		t.Errorf("a series without guests: %v", err)
+	}
+}
+
 func TestACreateWhoseAnswerWasLostIsMadeOnce(t *testing.T) {
 	t.Parallel()
 	for _, quirks := range []exchangesim.GraphQuirks{{}, {RefuseRepeated: true}} {
@@ -131,6 +174,42 @@ func TestWhatWasDeletedIsMadeAnewThoughItsTransactionIsKnown(t *testing.T) {
 	}
 }
 
+// A server may answer a transactionId that it knows with the event that it made then, though that lies in Deleted Items.
+func TestAnEventInDeletedItemsIsNoneThatWasMade(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.sim.SetGraphQuirks(exchangesim.GraphQuirks{DeletedEventsFound: true})
+	first := w.create(t, "bk-1", desk())
+	if err := w.sim.Outlook("alice@example.com").Delete(w.idOf(t, first.Ref)); err != nil {
+		t.Fatal(err)
+	}
+	known := transactionID(w.alice, "bk-1", 0)
+	w.line.twisted(func(r *http.Request) (*http.Response, error) {
+		if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/events") {
+			return nil, nil
+		}
+		body, _ := r.GetBody()
+		if sent, _ := io.ReadAll(body); !strings.Contains(string(sent), known) {
+			return nil, nil
+		}
+		again, _ := http.NewRequestWithContext(r.Context(), http.MethodGet, r.URL.String()+"/"+url.PathEscape(string(first.Ref)), nil)
+		again.Header.Set("Prefer", preferItems)
+		again.Header.Set("Authorization", "Bearer "+w.line.token)
+		resp, err := w.line.next.RoundTrip(again)
+		if err == nil {
+			resp.StatusCode = http.StatusCreated
+			resp.Header.Set("Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
+		}
+		return resp, err
+	})
+	if item := w.create(t, "bk-1", desk()); item.Ref == first.Ref {
+		t.Error("what lies in Deleted Items was given out as made")
+	}
+	if n := len(w.sim.Outlook("alice@example.com").Items()); n != 1 {
+		t.Errorf("%d items in the calendar, want 1", n)
+	}
+}
+
 // An item in Deleted Items is deleted: whoever deletes it once more does not purge it, nor mail anybody.
 func TestADeleteLeavesDeletedItemsAlone(t *testing.T) {
 	t.Parallel()
@@ -147,6 +226,27 @@ func TestADeleteLeavesDeletedItemsAlone(t *testing.T) {
 	}
 	if len(o.Deleted()) != 1 || len(w.sim.Mails()) != mails {
 		t.Errorf("%d deleted items, %d mails more", len(o.Deleted()), len(w.sim.Mails())-mails)
+	}
+}
+
+// Nor is it written to: whoever was told that the meeting is off would be told that it takes place.
+func TestAnUpdateLeavesDeletedItemsAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.sim.SetGraphQuirks(exchangesim.GraphQuirks{DeletedEventsFound: true})
+	for key, e := range map[string]calendar.Event{"bk-1": meeting(), "bk-2": desk()} {
+		item := w.create(t, key, e)
+		if err := w.sim.Outlook("alice@example.com").Delete(w.idOf(t, item.Ref)); err != nil {
+			t.Fatal(err)
+		}
+		mails := len(w.sim.Mails())
+		e.Location = "elsewhere"
+		_, err := w.Apply(t.Context(), calendar.Mutation{
+			Op: calendar.Update, Mailbox: w.alice, Key: key, Ref: item.Ref, Event: e, Fields: calendar.FieldLocation, Mail: calendar.MailAll,
+		})
+		if fault.Of(err) != fault.NotFound || len(w.sim.Mails()) != mails {
+			t.Errorf("%s: %v, want NotFound; %d mails more", key, err, len(w.sim.Mails())-mails)
+		}
 	}
 }
 
@@ -298,6 +398,74 @@ func TestTroubleNeverLooksLikeADeletion(t *testing.T) {
 	w.line.twisted(nil)
 	if _, err := w.fetch(t, item.Ref); err != nil {
 		t.Errorf("the item: %v", err)
+	}
+}
+
+// An answer of success that holds no event is some gateway's: nothing may have been written.
+func TestAWriteIsNotTakenForDoneUnlessTheEventCameBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	item := w.create(t, "bk-1", desk())
+	w.line.twisted(func(r *http.Request) (*http.Response, error) {
+		switch {
+		case r.Method == http.MethodPatch:
+			return answered(r, http.StatusOK, "{}"), nil
+		case strings.HasSuffix(r.URL.Path, "/events") && r.Method == http.MethodPost:
+			return answered(r, http.StatusCreated, "{}"), nil
+		}
+		return nil, nil
+	})
+	for name, m := range map[string]calendar.Mutation{
+		"an update": {Op: calendar.Update, Ref: item.Ref, Event: calendar.Event{Subject: "x"}, Fields: calendar.FieldSubject},
+		"a create":  {Op: calendar.Create, Key: "bk-2", First: true, Event: desk()},
+	} {
+		m.Mailbox = w.alice
+		if r, err := w.Apply(t.Context(), m); fault.Of(err) != fault.Unavailable {
+			t.Errorf("%s: %+v, %v; want Unavailable", name, r, err)
+		}
+	}
+}
+
+// What Graph says of a mailbox that it cannot open is the same, but for the words, as of an item that is not there. However it
+// words it, no item is gone by that.
+func TestAMailboxThatCannotBeOpenedIsNotEmpty(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	item := w.create(t, "bk-1", desk())
+	_, pages := w.pull(t, "")
+	other := w.create(t, "bk-2", desk())
+	for _, words := range []string{"Default folder Root not found.", "The specified object was not found in the store., Default folder Calendar not found.", "?"} {
+		body := `{"error":{"code":"ErrorItemNotFound","message":"` + words + `"}}`
+		w.line.twisted(func(r *http.Request) (*http.Response, error) {
+			if !strings.HasSuffix(r.URL.Path, "$batch") {
+				return answered(r, http.StatusNotFound, body), nil
+			}
+			content, _ := r.GetBody()
+			var sent struct{ Requests []batchRequest }
+			_ = json.NewDecoder(content).Decode(&sent)
+			var parts []string
+			for _, one := range sent.Requests {
+				parts = append(parts, fmt.Sprintf(`{"id":%q,"status":404,"body":%s}`, one.ID, body))
+			}
+			return answered(r, http.StatusOK, `{"responses":[`+strings.Join(parts, ",")+`]}`), nil
+		})
+		for name, err := range map[string]error{
+			"a delete": second(w.Apply(t.Context(), calendar.Mutation{Op: calendar.Delete, Mailbox: w.alice, Ref: item.Ref})),
+			"an update": second(w.Apply(t.Context(), calendar.Mutation{
+				Op: calendar.Update, Mailbox: w.alice, Ref: item.Ref, Event: desk(), Fields: calendar.FieldSubject,
+			})),
+			"a create":    second(w.Apply(t.Context(), calendar.Mutation{Op: calendar.Create, Mailbox: w.alice, Key: "bk-3", Event: desk()})),
+			"a fetch":     second(w.Fetch(t.Context(), w.alice, []calendar.Ref{item.Ref})),
+			"two fetches": second(w.Fetch(t.Context(), w.alice, []calendar.Ref{item.Ref, other.Ref})),
+			"a search":    second(w.Find(t.Context(), w.alice, 0, "bk-1")),
+			"a full pull": third(pullOf(t.Context(), w.Backend, w.alice, "")),
+			"a pull":      third(pullOf(t.Context(), w.Backend, w.alice, next(pages))),
+			"a probe":     second(w.Probe(t.Context(), w.alice)),
+		} {
+			if fault.Of(err) != fault.Unavailable {
+				t.Errorf("%s: %s: %v (%s), want Unavailable", words, name, err, fault.Of(err))
+			}
+		}
 	}
 }
 

@@ -34,6 +34,9 @@ func TestThrottledPartsOfABatch(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			batches := 0
 			b, m := fakeBackend(t, func(r *http.Request) (*http.Response, error) {
+				if strings.HasSuffix(r.URL.Path, "/calendar") {
+					return answered(r, 200, `{"id":"calendar"}`), nil
+				}
 				var sent struct{ Requests []batchRequest }
 				if err := json.NewDecoder(r.Body).Decode(&sent); err != nil {
 					t.Error(err)

@@ -50,8 +50,10 @@ type request struct {
 	prefer  string // preferIDs is for requests that answer with no item
 	match   string // If-Match
 	body    any
-	ok      int   // the status of success
-	weight  int64 // how many of the mailbox's lanes it takes; 0: one
+	ok      int      // the status of success
+	item    bool     // it is about one item: that the server finds none may be said of that
+	hide    []string // what no error repeats of the server's words
+	weight  int64    // how many of the mailbox's lanes it takes; 0: one
 }
 
 // do makes a request and reads the answer into out, which may be nil. The header is the answer's.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/roomwire/roomwire/sdk/fault"
@@ -18,8 +19,13 @@ type meaning struct {
 const (
 	remedyRights = "the application needs the permission Calendars.ReadWrite with an administrator's consent, or the role " +
 		"\"Application Calendars.ReadWrite\" with a scope that has this mailbox"
+	remedyNoFolder  = "the mailbox or its calendar cannot be opened: it may not be set up yet, or the application lacks rights to it"
 	remedyElsewhere = "the mailbox is not in Exchange Online: it is on premises, or has no licence"
 )
+
+// noFolder is in what Graph says with the code of an item that is not there when it is the mailbox, or its calendar, that it
+// cannot open: "Default folder Root not found."
+var noFolder = regexp.MustCompile(`(?i)\bfolder\b`)
 
 // meanings are keyed by the code in lower case: Graph itself is not of one mind about it. What is not here is judged by the
 // HTTP status, and never means that something is gone.
@@ -83,6 +89,9 @@ func (r request) failed(a answer) error {
 			m.remedy = remedyRights
 		}
 	}
+	if m.kind == fault.NotFound && (!r.item || noFolder.MatchString(f.Error.Message)) {
+		m = meaning{kind: fault.Unavailable, remedy: remedyNoFolder}
+	}
 	e := &fault.Error{Kind: m.kind, Code: code, ID: a.header.Get("request-id")}
 	if e.ID == "" {
 		e.ID = f.Error.Inner.RequestID
@@ -91,7 +100,7 @@ func (r request) failed(a answer) error {
 	if code != "" {
 		e.Message += " (" + clippedTo(code, 80) + ")"
 	}
-	if said := strings.Join(strings.Fields(f.Error.Message), " "); said != "" {
+	if said := r.shown(strings.Join(strings.Fields(f.Error.Message), " ")); said != "" {
 		e.Message += ": " + strings.TrimSuffix(clippedTo(said, 300), ".")
 	}
 	if m.remedy != "" {
@@ -108,6 +117,16 @@ func (r request) failed(a answer) error {
 		e.Kind = fault.Throttled
 	}
 	return &refusal{fault: e, status: a.status, coded: code != ""}
+}
+
+// shown takes what is to be hidden out of the server's words, before they are cut.
+func (r request) shown(said string) string {
+	for _, secret := range r.hide {
+		if len(secret) > 1 {
+			said = strings.ReplaceAll(said, secret, "…")
+		}
+	}
+	return said
 }
 
 // A refusal is an answer that is an error: the fault, and what decides who asked more closely.

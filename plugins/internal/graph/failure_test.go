@@ -110,6 +110,9 @@ func TestIDsAreNoPathsOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	var asked []string
 	b, m := fakeBackend(t, func(r *http.Request) (*http.Response, error) {
+		if strings.HasSuffix(r.URL.Path, "/calendar") {
+			return answered(r, 200, `{"id":"calendar"}`), nil
+		}
 		asked = append(asked, r.URL.EscapedPath())
 		return answered(r, 404, `{"error":{"code":"ErrorItemNotFound","message":"m"}}`), nil
 	})

@@ -75,6 +75,14 @@ func New(s Settings, env backend.Env, version string) (*Backend, error) {
 
 // Probe implements backend.Backend: it opens the calendar.
 func (b *Backend) Probe(ctx context.Context, m backend.Mailbox) (backend.Status, error) {
+	if err := b.openCalendar(ctx, m); err != nil {
+		return backend.Status{}, err
+	}
+	_, to := b.window()
+	return backend.Status{Server: "Microsoft Graph", Horizon: to}, nil
+}
+
+func (b *Backend) openCalendar(ctx context.Context, m backend.Mailbox) error {
 	var got struct {
 		ID string `json:"id"`
 	}
@@ -83,13 +91,12 @@ func (b *Backend) Probe(ctx context.Context, m backend.Mailbox) (backend.Status,
 		ok: http.StatusOK,
 	}
 	if _, err := b.do(ctx, r, &got); err != nil {
-		return backend.Status{}, err
+		return err
 	}
 	if got.ID == "" {
-		return backend.Status{}, r.wrap(fmt.Errorf("the answer is no calendar: %w", fault.Unavailable))
+		return r.wrap(fmt.Errorf("the answer is no calendar: %w", fault.Unavailable))
 	}
-	_, to := b.window()
-	return backend.Status{Server: "Microsoft Graph", Horizon: to}, nil
+	return nil
 }
 
 // Fetch implements backend.Backend. An item that is in another folder than the calendar, Deleted Items for one, is not found,
@@ -115,7 +122,8 @@ type reading struct {
 	err error
 }
 
-// read gets events by id, in order, with their markers. Its error is that of the whole.
+// read gets events by id, in order, with their markers. Its error is that of the whole. That an item is not there counts only
+// if the calendar can be opened: the server says the same of each item in a mailbox that it cannot reach.
 func (b *Backend) read(ctx context.Context, m backend.Mailbox, ids []string) ([]reading, error) {
 	out := make([]reading, len(ids))
 	parts := make([]*part, 0, len(ids))
@@ -149,6 +157,11 @@ func (b *Backend) read(ctx context.Context, m backend.Mailbox, ids []string) ([]
 			return nil, fmt.Errorf("reading the calendar of %s: an item came without its id: %w", m.Address, fault.Unavailable)
 		}
 	}
+	if slices.ContainsFunc(out, func(r reading) bool { return fault.Of(r.err) == fault.NotFound }) {
+		if err := b.openCalendar(ctx, m); err != nil {
+			return nil, err
+		}
+	}
 	return out, nil
 }
 
@@ -157,6 +170,7 @@ func (b *Backend) reading(m backend.Mailbox, id string) request {
 	return request{
 		mailbox: m, doing: "reading an item in the calendar", method: http.MethodGet,
 		target: eventPath(m, id) + query("$select", selected, "$expand", b.expand()), prefer: preferItems, ok: http.StatusOK,
+		item: true,
 	}
 }
 
@@ -176,12 +190,12 @@ func (b *Backend) readOne(ctx context.Context, m backend.Mailbox, id string) (ev
 }
 
 // inCalendar makes those that were read and are not in the calendar fault.NotFound. Two answers of the calendar have to say so:
-// that it has none of this UID with this id, and that none is shown at its time.
+// that it has none of this UID with this id, and that none is shown when it begins.
 func (b *Backend) inCalendar(ctx context.Context, m backend.Mailbox, got []reading) error {
 	var some []*reading
 	for i := range got {
 		// An occurrence is where its series is.
-		if e := &got[i]; e.err == nil && e.ICalUID != "" && e.SeriesMasterID == "" && e.Start != nil && e.End != nil {
+		if e := &got[i]; e.err == nil && e.ICalUID != "" && e.SeriesMasterID == "" && e.Start != nil {
 			some = append(some, e)
 		}
 	}
@@ -193,13 +207,13 @@ func (b *Backend) inCalendar(ctx context.Context, m backend.Mailbox, got []readi
 	}
 	missing, err = b.unseen(ctx, m, missing, func(e *event) request {
 		start, _ := e.Start.moment()
-		end, _ := e.End.moment()
-		if e.AllDay { // dates of a zone that may lie anywhere
-			start, end = start.Add(-day), end.Add(day)
+		about := time.Minute
+		if e.AllDay { // a date of a zone that may lie anywhere
+			about = day
 		}
 		r := b.searching(m, "")
-		r.target = user(m) + "/calendarView" + query("startDateTime", start.Add(-time.Minute).Format(time.RFC3339),
-			"endDateTime", end.Add(time.Minute).Format(time.RFC3339), "$select", "id,seriesMasterId", "$top", "100")
+		r.target = user(m) + "/calendarView" + query("startDateTime", start.Add(-about).Format(time.RFC3339),
+			"endDateTime", start.Add(about).Format(time.RFC3339), "$select", "id,seriesMasterId", "$top", "100")
 		return r
 	})
 	for _, e := range missing {

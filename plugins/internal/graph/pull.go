@@ -159,16 +159,18 @@ func (p *pull) listed(ctx context.Context, by property, then string) (changes []
 	return changes, next == "", nil
 }
 
-// skipped reads what bore a marker as the round began and was not in the lists: pages shift when items before them go.
+// skipped reads what bore a marker as the round began and was not in the lists: pages shift when items before them go, and what
+// went itself, perhaps before the round, is asked for in the calendar, for an id leads to Deleted Items as well.
 func (p *pull) skipped(ctx context.Context) ([]backend.Change, error) {
 	var ids []string
+	unlisted := map[string]bool{}
 	for id := range p.marked {
 		if _, told := p.told[id]; !told {
-			ids = append(ids, id)
+			ids, unlisted[id] = append(ids, id), true
 		}
 	}
 	slices.Sort(ids)
-	return p.changed(ctx, ids, nil)
+	return p.changed(ctx, ids, unlisted)
 }
 
 // follow reads the page at the cursor: the first of r, or the one that its link leads to.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -255,6 +256,44 @@ func TestAnItemThatGoesWhileEverythingIsRead(t *testing.T) {
 		if ch, told := latestOf(append(changes, more...))[item.Ref]; told && !ch.Deleted {
 			t.Errorf("deleted after page %d: %+v", cut+1, ch)
 		}
+	}
+}
+
+// Nor is one that goes to Deleted Items between the moment at which the marked ones were counted and the round, of which no
+// delta tells: an immutable id leads there all the same.
+func TestAnItemThatGoesToDeletedItemsBeforeTheRound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.sim.SetGraphQuirks(exchangesim.GraphQuirks{DeletedEventsFound: true})
+	item := w.create(t, "bk-1", desk())
+	gone := false
+	w.line.twisted(func(r *http.Request) (*http.Response, error) {
+		if strings.Contains(r.URL.Path, "/delta") && !gone {
+			gone = true
+			return nil, w.sim.Outlook("alice@example.com").Delete(w.idOf(t, item.Ref))
+		}
+		return nil, nil
+	})
+	changes, pages := w.pull(t, "")
+	more, _ := w.pull(t, next(pages))
+	if ch, told := latestOf(append(changes, more...))[item.Ref]; !gone || told && !ch.Deleted {
+		t.Errorf("deleted: %t, and told as %+v", gone, ch)
+	}
+}
+
+// An item that lasts longer than Graph looks at in one go can be deleted as any other.
+func TestAVeryLongItemThatGoes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.sim.SetGraphQuirks(exchangesim.GraphQuirks{DeletedEventsFound: true})
+	ref := w.own(t, exchangesim.Appointment{Subject: "employed", Start: soon(-900, "08:00"), End: soon(925, "08:00")})
+	_, pages := w.pull(t, "")
+	if err := w.sim.Outlook("alice@example.com").Delete(w.idOf(t, ref)); err != nil {
+		t.Fatal(err)
+	}
+	changes, _ := w.pull(t, next(pages))
+	if ch := latestOf(changes)[ref]; !ch.Deleted {
+		t.Errorf("told as %+v", ch)
 	}
 }
 

@@ -100,13 +100,14 @@ func (b *Backend) subscribe(ctx context.Context, req backend.SubscribeRequest) (
 	lifecycle.Path, lifecycle.RawPath = strings.TrimRight(at.Path, "/")+"/lifecycle", ""
 	expires := b.expiry()
 	r := b.subscribing(req.Mailbox, http.MethodPost, "/subscriptions", http.StatusCreated)
+	r.hide = secretsOf(at)
 	r.body = subscription{
 		ChangeType: "created,updated,deleted", Resource: resource(req.Mailbox), NotificationURL: req.URL, LifecycleURL: lifecycle.String(),
 		ClientState: clientState(at.RawQuery), Expires: &expires, LatestTLS: "v1_2",
 	}
 	var got subscription
 	if _, err := b.do(ctx, r, &got); err != nil {
-		return backend.Subscription{}, withoutSecret(err, at)
+		return backend.Subscription{}, err
 	}
 	if got.ID == "" {
 		return backend.Subscription{}, r.wrap(fmt.Errorf("the server did not say which it made: %w", fault.Unavailable))
@@ -114,16 +115,9 @@ func (b *Backend) subscribe(ctx context.Context, req backend.SubscribeRequest) (
 	return granted(got.ID, got, expires), nil
 }
 
-// withoutSecret takes our address out of what the server says of it.
-func withoutSecret(err error, at *url.URL) error {
-	if r, ok := errors.AsType[*refusal](err); ok {
-		for _, secret := range []string{at.Query().Get("k"), at.RawQuery, at.EscapedPath()} {
-			if len(secret) > 1 {
-				r.fault.Message = strings.ReplaceAll(r.fault.Message, secret, "…")
-			}
-		}
-	}
-	return err
+// secretsOf are the parts of our address that are not repeated when the server repeats them.
+func secretsOf(at *url.URL) []string {
+	return []string{at.Query().Get("k"), at.RawQuery, at.EscapedPath()}
 }
 
 // clear deletes subscriptions of this mailbox that lead to the same address of ours.

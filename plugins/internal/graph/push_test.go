@@ -222,6 +222,21 @@ func TestAForgottenSubscriptionIsReplaced(t *testing.T) {
 	}
 }
 
+// However much the server says before it repeats our address, no part of the secret is told.
+func TestNoPartOfTheSecretIsTold(t *testing.T) {
+	t.Parallel()
+	for pad := range 320 {
+		b, m := fakeBackend(t, func(r *http.Request) (*http.Response, error) {
+			said := strings.Repeat("x", pad) + " https://rooms.example.com/api/webhooks/graph?Default&k=0123456789"
+			return answered(r, 400, `{"error":{"code":"ValidationError","message":"`+said+`"}}`), nil
+		})
+		req := backend.SubscribeRequest{Mailbox: m, URL: "https://rooms.example.com/api/webhooks/graph?Default&k=0123456789"}
+		if _, err := b.Subscribe(t.Context(), req); fault.Of(err) != fault.Invalid || strings.Contains(err.Error(), "k=0") {
+			t.Fatalf("after %d letters: %v", pad, err)
+		}
+	}
+}
+
 func TestAnEndpointThatDoesNotAnswerGetsNoSubscription(t *testing.T) {
 	t.Parallel()
 	w := newWorldOf(t, exchangesim.Options{}, Settings{})

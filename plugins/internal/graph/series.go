@@ -12,7 +12,8 @@ import (
 	"github.com/roomwire/roomwire/sdk/fault"
 )
 
-// margin is how far beyond its days a series is looked at for occurrences that were moved there.
+// margin is how far beyond its days a series is looked at for occurrences that were moved there. Graph looks at no more than
+// widest at a time.
 const margin = 400 * day
 
 // An instance is one occurrence of a series that was not left out.
@@ -42,32 +43,45 @@ func (b *Backend) instances(ctx context.Context, m backend.Mailbox, id string, e
 	if len(days) == 0 {
 		return nil, nil, nil
 	}
-	from, to := days[0].Add(-margin), days[len(days)-1].Add(margin)
-	req := request{
-		mailbox: m, doing: "reading a series in the calendar", method: http.MethodGet, ok: http.StatusOK, prefer: preferItems,
-		target: eventPath(m, id) + "/instances" + query("startDateTime", from.Format(time.RFC3339), "endDateTime", to.Format(time.RFC3339),
-			"$select", "id,type,originalStart,originalStartTimeZone,start,end,isAllDay", "$top", "500"),
-	}
 	out := map[time.Time]instance{}
+	for from, to := days[0].Add(-margin), days[len(days)-1].Add(margin); from.Before(to); from = from.Add(widest) {
+		until := from.Add(widest)
+		if until.After(to) {
+			until = to
+		}
+		req := request{
+			mailbox: m, doing: "reading a series in the calendar", method: http.MethodGet, ok: http.StatusOK, prefer: preferItems,
+			target: eventPath(m, id) + "/instances" + query("startDateTime", from.Format(time.RFC3339), "endDateTime", until.Format(time.RFC3339),
+				"$select", "id,type,originalStart,originalStartTimeZone,start,end,isAllDay", "$top", "500"),
+		}
+		if err := b.addInstances(ctx, req, at, e.AllDay, out); err != nil {
+			return nil, nil, err
+		}
+	}
+	return out, days, nil
+}
+
+// addInstances adds the occurrences in a part of a series, by their day in the rule.
+func (b *Backend) addInstances(ctx context.Context, req request, at *time.Location, allDay bool, to map[time.Time]instance) error {
 	for range maxPages {
 		events, next, err := b.page(ctx, req)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
 		for i := range events {
 			one := &events[i]
-			d, err := one.originalDay(at, e.AllDay)
+			d, err := one.originalDay(at, allDay)
 			if one.ID == "" || err != nil {
-				return nil, nil, req.wrap(fmt.Errorf("an occurrence came without id or start: %w", fault.Unavailable))
+				return req.wrap(fmt.Errorf("an occurrence came without id or start: %w", fault.Unavailable))
 			}
-			out[d] = instance{one.ID, one.Type == "exception"}
+			to[d] = instance{one.ID, one.Type == "exception"}
 		}
 		if next == "" {
-			return out, days, nil
+			return nil
 		}
 		req.target, req.link = "", next
 	}
-	return nil, nil, req.wrap(fmt.Errorf("the occurrences of a series do not come to an end: %w", fault.Unavailable))
+	return req.wrap(fmt.Errorf("the occurrences of a series do not come to an end: %w", fault.Unavailable))
 }
 
 // originalDay is the day on which the rule has an occurrence start.

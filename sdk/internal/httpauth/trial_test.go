@@ -61,6 +61,24 @@ func TestAWrongPasswordIsTriedOnceForAllWhoWait(t *testing.T) {
 	}
 }
 
+// A server that is away says nothing of the password: the next request is on trial in the first one's place.
+func TestAWrongPasswordIsTriedOnceAfterAnOutage(t *testing.T) {
+	t.Parallel()
+	errs, made := together(t, 16, &trial{}, fault.Unavailable, fault.Unauthorized)
+	if made != 2 {
+		t.Errorf("%d requests, of which one found the server away; want 2", made)
+	}
+	refused := 0
+	for _, err := range errs {
+		if fault.Of(err) == fault.Unauthorized {
+			refused++
+		}
+	}
+	if refused != 15 {
+		t.Errorf("%d were refused, want 15", refused)
+	}
+}
+
 func TestOnceAcceptedNobodyWaits(t *testing.T) {
 	t.Parallel()
 	for _, first := range []error{nil, fault.Unavailable} {
