@@ -45,6 +45,9 @@ func (s *Server) graphBatch(ctx context.Context, q graphRequest) graphReply {
 	if err != nil {
 		return graphRefusal(err)
 	}
+	s.mu.Lock()
+	s.graphs.inBatches += len(items)
+	s.mu.Unlock()
 	replies := make([]graphReply, len(items))
 	done := map[string]int{} // status by id
 	for waiting := len(items); waiting > 0; {

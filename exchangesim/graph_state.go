@@ -47,19 +47,20 @@ func (s *Server) GraphQuirks() GraphQuirks {
 
 // graphs is what a server keeps for Graph. Apart from the tables it is guarded by the server's lock.
 type graphs struct {
-	routes  map[string]graphOperation
-	setters map[string]graphSetter
-	quirks  GraphQuirks
-	uses    map[useKey]*use
-	subs    map[string]*graphSub
-	ends    map[string]*endpoint // of notifications, by kind and URL
-	held    []*endpoint          // would send if notifications were not held back
-	slots   chan struct{}        // one for each notification under way; nil until the first subscription
-	sooner  chan struct{}        // of capacity 1: a subscription is due earlier than the clock knows
-	clocked bool                 // the goroutine that ends subscriptions runs
-	sent    int                  // tries that were accepted
-	failed  int                  // tries that were not
-	dropped int                  // notifications given up
+	routes    map[string]graphOperation
+	setters   map[string]graphSetter
+	quirks    GraphQuirks
+	uses      map[useKey]*use
+	subs      map[string]*graphSub
+	ends      map[string]*endpoint // of notifications, by kind and URL
+	held      []*endpoint          // would send if notifications were not held back
+	slots     chan struct{}        // one for each notification under way; nil until the first subscription
+	sooner    chan struct{}        // of capacity 1: a subscription is due earlier than the clock knows
+	inBatches int                  // requests that came within a batch
+	clocked   bool                 // the goroutine that ends subscriptions runs
+	sent      int                  // tries that were accepted
+	failed    int                  // tries that were not
+	dropped   int                  // notifications given up
 }
 
 func newGraphs() graphs {

@@ -9,6 +9,7 @@ type Stats struct {
 	Subscriptions       map[string]int `json:"subscriptions"` // by kind
 	Streams             int            `json:"streams"`
 	Requests            int            `json:"requests"`
+	GraphInBatches      int            `json:"graph_in_batches"`     // of the requests, those that came within a batch
 	NotificationsSent   int            `json:"notifications_sent"`   // and accepted
 	NotificationsFailed int            `json:"notifications_failed"` // tries that were not
 	NotificationsLost   int            `json:"notifications_lost"`   // of Graph, given up after the last try or dropped by its rules
@@ -29,6 +30,7 @@ func (s *Server) Stats() Stats {
 	defer s.mu.Unlock()
 	st.People, st.Streams, st.Undelivered = len(s.people), len(s.streams), s.undelivered
 	st.NotificationsSent, st.NotificationsFailed = s.pushes.sent+s.graphs.sent, s.pushes.failed+s.graphs.failed
+	st.GraphInBatches = s.graphs.inBatches
 	st.PushesDropped, st.NotificationsLost = s.pushes.dropped, s.graphs.dropped
 	for _, sub := range s.graphs.subs {
 		if sub.alive(s.now()) {

@@ -25,15 +25,21 @@ func moduleRoot(ctx context.Context) (string, error) {
 
 // programs maps what is built to its package.
 var programs = map[string]string{
-	"roomwire":                              "./host",
-	"exchangesim":                           "./exchangesim/cmd/exchangesim",
-	"plugins/roomwire-auth-basic":           "./plugins/auth-basic",
-	"plugins/roomwire-auth-ntlm":            "./plugins/auth-ntlm",
-	"plugins/roomwire-backend-exchange2013": "./plugins/backend-exchange2013",
-	"hop/roomwire-backend-echo":             "./test/bench/echo",
-	"hop/roomwire-auth-count":               "./test/bench/count",
-	"hop/bare":                              "./test/bench/bare",
+	"roomwire":                               "./host",
+	"exchangesim":                            "./exchangesim/cmd/exchangesim",
+	"plugins/roomwire-auth-basic":            "./plugins/auth-basic",
+	"plugins/roomwire-auth-ntlm":             "./plugins/auth-ntlm",
+	"plugins/roomwire-backend-exchange2013":  "./plugins/backend-exchange2013",
+	"online/roomwire-auth-oauth":             "./plugins/auth-oauth",
+	"online/roomwire-backend-exchangeonline": "./plugins/backend-exchangeonline",
+	"online/roomwire-backend-graph":          "./plugins/backend-graph",
+	"hop/roomwire-backend-echo":              "./test/bench/echo",
+	"hop/roomwire-auth-count":                "./test/bench/count",
+	"hop/bare":                               "./test/bench/bare",
 }
+
+// onlineDir is the folder with the plugins for Exchange Online, which the other figures do not start.
+const onlineDir = "online"
 
 func executable(name string) string {
 	if runtime.GOOS == "windows" {
@@ -61,9 +67,11 @@ func (b *bench) build(ctx context.Context) error {
 			return fmt.Errorf("build %s: %w\n%s", pkg, err, text)
 		}
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(b.bin, executable("roomwire")), "plugin", "lock", filepath.Join(b.bin, "plugins"))
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("pin the plugins: %w\n%s", err, text)
+	for _, dir := range []string{"plugins", onlineDir} {
+		cmd := exec.CommandContext(ctx, filepath.Join(b.bin, executable("roomwire")), "plugin", "lock", filepath.Join(b.bin, dir))
+		if text, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("pin the plugins: %w\n%s", err, text)
+		}
 	}
 	return nil
 }

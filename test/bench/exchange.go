@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +31,7 @@ func person(i int) string { return fmt.Sprintf("user%d", i+1) }
 type exchange struct {
 	cmd      *exec.Cmd
 	ews      string // URL, over TLS
+	online   string // of Exchange Online, without a path; empty: there is none
 	control  string // URL of /sim/
 	certFile string
 	client   *http.Client
@@ -67,16 +69,20 @@ func (b *bench) startExchange(ctx context.Context, dir string, people int, args 
 		return nil, err
 	}
 	lines := bufio.NewScanner(out)
-	for (x.ews == "" || x.control == "") && lines.Scan() {
+	online := slices.Contains(args, onlineFlag)
+	for (x.ews == "" || x.control == "" || online && x.online == "") && lines.Scan() {
 		name, rest, _ := strings.Cut(lines.Text(), ": EWS at ")
 		at, control, _ := strings.Cut(rest, ", control at ")
-		if name == "https" {
+		switch name {
+		case "https":
 			x.ews = at
-		} else {
+		case "online":
+			x.online = strings.TrimSuffix(control, "/sim/")
+		default:
 			x.control = control
 		}
 	}
-	if x.ews == "" || x.control == "" {
+	if x.ews == "" || x.control == "" || online && x.online == "" {
 		x.stop()
 		return nil, fmt.Errorf("exchangesim did not say where it is; its log is %s", log.Name())
 	}

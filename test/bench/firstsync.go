@@ -59,6 +59,8 @@ func measureFirstSync(ctx context.Context, b *bench, r *result) error {
 // A syncOutcome is one first sync, and the bare client's turn.
 type syncOutcome struct {
 	operations   string // requests by operation
+	requests     int    // counted, as bareRequests, where the bare client's are others
+	bareRequests int
 	took, bare   time.Duration
 	cpu, bareCPU time.Duration
 	peak         int64
@@ -70,52 +72,71 @@ func firstSync(ctx context.Context, b *bench, marked int, latency time.Duration)
 	if b.profile == "" {
 		defer func() { _ = os.RemoveAll(record) }()
 	}
-	s, err := b.newSite(ctx, name, setup{
-		people: 1, auth: "basic", off: true, sim: []string{"--record", record, "--latency", latency.String()},
-		sync: map[string]string{"coalesce": `"0s"`, "attempt_timeout": `"10m"`},
-	})
+	s, err := b.fullCalendar(ctx, name, marked, setup{auth: "basic", sim: []string{"--record", record, "--latency", latency.String()}})
 	if err != nil {
 		return nil, err
 	}
 	defer s.stop()
+	o, err := s.firstPass(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	s.stopHost() // what it still has to say is not part of the comparison
+	requests, err := recorded(record)
+	if err != nil {
+		return nil, err
+	}
+	o.operations = operations(record)
+	return o, s.replay(ctx, s.ews, requests, o, func(r *http.Request) { r.SetBasicAuth(`EXAMPLE\svc-rooms`, password) })
+}
+
+// fullCalendar makes a site of one person, whose sync is switched off and whose calendar is full; so many of the items are
+// those of bookings, which the host has as well.
+func (b *bench) fullCalendar(ctx context.Context, name string, marked int, o setup) (*site, error) {
+	o.people, o.off = 1, true
+	o.sync = map[string]string{"coalesce": `"0s"`, "attempt_timeout": `"10m"`}
+	s, err := b.newSite(ctx, name, o)
+	if err != nil {
+		return nil, err
+	}
 	begin := time.Now().UTC().Truncate(24 * time.Hour).Add(32 * time.Hour)
 	err = s.do(http.MethodPost, "appointments/many", mailbox(person(0)), map[string]any{
 		"count": firstSyncItems, "marked": marked, "start": begin, "properties": map[string]string{foreignMarker: "b{n}"},
 	}, nil)
+	if err == nil {
+		err = s.putAll(ctx, marked, func(i int) booking {
+			item := (i + 1) * firstSyncItems / marked // the marked items lie evenly among the others
+			at := begin.Add(time.Duration(item-1) * time.Hour)
+			return booking{
+				ID: fmt.Sprintf("b%d", i+1), Title: fmt.Sprintf("Appointment %d", item), Organizer: person(0), Item: "expected",
+				Start: at.Format(time.RFC3339), End: at.Add(30 * time.Minute).Format(time.RFC3339),
+			}
+		})
+	}
 	if err != nil {
+		s.stop()
 		return nil, err
 	}
-	bookings := func(i int) booking {
-		item := (i + 1) * firstSyncItems / marked // the marked items lie evenly among the others
-		at := begin.Add(time.Duration(item-1) * time.Hour)
-		return booking{
-			ID: fmt.Sprintf("b%d", i+1), Title: fmt.Sprintf("Appointment %d", item), Organizer: person(0), Item: "expected",
-			Start: at.Format(time.RFC3339), End: at.Add(30 * time.Minute).Format(time.RFC3339),
-		}
-	}
-	if err := s.putAll(ctx, marked, bookings); err != nil {
-		return nil, err
-	}
+	return s, nil
+}
+
+// firstPass switches the sync on and waits until the calendar is read.
+func (s *site) firstPass(ctx context.Context, name string) (*syncOutcome, error) {
 	o := &syncOutcome{}
 	pids := append(s.plugins(), s.host.Process.Pid)
 	before := used(pids...)
 	began := time.Now()
-	err = b.profiled(name, 10, s.processes(), func() error {
+	err := s.b.profiled(name, 10, s.processes(), func() error {
 		if err := s.switchSync(ctx, true); err != nil {
 			return err
 		}
 		return s.await(ctx, "the calendar is read", func() error {
-			var p struct {
-				Sync struct {
-					Status  string `json:"status"`
-					Pending bool   `json:"pending"`
-				} `json:"sync"`
-			}
-			if err := s.rest(http.MethodGet, "/persons/"+person(0), nil, &p); err != nil {
+			status, err := s.syncOf(person(0))
+			if err != nil {
 				return err
 			}
-			if p.Sync.Status != "ok" || p.Sync.Pending {
-				return errors.New(p.Sync.Status)
+			if status != "ok" {
+				return errors.New(status)
 			}
 			o.took = time.Since(began) // before any profile is waited for
 			return nil
@@ -126,13 +147,22 @@ func firstSync(ctx context.Context, b *bench, marked int, latency time.Duration)
 	}
 	after := used(pids...)
 	o.cpu, o.peak = after.cpu-before.cpu, after.peak
-	s.stopHost() // what it still has to say is not part of the comparison
-	requests, err := recorded(record)
-	if err != nil {
-		return nil, err
+	return o, nil
+}
+
+// syncOf returns the state of a person's sync; one that is well while there is something to be looked at is pending.
+func (s *site) syncOf(who string) (status string, err error) {
+	var p struct {
+		Sync struct {
+			Status  string `json:"status"`
+			Pending bool   `json:"pending"`
+		} `json:"sync"`
 	}
-	o.operations = operations(record)
-	return o, s.replay(ctx, requests, o)
+	err = s.rest(http.MethodGet, "/persons/"+who, nil, &p)
+	if p.Sync.Status == "ok" && p.Sync.Pending {
+		return "pending", err
+	}
+	return p.Sync.Status, err
 }
 
 // recorded reads the requests that the host sent, in their order.
@@ -174,23 +204,20 @@ func operations(dir string) string {
 }
 
 // replay sends the requests one after the other over one connection.
-func (s *site) replay(ctx context.Context, requests [][]byte, o *syncOutcome) error {
-	pem, err := os.ReadFile(s.certFile)
+func (s *site) replay(ctx context.Context, address string, requests [][]byte, o *syncOutcome, authorize func(*http.Request)) error {
+	client, err := s.oneConnection()
 	if err != nil {
 		return err
 	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(pem)
-	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1, TLSClientConfig: &tls.Config{RootCAs: pool}}}
 	defer client.CloseIdleConnections()
 	before := used(os.Getpid())
 	began := time.Now()
 	for _, body := range requests {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.ews, bytes.NewReader(body))
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 		if err != nil {
 			return err
 		}
-		req.SetBasicAuth(`EXAMPLE\svc-rooms`, password)
+		authorize(req)
 		req.Header.Set("Content-Type", "text/xml; charset=utf-8")
 		resp, err := client.Do(req)
 		if err != nil {
@@ -208,12 +235,23 @@ func (s *site) replay(ctx context.Context, requests [][]byte, o *syncOutcome) er
 	return nil
 }
 
+// oneConnection is a client that trusts the stand-in and makes one request after the other.
+func (x *exchange) oneConnection() (*http.Client, error) {
+	pem, err := os.ReadFile(x.certFile)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(pem)
+	return &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1, TLSClientConfig: &tls.Config{RootCAs: pool}}}, nil
+}
+
 // switchSync switches everybody's sync on or off, by an import as an administrator makes it.
 func (s *site) switchSync(_ context.Context, on bool) error {
 	var csv strings.Builder
 	csv.WriteString("id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour\n")
 	for i := range s.people {
-		fmt.Fprintf(&csv, "%[1]s,%[1]s@%[2]s,%[1]s,person,Exchange2013,,%[3]t,\n", person(i), domain, !on)
+		fmt.Fprintf(&csv, "%[1]s,%[1]s@%[2]s,%[1]s,person,%[4]s,,%[3]t,\n", person(i), domain, !on, s.mode)
 	}
 	req, err := http.NewRequest(http.MethodPost, s.api+"/Default/api/v1/persons/import", strings.NewReader(csv.String()))
 	if err != nil {

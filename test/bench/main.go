@@ -2,7 +2,7 @@
 // exchangesim as a third, over HTTP. It prints the figures and writes them into the tables of docs/benchmarks.md.
 //
 //	go run ./test/bench                              every figure, in about twenty minutes
-//	go run ./test/bench -full                        with 100,000 persons
+//	go run ./test/bench -full                        with 100,000 persons, 1,000 of them moved
 //	go run ./test/bench -only intake,hop             some of them
 //	go run ./test/bench -only backfill -profile DIR  with CPU profiles of every process
 //
@@ -32,12 +32,14 @@ func figures() []figure {
 	return []figure{
 		{"hop", measureHop},
 		{"firstsync", measureFirstSync},
+		{"graph", measureGraph},
 		{"decode", measureDecode},
 		{"intake", measureIntake},
 		{"intake-postgres", measureIntakePostgres},
 		{"latency", measureLatency},
 		{"backfill", measureBackfill},
 		{"persons", measurePersons},
+		{"move", measureMove},
 		{"swap", measureSwap},
 		{"restart", measureRestart},
 		{"idle-plugins", measureIdlePlugins},
@@ -63,7 +65,7 @@ func main() {
 	out := flag.String("out", "", "write the tables into this page, between its markers")
 	only := flag.String("only", "", "measure only these figures, with commas between them")
 	b := &bench{}
-	flag.BoolVar(&b.full, "full", false, "also measure with 100,000 persons")
+	flag.BoolVar(&b.full, "full", false, "also measure with 100,000 persons, and move 1,000 instead of 100")
 	flag.StringVar(&b.profile, "profile", "", "write CPU profiles of every process into this folder")
 	work := flag.String("work", "", "keep databases below this folder; default: the system's temporary one")
 	flag.Parse()

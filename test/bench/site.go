@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type site struct {
 	key    string
 	host   *exec.Cmd
 	people int
+	mode   string // everybody's sync mode at first
 
 	pluginsDir string
 	spawned    time.Time // when the host was started last
@@ -41,13 +43,17 @@ type setup struct {
 	sim     []string          // options of exchangesim
 	plugins map[string]string // a plugin folder of its own: which plugin's binary lies there under which name
 	modes   string            // further sync modes, as configured
+	online  string            // everybody is in Exchange Online, and has this sync mode at first; empty: on premises
 	off     bool              // everybody's sync is switched off at first
 	stopped bool              // the host is not started
 }
 
 // newSite makes an installation and starts it.
 func (b *bench) newSite(ctx context.Context, name string, o setup) (_ *site, err error) {
-	s := &site{b: b, dir: filepath.Join(b.work, name), people: o.people}
+	s := &site{b: b, dir: filepath.Join(b.work, name), people: o.people, mode: cmp.Or(o.online, "Exchange2013")}
+	if o.online != "" {
+		o.sim = append(o.sim, onlineFlag, "127.0.0.1:0")
+	}
 	if err := os.MkdirAll(filepath.Join(s.dir, "configs"), 0o755); err != nil {
 		return nil, err
 	}
@@ -60,6 +66,9 @@ func (b *bench) newSite(ctx context.Context, name string, o setup) (_ *site, err
 		}
 	}()
 	s.pluginsDir = filepath.Join(b.bin, "plugins")
+	if o.online != "" {
+		s.pluginsDir = filepath.Join(b.bin, onlineDir)
+	}
 	if o.plugins != nil {
 		s.pluginsDir = filepath.Join(s.dir, "plugins")
 		if err := b.pluginDir(s.pluginsDir, o.plugins); err != nil {
@@ -105,6 +114,10 @@ func (s *site) configure(o setup) error {
 	for k, v := range o.sync {
 		fmt.Fprintf(&numbers, "  %s = %s\n", k, v)
 	}
+	modes := s.onPremises(o.auth) + o.modes
+	if o.online != "" {
+		modes = s.inTheCloud() + o.modes
+	}
 	hcl := fmt.Sprintf(`
 listen {
   notifications = %q
@@ -125,15 +138,8 @@ tenant "Default" {
 }
 sync {
 %s}
-sync_mode "Exchange2013" {
-  auth = [%q]
-  url  = %q
-  http {
-    ca_file = %q
-  }
-}
-%s`, notifications, api, o.store, s.pluginsDir, s.public, &numbers, o.auth, s.ews, s.certFile, o.modes)
-	if err := os.WriteFile(filepath.Join(s.dir, "configs", "roomwire.hcl"), []byte(hcl), 0o600); err != nil {
+%s`, notifications, api, o.store, s.pluginsDir, s.public, &numbers, modes)
+	if err := os.WriteFile(filepath.Join(s.dir, "configs", "roomwire.hcl"), []byte(hcl), 0o600); err != nil || o.online != "" {
 		return err
 	}
 	return os.WriteFile(filepath.Join(s.dir, "configs", "RoomsAppSettings.config"), []byte(`<?xml version="1.0" encoding="utf-8"?>
@@ -145,12 +151,24 @@ sync_mode "Exchange2013" {
 `), 0o600)
 }
 
+// onPremises is the sync mode of the Exchange server.
+func (s *site) onPremises(auth string) string {
+	return fmt.Sprintf(`sync_mode "Exchange2013" {
+  auth = [%q]
+  url  = %q
+  http {
+    ca_file = %q
+  }
+}
+`, auth, s.ews, s.certFile)
+}
+
 // importPeople imports everybody as an administrator does. Without a running host it writes to the store itself.
 func (s *site) importPeople(ctx context.Context, off bool) error {
 	var csv strings.Builder
 	csv.WriteString("id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour\n")
 	for i := range s.people {
-		fmt.Fprintf(&csv, "%[1]s,%[1]s@%[2]s,%[1]s,person,Exchange2013,,%[3]t,\n", person(i), domain, off)
+		fmt.Fprintf(&csv, "%[1]s,%[1]s@%[2]s,%[1]s,person,%[4]s,,%[3]t,\n", person(i), domain, off, s.mode)
 	}
 	path := filepath.Join(s.dir, "people.csv")
 	if err := os.WriteFile(path, []byte(csv.String()), 0o600); err != nil {
