@@ -162,6 +162,30 @@ func TestAModeThatNobodyIsInNeedsNoPlugin(t *testing.T) {
 	}
 }
 
+func TestAModeThatNobodyIsInOrWroteDownIsNoError(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, exchange(t, nil, http.StatusUnauthorized))
+	s.Catalog = nil // its plugin is there
+	for _, builtIn := range []bool{true, false} {
+		cfg := *s.Config()
+		cfg.SyncModes = append(slices.Clone(cfg.SyncModes[:1]), config.SyncMode{
+			Name: "EWS2", Backend: "exchange2013", Auth: []string{"ntlm"}, URL: "https://mail.invalid/EWS/Exchange.asmx", BuiltIn: builtIn,
+		})
+		o := s.Options
+		o.Config = func() *config.Config { return &cfg }
+		var levels []Level
+		for _, f := range New(o).Examine(t.Context()).Findings {
+			if f.Area == "server" && strings.HasPrefix(f.Name, "EWS2") {
+				levels = append(levels, f.Level)
+			}
+		}
+		want := map[bool]Level{true: Warning, false: Error}[builtIn]
+		if !slices.Contains(levels, want) || builtIn && slices.Contains(levels, Error) {
+			t.Errorf("built in: %t: findings of levels %v, want %v", builtIn, levels, want)
+		}
+	}
+}
+
 func TestFindings(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
