@@ -218,6 +218,9 @@ func (e *Engine) rehouse(ctx context.Context, tx *store.Tx, mv *moving, cursor c
 func (e *Engine) relocate(ctx context.Context, tx *store.Tx, p *pass, mt match) error {
 	l := mt.link
 	l.Epoch, l.SeenRound = p.mb.Epoch, p.mb.Round
+	if err := e.rememberCopies(ctx, tx, l, mt.copies); err != nil {
+		return err
+	}
 	if mt.fate == fateFound {
 		return e.relocateFound(ctx, tx, p, mt, l)
 	}
@@ -265,14 +268,39 @@ func (e *Engine) disown(ctx context.Context, tx *store.Tx, l *store.Link) error 
 		"several items bear the marker of this booking, which no longer stands; which of them was its own is not known, so none was deleted")
 }
 
-func (e *Engine) relocateFound(ctx context.Context, tx *store.Tx, p *pass, mt match, l store.Link) error {
-	for _, c := range mt.copies {
+// rememberCopies keeps copies of a link's item from being taken for it in the new mode, as its copies were in the old one.
+// They have new references; to people they are the same.
+func (e *Engine) rememberCopies(ctx context.Context, tx *store.Tx, l store.Link, copies []*calendar.Item) error {
+	if len(copies) == 0 {
+		return nil
+	}
+	f := store.DifferenceFilter{Person: l.Person, Booking: l.Booking, Kind: copyLeftAlone}
+	open, err := tx.Differences(ctx, l.Tenant, f)
+	if err != nil {
+		return err
+	}
+	f.IncludeClosed = true
+	met, err := tx.Differences(ctx, l.Tenant, f)
+	if err != nil {
+		return err
+	}
+	if err := tx.CloseDifferences(ctx, l.Tenant, l.Booking, copyLeftAlone); err != nil {
+		return err
+	}
+	for _, c := range copies {
 		detail := "somebody copied the booking's item: the copy carries its marker and was left alone"
 		of := store.Link{Tenant: l.Tenant, Person: l.Person, Booking: l.Booking, Ref: c.Ref}
 		if err := e.differ(ctx, tx, &pair{link: of}, copyLeftAlone, detail); err != nil {
 			return err
 		}
 	}
+	if len(open) == 0 && len(met) >= len(copies) { // somebody has seen them
+		return tx.CloseDifferences(ctx, l.Tenant, l.Booking, copyLeftAlone)
+	}
+	return nil
+}
+
+func (e *Engine) relocateFound(ctx context.Context, tx *store.Tx, p *pass, mt match, l store.Link) error {
 	made := l.Ref != "" && l.State == store.LinkLive && len(l.Base) > 0
 	if made && mt.same && l.GoneAt.IsZero() && untouchable(mt.item) == "" || l.State == store.LinkDeleting {
 		l.Ref, l.Revision, l.GoneAt = mt.item.Ref, mt.item.Revision, zeroTime
