@@ -197,7 +197,7 @@ func (e *Engine) goTo(p *pass) (leave func(answered bool), err error) {
 	case second:
 		return nil, errMoveWaits{now.Add(spread(followDelay, p.mb.Tenant, p.mb.Person)), fmt.Errorf("another mailbox goes first: %w", pause.err)}
 	}
-	back, ok := e.servers.enter(server, e.limits().WorkersPerServer)
+	back, ok := e.servers.enter(server, e.limits().WorkersPerServer*max(1, p.mode.Breadth))
 	if !ok {
 		if who == first {
 			e.pauses.tried(server, pause, false)
