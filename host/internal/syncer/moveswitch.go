@@ -221,6 +221,9 @@ func (e *Engine) relocate(ctx context.Context, tx *store.Tx, p *pass, mt match) 
 	if err := e.rememberCopies(ctx, tx, l, mt.copies); err != nil {
 		return err
 	}
+	if err := e.tryHeld(ctx, tx, &l); err != nil {
+		return err
+	}
 	if mt.fate == fateFound {
 		return e.relocateFound(ctx, tx, p, mt, l)
 	}
@@ -266,6 +269,22 @@ func (e *Engine) disown(ctx context.Context, tx *store.Tx, l *store.Link) error 
 	}
 	return e.differ(ctx, tx, &pair{link: *l}, itemNotDeleted,
 		"several items bear the marker of this booking, which no longer stands; which of them was its own is not known, so none was deleted")
+}
+
+// tryHeld has a write tried again that the old mode could not make without mail: the new one may be able to. What somebody has
+// decided about stays decided.
+func (e *Engine) tryHeld(ctx context.Context, tx *store.Tx, l *store.Link) error {
+	if len(l.Held) == 0 || l.Problem != mailHeldBack {
+		return nil
+	}
+	if err := e.letGo(ctx, tx, l); err != nil {
+		return err
+	}
+	op := store.OpSync
+	if l.State == store.LinkDeleting {
+		op = store.OpDelete
+	}
+	return e.note(ctx, tx, *l, op, calendar.MailNobody, "the calendar is reached in another way, which may not mail")
 }
 
 // rememberCopies keeps copies of a link's item from being taken for it in the new mode, as its copies were in the old one.
