@@ -241,7 +241,11 @@ func (e *Engine) relocate(ctx context.Context, tx *store.Tx, p *pass, mt match) 
 				return err
 			}
 		}
-		return e.bury(ctx, tx, &l)
+		if err := e.bury(ctx, tx, &l); err != nil {
+			return err
+		}
+		l.Sent = l.Base // it may be out of sight only: should the booking come back, it is looked for
+		return tx.PutLink(ctx, l)
 	case fateLost:
 		l.State, l.Problem, l.GoneAt = store.LinkLost, notFoundAfterMove, zeroTime
 		if err := tx.PutLink(ctx, l); err != nil {
@@ -253,12 +257,7 @@ func (e *Engine) relocate(ctx context.Context, tx *store.Tx, p *pass, mt match) 
 	if l.State == store.LinkDeleting {
 		return e.disown(ctx, tx, &l)
 	}
-	l.State, l.Problem, l.GoneAt = store.LinkUnclear, ambiguousAfterMove, zeroTime
-	if err := tx.PutLink(ctx, l); err != nil {
-		return err
-	}
-	return e.differ(ctx, tx, &pair{link: l}, ambiguousAfterMove,
-		"several items bear the booking's marker, and which of them is its own could not be told when the person moved; none is touched until somebody decides")
+	return e.unclear(ctx, tx, l)
 }
 
 // disown lets go of a link whose item is to be deleted and cannot be told from copies of it.
@@ -330,6 +329,11 @@ func (e *Engine) relocateFound(ctx context.Context, tx *store.Tx, p *pass, mt ma
 	}
 	if err := tx.PutLink(ctx, l); err != nil {
 		return err
+	}
+	if why := untouchable(mt.item); why != "" { // it is said anew, of the reference of the new mode
+		if err := tx.CloseDifferences(ctx, l.Tenant, l.Booking, why); err != nil {
+			return err
+		}
 	}
 	return e.pairItem(ctx, tx, p, l, mt.item)
 }
