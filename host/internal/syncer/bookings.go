@@ -268,8 +268,9 @@ func (e *Engine) link(ctx context.Context, tx *store.Tx, b *booking.Booking, for
 			if f.Epoch != l.Epoch {
 				l.Ref, l.Revision = "", ""
 			}
-		case len(f.Sent) > 0 && f.Epoch == l.Epoch:
-			// It was let go while its item was being made. Nobody knows whether there is one, and only its key can tell.
+		case len(f.Sent) > 0:
+			// It was let go while its item was being made, or out of sight. Nobody knows whether there is one, and only its key can
+			// tell, by whatever mode the mailbox is reached since.
 			l.Key, l.Ref, l.Revision, l.Sent, l.Created = f.Key, "", "", f.Sent, f.Created
 		}
 	}

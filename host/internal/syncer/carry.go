@@ -94,6 +94,9 @@ func (e *Engine) attempt(ctx context.Context, p *pass, in store.Intent) error {
 	if l.State == store.LinkUnclear {
 		return e.putOff(ctx, p, in)
 	}
+	if l.State == store.LinkLost {
+		return e.carryLost(ctx, p, in, l)
+	}
 	surelyNew, err := e.surelyNew(ctx, p, l)
 	if err != nil {
 		return ours(err)
@@ -103,15 +106,6 @@ func (e *Engine) attempt(ctx context.Context, p *pass, in store.Intent) error {
 		if item, err = e.current(ctx, p, l); err != nil {
 			return err
 		}
-	}
-	if l.State == store.LinkLost {
-		if item == nil {
-			return e.putOff(ctx, p, in)
-		}
-		if err := e.restore(ctx, p, l, item); err != nil {
-			return err
-		}
-		return errStale // linked again: now as ever
 	}
 	if item != nil && item.Event.Cancelled && l.State != store.LinkDeleting {
 		item = nil // called off in the calendar: it stands for nothing any more

@@ -122,12 +122,22 @@ func (e *Engine) hold(ctx context.Context, p *pass, n int, approved bool) error 
 // settled.
 func (e *Engine) verify(ctx context.Context, p *pass, links []store.Link) ([]store.Link, error) {
 	var missing []store.Link
+	var unnamed []store.Link // a move found them deleted by the references of the old mode
 	links = slices.DeleteFunc(links, func(l store.Link) bool {
 		if l.Ref == "" {
-			missing = append(missing, l) // there is nothing to ask for
+			unnamed = append(unnamed, l)
 		}
 		return l.Ref == ""
 	})
+	for _, l := range unnamed {
+		found, err := e.elsewhereByKey(ctx, p, l)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			missing = append(missing, l)
+		}
+	}
 	const batch = 50
 	for len(links) > 0 {
 		n := min(batch, len(links))
@@ -144,17 +154,12 @@ func (e *Engine) verify(ctx context.Context, p *pass, links []store.Link) ([]sto
 		for i, l := range part {
 			switch {
 			case errors.Is(got[i].Err, fault.NotFound):
-				var item *calendar.Item
-				if l.State != store.LinkDeleting { // what bears its key elsewhere is not ours to delete
-					item, err = e.find(ctx, p, l, backend.OurKey)
-				}
+				found, err := e.elsewhereByKey(ctx, p, l)
 				if err != nil {
 					return nil, err
 				}
-				if item == nil {
+				if !found {
 					missing = append(missing, l)
-				} else if err := e.restore(ctx, p, l, item); err != nil {
-					return nil, err
 				}
 			case got[i].Err != nil:
 				return nil, got[i].Err
@@ -170,6 +175,18 @@ func (e *Engine) verify(ctx context.Context, p *pass, links []store.Link) ([]sto
 	return missing, nil
 }
 
+// elsewhereByKey looks for a link's item under another reference, and settles it.
+func (e *Engine) elsewhereByKey(ctx context.Context, p *pass, l store.Link) (found bool, err error) {
+	if l.State == store.LinkDeleting {
+		return false, nil // what bears its key elsewhere is not ours to delete
+	}
+	item, err := e.find(ctx, p, l, backend.OurKey)
+	if err != nil || item == nil {
+		return false, err
+	}
+	return true, e.restore(ctx, p, l, item)
+}
+
 func (e *Engine) restore(ctx context.Context, p *pass, l store.Link, item *calendar.Item) error {
 	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 		now, found, err := tx.Link(ctx, l.Tenant, l.Key)
@@ -183,6 +200,15 @@ func (e *Engine) restore(ctx context.Context, p *pass, l store.Link, item *calen
 // find returns the item of the calendar that bears l's key, or the id of its booking, and may be taken for its item; nil
 // if there is none. Of several any will do: the others are copies, and listed when they are met.
 func (e *Engine) find(ctx context.Context, p *pass, l store.Link, by backend.Marker) (*calendar.Item, error) {
+	items, err := e.findAll(ctx, p, l, by)
+	if err != nil || len(items) == 0 {
+		return nil, err
+	}
+	return &items[0], nil
+}
+
+// findAll returns all such items.
+func (e *Engine) findAll(ctx context.Context, p *pass, l store.Link, by backend.Marker) (found []calendar.Item, err error) {
 	if p.mode.Finder == nil {
 		return nil, nil
 	}
@@ -201,10 +227,10 @@ func (e *Engine) find(ctx context.Context, p *pass, l store.Link, by backend.Mar
 		if stands, err := standsFor(ctx, e.Store, l, &items[i]); err != nil {
 			return nil, ours(err)
 		} else if stands {
-			return &items[i], nil
+			found = append(found, items[i])
 		}
 	}
-	return nil, nil
+	return found, nil
 }
 
 // tooMany reports whether so many deletions at once need an administrator's word.

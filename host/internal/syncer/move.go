@@ -10,6 +10,7 @@ import (
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
@@ -311,6 +312,66 @@ func (e *Engine) refound(ctx context.Context, tx *store.Tx, l *store.Link) error
 		}
 	}
 	return e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "item found again", "it was not found when the person moved")
+}
+
+// candidates returns the items that may be that of a link which a move did not find.
+func (e *Engine) candidates(ctx context.Context, p *pass, l store.Link) ([]calendar.Item, error) {
+	found, err := e.findAll(ctx, p, l, backend.OurKey)
+	if err != nil || len(found) > 0 {
+		return found, err
+	}
+	return e.findAll(ctx, p, l, backend.ForeignKey)
+}
+
+// carryLost has an intent wait for the item of a link that a move did not find.
+func (e *Engine) carryLost(ctx context.Context, p *pass, in store.Intent, l store.Link) error {
+	found, err := e.candidates(ctx, p, l)
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 {
+		return e.putOff(ctx, p, in)
+	}
+	if err := e.takeUp(ctx, p, l, found); err != nil {
+		return err
+	}
+	return errStale // linked again: now as ever; or known to be ambiguous
+}
+
+// turnedUp looks for the item of a link that a move did not find, since an item with its marker was met.
+func (e *Engine) turnedUp(ctx context.Context, p *pass, l store.Link) error {
+	found, err := e.candidates(ctx, p, l)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	return e.takeUp(ctx, p, l, found)
+}
+
+// takeUp links an item that turned up, if it is the only one: of several none is chosen.
+func (e *Engine) takeUp(ctx context.Context, p *pass, l store.Link, found []calendar.Item) error {
+	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+		now, known, err := tx.Link(ctx, l.Tenant, l.Key)
+		if err != nil || !known || now.State != store.LinkLost {
+			return err
+		}
+		if len(found) == 1 {
+			return e.pairItem(ctx, tx, p, now, &found[0])
+		}
+		if err := tx.CloseDifferences(ctx, l.Tenant, l.Booking, notFoundAfterMove); err != nil {
+			return err
+		}
+		return e.unclear(ctx, tx, now)
+	})
+}
+
+// unclear lays a link before a person of which several items may be the own one.
+func (e *Engine) unclear(ctx context.Context, tx *store.Tx, l store.Link) error {
+	l.State, l.Problem, l.GoneAt = store.LinkUnclear, ambiguousAfterMove, zeroTime
+	if err := tx.PutLink(ctx, l); err != nil {
+		return err
+	}
+	return e.differ(ctx, tx, &pair{link: l}, ambiguousAfterMove,
+		"several items bear the booking's marker, and which of them is its own could not be told when the person moved; none is touched until somebody decides")
 }
 
 // eachLink calls f for the living links of a person, each as it is in tx, which keeps it still.

@@ -32,7 +32,7 @@ type match struct {
 	link   store.Link // as it was when it was matched
 	fate   fate
 	item   *calendar.Item
-	copies []*calendar.Item // further items with the link's marker, which are not its
+	copies []*calendar.Item // items with the link's marker that are surely not its
 	// same: the item says what both sides last agreed on, so that there is nothing to settle.
 	same    bool
 	differs calendar.Fields // in which the item is otherwise
@@ -153,6 +153,20 @@ func (e *Engine) match(ctx context.Context, old, p *pass, links []store.Link, se
 		}
 		if err := m.decide(ctx, mt, candidates[i]); err != nil {
 			return nil, err
+		}
+		if copies := mt.copies; mt.fate == fateLost && len(copies) > 0 && searches < mostSearches {
+			searches++
+			found, err := m.search(ctx, mt.link) // which leaves out what is claimed
+			if err != nil {
+				return nil, err
+			}
+			if len(found) == 0 {
+				continue
+			}
+			if err := m.decide(ctx, mt, found); err != nil {
+				return nil, err
+			}
+			mt.copies = append(copies, mt.copies...)
 		}
 	}
 	return matches, nil
@@ -333,6 +347,7 @@ func (m *matcher) decide(ctx context.Context, mt *match, candidates []*calendar.
 		if mt.fate = fateLost; !made {
 			mt.fate = fateOpen
 		}
+		mt.copies = candidates
 		return nil
 	}
 	i := slices.Index(candidates, chosen)

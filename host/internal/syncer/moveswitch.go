@@ -218,6 +218,12 @@ func (e *Engine) rehouse(ctx context.Context, tx *store.Tx, mv *moving, cursor c
 func (e *Engine) relocate(ctx context.Context, tx *store.Tx, p *pass, mt match) error {
 	l := mt.link
 	l.Epoch, l.SeenRound = p.mb.Epoch, p.mb.Round
+	if err := e.rememberCopies(ctx, tx, l, mt.copies); err != nil {
+		return err
+	}
+	if err := e.tryHeld(ctx, tx, &l); err != nil {
+		return err
+	}
 	if mt.fate == fateFound {
 		return e.relocateFound(ctx, tx, p, mt, l)
 	}
@@ -235,7 +241,11 @@ func (e *Engine) relocate(ctx context.Context, tx *store.Tx, p *pass, mt match) 
 				return err
 			}
 		}
-		return e.bury(ctx, tx, &l)
+		if err := e.bury(ctx, tx, &l); err != nil {
+			return err
+		}
+		l.Sent = l.Base // it may be out of sight only: should the booking come back, it is looked for
+		return tx.PutLink(ctx, l)
 	case fateLost:
 		l.State, l.Problem, l.GoneAt = store.LinkLost, notFoundAfterMove, zeroTime
 		if err := tx.PutLink(ctx, l); err != nil {
@@ -247,12 +257,7 @@ func (e *Engine) relocate(ctx context.Context, tx *store.Tx, p *pass, mt match) 
 	if l.State == store.LinkDeleting {
 		return e.disown(ctx, tx, &l)
 	}
-	l.State, l.Problem, l.GoneAt = store.LinkUnclear, ambiguousAfterMove, zeroTime
-	if err := tx.PutLink(ctx, l); err != nil {
-		return err
-	}
-	return e.differ(ctx, tx, &pair{link: l}, ambiguousAfterMove,
-		"several items bear the booking's marker, and which of them is its own could not be told when the person moved; none is touched until somebody decides")
+	return e.unclear(ctx, tx, l)
 }
 
 // disown lets go of a link whose item is to be deleted and cannot be told from copies of it.
@@ -265,14 +270,55 @@ func (e *Engine) disown(ctx context.Context, tx *store.Tx, l *store.Link) error 
 		"several items bear the marker of this booking, which no longer stands; which of them was its own is not known, so none was deleted")
 }
 
-func (e *Engine) relocateFound(ctx context.Context, tx *store.Tx, p *pass, mt match, l store.Link) error {
-	for _, c := range mt.copies {
+// tryHeld has a write tried again that the old mode could not make without mail: the new one may be able to. What somebody has
+// decided about stays decided.
+func (e *Engine) tryHeld(ctx context.Context, tx *store.Tx, l *store.Link) error {
+	if len(l.Held) == 0 || l.Problem != mailHeldBack {
+		return nil
+	}
+	if err := e.letGo(ctx, tx, l); err != nil {
+		return err
+	}
+	op := store.OpSync
+	if l.State == store.LinkDeleting {
+		op = store.OpDelete
+	}
+	return e.note(ctx, tx, *l, op, calendar.MailNobody, "the calendar is reached in another way, which may not mail")
+}
+
+// rememberCopies keeps copies of a link's item from being taken for it in the new mode, as its copies were in the old one.
+// They have new references; to people they are the same.
+func (e *Engine) rememberCopies(ctx context.Context, tx *store.Tx, l store.Link, copies []*calendar.Item) error {
+	if len(copies) == 0 {
+		return nil
+	}
+	f := store.DifferenceFilter{Person: l.Person, Booking: l.Booking, Kind: copyLeftAlone}
+	open, err := tx.Differences(ctx, l.Tenant, f)
+	if err != nil {
+		return err
+	}
+	f.IncludeClosed = true
+	met, err := tx.Differences(ctx, l.Tenant, f)
+	if err != nil {
+		return err
+	}
+	if err := tx.CloseDifferences(ctx, l.Tenant, l.Booking, copyLeftAlone); err != nil {
+		return err
+	}
+	for _, c := range copies {
 		detail := "somebody copied the booking's item: the copy carries its marker and was left alone"
 		of := store.Link{Tenant: l.Tenant, Person: l.Person, Booking: l.Booking, Ref: c.Ref}
 		if err := e.differ(ctx, tx, &pair{link: of}, copyLeftAlone, detail); err != nil {
 			return err
 		}
 	}
+	if len(open) == 0 && len(met) >= len(copies) { // somebody has seen them
+		return tx.CloseDifferences(ctx, l.Tenant, l.Booking, copyLeftAlone)
+	}
+	return nil
+}
+
+func (e *Engine) relocateFound(ctx context.Context, tx *store.Tx, p *pass, mt match, l store.Link) error {
 	made := l.Ref != "" && l.State == store.LinkLive && len(l.Base) > 0
 	if made && mt.same && l.GoneAt.IsZero() && untouchable(mt.item) == "" || l.State == store.LinkDeleting {
 		l.Ref, l.Revision, l.GoneAt = mt.item.Ref, mt.item.Revision, zeroTime
@@ -283,6 +329,11 @@ func (e *Engine) relocateFound(ctx context.Context, tx *store.Tx, p *pass, mt ma
 	}
 	if err := tx.PutLink(ctx, l); err != nil {
 		return err
+	}
+	if why := untouchable(mt.item); why != "" { // it is said anew, of the reference of the new mode
+		if err := tx.CloseDifferences(ctx, l.Tenant, l.Booking, why); err != nil {
+			return err
+		}
 	}
 	return e.pairItem(ctx, tx, p, l, mt.item)
 }

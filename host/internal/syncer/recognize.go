@@ -18,7 +18,7 @@ const (
 	unlinkedLeftAlone = "unlinked item left alone"
 )
 
-// A suspect is an item that bears the key of a link whose own item was last seen elsewhere.
+// A suspect is an item that bears a marker of a link whose own item was last seen elsewhere, or was not found by a move.
 type suspect struct {
 	key  string // of the link
 	item calendar.Item
@@ -37,6 +37,8 @@ func (e *Engine) byKey(ctx context.Context, tx *store.Tx, p *pass, item *calenda
 		return nil // somebody must say which of several it is
 	case l.State == store.LinkDead && l.Ref == item.Ref:
 		return e.ofFormerLife(ctx, tx, p, l, item)
+	case l.State == store.LinkDead && (l.Ref != "" && l.Epoch != p.mb.Epoch || len(l.Sent) > 0):
+		return nil // let go: by what reference it is known in this mode, or whether it is there at all, was never asked
 	case l.State == store.LinkDead:
 		return e.differ(ctx, tx, &pair{link: store.Link{
 			Tenant: l.Tenant, Person: l.Person, Booking: l.Booking, Ref: item.Ref,
@@ -45,7 +47,7 @@ func (e *Engine) byKey(ctx context.Context, tx *store.Tx, p *pass, item *calenda
 	if stands, err := standsFor(ctx, tx, l, item); err != nil || !stands {
 		return err
 	}
-	if l.Ref == "" || !l.GoneAt.IsZero() {
+	if l.State != store.LinkLost && (l.Ref == "" || !l.GoneAt.IsZero()) {
 		return e.pairItem(ctx, tx, p, l, item)
 	}
 	p.suspects = append(p.suspects, suspect{key: l.Key, item: *item})
@@ -125,7 +127,7 @@ func (e *Engine) byForeignKey(ctx context.Context, tx *store.Tx, p *pass, item *
 		if stands, err := standsFor(ctx, tx, l, item); err != nil || !stands {
 			return err
 		}
-		if l.Ref == "" || !l.GoneAt.IsZero() {
+		if l.State != store.LinkLost && (l.Ref == "" || !l.GoneAt.IsZero()) {
 			return e.pairItem(ctx, tx, p, l, item)
 		}
 		p.suspects = append(p.suspects, suspect{key: l.Key, item: *item})
@@ -157,6 +159,15 @@ func (e *Engine) inspect(ctx context.Context, p *pass) error {
 			return ours(err)
 		}
 		if !found || l.Ref == s.item.Ref {
+			continue
+		}
+		if leftByMove(l) {
+			if l.State == store.LinkUnclear {
+				continue
+			}
+			if err := e.turnedUp(ctx, p, l); err != nil {
+				return err
+			}
 			continue
 		}
 		got, err := p.mode.Backend.Fetch(ctx, p.mailbox, []calendar.Ref{l.Ref})
