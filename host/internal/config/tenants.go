@@ -65,6 +65,10 @@ func isEWS(backend string) bool {
 	return backend == backendOnPremises || backend == backendOnline
 }
 
+// Streams reports whether the backend may keep connections open on which the server tells of changes. Microsoft Graph has
+// none: it is asked at intervals in their place.
+func (m SyncMode) Streams() bool { return m.Backend != backendGraph }
+
 // Breadth is how many times sync.workers_per_server calls may be under way to one of the mode's servers. Exchange Online and
 // Microsoft Graph are one host for everybody, and count what is asked of them by mailbox.
 func (m SyncMode) Breadth() int {

@@ -37,6 +37,8 @@ type Mode struct {
 	// Notices is the preferred way to learn of changes: "push" (also if empty), "streaming", "pull" or "poll". What does
 	// not work gives way to the next: push, streaming, poll.
 	Notices string
+	// Asks says that the Watcher keeps no connections open, it asks at intervals: pull stands in for streaming.
+	Asks bool
 	// Admit is told the URL of a mailbox before the backend is: the backend may log in there. It may be nil.
 	Admit func(url string)
 }

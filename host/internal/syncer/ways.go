@@ -52,6 +52,9 @@ type ladder struct {
 func (e *Engine) ladder(mode Mode, tenant string) ladder {
 	var l ladder
 	watch := func(way string) {
+		if mode.Asks {
+			way = wayPull
+		}
 		if mode.Watcher != nil {
 			l.ways = append(l.ways, way)
 		}

@@ -46,13 +46,14 @@ type oneMode struct {
 	m       *memory
 	notices string
 	watcher backend.Watcher
+	asks    bool
 }
 
 func (o oneMode) Mode(_ context.Context, name, _ string) (Mode, error) {
 	if name != "Memory" {
 		return Mode{}, fmt.Errorf("sync mode %q: %w", name, fault.Invalid)
 	}
-	return Mode{Name: name, Backend: o.m, Pusher: o.m, Finder: o.m, Watcher: o.watcher, Notices: o.notices}, nil
+	return Mode{Name: name, Backend: o.m, Pusher: o.m, Finder: o.m, Watcher: o.watcher, Notices: o.notices, Asks: o.asks}, nil
 }
 
 // each runs f on both databases.
