@@ -380,6 +380,10 @@ func (e *Engine) moveFailed(ctx context.Context, mv *moving, cause error) (next 
 	if !next.IsZero() {
 		again = next.UTC().Format(time.RFC3339)
 	}
+	if asked {
+		e.Log.Debug("a move waits", "tenant", mv.move.Tenant, "person", mv.move.Person, "to", mv.move.To, "why", sentence(cause), "again", again)
+		return next, err
+	}
 	e.Log.Warn("a person could not be moved to another sync mode", "tenant", mv.move.Tenant, "person", mv.move.Person,
 		"to", mv.move.To, "kind", string(kind), "error", sentence(cause), "again", again)
 	return next, err
