@@ -74,7 +74,7 @@ Exit code 0 if all are moved, 1 if some need attention.`,
 		if err := client.Check(res, err); err != nil {
 			return err
 		}
-		return a.followMoves(cmd, res.JSON202, wait && !noWait && !a.local)
+		return a.followMoves(cmd, res.JSON202, moveWatch{wait: wait && !noWait && !a.local, dry: dry})
 	}
 	return cmd
 }
@@ -115,9 +115,15 @@ func (a *admin) cancelMoves(cmd *cobra.Command, persons []string) error {
 	return errors.Join(errs...)
 }
 
+// A moveWatch says how moves that were asked for are followed.
+type moveWatch struct {
+	wait bool // report on each as it ends
+	dry  bool // nothing is changed
+}
+
 // followMoves reports on the moves that were asked for, as they end.
-func (a *admin) followMoves(cmd *cobra.Command, asked *client.MovesAsked, wait bool) error {
-	out := cmd.OutOrStdout()
+func (a *admin) followMoves(cmd *cobra.Command, asked *client.MovesAsked, how moveWatch) error {
+	out, wait := cmd.OutOrStdout(), how.wait
 	for _, r := range asked.Refused {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", r.Person, r.Reason)
 	}
@@ -150,6 +156,9 @@ func (a *admin) followMoves(cmd *cobra.Command, asked *client.MovesAsked, wait b
 				}
 			default:
 				delete(open, m.Person)
+				if how.dry && m.State == client.MoveStateOffered { // tried, and offered as before
+					m.State, m.DryRun = client.MoveStateDone, true
+				}
 				if m.State == client.MoveStateDone {
 					moved++
 				}
@@ -171,7 +180,11 @@ func (a *admin) followMoves(cmd *cobra.Command, asked *client.MovesAsked, wait b
 		case <-time.After(pollMoves):
 		}
 	}
-	fmt.Fprintf(out, "%d of %d moved or tried in a dry run, %d to be looked at\n", moved, len(asked.Asked)+len(asked.Refused), failed)
+	what := "moved"
+	if how.dry {
+		what = "would be moved"
+	}
+	fmt.Fprintf(out, "%d of %d %s, %d to be looked at\n", moved, len(asked.Asked)+len(asked.Refused), what, failed)
 	return shownIf(failed > 0)
 }
 

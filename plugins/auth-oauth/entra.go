@@ -116,7 +116,11 @@ func (e *entra) acquire(ctx context.Context, scope, claims string) (token, error
 		got, err := e.clients[i].AcquireTokenByCredential(ctx, []string{scope}, options...)
 		if err == nil {
 			e.prefer(begin, i, refused)
-			return token{value: got.AccessToken, issued: asked, ends: got.ExpiresOn, renew: got.Metadata.RefreshOn}, nil
+			t := token{value: got.AccessToken, issued: asked, ends: got.ExpiresOn, renew: got.Metadata.RefreshOn}
+			if roles, ok := rolesOf(t.value); ok && len(roles) == 0 {
+				t.renew = asked.Add(bareFor)
+			}
+			return t, nil
 		}
 		f, next := e.explain(err, e.credentials[i], scope)
 		refused = append(refused, f)

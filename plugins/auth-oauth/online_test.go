@@ -84,6 +84,26 @@ func TestExchangeOnlineTakesTheTokens(t *testing.T) {
 	}
 }
 
+// A token from before the consent is good for nothing, and would be for an hour.
+func TestATokenWithoutAPermissionIsSoonReplaced(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		roles []string
+		least time.Duration
+		most  time.Duration
+	}{
+		"nobody has consented yet": {nil, bareFor - time.Minute, bareFor + time.Minute},
+		"consented":                {[]string{"Calendars.ReadWrite"}, 30 * time.Minute, time.Hour},
+	} {
+		at, ca := online(t, func(tenant *exchangesim.Tenant) { tenant.Apps[0].Roles = tc.roles })
+		a, _ := opened(t, Settings{TenantID: testTenant, AppID: testApp, ClientSecret: "app-secret", Cloud: customCloud, Authority: at.URL, CAFile: ca})
+		h, err := header(t, a, auth.Target{Origin: at.URL})
+		if left := time.Until(h.Expires); err != nil || left < tc.least || left > tc.most {
+			t.Errorf("%s: it serves for %s, %v; want %s to %s", name, left, err, tc.least, tc.most)
+		}
+	}
+}
+
 func TestWhatTheLoginServerRefusesIsExplained(t *testing.T) {
 	t.Parallel()
 	good := Settings{TenantID: testTenant, AppID: testApp, ClientSecret: "app-secret"}

@@ -21,6 +21,9 @@ const (
 	askAgain = 30 * time.Second
 	// youngFor is how long a token that the server refuses is not replaced: another one would be refused as well.
 	youngFor = time.Minute
+	// bareFor is how long a token without any permission serves before another is asked for: once somebody consents, the next
+	// one has them. Where permissions are given in Exchange (RBAC for Applications), tokens never have any.
+	bareFor = 2 * time.Minute
 	// requestTimeout bounds one round with the login server.
 	requestTimeout = 30 * time.Second
 	// firstPause and lastPause bound the wait after failures; maxPause what a server may ask for.

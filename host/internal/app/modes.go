@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/roomwire/roomwire/host/internal/config"
+	"github.com/roomwire/roomwire/host/internal/sunset"
 	"github.com/roomwire/roomwire/host/internal/supervise"
 	"github.com/roomwire/roomwire/host/internal/syncer"
 	"github.com/roomwire/roomwire/sdk/backend"
@@ -99,15 +100,20 @@ func (m *modes) all() []*mode {
 	return m.order
 }
 
-// names returns the sync modes, in the order of the configuration.
+// names returns the sync modes in the order in which a lost mailbox is looked for by them: that of the configuration, with
+// those last whose interface ends, for whoever is found by one of them would have to move once more.
 func (m *modes) names() []string {
-	var names []string
+	var stay, end []string
 	for _, one := range m.all() {
-		if one.Domain == "" {
-			names = append(names, one.Name)
+		switch _, ends := sunset.Of(one.SyncMode, nil); {
+		case one.Domain != "":
+		case ends:
+			end = append(end, one.Name)
+		default:
+			stay = append(stay, one.Name)
 		}
 	}
-	return names
+	return append(stay, end...)
 }
 
 // instanceOf says how the backend of a mode is opened.

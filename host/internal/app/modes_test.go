@@ -1,11 +1,23 @@
 package app
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/roomwire/roomwire/host/internal/config"
 	"github.com/roomwire/roomwire/host/internal/supervise"
 )
+
+func TestALostMailboxIsLookedForByWhatLastsFirst(t *testing.T) {
+	t.Parallel()
+	mode := func(name, backend string) config.SyncMode { return config.SyncMode{Name: name, Backend: backend} }
+	cfg := &config.Config{SyncModes: []config.SyncMode{
+		mode("Exchange2013", "exchange2013"), mode("O365", "exchangeonline"), mode("O365Pull", "exchangeonline"), mode("Microsoft365", "graph")}}
+	m := newModes(cfg, supervise.New(supervise.Options{Dir: t.TempDir(), RunDir: t.TempDir()}))
+	if got, want := m.names(), []string{"Exchange2013", "Microsoft365", "O365", "O365Pull"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
 
 // Another configuration gives a mail domain an override, and takes it away again: its persons are served by it at once, and
 // what serves the others stays what it is.

@@ -22,7 +22,9 @@ func (d *Doctor) credentials(context.Context) []Finding {
 	var out []Finding
 	for _, c := range all {
 		out = append(out, d.credential(c, slices.ContainsFunc(all, func(o supervise.Credential) bool {
-			return o.Mode == c.Mode && o.Plugin == c.Plugin && o.What != c.What && (o.Ends.IsZero() || o.Ends.Sub(d.Now()) > endsSoon)
+			// One whose end is not known may have ended already: it is no reason not to warn of one that is about to.
+			ended := !c.Ends.After(d.Now())
+			return o.Mode == c.Mode && o.Plugin == c.Plugin && o.What != c.What && (ended && o.Ends.IsZero() || o.Ends.Sub(d.Now()) > endsSoon)
 		})))
 	}
 	return out

@@ -285,6 +285,11 @@ func TestFindings(t *testing.T) {
 				return []supervise.Credential{{Mode: "O365", What: "client_secret", Ends: time.Now().Add(-time.Hour)}, {Mode: "O365", What: "client_secret_2"}}
 			}
 		}, area: "credentials", level: Warning, want: "another credential of the mode serves"},
+		"secret ends, and of the other it is not known": {change: func(s *site) {
+			s.Credentials = func() []supervise.Credential {
+				return []supervise.Credential{{Mode: "O365", What: "client_secret"}, {Mode: "O365", What: "client_secret_2", Ends: time.Now().Add(48*time.Hour + time.Minute)}}
+			}
+		}, area: "credentials", level: Warning, want: "2 days are left"},
 		"store away": {change: func(s *site) { s.err = errors.New("connection refused") }, area: "store", level: Error, want: "connection refused"},
 		"queue":      {change: func(s *site) { s.old = now.Add(-time.Hour) }, area: "queue", level: Warning, want: "does not keep up"},
 		"silence":    {change: func(s *site) { s.mute = 12 }, area: "notifications", level: Warning, want: "roomwire person test"},
@@ -352,6 +357,39 @@ func TestACredentialWhoseEndIsFarOrNotKnownIsNoFault(t *testing.T) {
 	}
 	if len(texts) != 2 || !strings.Contains(texts[1], `client_secret_expires = "YYYY-MM-DD"`) {
 		t.Errorf("findings: %q", texts)
+	}
+}
+
+func TestGraphDoesNotCallInWithoutTLS(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, exchange(t, nil, http.StatusUnauthorized))
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprint(w, pageTitle+" Tenant: <strong>Default</strong>")
+	}))
+	t.Cleanup(page.Close)
+	hcl := fmt.Sprintf(`
+tenant "Default" {
+  root_url = %q
+}
+sync_mode "Microsoft365" {
+  tenant_id     = "11111111-2222-3333-4444-555555555555"
+  app_id        = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
+  client_secret = "secret"
+}
+`, page.URL+"/Default")
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, config.HCLFile), []byte(hcl), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, diags := config.Load(config.Source{Dir: dir, Executable: filepath.Join(dir, "roomwire")})
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	s.Options.Config = func() *config.Config { return cfg }
+	if got := New(s.Options).notifications(t.Context()); !slices.ContainsFunc(got, func(f Finding) bool {
+		return f.Level == Error && strings.Contains(f.Name, "/api/webhooks/graph") && strings.Contains(f.Remedy, `notices = "pull"`)
+	}) {
+		t.Errorf("findings: %+v", got)
 	}
 }
 

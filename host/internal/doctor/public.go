@@ -111,6 +111,8 @@ func (d *Doctor) public(ctx context.Context, t config.Tenant, raw string) Findin
 		return bad(area, name, fmt.Sprintf("something else than this host answers there (%s)", res.Status), "Have the reverse proxy hand "+u.Path+" on to listen.notifications: docs/administrator/publishing.md.")
 	case !strings.Contains(page, "Tenant: <strong>"):
 		return bad(area, name, "a Roomwire answers there that does not know this tenant", "Another installation has this URL, or the proxy drops the query.")
+	case state == nil && strings.Contains(u.Path, "/webhooks/graph"):
+		return bad(area, name, "it answers, and Microsoft Graph calls no address without TLS", "Publish it by https, with a certificate of a public authority, or write notices = \"pull\" in the sync mode.")
 	case state == nil:
 		return warn(area, name, "it answers, without TLS", "Publish it by https: its tokens travel in the open.")
 	}

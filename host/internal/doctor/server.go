@@ -343,7 +343,7 @@ func (d *Doctor) login(ctx context.Context, mode config.SyncMode, c store.ModeCo
 			fault.MailboxNotFound: "Check this person's mail address, and that the mailbox lies in the app's tenant: for a mail domain of another tenant write a domain_override.",
 			fault.Throttled:       "Fewer workers_per_server.",
 		}[fault.Of(err)] // what the login server refuses is explained by the plugin
-		if fault.Of(err) == fault.Forbidden && remedies.ByAll(err) {
+		if fault.Of(err) == fault.Forbidden && (remedies.ByAll(err) || remedies.Switched(err)) {
 			remedy = remedies.Of(err, mode.Auth)
 		}
 	} else if !isExchange(mode) {

@@ -23,6 +23,7 @@ func TestWhatHelpsDependsOnTheLogin(t *testing.T) {
 		"a mailbox out of an app's scope":  {fmt.Errorf("opening: %w", fault.Forbidden), oauth, "full_access_as_app", "ApplicationImpersonation"},
 		"an account without the role":      {all(fault.Forbidden), windows, "ApplicationImpersonation", "person move"},
 		"a tenant without EWS":             {fmt.Errorf("opening: %w", all(fault.Forbidden)), oauth, "person move --to Microsoft365", "password"},
+		"a mailbox without EWS":            {fmt.Errorf("opening: %w", &fault.Error{Kind: fault.Forbidden, Code: "EWSDisabled"}), oauth, "Set-CASMailbox -EwsEnabled $true", "consent"},
 		"a mailbox that is not there":      {fault.MailboxNotFound, oauth, "on premises", "sync URL"},
 		"a mailbox on its way":             {fault.MailboxMoved, windows, "Exchange Online", ""},
 		"the same, of an unknown login":    {fault.Unauthorized, nil, "service account", ""},

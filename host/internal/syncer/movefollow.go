@@ -73,6 +73,9 @@ func (e *Engine) offer(ctx context.Context, tx *store.Tx, p *pass, to Mode) (rem
 		Tenant: p.mb.Tenant, Person: p.mb.Person, From: p.person.SyncMode, To: to.Name, URL: to.URL, State: store.MoveOffered,
 		Reason: "the mailbox was found there", Requested: e.now(),
 	}
+	if same && before.DryRun && before.State == store.MoveDone { // what it found still holds, and somebody is about to read it
+		m.Reason, m.Report = m.Reason+"; a dry run found "+before.Reason, before.Report
+	}
 	if e.limits().FollowMoves && (!same || before.State != store.MoveCancelled) {
 		m.State = store.MoveWaiting
 		remedy = fmt.Sprintf("nothing: the mailbox was found by sync mode %s, and the person is being moved there", to.Name)

@@ -180,6 +180,14 @@ func TestMailboxThatIsFoundElsewhereIsOffered(t *testing.T) {
 					if w.server.calls["probe"] != probes {
 						w.Error("asked again though nothing was due")
 					}
+					if who, err := w.engine.FollowMoves(w.Context(), tenant, true); err != nil || len(who) != 1 {
+						w.Fatal(who, err)
+					}
+					w.pass("alice") // tries it, and finds the mailbox gone from the old mode as before
+					w.mode("Memory")
+					if mv, _ := w.moved(store.MoveOffered); mv.DryRun || !strings.Contains(mv.Reason, "a dry run found 2 items") || len(mv.Report) == 0 {
+						w.Errorf("after a dry run: %+v", mv)
+					}
 					who, err := w.engine.FollowMoves(w.Context(), tenant, false)
 					if err != nil || !slices.Equal(who, []string{"alice"}) {
 						w.Fatal(who, err)

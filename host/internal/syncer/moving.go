@@ -139,6 +139,8 @@ func (e *Engine) tryMove(ctx context.Context, mv *moving) error {
 	if err := e.switchOver(ctx, mv, matches, seen); err != nil {
 		return err
 	}
+	e.Log.Info("a person was moved to another sync mode", "tenant", mv.move.Tenant, "person", mv.move.Person,
+		"from", mv.move.From, "to", mv.move.To, "items", len(matches))
 	e.Failpoint("move:switched")
 	if subscribed && mv.old != nil && mv.old.mode.Pusher != nil {
 		// The token is dead already; this only spares the server its messages.
@@ -374,7 +376,15 @@ func (e *Engine) moveFailed(ctx context.Context, mv *moving, cause error) (next 
 		until := e.now().Add(e.wait(mv.new, r, 1, fault.After(cause)))
 		e.pauses.set(serverOf(mv.new.mode.Name, mv.new.mailbox.URL), pause{until: until, err: cause})
 	}
+	again := "when it is asked for again"
+	if !next.IsZero() {
+		again = next.UTC().Format(time.RFC3339)
+	}
+	if asked {
+		e.Log.Debug("a move waits", "tenant", mv.move.Tenant, "person", mv.move.Person, "to", mv.move.To, "why", sentence(cause), "again", again)
+		return next, err
+	}
 	e.Log.Warn("a person could not be moved to another sync mode", "tenant", mv.move.Tenant, "person", mv.move.Person,
-		"to", mv.move.To, "kind", string(kind), "error", sentence(cause), "again", next)
+		"to", mv.move.To, "kind", string(kind), "error", sentence(cause), "again", again)
 	return next, err
 }

@@ -211,6 +211,30 @@ func TestModesBeginOnTheWayTheyPrefer(t *testing.T) {
 	}
 }
 
+func TestAServerWithoutConnectionsIsAsked(t *testing.T) {
+	for notices, url := range map[string]string{"push": "", "streaming": "https://rooms.example.com/x?Default"} {
+		t.Run(notices, func(t *testing.T) {
+			each(t, func(w *world) {
+				w.engine.Modes = oneMode{m: w.server, notices: notices, watcher: noWatcher{}, asking: true}
+				w.engine.NotificationURL = func(string, string) string { return url }
+				w.pass("alice")
+				w.on("alice", "pull", "")
+			})
+		})
+	}
+	t.Run("push that does not work", func(t *testing.T) {
+		each(t, func(w *world) {
+			w.engine.Modes = oneMode{m: w.server, notices: "push", watcher: noWatcher{}, asking: true}
+			w.pass("alice")
+			w.on("alice", "push", "")
+			if err := w.engine.FallBack(w.Context(), tenant, "alice", "nothing came"); err != nil {
+				w.Fatal(err)
+			}
+			w.on("alice", "pull", "")
+		})
+	})
+}
+
 func TestPushIsTriedOnceThereIsAPublicURL(t *testing.T) {
 	each(t, func(w *world) {
 		w.prefer("push")

@@ -9,7 +9,8 @@ import (
 	"github.com/roomwire/roomwire/sdk/fault"
 )
 
-// CodeDisabled is the Code of the error that says that Exchange Online has shut EWS for everybody, or for this application.
+// CodeDisabled is the Code of the error that says that Exchange Online has shut EWS: for everybody or for this application
+// where it reaches as far as the server, else for a mailbox, of which it is not known yet whether it is the only one.
 const CodeDisabled = "EWSDisabled"
 
 const (
@@ -75,7 +76,7 @@ func (o *Online) status(resp *http.Response, mailbox string) *fault.Error {
 					"application is not on its allow list (Set-OrganizationConfig -EwsAllowedAppIDs). Microsoft switches EWS off in " +
 					"Exchange Online, tenant by tenant since 2026-10-01 and for good on 2027-04-01"}
 		}
-		return &fault.Error{Kind: fault.Forbidden, Scope: fault.ScopeMailbox, Code: "HTTP 403", Message: whyRefused(resp.Header.Get(policyReason))}
+		return whyRefused(resp.Header.Get(policyReason))
 	}
 	return nil
 }
@@ -85,17 +86,21 @@ func (o *Online) status(resp *http.Response, mailbox string) *fault.Error {
 const policyReason = "X-EWS-Policy-Reason"
 
 // whyRefused says why one mailbox is refused, by what the server says in policyReason.
-func whyRefused(reason string) string {
+func whyRefused(reason string) *fault.Error {
+	e := &fault.Error{Kind: fault.Forbidden, Scope: fault.ScopeMailbox, Code: CodeDisabled}
 	switch reason = strings.ToLower(reason); {
 	case strings.Contains(reason, "disabled"):
-		return "Exchange Online denies access to this mailbox: EWS is switched off for it (Get-CASMailbox, EwsEnabled) or for the tenant " +
-			"(Get-OrganizationConfig, EwsEnabled)"
+		e.Message = "Exchange Online denies access to this mailbox, with HTTP 403: EWS is switched off for it (Get-CASMailbox, EwsEnabled) or for the " +
+			"tenant (Get-OrganizationConfig, EwsEnabled)"
 	case strings.Contains(reason, "policy"):
-		return "Exchange Online denies access to this mailbox: this application is not on the list of those that may use EWS " +
+		e.Message = "Exchange Online denies access to this mailbox, with HTTP 403: this application is not on the list of those that may use EWS " +
 			"(Set-OrganizationConfig -EwsAllowedAppIDs), or a list of user agents keeps it out (EwsAllowList, EwsBlockList)"
+	default:
+		e.Code = "HTTP 403"
+		e.Message = "Exchange Online denies access to this mailbox: EWS may be off for it (Get-CASMailbox, EwsEnabled), or it is outside " +
+			"the scope of the application's role"
 	}
-	return "Exchange Online denies access to this mailbox: EWS may be off for it (Get-CASMailbox, EwsEnabled), or it is outside " +
-		"the scope of the application's role"
+	return e
 }
 
 // onlineTexts are what codes mean to an administrator of Exchange Online, where that differs: there are no service accounts

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -75,10 +76,7 @@ func (c *client) send(ctx context.Context, r request, out any) (http.Header, err
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		if e, ok := errors.AsType[*url.Error](err); ok {
-			err = e.Err // its text would repeat the URL, which may be a delta token of a page's length
-		}
-		return nil, r.wrap(err)
+		return nil, r.unsent(err)
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
@@ -180,6 +178,21 @@ func unread(err error) error {
 // wrap says what failed, and for whom.
 func (r request) wrap(err error) error {
 	return fmt.Errorf("%s of %s: %w", r.doing, r.mailbox.Address, err)
+}
+
+// unsent is wrap for an error of the HTTP client, without the URL that it repeats: that holds delta tokens and references.
+func (r request) unsent(err error) error {
+	e, ok := errors.AsType[*url.Error](err)
+	if !ok {
+		return r.wrap(err)
+	}
+	if _, ours := errors.AsType[*fault.Error](e.Err); ours {
+		return r.wrap(e.Err) // of the login, which is told by its own server's name
+	}
+	if _, untrusted := errors.AsType[*tls.CertificateVerificationError](e.Err); untrusted {
+		return r.wrap(fmt.Errorf("the certificate of %s is not trusted; if it is right, name its issuer in ca_file: %w", originOf(r.mailbox.URL), e.Err))
+	}
+	return r.wrap(fmt.Errorf("talking to %s: %w", originOf(r.mailbox.URL), e.Err))
 }
 
 // tell logs a call, with the id under which the server's own log has it.

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -103,6 +104,27 @@ func TestFindByUID(t *testing.T) {
 	got, err := w.Find(t.Context(), w.alice, backend.ByUID, item.Event.UID)
 	if err != nil || len(got) != 1 || got[0].Ref != item.Ref || got[0].Key != "bk-1" {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestWhatCannotBeSentIsToldWithoutItsURL(t *testing.T) {
+	t.Parallel()
+	refused := &fault.Error{Kind: fault.Unauthorized, Scope: fault.ScopeServer, Message: "the secret has expired"}
+	for name, tc := range map[string]struct {
+		err  error
+		kind fault.Kind
+		want string
+	}{
+		"no login":       {refused, fault.Unauthorized, "reading the calendar of alice@example.com: the secret has expired"},
+		"no connection":  {errors.New("connection refused"), fault.Unavailable, "reading the calendar of alice@example.com: talking to https://graph.example.com: connection refused"},
+		"no certificate": {&tls.CertificateVerificationError{Err: errors.New("unknown authority")}, fault.Unavailable, "name its issuer in ca_file"},
+	} {
+		b, m := fakeBackend(t, func(*http.Request) (*http.Response, error) { return nil, tc.err })
+		_, err := b.client.do(t.Context(), request{
+			mailbox: m, doing: "reading the calendar", method: http.MethodGet, target: "/me?$deltatoken=of-the-server", ok: http.StatusOK}, nil)
+		if !errors.Is(err, tc.err) || fault.Of(err) != tc.kind || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "of-the-server") {
+			t.Errorf("%s: %v, want %q", name, err, tc.want)
+		}
 	}
 }
 
