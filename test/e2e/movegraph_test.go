@@ -151,6 +151,11 @@ func TestAllThatACalendarHoldsMovesToGraphAndBack(t *testing.T) {
 	if now := len(s.sim.Mails()); now != mails {
 		t.Errorf("%d mails: %+v", now-mails, s.sim.Mails()[mails:])
 	}
+	for _, sub := range s.sim.GraphSubscriptions() {
+		if sub.Mailbox == address("alice") {
+			t.Errorf("Graph still calls for alice: %+v", sub)
+		}
+	}
 }
 
 // fed is how many changes the feed tells of.
