@@ -289,6 +289,19 @@ func differenceOf(l store.Link) string {
 	return notFoundAfterMove
 }
 
+// closeLeft ends the wait of a link for somebody's decision because the link ends. It returns what store.Link.Sent is of it from
+// then on: its item is there perhaps, so that a later link of the booking looks for it before it makes one. Of several items
+// nothing is learnt.
+func (e *Engine) closeLeft(ctx context.Context, tx *store.Tx, l store.Link) (sent []byte, err error) {
+	if !leftByMove(l) {
+		return nil, nil
+	}
+	if sent = l.Base; len(sent) == 0 || l.State == store.LinkUnclear {
+		sent = unknownSent
+	}
+	return sent, tx.CloseDifferences(ctx, l.Tenant, l.Booking, differenceOf(l))
+}
+
 // putOff puts an intent off whose link waits for somebody's decision.
 func (e *Engine) putOff(ctx context.Context, p *pass, in store.Intent) error {
 	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
