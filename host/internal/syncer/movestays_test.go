@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
@@ -320,6 +321,31 @@ func TestWhatAMoveLeftOpenIsNotMadeTwiceWhenItIsLetGo(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A person with items that nobody has found goes and comes back.
+func TestWhatAMoveLeftOpenIsNotMadeTwiceWhenThePersonComesBack(t *testing.T) {
+	movers(t, func(w *world, m *twoModes) {
+		w.booked(3)
+		m.memory.fail = fault.MailboxMoved
+		m.other.hidden = map[calendar.Ref]bool{w.itemOf("b1.1").Ref: true}
+		w.ask("Other")
+		w.pass("alice")
+		if l := w.links()["b1"]; l.State != store.LinkLost {
+			w.Fatalf("link = %+v", l)
+		}
+		m.memory.fail = nil
+		w.silently(func() {
+			if err := w.engine.DeletePerson(w.Context(), tenant, "alice"); err != nil {
+				w.Fatal(err)
+			}
+			w.person(directory.Person{ID: "alice", Email: alice, DisplayName: "Alice"})
+			w.pass("alice")
+		})
+		if l := w.links()["b1"]; l.State != store.LinkLive || len(w.server.items(alice)) != 3 {
+			w.Errorf("link = %+v", l)
+		}
+	})
 }
 
 func (w *world) decide(decision string) {
