@@ -323,6 +323,31 @@ func TestWhatAMoveLeftOpenIsNotMadeTwiceWhenItIsLetGo(t *testing.T) {
 	}
 }
 
+// Whichever of several items is taken when the booking's is to be made anew: the booking prevails.
+func TestMadeAnewOfSeveralTheBookingPrevails(t *testing.T) {
+	movers(t, func(w *world, m *twoModes) {
+		w.booked(3)
+		m.memory.fail = fault.MailboxMoved
+		w.copyOf("b1.1")
+		w.server.edit(alice, w.itemOf("b1.1").Ref, func(ev *calendar.Event) { ev.Start, ev.End = ev.Start.Add(5*time.Hour), ev.End.Add(5*time.Hour) })
+		before := w.booking("b1")
+		w.ask("Other")
+		w.pass("alice")
+		mails := len(w.server.mails)
+		w.decide(MakeAnew)
+		w.full() // the items are read before the booking's is written
+		if b := w.booking("b1"); b.Version != before.Version || len(w.server.items(alice)) != 4 || len(w.server.mails) != mails {
+			w.Errorf("booking = %+v, %d items, mails: %v", b, len(w.server.items(alice)), w.server.mails[mails:])
+		}
+		l := w.links()["b1"]
+		for _, it := range w.server.items(alice) {
+			if otherPrefix+it.Ref == l.Ref && !it.Event.Start.Equal(before.Start) {
+				w.Errorf("item = %+v", it)
+			}
+		}
+	})
+}
+
 // A person with items that nobody has found goes and comes back.
 func TestWhatAMoveLeftOpenIsNotMadeTwiceWhenThePersonComesBack(t *testing.T) {
 	movers(t, func(w *world, m *twoModes) {
