@@ -41,8 +41,8 @@ func (s *site) richCalendar() []string {
 		func(b *booking) { b.Notes = "  " + hush + " <b>no tag</b> & ä\n\n\tsecond 😀\nline\n" },
 		func(b *booking) { b.Notes, b.Location = "", "  On the  roof  " },
 		func(b *booking) { b.Attendees = guests[:2] }, // becomes an online meeting
-		func(b *booking) {},                           // becomes a series
-		func(b *booking) {},                           // is copied
+		func(b *booking) {}, // becomes a series
+		func(b *booking) {}, // is copied
 		func(b *booking) { span(b, "2031-05-05T09:00:00Z", "2031-05-05T10:00:00Z") },
 		func(b *booking) { span(b, "2026-07-01T09:00:00Z", "2026-07-01T10:00:00Z") },
 		func(b *booking) { *b = deskDay(b.ID, "alice", 17); b.Zone = "America/New_York" },
@@ -150,6 +150,11 @@ func TestAllThatACalendarHoldsMovesToGraphAndBack(t *testing.T) {
 	}
 	if now := len(s.sim.Mails()); now != mails {
 		t.Errorf("%d mails: %+v", now-mails, s.sim.Mails()[mails:])
+	}
+	for _, sub := range s.sim.GraphSubscriptions() {
+		if sub.Mailbox == address("alice") {
+			t.Errorf("Graph still calls for alice: %+v", sub)
+		}
 	}
 }
 

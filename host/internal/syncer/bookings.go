@@ -292,7 +292,7 @@ func (e *Engine) release(ctx context.Context, tx *store.Tx, l *store.Link) error
 	if err := e.bury(ctx, tx, l); err != nil {
 		return err
 	}
-	if l.Ref == "" && len(sent) > 0 {
+	if l.Ref == "" && len(sent) > 0 && len(l.Sent) == 0 {
 		l.Sent = sent // its item may be on the way
 		if err := tx.PutLink(ctx, *l); err != nil {
 			return err

@@ -197,7 +197,7 @@ func (e *Engine) CancelMove(ctx context.Context, tenant, person string) error {
 const (
 	MakeAnew  = "make-anew"  // the booking's item is made once more; nobody is mailed
 	LetGo     = "let-go"     // the booking is taken out of the sync; no item is touched
-	LookAgain = "look-again" // the calendar is read in full; what is found by its marker by then is taken
+	LookAgain = "look-again" // the calendar is read in full; an item is taken if no other one bears its marker by then
 )
 
 // DecideMove carries out what somebody decided of the links that a move left open: of the given bookings, or of all of the
@@ -248,8 +248,8 @@ func (e *Engine) decideLink(ctx context.Context, tx *store.Tx, l store.Link, dec
 		}
 		return e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "item let go", why)
 	case decision == MakeAnew:
-		if l.Sent = l.Base; len(l.Sent) == 0 {
-			l.Sent = unknownSent
+		if l.Sent = l.Base; len(l.Sent) == 0 || l.State == store.LinkUnclear {
+			l.Sent = unknownSent // nothing is learnt of an item that is none of the booking's, perhaps
 		}
 		l.State, l.Base, l.Ref, l.Revision, l.Problem = store.LinkPending, nil, "", "", ""
 		if err := tx.PutLink(ctx, l); err != nil {
@@ -287,6 +287,19 @@ func differenceOf(l store.Link) string {
 		return ambiguousAfterMove
 	}
 	return notFoundAfterMove
+}
+
+// closeLeft ends the wait of a link for somebody's decision because the link ends. It returns what store.Link.Sent is of it from
+// then on: its item is there perhaps, so that a later link of the booking looks for it before it makes one. Of several items
+// nothing is learnt.
+func (e *Engine) closeLeft(ctx context.Context, tx *store.Tx, l store.Link) (sent []byte, err error) {
+	if !leftByMove(l) {
+		return nil, nil
+	}
+	if sent = l.Base; len(sent) == 0 || l.State == store.LinkUnclear {
+		sent = unknownSent
+	}
+	return sent, tx.CloseDifferences(ctx, l.Tenant, l.Booking, differenceOf(l))
 }
 
 // putOff puts an intent off whose link waits for somebody's decision.

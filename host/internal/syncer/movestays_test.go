@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
@@ -273,6 +274,110 @@ func TestDeletedByItsFormerReferenceIsLookedForByItsMarker(t *testing.T) {
 			w.Errorf("booking = %+v, link = %+v", b, l)
 		}
 	})
+}
+
+// A booking whose item a move did not find, or found several of, is taken out of the sync and in again.
+func TestWhatAMoveLeftOpenIsNotMadeTwiceWhenItIsLetGo(t *testing.T) {
+	out := func(b *booking.Booking) { b.SyncOff = true }
+	for name, tc := range map[string]struct {
+		unclear bool
+		letGo   func(w *world)
+	}{
+		"lost, and taken out":          {false, func(w *world) { w.rebook("b1", out) }},
+		"lost, by an administrator":    {false, func(w *world) { w.decide(LetGo) }},
+		"unclear, and taken out":       {true, func(w *world) { w.rebook("b1", out) }},
+		"unclear, by an administrator": {true, func(w *world) { w.decide(LetGo) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			movers(t, func(w *world, m *twoModes) {
+				w.booked(3)
+				m.memory.fail = fault.MailboxMoved
+				if tc.unclear {
+					w.copyOf("b1.1")
+					w.server.edit(alice, w.itemOf("b1.1").Ref, func(ev *calendar.Event) { ev.Location = "corner" })
+				} else {
+					m.other.hidden = map[calendar.Ref]bool{w.itemOf("b1.1").Ref: true}
+				}
+				w.ask("Other")
+				w.pass("alice")
+				if l := w.links()["b1"]; !leftByMove(l) {
+					w.Fatalf("link = %+v", l)
+				}
+				items, mails, start := len(w.server.items(alice)), len(w.server.mails), w.booking("b1").Start
+				tc.letGo(w)
+				w.pass("alice")
+				if n := w.differences(notFoundAfterMove) + w.differences(ambiguousAfterMove); n != 0 {
+					w.Errorf("%d differences", n)
+				}
+				m.other.hidden = nil
+				w.rebook("b1", titled("changed"), func(b *booking.Booking) { b.SyncOff, b.SyncDisabled = false, false })
+				w.pass("alice")
+				if n := len(w.server.items(alice)); n != items || len(w.server.mails) != mails || !w.booking("b1").Start.Equal(start) {
+					w.Errorf("%d items, want %d; mails: %v; %+v", n, items, w.server.mails[mails:], w.booking("b1"))
+				}
+				if l := w.links()["b1"]; l.State != store.LinkLive {
+					w.Errorf("link = %+v", l)
+				}
+			})
+		})
+	}
+}
+
+// Whichever of several items is taken when the booking's is to be made anew: the booking prevails.
+func TestMadeAnewOfSeveralTheBookingPrevails(t *testing.T) {
+	movers(t, func(w *world, m *twoModes) {
+		w.booked(3)
+		m.memory.fail = fault.MailboxMoved
+		w.copyOf("b1.1")
+		w.server.edit(alice, w.itemOf("b1.1").Ref, func(ev *calendar.Event) { ev.Start, ev.End = ev.Start.Add(5*time.Hour), ev.End.Add(5*time.Hour) })
+		before := w.booking("b1")
+		w.ask("Other")
+		w.pass("alice")
+		mails := len(w.server.mails)
+		w.decide(MakeAnew)
+		w.full() // the items are read before the booking's is written
+		if b := w.booking("b1"); b.Version != before.Version || len(w.server.items(alice)) != 4 || len(w.server.mails) != mails {
+			w.Errorf("booking = %+v, %d items, mails: %v", b, len(w.server.items(alice)), w.server.mails[mails:])
+		}
+		l := w.links()["b1"]
+		for _, it := range w.server.items(alice) {
+			if otherPrefix+it.Ref == l.Ref && !it.Event.Start.Equal(before.Start) {
+				w.Errorf("item = %+v", it)
+			}
+		}
+	})
+}
+
+// A person with items that nobody has found goes and comes back.
+func TestWhatAMoveLeftOpenIsNotMadeTwiceWhenThePersonComesBack(t *testing.T) {
+	movers(t, func(w *world, m *twoModes) {
+		w.booked(3)
+		m.memory.fail = fault.MailboxMoved
+		m.other.hidden = map[calendar.Ref]bool{w.itemOf("b1.1").Ref: true}
+		w.ask("Other")
+		w.pass("alice")
+		if l := w.links()["b1"]; l.State != store.LinkLost {
+			w.Fatalf("link = %+v", l)
+		}
+		m.memory.fail = nil
+		w.silently(func() {
+			if err := w.engine.DeletePerson(w.Context(), tenant, "alice"); err != nil {
+				w.Fatal(err)
+			}
+			w.person(directory.Person{ID: "alice", Email: alice, DisplayName: "Alice"})
+			w.pass("alice")
+		})
+		if l := w.links()["b1"]; l.State != store.LinkLive || len(w.server.items(alice)) != 3 {
+			w.Errorf("link = %+v", l)
+		}
+	})
+}
+
+func (w *world) decide(decision string) {
+	w.Helper()
+	if n, err := w.engine.DecideMove(w.Context(), tenant, "alice", decision, nil); err != nil || n != 1 {
+		w.Fatal(n, err)
+	}
 }
 
 // A server may be worked on for more mailboxes at once than usual; a move goes there like everybody else.

@@ -236,11 +236,6 @@ func (e *Engine) relocate(ctx context.Context, tx *store.Tx, p *pass, mt match) 
 		l.GoneAt = e.now()
 		return tx.PutLink(ctx, l)
 	case fatePast:
-		if leftByMove(l) {
-			if err := tx.CloseDifferences(ctx, l.Tenant, l.Booking, differenceOf(l)); err != nil {
-				return err
-			}
-		}
 		if err := e.bury(ctx, tx, &l); err != nil {
 			return err
 		}

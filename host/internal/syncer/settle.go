@@ -450,7 +450,11 @@ func (e *Engine) bury(ctx context.Context, tx *store.Tx, l *store.Link) error {
 	if err := e.letGo(ctx, tx, l); err != nil {
 		return err
 	}
-	l.State, l.GoneAt, l.Sent = store.LinkDead, zeroTime, nil
+	sent, err := e.closeLeft(ctx, tx, *l)
+	if err != nil {
+		return err
+	}
+	l.State, l.GoneAt, l.Sent = store.LinkDead, zeroTime, sent
 	if err := tx.PutLink(ctx, *l); err != nil {
 		return err
 	}
