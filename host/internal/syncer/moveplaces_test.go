@@ -36,16 +36,30 @@ func TestMoveTakesAPlaceAtItsServerAsAPassDoes(t *testing.T) {
 				limits.WorkersPerServer = 1
 				w.engine.SetLimits(limits)
 				w.engine.Modes = broad{m, tc.breadth}
+				var leaves []func()
 				for range tc.taken {
 					leave, ok := w.engine.servers.enter("Other@other.example.com", 4)
 					if !ok {
 						w.Fatal("no place")
 					}
-					defer leave()
+					leaves = append(leaves, leave)
 				}
 				w.ask("Other")
+				pulls := w.server.calls["pull"]
 				w.silently(func() { w.pass("alice") })
 				w.moved(tc.state)
+				if tc.state == store.MoveDone {
+					return
+				}
+				if n := w.server.calls["pull"] - pulls; n > 0 {
+					w.Errorf("the old server was asked %d times by who waits", n)
+				}
+				for _, leave := range leaves {
+					leave()
+				}
+				w.later(busyServerDelay)
+				w.silently(func() { w.pass("alice") })
+				w.moved(store.MoveDone)
 			})
 		})
 	}

@@ -71,6 +71,9 @@ func (e *Engine) carryMove(ctx context.Context, tenant, person string) (out Outc
 		return Outcome{}, true, ctx.Err() // the host is stopping: the move is repeated at its next start
 	case errors.Is(err, errMoveOver):
 		return Outcome{Next: e.now()}, true, nil
+	case errors.Is(err, errPlacesTaken):
+		// As a pass does. Nor does the usual one follow: it would ask the old server each time.
+		return Outcome{Next: e.now().Add(busyServerDelay)}, true, nil
 	case own:
 		return Outcome{}, true, err // store.ErrMoved among them
 	}
@@ -102,6 +105,12 @@ func (e *Engine) tryMove(ctx context.Context, mv *moving) error {
 		return err
 	}
 	defer func() { leave(mv.new.answered) }()
+	if mv.move.State != store.MoveRunning {
+		err := e.saveMove(ctx, mv, func(m *store.Move) { m.State, m.Started, m.From = store.MoveRunning, e.now(), mv.person.SyncMode })
+		if err != nil {
+			return err
+		}
+	}
 	e.Failpoint("move:begun")
 	if err := e.drain(ctx, mv); err != nil {
 		return err
@@ -182,14 +191,14 @@ func (e *Engine) beginMove(ctx context.Context, mv *moving) (over bool, err erro
 	if mode.Admit != nil {
 		mode.Admit(mv.new.mailbox.URL)
 	}
-	if mv.move.State != store.MoveRunning {
-		return false, e.saveMove(ctx, mv, func(m *store.Move) { m.State, m.Started, m.From = store.MoveRunning, e.now(), mv.person.SyncMode })
-	}
 	return false, nil
 }
 
-// goTo takes a place at the server of p, unless the server is left alone or its places are taken: errMoveWaits. leave gives it
-// back and says whether the server let us in.
+// errPlacesTaken ends a try that is to be repeated in a moment, of which nobody needs to be told.
+var errPlacesTaken = errors.New("the places of the server are taken")
+
+// goTo takes a place at the server of p, unless the server is left alone (errMoveWaits) or its places are taken
+// (errPlacesTaken). leave gives it back and says whether the server let us in.
 func (e *Engine) goTo(p *pass) (leave func(answered bool), err error) {
 	server, now := serverOf(p.mode.Name, p.mailbox.URL), e.now()
 	pause, who := e.pauses.enter(server, now)
@@ -204,7 +213,7 @@ func (e *Engine) goTo(p *pass) (leave func(answered bool), err error) {
 		if who == first {
 			e.pauses.tried(server, pause, false)
 		}
-		return nil, errMoveWaits{now.Add(busyServerDelay), fmt.Errorf("the places of the server are taken: %w", fault.Unavailable)}
+		return nil, errPlacesTaken
 	}
 	return func(answered bool) {
 		back()
