@@ -118,7 +118,7 @@ func (e *entra) acquire(ctx context.Context, scope, claims string) (token, error
 			e.prefer(begin, i, refused)
 			t := token{value: got.AccessToken, issued: asked, ends: got.ExpiresOn, renew: got.Metadata.RefreshOn}
 			if roles, ok := rolesOf(t.value); ok && len(roles) == 0 {
-				t.renew = asked.Add(bareFor)
+				t.renew, t.bare = asked.Add(bareFor), true
 			}
 			return t, nil
 		}

@@ -37,6 +37,7 @@ const (
 type token struct {
 	value               string
 	issued, renew, ends time.Time // renew is when it should be replaced
+	bare                bool      // it bears no permission
 }
 
 // bearer is the value of the Authorization header.
@@ -101,8 +102,8 @@ type demand struct {
 	claims  string // that it insisted on
 }
 
-// get returns a token and until when it need not be asked for again. It waits only when there is no token that serves. The
-// error is errYoung together with the token that was refused, or that of the login server.
+// get returns a token and until when it need not be asked for again. It waits only when there is no token that serves, or one
+// without any permission is due to be replaced, so that the first who asks after a consent gets by. The error is errYoung together with the token that was refused, or that of the login server.
 func (t *tokens) get(ctx context.Context, d demand) (token, time.Time, error) {
 	t.mu.Lock()
 	now := time.Now()
@@ -125,14 +126,18 @@ func (t *tokens) get(ctx context.Context, d demand) (token, time.Time, error) {
 	}
 	w, failure, wait := e.work, e.failure, e.next.Sub(now)
 	t.mu.Unlock()
+	meanwhile := earlier(now.Add(askAgain+hostMargin), held.ends)
 	switch {
-	case serves:
-		return held, earlier(now.Add(askAgain+hostMargin), held.ends), nil
+	case serves && (w == nil || !held.bare):
+		return held, meanwhile, nil
 	case w == nil:
 		return token{}, time.Time{}, afterwards(failure, wait)
 	}
 	select {
 	case <-w.done:
+		if w.err != nil && serves {
+			return held, meanwhile, nil
+		}
 		return w.token, earlier(w.token.renew.Add(hostMargin), w.token.ends), w.err
 	case <-ctx.Done():
 		return token{}, time.Time{}, ctx.Err()

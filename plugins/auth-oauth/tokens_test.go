@@ -20,6 +20,7 @@ import (
 type issuer struct {
 	asked  atomic.Int64
 	err    atomic.Pointer[fault.Error]
+	bare   atomic.Bool // its tokens bear no permission
 	claims []string
 }
 
@@ -35,7 +36,11 @@ func (i *issuer) issue(ctx context.Context, _, claims string) (token, error) {
 	if err := i.err.Load(); err != nil {
 		return token{}, err
 	}
-	return token{value: fmt.Sprint("t", n), issued: asked, ends: asked.Add(time.Hour)}, nil
+	k := token{value: fmt.Sprint("t", n), issued: asked, ends: asked.Add(time.Hour), bare: i.bare.Load()}
+	if k.bare {
+		k.renew = asked.Add(bareFor)
+	}
+	return k, nil
 }
 
 // inBubble runs a test on a cache whose clock is the bubble's.
@@ -92,6 +97,37 @@ func TestATokenIsRenewedAheadWhileTheOneBeforeServes(t *testing.T) {
 		if got, _, _ := c.get(t.Context(), demand{scope: "s"}); got.value != "t2" || i.asked.Load() != 2 {
 			t.Errorf("afterwards %q after %d requests, want t2 after 2", got.value, i.asked.Load())
 		}
+	})
+}
+
+// Whoever asks after a consent gets by at once, and where permissions are given in Exchange alone nobody is stopped by it.
+func TestWhoeverHasATokenWithoutAPermissionWaitsForTheNext(t *testing.T) {
+	inBubble(t, func(t *testing.T, i *issuer, c *tokens) {
+		get := func(want string) {
+			t.Helper()
+			if got, _, err := c.get(t.Context(), demand{scope: "s"}); err != nil || got.value != want {
+				t.Errorf("%q, %v, want %s", got.value, err, want)
+			}
+		}
+		i.bare.Store(true)
+		get("t1")
+		time.Sleep(bareFor - time.Second)
+		get("t1")
+		time.Sleep(time.Second)
+		get("t2")
+		i.err.Store(&fault.Error{Kind: fault.Unavailable, Message: "away"})
+		time.Sleep(bareFor)
+		get("t2")
+		get("t2")
+		if n := i.asked.Load(); n != 3 {
+			t.Errorf("%d requests, want 3: a server that is away is left alone", n)
+		}
+		i.err.Store(nil)
+		i.bare.Store(false)
+		time.Sleep(firstPause)
+		get("t4")
+		time.Sleep(30 * time.Minute)
+		get("t4")
 	})
 }
 

@@ -198,7 +198,7 @@ func syncModeBlock() block {
 			{name: "url", kind: kindURL, doc: "The server's URL, prefilled for persons that have none of their own."},
 			{name: "pull", kind: kindBool, doc: "Ask the server for news at intervals instead of being called by it: the same as notices = \"pull\"."},
 			{name: "notices", kind: kindChoice, choices: []string{"push", "streaming", "pull", "poll"},
-				doc: "How changes in calendars are learnt of: push (Exchange calls in), streaming (connections to Exchange are kept open), pull (Exchange is asked at intervals) or poll (calendars are read by the clock). What does not work gives way to the next: push, streaming, poll. The default is push; pull with pull = true; poll without impersonation, because a delegate cannot subscribe."},
+				doc: "How changes in calendars are learnt of: push (Exchange calls in), streaming (connections to Exchange are kept open), pull (Exchange is asked at intervals) or poll (calendars are read by the clock). What does not work gives way to the next: push, streaming, poll; Microsoft Graph has no streaming and is asked in its place. The default is push; pull with pull = true; poll without impersonation, because a delegate cannot subscribe."},
 			{name: "use_impersonation", kind: kindBool, doc: "true: the service user acts as the mailbox. false: delegate access by folder permission; such persons are read by the clock. The ROOMS key ExchangeUseImpersonation gives the same."},
 		}, credentialAttrs()),
 		blocks: []block{
