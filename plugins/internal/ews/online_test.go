@@ -154,18 +154,18 @@ func TestOnlineSaysWhatToDoThere(t *testing.T) {
 
 func TestTheReasonThatTheServerGivesIsSaid(t *testing.T) {
 	t.Parallel()
-	for reason, want := range map[string]string{
-		"EWS is disabled for this user or tenant":          "(Get-OrganizationConfig, EwsEnabled)",
-		"EWS is blocked by policy for this user or tenant": "-EwsAllowedAppIDs",
-		"": "outside the scope of the application's role",
+	for reason, tc := range map[string]struct{ code, want string }{
+		"EWS is disabled for this user or tenant":          {CodeDisabled, "(Get-OrganizationConfig, EwsEnabled)"},
+		"EWS is blocked by policy for this user or tenant": {CodeDisabled, "-EwsAllowedAppIDs"},
+		"": {"HTTP 403", "outside the scope of the application's role"},
 	} {
 		c := &Client{ActAs: true, Online: NewOnline(), HTTP: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 			resp := response(r, 403, "")
 			resp.Header.Set("X-EWS-Policy-Reason", reason)
 			return resp, nil
 		})}}
-		if e := ask(t, c, ada); !single(e) || !strings.Contains(e.Message, want) {
-			t.Errorf("%q: %+v, want a text with %q", reason, e, want)
+		if e := ask(t, c, ada); e == nil || e.Kind != fault.Forbidden || e.Scope != fault.ScopeMailbox || e.Code != tc.code || !strings.Contains(e.Message, tc.want) {
+			t.Errorf("%q: %+v, want %s and a text with %q", reason, e, tc.code, tc.want)
 		}
 	}
 }
