@@ -148,6 +148,10 @@ func (j *importing) report(done Import) rest.ImportReport {
 	}
 	for i, row := range j.rows {
 		line := rest.ImportLine{Line: row.Line, ID: &j.rows[i].Person.ID}
+		if kept := done.Rows[i].Kept; kept != "" {
+			field := "sync_mode"
+			r.Lines = append(r.Lines, rest.ImportLine{Line: row.Line, ID: line.ID, Field: &field, Result: rest.ImportLineResultWarning, Reason: &kept})
+		}
 		switch res := done.Rows[i]; {
 		case res.Err != nil:
 			p := problemOf(res.Err)

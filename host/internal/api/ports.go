@@ -52,6 +52,7 @@ type ImportOptions struct {
 // Imported is what became of one row of an import, or in a dry run would.
 type Imported struct {
 	Created, Changed bool
+	Kept             string // what was not taken, and why; empty if all was
 	Err              error
 }
 

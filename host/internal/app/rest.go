@@ -51,7 +51,7 @@ func (p persons) Import(ctx context.Context, tenant string, rows []directory.Per
 		Applied: done.Applied, TooMany: done.TooMany,
 	}
 	for i, r := range done.Persons {
-		out.Rows[i] = api.Imported{Created: r.Created, Changed: r.Changed, Err: r.Err}
+		out.Rows[i] = api.Imported{Created: r.Created, Changed: r.Changed, Kept: r.Kept, Err: r.Err}
 	}
 	return out, err
 }

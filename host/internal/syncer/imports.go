@@ -3,7 +3,9 @@ package syncer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
@@ -14,7 +16,8 @@ type ImportResult struct {
 	ID      string
 	Created bool
 	Changed bool
-	Err     error // the person was not imported
+	Kept    string // what of the person was not taken from the import, and why; empty if all was
+	Err     error  // the person was not imported
 }
 
 // ImportOptions say how an import deals with what is not plain.
@@ -102,6 +105,10 @@ func (e *Engine) importWhole(ctx context.Context, tenant string, people []direct
 
 func (e *Engine) importPart(ctx context.Context, tx *store.Tx, done []ImportResult, part []directory.Person) ([]ImportResult, error) {
 	for _, p := range part {
+		kept, err := staysMoved(ctx, tx, &p)
+		if err != nil {
+			return done, err
+		}
 		res, err := e.putPerson(ctx, tx, p)
 		if taken, ok := asTaken(err); ok {
 			done = append(done, ImportResult{ID: p.ID, Err: taken})
@@ -110,9 +117,25 @@ func (e *Engine) importPart(ctx context.Context, tx *store.Tx, done []ImportResu
 		if err != nil {
 			return done, err
 		}
-		done = append(done, ImportResult{ID: p.ID, Created: res.Created, Changed: res.Changed})
+		done = append(done, ImportResult{ID: p.ID, Created: res.Created, Changed: res.Changed, Kept: kept})
 	}
 	return done, nil
+}
+
+// staysMoved keeps the sync mode to which a person was moved if p, which is to be imported, still has the one from before: a
+// table that nobody has brought up to date is no word to move everybody back. It returns what to say about it.
+func staysMoved(ctx context.Context, tx *store.Tx, p *directory.Person) (kept string, err error) {
+	m, found, err := tx.Move(ctx, p.Tenant, p.ID)
+	if err != nil || !found || m.DryRun || m.State != store.MoveDone || !strings.EqualFold(p.SyncMode, m.From) {
+		return "", err
+	}
+	row, found, err := tx.Person(ctx, p.Tenant, p.ID)
+	if err != nil || !found || row.SyncMode != m.To || !strings.EqualFold(row.Email, p.Email) {
+		return "", err
+	}
+	p.SyncMode, p.SyncURL = row.SyncMode, row.SyncURL
+	return fmt.Sprintf("sync mode %s is kept, to which the person was moved; write it here in place of %s, or move back: roomwire person move --to %s %s",
+		m.To, m.From, m.From, p.ID), nil
 }
 
 // removeMissing forgets who is not among people. It comes first, so that an address that is free then can be taken.

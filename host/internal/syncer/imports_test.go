@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/roomwire/roomwire/host/internal/directory"
@@ -101,4 +102,45 @@ func TestImportOfManyPersons(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An old table is no word to move everybody back.
+func TestAnImportDoesNotUndoAMove(t *testing.T) {
+	movers(t, func(w *world, _ *twoModes) {
+		w.booked(2)
+		w.ask("Other")
+		w.pass("alice")
+		w.moved(store.MoveDone)
+		row, _, err := w.store.Person(w.Context(), tenant, "alice")
+		if err != nil {
+			w.Fatal(err)
+		}
+		imported := func(mode string, change func(*directory.Person)) ImportResult {
+			w.Helper()
+			p := row.Person
+			p.SyncMode, p.SyncURL = mode, ""
+			if change != nil {
+				change(&p)
+			}
+			out, err := w.engine.ImportPersons(w.Context(), tenant, []directory.Person{p}, ImportOptions{})
+			if err != nil || len(out.Persons) != 1 || out.Persons[0].Err != nil {
+				w.Fatal(out, err)
+			}
+			return out.Persons[0]
+		}
+		if r := imported("Memory", nil); r.Changed || !strings.Contains(r.Kept, "person move --to Memory alice") {
+			w.Errorf("the mode before the move: %+v", r)
+		}
+		w.mode("Other")
+		if r := imported("memory", func(p *directory.Person) { p.DisplayName = "Alice A." }); !r.Changed || r.Kept == "" {
+			w.Errorf("the mode before the move, and another name: %+v", r)
+		}
+		w.mode("Other")
+		if r := imported("Other", nil); r.Kept != "" {
+			w.Errorf("the mode of now: %+v", r)
+		}
+		if r := imported("Third", nil); !r.Changed || r.Kept != "" {
+			w.Errorf("another mode altogether: %+v", r)
+		}
+	})
 }
