@@ -65,7 +65,6 @@ func isEWS(backend string) bool {
 	return backend == backendOnPremises || backend == backendOnline
 }
 
-
 // Breadth is how many times sync.workers_per_server calls may be under way to one of the mode's servers. Exchange Online and
 // Microsoft Graph are one host for everybody, and count what is asked of them by mailbox.
 func (m SyncMode) Breadth() int {
