@@ -25,6 +25,20 @@ func TestProcessesInExchangeOnline(t *testing.T) {
 	}
 }
 
+// TestExchangeOnlineIsAskedAtIntervals is the mode for sites that Exchange Online cannot call.
+func TestExchangeOnlineIsAskedAtIntervals(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, setup{cloud: "O365Pull", keys: map[string]string{"IntervallTaskInSeconds": "1"}})
+	s.onWay("pull", people...)
+	for _, sub := range s.sim.Subscriptions() {
+		if sub.Kind != "pull" {
+			t.Errorf("%s has a subscription for %s", sub.Mailbox, sub.Kind)
+		}
+	}
+	s.bothWays("alice", "asked", day(1, 9))
+	s.bothWays("carol", "asked-too", day(2, 9))
+}
+
 // TestHostKilledBetweenAnyTwoStepsOverGraph is what TestHostKilledBetweenAnyTwoSteps is on premises.
 func TestHostKilledBetweenAnyTwoStepsOverGraph(t *testing.T) {
 	t.Parallel()

@@ -19,7 +19,7 @@ func (s *site) goOnline() string {
 	return tenant
 }
 
-// addOnline adds the sync modes O365 (EWS) and Microsoft365 (Graph) to a site, by which the same mailboxes are reached as on
+// addOnline adds the sync modes O365 and O365Pull (EWS) and Microsoft365 (Graph) to a site, by which the same mailboxes are reached as on
 // premises. It returns the tenant's id. The two services are told apart by the name of the host, as in the real world.
 func (s *site) addOnline() string {
 	s.Helper()
@@ -31,7 +31,8 @@ func (s *site) addOnline() string {
 	origin := strings.Replace(at.URL, "127.0.0.1", "localhost", 1)
 	ca := s.write("online.pem", string(at.CertificatePEM))
 	tenant := exchangesim.SampleTenant()
-	for mode, url := range map[string]string{"O365": origin + "/EWS/Exchange.asmx", "Microsoft365": at.URL + "/v1.0"} {
+	ews := origin + "/EWS/Exchange.asmx"
+	for mode, url := range map[string]string{"O365": ews, "O365Pull": ews, "Microsoft365": at.URL + "/v1.0"} {
 		s.appendHCL(fmt.Sprintf(`
 sync_mode %q {
   url           = %q
