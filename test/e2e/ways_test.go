@@ -39,7 +39,8 @@ func (s *site) edited(person, id string) {
 	})
 }
 
-// onWay waits until persons hear of changes in a way, and somebody listens to them: a connection stands for each.
+// onWay waits until persons hear of changes in a way, and somebody listens to them: a connection stands for each, or there is a
+// subscription that is asked.
 func (s *site) onWay(way string, persons ...string) {
 	s.Helper()
 	s.eventually("notices arrive by "+way, func() error {
@@ -48,10 +49,19 @@ func (s *site) onWay(way string, persons ...string) {
 				return fmt.Errorf("%s: %+v", p, st)
 			}
 		}
-		if way != "streaming" {
+		heard := map[string]bool{}
+		switch way {
+		case "streaming":
+			heard = s.listenedTo()
+		case "pull": // over EWS: there is a subscription that is asked
+			for _, sub := range s.subscriptions() {
+				if sub.Kind == "pull" {
+					heard[sub.Mailbox] = true
+				}
+			}
+		default:
 			return nil
 		}
-		heard := s.listenedTo()
 		for _, p := range persons {
 			if !heard[address(p)] {
 				return fmt.Errorf("nobody listens to %s", p)
