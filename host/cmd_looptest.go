@@ -19,7 +19,8 @@ func personTestCmd(f *flags) *cobra.Command {
 		Use:   "test ID",
 		Short: "Run the synchronisation test (Synchronisationstest) on a person's mailbox",
 		Long: `Walk the whole way on a real mailbox and show each step as it passes: check the configuration, create a test
-appointment tomorrow in ten years, change it, wait for the server's notification, delete it. No existing data is touched.
+appointment tomorrow in ten years (with Graph: within its window), change it, wait for the server's notification,
+delete it. No existing data is touched.
 
 If nothing passes, it is the connection or the configuration. If only the first steps pass, notifications do not
 arrive: what is in their way is looked for. The test goes on when this command is ended; --last shows its result.
