@@ -148,7 +148,7 @@ func (m *model) addIn(a act) {
 		}
 		f, err := fieldsOfBooking(m.t.Context(), m.stage.store, b)
 		m.must(err)
-		if event, err = eventOf(m.t.Context(), m.stage.store, b, &f, nil); err != nil {
+		if event, err = eventOf(m.t.Context(), m.stage.store, b, &f, nil, true); err != nil {
 			m.fail("%v", err)
 		}
 		if a.C%2 == 0 {

@@ -139,7 +139,7 @@ func TestEditsOfOtherOccurrencesMeet(t *testing.T) {
 		}
 		for _, l := range d.Lost {
 			if l.Fields&^calendar.FieldBody != 0 || l.Deleted {
-				t.Fatalf("lost: %+v\nbase %+v\nnext %+v\nitem %+v", d.Lost, base, next, *in.Item)
+				t.Fatalf("lost: %+v", d.Lost)
 			}
 		}
 	})
