@@ -258,3 +258,6 @@ func startOf(ev *calendar.Event) recurrence.Start {
 	}
 	return s
 }
+
+// parseRule reads the rule of a series.
+func parseRule(ev calendar.Event) (recurrence.Rule, error) { return recurrence.Parse(ev.Recurrence, startOf(&ev)) }

@@ -10,7 +10,6 @@ import (
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
-	"github.com/roomwire/roomwire/sdk/recurrence"
 )
 
 func (e *Engine) reconcileDue(p *pass) bool {
@@ -259,7 +258,7 @@ func untouchable(item *calendar.Item, b *booking.Booking) string {
 		unsaid && b != nil && b.Series():
 		return seriesLeftAlone
 	case series:
-		if _, err := recurrence.Parse(ev.Recurrence, startOf(ev)); err != nil {
+		if _, err := parseRule(*ev); err != nil {
 			return seriesLeftAlone
 		}
 	}
@@ -281,7 +280,7 @@ func whyLeftAlone(item *calendar.Item, kind string) string {
 	case item.Kind == calendar.Single && item.Event.Recurrence == "":
 		return "the booking is a series, and this calendar keeps none; neither side is changed"
 	case item.Event.Recurrence != "":
-		if _, err := recurrence.Parse(item.Event.Recurrence, startOf(&item.Event)); err != nil {
+		if _, err := parseRule(item.Event); err != nil {
 			return err.Error() + "; neither side is changed: give the series another pattern in the calendar"
 		}
 	}
