@@ -110,7 +110,7 @@ func (m *memory) except(mu calendar.Mutation, res backend.Result, fields calenda
 				}
 				slices.SortFunc(it.Event.Exceptions, func(a, b calendar.OccurrenceException) int { return a.Occurrence.Compare(b.Occurrence) })
 				m.put(mu.Mailbox.Address, it)
-				m.count(mu)
+				m.writes++ // the rest of it mails, if anything does
 				return backend.Result{}, fmt.Errorf("cut off before exception %d of %d: %w", i+1, len(mu.Event.Exceptions), fault.Unavailable)
 			}
 		}

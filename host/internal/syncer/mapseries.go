@@ -260,4 +260,6 @@ func startOf(ev *calendar.Event) recurrence.Start {
 }
 
 // parseRule reads the rule of a series.
-func parseRule(ev calendar.Event) (recurrence.Rule, error) { return recurrence.Parse(ev.Recurrence, startOf(&ev)) }
+func parseRule(ev calendar.Event) (recurrence.Rule, error) {
+	return recurrence.Parse(ev.Recurrence, startOf(&ev))
+}

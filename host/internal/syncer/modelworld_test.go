@@ -323,6 +323,8 @@ func (m *model) do(a act) {
 		m.stage.set(m.stage.now().Add(d))
 	case "fault":
 		m.armed = append(m.armed, &arm{calls: 1 + a.A%6, kind: a.B})
+	case "cut":
+		m.server.cut = 1 + a.A%3
 	case "amid":
 		inner := act{innerActs[a.B%len(innerActs)], a.C, a.A / 7, a.B / len(innerActs)}
 		m.armed = append(m.armed, &arm{calls: 1 + a.A%6, act: inner, amid: true})
