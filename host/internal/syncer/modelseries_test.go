@@ -13,6 +13,27 @@ func ruleOf(n int) string {
 	return []string{"", "FREQ=DAILY;COUNT=4", "", "FREQ=WEEKLY;BYDAY=MO;COUNT=3", "FREQ=DAILY;COUNT=6", "FREQ=DAILY;INTERVAL=2", "", "FREQ=DAILY;UNTIL=20270304T235959Z"}[n%8]
 }
 
+// series has somebody do something to a series, or make one.
+func (m *model) series(a act) {
+	id := fmt.Sprintf("b%d", a.A%4)
+	b := m.booking(id)
+	if b == nil || b.Status != booking.Confirmed || !b.Series() {
+		m.put(act{A: a.A, B: 10 + a.B%2, C: 1 + a.C/2*2}) // the booking system makes one, or another rule
+		return
+	}
+	if a.B%3 == 0 {
+		m.put(act{A: a.A, B: 10 + a.B/3%5, C: a.C})
+		return
+	}
+	address := m.people[b.Organizer].Email
+	for _, it := range m.server.items(address) {
+		if it.ForeignKey == id {
+			m.edit(address, it, 12*a.C+8+a.B/3%4)
+			return
+		}
+	}
+}
+
 // except changes one occurrence of a booking.
 func (m *model) except(b *booking.Booking, n int, title string) {
 	var all []booking.Occurrence

@@ -252,6 +252,8 @@ func (m *model) do(a act) {
 	switch a.Do {
 	case "put":
 		m.put(a)
+	case "series":
+		m.series(a)
 	case "cancel":
 		m.cancel(a)
 	case "edit", "remove", "move", "copy", "touch", "forget", "wipe", "migrate":
@@ -344,7 +346,7 @@ func (m *model) unanswered(person string) {
 	}
 }
 
-var innerActs = []string{"put", "put", "put", "cancel", "edit", "edit", "remove", "move", "sync", "restore", "approve", "switch", "relocate", "lost", "migrate",
+var innerActs = []string{"put", "put", "put", "series", "series", "cancel", "edit", "edit", "remove", "move", "sync", "restore", "approve", "switch", "relocate", "lost", "migrate",
 	"off", "reject", "ways", "transfer", "config", "takeover", "takeover", "takeover"}
 
 // leaseOfPass is how long a pass has its mailbox for itself.
