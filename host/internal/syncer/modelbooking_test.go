@@ -98,6 +98,7 @@ func (m *model) save(b, old *booking.Booking) bool {
 	}
 	n := m.note(b.ID)
 	n.puts++
+	n.own = ownOf(saved)
 	n.cancelled = false
 	switch {
 	case old == nil, old.Status == booking.Cancelled:

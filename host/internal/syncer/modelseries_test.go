@@ -79,6 +79,7 @@ func (m *model) editSeries(e *calendar.Event, n int) (field, token string) {
 		return "", "" // nothing is there to be changed
 	}
 	day := at.Format(time.DateOnly)
+	m.day = day
 	switch n / 4 % 4 {
 	case 0:
 		changeOccurrence(e, at, nil)
@@ -105,4 +106,33 @@ func exceptionsIn(ev calendar.Event) string {
 		}
 	}
 	return text
+}
+
+const leftOutOfSeries = "left out"
+
+// ownOf returns what became of single occurrences of a booking, by day.
+func ownOf(b *booking.Booking) map[string]string {
+	own := map[string]string{}
+	for _, x := range b.Exceptions {
+		switch {
+		case x.Skipped:
+			own[x.Occurrence.Format(time.DateOnly)] = leftOutOfSeries
+		case x.Title != nil:
+			own[x.Occurrence.Format(time.DateOnly)] = *x.Title
+		}
+	}
+	return own
+}
+
+// checkOccurrences: what became of single occurrences is still so, unless somebody changed them, or the series has them no more.
+func (m *model) checkOccurrences(b *booking.Booking) {
+	now := ownOf(b)
+	rule := b.Clone()
+	rule.Exceptions = nil
+	for o := range booking.Occurrences(rule, hourOf(0).AddDate(0, 1, 0)) {
+		day := o.Occurrence.Format(time.DateOnly)
+		if want, is := m.note(b.ID).own[day]; is && now[day] != want && want != b.Title {
+			m.fail("the occurrence of %s on %s was %q, and is %q now", b.ID, day, want, now[day])
+		}
+	}
 }

@@ -40,6 +40,7 @@ type model struct {
 	tests  map[string]testItem // by person
 	told   map[string]string   // by person: epoch and way that is listened on
 	unique int
+	day    string // of the occurrence that somebody changed last
 
 	armed []*arm
 	crash int // failpoints until the host dies; 0: it lives
@@ -60,7 +61,8 @@ type note struct {
 	cancelled bool // last word of the booking system
 	wasOff    bool // it was out of the calendars, and may have left an item
 	edits     map[string]string
-	editedIn  *who // whose calendar
+	own       map[string]string // by day: titles of occurrences of their own, or that they are left out, which nobody changed since
+	editedIn  *who              // whose calendar
 }
 
 // duplicate is an item that bears a booking's marker and is not known to be the booking's: a copy, or one that the
