@@ -91,7 +91,10 @@ func TestAPersonChangesOccurrences(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(t, "cut", shown(t, o, id), "13.10. 07:00 Renamed at 5.01\n21.10. 09:00 Moved* at 5.01\n03.11. 08:00 Renamed at 5.01")
-	if err := o.Update(id, func(a *exchangesim.Appointment) { a.Start, a.End = a.Start.AddDate(0, 0, 1), a.End.AddDate(0, 0, 1); a.Recurrence.Days[0] = "Wednesday" }); err != nil {
+	if err := o.Update(id, func(a *exchangesim.Appointment) {
+		a.Start, a.End = a.Start.AddDate(0, 0, 1), a.End.AddDate(0, 0, 1)
+		a.Recurrence.Days[0] = "Wednesday"
+	}); err != nil {
 		t.Fatal(err)
 	}
 	want(t, "on another day", shown(t, o, id),
