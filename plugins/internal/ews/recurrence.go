@@ -87,8 +87,9 @@ func decodePattern(s *xmlscan.Scanner, p *series.Pattern) {
 		case "DayOfWeekIndex":
 			p.Ordinal = ordinals[strings.TrimSpace(s.Word())]
 		case "Month":
+			name := strings.TrimSpace(s.Word())
 			for m := time.January; m <= time.December; m++ {
-				if m.String() == strings.TrimSpace(s.Word()) {
+				if m.String() == name {
 					p.Month = m
 				}
 			}
