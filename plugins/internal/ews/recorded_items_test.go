@@ -46,7 +46,9 @@ var readings = map[string][]string{
 	"exchangelib-gromox-008-CreateItem": {
 		gromox, "AkAAAM/AAAALw, Single", "AoAAAM/AAAAMA, Single", "AsAAAM/AAAAMQ, Single",
 	},
-	"exchangelib-gromox-009-CreateItem": {gromox, "AwAAAM/AAAAMg, RecurringMaster"},
+	"exchangelib-gromox-009-CreateItem": {
+		gromox, "AwAAAM/AAAAMg, RecurringMaster, kind 2 every 1 on [Tuesday] from 2026-12-01, 4 times, 0 modified, 0 deleted",
+	},
 	"exchangelib-gromox-011-GetItem": {
 		gromox,
 		"AYAAAM/AAAALA, " + verify + "modified 2026-11-22T19:10:10.5323333",
