@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/roomwire/roomwire/plugins/internal/series"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
@@ -215,11 +216,11 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 	if err := writable(m, now); err != nil {
 		return backend.Result{}, err
 	}
-	todo := changing(now.Event, m.Event, m.Fields&^now.Omits)
+	todo := series.Changing(now.Event, m.Event, m.Fields&^now.Omits)
 	if err := movable(m, now, todo); err != nil {
 		return backend.Result{}, err
 	}
-	met := hasGuests(now.Event) || hasGuests(overlay(now.Event, m.Event, todo))
+	met := hasGuests(now.Event) || hasGuests(series.Overlay(now.Event, m.Event, todo))
 	if m.Mail == calendar.MailNobody && met && todo&^silent != 0 {
 		return backend.Result{}, unsilenced(m, "changing a meeting ("+(todo&^silent).String()+")")
 	}
@@ -271,7 +272,7 @@ func (b *Backend) patched(m calendar.Mutation, now backend.Item, e event, todo c
 	item, err := b.fromGraph(m.Mailbox, &e)
 	if err != nil { // the write stands all the same
 		item = now
-		item.Event, item.Revision = overlay(now.Event, m.Event, todo), ""
+		item.Event, item.Revision = series.Overlay(now.Event, m.Event, todo), ""
 		return item
 	}
 	item.Key, item.ForeignKey = now.Key, now.ForeignKey
