@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -176,16 +177,23 @@ func (b *Backend) rewrite(ctx context.Context, m calendar.Mutation, e event, now
 	if want.Recurrence == "" {
 		p["recurrence"] = nil
 	}
-	if back := now.Event.Recurrence != "" && series.ComesBack(now.Event, want); back && want.Recurrence != "" {
+	back := now.Event.Recurrence != "" && series.ComesBack(now.Event, want)
+	if !back && series.SameRule(now.Event, want) && series.Changing(now.Event, want, calendar.FieldTime) == 0 {
+		delete(p, "recurrence") // which would cost the series its exceptions, and mail
+	}
+	if back && want.Recurrence != "" {
 		// What was left out comes back only when the rule is made anew.
 		if _, err := b.patch(ctx, m.Mailbox, e.ID, e.ETag, patch{"recurrence": nil}); err != nil {
 			return backend.Result{}, err
 		}
 		e.ETag = ""
 	}
-	written, err := b.patch(ctx, m.Mailbox, e.ID, e.ETag, p)
-	if err != nil {
-		return backend.Result{}, err
+	written := e
+	if len(p) > 0 {
+		var err error
+		if written, err = b.patch(ctx, m.Mailbox, e.ID, e.ETag, p); err != nil {
+			return backend.Result{}, err
+		}
 	}
 	if want.Recurrence != "" {
 		m.Event = want
@@ -193,11 +201,29 @@ func (b *Backend) rewrite(ctx context.Context, m calendar.Mutation, e event, now
 			return backend.Result{}, err
 		}
 	}
-	if e, err = b.readOne(ctx, m.Mailbox, e.ID); err != nil {
+	return b.afterwards(ctx, m, e.ID)
+}
+
+// afterwards is a series as a write left it.
+func (b *Backend) afterwards(ctx context.Context, m calendar.Mutation, id string) (backend.Result, error) {
+	e, err := b.readOne(ctx, m.Mailbox, id)
+	if err != nil {
 		return backend.Result{}, err
 	}
 	item, err := b.item(ctx, m.Mailbox, &e)
 	return backend.Result{Item: item}, err
+}
+
+// follow has the exceptions of a series, whose chosen fields were written, take over what they had in common with it, where the server
+// did not see to that.
+func (b *Backend) follow(ctx context.Context, m calendar.Mutation, now backend.Item, e *event, chosen calendar.Fields) (backend.Result, error) {
+	want := series.Overlay(now.Event, m.Event, chosen)
+	want.Exceptions = series.Follow(now.Event, want, chosen)
+	m.Event = want
+	if err := b.except(ctx, m, e); err != nil {
+		return backend.Result{}, err
+	}
+	return b.afterwards(ctx, m, e.ID)
 }
 
 // except brings the occurrences of a series to what m.Event says of them.
@@ -216,6 +242,7 @@ func (b *Backend) except(ctx context.Context, m calendar.Mutation, e *event) err
 	}
 	wanted := s.ByDay()
 	s.Event = made.Event // what an occurrence is by the rule
+	var changes []alteration
 	for _, d := range days {
 		one, ok := there[d]
 		switch x := wanted[d]; {
@@ -224,13 +251,42 @@ func (b *Backend) except(ctx context.Context, m calendar.Mutation, e *event) err
 		case !ok && (x == nil || x.Event != nil):
 			err = fmt.Errorf("an occurrence of a series in the calendar of %s was left out and does not come back: %w", m.Mailbox.Address, fault.Unavailable)
 		case x != nil && x.Event != nil:
-			err = b.alter(ctx, m.Mailbox, one.id, *x.Event)
+			changes = append(changes, alteration{one.id, *x.Event})
 		case ok && one.exception:
-			err = b.alter(ctx, m.Mailbox, one.id, s.Plain(d))
+			changes = append(changes, alteration{one.id, s.Plain(d)})
 		}
 		if err != nil && fault.Of(err) != fault.NotFound {
 			return err
 		}
+	}
+	return b.alterAll(ctx, m.Mailbox, changes)
+}
+
+// An alteration is what an occurrence is to be.
+type alteration struct {
+	id   string
+	want calendar.Event
+}
+
+// alterAll writes occurrences. One that has to wait until its neighbour has moved out of the way is tried again after the others.
+func (b *Backend) alterAll(ctx context.Context, m backend.Mailbox, changes []alteration) error {
+	for len(changes) > 0 {
+		var waiting []alteration
+		var why error
+		for _, one := range changes {
+			err := b.alter(ctx, m, one.id, one.want)
+			if refused, ok := errors.AsType[*refusal](err); ok && refused.fault.Code == "ErrorOccurrenceCrossingBoundary" {
+				waiting, why = append(waiting, one), err
+				continue
+			}
+			if err != nil && fault.Of(err) != fault.NotFound {
+				return err
+			}
+		}
+		if len(waiting) == len(changes) {
+			return why
+		}
+		changes = waiting
 	}
 	return nil
 }

@@ -125,8 +125,14 @@ func ComesBack(now, want calendar.Event) bool {
 	return false
 }
 
-// Subset reports whether want has all exceptions that now has, and they are the same: what a write that was cut off leaves.
-func Subset(now, want calendar.Event) bool {
+// HalfDone reports whether a series is as a create leaves it that was cut off before all exceptions were written.
+func HalfDone(there calendar.Item, want calendar.Event) bool {
+	return there.Kind == calendar.Master && !there.ReadOnly && len(there.Event.Exceptions) < len(want.Exceptions) &&
+		Changing(there.Event, want, calendar.FieldTime) == 0 && SameRule(there.Event, want) && subset(there.Event, want)
+}
+
+// subset reports whether want has all exceptions that now has, and they are the same.
+func subset(now, want calendar.Event) bool {
 	for _, x := range now.Exceptions {
 		there := func(y calendar.OccurrenceException) bool {
 			return y.Occurrence.Equal(x.Occurrence) && (y.Event == nil) == (x.Event == nil) &&

@@ -105,7 +105,7 @@ func (b *Backend) repeated(ctx context.Context, m calendar.Mutation, there backe
 	if err != nil {
 		return backend.Result{}, err
 	}
-	if !halfDone(there, m.Event) {
+	if !series.HalfDone(there, m.Event) {
 		return backend.Result{Item: there, Repeated: true}, nil
 	}
 	if err := b.except(ctx, m, there, m.Event, there.Revision); err != nil {
@@ -113,12 +113,6 @@ func (b *Backend) repeated(ctx context.Context, m calendar.Mutation, there backe
 	}
 	item, err := b.readOne(ctx, m.Mailbox, string(there.Ref))
 	return backend.Result{Item: item, Repeated: err == nil}, err
-}
-
-// halfDone reports whether a series is as a create leaves it that was cut off before all exceptions were written.
-func halfDone(there backend.Item, want calendar.Event) bool {
-	return there.Kind == calendar.Master && !there.ReadOnly && len(there.Event.Exceptions) < len(want.Exceptions) &&
-		series.Changing(there.Event, want, calendar.FieldTime) == 0 && series.SameRule(there.Event, want) && series.Subset(there.Event, want)
 }
 
 // updateSeries writes the chosen fields of a series, or makes one of a single item, or that of a series, as far as it does not say the
