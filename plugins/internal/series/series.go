@@ -53,8 +53,19 @@ func start(e calendar.Event) (recurrence.Start, error) {
 // Canonical is the rule in the words in which rules compare.
 func (s Series) Canonical() string { return s.Rule.String(s.at) }
 
-// Day is the day of a moment in the zone of the series; of a date it is the date itself.
-func (s Series) Day(t time.Time) time.Time { return s.at.Day(t) }
+// Day is the day of the rule on which an occurrence starts at t: that of t in the zone of the series, or, where the clock left out the
+// last hour of a day, and with it the time at which the occurrence of that day would have started, the day before. Of a date it is
+// the date itself.
+func (s Series) Day(t time.Time) time.Time {
+	day := s.at.Day(t)
+	if s.AllDay || s.On(day).Equal(t) {
+		return day
+	}
+	if before := day.AddDate(0, 0, -1); s.On(before).Equal(t) {
+		return before
+	}
+	return day
+}
 
 // DayIn is the day of a moment in the zone of the series, also where that lasts whole days.
 func (s Series) DayIn(t time.Time) time.Time {
