@@ -40,7 +40,7 @@ func Event(t *rapid.T) calendar.Event {
 		t.Fatalf("%s of %s: %v", e.Recurrence, local, err)
 	}
 	for n, day := range s.Days() {
-		if n > 8 {
+		if n > 8 || day.Sub(s.Day(e.Start)) > 400*24*time.Hour { // Graph does not look at all years of a series
 			break
 		}
 		if x := exception(t, s, day); x != nil {
