@@ -1262,8 +1262,52 @@ type ResolveInput struct {
 // ResolveInputUse defines model for ResolveInput.Use.
 type ResolveInputUse string
 
+// ReviewedRoom defines model for ReviewedRoom.
+type ReviewedRoom struct {
+	DisplayName *string `json:"display_name,omitempty"`
+	Email       string  `json:"email"`
+
+	// Get The command that shows the settings.
+	Get string `json:"get"`
+	ID  string `json:"id"`
+
+	// Refusals The latest ones that are known with a reason, the newest first.
+	Refusals []RoomRefusal `json:"refusals"`
+
+	// Set The command that sets them as recommended.
+	Set      string `json:"set"`
+	SyncMode string `json:"sync_mode"`
+}
+
 // Role defines model for Role.
 type Role string
+
+// RoomRefusal defines model for RoomRefusal.
+type RoomRefusal struct {
+	At      time.Time `json:"at"`
+	Booking string    `json:"booking"`
+
+	// Reason What the room wrote.
+	Reason string `json:"reason"`
+
+	// Settings The settings that it points to, the likeliest first; none if it says nothing that is known.
+	Settings []string `json:"settings"`
+}
+
+// RoomReview defines model for RoomReview.
+type RoomReview struct {
+	Rooms    []ReviewedRoom `json:"rooms"`
+	Settings []RoomSetting  `json:"settings"`
+}
+
+// RoomSetting defines model for RoomSetting.
+type RoomSetting struct {
+	Name string `json:"name"`
+
+	// Value What is recommended, as PowerShell takes it; missing: as the house likes.
+	Value *string `json:"value,omitempty"`
+	Why   string  `json:"why"`
+}
 
 // Scope Each holds what those before it hold.
 type Scope string
@@ -2089,6 +2133,9 @@ type ServerInterface interface {
 	// Examine Look for what is wrong
 	// (GET /{tenant}/api/v1/doctor)
 	Examine(w http.ResponseWriter, r *http.Request, tenant Tenant)
+	// ReviewRooms How rooms' mailboxes ought to be set up
+	// (GET /{tenant}/api/v1/doctor/rooms)
+	ReviewRooms(w http.ResponseWriter, r *http.Request, tenant Tenant)
 	// GetHost The host, its plugins and its queue
 	// (GET /{tenant}/api/v1/host)
 	GetHost(w http.ResponseWriter, r *http.Request, tenant Tenant)
@@ -2986,6 +3033,32 @@ func (siw *ServerInterfaceWrapper) Examine(w http.ResponseWriter, r *http.Reques
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.Examine(w, r, tenant)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReviewRooms operation middleware
+func (siw *ServerInterfaceWrapper) ReviewRooms(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReviewRooms(w, r, tenant)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4860,6 +4933,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/differences", wrapper.ListDifferences)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/differences/{number}/resolve", wrapper.ResolveDifference)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/doctor", wrapper.Examine)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/doctor/rooms", wrapper.ReviewRooms)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/host", wrapper.GetHost)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/host/reload", wrapper.ReloadConfig)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/host/plugins/{plugin}/swap", wrapper.SwapPlugin)
@@ -5494,6 +5568,45 @@ type ExaminedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ExaminedefaultApplicationProblemPlusJSONResponse) VisitExamineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReviewRoomsRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+}
+
+type ReviewRoomsResponseObject interface {
+	VisitReviewRoomsResponse(w http.ResponseWriter) error
+}
+
+type ReviewRooms200JSONResponse RoomReview
+
+func (response ReviewRooms200JSONResponse) VisitReviewRoomsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReviewRoomsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReviewRoomsdefaultApplicationProblemPlusJSONResponse) VisitReviewRoomsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6878,6 +6991,9 @@ type StrictServerInterface interface {
 	// Examine Look for what is wrong
 	// (GET /{tenant}/api/v1/doctor)
 	Examine(ctx context.Context, request ExamineRequestObject) (ExamineResponseObject, error)
+	// ReviewRooms How rooms' mailboxes ought to be set up
+	// (GET /{tenant}/api/v1/doctor/rooms)
+	ReviewRooms(ctx context.Context, request ReviewRoomsRequestObject) (ReviewRoomsResponseObject, error)
 	// GetHost The host, its plugins and its queue
 	// (GET /{tenant}/api/v1/host)
 	GetHost(ctx context.Context, request GetHostRequestObject) (GetHostResponseObject, error)
@@ -7387,6 +7503,32 @@ func (sh *strictHandler) Examine(w http.ResponseWriter, r *http.Request, tenant 
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ExamineResponseObject); ok {
 		if err := validResponse.VisitExamineResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReviewRooms operation middleware
+func (sh *strictHandler) ReviewRooms(w http.ResponseWriter, r *http.Request, tenant Tenant) {
+	var request ReviewRoomsRequestObject
+
+	request.Tenant = tenant
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReviewRooms(ctx, request.(ReviewRoomsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReviewRooms")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReviewRoomsResponseObject); ok {
+		if err := validResponse.VisitReviewRoomsResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -8305,224 +8447,231 @@ func (sh *strictHandler) TestWebhook(w http.ResponseWriter, r *http.Request, ten
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5H3bkhs3luCvILizIXsm6yLZ7p2uelnJlru1LckaSR49uLRFVOYhiWYmkE4gi+IoFDFfMx82X7KBcwAk",
-	"kkQmyRJLcse+dMtFEpeDc79+nOSqqpUEafTk4uOk5g2vwECD//V4ZqB59pP9ZwE6b0RthJKTi8nbBbCp",
-	"hA9mytSMmQWwms+B3cBMNXA6ySbCfuv3Fpr1JJtIXsHkYsLtapNsovMFVNwuWvEPz0HOzWJy8fDRv2YT",
-	"s67tF7VphJxPPn3K6AQv2+oGmu1T/CLLNVstuGELrhln8wa4gYZJ/P7+x5ippuJmcjER0vzp+0k2qYQU",
-	"VVtNLs7DmYQ0MIcGD/UErzl0qlHYXDIVDi00U2UBDTMLLu3/mKEj02/3PPPD5JnpFXHxmptFt7YoJtmk",
-	"gd9b0UAxuTBNC2NPVAkZ/jv1YM8KqGplQObrv8F6GzqP5ZoZ+GAsbNaqbTRenEnFlFlAw+xJQBt2A7zR",
-	"GdNtvmD4uL/++uynU/aYNVCDEXY1thJmgQDWvAK2hLUFKZd6BQ0U9ldmAVdyJhptwrorrjP64TQ66slr",
-	"qEu+huKCWQBMT6+kf4oF8ALxxcEr/pW94QCwHv3wwx7Amr3gJl+koMSevuVzhy2C0OhGqaWQc6aNKEu8",
-	"qiHg3UKjhZKnbPrPU1YBlw6oFqDAqhbByZTsKHPrUrMTOkl8m+3zPheVMNun/atasYrLNQNpGgF4sErp",
-	"QXQucZl4qwJmvC3N5OLh+XlmwUio/AP+1zhij5FhIWYzaEDm8EAzUYTz9CmA2MUoFRxKba/Kdi7kS1x/",
-	"82BPT+enbHrD8yXI4gQ+5Asu5/Do/OF304ED1rjaUcn0Dfy+fbI3lkZkDo6BWhLljI43cDINvx8Vbm9B",
-	"cmnSj2nwM/bNCy4LLs23GRIFUbc9FYMSKpDGc91GKcN+ff184Oi03FGB+o4PUUep5JwZxVZcGDZTDdOq",
-	"ArOw1CxhlbG2tp9O/3Sup0NEY3/ao5maGwON/eb//e385M/vPz7MHn3S/zTZPtkne0ldK6kBxfqrRt2U",
-	"UNl/5koaIIjzui5Fzu2pz2r6xr/8XdsrfIx2/acGZpOLyf846/SGM/pUn/l1ccc+EJ4ZVoiCSWXYSjXL",
-	"S3yhQuUtvpjma81WizXjsiDZaBQr1ClC1a2O+sirZ06o1I2qoTGCLpSj4C96GFdwAydGVLANkMwKvW0G",
-	"l01Krs11qw9ZSToa3/qggVu1PGQlnauariMMVHoXsN/Yr9vfuYV40/D1hN7aI/RvJN3xjGGDLIDrffix",
-	"uvk75MauRiB+JuuWkKIoUNby8lUE8RkvNWQbjyCT3O7dQmknm63GkyH216DqEnkKfOBVXaKO46XbWhuo",
-	"JlmP+pwcGKa+GHybB7CqlmEVX7NCXbKp20hPrVwtYWaYaklUHQT2in94Rj/4Ds/m/uPhjgdBKA0D/rnQ",
-	"Zhu/w8n2OqKjkp2ogWslj5IbcStMgtC42R+fHZyTxCGKpHTYlAjZxDKD5AqrxTqto2xhP7dsE9cZu+sr",
-	"PofPBryH2xbos4k1CLaRc0qafbAU7LfQXLhkldDa0oOS+IllTRZJd8Js/1c2BmQBcCCZQ8VFmXySYVao",
-	"StgFu9f2O5uHp71Sh3/SIdcGhpbldcFj3LhRqgQu7a+4u/IBT+qBlHjSm1avd/3+if3Op2ySl1zv3OxH",
-	"/NKn7HB5BrIYobPtPxuS/ttKFq9rJaRBqextCMaL4kRIVvECrNlB9scNWOwslRVylqkjN5dWtfttAh9q",
-	"yPsSJhKyipSMNA4pQ6+z9Ylq5lyK/yBVPyFtKyELaK4rIVuTkgMvHD2RMdXgTaRi/oenSfbTgFZtk28g",
-	"zNbum5ihDW/SbEsbblqiIwerXFkLtQLLqnIucyjLAcDptczTr+Zlp9BWcboBJohpBJg90CznJciCxxeN",
-	"KMOufV0IzW9KwrvNTYQOu6ysZc2XIK3g9JzLLoCynTM05S5Z3RqDhzKMz7k9EV+CRjVAjhyi7pTTTUGO",
-	"OoQEKDTjrIZGq3ih6DmEKdOcqK2LwwjLmdZ7Sqv/UBL2lEp+4YAS/tieBjwWEXFngbG5XWKCiPE0ZnIR",
-	"rTlu5RmRQ6bNd+84TweqEe57Fy0x4s8b9MnXFnO9QnbJ8PpoEYAsmIGyTGPNPwpTdzx6wxnwIS9bLW7h",
-	"knFmAe6dPXR7ob3bplOUH50/+tPJw0cn5w/fPnx4cX5+cX7+L+f2H8OGzg5IQ6nBkhb83vJSE+eQgYlY",
-	"szlJZmkpMvXMf3pBwiOSKJZzkBSR7JfWWOHBbtaxjLHPja6/2OOFzhvGNXvcrfWLKE6v5DMEUSeE8PdG",
-	"QGH5YOwzE1Ib4IXlViS4HKKTo+9gudW/8s8NADo1yawNxPiAWZVIM94A0wu1kpsWx7D462/wqkT+6dym",
-	"zrvGvnvE/iaeJNfpCcsNS7wgvw7xz8s+lDTycSiCa1U0PcHRYSEvRZ7kmLslMbnPOyy/jOWwBZFsy5Kp",
-	"pgcq+zfLpLyXZoes3ryzjrxClUY0KUAvSahB0bvbbxP7pZOHjywa3EHob7hyWaUI+S1I1WymwTCUk0ju",
-	"3/CyZAVffztM5Oe7iDytGLxbAHrUzaEKAnvu4G55gjZ8rS3tCSRfy6YkrMKCJNPRzx6vNVUreR0MbSKy",
-	"bc4d5PQGxBx+P/rhB5YveMNzA43uw+dVyaW010+Aw0vhDRx4/PIxs2Ke2c83oVIBl1YxuWS/vv1xk0y7",
-	"bZ+2VpidPYGmFHKS7RD0fQHe0eSISD2GGepto/2tUAyJHWCE7tBvBk3OJ064en47awB5CEjDjbiFTk1R",
-	"amatdtXYm5xYAbWySnuSMf+IHuqjOSv2BG1Ksv7SC9QkOfNSkBowqjLghf5mv4mg5XrAWtLkxd9DMyXW",
-	"mHTPOQ9/wYSJbTheC7RIiCl4jfH9Z+rImxSC8QOESThjtqkgowPHP1AKrSJ4xYbVliobG1iol6KhMYxS",
-	"aWIkcO1Pjg49E9RoySlt0ElYgTbuZYK9upf/5xAid0HRu/iVPBTcdu4yydfxWrJ/mLq9KYU1PkgF4SU+",
-	"hrjlxj4+2sMFSCN4mX4bJWelyM0TWPBbodpmwOd7A7my2lcUxfJiz2N15+LwoqBpS9CsgVmr4ZRNG1WW",
-	"NzxfOl3WvreVFg1oMKdXckr45D6NxEnAs75+6ZcLmJi84E/AixegNR9maluSXjr5zObiFiRr696bjrI+",
-	"az9VtYmVnAiZInN8iP0keWAXNrwbT0CiD0dLUWuHYRHAjiE/Y/jfnww9niP3pxDlvj+HfQFmyO27ty/f",
-	"i75ta6UGmXbYEoc4xNHvfhGEiju422QcfEdBnu4x/iGiAE8/8ErIYNjeHXtmQhZW298bUj/TD3bGqfBZ",
-	"w+rpO9Ql7+6Q9kaR2ZiKDWq2lNY4R0HhdTf2rsugQU8xReuNYpqv7Vet0UCPczrZcnJRIEgMxiMtpy6s",
-	"GVJyA+U68wIfsxl6scixy2wBYsuZ1VH0Zjje58NsU3pA4LHDl1wULqUt+BLQqhaaWUo73h1mAspC3+Fd",
-	"O4G9IfT1QrVlYd8xAkB3gFLI5dDV7ZZW0hqFS+uNh2NPeb7AZMTpEtbTjE0JMlMEzVQbbmB6ydCUIaTL",
-	"2NQuNGXfkIkttDvulQznlWr1bcamN1zDlH2D6RE3yiyYFgVoZAmMzxuAgilpvzhvVFtr/CqQn2XtMqHs",
-	"pwXkwirWfinvvL+SKwRLoeyGmUvFWNufLFRZ0HrogS8UIEGwNZhv6WYCs0im7Bu72qoRBki1CtEi8jpU",
-	"vIBvXW7dUZBjPCjUBVu2AwHSPnMq1PFusWaSnpfdQKnkXNNzd8xYzNA/auGQMdWQl5YJo9mqh1NHMZE8",
-	"DXvETDFAz0q3GXgDfCgDDRXtedsg30RcxTQzbf+pjZVHyauUcAtlrM4rq86ueOPcMdA0qknqtUMJIp6l",
-	"kBeXm4yBPSBKQl4B8WWML1WqgNMBpyMU6yGiVRap+Q15tJK/92kGA0ebqVYWux0fCO2QbkOAGkk9+KtK",
-	"5XrYO+4vRF+oIqlouLfcex1KWEyt9HsL7c7o/b/hl7wT9I4BtnHg9gJmDZnz/paZg5o/bQraz6paNea5",
-	"kAkVD2VM2hLPVdlWknFDYc3TQ7LJRMoP+aNqpYGCzRpVsYcZa3XLy5KCIJSWy+wPL9k5WZWrhSqBzUQJ",
-	"GbmNnbCNGbHFuKEAtncepTWfVaPkPNvKu0uSmMYM3XEHSwOVusV/zbggP4tnDe93kQ/CK2w0/Iavwf5v",
-	"gtnVdSlSLB0DkRfeQuasaNasaeVl0Orsn50XLB1jjBIytmHsbrq1rcU1l4m9soI4EfmJVrG3H1Q7vBra",
-	"qZ/49azz4xeUr0spsSWcsl+l9+sp6WJQFlVKoQ3dci++EFFNgjf4106CpfUHGPi4C8XvkID+XbMkxnXb",
-	"JLGPwJpCpk1/YbAcfSApKcSQ4W6jXmsWh6WIuPzvwxKpduVG5FzaN74B1mpIq/dtUyZ9NlZ70dDcQtPT",
-	"c8AqtI7jWL3WRaPHCdkJQH/FjMCTeoMX6jYBzaJZXzftgEtgJqTQi0NEzEw513disUalXVvWBL82zXr/",
-	"XQZdFWNMeE1MyQJfNciG7PtZNRmtBOlMAmsqZsSgx9SRffSg3us6/jewlOey4/rHLTh+7JAA9EHy/2CF",
-	"AY2ofY71Br9oSU+lTYAUJURZYgR6y1CtcvFAM7WSu3E/cBFELdw8CwjtcdHfIobYEHn8BLkoCEAbVNJ9",
-	"MFCO4wOwQfLdDEifjTv4lceOpEedLcnUH3+cFHqKfBEw84JxazFalLVSa8udsKNqME7Nfnh+fr7Ne4vo",
-	"/BueuIov4YRLWG14/DFrRcncIkMDVnO4UcWaPrGS5pRNSzAnc7UdC0imyl16G/NKolhv8wUtotTyBNPl",
-	"3ELBC4BhB15YiT9ry5J0Ni7phIYCHj5vpuLNEhqXWiPDIfrBiHBVtFXs2TFhzO+/W18LYBzCk/3yw7YC",
-	"kpXlVFaQo/sAHU1rNLjVzDtU0EjlZXmtZs63MlNlqVbThC8Ov5Uwgm+hWeMjulwXl/yC1G61bu2SGtG6",
-	"P90oSNhZDpTFUiyUtyWvbK13xA9i8OiFWfC6BvKoudDVNq+O5RjefvSSeCGLrDfqQydFLGi5pNLLcPsL",
-	"yp7iZkPc9zYM4eSxq1ksYHALmPmESR1IxUEbxTOgXYMfWt22q4zCtDSsjXU5YvgymMGFZcbMGzFhJSb0",
-	"lUSUj/2Ta9Ui+hAWRcYOOcV0R6S+MstC7IFmUAijh5JXHCL2tL4DMaTPp85Hy0i8GNu2UDvPCHuHda2O",
-	"FJwAQzfjHdA3KR7tfu7iD2jjX18/93wmY8HhGInMzkqdkfMlLpI9/z5Z9Z3mJi7dMClUkhK+cx33b0Ex",
-	"GpQ0QrKVFT6Mvtvj+fbMVmqib3XUbeRZauEXxkpHFGZW+61uxLxVmONbQAnpBMNBt9+g/8gCZSBFQbWu",
-	"nj/NefcK1w0oFZYxh2w6V5NpyVlIMhZQs8m8ja0Zr7D2cQFV0tt+WHQN7YWvm9eUeegOPclrTB5IKGx7",
-	"WQh7apfuB8NnGHCRBFRMFP/eQsNLx6AryhEW5oJJzAUOSgprpRFlYJOMlEV9OoBDhO7bJEgfbMVm/k7F",
-	"6iFB1GLbwNKB1rbzcUmqdMKzwPy+1UKUcNFVK8wtY/JtBMSAWyag5SYjVBoi347lFVpUdbn2Mo1Keh+d",
-	"n+/tawlMLpUqlA5KPfEaPt7Ba4ObQFVNFJ8gZ1L6sp5nbe3z0kvYCyZBoLaAGrFVH5lUTSQ/3ZMfhCZS",
-	"mbHIgGPE6CmNWkJIpsqClAJ8iBw1p8gBwohfNemYgc862LwpwXANJiPAdaEsCmK5C6ZvUidTul52qo5F",
-	"SnUL+CghS+iClWDYXKXXvIVGzJKOzQjRuR4ICu5h7xFyRRtlB0gyB0h39SGG9MZb7RscWmGw2dcK7Kee",
-	"nrLpigsj5HxKTl0qR2OmEWhDNS2mBk8vGGc119q1yhCYsVUoCW4370jXyGWKS0s3wTl8EatP25r5KZti",
-	"3QnGzoJr2Ttv8EWcwn4lI+/yJdMAbErc21ku5LOZnrJpwIfoXg6d7ap9881BDh3sCAwrFVqfFF1QjVA4",
-	"487iMvtI+rFepgQX1wORUhVgjxDscbqdHtCmk5OJnFTvyQyB6IPYqJfBO3NL8GbdWVLo+xJWQ30HBgI/",
-	"y1Tjm6dVbdaeNVOTGstQODa04ZZjOl/QpcM8e/8l1AOFIkMu4i/XRcDecgBe7+BmodRyG2Aa8gZSmtpq",
-	"oSG//u///K9pUs/u1hu7jN928/j+55nfP3XsV0E729SlKd30+ibONx1N+N1KUL1LSW8hdF3y9fXgSw8X",
-	"Yg+h5R6p5z7p3K59reQ1RfOTvvO4xCP9DV+XMoqAa5kHT+1WFepAjWjlgjDJSphrZ7l+bvFnigYI5huP",
-	"0yWwh7NFJ0nUWG5j1CbAN6AbyjX3K88kVL5LdeaRkH1/3N2oc2tExZs1e/Pi7SvGi6IBHUxNpxtQCzAK",
-	"0KHWq1oTp4eg5TJX/qNE0dr/dv99mpODvne2bPLhZK5O7B9P9FLUJ6om0J1g5SE0lJp0z5WVn0WpwSPX",
-	"y6EaIdyNHwx5fB7oLqCAFY1YKXjJXHQdO5UZNIvI1zi1X5ii3ty0sHfZed+duIMBbCgODh0siH1oP5Q0",
-	"bhRyRW23hkrqrpMusJ+F1aHIceS9XR32uRgpJoiakZDRAM0eIwPZCbI/XvWXyzHaVi9vRDmWLMuZiyQz",
-	"Rf7aG1grWTiuIAtuVLPOrAU0401XqoiBIygif2+cMrMEqA/TV3Nelokj/mj/zLSQOeHCQmnzQFNla4a5",
-	"a2WJuFA3KgetYd8ynrxurzXkShZ9j12h2psykleufd1IIgqVZFSXBAXu4vyuykUz8mdZwK1ckf0ep5uJ",
-	"VOnmS5evhyEwIS0vR+O5aaUe5XT9ZXhrFtZAdu+ezkPk2lwna+rfLShc4ADu3UkgC0CDUhgN5Wx00etD",
-	"Mt9LNb8uGlXXw0lAjh2Uah75jIxS6FLdE+LRNteDVUCUKdRbfrtoYMdtVJ1KGO9IRxu+dhVG2+y5gko1",
-	"CfPnNWis6mL0Bcs/b9YGNNItuitC/uee8AiJkht+TM+LXepVixL4MFIfTsD54TymyXTlEzIERwR4MwOS",
-	"uWr4XvpF9FjSRdr2oPL6z38+kC/UothZ3JXMTAlP3rTpTit1o4zKVSqRgv9dNb4zqYfGSjTem2aYroEv",
-	"ddfEdaG0GezCY7lp6rHx7wwlGFIY5uFfWpu65Dm2g3RoEByRaPJTr4gI7qlNTbMerrUTjsVbjJ1z6miz",
-	"H4F5J03avAFsmqMHQn3u0wDDAvKSNyRSDsjzfUPrJLsYLPijH/6UrhjRbZXEAhR+icdBmRilMWm1P5Ts",
-	"34tr1ZoBOgvudxJ6e/KMsOowB8XMflEcyDWjNOaU28eJoIChhDt7Z9J1uc+dhy8QxbCq5Z95O3VI5Qd2",
-	"cAtnSiOt9+okejzgXzahQitn1qAoM+YeKHN9ZzNWuKqEDNNVMT2A13tDC78UfTLu9ulY4IYp3DYNSHM9",
-	"+LLWAPMM7mKjXY3ne1KtLtn5Rs8xCXtia1d0mdCKCe8ztlqs98rfRie6HriGuoWm5HXvGr4SyRe1HOLZ",
-	"RUfmdcpE/llIF2b3HbndLk5vLlU6HRHdjgOnn6nmRhQFuGfAr3al3UuwKlC+TCugWzVCPW4x1EcsjdUv",
-	"sdsP7olAnTEnYF1Fy7Rt5EWjVGXl4IX77MLBPl1tcytUiaSgB5J7qCwhdLchmGZWzcWMhr0Fw7/7jXY6",
-	"gx15+W5loX2Zw9YUkf2bryHZzGDkxXVFldapjn3uE68yoxNXk77ky9x958F9qEk0Jtl3DP1KYRtO5X03",
-	"cLhC6lfaM8FClYWlkoFzRdKz63NNz1xRyvD+0slawtf2eDp9/+27a5D7XhsXx5q/lAGPf7eL+mi07jI7",
-	"N0sD71LZ3AHdv3AKAV+D/dddPKIjudtxL2MftHFtvujN7HOUYrN/21vXhQr7RJRKQ0EQKYjNRulRP+xs",
-	"e7wBjJGsEIJAsspbtSZXg6V5URuNrq+DZ2iNQmcYtsjYLZ/9RunzlYon85yjKpJ0DZOvWDZUuIpl1UIC",
-	"piNdMpL96N648mtdTQ4VaAPNvSivHntgwWwGuWFO6KAXjXr4KVkeJD+TjVaKTuMbAJ92bdw3co7GLDyv",
-	"6kqVDjL6JcfY8lzZCzeqnS9O9+ntIQfPr8p9M4Y3CiaDjjSWiWqaFi5Y6BXpE5yqYD1sq66thji5r8vI",
-	"i5oiiblUybZUGxe3ayXv7Vojhw4xndLqIw/JcP2btDpE9eeqLLRTB9FOCtYHfhQ3eWqAF11zJeweWlTJ",
-	"3O/M2tobrWspd9zV//ochDjlIHj2k+uteH2X9y4aLuSwFyaMWyA/TItNBVd87QNDKrBnVRbeR3jJvkMt",
-	"PeroEIaQPHy0YwjJLmco967QlTALH/pBA43NcADQVlbseYoYBwxz9Au0VXAJ4LiXBae0uY0ZEfxk9vjk",
-	"5/cf//T9p3/aLyxhH6lOcuXWXKvZLM1Yei6wCMyku+VYCjG7pM4EVhGgnBl0o7B+n+Z157a1io+G8hbS",
-	"irwv5eqf5t+dIeanL1W9+h4/kmLIvSWkNnxHJwyKMnickrDa9DtzSQBhK2qqPZh9V/NWwzBiv3UaRZez",
-	"LBUtTIlvNzDfdEMNegRTueQeVMFhb8VpuoZQphN3XqooEoahBWFCbhTGB53LLOt0azRdtUG3dudJ22TG",
-	"myaImsSPswm6cMIUx32zlvld2M6sLfcQM6+BF1HZdkjBxFxUVdWYKW0Grpg860DmnGVzJo7NulqVU2bx",
-	"hNwmM5+rj2qpdnYE5rm7gTN8AbyYBhVlIy5nPxzCfMxNA3xCx+8ztlAruHUdR33pjFSrC0Kpp+/eWNT1",
-	"kVf2iyQtTRYaKwekd2NQ8KKfDtkhX16K6mbYfcfZDViehywfY8/icBct5jZao/ua13WzUeIcaQgLKIvr",
-	"8OWU0xQqn8k4d4F/l5NoPP/wuH8DuUViYnq9AM4lc6dgqmFWCXTJ0dXpaJutlJtnRu6C4I+QvDUL1Yj/",
-	"gGI6HBBbAG9SoS2uDXPmO7UzwIfH4OIB8Sa7g1RGpNtTQhd7DtZv7todHLBBHah36wbIU3v50vZZsNYO",
-	"YxO6zS07P3hDvRjbsCtzsrtZ89nYq6reSfbfkwCok6nH9gMXBOGiiHZ2pkXGYPPFPtva3+6ymDL42Te5",
-	"64ZB/Ojh+fn5twPCEUKLmy2xaIVsA4ysX9weO4s7U8wnFfs5g0h+C65ZAbyktsxp/X+0dwa5X+Pk1KM3",
-	"pQlhlf0Lo9vdCZ/0Lfv99sae6iZtWju6s2jM3DfxQ6w/VZh85Zq5HxDTadbXK76zvf47MrqxgGA0AHcn",
-	"3r7/AVZ8fb2jdN+l6Toveedz7tSguoGZ6169s1m0fZiUyvIWtPlxAfky5UI1B4/jCRX0vQ5OoWOGXgpU",
-	"+TPUH82sLXebtz432FW1j7iC7V1etwkvFOr5wwX5WLxjQe5TST5r0Fvk8gqmcIisWQbRbyKCmX9NWw+N",
-	"Bhip7LpDfwOo90/2suB8Y6BOea1WqTEbVm90wiKMp3Xd+5pG3MIeba4wEzZUonlQxn2Z6A4jz3+MMWce",
-	"k+4+5ywAb7uqFOZc7v9mqLkNMonZpo8p+qGlar1PUzQrMGbCZb3hfnuHdjr28SnVC2EkxhjaVKpmpOnI",
-	"SNT4MwXgJqPySkAcB08zrxSVGqWW19WYywjDH2rZuQmiuL3LQzs0PtHjjCkk7AJvw23Jogxm78D87bv3",
-	"pz4b/c7lpLTBaDXpuyEmQtKvBN74UWG80/h8My02tQqEq7dyaYfkHBLylE21aYBXoZDLALqN7Jc4y5WU",
-	"FLHA1a8kTaJQVHxl9fmpr9GilB6r3y5UYzCdoLnlpfOBRmdRZTnUVsO1GMhLlS/7hVaoydsXdGe1zM9a",
-	"E9nErpfEtMH6l7jX9kZc3OmT7gsYWuriLSHDKa0c36W4ZKTGwlKTkPPrgbyevkjmNIt6K3X0LmLZmq6H",
-	"Ntb3efCp5vrX9AZJN4E3XNGy3IhifOboV2we5V7y+ArsaEgn2Mpu+zHhk2zf/tYvEGYPeDnQs5b2sBTT",
-	"ZTgjlWVULUM4EKFoXPXie8M7KkoyLKK9O0UWDipECMi67WhB1cpNSMCefSCLS6KUGbNH37+acRzJR1qq",
-	"EobNVLM5cndzru5Q549O6CyMqfXF2ZnvjR0V0Jz5dJatEMaBoWu76chzHkNhDOWBd1YY3Qqv/ND+O+LW",
-	"CC4dESf2feeDn20ILG9CGuARij63AseDGXxud6vlJnIblgODBXZlPrvI0BxS4e2h/IZl4oCUH9k2wqzf",
-	"2Pejc7kSYXxRPBrwBic5ul9bkqM56kLOEsGavwHUup+th5FGTCzx081Yf6Y2/p34wAPd+eHjxBxgmldw",
-	"eiWvJGWX+SQ96i02fezcxaiwXrAneGrWrPARM8Yle/zqGWbc9RvExAVvjFbGejXU3nyW3JUMA+G/ef3z",
-	"j+zP3//wv749ZW+Fn6Fn//jdd9/9OXS7oGlqbpg8N27YS1meFHzdL1abdgPVppcYc7B/vpLg5y/inR/j",
-	"0RfYJBazCC+wVr9wvdIxuEFxrIVaaWzKHoaJf2MlZZSJyTehXyjAn2CE3X//SnY/kAw/Eto03KiGfnDK",
-	"ph9O8CxTq+Fiix2L4PgCfnC+yBdhNOolmy6UNlPfvDB6jAU14NJQzrIrST/LVVVxlFjUIaTi+UJIDN/5",
-	"l/LF6kB6O5u+5gaei0qYKVv4tkAOUbo9K752/t6KL2OUevXLm7cuZ4ZLNn1WQFUrAzJfn/wN1tOLriA+",
-	"lAZYpMRFXQT9+39lC9U2Oot8cGin0qDZm9a4Q0NxJbuCsC6PzupWrrEX5XhOXndyLGT8Th56jzevxeRi",
-	"8t3p+el3FFVfIBWffST8/nTGa3F2+9D+3xLW+NmcWF54q2cFVgNpQ80ENCX01Epq4giPzs9dBa5xaTfY",
-	"95ZmTp793dlzJAL2mwCPMhN5yLaKZ0+ZhfpZGvToMqVOyS3g1J/0RuHkZz5/GvlcW1W8WftYNYLmgfYs",
-	"AUfc8rl2w8XwL++zicNuy/OUNhQHb3gFBrOVf0vv333l7C1uM/n03tpjOgHzH1F7dC0cDl09wk6cqf8+",
-	"ZDc/UeTaOOKDkc76qS9WXLnxBq48PNrWXXuLYVQ5Zc+i7EZslYi9MF3svgHsP8Mt51wcA31e8CVEwmQ/",
-	"xPmUDdLj2UdRfCIhWgK5lPo48hpu1bLDkQ1gf582k5Cz1iC76TBdv6HPhwEd6WAo3JV8st2k8NPk0/sU",
-	"kONa8kGu96RLMTvsgCho9jnf45mBxh4y2yoY6krTURJa9PWDQ9AQs1/6vYVm7Y3Ri86/3VHRjr6ze+2L",
-	"+hl2ydLLoa1D//FjbY42PMjCeZHwIDSU9pS9IJ8yKix12WqmxVxSngIei4YEUHR6+j8fPZkOndr1O+5O",
-	"vF+PjV3Hphza0BGuO/nAMTA16HMPQcmicUcDVDgprOe01UHEcdQcn2KXM8GeILWWkHnZFnAdj608YNX3",
-	"96hixPNqE4LjMbYQ8Bkbx+CHnoFgbQu6jTw3DPynxw4xtfXu2sQYo0uIk82eAPhe5CSlJPXwhMEv5Bv6",
-	"YsJWsBXQyW3Pzm/IXbOhzOAyT0Iq8oHazOwFui6+BGYMqRMdIKIxuTT4BI/y9C2f9zfbJNdPn49MBMbO",
-	"RtuJTeGvn7K0jPsLmMFX2SANyewdL9l359/7af/d8wtyp3MXU3G2SGA2BKiOQzybnbxUEk7oXbMRqH3F",
-	"J/+ch/4upX09M2ikW7MvGtvypZHo8d7Y83m8aE/VLJvUqWrpN3wtqAEvmdFkIm8woQxhiY267Rcd1mVM",
-	"U4M68gG5kolgnms+g3J9yh53NH0lw2B4x/dqa4vjltqgn4GiHWh79ynoVWs+m69tSfLpP0+dIO/X4FIX",
-	"UX/YNZhjUdjxbUMHlAOMwy9N2Aw+4FQhPwBSqhXzo4jvRJjHtG/3vII9NqwOPm02ea7yEL6/X5mFfgzK",
-	"AcbuFncSXzv1mjP4UJec+jTNYWA+eTcImxdd6m8IqlPw2oox9MJdxt24Qjj+5xCVYquFS9nEthyUo3zh",
-	"K5jgSpIvXWP5EtXxNGqV4iFP6ewdH7k3yohnziZQ60noxXsM3TdIGqZk1OY3rvsPSYfoWMV+Qzuxgmq9",
-	"vobLIJqhn8Sxx3rppAZaXr5FmQbjk4sJsx5oNpXwwUx7KOb778VteBlVsZqVyMOghBUXZkoY5nzc9CWu",
-	"mVZKMnIZk8jgofJVNRTC7WqzqSqHMlfQ0U3LP85zqM0FM/DBnFnZak4oiWQa94DFtenv9tkoSeZEgyR5",
-	"bEKdJTUrp7barge3xQIMZlxJYS7YVBTB7a+tJJI5hJ4aU1wNP5/SVaYZmxbc8Cmd4UeXaaLZ/3nzy0t0",
-	"+WFJkW+vM33OtTl5ivd49tM0u5LY3dB9SC+EGoPzJtw0aqXxifA3b6hlo79H6MPlCj6ci97VhqFSoSqM",
-	"BWGVCD7MlQSMIDw6Z67U55RNSwpEYCtletAw6i7U7yc4xXOhzY8OC3co7CElYgOmqdyIS3be8UMEn3Sa",
-	"b8q+R6ClbfrzRI5FKEI8T6WdpV0ICJ70FlReHsocfex3sM5xD4J/x52vbqtjD5eEzg7VL1JI2muaRd8e",
-	"SD9Jamo9/Ex7gfaC5H1aSoRyzmuSTbZYww4tImlQO1XeO/d8cwwl4ZLVSmtxU65d25nPF0WYW0I90KHA",
-	"Uo7glxGS5lBGcsfz+fv2zLh9zj5q+P3TWYO9DjAZ4J4E2xv4vRdxGtYro+AvzTFAoRDESeiVitzRcWen",
-	"Rk3JNRQq/HxzXhaa8/qpCldytdGqwYqD2LHAXeYwKm5YigMG2zagPNuYWBbMuRTjpEYShMd/1HBa3O7j",
-	"C1tMXZ+NBLm+23ql40SKZi123e3n4BY9J2mSEsfNAt9XI4fx0M5P0ffuLbrzBCMAL30F88cjBm1SK3WG",
-	"1WeEYCiMEAUzLOFRy5eMGaUG1QLMLv6DOPq71x3y9VsmFeFKZg1p0IZSLY4mc1DRXik34KRQxE3nDQBT",
-	"rnQY57URpEvLmDvsj1H5vmVRtNfZR1JsrEjC/ib3KZM8bQyKpSk1K5kSCmqMVneHRQiWwG+hN0mGbCBs",
-	"02CV8uj7TlnDVmfTiouSLaB0vYCsCKFZOThJ9EoqeRGSpabovA3SKNS+LlQ7X2ASUtemhbpD+E53Il/Q",
-	"VlNqc2Elomiqy0hmusyizneAe2CelJDOdnTnyKgLhGZNW9qtyhLLGtJCD5+vo4U/ruSL+ujsJfoeJd3r",
-	"Qvu3u/QV6zlvGmHllp9UmSuZQyO7pzwGrdO4W2sh8gjZ9iFl581IkqTKDTXHT3obnmNfOe7waR6aT1KT",
-	"Fp1RjkvGfm+hhcyZ6DpjdXtTChyBmFHhCGVeCr2kTlSEsISQWlUQrNYr+RZT0bCaiZDcd8jFthELpY37",
-	"eWioQFe6tAZ2aDzvCp+1G91GX9GZj1yHpopqJdkS1ley4tgAN+0641UYwH9fPjO7BR/VjsLop4zNlSKX",
-	"8g0vjoFaz72H0cdkV43q+U4xg+aYHrKkfFg45pxExXd3fFrmX3brXf8C5q8kDO/tXf+q0omGXZkYdpI5",
-	"Tloh0QY21CfypKiD0USeX+U5z9xRzj7SPz6daUNd1O9L2FOD35dWXxwW+M9moVO1KEtWC4nzEAa6V/fR",
-	"5o1RtRvYcBRRtyuhjmQOFoEfA1OeyoISmubCms6uJVNGaYsWWagKETnvbc9lsY01w+mFA2+/4l//7d9u",
-	"NKOKX1wWzkWE7lRyj/t4raqh1yANvUg4UpkgNlfMKCZcpnv0rSuJWfWu3Tcxpj6QT9mzmVU6acMZ9h0N",
-	"iV3csG++f/To2yxeM3iLuba6mnflL3jBbgDnmfuRL9OZKGG61YJL6NQ0CqEdLZyyV8hAnMPYh6YS0vHN",
-	"ih+VHI6v+XXt9L6wx8O3iEsIACJqF64sjuPr8KHPTdoOHSI0W6lm6VHncyi7wZ6kdyflQeJ8TCHOdV/h",
-	"JFjhIEJPC4HGqHcUNV7BHLFT9sr19nKj6v1oAF+51I2NFzlcSZ9tljRu7DV/xKPcA7M/pm/N9YgdUh5D",
-	"MtARVA2+JK5Fke3eO1FFCSbBo7Z/RxzDSdqjnjUcyvmVM6aFS/jHDgZDHivf+GW/d+wGwt6v6yoMSB9w",
-	"WuEDHEsvLbnBJCns0zajQi3yR2a+uUDw5Pc8s4QGR9VTh/jO0+5QYewtjtglC78/ae8i2Emu7UaUCp6N",
-	"NlGwErhSBWQ+YNsNRvCJI9QTD+2cwOXkxlRevRIGJ46T8uAnMwvNXEE4i8ZNYzzZrmRZHQ56sRek4nf2",
-	"WC/Z9C9P37L//s//IrLDVBcqXxMGO3Oessf0eF5FiAbFpFLm0pwU5frdyPYL6Qk4ZfxA99DRNnYThhP0",
-	"+IprDZr6SlaW95pjEqjdOzTDNGp7pvRe9DjIxHfWF1G+sT3FZE9jaGv48zF8a8pNqF5aBaqH7GFy9RrM",
-	"nrxpKA06fcvjcvUxjn5PDJ2zEF26P879GSlVHSKeFZALP7PmvlOOkyWX5MR1iPCH5YI/eTB9YYPJ7z2m",
-	"ybp0KGyPZSUTymfkCTlvGpR1ON32aA5334gLKh3Kwby6giTg7YqZkEUWGoIFB6Wa3ZmFOr48qgk7Y+cr",
-	"68LO1HKtjffWjHE8zp7GtGvPORSX9pOm91qMOoSM34hK7N2UXBSFQzfxg62PUpJIkPSNCKn1IJ3DT5tK",
-	"nGDF13vf/R01dtl5BFFkDE4wfBkGTjfMbuizH0uxpKNlLDSBIO1XD8Lq9yFAPfrhTwcDirpBo3RWobUa",
-	"VQiFckj7iRVYg/Wsbl646+l1cInkfZpp0ejjL1JJ6B0n1uzwtbaJskLPlu47X8DtcyaqWjXmHrxNlI5G",
-	"FpHb7DTXt9HkTUykxETbKzkVRYaNBbN4intmGU8WZm9nfj521pvgnW3Pj89688mzePb4NGNq5vuQYFwL",
-	"E5gxkxcoyo+eWYACjTjvNMOEYPIrquDQ7mauo78Mh93hzw1fgrTWowPBlWyADN9Wlpbcp/Tf167n45SS",
-	"BbRKZHLHOP7hRBYWz8eSue1J9QWbfryaFErCFeXcXk3U7IoSbs8/TbvOtivVLLXrCOMSXsD5/+iqIVfP",
-	"1Ri7KRa5ZVZGjRmmzxC3BoXoVtgIxwY7MBPUM8wgxexyC9DgmYwv7o9FnbZxGB7wfDGS5nStmmt37IML",
-	"prfK3MhfsXLDMHJVdY4YexfyM3Ru0cVIYnbRrK+bVn7mmV6Ds7Ei29OnMs3so4esULstNdmo6lKAZtM+",
-	"cKaZr63yDmIsZ/OTpHlZXkm3BSJJ5YIqki14OQvMEzEj3XIgJoHPvDbRzAZVZYz+EIZEYNegEOge7Cqg",
-	"Nhsh7HOeY9oYmKKd69udmdlfzoAgan6NPAFlW4ovHZhJ7lNT+QbVHEPgdpVrpIXQ29eBG41K3N2Gw85y",
-	"/H4WdeS0RKHhvfmXrg1S6BuGc86RGWN8EFsEO58RFRxvGr1291feSbBfD5nO2zk/UoL+z6qZg0m5K8bA",
-	"O+zOGbrQsfW/IZcOnfo4VXTeH28fdUEDdETj7bn7Vf0OLeLeqo2O3uH47hBa/KuEj/d5/fEC4yMXDO91",
-	"oGS58FctBT6I3Hdx0zOeG3EraC7tcCc7/6Uvl/W/jxcn+nrCrN5MXRU67k9xrFqA+7SXPdjHQpvd6Nnj",
-	"8c0HOizbz/H/Q3DOnSgd5nSduXFaX9A9Plgf5tM3yPFqFQ2cE7ZdUo+lI13rnHU3ZbbmNJyqT5+P6Y4/",
-	"heFkx0/seJRKbLk/RzUmf0JZnNzwfMnCa1KJANh3ORLv6xDFDVv7qogSu+Q9evRnZgZsiZXXLQzpPCDR",
-	"0NutKgd73f9PcIazSmjDl3AsvLF65FcLub1ZyzyoiH/MBMUwePOTUzEPwYymlZcbAy+N1YGoK3Gcx3EE",
-	"tLFHDSqV1TZ3och4IWUPSwxoMx7reovfuKNOdZ+KRzy8aUjvsGc/XgdhbXQce+/Y4BJqM6iEEIi/ivGW",
-	"ZOMvfLNrXtdKSIMBGyH76NxvnqMq1TQWqSUzINkaeKOzkIIkTMZWXERjYqgm6YEO+Z7UA74Eg1/H7KmC",
-	"Gx4SPpznrbSAoUGpqs0XUDhHo2F5CVzioFg/e0ZDOUvmRhveINL+oZNHw7iwVIgJMz3649BwArKDz6Wf",
-	"10Kdj+HOdt8x86lGLuSJBy9xyab+gNhfIAzYnSlf8fiVzFh7g65zUUzn31gOvGiUFBqPou1tvh0n8X3F",
-	"NP707GPTyk/DZVj9/kBspD0QAZqayjkPYddxPrQI8j30cl5RC6HN5kFXUt1Cc8k4rWeozYariGGhlRYF",
-	"fq31mqLEv8Dd6JDatnwl6vPIehxT1a6UMW2gtiqw/f+vLxh8LkfNzSKKubTem9c52sZcDONjWZL274pG",
-	"o4yrG+/8l+7x+eMpPgMo4M/6paYSrLpre/QIf/oyydiYGu3ikWjCSbViLvXZagg3NCsjw5bc1GL/jeFW",
-	"RyiYfzTkEVa+Y/wmxBOjsTUu5O16dnKDvfMwmzuMyXMBZ2y7VHJhd8KUMOy6lCyHIgekH6j0BzU4epPA",
-	"vvxUhTBuahTfKQvDqnKE6L5qfHvawteS0n/lt12TKURMoxhnv75+vi/pjLGmnanTFFbrUG13XO1l1wkQ",
-	"j3vMqQwhuubOn3XvZ2nFTxU8gKsMxd0Gb3x0rrwDQ48jlwO8fOwNB+M2cO/8d3/bzU91S6XjRk0lqUW7",
-	"jxqfsnC3YFt1hSvSeei6WY8m0HL/xX/FyHj86PfGEGl83RcO8+3JDUNp3ZE6Bvimln6Do7GsM0vu422x",
-	"gBcvOnZwn3nLUeuf++sD1V3ny6VqYk2Hg2GU70TV622dhUr1pgjtI4XPkf2jsJb9cMnCAmTx1RzIr3H7",
-	"z0LaL1sLbGX7UNcRTDCKhvpexrPfepoyNi04Th++Nzhipyz7mgD5NQJ/s+LguEwoNL38EuhzeGvMHVj2",
-	"D4pk7xaABYRiY3b0kbBISehh0bHxphvJ+nV4jTKdsuPGxv6R8aB/0gEVhmBqrXay4AIDwD5OZMJHZv7A",
-	"TL1joNBfxC3EPAcLsrUH85FQyPh5u18Dgd6CNkf1Ptwv4qBTdkBUhXIF6uZu7IsdUx4FFmIUM806wgtr",
-	"ue6ND9EYYwQyDjD+7b2Fnltg03B6hbMdMhx5p8NMYt3Lvgyef8w3FpjH0uvlqhNpXJbYUvGBOIKQMeUd",
-	"77z0HQ2i1ckTnF47nqhstlo5n24lhqXWGWmTvVooTIAvROFiL245r7WmT+UdhQBF1nfD2HOuVdvE0AuP",
-	"ub2YL38iAImGrfiaGJOVOqEMMCqTP42LAG9h8L6jLVqjReIWjunLRpOKo9+5CZcDszh1GLL4+NWz6Fd+",
-	"WOan95/+XwAAAP//",
+	"5H3vkhs3kuerIHh7IXu3+o9ke26n+8tJtjyjG1nWSvLqg9vXRLOSJIZVQLmAaoqrUMQ+zT7YPskFMgEU",
+	"qogqkt1syRP3ZUZuklVAIpH/85cfJzNVVkqCNHpy8XFS8ZqXYKDG/3o6N1C/+MH+Mwc9q0VlhJKTi8m7",
+	"JbCphA9mytScmSWwii+A3cBc1XA6ySbCfuv3BurNJJtIXsLkYsLt0ybZRM+WUHL70JJ/eAlyYZaTi8dP",
+	"/jWbmE1lv6hNLeRi8ulTRit41ZQ3UG+v4mdZbNh6yQ1bcs04W9TADdRM4vf3X8Zc1SU3k4uJkOZP306y",
+	"SSmkKJtycnEe1iSkgQXUuKhnuM2hVY3S5pKpsGihmSpyqJlZcmn/xwwtmX6755ofJ9dMp4gPr7hZts8W",
+	"+SSb1PB7I2rIJxembmDsiEohw3+nDuxFDmWlDMjZ5m+w2abOU7lhBj4YS5uNamqNG2dSMWWWUDO7EtCG",
+	"3QCvdcZ0M1syPNxffnnxwyl7ymqowAj7NLYWZokE1rwEtoKNJSmXeg015PZXZglXci5qbcJz11xn9MNp",
+	"tNSTN1AVfAP5BbMEmJ5eSX8US+A58oujV/wru8MBYj357rs9iDX/iZvZMkUl9vwdXzhuEcRGN0qthFww",
+	"bURR4FYNEe8Wai2UPGXTf56yErh0RLUEBVY2SE6mZHsztzY1P6GVxLvZXu9LUQqzvdq/qjUrudwwkKYW",
+	"gAsrlR5k5wIfE78qhzlvCjO5eHx+nlkyEit/h/81zthj1zAX8znUIGfwSDORh/V0bwCJi9FbcOhte100",
+	"CyFf4fP7C3t+ujhl0xs+W4HMT+DDbMnlAp6cP/5mOrDACp921Gv6Fn7fXtlbe0fkDJwAtVeUM1rewMo0",
+	"/H5Uur0DyaVJH6bBz9hXP3GZc2m+zvBS0O22q2JQQAnSeKlbK2XYL29eDiydHndUor7nQ7ejUHLBjGJr",
+	"Lgybq5ppVYJZ2tssYZ2xprKfTv90rqdDl8b+tHNnKm4M1Pab//fX85M///bxcfbkk/6nyfbKPtlN6kpJ",
+	"DajWX9fqpoDS/nOmpAGiOK+qQsy4XfVZRd/4l79ru4WP0Vv/qYb55GLyP85au+GMPtVn/rn4xi4RXhiW",
+	"i5xJZdha1atLPKFczRo8Mc03mq2XG8ZlTrrRKJarU6SqezraI69fOKVS1aqC2gja0AwVf97huJwbODGi",
+	"hG2CZFbpbQu4bFJwba4bfciTpLvjWx/UcKtWhzxJz1RF2xEGSr2L2G/t1+3v3IN4XfPNhM7aM/SvpN1x",
+	"jeEFWSDXb+HH6ubvMDP2aUTiF7JqiCnyHHUtL15HFJ/zQkPWOwSZlHbvl0o73Wwtngy5vwJVFShT4AMv",
+	"qwJtHK/dNtpAOck6t8/pgeHbF5OvvwBrahlW8g3L1SWbuhfpqdWrBcwNUw2pqoPIXvIPL+gH3+Da3H88",
+	"3nEgSKVhwr8U2mzzd1jZXkt0t2Qna+CzkkuZGXErTOKicbM/Pzs6Jy+HyJPaoa8RsokVBsknrJebtI2y",
+	"xf3cik18ztheX/MF3Jvwnm5bpM8m1iHYZs4pWfbBU7DfQnfhkpVCa3sflMRPrGiyTLqTZvufsjEgc4AD",
+	"rzmUXBTJIxkWhaqAXbR7Y7/TXzy9K7X4Zy1z9Ti0KK5zHvPGjVIFcGl/xd2WDzhST6TEkd40erPr98/s",
+	"dz5lk1nB9c6XfY9f+pQdrs9A5iP3bPvPhrT/tpHFq0oJaVArex+C8Tw/EZKVPAfrdpD/cQOWOwtllZwV",
+	"6ijNpTXtfp3AhwpmXQ0TKVlFRkaah5Sh09n6RNULLsV/kKmf0LalkDnU16WQjUnpgZ/cfSJnqsadSMX8",
+	"D0+T4qcGrZp61mOYrbf3OUMbXqfFljbcNHSPHK1mynqoJVhRNeNyBkUxQDi9kbP0qXndKbQ1nG6ACRIa",
+	"gWaPNJvxAmTO441GN8M++zoXmt8UxHf9lwgd3rK2njVfgbSK00su+wDU7ZyhK3fJqsYYXJRhfMHtivgK",
+	"NJoBcmQRVWuc9hU52hASINeMswpqreIHRcchTJGWRE2VH3axnGu9p7b6DyVhT63kHxxYwi/b3wHPRXS5",
+	"syDY3FviCxHzaSzkorvmpJUXRI6Z+ufeSp6WVCPS9y5WYiSfe/eTbyzneoPskuH20SMAmTMDRZHmmn8U",
+	"oe5kdC8Y8GFWNFrcwiXjzBLcB3to90L7sE1rKD85f/Knk8dPTs4fv3v8+OL8/OL8/F/O7T+GHZ0dlIZC",
+	"g71a8HvDC02SQwYhYt3m5DVLa5GpF/7TC1IekUaxkoO0iGQ/N8YqD3aziXWMPW4M/cURLwzeMK7Z0/ZZ",
+	"P4v89Eq+QBK1Sgh/bwTkVg7GMTMhtQGeW2lFissxOgX6DtZb3S3/WANgUJPc2nAZHzFrEmnGa2B6qday",
+	"73EMq7/uC14XKD9d2NRF19g3T9jfxLPkczrKsueJ5xTXIfl52aWSRjkOeQitirqjOFou5IWYJSXmbk1M",
+	"4fOWyy9jPWxJJJuiYKrukMr+zQopH6XZoav7e9ZRVKjUyCY56BUpNcg7e/t1Yr908viJZYM7KP1eKJeV",
+	"ipjfklTN5xoMQz2J1/0rXhQs55uvhy/5+a5LnjYM3i8BI+rmUAOBvXR0tzJBG77R9u4JvL5WTElYhweS",
+	"Tsc4e/ysqVrL6+Bo0yXbltxBT/co5vj7yXffsdmS13xmoNZd+rwuuJR2+wlyeC3c44Gnr54yq+aZ/bxP",
+	"lRK4tIbJJfvl3ff9a9q+9nljldnZM6gLISfZDkXfVeDtnRxRqcdwQ71vtL8XiimxA5zQHfbNoMv5zClX",
+	"L2/nNaAMAWm4EbfQmilKza3Xrmq7kxOroNbWaE8K5u8xQn20YMWepE1p1p87iZqkZF4JMgNGTQbc0N/s",
+	"N5G0XA94S5qi+HtYpiQak+E5F+HPmTCxD8crgR4JCQVvMf52Txu5f0Mwf4A0CWvM+gYyBnD8AaXYKqJX",
+	"7FhtmbKxg4V2KToawyyVvoxErv2vo2PPxG201ynt0ElYgzbuZIK/ulf855BL7pKid4kreSq417nNJE/H",
+	"W8n+YKrmphDW+SAThBd4GOKWG3v46A/nII3gRfpslJwXYmaewZLfCtXUAzHfG5gpa31FWSyv9jxXtyEO",
+	"rwrqpgDNapg3Gk7ZtFZFccNnK2fL2vO22qIGDeb0Sk6Jn9ynkToJfNa1L/3jAicmN/gD8Pwn0JoPC7Ut",
+	"TS+dfmYLcQuSNVXnTEdFn/WfysrERk7ETJE7PiR+kjKwTRveTSbgpQ9LS93WlsMigh1Df8b0fzgderxA",
+	"7g8hy/1wAfsczFDYd+9Yvld9295KBTIdsCUJcUig3/0iKBW3cPeScfIdhXnaw/iHyAI8/8BLIYNje3fu",
+	"mQuZW2t/b0r9SD/YmafCYw1PT++hKni7h3Q0itzGVG5Qs5W0zjkqCm+7sfdtBQ1GiilbbxTTfGO/ap0G",
+	"OpzTyVaQixJBYjAfaSV1bt2QghsoNplX+FjN0MlFjm1mixBbwaz2RvfT8b4eZvumBwYeW3zBRe5K2kIs",
+	"Ab1qoZm9acfbw1xAkes7nGursHtKXy9VU+T2HCMCtAsohFwNbd2+0mpao/DRundw7DmfLbEYcbqCzTRj",
+	"U6LMFEkz1YYbmF4ydGWI6TI2tQ+asq/IxRbaLfdKhvVKtf46Y9MbrmHKvsLyiBtllkyLHDSKBMYXNUDO",
+	"lLRfXNSqqTR+FSjOsnGVUPbTHGbCGtb+UT54fyXXSJZc2RdmrhRjY3+yVEVOz8MIfK4ALwTbgPmadiaw",
+	"imTKvrJPW9fCAJlWIVtEUYeS5/C1q607CnOMJ4XaZMt2IkDaY06lOt4vN0zS8bIbKJRcaDruVhiLOcZH",
+	"LR0ypmqK0jJhNFt3eOooLpK/w54xUwLQi9JtAV4DH6pAQ0N70dQoN5FXscxM239qY/VRcisF3EIRm/PK",
+	"mrNrXrtwDNS1qpN27VCBiBcpFMXlJmNgF4iakJdAchnzS6XK4XQg6Aj5ZujSKsvU/IYiWsnf+zKDgaXN",
+	"VSPz3YEPpHYotyFCjZQe/FWlaj3sHvdXoj+pPGlouLPc+zlUsJh60u8NNDuz9/+GX/JB0Dsm2MaJ20mY",
+	"1eTO+11mjmp+tSlqvygrVZuXQiZMPNQxaU98poqmlIwbSmueHlJNJlJxyO9VIw3kbF6rkj3OWKMbXhSU",
+	"BKGyXGZ/eMnOyatcL1UBbC4KyChs7JRtLIgtxw0lsH3wKG35rGslF9lW3V3yimms0B0PsNRQqlv815wL",
+	"irN40fDbruuD9AovGj7DN2D/NyHsqqoQKZGOicgL7yFzltcbVjfyMlh19s8uCpbOMUYFGds0djvdeq3l",
+	"NVeJvbaKOJH5iZ5idz9odngztDU/8etZG8fPqV6XSmILOGW/SB/XU9LloCyrFEIb2uVeciG6NQnZ4E87",
+	"SZbGL2Dg4zYVv0MD+nPNkhzXvibJfUTWFDP144XBc/SJpKQSQ4G7zXqNWR5WIuLqvw8rpNpVGzHj0p7x",
+	"DbBGQ9q8b+oiGbOx1ouG+hbqjp0D1qB1EsfatS4bPX6RnQL0W8yIPKkz+EndJqiZ15vruhkICcyFFHp5",
+	"iIqZKxf6TjysVunQlnXBr0292f8tg6GKMSG8IaFkia9qFEP2/KyZjF6CdC6BdRUzEtBj5sg+dlDndJ38",
+	"G3iUl7Lj9sctOHnsmAD0Qfr/YIMBnah9lvUWv2ivnkq7AKmbEFWJEemtQLXGxSPN1Fru5v0gRZC18OVZ",
+	"YGjPi34XMcWGrscPMBM5Eah3S9oPBtpxfAI2aL6bAe3T24N/8tiS9GiwJVn645eTYk8xWwbOvGDceoyW",
+	"Za3W2gon7OgajEuzH5+fn2/L3jxafy8SV/IVnHAJ617EH6tWlJxZZqjBWg43Kt/QJ1bTnLJpAeZkobZz",
+	"AclSuUvvY15JVOvNbEkPUWp1guVy7kEhCoBpB55bjT9vioJsNi5phYYSHr5upuT1CmpXWiPDIrrJiLBV",
+	"9FXs2rFgzL9/t70WyDjEJ/vVh20lJEsrqawix/ABBpo26HCruQ+ooJPKi+JazV1sZa6KQq2niVgcfivh",
+	"BN9CvcFDdLUurvgFb7u1urUrakTv/rTXkLCzHSiLtVhob0tu2XrvyB8k4DEKs+RVBRRRc6mrbVkd6zHc",
+	"/egmcUOWWW/Uh1aLWNJySa2XYfcXVD3FTU/dd14Y0sljW7NcwOAWsPIJizrwFgdrFNeAfg1+aG3btjMK",
+	"y9KwN9bViOHJYAUXthkz78SEJzGhrySyfByf3KgG2Ye4KHJ2KCim20vqO7MsxR5pBrkweqh4xTFix+o7",
+	"kEO6cup8tI3Eq7FtD7WNjLD32NfqroJTYBhmvAP7JtWjfZ/b+CN68S9vXno5k7EQcIxUZuulzin4EjfJ",
+	"nn+b7PpOSxNXbphUKkkN34aOu7ugHA1qGiHZ2iofRt/tyHy7Zqs1MbY6GjbyIjX3D8ZOR1Rm1votb8Si",
+	"UVjjm0MB6QLDwbDfYPzIEmWgREE1rp8/LXn3StcNGBVWMIdqOteTaa+zkOQsoGWTeR9bM15i7+MSymS0",
+	"/bDsGvoLX7auKfPUHTqSN1g8kDDY9vIQ9rQu3Q+G1zAQIgmsmGj+vYWaF05Al1QjLMwFk1gLHIwU1kgj",
+	"iiAmGRmL+nSAh4jdt68gfbCVm/k7NauHAlHLbQOPDndtux6XtEqrPHOs71svRQEXbbfCwgomDyMgBsIy",
+	"gS37glBpiGI7VlZoUVbFxus0aul9cn6+d6wlCLlUqVA6KfXMW/i4B28N9omq6ig/QcGk9Ga9zNp6zyuv",
+	"YS+YBIHWAlrE1nxkUtWR/nRHfhCbSGXGMgNOEGOkNIKEkEwVORkFeBAztJyiAAgjeVWncwa+6qC/U6Lh",
+	"BkxGhGtTWZTEchtM76RKlnS9ak0dy5TqFvBQQpXQBSvAsIVKP/MWajFPBjYjRud6ICm4h79HzBW9KDtA",
+	"kzlCuq0PCaS33mvvSWiFyWbfK7CfeXrKpmsujJCLKQV1qR2NmVqgD1U3WBo8vWCcVVxrB5UhsGIrVxLc",
+	"23wgXaOUyS/tvQnB4YvYfNq2zE/ZFPtOMHcWQss+eIMn4gz2KxlFly+ZBmBTkt7Oc6GYzfSUTQM/RPty",
+	"7Gyf2nXfHOUwwI7EsFqh8UXROfUIhTXubC6zh6Sf6lVKcXE9kClVgfZIwY6k2xkBrVs9mahJ9ZHMkIg+",
+	"SIx6HbyztgR31q4lxb6vYD2EOzCQ+FmlgG+el5XZeNFMIDVWoHAEtOFWYrpY0KXjPLv/FVQDjSJDIeLP",
+	"hyJgdzlAr/dws1RqtU0wDbMaUpbaeqlhdv3f//lf06Sd3T5vbDP+tf3l+59n/v2pZb8O1lnflqZy0+ub",
+	"uN50tOB3q0D1Li29udBVwTfXgyc93Ig9xJZ7lJ77onP77Gslrymbn4ydxy0e6W/4vpRRBtzIWYjUbnWh",
+	"DvSIli4Jk+yEuXae632bP1N3gGjeO5y2gD2sLVpJosdym6P6BO9RN7Rr7teeSax8l+7MIzH7/rzb63Or",
+	"RcnrDXv707vXjOd5DTq4ms42IAgwStCh1asaE5eHoOeyUP6jRNPa/3b/fTqjAH1nbdnkw8lCndg/nuiV",
+	"qE5URaQ7wc5DqKk06YE7K+91U0NErlNDNXJxez8Yivg80m1CATsasVPwkrnsOiKVGXSLKNY4tV+Yot1c",
+	"N7B323k3nLhDAPQMB8cOlsQ+tR9aGnuNXBHs1lBL3XUyBPajsDYUBY58tKvlPpcjxQJRM5IyGrizx6hA",
+	"dorsj9f95WqMts3LG1GMFcty5jLJTFG89gY2SuZOKsicG1VvMusBzXndtipi4gjyKN4bl8ysAKrD7NUZ",
+	"L4rEEr+3f2ZayBnxwlJp80hTZ2uGtWtFgbxQ1WoGWsO+bTyzqrnWMFMy70bsctXcFJG+cvB1I4Uo1JJR",
+	"XhIVuMvzuy4XzSieZQm3dk32e6xuLlKtm69cvR6mwIS0shyd57qRelTSdR/DG7O0DrI793QdItfmOtlT",
+	"/35J6QJHcB9OApkDOpTCaCjmow+9PqTyvVCL67xWVTVcBOTEQaEWUczIKIUh1T0pHr3merALiCqFOo/f",
+	"bhrYsRtVpQrG26ujDd+4DqNt8VxCqeqE+/MGNHZ1MfqClZ83GwMa7y2GK0L95570CIWSvTiml8Wu9KpB",
+	"DXzYVR8uwPnuPL6T6c4nFAjuEuDODEjmuuE75RfRYUmXadvjlld//vOBcqES+c7mrmRlSjjyukkjrVS1",
+	"MmqmUoUU/O+q9siknhprUftommG6Ar7SLYjrUmkziMJjpWnqsPHvDDUY3jCsw7+0PnXBZwgH6dggBCLR",
+	"5SesiIjuqZeaejPcayeciLccu+CEaLPfBfNBmrR7AwiaowdSfe7TQMMcZgWvSaUcUOf7lp6TRDFY8iff",
+	"/SndMaKbMskFqPwSh4M6MSpj0mp/Ktm/59eqMQP3LITfSentKTPCU4clKFb2i/xAqRmVMafCPk4FBQ4l",
+	"3tm7kq6tfW4jfOFSDJta/pi3S4fU7EAEt7CmNNP6qE4C4wH/0qcKPTmzDkWRMXdAmcOdzVjuuhIyLFfF",
+	"8gBe7U0t/FL0yXjYpxWBPVe4qWuQ5nrwZK0D5gXcRQ+uxss9qdaX7LyHOSZhT25tmy4TVjHxfcbWy81e",
+	"9dsYRNcD21C3UBe86mzDdyL5ppZDIrsYyLxOucg/CunS7B6R273F2c2FSpcjYthxYPVzVd+IPAd3DPjV",
+	"trV7BdYEmq3SBuhWj1BHWgzhiKW5+hWi/eA7kahz5hSs62iZNrW8qJUqrR68cJ9dONqnu21uhSrwKuiB",
+	"4h5qSwjoNkTTzJq5WNGwt2L4d/+incFgd708WlmAL3Pcmrpk/+Z7SPoVjDy/LqnTOoXY5z7xJjMGcTXZ",
+	"S77N3SMP7nObRG2SuGMYVwqv4dTedwOHG6T+SXsWWKgit7dkYF2R9mxxrumYSyoZ3l87WU/42i5Pp/e/",
+	"vXcNct9t48Ox5y/lwOPf7UN9Nlq3lZ391sC7dDa3RPcnnGLAN2D/dZeI6Ejtdoxl7JM2DuaLzsweRyH6",
+	"+G3vHAoV4kQUSkNOFMlJzEblUd/thD3uEWOkKoQokOzyVo2ZqcHWvAhGo8V18AKtVhgMQ4iM3frZvyi9",
+	"vkLxZJ1z1EWS7mHyHcuGGlexrVpIwHKkS0a6H8MbV/5ZV5NDFdoAuBfV1SMGFsznMDPMKR2MohGGn5LF",
+	"QfozCbSStxbfAPm0g3Hv1RyNeXje1JUqnWT0jxwTywtlN1yrZrE83QfbQw6uXxX7Vgz3GiaDjTRWiWrq",
+	"Bi5YwIr0BU5l8B62TddGQ1zc11bkRaBIYiFVEpaqt3H7rPS+bwWsIX+jVMIGvUcOcAFmqKGxLBElEb3i",
+	"pVqTxeJdy0MaHDGAyIsBZ7Xgxpp3KjTBcd/07qqVGImrzF2YAQCEcdBoVb6hRSR92f1oABgjgNKKiNpK",
+	"uxJDhaeDeYGB9ONYwjBODdqjocVFJEwyh8PNDvBBrUfj01LJWo6YLA+GCDPaWeqRFtm6VgYGhMtBkQ5M",
+	"v1lDgtilECsoROCYS1eliF07OE0iAHbEEB/3EMPt7eemrb+MtpE+QHsQ9oZvnwMCUe6d1OnIiTSrm4PQ",
+	"V+yDBsNAfbMCl7rHXgcDDoMC7JYXDQyr9ug6YqD4tVpD/XYJ1mx0aNJx25B2nmSjiUP0QNX2HqMDXCzB",
+	"fje127dpd5TwP1SRa+eOY5wqRH/woxhkrwaet+B2iN6cl8nem2zydgs6nHp3HP6CrwGLS75CZjX5vDWv",
+	"7qJv85oLORwFD+NuKA7eIKjrmm98Yl4F81gVuc/RXLJvMEoSIeqEIVCPn+wYArUrGcV9KsqqHZ96xwAZ",
+	"m+MAtq2uhPOUvBoIjKK0asogqHDc1pJT2XJvRg8/mT89+fG3j3/69tM/7ZcWtodUJa3ixlyr+Txt2HVS",
+	"EBGZyXeeYSva/JKQYaxWpppFDGOzLk7+pk2bWRWpobgduFW+lba7mn93gTA//a7s9Ff6kUBD6QUhteE7",
+	"kIgoy+t5SsK6n/fjkgjC1jTUYLD6ueKNhmHGfuc8urZnRCp6MBUe38CinwYYzMikenk8qULC1Loz6R5u",
+	"mS6cfKWiSgRM7QoTalOxPsOlLLI2toGhQ20wrdhmMvrGcD8EpCbx4fRJF1aYlJwbObuL2Jk3xR5m/hvg",
+	"eQSbEUrgsRdAlRV2qpiBLSbXOlC5bMWciWtjXK/gKUPbV1CwxvVKRXa26zNyA7/4Eng+DS5iz1KzHw5x",
+	"PtYGAx6hk/cZW6o13DrEZ9+6KNX6gljq+fu3lnV95Qv7WZKXLHONnVvSh5EpedwtR2+Zb1aI8mY4fcLZ",
+	"DViZhyIfa3/E4SkyrC0XSuprXlV1D2Ii8tCWUOTX4cuppBWUvpJ84QqvXE248fLD8/4NzCwTk9DrJNAv",
+	"mVsFUzWzTrhrTilPR2EOU2H2OYVrQzxY8sYsVS3+A/LpcEHCEnidKi3g2jAXPiU4GXLk6luoD8j32zdI",
+	"ZUQaHhja2p8QfZw5uJkDXlCF27u1A5SpnX6VNXe9zugn6mZmxfnBL9TLsRe2bab2beta2GvkpwbEkPd7",
+	"joFDAupk64f9wLmaXOTRm11oJ2PQP7F7R1u3UW5TAVf21cyhEZE8enx+fv71gHKEADG2pRatkq3BufP4",
+	"epzs4PxA39Th57zi9VtyzXLgBcHip+Mvox4mpb/i5oCjg4KFtPb+wBTN7oJ7+pb9fnNjV3WTDm26e2fZ",
+	"mLlv4ofY/6+w+NUN0zggp15vrtd853iT9+RSYgPXaAHEnWT7/gtY8831DugU1ybhspRtzq81g6oa5m56",
+	"wE6wfnswKZPlHWjz/RJmq1QKyxw8Di0gmHQQ9AJikV4JNPkztB/NvCl2hxd9b4ZDFRlJxdm9vGkSWQC0",
+	"84cBUbB50pLcl/Lda9BmlHIIrnCobLACogvihJXXdVMNjWYZ6ay9A74MVPuHUSw53xqoUjGZdWrMkbUb",
+	"nbII48Edempdi1vYA2YQA4uhE9iTMsbFoz2MHP8xxkx6Trr7nMlAvO2uflhwuf+ZoeU2KCTm/Rh/9EN7",
+	"q/U+oJRWYcyFqzrG9+0dpW7Fx6cUFs1IjUeACVb1COjTSNXOPRVgX1B5IyCuQ0oLr9QtNUqtrsuxkBGm",
+	"n9WqDRNEdVOuDvjQ/HBHMqaYsC18GIaFjDpIfALp129+O/XB/Tu389MLRrv53w8JEdJ+BfDaj2rkrcXn",
+	"wQzZ1BoQrt/VlX1TcEjIUzbVpgZehkZaAxg2sl/ibKakpIwxPv1K0iQgRc2v1p6f+h5ZKqmkdFJtsJyr",
+	"vuWFi4FGa1FFMQRr5CBeZoWarbqNrmjJ2xN0a7XCz3oT2cQ+L8lpg/2H8ayDXl2SsyfdFzC13+a7Q4Vp",
+	"2ji+S3PfSI+bvU1CLq4H6iq7KhnbCxKl+3dRy9Z1PXSwie9DSg03uaYzSIYJvOOKnmUvi3zP0dsI3udO",
+	"8vgG7GhKPfjK7vVjyic5PuOdf0CY/eL1QMdb2sNTTLdBjnT2Urci8UDEonHXoZ/N4W5RUmDR3btTZuGg",
+	"RrDArNuBFjSt3IQaxEwFmV/STZkzu/T9u8nHmXwE0po4bK7q/sjz/lzzIeSlVuksjan0xdmZn00QNTCe",
+	"+XLCrRTGgaVD9qUjx3kMgzG0Z9/ZYHRPeM3NbHkP3hrhpSPyxL7nfPCxDZHlbSjDPkLT/VbhzmAFtXu7",
+	"tXITtWWrgcEuuzpPXGZoAanyoqH6slVigVSf3tTCbN7a86N1OYgGPFFcGvAaJ+m6X9srN/n0CXNQ80Sy",
+	"5m8Ale5WS2OmEYse/HTJgAKpN9oA/Z3kwCPdxuHjwkhgmpdweiWvJFX3+iJpwnacPnXhYjRYL9gzXDWr",
+	"13iIGeOSPX39AiueuwBdccMxoydjvzBab75K+UrmatbgrMqv3vz4Pfvzt9/9r69P2TvhZ5jaP37zzTd/",
+	"DmhDNM2SZohanaldv+NJzjfdZuFpO9Byeok5B/vnKwl+/i3u+SkufYkg3VjFfYFYKbmbVYHJDcpjLdVa",
+	"41AMP2OSfWU1ZVQJz/vUzxXgTzDD7r9/JdsfSIYfCW1qblRNPzhl0w8nuJaptXAR4swyOJ4AlZpQMtCP",
+	"pr5k06XSZurBY6PDWBIAooZinl1J+pkrRQoTJEo+WwqJ6Tt/Uh4sBMhuZ9M33MBLUQozZUsPy+YYpX1n",
+	"yTcu3lvyVcxSr39++85VT3DJpi9yKCtlQM42J3+DzfSiBSQJrVmWKfGhLoP+7b+ypWpqnUUxOPRTadD3",
+	"TWPcoiG/km1DblvHbG0rB6xINfZYPuL0WOi4mDz2EW9eicnF5JvT89NvKKu+xFt89pH4+9MZr8TZ7WP7",
+	"fyvY4GeuAC6c1YscuzG1ITAXTQWVlZKaJMKT83OHgGBc2SPijtPM37O/O3+OVMDOAdP4CtSZKEO2TTy7",
+	"yizgF9CgXVepekphAWf+pF8UVn7m+1dQzjVlyeuNz1UjaR5pLxJwxDhfaDfcEf/yWzZx3G1lntKG8uA1",
+	"L8Fgt8iv6fe3Xzl7h6+ZfPrN+mM6QfPv0Xp0EDqHPj3iTvtz+xbH6c8UhTaOeGBks37qqhUH99DjlcdH",
+	"e3ULLzTMKqfsRVRdjlC1iEXscvc1IP4Xt5JzeQz2+YmvIFIm+zHOp2zwPp59FPknUqIFUEipyyNv4Fat",
+	"Wh7pEfvbtJuEkrUC2Rb7tXhv96cBLelgKtz1+mS7r8IPk0+/pYgcY3kMSr1nbYnZYQtERbPP+p7ODdR2",
+	"kdlWw2YLDYKa0LKvH9yEjpj90u8N1BvvjF608e32Fu3A/d7rvWifIUqhXg29Osx/ONbL0YcHmbsoEi6E",
+	"hoKfsp+Er0PmrCoazbRYSKpTwGXRkBbKTk//55Nn06FVO7z5dsX7YRztWjb1MAREznblA8vA0qD7LoKK",
+	"9WNEGSoYx7Ses1YHGcfd5ngVu4IJdgWpZwk5K5ocruOxwQc89bcHNDHieeEJxfEUIVx8xcYx5KEXINhb",
+	"iGEjLw2D/OmIQyxtvbs1MSboEuqkj8mC50VBUqokDkcY4kIeUB0LtoKvgEFuu3Z+Q+GanjGDj3kWisEP",
+	"tGbmP2Ho4nNwxpA50RIiGlNOg6dwKc/f8UX3Zf3r+un+zERkbH20ndwU/tq2tnQP5i9gBk+ldzUks3u8",
+	"ZN+cf+uqXKPjFxRO5y6n4nyRIGyIUK2EeDE/eaUknNC5ZiNU+4JHfp+D/iZlfb0w6KRbty8am/W5mejp",
+	"3txzP1m0p2mWTaoUWsVbvqE+FOdGk4vcE0IZ0hIHJdgvOq7LmCaAUIoBuZa14J5rPodic8qetnf6SnpO",
+	"9n0vlfXF8ZXaYJyBsh3oe3dv0OvG3FuubWny6T9PnSLvYiAQirNf7AbMsW7Y8X1DR5QDnMPPfbEZfMCp",
+	"bn4Ar1Rr5kfB3+liHtO/3XMLdtmwPni12eSlmoX0/cPqLIxjUA0wogvdSX3ttGvO4ENVcMLJG2zi9CMq",
+	"MHUeSn9DUp2S11aNYRTuMkZDDOn4H0NWiq2XrmQTYZGoRvnCdzDBlaRYusb2JerjqdU6JUOe09pbOfJg",
+	"NyOe+Z1grWcBC/0Ytm/QNEzJCGY9xl0JRYcYWEW8t51cQb1eXyJk4NTPII891SunNdDz8hCRGowvLibO",
+	"eqTZVMIHM+2wmMc/jWHQGaEImLWYhUE1ay7MlDjMxbjpS1wzrZR0/XykMnhAHlA1pXBbbAzqyqHKFQx0",
+	"0+OfzmZQmQtm4IM5s7rVnFARyTTG4MZn09/tsVGRzIkGSfrYhD53GhZBYw3cDATLBZjMuJLCXLCpyEPY",
+	"X1tNJGcQMI2m+DT8fEpbmWZsmnPDp7SG712liWb/5+3PrzDkhy1FHt5s+pJrc/Ic9/Hih2l2JRFd1n1I",
+	"J4QWg4sm3NRqrfGI8DdvCTLX7yPgILqGDxeid71haFRg56UhLAU8mCsJmEF4cs5cq88pmxaUiEAoezrQ",
+	"MGo04KckJMVLoc33jgt3GOyhJKJH01RtxCU7b+Uhkk86yzfl3yPR0j79eaLGIjQhnqfKztIhBCRP+hUE",
+	"7xHaHH3ud7DPcY8L/567WN0WYhqXxM6O1S9STNoBLaRvD5SfJC21Dn+mo0B7UfIhPSViORc1ySZbomGH",
+	"FZF0qJ0p74N7HpxISbhkldJa3BQbB/t1f1WEtSU0gwJybOUIcRkhaQ5wpHe8nH/oyIx7z9lHDb9/OqsR",
+	"awaLAR5Isb2F3zsZp2G7Mkr+0hwZVApBnQSsapSOTjo7M2pKoaHQ4efB0VkAR/dTba7kugeVY9VBHFjg",
+	"rnIYDTdsxQGDsDmoz3oTI4M7lxKcBORDfPxHTafFcEuf2WNqcY4S1/X91ikdJ1M0bxD1vFuDm3eCpMmb",
+	"OO4WeFyjGYyndn6Ivvdg2Z1nmAF45TuYPx4xaZN6UutY3SMFQ2mEKJlhLx5BbmXMKDVoFmB18R8k0N+e",
+	"7lCs3wqpiFeyHpbOkXQOGtpr5QZM5Yqk6aIGYMq1DuO8TKJ0YQVzy/0xKz+0LoredfaRDBurkhBf6iF1",
+	"kr8bg2ppSmBRU2JBjdnqdrFIwQL4LXQmeZEPhDAN1iiPvu+MNYSanJZcFGwJhcNisyqEZpXhJOcrqeRF",
+	"KJaaYvA2aKPQ+7pUzWKJRUgtTBahQ3ikUTFb0qumBHNhNaKoy8tIZ7rKojZ2gO/AOikhne/o1pERCoRm",
+	"dVPYVxUFtjWklR4eX3sX/riaL8Ix20v1PUmG14X2Z3fpO9ZnvK6F1Vt+UvBMyRnUsj3KY9x1GjduPUQe",
+	"Mds+V9lFM5JXUs0MDSdJRhteIq4nd/y0COC/BNKiM6pxydjvDTSQORddZ6xqbgqBI2gzahyhykuhV4QE",
+	"SAxLDKlVCcFrvZLvsBQNu5mIyT1COcJGLJU27ucBUIG2dGkd7DD4wzU+azc6k76iM5+5DqC2ai3ZCjZX",
+	"suQIQJ4OnfFSSHjYmJl9BR+1jsLovYwtlKKQ8g3Pj8FaL32E0edk17XqxE6xguaYEbLfhpnxLOBvJVky",
+	"VOc6C59gi26FITDeqNj3ZtOClX01fQvm5HsnC18TDo2VuF+H7ndsjprzGbbL55rCsOBqfaOxRoxbbsHO",
+	"edcx5QtFu+31VFWMPQ4mhWLXi1HaJT/SHpvPo88RuhozKi17bwWs3zgMsIcz3FustARvPk9RyEMLZC6a",
+	"xUTY7iYwWQfR7/5M/Fe1RiLqRyxAzzKrOFvkXMOa6rNz9dKZHElufn9HgcW8vNpiir+A+SuZeA/GEH9V",
+	"6fLZtvkR8ZGOUyxLEh/H9JDSoVya0aR0vshxnrmlnH2kf3w604ZmszyUCUtjA15ZL2jYjH0xD/MvRFGw",
+	"SkicsjQwE6PLNm+NqtwYqKMYcLvKRMmSOtrlfy5zKtNbCPkoTHTKqBjXMgv11qI9cdsJxG1zzXDR7MDZ",
+	"r/mXP/t3PYi1+MRl7gKfqM266Juqgg7sH8ZGzRKko9hCWekpXP9G9K0rib0ibogICaYukU/Zi7l1peiF",
+	"c0QzD+WK3LCvvn3y5OssfmbIgXBtPRCfoFrynN0AyFPKH1kzezoXBUy3gOWETs24EtrdhVP2GgWIS4P4",
+	"hGtCtb5d86Neh+P7My1I5GeO43ngw4QCeOH0Oibh8+NE8HxCv3+3A+6JZmtVrzzr3Odm14h0fverPHg5",
+	"n1LiftN1o4hWON7Y34VwxwgRjeCEsPLxlL12iHUUFw+Wre/Hc1YxIZhcSV9DmTQb7Ta/x6U8gLA/ZsTY",
+	"Ic8PuUShxO0IpgZfkdRyJn18TtQnha0d6MPekcdKdbsjXoyjvr9wH4BwbSyIyzEUh/VwRvudYztm/mED",
+	"svY9Y6FYPIBj2aXOUSsRfXBO7YcUZc88ZEbIT3XyDcQGR7VTh+TO83ZRYZg+Du6nuFV3fu9FcMwcmEzU",
+	"4JCNQoNYDVyqHDJfhtCOW/LlUIT0iH5OkHKyN+tfr4WZLSF3xsMrFX7tYA6oPaQA46dF2idZUYfj4+wG",
+	"CdKBPdUrNv3L83fsv//zv+jaYQEXNWUKg3izp+wpHZ43EaLxc6lC0LQkRb1+t2v7mewEu7hDg55He7F+",
+	"imP8E/fxNdcaNKGlllb2mmNeUPvuAPFqFONSUVmQR5/b6z4OCvGdXXNURW9XMdnTGSLYWGXaiTtHiBhT",
+	"KgjJy7vMTn/PgW3A7Cmbhor707s8rlQfk+gPJNA5CznTh5Pc9ygUbBnxLIeZ8JPwHrqQPtlITKkJxwh/",
+	"WCn4gyfTZ3aY/LvHLFlX5Iegb1YzoX5GmTDjdY26DmfmHy2N5OHloNShydGbK3gFvF8xFzLPAsxdCFCq",
+	"+Z1FqJPLo5awc3a+sC3sXC0H2L23ZYxD9/Z0ph3o7FC1BUJW7/swwr0Z3xEBR7jZ+6gKh3bi1ORxGm2J",
+	"kh5ekwA1aR1+hmViBWu+2Xvv7wmuaOcSRJ4xOMGkPM/zGqwZXDP7Ql/TW4gVLS1jAdqErF89SKvfhwj1",
+	"5Ls/HUwowjhH7awCYCAllUKTr/3EKqzBLu2myq3J7JDqDm78fUg3je725+uP9YET63b4PFWiWdaLpYeu",
+	"gnHvORNlpWrzANEmKrIkj8i97HSmb6N53lgejOXjV3Iq8gzhMrN4pllmBU8WZmPRv5q6oH94yK7MF15e",
+	"h8LLzD7qWslrRDHK1FpeBySgjKm5R9fBvBaW5WN9OlDtCkZmAXJ04nzQDMvcKa6oQkDbdzIQxBGN0MWf",
+	"G74Cab1HR4IrWQM5vo0s7HWf0n9fOyTTKZXAaJXoT4h5/MOJzC2fj7Uo2JXqCzb9eDXJlYQrqiS/mqj5",
+	"FZWRn3+atnjNa1WvtMM5cklgcPE/2mqoQHWd8242y8wKK6PGHNMXyFuDSnQrbcRlS2aieubmdmkiaIhM",
+	"xhv3y6IMOo7YBT5bjhTvXav62i37YBiAreZNiles3YiXmSrbQIzdC8UZ2rDocqTdIK8313Uj77mmN+B8",
+	"rMj39On9uT30UOtsX0vQMWVVCNBs2iXONPMdgz5AjE2aOGy3RmTRK+legUxSuqSKZEtezIPwRM5IA2nE",
+	"V+Ce26Y707tVGaM/hNEniIUVEt2DWBmqD++xz3qO6WNg48FM3+7sN/h8DgTd5jcoE1C3peTSgf0RvuCa",
+	"927NMRRu249JVgidfRWk0ajG3e047ASZ6PYGREFLVBo+mn/pwL0CGp42fIPXjvKDCHztYkbURt93eu3b",
+	"X/sgwX7ISG20c3GktpMfVb0AkwpXjJF3OJwztKFj239DIR1a9XF6Q3083h7qksZCidr7cw9r+h0KTbDV",
+	"8R+dw/HDIfTwL5I+3uf0x9vmj9wGv9eCkk3wX7TB/aDrvkuanvGZEbeCpt0P4zP6L32+XpZ9ojjR1xNu",
+	"db8gW+gYdeVYHS4P6S97so+lNtuB9seTm490eGy3c+UPITl3snSYPnfmhsR9xvD4YNejL9+gwKs1NHD6",
+	"3TZQBDZEtYBQm3Z2fcVp5Fr3fj6lPf4QRu4dv7DjSaqw5eEC1Vj8CUV+csNnKxZOkxpfwJ7LkWRfyyhu",
+	"hOAXZZQ4JO/ZozsJNnBLbLxucUgbAYlG6W/17tjt/n/CM5yVQhu+gmPxjbUjv1jK7e1GzoKJ+McsUAzj",
+	"ZD85E/MQzqgbedkb42qsDURY23EdxxHYxi41mFTW2tzFIuPtwR0uMaDNeK7rHX7jjjbVQxoe8UiyIbvD",
+	"rv14uNja6Dj33orBFVRm0AghEn8R5y0pxn/yEO68wvYdTNgI2WXnLiSUKlVdW6aWzIBkG+C1zkIJkjAZ",
+	"W3MRDT+iTrtHOtR70mSDAgx+Hauncm54KPhwkbfCEobG/6pmtvRdSMKwWQFc4vhjP1FJQzFP1kYbXiPT",
+	"/qGLR8MQvFSKCSs9ukP+cK63o8+ln0JEeN5wZ7/vmPVUIxvylwc3ccmmfoGImhHGRs+V7+P9Qm6s3UGL",
+	"xxXf86+sBF7WSgpNbXx2N1+PX/F91TT+9Oxj3chPw21YXdQrNgJ6RYQmqEQXIWznKATgK48MOeMlAWP1",
+	"IbGupLqF+pJxep4h8BjXEcMCQBwlfq33mrqJf4G73UMCI/pCt88z63FcVfukjGkDFfZ7Gqi+vGLwtRwV",
+	"N8so59L4aF4baBsLMYwPG0r6v2sa+DNubrz3X3rA449nUw2wgF/r55q1sW637dkj/OnzFGNjabTLR6IL",
+	"J9WaudJnayHc0ASYDIHmaXDEW8OtjZAzf2goI6x+x/xNyCdGw5hcytsh0XKDiJBYzR2GP7qEM4KJFVzY",
+	"N2FJGGKJJduhKADpx4T9QR2Ozny7zz8rJAxRG+V3qsKwphwxusdC2J4h8qW09F/5bQudhoxpFOPslzcv",
+	"9706Y6JpZ+k0pdVaVtudV3vV4lvico85ayRk19z6s/b87F3xszIPkCpDebfBHR9dKu/g0OPo5UAvn3vD",
+	"cc81PLj83d9387MKU+W4EVQqDR7wWeNTFvYWfKu2cUW6CF07wdSEu9w98V8wMx4f+oMJRBrK+JnTfHtK",
+	"w9BadyTEAA/V6l9wNJF1Zq/7ONgb8PynVhw8ZN1yBGj1cOhm7XY+X6km9nQ4Gkb1TtS93lRZ6FSv8wCK",
+	"KnyN7B9FtOzHS5YWIPMvFkB+g6+/F9N+3l5gq9uHUEewwCgaVX0ZTzTsWMoIWnAcdMm3ODiqKLqWAMU1",
+	"gnyz6uC4QihAuX4O9jkc8HUHl/2DMtn7JWADoehNRD8SFykJHS46Nt+0g4a/jKxRpjV23DDkPzIfdFc6",
+	"YMIQTa3XTh5cEACI40QufOTmD0yKPAYL/UXcQixzsCFbezIfiYWMnyL9JRjoHWhz1OjDwzIOBmUHVFVo",
+	"V6AZBcae2DH1URAhRjFTbyK+sJ7r3vwQDedGIuNY7l9/s9RzD+g7Tq9xYklGGGxh0rbuVF+GyD/WGwus",
+	"Y+kgFOtEGZe9bKn8QJxByJjygXdeeESD6OkUCU4/O54TbrYAyk+3CsNSzxkBf18vFRbA5yJ3uRf3OG+1",
+	"plflA4UAedYNw9h1blRTx9QLh7n9MN/+RAQSNVvzDQkmq3VCG2DUJn8aNwHewuB+R4GHo4fEwKTpzUbz",
+	"t6PfubmtAxNmdRgd+vT1i+hXfgTsp98+/b8AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
