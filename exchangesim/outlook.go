@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // An Outlook acts as a person does in Outlook. Everything it does has the effects of real life: change keys, events,
@@ -29,8 +30,7 @@ func (o *Outlook) with(do func(c *call, b *mailbox) error) error {
 	if b == nil {
 		return fmt.Errorf("%s has no mailbox", o.address)
 	}
-	c := &call{Server: o.server, edition: everywhere, caller: b.owner, actor: b.owner, zoneID: b.owner.TimeZone, now: o.server.now()}
-	return do(c, b)
+	return do(o.server.callOf(b.owner), b)
 }
 
 // item finds an item of the calendar or of Deleted Items.
@@ -179,19 +179,7 @@ func (o *Outlook) Copy(id string) (newID string, err error) {
 }
 
 // Respond answers a meeting that the person was invited to: Accept, Tentative or Decline.
-func (o *Outlook) Respond(id, response string) error {
-	return o.with(func(c *call, b *mailbox) error {
-		it, err := b.item(id)
-		if err != nil {
-			return err
-		}
-		if !it.received || !slices.Contains([]string{"Accept", "Tentative", "Decline"}, response) {
-			return fmt.Errorf("%s cannot answer the meeting with %q: the person is its organizer or the answer is unknown", o.address, response)
-		}
-		c.answerMeeting(it, response)
-		return nil
-	})
-}
+func (o *Outlook) Respond(id, response string) error { return o.Answer(id, time.Time{}, response, "") }
 
 // Items lists the appointments in the calendar, oldest first; series as their master.
 func (o *Outlook) Items() []Appointment { return o.list("calendar") }

@@ -159,6 +159,16 @@ func (c *call) arriveOccurrence(b *mailbox, v *view, kind string) {
 		}
 	}
 	gone := kind == "cancellation"
+	if b.owner.Room {
+		p := b.owner.processing()
+		if p.AutomateProcessing == "None" {
+			return
+		}
+		if !gone {
+			c.attendOccurrence(b, v, series, alone)
+			return
+		}
+	}
 	switch {
 	case series != nil:
 		delete(series.changes, v.index)
@@ -169,8 +179,7 @@ func (c *call) arriveOccurrence(b *mailbox, v *view, kind string) {
 		}
 		b.edited(series)
 	case alone != nil && gone:
-		alone.cancelled, alone.subject, alone.busy = true, "Canceled: "+v.c.subject, "Free"
-		b.edited(alone)
+		c.calledOff(b, alone, &CalendarProcessing{})
 	case alone != nil:
 		alone.content = *received(v.c, alone.response, alone.busy)
 		alone.start, alone.end = v.start, v.end
@@ -181,15 +190,12 @@ func (c *call) arriveOccurrence(b *mailbox, v *view, kind string) {
 		made.recurrence, made.start, made.end = nil, v.start, v.end
 		made.changes, made.cancels = map[int]*content{}, map[int]bool{}
 		b.add(calendar, made)
-		if b.owner.Room {
-			c.answerMeeting(made, "Accept")
-		}
 	}
 }
 
 // received is an attendee's copy of a content.
 func received(c *content, response, busy string) *content {
 	made := c.clone()
-	made.received, made.response, made.busy = true, response, busy
+	made.attending(response, busy)
 	return &made
 }

@@ -32,12 +32,13 @@ var table = map[fault.Kind]string{
 	fault.NotFound: `ErrorItemNotFound ErrorCalendarOccurrenceIsDeletedFromRecurrence
 		ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange`,
 	fault.Conflict: `ErrorIrresolvableConflict ErrorStaleObject ErrorChangeKeyRequiredForWriteOperations ErrorInvalidChangeKey
-		ErrorChangeKeyRequired`,
+		ErrorChangeKeyRequired ErrorCalendarIsCancelledForAccept ErrorCalendarIsCancelledForDecline ErrorCalendarIsCancelledForTentative
+		ErrorCalendarMeetingRequestIsOutOfDate`,
 	fault.MailboxNotFound: `ErrorNonExistentMailbox ErrorMailboxConfiguration ErrorAccountDisabled ErrorMailRecipientNotFound
 		ErrorInvalidSmtpAddress`,
 	fault.Forbidden: `ErrorImpersonateUserDenied ErrorImpersonationDenied ErrorImpersonationFailed
 		ErrorInvalidExchangeImpersonationHeaderData ErrorAccessDenied ErrorSubscriptionAccessDenied ErrorCalendarIsNotOrganizer
-		ErrorFolderNotFound`,
+		ErrorFolderNotFound ErrorCalendarIsDelegatedForAccept ErrorCalendarIsDelegatedForDecline ErrorCalendarIsDelegatedForTentative`,
 	fault.Invalid: `ErrorSchemaValidation ErrorInvalidRequest ErrorInvalidServerVersion ErrorInvalidIdMalformed ErrorInvalidId
 		ErrorInvalidPropertySet ErrorInvalidPropertyDelete ErrorInvalidPropertyRequest ErrorInvalidExtendedProperty
 		ErrorInvalidExtendedPropertyValue ErrorSendMeetingInvitationsRequired ErrorSendMeetingCancellationsRequired
@@ -46,7 +47,8 @@ var table = map[fault.Kind]string{
 		ErrorQuotaExceeded ErrorMessageSizeExceeded ErrorItemSavePropertyError ErrorPropertyUpdate ErrorItemCorrupt
 		ErrorOccurrenceCrossingBoundary ErrorCalendarDurationIsTooLong ErrorCalendarEndDateIsEarlierThanStartDate
 		ErrorRecurrenceHasNoOccurrence ErrorOccurrenceTimeSpanTooBig ErrorRecurrenceEndDateTooBig ErrorCalendarInvalidRecurrence
-		ErrorCalendarInvalidDayForWeeklyRecurrence ErrorUnsupportedRecurrence`,
+		ErrorCalendarInvalidDayForWeeklyRecurrence ErrorUnsupportedRecurrence ErrorCalendarIsOrganizerForAccept
+		ErrorCalendarIsOrganizerForDecline ErrorCalendarIsOrganizerForTentative`,
 }
 
 const soapHead = `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>`

@@ -1410,8 +1410,52 @@ type ResolveInput struct {
 // ResolveInputUse defines model for ResolveInput.Use.
 type ResolveInputUse string
 
+// ReviewedRoom defines model for ReviewedRoom.
+type ReviewedRoom struct {
+	DisplayName *string `json:"display_name,omitempty"`
+	Email       string  `json:"email"`
+
+	// Get The command that shows the settings.
+	Get string `json:"get"`
+	ID  string `json:"id"`
+
+	// Refusals The latest ones that are known with a reason, the newest first.
+	Refusals []RoomRefusal `json:"refusals"`
+
+	// Set The command that sets them as recommended.
+	Set      string `json:"set"`
+	SyncMode string `json:"sync_mode"`
+}
+
 // Role defines model for Role.
 type Role string
+
+// RoomRefusal defines model for RoomRefusal.
+type RoomRefusal struct {
+	At      time.Time `json:"at"`
+	Booking string    `json:"booking"`
+
+	// Reason What the room wrote.
+	Reason string `json:"reason"`
+
+	// Settings The settings that it points to, the likeliest first; none if it says nothing that is known.
+	Settings []string `json:"settings"`
+}
+
+// RoomReview defines model for RoomReview.
+type RoomReview struct {
+	Rooms    []ReviewedRoom `json:"rooms"`
+	Settings []RoomSetting  `json:"settings"`
+}
+
+// RoomSetting defines model for RoomSetting.
+type RoomSetting struct {
+	Name string `json:"name"`
+
+	// Value What is recommended, as PowerShell takes it; missing: as the house likes.
+	Value *string `json:"value,omitempty"`
+	Why   string  `json:"why"`
+}
 
 // Scope Each holds what those before it hold.
 type Scope string
@@ -2291,6 +2335,9 @@ type ServerInterface interface {
 	// Examine Look for what is wrong
 	// (GET /{tenant}/api/v1/doctor)
 	Examine(w http.ResponseWriter, r *http.Request, tenant Tenant)
+	// ReviewRooms How rooms' mailboxes ought to be set up
+	// (GET /{tenant}/api/v1/doctor/rooms)
+	ReviewRooms(w http.ResponseWriter, r *http.Request, tenant Tenant)
 	// GetHost The host, its plugins and its queue
 	// (GET /{tenant}/api/v1/host)
 	GetHost(w http.ResponseWriter, r *http.Request, tenant Tenant)
@@ -3427,6 +3474,32 @@ func (siw *ServerInterfaceWrapper) Examine(w http.ResponseWriter, r *http.Reques
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.Examine(w, r, tenant)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReviewRooms operation middleware
+func (siw *ServerInterfaceWrapper) ReviewRooms(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReviewRooms(w, r, tenant)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -5304,6 +5377,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/differences", wrapper.ListDifferences)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/differences/{number}/resolve", wrapper.ResolveDifference)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/doctor", wrapper.Examine)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/doctor/rooms", wrapper.ReviewRooms)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/host", wrapper.GetHost)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/host/reload", wrapper.ReloadConfig)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/host/plugins/{plugin}/swap", wrapper.SwapPlugin)
@@ -6084,6 +6158,45 @@ type ExaminedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ExaminedefaultApplicationProblemPlusJSONResponse) VisitExamineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReviewRoomsRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+}
+
+type ReviewRoomsResponseObject interface {
+	VisitReviewRoomsResponse(w http.ResponseWriter) error
+}
+
+type ReviewRooms200JSONResponse RoomReview
+
+func (response ReviewRooms200JSONResponse) VisitReviewRoomsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReviewRoomsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReviewRoomsdefaultApplicationProblemPlusJSONResponse) VisitReviewRoomsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7477,6 +7590,9 @@ type StrictServerInterface interface {
 	// Examine Look for what is wrong
 	// (GET /{tenant}/api/v1/doctor)
 	Examine(ctx context.Context, request ExamineRequestObject) (ExamineResponseObject, error)
+	// ReviewRooms How rooms' mailboxes ought to be set up
+	// (GET /{tenant}/api/v1/doctor/rooms)
+	ReviewRooms(ctx context.Context, request ReviewRoomsRequestObject) (ReviewRoomsResponseObject, error)
 	// GetHost The host, its plugins and its queue
 	// (GET /{tenant}/api/v1/host)
 	GetHost(ctx context.Context, request GetHostRequestObject) (GetHostResponseObject, error)
@@ -8079,6 +8195,32 @@ func (sh *strictHandler) Examine(w http.ResponseWriter, r *http.Request, tenant 
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ExamineResponseObject); ok {
 		if err := validResponse.VisitExamineResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReviewRooms operation middleware
+func (sh *strictHandler) ReviewRooms(w http.ResponseWriter, r *http.Request, tenant Tenant) {
+	var request ReviewRoomsRequestObject
+
+	request.Tenant = tenant
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReviewRooms(ctx, request.(ReviewRoomsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReviewRooms")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReviewRoomsResponseObject); ok {
+		if err := validResponse.VisitReviewRoomsResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -8997,250 +9139,257 @@ func (sh *strictHandler) TestWebhook(w http.ResponseWriter, r *http.Request, ten
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L1vc9s4li/8VVB69ql079Kyk+7MM23XU3WddHomd5J0NnZvqm4714RJSMKIBNgEaEWbctV+mv1g+0lu",
-	"4RwABCWQohw5ydx738ykLYkEDg7O//M7nyaZLCspmNBqcvppUtGalkyzGv7rfKZZ/fJn88+cqazmleZS",
-	"TE4nlwtGUsE+6pTIGdELRio6Z+SGzWTNppNkws23/mhYvZ4kE0FLNjmdUPO0STJR2YKV1Dy0pB9fMTHX",
-	"i8np4yd/TiZ6XZkvKl1zMZ/c3SW4gjdNecPq7VX8Koo1WS2oJguqCCXzmlHNaiLg++OXMZN1SfXkdMKF",
-	"/tOPk2RScsHLppycnvg1caHZnNWwqGewzb5VDdLmjEi/aK6ILHJWE72gwvyP7lsy/nbkmh9H1/xLLcsh",
-	"CjKRKwKkIXrBFSllyYROSMFoTqjIyUwWhVwdNRXRvGSEi6xocpafEUoUqzlT5GZNuFZEZllT10xkTE3J",
-	"ay5y2BqhpCoaRRSfC8LFlaAENmmosKq51kyQ9P998iydXokeKszMFqI0yKlmR2ZZkxgPIQPDEyuqF+0D",
-	"eT5JJjX7o+E1yyenum7YEHeWXPj/jr4nZ2UlNRPZ+m9svU3sc7Emmn3Uhi3WsqkVEkZIIvWC1cSshClN",
-	"bhitVUJUky0I8PVvv738eUrOSc0qprl5GllxvQDeUrRkZMmAjlSoFatZbn6lF+xKzHittH/uiqoEf5gG",
-	"Sz16x6qCrll+SgwBQvovGM3hqlh6hb8yO+wh1pOnT0cQa/aa6mwRoxJ5cUnn9qJwvEE3Ui65mBOleVHA",
-	"VjUS75bViksxJek/p6RkVFiiGoIyUjZATiJFK5S2NjU7wpWEu9le7ytecr292r/KFSmpWBMmNFwCqkkp",
-	"Ve9NLuAx4atyNqNNoSenj09OEkNGvMVP4b+G7/SQBMr5bMbgFj5ShOd+Pd0bgJJy8BbsK2jeFs2cizfw",
-	"/M2FvZjOpyS9odmSifyIfcwWVMzZk5PHP6Q9C6zgaQe9phfsj+2VXZg7IjJmdYe5opTg8npWptgfB6Xb",
-	"JRNU6PhhaviMfPeaipwK/X0ClwJvt1kVYQUz4topnFpKTX5796pn6fi4gxL1Ug4pF6VprZVVgaF+6bsm",
-	"Wt5H0L+nfVe0kGJOtCQryjWZyZooWTK9MCJFsFVCjFaTJP3TiUr7lmR+2llURbVmtfnm//z95OinD58e",
-	"J0/u1D9FVnZnKK0qKRQDs+ptLW8KBuo4k0IzPHZaVQXPqFn1cYXf+Je/K7OFT8Fb/6lms8np5P85bu22",
-	"Y/xUHbvnwhu7RHipSc5zIqQmK1kvz4BNcpk1wDaKrhVZLdag6OHEtCS5nAJV7dPBHnz70mq2qpYVqzXH",
-	"DWVgeOVjjyoxmndbyiaTgip93ah9niSsoNn6oGa3crnPk1QmK9wO16xUu4h9Yb5ufmcfROuarid41u5W",
-	"/Y4mBqzRvyDx5Prgfyxv/s4ybZ6GJH4pqgaZIs9B4dPibUDxGS0USzYOQURF7vuFVNZAMBZnAtxfMVkV",
-	"INjYR1pWBdiYTsWulWbGzgpFgFVG/SIgJN/mAoypq0lJ1ySXZyS1L1KpUe4Fm2kiGxQEe5G9pB9f4g9+",
-	"gLXZ/3i840CASv2Ef8WV3uZvv7JRS7S3ZCdrwLOiS8k0v+U6ctGoHs/Pls7Ry8HzqIraVEvJxAiD6BNW",
-	"i3XcUNrifmrEJjxnaK9v6Zx9NuEd3bZIn0yMQ7bNnCmqJO+pmW+Bu3ZGSq6UuQ9SwCdGNBkm3Umz8ads",
-	"fJ6csT2vOSspL6JH0i8KZcF20e6d+c7m4vFdscU/a5lrg0OL4jqnIW/cSFkwKsyvqN3yHkfqiBQ50ptG",
-	"rXf9/pn5zl0yyQqqdr7sOXzpLtlfn+W1rCqWX7OPGQPeigjCl8hI6KQZBUvJ298uT0n7m46rs6DWcZ5x",
-	"UMfGTfSeNTEuR+liLWMI+cK9JUZJJuL6eGg7720IwzkamtAb2WiyWvBsESy1vUl8ZuwPMLq4mhL3AKoI",
-	"R9LYOAJXYKcUXGmWH2iDH42pRotrWc+p4P+OXtPw4/AXv/of3JnLXxRydV1y0eiYrnvd7hQdUFozIqz3",
-	"uS1ce6wgs924H0CrSnKhwWZzbi6heX7EBSlpzgzp0EW+YWYdhTQmkFH5oOuF8T5+n7CPFcu69kdggjGa",
-	"H2yDhUR7Ni6upH3F1iedQ9rwIMtKr9vXQ9CDpNvHm05j17Rmjivj9K2bgqHrh6yYGM7kWpGMCil4RgtD",
-	"yzJQDvBdLuaFv7g9Ly65yFm9B2XhFhD3wzh9a6ZkU2cb8nTr7Zu3QS05SKtMilnBMz1aWNnokf/d/2+e",
-	"lJ7CV4OwH/LmyuzC2XeJdS3Wo+/zc/uS6AaMPxndqtJUN6gnLbebxfK6ZMYUyajIWFH0sL5aiyzOF04m",
-	"c2VIccOcwPLs9siwSMFETsOTCjSfefZ1zhW9KVCvbL6EK/+WFVVE0yUThnDOMjEPANudEogXnZGq0RoW",
-	"pQmdU7MiujTSUxMuBhZRtc7npkAHH0EwlitCScVqJUWUmzXXRdzSaKp8P8Vp43cjrdF/l4KNtDrdgz1L",
-	"uGU7weO4CLVf4g0X+5ZQCoUXLTRiAgFnrRFnaFhm2jz31rJoSTVgXd3HCwzsrw0BQ9eGc92FPMOgDFxL",
-	"JnKiWVHEueYfxWizRsyGvviYFY3it+yMUGII7iLKuHuuXGy4dYSfnDz509HjJ0cnjy8fPz49OTk9OfmX",
-	"E/OPGP8ewkKaklf2UMzK1mZpaxvCXxsFe0ZWoBG011A1/BvyMBijVAlhNFuQuWTqSmi5IZGdEwPJAkMF",
-	"FMcaYgMr+F+gzYIq0ObevET9TkuWG5GXbpu5znO6EqgqpiT9/QNqhNA6wJzCA5lxtCh+nU1Of9/boPuw",
-	"FSUTSjOag1oXrXRHakE+AiWwk9Ta5R6BZkXNaL6ejjEUIW3QZAsITLYZQIZX0Z77kNG4426zQjEjzNkf",
-	"DS3QrzBLtGqronoRFexxyzN1BqPV9KEVanQVWp6C/NpoY3CSm3VolxrSQUYr9G4gJ2F4/Lx91q88n16J",
-	"l3BlWsMVGZWznFiu9rq4PSs0dq1oRV47gK3rz4jRuuDhIaHsgOvo9AKwurlwFWf5GTnpxLbIG+nNA7Qh",
-	"iny3wdxdzS81Y5A9POu++BFcT3y/WsiV2Iyq9dvd3Re8LcCGsPlJm8YiPzwhf+PPos8ZsNJf4hWyNsRZ",
-	"99wU2DIs9zlMXneMp1YS04Jn21ZDMvl4NJdH5o9Hxv48khXqxiNgJbMeXTfsHuY++e7dL8/J06c/Pk3I",
-	"u3e/vXqB6VIUzFQDpQ2jz2op9PdnJAVGSIFFUybyFE4Bpao12zBHE8h64PBMNkKD25saYyO1zjBtuUTO",
-	"yAubHjPOh/GHl4xVhno1mzWK5UmbA64ZNaaaVyOn204JXIp7uCXPXMrGcv1Z6JSAR98UhVFIIcuZvxmD",
-	"x6WVdjgum7yjgjRWqYC6OVNLNJAxIuB55PeJ+dLR4yfmgu/hATkHYiP3bNNSSFo5mymmCUh8UI/f0aIg",
-	"OV1/328wnOwyGOJOxvsFgxIAva+z0ZoOHNJsa4yngGA2Jo9gq1ZbgX8Ayjp8VipX4toH5TucEliB3ubf",
-	"oJiVE0+ePjWmSE0zzWrVpc/bggqBN3eLHM6i3+CB8zfnaN6YzzepUjIqjJNzRn67fL4p7trXvmiMYXz8",
-	"jNUFF9F8Yeg0hM7AgEl+iDC1i52Oj1JDXc4eQeod/lFvSPqZNc6d9pzVDOQvE5pqfstaN0fK2SSZrGRt",
-	"dnJkzA2wUaNq9jmIsYMlM0aSNmYn/dqpJolqtSVHN2LQ5YAN/c18E0hLVU+IS2GpwQjPFsVhNH1nTfyc",
-	"cB1G8WjFIaKBgsB5nB8+08fevBVQ5AA08WtMNh1sSPC4A4qxVUCvMDCz5QqHARrwayFQ0c9S8ctoPaLR",
-	"19GyZ+Q2musUtxwEWzGl7cn4gN2o/NA+l9xWbt0n7+SoYF9nNxM9Hedlu4OpmpuCZ+YEwHyjBRwGv6Xa",
-	"HD7E03ImNKdF/Gxc4C6iXp3eR3sKyt4UWdBbRmwwG4S+db8CB/mSOxuXCyP1p5OttFhPCqN9SlTritar",
-	"XqDitGbOvhFe3MugOeN0rFPoK9qNhu60Whz1+iKf0ZjogJ4Lnug3EOUQe6LP2ILectnUPbGOG5ZJc05B",
-	"8ZTbqzdsfdrCKXRDe2fUTklay6K4odnS+pqGOGj0KqanVyJFCWE/DYwCLzm6/p97nJctUZb9mdH8NVOK",
-	"9qupCOeglUXm/JYJ0lSdWzqozKjWrKx0eOiBeAgCtH0KJarV2mq1+0l5EON+aTH523JEQLBDWEQh/R/O",
-	"Kjpc6v5nX1z5cCUaOdN9if7R1RvOmNmWVhUT8RQ9yvx9SjvsL7yZYBduXzJMvoMwT3sY/xB1Hy8+0pIL",
-	"H+a5P/fMuMiNPhlNqV/wBzsrk+BY/dPje3BR2l3ZiXEhcePlheHqNibT1gkU3tPdrhnYtgf+bx4kngeJ",
-	"Gi878vTXLuCz/VxdN+w0LN7AThz3A5dn4GFbyGbBQEDjgZqAe9lxibUlaVEc5XTtFgnFr1SzKXln2Z7c",
-	"QGLGpVmgqBqqYrnuCfb8+fLkJwz2/I+xobVDJ/D7joNrkkuGVTSaLhmpCpoxHziGG6QNzeSMCEmM4RXP",
-	"F4+PkiVtmOyMaDnHcBaWCzCRp8N55O1YURvczBqlZQlZ2G2NFBFMVUFb4RoXTRiVjEumpZArgQLImfso",
-	"gYKqDKxh0tJwiPkqV05rROQQ1iTy3tJYY0LmRv4VVLNinTjfEiLHHf9gaDNbhNiSN62psVkZ7vpDtk0Q",
-	"r1mHFl9QnrvSfhfyh2tvLn3FxOH2MOOsyNU9zrX1JDa8EbWQTZGbcwwI0C6g4GLZt3XNsdhCS3i02jg4",
-	"8oJmC5BF6ZKt04SkSBmbLVCaapa6zC4wXUJS86CUfIcCjDsddyX8eoVcfZ+Q9IYqlpLvoFL/RhpRxXOm",
-	"wFYhdF4zlhMpzBfntWwqBV+1om1tda/5NGcZV9ysCR/l6kyuxArIkkvzQl+6Y36ykEWOz1t3xMya6e9x",
-	"ZxwaGlLyHbi4NdfW2felaRjULmnOvt/IC38Wc3TSUQN1Qds1K8Icc0yavl+sjXwEzrlhhTS+Oxx3p6bR",
-	"3F1DBxCBUFAAJWOrDk8dJBrn7rBjzLhltpnm3s9Cu5Alu5H52thGhquchZzzmmVa1uspuWiyRRvMMC4/",
-	"mdWy7N4skKC1lGUkVLNvBfPoqmRn4G6b1TWjfe1oENCaNzUoDbio0HOmzD+VNl5C3GZit6wIw2ZyOUkm",
-	"K1rbVAera1lHow19jRpOnmLum+qEMLNA8E9o6azitchIKXPWV2fI8nWfxJLmRqPBzeO5YVfu37O0mWxE",
-	"vjvBANT2bS9IqIEWgL/KWM+F2eN4U/u1zKNmtj3L0c/B7sXYk/5oWLOziv5f4UvOdLpnIdwwcTuFbTWG",
-	"zd0uE0s1t9oYtV+Wlaz1Ky4ijjco2HjEO5NFUwpCNZYfTvfp6uKxHN9z2QjNchQdjxPSqIYWBZaOYI8u",
-	"MT88IyfoX6wWsmBkxgtmbU1raYRayHBcX6WsS9LEzb5VLcU82ep/i14xBe26w4mMmpXyFv41oxzzGU40",
-	"fNh1fYBe/kX9Z/iOmf+NCLuqKnhMn4HAP3VxS0ryek3qRpx5k9b82Wab4h5B0BixTWO7063XGl6L1QT3",
-	"lMCYb/dJMGeDt7Y3fD1pc+Q5Nu9i7UXBpuQ34fJnUtgcwj26C4JbEw3M42lHydK4BfR83JbM7lD/7lyT",
-	"KMe1r4lyH5I1xkybeTkfz/PJgZgSA4G7zXqNXuznytpm8P0amnbVMNuKmRtmfNu4b9PURTSSbkw3xepb",
-	"VneMPKiutBLHFvzt1oNWAbotJkie2Bm8lrcRaub1+rpuegK1My64WuyjYmaymzsKH2bRQbaPgH3U17pe",
-	"j39LbwB5SAivUSgBfEgNYsicn/ERwEUS1h8yfnKCAnrIHBljB8Xaknoe5aTssP1xy6w8tkzA1F76f2+D",
-	"ATzIMcu6gC+aqyfj/k/sJgTtKNzFi8DsfKSIXIndvO+liEVtgY5+x9COF90uQor1XY+fWcZzJNDGLWk/",
-	"6MHmaBOvVvPd9GifjT24Jw8tSY0JgncX7JYTY0+eLTxnnhJq3GWoDKzZdixlB3pS2CL9+OTkZFv25sH6",
-	"N/IjJV2yIyrYaiMPC7W+UmQMysON5QDOInxiNM2UpAXTR3O5naGNtrScOQf7SoBab7IFPkTK5RG0tdgH",
-	"hfWzNaNQjz5rigJtNipwhRrT0K7auKT1ktW2IFn4RXRTxH6r4KuYtUNjh3v/bnvNk7GPT8b1cWwV/pRG",
-	"UhlFDrETiLKtMVMyc9EkcFJpUVzLmQ0sYeV5Gk+IyFnECb5l9RoO0YZcbYEu3HbbHAD/DaGN6QYwwE5s",
-	"kCTUYh7rJrpl470TbJAwAh5CUAtaVQzDibagYFtWh3oMdj+4SdiQYdYb+bHVIoa0VCAOk9/9KdacU016",
-	"ExZepw5vzXABYbcMqrOhYBJusbdGYQ3g18CHxrZtEUqgmB+Kz21lPZwM1L0D3JrPkPknEa6uBLB8GJxd",
-	"ywbYB7kocHYwIqjaS+oQUgzFHinCcq5VX2GoZcSO1bcnh3Tl1MkgnINTY9seahsZIe8h72CvglVgEGO9",
-	"B/tG1aN5n934I3zxb+9eOTmTBImkVmW2XuoMgy8hYtbJj38eld4AaWKbNKJKJarh27h5dxeYOQdNw4Vt",
-	"S8LvdmS+WbPRmhBYHgwbOZGauwcD7BEoM2P9ljd83kjoxctZweJtGb0xz974kSFKTykg1Nn3S95RRRQ9",
-	"RoURzL60ywI02QI1cBbAskmcj60ILQGDaMHKaKphv5oH8Be+bv1w4qjbdyTvsE9h+1RGeQgjrUv7g/41",
-	"9IRIPCtGkMBuWU0LK6BLrBbg+hQb41ojhTRC88KLSYLGopr28BCy+/YVxA+2ElN/R+Q633xhuK3n0f6u",
-	"bfcMoVZplWcOtfOrBS9c0t6IrrkRTA5TkPeEZTxbbgpCqVgQ2zGyQvGyglY5eDtCaz05ORkda/FCLlaS",
-	"G8/IPXMWPuzBWYObRJV1kJzBYFJ8s05mbb3njdOwp0QwDtYCWMTGfCRC1oH+tEe+F5sIqYcyA1YQQ6Q0",
-	"wIcURBY5GgVwEBlYTkEApIMW0lsLtrlTpOHa5vaxDwPtDMzg2Q3Gd1JFS6fftKYOdFTeMjgUX7t5Sgqm",
-	"yVzGn3nLaj6LBjYDRqeqJyM6wt9D5gpelOyhySwh7db7BNKF89o3JLSETLvrsBxnnk5JuqJcczFPMaiL",
-	"wB9E1xx8qLqBUor0lFBSUaUsbiaHOtpcCmbf5gLpCqRMfmbujQ8On4bm07ZlPiUp1EVB7syHll3wBk7E",
-	"GuxXIogunxHFGElRelvPBWM26ZSknh+CfVl2Nk/tum+WchBgB2IYrdC4hqMce/n9GneCQJhDUudqGVNc",
-	"VPWkiaWnPVBw36purycjvR8ukrk/gEaog3dW/MHO2rXE2PcNW/Xh//UkfpYxFFyL4LKNL1KzCqLaruvh",
-	"zHIe9j5WPc2sfSHiL4fmZ3bZQ6/37GYh5XKbYIplNYtZaquFYtn1f/3Hf6ZRO7t93tBm3Gs3l+9+nrj3",
-	"x5b9a6fQ7n9DcK+dYFcRm9D74pHa1Y7FFNDjvuBHX6hh5RuDJOpF9OkDmxnsa2nBXNpT3QaA6UdvieO9",
-	"DF+XQ9SyB5fv2+sOfev9tk0vG9uDrm/C/qAx2E5tQ9G9QPe4qgq6vu7VAf2FRn0Ka0Tzp2v7NM++luIa",
-	"63yiEjFsrI5/w3WDD6qmtch8DmcLR6oH5am06dlo//m1jWl9LnxTTDsizTcOp20h9WsLVhJBSdrmqE2C",
-	"b1DXAy6NA1hCVr4PvtKBmH08726gdNS8pPWaXLy+fEtontdM+SCU9RpwUoDts3T4FUHhGMQ05tJ9FIHc",
-	"+G/2v6cZpu7uCb/xkEg1n3VTfay+U1o6cHE3ftAXC36k2lQj4LEAzskZsXU3ACAUYi6l5gspeNR1w0YD",
-	"x3UTDTsEwIYBYdnBkLjF4rQL3YBPCND5+4AsrqPB8V+48a4wpOzi4C33ObgkibUWvcnknjt7CC1rFdk3",
-	"qGGx+nDb7r7hxVAPASW2xoRIzOTcsLVEJClSUpFTLet1QqgiM1q3ACGQUmZ5kAkKi+mWjFX7ebIZLYrI",
-	"Ep+bPxuTNENeWEilH6mwQacogBeqWmZMKTa2kT6rmmvFMinybiw/l81NEegrO+VioEQNW2jLM6QCtRVA",
-	"titZObweqsjKtoeNWN2MxwBT3thKXkiOc2FkOYTV6kaoQUnXfQxt9ILI2p17vEKZKn0d7QZ7v8BEoiW4",
-	"CzQbMze3Y3xYMRt86PU+nYqFnF9b7Li+8kArDgo5D6LJWkpItoykePCa696ubXRlOo/fbvLcsRtZxfpo",
-	"2qsDCH7YEb4tnktWyjoSGHnHFOAqEPyCkZ83a80U3FsIZPrK8JH08CXUG96sk8W2KLMBDbzfVe8vzXt6",
-	"Et7JeKc6CAR7CWBnmgli/dBOYVZwWK5pcMQtr376aU+5UPF8ZzN+tGbNH3ndxLFSq1pqmclYiRX9u6zd",
-	"ACNHjRWvXZxdE1UxulRtK9xCKt3rdcOIlchh4+gVnOxlbhi0J52RmkFTYGkUI77QpyggGIjYe4PozjXT",
-	"9bofG4FbEW84dk4Rk3bcBXPh27h7wwD2VvUUAdhPPQ1zlhW0RpWyRwfABT4nGqpY0CdP/xRvpFNNGeUC",
-	"UH6RwwGdGBQ4KjmeSubv+bVsdM8984k5VHojZYZ/ar8EhYYnnu8pNYMGh1hA2Kogz6HIO6NrbNuuiDb2",
-	"7y9Fv6nljnm7qFBme85Y8GuKM62L90aQ1eAvm1TBJyfGoSgSYg8oseOpEpLbfqUECtmhcIhWo6kFXwo+",
-	"GQwIB9OK4q5w5Cr+jdv0XkGrUxI0H9oKCQt/k0DJDC/ZGYYtYUxT0KONnPB4j9zxEGq4X++1lpoWu1a9",
-	"cJUeHss2LgYxYqevexkcHms/Pd1AQXXiX8iVRQ0NQq2Cjby0LVZIxDnA65+Q1WI9qsGlD8moS50DARpB",
-	"puc6Fin4hQtbh+TmF9q3WPehkPG4NuRlelY/k/UNz3NmjwG+2iISLZmxBLNl3A7f6iDtCM0+QPT45X4D",
-	"kK3wTiDqjFg7w7b8pU0tTmspS2MOnNrPTi3t4+2It1wWtAeIGqofsW/LQ2siTeECQsnX6Bv2b+5FO7Nl",
-	"Vsq4qLvHYbfcGpM1/+qa7DZLvGl+XSJAUCxRYT9xngNkuRSajQ6dyQ3BGHObeK2jwCEQXvOvodj8fcP2",
-	"t8vdk0ZWoMkiN7ekZ12BEREgzqJDiz0V45W0rJi4NstT8f1v713ZKX5jtmEeDh3hsTgG/N081JXrqLb0",
-	"fbNx/D6APC3R3QnHGPAdM/+6T2B4oLklHLrmstoWq1l41LuCbwLRX1oIXIA3K6RidiBQjmI2qB99unM+",
-	"2wYxBsrmkAJRcCLZ6Ez29i4H6G8tHJkTaLWEmCAgu+02U9yL4usrJI02ggRtdrtQhwDWAEA3uGBQr3lG",
-	"0ASCKM+Ve9bVZG+EvjhmCjYeAQAvm81Yph3gIQQTEYJIimIv/RlFfMxbw7eHfMrOm9woyhxydJ3FL2S8",
-	"CsM9ckgsz6XZcC2b+WI6BpJO9K5fFmNbKjY6yr2NNFSqjxA6PunrKkBL70RtW/CNYmH1c1uyHKCz8rmQ",
-	"UXzcjY2bZ0X3bWe4eWDD1nZ3CZhoPdNF3BxCdBJZ5Mqag+AueicMPgrRZmtG8xblFdLieRltjkkmF1sz",
-	"eLC5xgIkuCKtsCbLJziiz1vR6j7nndeUi/5glJ8Li+GoBhDNV3Tt8mPSi2dZ5C5UekZ+ACs9wPvxI5sf",
-	"P9kxsnlXTJi6iPCK64XLgIGfSmYwKX6rbeAkdhl74hMQHmlKHxmB4dgLinXFG8Ns6dHs/OiXD5/+9OPd",
-	"P43LzphDqqJSudHXcjaLC5ZOJDAgM9puGfSKzc5a1xGLCiGaRLrlKes2em0MH8WKWxY35GfRSfj/Zh0x",
-	"N6a/7DRAutm5fVE+LpSmO3CSMNnieEqw1Wb43fiahiBkhfPdesuTK9oo1s/Ylw5H1zd1CIkPxsrgGzbf",
-	"jMb1BkZjzTaOVD5vYdRpvMlaxCsb38ggIQgZFq598SikSW3kMGlta3BdlYbofhtQ3BTGmy6InISHs0k6",
-	"v8KYxL1Yi+w+YmfWFCPUzDtG8wDXwteoQ7G+LCsIlOieLUbX2lNabMScDlPUtplvSgyfYPRo5pqZwCx1",
-	"sRdoBLKTsemC0Tz1JspGetJ82Mf5ULzL4AitvE/IQq7YrR134HoLhVydIku9eH9hWNfPv/hVoJUmcgWt",
-	"VcKFMTCH060Xb5kvK3h50x/FpOSGGZkHIh9S8Hz/SDUUfxun+5pWVb2BARFYCAtW5Nf+y7HYMStdqffc",
-	"1j/Yom3t5Ifj/RuWGSZGodfJY50RuwoiawD6s90j5XQQHTYW5plhuMDHIwRt9ELW/N9ZD5Yf5AUXjNax",
-	"DB9Vmlj3vYWKwhzrHmk38wYhNR+sjIR0kvN+M4sHs8cLKn97t3YAMrXTUGKOBZqRIUWjmsyI871fqBZD",
-	"L2z7QM3bjPuszVZlZyXj34kEVNHeDO5nN0K3cftm61okhG2e2Gd7+9vg4DGHn3yXWbgglEePT05Ovu9R",
-	"jsxjgG2pRTuSDL1feD0MrLKumOu6wFk/Eq/fgiqSM1og2mXc/h8EF8Lwa1i9f3DULp9dGo8c0eyuiMdv",
-	"me83N2ZVN3HX2t47w8bEfhM+hAZ9CTVodkbYHqmten29ojvrv9+j0w0dVoN5yHvJ9vELWNH19Q5sE9vH",
-	"YKPkbcy5NYOqms3s6Jydlc7mYGImyyVT+vmCZctYCFXvPTfcQ4x0IO48pJBDoU3AftSzptjt3rrmCQv7",
-	"MRAKNnt510SiUGDn91erQ3ejIbmrqBl32j0VwUHIy7vCPsFoBEQXZQkKIOum6ps4N9D6eg8AGFaNr3kz",
-	"5LzQrIpFrVYxnGxjN1pl4Rw0h+1a1/yWjcABhIJg36rrSBkC1+EeBo7/FY9hA+5X7uc4aWd3T29dnife",
-	"dts9m1Mx/szAcusVErPNGFPwQ3Or1RjUSKMwZtwW/8H7Rqd2WvFxFwOLGcgxehBjWQ+gMg0kzz9TAW4K",
-	"KmcEhOUAceEVu6VayuV1ORQygvSHXLZhgqB8wZbj7Zuf6EjGGBO2ibd+3MagkNsFMH//4cPUFeXfu98e",
-	"XzDYbv++T4hwi95Paze1Pphz6NAGSWoMiPQ08AxscIiLKUmVrhktfaerZhA2Ml+iJJNCYMYCnn4lcAye",
-	"xO5UY8+nrokVK5uMfbuQtYaqivqWFjYGGqxFFkUf7pDFYMkKmS27nahgyZsTtGs1ws94E8nEPC/Kab0N",
-	"guGImI28uLUn7RcgtdTmW3yhV0+twj16bAZaTcxt4mJ+3VPe1FXJUOUbqaC9j1o2ruu+E75cO0Bsytc1",
-	"nkE0TOAcV/AsN7IYI32uPrkH6Hr2JA9vwA6mdLyvbF8/pHyiU4cu3QP8EDSnBzre0ghPMd6NNNB6i01D",
-	"yAMBi4bNP26kkb1FUYGFd+9emYW9+jE8s24HWsC0sqPaANSUifwMb8qMmKWPb/ceZvIBzGnksJmswzT1",
-	"JlBSNNNgD65VOgutK3V6fOz6ToM+omNXzrKVwtgzdW1eOnCchzAYff/0vQ1G+4S3VGeLz+CtAV46IE+M",
-	"Pee9j62PLBe+GvIAXfFbiePeQkb7dmPlRmoblj3zsHYVgNvM0JzF0tt99Q3LyAKxTLSpuV5fmPPDdVkM",
-	"BThRWBqjdTgMxVy5yd0d5KBmkWTN3xirVLdaz0Pz+9HKHqZRrZVm+HeUA49UOIe6LcxhRNGSTa/ElcDq",
-	"Mlekh+CL6bkNF4PBekqewapJvYJDTAgV5PztS6i46yJohX1/BJ8MbXtgvbkquSuRy6yBETQwsfunH5/+",
-	"f9+HQyLNH3/44YefPBwQDqk584N/lG07gqFAnZ69tJ3mnJ5BzsH8+UowP0DJ7Pkclo6zjqCK8BTATHI7",
-	"SQOSG5jHWsiVgpEdbsAy+c5oyqASk25SP5cMfgIZdvf9K9H+QBD4iCtdUy1r/MGUpB+PYC2psXABg8ww",
-	"OJwAzjLCZCDXkI9RZyRdSKVTh+4aHMYCEQoVK2bJlcCfZbIsKWgshFAqabbgAtJ37qQcmgdDu52k76hm",
-	"r3jJddpW01pGad9Z0rWN95Z0GbLU218vLm3NDBUkfZmzspKaiWx99De2Tk9bxBDfIWGYEh5qM+g//pks",
-	"ZFOrJIjBgZ8KphQMfcJFs/xKtH1xbR2dsa0s8iHWeE7etXrMV/xOHruIN6345HTyw/Rk+gNm1Rdwi48/",
-	"IX/fHdOKH98+Nv+3ZGv4bI4iz5/VyxyaopRGtBULR1BJoVAiPDk5sdXX2pbdADA4Qhkc/936c6gCdiJw",
-	"wCtAZ4IM2TbxzCrDMfiM165SaophAWv+xF/kV37syshBzjVlSeu1y1UDaR4pJxLMjjWdKzvlGP7yIZlY",
-	"7jYyTyqNefCalkxDtfLv8fe3Xzm+hNdM7j4Yf0xFaP4crEeLcbPv0wPuND83b7Gc/kxiaOOAB4Y2611X",
-	"rdiu6w1eeXywV7f4P/2sMiUvg+pGnPsmMuZy9zUDgC5qJOfiEOzzmi5ZoEzGMc5d0nsfjz/x/A6VaMEw",
-	"pNTlkXfsVi5bHtkg9o9xNwkka8VEOzusBWT7fBrgkvamwn2vT7L7Kvw8ufsQI3LYUt8r9Z61JWb7LRAU",
-	"zZj1nc80q80ik62+qbZDHzShYV83RwkcMfOlPxpWr50zetrGt9tbtAOYe9R7wT4DGEG17Ht1ML15r5fv",
-	"oM8vtSzH0PFSRkiI5ZMh1AGYYJjosvZbLyktf4fb2eVemxXEnsVFVjQ5uw4nyu/x1A8PqHQthwOSQUSU",
-	"ngO2gKthOISEcFcKuj0gkOLkg7+RHQEBxZ73169DVz8iYDfBAuC8MGyIZdv+CH2kxGGAQwmTt54h7GvW",
-	"bvznKQIyhuodHvPMF+fuqd9nr8GZ/xKc0adgW0IEwF44KwmW8uKSzrsv27z8d5/PTEjG1mvZyU3+r3dJ",
-	"XOr/heneU9m4GoKYPZ6RH05+tHWfwfFzDDBTm2Ww1rkXNkioVkK8nB29kYId4bkmA1T7ikf+OQf9Q8we",
-	"eanBbTWOUDDp6Usz0flo7vk8WTTSWEkmVayN+oKuOWJ2o2OJTuOGEEqAloDtb75ouS4hCjEtMSpimwi8",
-	"w6rojBXrKTlv7/SVcJzsYHYr453CK5UGzxvj/8ZBfo9KNa2Zw4tzMPft3OwABcoD9wI6sUM14XaC748n",
-	"PyW2ERE7DBMbKSi48dOZccavRDC/2RDB9tJaIFffWpuis9y94G8b/dlid8vQSP85tXbGBj6hCsZTkjXT",
-	"BxAAyZiGp5ZAKhxgDkF1pCdtT8SPIjFnaI4jPe0AMtFbSESqJa8wEbnGMJQDznKDtT2EqnAtpQB7ndr0",
-	"9nVwMOR8AxYSU5oA+Ar1plB+rmy4I2ZTtQ3fUVvKosd2ukbsH8xyYsVBD+QlW27bw03+0gKdsI8wgM4N",
-	"ShZyZTxj6Fa9l0A+pKc/cgtm2Wy192qTyasAGfVhbRWI6GA1NMCd3Mts2WnPHrOPVUERuGseS2BcBtM0",
-	"oIhge14upvGNAIf7fBZKA1+Y8IvPz5HVwhavAk4LVmuful4udiUwq6CgkQs7mmq5ignnF7j2VkA/2M0I",
-	"Z7NHWOuZh20/hM/jLQwiRYAIHyIg+PJLCDEDANVOrsCut68ZPEGOC5RNL9dBjx8GtTGKDlcg8X7VNpAx",
-	"sSMmz6zv7rQN9l7ZlrdtPeIGIppPQOddCRcwZtDQgPMlDKcaY+IUxBxJtUxhtICGIJ7C9EAFHaMUkzFy",
-	"BumFCNe+4kr/GtDgwYJFnxUMSQX7qD1uILj1dmZTj4aF6p2v5otsYBl/kdjEZb/l5NFhvg0nYa9Lefyp",
-	"/Y/BeMcrRm9BSrm5Z1ArZ69dNN6BHS6CBVNO/Q+OrD/Rnb0nlGY0346IXCx5FSBO/yOGRKyNjVKO+07E",
-	"L+3PmlNkxCGrypCm44MjD8m9yXgoeRim/Nvlc8RkEj5NHuAy5VQzSPVgzM07yB6EJHQWVTAUw7y5onrR",
-	"SrwOrbpW+g4xGHXZ0T7N15jw5tqNiTzdvlwc2Ua4klOQOEqS9NNdam2Cja0UfIkNYAiRhP54Qmih5JXw",
-	"A3KgGtuNuCbndmqLA/KggnhIenS/8fPUQ873udAHu6mH97deeJD9b8vZ+kakwwVd9xpd95YXMXVk9UWv",
-	"RXiuljaiBJzncI0V064VD72PR4qg6dJxQ1prsJ3qQzAEolc883MXV5TrFL0QG5zAL1FFlJSCYIEFxmuo",
-	"x4kxxiEgAXohgj3sWOfdRr3S88ww2ynR7KM+ZrdM6CMsuU7DeAiGwuDvRo5hSfmRMoSH33hUErRNcUqX",
-	"HellPAUo/bkSXJ+SlOe+SEaZ22NkgQPiS+Fp8HmKW0kTkuZU0xTX8NzWZSvy3y9+fQNSExrwHSZn+ooq",
-	"ffQC9vHy5zS5EgCJbj/EEwK5ZEvnb2q5UnBE8JsLjCe5fXjwXtsebQtaLJICBBxlCZVT0FMNB3MlIMRH",
-	"npwQ2xg/JWmBZTswmQkP1E/O92hXPXb5c8uFO4L53pbZoGmskviMnLQ+M5BP2Kj4OCvaX+CTSEWyh+w4",
-	"iTVpxNOLQJ74KxCMyYOCuErJXlSQERr8PbXOyhbMp1Enhg0sq5/GmLSDtIvf7inWjoZJO/zZ2fJ+lHxI",
-	"KxFZznotyWRLNOwQ8dFkm7W98SIa+iGUnBTsjFRSKX5TrC1I4+erCAgo40g1lkPjs8/ZckFkjSfidIOT",
-	"8w+dtbXvOf6k2B93xzUgg0Hp7ANZqhfsj059Vn/sMSiVxLGIoBS8OvEDFkA6WulsQ20pulEeD8NFtYmf",
-	"6OGGNF6J1Uac36iD0LVyQXgI7kHjOtMAcoaBjW6w1Kd6YoITYdeQj7/V4rMQHO8LG3otKl3kur7fOqXD",
-	"1FXNGhjV0e1YyzsFFNGbOGykOQuwG7rbVqM/B997sPDWMwhHvXF4P58OWOIUe1IbfP+MaiksMQoArs3F",
-	"Q4DEhGgpe80C6MX7RoqA2tPti7UZIRXwSkIEWzGlsTD5YDoHDO2VtPNSc4nSdF4zRqQF2oHx70jpwgjm",
-	"lvtDVn5oXRS86/gTGjZGJQEa4EPqJHc3etVSitB+KbKggjxqu1igYMHoLesMpkUfCJK6xigPvm+NNcjH",
-	"pyXlBVmwwiJnGhWCo3eNfsqvhBSnvrUghSiO10YeKWYhm/kCSvZbUEPEUnO40Dxb4KtSBIUzGpHX5Vmg",
-	"M20Goc0vwTswyCKs72jXkSBmmoLIkiK0KKAJOK704Pjau/Dtar4AdXKU6nsSLb3hyp3dmcN3ymgNQQof",
-	"AM6kyFgt2qM8xF3/Gd5qPEQaMNuYq2wzXtErKTONE7Wi0YZXgMJMLT/NPWI9QhqqBCvCE/JHwxqWWBdd",
-	"JaRqbgqekd/evUqwzRr7lLhaIm4rMiwypJIl817rlbiExg3o/fcZpBZkbSGVtj/38GO4pTPjYHuYegsT",
-	"pOwkePyKSlxVq4cglytBlmx9JUoKUzPi6VVacsEeNq9qXkEHrSM/STohcymx7OCG5odgrVcuC+1CXKta",
-	"dvLrUG9+yCxqVD8srHCOsuL7ex4tcSe7da5/YfqvqAwf7Fz/KuNtOS2oAsQzD5ODw7sBU7jwemJlilZ4",
-	"Pb/KcR7bpRx/wn/cHSuNo5ceStnjVJA3xl7sV/gvZ368DS8KUnEBQ9R6Rt5spNy0rOyUt4Ooul3tJ6hz",
-	"ADLpEJzyQuRGb8EGHvmBbQk2+RhmQcwOkLy3nZDFNtf0N+P0nP2Kfv2zv9yAbg1PXOQ2RAThVAyPu8pL",
-	"WbEOnDBEkfSCCUuxuSRaEh7U9dlvXQnoQbUzglAwdYk8JS9nxujEF84Apd/C0cDbv/vxyZPvk/CZPlpM",
-	"lbHVXCh/QXNyw5iYYqTdGCTpjBcs3QKs5So2wo4rexem5C0IEBswduVLEe14saIHvQ6Ht/xa8OkvHPFw",
-	"gMoRBYCX2pa05YeJdbjyuM277fHUFFnJeulY53Nudg0I/ve/yr2X8xzL4NZdgzMsc7V3wd8xRFpFmELI",
-	"ZU/JW4uEixFEP0/M9fnb+CIio10JV5kRdW7MNp/DUh5A2B8ytmYnKvQZj75R4ACmBl2i1MLqx845+TSt",
-	"FGDt35PHSnm7I7L2Gr7xdfsLuW2PBbyvvoiVg0kcd45mW3ZQ+IPyi3nPUNAKDuBQdmlBNTRQAKrxDGEN",
-	"MB6ZOCguH8nvRGaRDQ5qp/bJnRftony5i1mc9fC747nbShQLUocuEwRrkkHIMaOBS5mzxCVs2zFirrgY",
-	"EaTBz/FSToTYjYbjVlxnC5Zb4+GN9L+28EnYdlow7YbBmicZUQeFNWaDCBVFztWSpH95cUn+6z/+E68d",
-	"1MEh2APXgGM/Jed4eM5ECKZLxtpp4pIU9Pr9ru0XshPM4vYNDx3sxercEDV2H99SpZhCFPaS2vKlg11Q",
-	"824PHa8lobbYyaPajrqPvUJ8Zzc+9iKaVUxGOkMIR49Vk4hJfIDYGgbNgby0y+z495yRNdMjZVNfi2R8",
-	"l4eV6kMS/YEEOiU+u/RwkvszKnxbRjzOWcbdhMeHbkeMApRgENcywjcrBX92ZPrCDpN795Ala8uhoPTO",
-	"aCbQzyATMlrXoOvMJ4cLuLvOCla6cXatuQJXwPkVMy7yxMPn+gClnN1bhFq5PGgJW2fnK9vC1tWyg0BG",
-	"W8aNGm0aOzD7vrw0jMIY+zDE0xveEQJScdWqwr6dWDV5GPQQpKSD7UagblyHm80aWcGKrkfv/T3CIO5c",
-	"As8Two4gfUnzvGbGDMYmVVf9aIupucKGJJ+QgRbUnpX+0UeoJ0//tDehcHYKaGfpgYgRPQCMeKiSlDUo",
-	"rF70l6bKjclsEXCjxXEDGK0P6qbh3f5ynTwucGLcDl/Mvg054sTSQ9cL2Pcc87KStX6AaJNvNQBXDl42",
-	"zdRtMK4fCimh0PZKpDxPAIY7ybmqCrq+NhyUGMGTGBlxDZ4d/KupC/yHgwJNXInatS9RS8yjrqW4BnTE",
-	"RK7EtUcYTIicOdQ+yGtBATNU8jLM8kNklrEcnDgXNIOCYIwrSh/QdjXfZ52+h5q57vU3zim8EjVDx7cR",
-	"hbnuKf73tW0bTLFYQMlIJXfI4x+PRG74fKiY26xUnZL009Ukl4JdYc3t1UTOrrDg9uQubedArGS9VBY/",
-	"0Ra8MBv/w636Wj2LP2RnvmVGWGk55Ji+BN7qVaJbaSMqWjIj1ROoIG2xGTa6+kPUSzuXBvr8Gc0WA2VO",
-	"17K+tsveG0xpCwID4xUrOzouk2UbiDF7wThDGxZdDBRm5/X6um7EZ67pHbM+VuB7ulKmmTl0XxVqXouQ",
-	"dGVVcKZI2iVOmrj+e4+DMHNDpGtALL8S9hXAJKVNqgiyoMXMC89ewITuFfjMbeOd2bhVCcE/+JFq2xPr",
-	"YwuDiPfe6zmkjwEl2pm63VmZ/eUcCLzN70AmgG6LyaU9K8ldaSrduDWHULgtugFaIbaB2kujQY2723HY",
-	"CdXVraIOgpagNFw0/8yChnqUXaXpGq4d5gdhoIaNGbFIk+rP8Pa3LkgwDnGxjXbOD1Sg/4us50zHwhVD",
-	"5O0P5/Rt6ND2X19IB1d9GKQFF483h7rAcZO8dv7cw5p++wI8bXVVBudw+HAIPvyrpI/HnP4wCM2BQWVG",
-	"LSgKKfNV4WL2uu67pOkxzTS/5Xo9jPvsvvTlqv7HRHGCr0fc6s3SVa5C7LpD9QI8pL/syD6U2jRu/KHU",
-	"93mrPN1juzX+34Tk3MnSfqrtsR0++wXD4739Ya58AwOvxtCAqbrbsEvQOtLCarpE60cNoeFta+Qc9/iz",
-	"H+V7+MKOJ7HClocLVEPxJyvyoxuaLYk/TWwRYOZcDiT7Wkaxo4m/KqOEIXnHHt0J855bQuN1i0PaCIhL",
-	"i8e6HMx2/w/hGUpKrjRdskPxjbEjv1rK7WItMm8ifpsFin5M/Z01MffhjLoRZxvj4bWxgXCGR1jHcQC2",
-	"MUv1JpWxNnexyHAjZYdLNFN6ONd1Cd+4p031kIZHOOq0z+4waz/cvA2lVZh7b8XgklW61whBEn8V5y0q",
-	"xl+70TC0qiQXGhI2XHTZuQuwKEtZ14apBdFMkDWjtUp8CRLXCVlRHgxVxJ6kR8rXe+LEpIJp+DpUT+VU",
-	"0xZhFyNvhSEMKAUtm2zBchto1CQrGBWKNJWf1KhYMYvWRmtaA9N+08WjfrhuLMUElR7d4cF1Y/QE0ufM",
-	"TTfEOSHs3n7fIeupBjbkLg9s4oykboGAL2C7xySZSdfx+JXcWLODFt0yvOffGQm8qKXgCpaizG6+H77i",
-	"Y9U0/PT4U92Iu/42rC4+EBmAB0JCI6KzjRC285k8RJDD185oiRBCm+BBV0LesvqMUHyeRpgN2xFDPNwq",
-	"Jn6N9xq7iX9h97uHCNvylW6fY9bDuKrmSQlRmlXGBDb///UVg6vl6ALKYX6pH0luM8QwPMQw6v+ucJDg",
-	"sLnx3n3pAY8/nHnZwwJurV9qhteq3bZjD/+nL1OMDaXRNh8JLpyQK2JLn42FcIOT5RKi+FzgQKoLTY2N",
-	"kBN3aBYQcUogf+PzicGQR5vytnj+VAO+MqJtuqHSNuEMsEsF5eZNUBIGqEvRdigMQLrxo9+ow9GZm/vl",
-	"Z5D54ayD/I5VGMaUQ0Z3XePbs8m+lpb+K71tQaaAMbUklPz27tXYqzMkmnaWTmNarWW13Xm1N8F4AsAv",
-	"POAMM59ds+tP2vMzd8XN4N5DqvTl3Xp3fHCpvINDD6OXPb1c7o1rMqM1e3D5O953czOQY+W4AagkQsm6",
-	"rPGU+L1536ptXBE2QtdORtf+LndP/DfIjIeH/mACEYc9f+E030hp2EVAPUCmzIJauhccTGQdm+s+DIvF",
-	"aP66FQcPWbccQP88HA5Uu50vC7ruRGpQ74Td602V+E71OvfwkdzVyH4romUcLxlaMJF/tQDyO3j9ZzHt",
-	"l+0FNrq9D3UECozm0hvBZ+Gk5I6lDKAFh8Hhu2DGji6KriWAcQ0v34w6OKwQ8qCXX4J99ofG3MFl/6BM",
-	"9n7BoIGQ65DNDsZFUrAOFx2ab9DX+HqyRurW2LnAtXzLfNBdaS+Gu/nUeO3owXkBADhO6MIHbn7PBOpD",
-	"sNBf+C0LZQ40ZCtH5gOxkGbq6zHQJVP6oNGHh2UcCMr2qCrfroBo7tqc2CH1kRchWhJdrwO+MJ7raH4w",
-	"T2ZZU0NN2O+fJktm/v+DoZ59wKbj9BbmfyUwUAJjTDlTS9WpvvSRf6g35lDH0sFyVZEyLnPZYvmBMIOQ",
-	"EOkC77RwiAbB0zESHH+2r6GQG4NbAcp5ulUYpiY9cxfjMNmrhYQC+JznNvfiphZaqzW+KhcoZCxPumEY",
-	"s861bOqQev4wtx/m2p+QQLwmK7pGwWS0jm8DDNrkp2ET4C3r3e8gRGvwkBDCMb7ZhVTaZRzb39l58D2T",
-	"65UfSX7+9mXwKzda/u7D3f8KAAD//w==",
+	"7L19kxs3kif8VRB89gnZu9Uvku15xt3xRJwkyzO6kWWtWl5FnFvXha5KNjGsAugCqimuQhH7afaD7Se5",
+	"QCaAQpEosthiS5q7+2dGbpJVQCKR7/nLD5NC1QslQRo9OfswWfCG12Cgwf96PDXQPP/J/rMEXTRiYYSS",
+	"k7PJmxmwXMJ7kzM1ZWYGbMFvgF3DVDVwPMkmwn7rjxaa1SSbSF7D5GzC7dMm2UQXM6i5fWjN378AeWNm",
+	"k7OHj/6cTcxqYb+oTSPkzeTjx4xW8LKtr6HZXMWvslqx5YwbNuOacXbTADfQMInfH7+MqWpqbiZnEyHN",
+	"n76fZJNaSFG39eTsNKxJSAM30OCinuA2h1a1lTbnTIVFC81UVULDzIxL+z9maMn025Frfphc88+NqrdR",
+	"EGSpGZKGmZnQrFY1SJOxCnjJuCzZVFWVWh61C2ZEDUzIompLKM8ZZxoaAZpdr5gwmqmiaJsGZAH6mP0i",
+	"ZIlbY5wtqlYzLW4kE/JScoabtFRYNsIYkCz/fx89yY8v5QAVpnYLSRqU3MCRXdYkxUPEwPjEBTez7oGi",
+	"nGSTBv5oRQPl5Mw0LWzjzlrI8N/J95RQL5QBWaz+BqtNYj+WK2bgvbFssVJto4kwUjFlZtAwuxLQhl0D",
+	"b3TGdFvMGPL1b789/+mYPWYNLMAI+zS2FGaGvKV5DWwOSEcu9RIaKO2vzAwu5VQ02oTnLrnO6Id5tNSj",
+	"17Co+ArKM2YJENN/BrzEq+LoFf/K7nCAWI9++GEEsaa/cFPMUlRiz97wG3dRBN2ga6XmQt4wbURV4VYN",
+	"Ee8WGi2UPGb5P+esBi4dUS1BgdUtkpMp2QmljU1Nj2gl8W421/tC1MJsrvavaslqLlcMpMFLwA2rlR68",
+	"yRU+Jn5VCVPeVmZy9vD0NLNkpFv8A/7X9ju9TQKVYjoFvIUPNBNlWE//BpCk3HoL9hU0r6r2RsiX+Pz1",
+	"hT07vjlm+TUv5iDLI3hfzLi8gUenD7/LBxa4wKcd9JpewB+bK7uwd0QW4HSHvaKc0fIGVqbhj4PS7Q1I",
+	"Lk36MA1+xr75hcuSS/NthpeCbrddFYMKrLj2CqdRyrDfXr8YWDo97qBEfaO2KRdteGO0U4Gxfhm6Jkbd",
+	"RdC/5UNXtFLyhhnFllwYNlUN06oGM7MiRcIyY1arKZb/6VTnQ0uyP+0tasGNgcZ+83/+fnr047sPD7NH",
+	"H/U/JVb20VJaL5TUgGbVq0ZdV4DquFDSAB07XywqUXC76pMFfeNf/q7tFj5Eb/2nBqaTs8n/c9LZbSf0",
+	"qT7xz8U39onw3LBSlEwqw5aqmZ8jm5SqaJFtNF9ptpytUNHjiRnFSnWMVHVPR3vw1XOn2RaNWkBjBG2o",
+	"QMOrHHtUmdW8m1I2m1Rcm6tW7/Mk6QTNxgcN3Kr5Pk/ShVrQdoSBWu8i9oX9uv2dexBvGr6a0Fn7W/U7",
+	"mRi4xvCCLJDrXfixuv47FMY+jUj8XC5aYoqyRIXPq1cRxae80pCtHYJMity3M6WdgWAtzgy5fwFqUaFg",
+	"g/e8XlRoY3oVu9IGrJ0ViwCnjIZFQEy+9QVYU9ewmq9Yqc5Z7l6kc6vcK5gaploSBHuRvebvn9MPvsO1",
+	"uf94uONAkErDhH8htNnk77CyUUt0t2Qna+CzkkspjLgVJnHRuBnPz47OycshyqSKWldL2cQKg+QTlrNV",
+	"2lDa4H5uxSY+Z9teX/Eb+GTCe7ptkD6bWIdskzlzUknBU7PfQnftnNVCa3sflMRPrGiyTLqTZuNP2fo8",
+	"JcCe1xxqLqrkkQyLQlXBLtq9tt9ZXzy9K7X4Jx1zrXFoVV2VPOaNa6Uq4NL+irst73GknkiJI71u9WrX",
+	"75/Y73zMJkXF9c6XPcUvfcz212dloxYLKK/gfQHIWwlB+JwYiZw0q2A5e/XbmzPW/abn6sy4c5ynAtWx",
+	"dRODZ82sy1H7WMsYQj7zb0lREmRaH2/bzlsXwvCOhmH8WrWGLWeimEVL7W6SmFr7A40uoY+ZfwDXTBBp",
+	"XBxBaLRTKqENlAfa4HtrqvHqSjU3XIp/J69p++PoF7+GH3y0l7+q1PKqFrI1KV33S7dTckB5A0w673NT",
+	"uA5YQXa7aT+ALxZKSIM2m3dzGS/LIyFZzUuwpCMX+RrsOiplTSCr8lHXS+t9/D6B9wso+vZHZIIBLw+2",
+	"wUqRPZsWV8q9YuOT3iGteZD1wqy612PQg+Wbx5sfp65pA54r0/Rt2grI9SNWzCxnCqNZwaWSouCVpWUd",
+	"KQf8rpA3Vbi4Ay+uhSyh2YOyeAuY/2Gavg1o1TbFmjzdePv6bdBzgdKqUHJaicKMFlYuehR+9//bJ+Vn",
+	"+NUo7Ee8ubS78PZd5lyL1ej7/NS9JLkB608mt6oNNy3pScftdrGiqcGaIgWXBVTVAOvrlSzSfOFlstCW",
+	"FNfgBVZgtweWRSqQJY9PKtJ89tlXpdD8uiK9sv4SocNbllwzw+cgLeG8ZWIfgLY7ZxgvOmeL1hhclGH8",
+	"htsV8bmVnoYJuWURi875XBfo6CNIgFIzzhbQaCWT3GyEqdKWRrso91OcLn430hr9dyVhpNXpHxxYwi/b",
+	"Cx7PRaT9smC4uLfEUii+aLEREwk4Z414Q8Mx0/q5d5ZFR6ot1tVdvMDI/loTMHxlOddfyHMKyuC1BFky",
+	"A1WV5pp/FKPNGTFr+uJ9UbVa3MI548wS3EeUafdC+9hw5wg/On30p6OHj45OH755+PDs9PTs9PRfTu0/",
+	"Uvx7CAvpmL1wh2JXtrJLW7kQ/soq2HO2RI1ggoZq8N+Yh6EYpc4Y8GLGbhToS2nUmkT2TgwmCywVSBwb",
+	"jA0s8X+RNjOuUZsH85L0O6+htCIv3zRzved0KUlVHLP893ekEWLrgHIK92TG8ar6dTo5+31vg+7dRpRM",
+	"agO8RLUuO+lO1MJ8BElgL6mNzz0izaoGeLk6HmMoYtqgLWYYmOwygEBX0Z37NqNxx92GSoMV5vBHyyvy",
+	"K+wSndpacDNLCva05Zl7g9Fp+tgKtbqKLE/Jfm2NNTjZ9Sq2Sy3pMKMVezeYk7A8/rh71q+iPL6Uz/HK",
+	"dIYrMaqAkjmuDrq4Oysydp1oJV47gK0bzgh4U4n4kEh24HX0egFZ3V64hYDynJ32YlvspQrmAdkQVbnb",
+	"YO6v5ucGALOH5/0XP8DrSe/XM7WU61G1Ybu7/4JXFdoQLj/p0ljsu0fsb+JJ8jlbrPTndIWcDXHePzeN",
+	"tgyUIYcpmp7x1EliXoli02rIJu+PbtSR/eORtT+P1IJ04xGykl2PaVq4g7nPvnn981P2ww/f/5Cx169/",
+	"e/GM0qUkmLlBSltGnzZKmm/PWY6MkCOL5iDLHE+BpKoz2yhHE8l65PBCtdKg25tbYyN3zjDvuERN2TOX",
+	"HrPOh/WH5wALS70Gpq2GMutywA1wa6oFNXK26ZTgpbiDW/LEp2wc15/HTgl69G1VWYUUs5z9mzV4fFpp",
+	"h+Oyzjs6SmPVGqlbgp6TgUwRgcAjv0/sl44ePrIXfA8PyDsQa7lnl5Yi0qrpVINhKPFRPX7Dq4qVfPXt",
+	"sMFwustgSDsZb2eAJQBmX2ejMx0EptlWFE9BwWxNHgnLTluhf4DKOn5WrpbyKgTle5wSWYHB5l+jmJMT",
+	"j374wZoiDS8MNLpPn1cVl5Ju7gY5vEW/xgOPXz4m88Z+vk6VGri0Ts45++3N03Vx1732WWsN45Mn0FRC",
+	"JvOFsdMQOwNbTPJDhKl97HR8lBrrcvYIUu/wjwZD0k+cce6157QBlL8gDTfiFjo3R6npJJssVWN3cmTN",
+	"DbRRk2r2KYqxgyUzRpI2ZSf92qsmSWq1uSA3YqvLgRv6m/0mkpbrgRCXplKDEZ4ticNk+s6Z+CUTJo7i",
+	"8YXAiAYJAu9xvvtEH3v9VmCRA9IkrDFbd7AxweMPKMVWEb3iwMyGKxwHaNCvxUDFMEulL6PziEZfR8ee",
+	"idtor1PacpCwBG3cyYSA3aj80D6X3FVu3SXv5KngXuc2kzwd72X7g1m015Uo7Amg+cYrPAxxy409fIyn",
+	"lSCN4FX6bHzgLqFevd4newrL3jSb8VtgLpiNQt+5X5GD/EZ4G1dIK/WPJxtpsYEURveUpNaVnVc9I8Xp",
+	"zJx9I7y0l63mjNexXqEveT8autNq8dQbinwmY6Jb9Fz0xLCBJIe4E30CM34rVNsMxDquoVD2nKLiKb/X",
+	"YNiGtIVX6Jb23qg9ZnmjquqaF3Pna1rikNGrwRxfypwkhPs0MgqC5Oj7f/5xQbYkWfYn4OUvoDUfVlMJ",
+	"ziEri92IW5CsXfRu6VZlxo2BemHiQ4/EQxSgHVIoSa3WVavdTcqjGA9LS8nfjiMigh3CIorpf39W0eFS",
+	"9z+F4sr7K9EowQwl+kdXb3hjZlNaLUCmU/Qk8/cp7XC/CGaCW7h7yXbyHYR5usP4h6j7ePae10KGMM/d",
+	"uWcqZGn1yWhK/Uw/2FmZhMcanp7eg4/S7spOjAuJWy8vDld3MZmuTqAKnu5mzcCmPfB/8yDpPEjSeNmR",
+	"p7/yAZ/N55qmhbO4eIM6cfwPfJ5BxG0h6wUDEY231ATcyY7LnC3Jq+qo5Cu/SCx+5QaO2WvH9uwaEzM+",
+	"zYJF1VgVK8xAsOfPb05/pGDP/xgbWjt0An/oOIRhpQKqojF8DmxR8QJC4BhvkLE0U1MmFbOGVzpfPD5K",
+	"lnVhsnNm1A2Fs6hcAGSZb88jb8aKuuBm0WqjaszCbmqkhGBaVLwTrmnRRFHJtGSaS7WUJIC8uU8SKKrK",
+	"oBomoyyH2K8K7bVGQg5RTaIYLI21JmRp5V/FDVSrzPuWGDnu+QfbNrNBiA1505ka65Xhvj9k0wQJmnXb",
+	"4isuSl/a70P+eO3tpV+APNwepgKqUt/hXDtPYs0b0TPVVqU9x4gA3QIqIedDWzeCii2MwkfrtYNjz3gx",
+	"Q1mUz2GVZywnyrhsgTbcQO4zu8h0Gcvtg3L2DQkw4XXcpQzrlWr5bcbya64hZ99gpf61sqJKlKDRVmH8",
+	"pgEomZL2izeNahcav+pE28rpXvtpCYXQwq6JHuXrTC7lEslSKvvCULpjfzJTVUnPW/XEzArMt7QzgQ0N",
+	"OfsGXdxGGOfsh9I0CmrXvIRv1/LCn8QcvXTUlrqgzZoVaY85JU3fzlZWPiLnXEOlrO+Ox92rabR319IB",
+	"RSAWFGDJ2LLHUweJxvk77BkzbZmtp7n3s9AuVA3XqlxZ28hylbeQS9FAYVSzOmYXbTHrghnW5WfTRtX9",
+	"m4UStFGqToRq9q1gHl2V7A3cTbO6AT7UjoYBrZu2QaWBFxV7zrT9pzbWS0jbTHALVRw2U/NJNlnyxqU6",
+	"oGlUk4w2DDVqeHlKuW9uMgZ2geif8NpbxStZsFqVMFRnCOVqSGIpe6PJ4Bbp3LAv9x9Y2lS1stydYEBq",
+	"h7YXItSWFoC/qlTPhd3jeFP7F1UmzWx3lqOfQ92LqSf90UK7s4r+X/FL3nS6YyHcduL2CtsaCpv7XWaO",
+	"an61KWo/rxeqMS+ETDjeqGDTEe9CVW0tGTdUfni8T1eXSOX4nqpWGihJdDzMWKtbXlVUOkI9usz+8Jyd",
+	"kn+xnKkK2FRU4GxNZ2nEWshy3FClrE/SpM2+ZaPkTbbR/5a8YhrbdbcnMhqo1S3+a8oF5TO8aHi36/og",
+	"vcKLhs/wNdj/TQi7xaISKX2GAv/Mxy05K5sVa1p5Hkxa+2eXbUp7BFFjxCaN3U43Xmt5LVUTPFACY789",
+	"JMG8Dd7Z3vj1rMuRl9S8S7UXFRyz36TPnynpcgh36C6Ibk0yME+nnSRL6xcw8HFXMrtD/ftzzZIc170m",
+	"yX1E1hQzreflQjwvJAdSSgwF7ibrtWa2nyvrmsH3a2jaVcPsKmauwfq2ad+mbapkJN2abhqaW2h6Rh5W",
+	"VzqJ4wr+dutBpwD9FjMiT+oMflG3CWqWzeqqaQcCtVMhhZ7to2Kmqp87ih/m0EE2jwDemyvTrMa/ZTCA",
+	"vE0Ir0goIXxIg2LInp/1EdBFks4fsn5yRgJ6mzkyxg5KtSUNPMpL2e32xy04eeyYAPRe+n9vgwE9yDHL",
+	"usAv2qun0v5P6iZE7SjCx4vQ7HygmVrK3bwfpIhDbcGOfs/Qnhf9LmKKDV2Pn6AQJRFo7ZZ0Hwxgc3SJ",
+	"V6f5rge0z9oe/JO3LUmPCYL3F+yXk2JPUcwCZ54xbt1lrAxsYDOWsgM9KW6Rfnh6erope8to/Wv5kZrP",
+	"4YhLWK7lYbHWV8kCsDzcWg7oLOInVtMcs7wCc3SjNjO0yZaWc+9gX0pU620xo4coNT/Cthb3oLh+tgGO",
+	"9ejTtqrIZuOSVmgoDe2rjWvezKFxBckyLKKfIg5bRV/Frh0bO/z7d9trgYxDfDKuj2Oj8Ke2ksoqcoyd",
+	"YJRtRZmSqY8moZPKq+pKTV1giSrP83RCRE0TTvAtNCs8RBdydQW6eNtdcwD+N4Y2jteAAXZig2SxFgtY",
+	"N8ktW++dUYOEFfAYgprxxQIonOgKCjZldazHcPdbN4kbssx6rd53WsSSlkvCYQq7P6Oac27YYMIi6NTt",
+	"W7NcwOAWsDobCybxFgdrFNeAfg1+aG3bDqEEi/mx+NxV1uPJYN07wq2FDFl4EhP6UiLLx8HZlWqRfYiL",
+	"ImeHIoK6u6QeIcVS7IFmUAqjhwpDHSP2rL49OaQvp063wjl4NbbpoXaREfYW8w7uKjgFhjHWO7BvUj3a",
+	"97mNP6AX//b6hZczWZRI6lRm56VOKfgSI2adfv/nUekNlCauSSOpVJIavoub93dBmXPUNEK6tiT6bk/m",
+	"2zVbrYmB5a1hIy9SS/9ghD1CZWat3/pa3LQKe/FKqCDdljEY8xyMH1miDJQCYp39sOQdVUQxYFRYwRxK",
+	"uxxAkytQQ2cBLZvM+9ia8RoxiGZQJ1MN+9U8oL/wZeuHM0/doSN5TX0Km6cyykMYaV26HwyvYSBEElgx",
+	"gQR2Cw2vnICuqVpAmDNqjOuMFNZKI6ogJhkZi/p4gIeI3TevIH2wkZj6OyHXheYLy20Djw53bbNniLRK",
+	"pzxLrJ1fzkTlk/ZWdN1YweQxBcVAWCaw5bogVBqi2I6VFVrUC2yVw7cTtNaj09PRsZYg5FIluemM3BNv",
+	"4eMevDW4TlTVRMkZCialN+tl1sZ7XnoNe8YkCLQW0CK25iOTqon0pzvyvdhEKrMtM+AEMUZKI3xIyVRV",
+	"klGAB1Gg5RQFQHpoIYO1YOs7JRquXG6f+jDIzqAMnttgeieLZOn0y87UwY7KW8BDCbWbZ6wCw25U+pm3",
+	"0IhpMrAZMTrXAxnREf4eMVf0omwPTeYI6bY+JJAuvNe+JqEVZtp9h+U48/SY5UsujJA3OQV1CfiDmUag",
+	"D9W0WEqRnzHOFlxrh5spsI62VBLc23wgXaOUKc/tvQnB4bPYfNq0zI9ZjnVRmDsLoWUfvMETcQb7pYyi",
+	"y+dMA7CcpLfzXChmkx+zPPBDtC/HzvapfffNUQ4D7EgMqxVa33BUUi9/WONOEAh7SPqxnqcUF9cDaWIV",
+	"aI8U3LeqO+jJRO+Hj2TuD6AR6+CdFX+4s24tKfZ9Ccsh/L+BxM88hYLrEFw28UUaWGBU23c9nDvOo97H",
+	"xUAz61CI+POh+dldDtDrLVzPlJpvEkxD0UDKUlvONBRX//Uf/5kn7ezueds241+7vnz/88y/P7XsX3uF",
+	"dv8bgnvtBLtK2ITBF0/UrvYspogedwU/+kwNK18ZJNEgos8Q2MzWvpYOzKU71U0AmGH0ljTey/brcoha",
+	"9ujyfX3doa+C37buZVN70NV13B80Btupayi6E+ie0IuKr64GdcBwodGQwhrR/OnbPu2zr5S8ojqfpESM",
+	"G6vT3/Dd4FtV00oWIYezgSM1gPJUu/Rssv/8ysW0PhW+KaUdieZrh9O1kIa1RStJoCRtctQ6wdeoGwCX",
+	"xgEsESvfBV/pQMw+nnfXUDoaUfNmxS5+efOK8bJsQIcglPMaaFKA67P0+BVR4RjGNG6U/ygBufHf3H8f",
+	"F5S6uyP8xn0i1XzSTQ2x+l5p6ZaLu/aDoVjwA92lGhGPBXFOzpmru0EAoRhzKbdfyNGjbloYDRzXTzTs",
+	"EABrBoRjB0viDovTLXQNPiFC5x8CsrhKBsd/Fta7opCyj4N33OfhkhTVWgwmkwfu7CG0rFNkX6GGperD",
+	"Tbv7WlTbegg4czUmTFEm5xpWipCkWM1lyY1qVhnjmk150wGEYEoZyigTFBfTzQEW+3myBa+qxBKf2j9b",
+	"k7QgXpgpbR7ouEGnqpAXFo0qQGsY20hfLNorDYWSZT+WX6r2uor0lZtysaVEjVpo63OiAncVQK4rWXu8",
+	"Hq7Z0rWHjVjdVKQAU166Sl5MjgtpZTmG1ZpW6q2Srv8Y3poZU40/93SFMtfmKtkN9nZGiURHcB9otmZu",
+	"6cb4QDXd+tCrfToVK3Vz5bDjhsoDnTio1E0UTTZKYbJlJMWj11wNdm2TK9N7/GaT547dqEWqj6a7Oojg",
+	"Rx3hm+K5hlo1icDIa9CIq8DoC1Z+Xq8MaLy3GMgMleEj6RFKqNe8WS+LXVFmixp4v6s+XJr3w2l8J9Od",
+	"6igQ3CXAnRmQzPmhvcKs6LB80+CIW7748cc95cJClDub8ZM1a+HImzaNlbpolFGFSpVY8b+rxg8w8tRY",
+	"isbH2Q3TC+Bz3bXCzZQ2g143jlhJHDaNXqHJXvaGYXvSOWsAmwJrqxjphSFFgcFAwt7biu7cgGlWw9gI",
+	"wol4y7E3nDBpx10wH75NuzeAsLd6oAjAfRpoWEJR8YZUyh4dABf0nGSoYsYf/fCndCOdbuskF6DySxwO",
+	"6sSowFGr8VSyfy+vVGsG7llIzJHSGykzwlOHJSg2PIlyT6kZNTikAsJOBQUOJd4ZXWPbdUV0sf9wKYZN",
+	"LX/Mm0WFqthzxkJYU5ppfbw3gayGf1mnCj05sw5FlTF3QJkbT5Wx0vUrZVjIjoVDfDGaWvil6JOtAeFo",
+	"WlHaFU5cxb8Jl96r+OKMRc2HrkLCwd9kWDIjajinsCWOaYp6tIkTHu6RO96GGh7We2WU4dWuVc98pUfA",
+	"sk2LQYrYmatBBsfHuk/P1lBQvfiXaulQQ6NQq4SRl7bDCkk4B3T9M7acrUY1uAwhGfWpcyBAI8z0XKUi",
+	"BT8L6eqQ/PxC9xbnPlQqHdfGvMzA6qequRZlCe4Y8KsdItEcrCVYzNN2+EYHaU9oDgGipy/3S4RsxXci",
+	"UafM2Rmu5S9vG3nWKFVbc+DMfXbmaJ9uR7wVquIDQNRY/Uh9WwFak2iKFxBLvkbfsH/zL9qZLXNSxkfd",
+	"Aw6749aUrPlX32S3XuLNy6uaAIJSiQr3ifccMMulyWz06Ex+CMaY2yQakwQOwfBaeA2n5u9r2N8u908a",
+	"WYGmqtLekoF1RUZEhDhLDi31VIxX0moB8souT6f3v7l37ab4jdmGfTh2hKfiGPh3+1BfrqO70vf1xvG7",
+	"APJ0RPcnnGLA12D/dZfA8Jbmlnjoms9qO6xmGVDvKrEORP/GQeAivFmlNLiBQCWJ2ah+9Ied89nWiLGl",
+	"bI4okAQnUq0p1GDvcoT+1sGReYHWKIwJIrLbbjPFvyi9vkrxZCNI1Ga3C3UIYQ0QdENIwHrNc0YmEEZ5",
+	"Lv2zLid7I/SlMVOo8QgBeGE6hcJ4wEMMJhIEkZLVXvozifhYdobvAPm0mze5VpS5zdH1Fr9U6SoM/8ht",
+	"YvlG2Q03qr2ZHY+BpJOD61fV2JaKtY7yYCNtK9UnCJ2Q9PUVoHVwojYt+FZDXP3clSxH6KziRqokPu7a",
+	"xu2z0vu+FbCE8rVSCVP8E1KhN2CGOr7rmvvp3VZcaYfzRB72Ph3gGEfl1YDPXnFjzTsVuoS5h0Rx5ZwO",
+	"4DxzF2YAHmf7dDtVv6ZFJF36cTQADJVAbUVEY6VdjRHT48H0yEAWdlveNM6Q2qOhxUUkTDKHG/AXUC87",
+	"x85n55LFbjFZ7g3IcGvrvYd5Z8tGGRgQLnsFfDALaQ0JYpdKzKESgWPOXRk3tjUiwFeAc4oBoD5BDHe3",
+	"n5uuQD3aRvoA7UHYG755DoiCPzq31ZMTaVY3e4EG2gcNRsPWzQpc6oi9DsZdBgXYLa9aGFbt0XXEePkr",
+	"tYTmYgbWbHRjseK+Su08yVYTh+iBtpYRM05dSMV+N7Xbi7Q7SuhQqiq1c8cxXBeCYPhRjPbdAC87lG0s",
+	"SyrrZHNiNrnYmIFGzY0OoMYXycY1sSHBnHzeki/uom/Lhgs5nAwIc7kpHdDiRIklX/n6BBXMY1WVPlV1",
+	"zr7DKEmEtxZG5j98tGNk/q6cHPcZOat2fAUCxgnZ1PpgzUbb1mlKXg3Eh1FatXUQVHWrDWJfY69mf5g4",
+	"P5o+Pvr53Yc/ff/xn8Zlx+0hLZJWcWuu1HSaNux6mZiIzOQ7F9irOz3vQndU1I3RfNYvD1x12UOrIjVU",
+	"twO3ymMN9Ffzby4QRleglwQS3ezyoSyLkNrwHTh1lOz2PCVhuZ7+5JIIwpY0X3OwPWTBWw3DjP3G45iH",
+	"pjqp6MHUmXENN+vZkMHEVKrZ0ZMq5I2tO5MGuZDpyvKXKirIwAy3MKF4H8tUXOYm62IbGDrUBrOrXUJn",
+	"3RheDwGpSXw466QLK0xKzpUs7iJ2pm01wsx/DbyMcIVCjxA2S6l6gYFqM7DF5FoHWjusmDNxiZBrpj5m",
+	"aPsKCta4ZtLIznaNmNQ+lfMZ8DIPLuKapWY/HOJ8bJ4APEIn7zM2U0u4deNmfG+3VMszYqlnby8s64b5",
+	"Q79K8pJlqbG1VfowMuXQ+/06HfMVlaivh7NInF2DlXko8rEESuyfKcTmG6GkvuKLRbOGwRN5aDOoyqvw",
+	"5VTuDmrfanPj6s9c04zx8sPz/jUUlolJ6PXqCM6ZWwVTDQKtuu69+ngrOncqzD6lcG2IB0vemplqxL/D",
+	"AJYq1mXMgDepCguuDXPh0w6qj2pc9ih7sG+QyoitlemYzvfRx8Lhce3xgkW4vRs7QJnaa+hbcgcGgX6i",
+	"bgsrzvd+oZ5te2HXh2/ftmyEvUZ+GF08t2zcO4mAOtkbJ8LsXER76N7sQjsZg/UT++Ro6+ZwhlTAlX1T",
+	"OLg2kkcPT09Pvx1QjhAwGDfUohsJST4Rvh4HBjo/0He90aw1RddvxjUrgVeENpyOv2z1MCn9FXdPHRw1",
+	"MWT3xyP3tLs7kuhb9vvttV3VdTq06e6dZWPmvokfIkCKwhpgN6Nxj9KCZnW15Dv7b96SS4kdrlvrQO4k",
+	"28cvYMlXVzuwpVwfmctSdjm/zgxaNDB1o8t2dprYg0mZLG9Am6czKOapFJbZE/U0gnjqQYwGSDePAp6h",
+	"/WimbbU7vOib1xzs0pZUnN3L6zaRBUA7f7hbCLvLLcl9ReO40x6IHEYph+AKhwIPKyD6KHdYgN60i6GJ",
+	"n1ugB+4AwAWL8WEUS84LA4tUTGaZmlNg7UanLLyD5rG1m0bcwggcVgwsBqgET8oYOJT2sOX4X4gUNut+",
+	"5daek3Z2Vw7WRQfibcKewA2X488MLbdBITFdj/FHP7S3Wo9B7bUKYypc8TW+b3SUuhMfH1NgXVtqPAKI",
+	"vGq2oOJtKV76RAW4Lqi8ERCXY6WFV+qWGqXmV/W2kBGmn9W8CxNE5WOuHHrf/HBPMqaYsCt8GMbNjRpp",
+	"fALp9+/eHfvg/p3xTugFW+FO3g4JEeGmp/BGujm20ZxZj/bKcmtA5GeRZ+CCQ0Ies1ybBngdkAYMYNjI",
+	"fomzQklJGWN8+qWkMaSK0AGsPZ97EAGqLKV0UmOwqq255ZWLgUZrUVU1hPvmMLCKShXzPhIAWvL2BN1a",
+	"rfCz3kQ2sc9Lctpgg3Y8omutLsnZk+4LmNrv8t2h0HagVuwOPY5bWv3sbRLy5mqgvLSvkrHLItHBcBe1",
+	"bF3XfScs+nas1JTFKzqDZJjAO67oWa5lkUf6XENyD9FN3Uke3oDdmlIPvrJ7/Tblk5z69sY/IAyh9Hqg",
+	"5y2N8BTT3aBboA+oaZN4IGLRuPnSj5RztygpsOju3SmzsFc/XGDWzUALmlZuVCaCSoMsz+mmTJld+ni4",
+	"je1MvgXznzhsqpq4TGgdqC6ZaXAH1ymdmTELfXZy4vv+oz7OE19OuJHC2LN0yL50y3EewmAM+BV3Nhjd",
+	"E15xU8w+gbe28NIBeWLsOe99bENkuQjV6AdAJdko3BksJHdvt1ZuorZsPjCPcFcDjssM3UCqvGiovmye",
+	"WCCV6beNMKsLe360LodhgyeKSwPexMOo7JWbfPyIOahpIlnzN4CF7ldLh9EoYbR9gMnVK22A/k5y4IHu",
+	"4vBxYSQwzWs4vpSXkqp7fZE0gd/mj124GA3WM/YEV82aJR5ixrhkj189x4rnPoJh3HfN6MnYNo3Wm69S",
+	"vpSlKlocAfbN65+fsh+//+H/+zYe0mv/+N133/0Y4NhoSNh5GLymXdsnDmXr9Uzn3TT9/BxzDvbPlxLC",
+	"ADu758e4dJo1h1XcZwgmVbpJRpjcoDzWTC01jkzyA+7ZN1ZTRpXwfJ36pQL8CWbY/fcvZfcDyfAjoU3D",
+	"jWroB8csf3+Ea8mthYsYkJbB8QSo1ISSgcJgPkafs3ymtMk9unZ0GDNCiNVQTbNLST9zpUhhvlDNi5mQ",
+	"mL7zJ+XRlIDsdpa/5gZeiFqYvOtmcIzSvbPmKxfvrfk8ZqlXv168cdUTXLL8eQn1QhmQxerob7DKzzrE",
+	"ptChZpkSH+oy6N//mc1U2+gsisGhn4qmFA7do0VDeSm7vuSujtnaVg55lmrssXzE6bHQcTF56CPefCEm",
+	"Z5Pvjk+Pv6Os+gxv8ckH4u+PJ3whTm4f2v+bwwo/cwVw4ayel9iUqg2hXTk4mIWSmiTCo9NT1/1iXNkj",
+	"DmYgKJmTvzt/jlTATgQkfAXqTJQhmyaeXWUWYBzMDETjK1WPKSzgzJ/0i8LKT3wbD8q5tq55s/K5aiTN",
+	"A+1Fgt2x4TfaTZnHv7zLJo67rcxT2lAevOE1GOwW+T39/u4rJ2/wNZOP76w/phM0f4rWo8MY2/fpEXfa",
+	"n9u3OE5/oii0ccADI5v1Y1+tONSLNV55eLBXd/hrw6xyzJ5H1eU0d1MW4HP3DSBAIreSc3YI9vmFzyFS",
+	"JuMY52M2eB9PPojyIynRCiik1OeR13Cr5h2PrBH7+7SbhJJ1AbIr9usAMT+dBrSkvalw1+uT7b4KP00+",
+	"vksROYY0GZR6T7oSs/0WiIpmzPoeTw00dpHZRt9qh5CCmtCyr59jh46Y/dIfLTQr74yedfHt7hbtGIww",
+	"6r1onyGMq54PvTqanr/Xy3fQ5+cGSzd3c4RKkJDK12OoGSqhxkSXs98GSen4O97OLvfariD1LCGLqi3h",
+	"qkPb3Oup7+5R6ToORySZhCh9jNguvobhEBLCXynstsNAipcP4Ub2BAQWe95dv267+gkBuw7WgudFYUOq",
+	"rQ1HGCIlfgYDljAF6xnDvnbt1n8+JkDcWL3jY56E8ug99fv0F3TmPwdnDCnYjhARsCLNqsOlPHvDb/ov",
+	"W7/8Hz+dmYiMndeyk5vCX7tmj/7B/AXM4KmsXQ3J7B7P2Xen37u6z+j4BQWYucsyOOs8CBsiVCchnk+P",
+	"XioJR3Su2RaqfcEj/5SD/i5ljzw36LZaRyiatPe5mejxaO75NFk00ljJJosUjMUFX1FnhnMsyWlcE0IZ",
+	"0hJnq9gvOq7LmCZMYYqKuCau4LBqPoVqdcwed3f6UnpO9p0gC+ud4iu1Qc+b4v/WQX5LSjVvwON1+jEj",
+	"3OEX9FD4AnA6osN7VCnhJqh/f/pj5hrBqcM7c5GCSlg/Hawzfimj+fmWCA7LwAFpB2iDnJzl/gV/1ZpP",
+	"Frsbhkb+z7mzM9bwYXU0HpitwBxAAGRjGk47ArkQmwOSmKrG0ZN3JxJGQdkztMeRn/UA8fgtJiL1XCwo",
+	"EbmiMJQHLqT4UQRhLX1LP44dyF16+yo6GPZ4DZaXUpoIuI31plh+rl24I2VTdYAbSVvKoXf3ukbcH+xy",
+	"UsVB9+QlO27bw03+3AKdwXscAOoH1Uu1tJ4xogXcSSAf0tMfuQW7bFjuvdps8iJCpr5fWwUjOlQNjXBT",
+	"dzJbdtqzJ/B+UXECThxsZ/XTjLCIYHNeOaXxrQDH+3weS4NQmPBzyM+x5cwVryJOFlVrn/leLriUlFXQ",
+	"2MhFHU2NWqaE8zNaeyeg7+1m4Jukw+7YZK0nYWzGIXyeYGEwJaOJHDECTSi/xBAzAgDu5ArqevuSwRPi",
+	"uEjZDHId9vhRUJui6HgFsuBXbQLJMzfi99z57l7bUO+Va3nb1CN+IK39BHXepfQBY8CGBprvYznVGhNn",
+	"KOZYblSOo10MBvE0pQcW2LHPKRmjppheSHDtC6HNrxEN7i1Y9EnBkFzCexNwW9GtdzPzBjQsVu98MV9k",
+	"DUv+s8Qm3gxbTgGd6+twEva6lCcfuv/YGu94AfwWpZSfO4m1cu7aJeMd1OEiIZoyHX5w5PyJ/uxTqQ3w",
+	"cjMicjEXiwjx/x8xJOJsbJJyInQifm5/1p4iMI9srWKajg+O3Cf3ZuNHeeAw+9/ePCVMPBnS5BEuXskN",
+	"YKqHYm7BQQ4gULGzqKOhRPbNC25mncTr0apvpe8Qg0mXnezTckUJb2H8mN6zzcsliG2kLzlFiaMVyz98",
+	"zJ1NsLaVSsypAYwg6sgfzxivtLqUYUAZVmO7lxyzx25qlgdS4pKFkSDkftPneRj5MeRCH+ymHt7fehaG",
+	"nHxdztZXIh0u+GrQ6LqzvEipI6cvBi3Cx3ruIkrIeR5XXoPxrXjkfTzQjEyXnhvSWYPdVDVGIRCzFEWY",
+	"e7vkwuTkhbjgBH2Ja6aVkg79guI1POB0WeMQkViDEKEedqrz7qJe+ePCMtsZM/DenMAtSHNEJdd5HA+h",
+	"UBj+3coxKik/0pbw+JuACkW2KU1JdCMVraeApT+XUpgzlosyFMloe3usLPBAqDk+DT/PaSt5xvKSG57T",
+	"Gp66umzN/vvFry9RamIDvsdEzl9wbY6e4T6e/5RnlxJHUrgP6YRQLrnS+etGLTUeEf7mguJJfh8BPN21",
+	"R7uCFoekgAFHxCkxhDyGB3MpMcTHHp0y1xh/zPKKynZwMh4dqJ8V3aENDtjlTx0X7gjmB1tmjaapSuJz",
+	"dtr5zEg+6aLi46zocIFPExXJAbLjNNWkkU4vInnSryAwvAAK4islB1FBRmjwt9w5Kxswy1adWDZwrH6W",
+	"YtIe0jl9e6BYOxkm7fFnb8v7UfI+rURiOee1ZJMN0bBDxCeTbc72poto6UdQnkrCOVsorcV1tXIguZ+u",
+	"IjCgTCMtocTG55CzFZKphk7E6wYv5+87a+vec/JBwx8fTxpEZsTS2XuyVC/gj1591nDsMSqVpLG0qBSC",
+	"OgkDblA6OunsQm05uVEBD8NHtVmYqOSH5F7K5Vqc36qD2LXyQXgM7mHjOhgEmaTARj9YGlI9KcFJsJfE",
+	"x19r8VkMTvqZDb0OFTRxXd9unNJh6qqmLY5K6neslb0CiuRN3G6keQuwH7rbVKM/Rd+7t/DWEwxHvfR4",
+	"Px8OWOKUelIXfP+EaikqMYoGDNiLRwC1GTNKDZoF2Iv3lRQBdac7FGuzQirilWwNefJAOgcN7aVy86pL",
+	"RdL0pgFgygHtQCm8uVxZwdxxf8zK962LonedfCDDxqokRGO9T53k78agWsoJWjUnFtSYR+0WixSsgN9C",
+	"bzA4+UCY1LVGefR9Z6xhPj6vuajYDCqHXGxVCI0+t/qpvJRKnoXWghyjOEEbBaSYmWpvZliy34HKEpaa",
+	"x+UXxYxelRMonNWIoqnPI53pMghdfgnfQUEW6XxHt46MMNM0RpY041WFTcBppYfH192Fr1fzRai/o1Tf",
+	"o2TpjdD+7M49vlPBGwxShABwoWQBjeyO8hB3/Sd8q/UQecRsY66yy3glr6QqDE00TEYbXiAKPnf8dBMm",
+	"hhCkoc6oIjxjf7TQQuZcdJ2xRXtdiYL99vpFRm3W1Kck9Jxws4lhiSG1qiF4rZfyDTZuYO9/yCB1IGsz",
+	"pY37eYAfoy2dWwc7jAlxMEHafolX7is681WtYQSEWko2h9WlrDlOLUqnV3ktJNxvXtW+gm+1jsIk/4zd",
+	"KEVlB9e8PARrvfBZaB/iWjaql1/HevNDZlHfDTPjSUCrTadEfS+bs/AJ5PNWGBpdEbXGXa86aN9v8gsw",
+	"R0+dLHxFqI1W4n4bsKIQSmDKCwSXKjWl6sF1xkWzUBm33II4Uw5fwLdV9cGoqAcPO4JNCvN5LY9tl/xA",
+	"eyRrj9VMWMTMqLTsvRWwfO0Qc+/PcO+QhRO8+SxFIQ/ElbloFhNhu10ctYd//elM/Fe1RCLqBywMamBW",
+	"cXZzJgxrF5+dq2fO5Ehy89s7Cizm5dUGU/wFzF/JxLs3hvirSjebdVAhGKU/TGaZJD7O9iSlQ/VWRpPS",
+	"+SLHeeKWcvKB/vHxRBsa6HhfJizNGntpvaBhM/b5NAzNE1XFFkLiaNaBQXpriWSjFm527EEMuF1NVWRJ",
+	"HezyP5OltcZwAw/CGNiMWtcssxASDdoTt71A3CbXDLeYDZz9kn/5s3+zBkgcn7gsXeATtVkfq14toAeS",
+	"jbFRMwPpKHajrPQUUbWq+9alxM5qN3mQBFOfyMfs+dS6UvTCKc7+cSBL+PZvvn/06NssfmbIgXBtPRCf",
+	"oJrxkl0DyGPKH1kzO5+KCvINGGahU4NxhXZ34Zi9QgHi0iC+KC+hWi+W/KDX4fD+TAep/pnjeB4mPKEA",
+	"nju9jlVq5WEieL7oc/1uB5RAzZaqmXvW+ZSb3eBcoLtf5cHL+ZiKO1d9Nyou3nZ3Idwxwg8m8E2s0Dhm",
+	"rxy+M8XFg2Xr0SucVUx4f5fS1xslzUa7zae4lHsQ9oeMGLs5TUMuUWh/OYCpwecktZxJH59TKD5QEn3Y",
+	"O/JYrW53xIt/wW982a5Z4Zq+EcVuKA7rwT/HnaPdFkGb329A1r5nWygWD+BQdqlz1GrE6p4SWAdF2TMP",
+	"MBfyU718A7HBQe3UIbnzrFtUKOKyi3NxK6cqgzPrHTMHvUiBAAxBZluB9KwGrlUJmS9D6IaT+pJ5wkVH",
+	"PydIORkjklqOWwpTzKB0xsNLFX7tQMGomboC40fM2ydZUYflYnaDBIDGHus5y//y7A37r//4T7p2WN1J",
+	"ECbC4HSGY/aYDs+bCNHM6lSTWFqSol6/27X9THaCXdy+Qc+DvVg/tkRN3cdXXGvQNFug5q4o72AX1L47",
+	"DEQwinFXwhewmkfdx0EhvhNjgjps7SomI50hGrJAtcCEtH2AiDGlgpC8vM/s9PcS2ArMSNk01Pib3uVh",
+	"pfo2iX5PAp2zkDO9P8n9CXXrHSOelFAIPzf6vptsk7A7lJpwjPDVSsGfPJk+s8Pk373NknVFflhQajUT",
+	"6meUCQVvGtR19pPDpZF8vxDUfmJiZ67gFfB+xVTIMgug0CFAqaZ3FqFOLm+1hJ2z84VtYedqufE2oy3j",
+	"Vo82jf2IhqFqCxzwMvZhhBK5fUcEsyZ0pwqHduLU5GEwcYiSHoye4OdpHX7ie2IFS74avfe3BO65cwmi",
+	"zBgcYVKel2UD1gym1mtf0+taBISmNruQZsTG6oGV/jFEqEc//GlvQtFEINTOKsBrU1IJjXis/VUNKqxB",
+	"TKN2UVqT2eE6J0s+tyAP36ubRnf78/Wn+cCJdTtCi8YmkI4XS/ddBePecyLqhWrMPUSbQgMNunL4suNC",
+	"33YQi1QejOXjlzIXZYbg8lk8ATizgicLk2TpX21T0T88wG3mCy+vQuFlZh91peQVYn5maimvAm5mxtTU",
+	"Y1FiXgvL8rE+Hah2BSOzACU6cT5ohmXuFFdUIaDtOxnOe908DXhMhpfeKbyUDZDj28rKXvec/vvKNcPm",
+	"VAKjVaI/Iebx90eytHy+rUXBrlSfsfzD5aRUEi6pkvxyoqaXVEZ++jHvppssVTPXDhXUJYHBxf9oq6EC",
+	"1aFquUmGhRVWRm1zTJ8jbw0q0Y20EZcdmYnqmZty6xFH1rAqYixXl0FH9ArgxWxL8d6Vaq7csveGCNsA",
+	"dqF4xdINRCxU3QVi7F4oztCFRWdb2g3KZnXVtPIT1/QanI8V+Z4+vT+1hx5qne1rCWixXlQCNMv7xMkz",
+	"jyoR0D2mruIfM8VVdSndK5BJapdUkWzGq2kQnoMwIP0r8InbpjuzdqsyRn8IgwKxNTwkuocOAiPee6/n",
+	"kD4GNh4U+nZnv8HncyDoNr9GmYC6LSWX9uyP8AXXfO3WHELhdpgdZIU4WIAgjbZq3N2Ow04Aun5vQBS0",
+	"RKXho/nnDgo3YEdrw1d47Sg/iGNiXMwIEq3XP+HbX/kgwTgc0S7aeXOgtpOfVXMDJhWu2Ebe4XDO0IYO",
+	"bf8NhXRo1YfBD/HxeHuoMxqiKhrvz92v6bcvbNlGr3B0DocPh9DDv0j6eMzpb4dWOjBU0qgFJYGSvigI",
+	"0l7XfZc0PeGFEbfCrLajmfsvfb5eljFRnOjrCbd6vSBb6BiR8VAdLvfpL3uyb0ttWjf+UOr7cac8/WP7",
+	"nStfheTcydJhVvOJG6n8GcPjg12PvnyDAq/W0MBZ0ZtgYtgQ1YHF+kTre4Oh4U1r5DHt8acwoPrwhR2P",
+	"UoUt9xeoxuJPqMqja17MWThNanwBey4Hkn0do7iB21+UUeKQvGcP7uOBlJn23BIbrxsc0kVAfFo81btj",
+	"t/t/CM9wVgtt+BwOxTfWjvxiKbeLlSyCifh1FiiuZBEszI/7ckbTyvN+EQ2mXdxkmriO4wBsY5caTCpr",
+	"be5ike3twT0uMaDN9lzXG/zGHW2q+zQ84gG+Q3aHXfvhpshoo+PceycG57Awg0YIkfiLOG9JMf6LH3jE",
+	"F9i+gwkbIfvs3IcNVbVqGsvUkhmQbAW80VkoQRImY0suolGh1Gn3QId6T5oDVoHBr2P1VMkN73CjKfJW",
+	"WcKgUjCqLWa+C0kYVlTApWbtIswf1VBNk7XRhjfItF918WgYGZ1KMWGlR38kdtNaPUH0OfczO2n6DdzZ",
+	"7ztkPdWWDfnLg5s4Z7lfIKJmuJ5IxabK9/F+ITfW7qDDbI3v+TdWAs8aJYWmNj67m2+3X/Gxahp/evKh",
+	"aeXH4TasPuoV2wJ6RYQmnHIXIeymjgXgK48aX/CagLHWIbEupbqF5pxxep4h8BjXEcMCiDAlfq33mrqJ",
+	"f4G73UMCI/pCt88z62FcVfukjGkDC+z3NLD48orB13L0YRIpvzSMj7geYtg+mjPp/y5pPOZ2c+Ot/9I9",
+	"Hn88yXWABfxaP9dkumW3bc8e4U+fpxgbS6NdPhJdOKmWzJU+WwvhmuYlZkyLG0lj1i4MtzZCyfyhOZjP",
+	"Y4b5m5BPjEaXupS3m1LBDaKGE4asH5XuEs4IJlZxYd+EJWGIJZZsh6IApB+q+5U6HL1p0J9/sl4YObyV",
+	"36kKw5pyxOgeC2Fz4t6X0tJ/5bcddBoyplGMs99evxh7dbaJpp2l05RW61htd17tZTR0A1E5DziZL2TX",
+	"3Pqz7vzsXfGT5feQKkN5t8EdH1wq7+DQw+jlQC+fexOGTXkD9y5/x/tufrJ3qhw3gkolgGSfNT5mYW/B",
+	"t+oaV6SL0HXz/k24y/0T/w0z4/Gh35tApBHmnznNN1Ia9nF9D5Apc1Ct/gUHE1kn9rpvB3sDXv7SiYP7",
+	"rFuOAK3uD92s287nHSXgRWpU70Td6+0iC53qTRlAUYWvkf1aRMs4XrK0AFl+sQDya3z9JzHt5+0Ftrp9",
+	"CHUEC4xuVDCCz+P53z1LGUELDoMueQHWjq6qviVAcY0g36w6OKwQClCun4N99gd83cFl/6BM9nYG2EAo",
+	"TMxmB+MiJaHHRYfmG/I1vpysUaYzdi5oLV8zH/RXOjiZwH5qvXby4IIAQBwncuEjN39grvohWOgv4hZi",
+	"mYMN2dqT+UAsZEB/OQZ6A9ocNPpwv4yDQdkBVRXaFWhGgbEndkh9FESIUcw0q4gvrOc6mh/sk6FoG6wJ",
+	"+/3DZA72/99Z6rkHrDtOr3CqXUYYbIT3CHque9WXIfKP9cYC61h6CMU6UcZlL1sqPxBnEDKmfOCdVx7R",
+	"IHo6RYLTzw41FGptHDEClB9vFIbpycA00TT4+3KmsAC+FKXLvfhZnM5qTa/KBwoByqwfhrHrXKm2iakX",
+	"DnPzYb79iQgkGrbkKxJMVuuENsCoTf44bgK8hcH9bgUejh4SA5OmNztT2viMY/c7glJJ/mAOKx0G7T9+",
+	"9Tz6FV8I+6k1xP9XAAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
