@@ -41,6 +41,23 @@ var letters = map[string]letter{
 			"The appointment stays in your calendar, but no room is reserved for it.",
 		remedy: "Book anew if you still need a room, and remove the appointment if you do not.",
 	},
+	syncer.MailRoomDeclined: {
+		subject: "has a room that declined",
+		what:    "A room that was invited to this booking's appointment has declined. The booking stands as it is.",
+		remedy:  "Choose another room or time, in the booking system or in your calendar.",
+	},
+	syncer.MailRoomCancelled: {
+		subject: "was cancelled: the room declined",
+		what: "A room that was invited to this booking's appointment has declined, so the booking was cancelled. " +
+			"The appointment stays in your calendar, but no room is reserved for it.",
+		remedy: "Book anew if you still need a room, and remove the appointment if you do not.",
+	},
+	syncer.MailRoomConflict: {
+		subject: "collides with a meeting that you invited the room to",
+		what: "You invited a room to a meeting at a time when the room is taken by this booking. " +
+			"The meeting stays in the room's calendar, but the room is not yours at that time.",
+		remedy: "Choose another room or time for the meeting.",
+	},
 }
 
 func (s *Sender) text(ctx context.Context, m store.Mail, p store.PersonRow) (text, error) {
@@ -82,7 +99,7 @@ func (s *Sender) text(ctx context.Context, m store.Mail, p store.PersonRow) (tex
 	fmt.Fprintf(&out, "\n%s.\n\n%s\n\n-- \n%s\n", wrap("Why: "+strings.TrimSuffix(plain(m.Detail), ".")), wrap("What to do: "+l.remedy),
 		wrap("Sent by Roomwire, which keeps bookings and calendars the same, because you want to be told of such trouble. Your administrator can switch these mails off."))
 	subject := fmt.Sprintf("Booking %s %s", plain(m.Booking), l.subject)
-	if found {
+	if found && b.Organizer == m.Person {
 		subject = fmt.Sprintf("Your booking of %s %s", dayOf(b), l.subject)
 	}
 	return text{subject: subject, body: out.String()}, nil
