@@ -15,7 +15,7 @@ const (
 	MailChangeRejected   = "change rejected"
 	MailBookingCancelled = "booking cancelled"
 	MailRoomDeclined     = "room declined"
-	MailRoomCancelled    = "room declined, booking cancelled"
+	MailRoomCancelled    = "room cancelled"
 	MailRoomConflict     = "room conflict"
 )
 
