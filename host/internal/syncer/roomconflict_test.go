@@ -573,4 +573,3 @@ func TestSpokenTitle(t *testing.T) {
 		}
 	}
 }
-
