@@ -1312,8 +1312,52 @@ type ResourceState struct {
 // ResourceStateState `pending`: it was invited and has not answered.
 type ResourceStateState string
 
+// ReviewedRoom defines model for ReviewedRoom.
+type ReviewedRoom struct {
+	DisplayName *string `json:"display_name,omitempty"`
+	Email       string  `json:"email"`
+
+	// Get The command that shows the settings.
+	Get string `json:"get"`
+	ID  string `json:"id"`
+
+	// Refusals The latest ones that are known with a reason, the newest first.
+	Refusals []RoomRefusal `json:"refusals"`
+
+	// Set The command that sets them as recommended.
+	Set      string `json:"set"`
+	SyncMode string `json:"sync_mode"`
+}
+
 // Role defines model for Role.
 type Role string
+
+// RoomRefusal defines model for RoomRefusal.
+type RoomRefusal struct {
+	At      time.Time `json:"at"`
+	Booking string    `json:"booking"`
+
+	// Reason What the room wrote.
+	Reason string `json:"reason"`
+
+	// Settings The settings that it points to, the likeliest first; none if it says nothing that is known.
+	Settings []string `json:"settings"`
+}
+
+// RoomReview defines model for RoomReview.
+type RoomReview struct {
+	Rooms    []ReviewedRoom `json:"rooms"`
+	Settings []RoomSetting  `json:"settings"`
+}
+
+// RoomSetting defines model for RoomSetting.
+type RoomSetting struct {
+	Name string `json:"name"`
+
+	// Value What is recommended, as PowerShell takes it; missing: as the house likes.
+	Value *string `json:"value,omitempty"`
+	Why   string  `json:"why"`
+}
 
 // Scope Each holds what those before it hold.
 type Scope string
@@ -2310,6 +2354,14 @@ type ClientInterface interface {
 	// Corresponds with GET /{tenant}/api/v1/doctor (the `Examine` operationId).
 	Examine(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ReviewRooms How rooms' mailboxes ought to be set up
+	//
+	// Exchange decides on invitations of a room by settings (`Set-CalendarProcessing`) that no interface reads. For every resource with a
+	// mailbox: the commands to look at them and to set them as recommended, and what the room's latest refusals point to.
+	//
+	// Corresponds with GET /{tenant}/api/v1/doctor/rooms (the `ReviewRooms` operationId).
+	ReviewRooms(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetHost The host, its plugins and its queue
 	//
 	// Where there are several tenants, only the host's own key may ask.
@@ -2882,6 +2934,24 @@ func (c *Client) ResolveDifference(ctx context.Context, tenant Tenant, number Nu
 // Corresponds with GET /{tenant}/api/v1/doctor (the `Examine` operationId).
 func (c *Client) Examine(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewExamineRequest(c.Server, tenant)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReviewRooms How rooms' mailboxes ought to be set up
+//
+// Exchange decides on invitations of a room by settings (`Set-CalendarProcessing`) that no interface reads. For every resource with a
+// mailbox: the commands to look at them and to set them as recommended, and what the room's latest refusals point to.
+//
+// Corresponds with GET /{tenant}/api/v1/doctor/rooms (the `ReviewRooms` operationId).
+func (c *Client) ReviewRooms(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReviewRoomsRequest(c.Server, tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -4424,6 +4494,40 @@ func NewExamineRequest(server string, tenant Tenant) (*http.Request, error) {
 	}
 
 	operationPath := fmt.Sprintf("/%s/api/v1/doctor", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReviewRoomsRequest constructs an http.Request for the ReviewRooms method
+func NewReviewRoomsRequest(server string, tenant Tenant) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/doctor/rooms", pathParam0)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -6569,6 +6673,16 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /{tenant}/api/v1/doctor (the `Examine` operationId).
 	ExamineWithResponse(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*ExamineResponse, error)
 
+	// ReviewRoomsWithResponse How rooms' mailboxes ought to be set up
+	//
+	// Exchange decides on invitations of a room by settings (`Set-CalendarProcessing`) that no interface reads. For every resource with a
+	// mailbox: the commands to look at them and to set them as recommended, and what the room's latest refusals point to.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /{tenant}/api/v1/doctor/rooms (the `ReviewRooms` operationId).
+	ReviewRoomsWithResponse(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*ReviewRoomsResponse, error)
+
 	// GetHostWithResponse The host, its plugins and its queue
 	//
 	// Where there are several tenants, only the host's own key may ask.
@@ -7536,6 +7650,54 @@ func (r ExamineResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ExamineResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReviewRoomsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RoomReview
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReviewRoomsResponse) GetJSON200() *RoomReview {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReviewRoomsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReviewRoomsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReviewRoomsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReviewRoomsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReviewRoomsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -9281,6 +9443,22 @@ func (c *ClientWithResponses) ExamineWithResponse(ctx context.Context, tenant Te
 	return ParseExamineResponse(rsp)
 }
 
+// ReviewRoomsWithResponse How rooms' mailboxes ought to be set up
+//
+// Exchange decides on invitations of a room by settings (`Set-CalendarProcessing`) that no interface reads. For every resource with a
+// mailbox: the commands to look at them and to set them as recommended, and what the room's latest refusals point to.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /{tenant}/api/v1/doctor/rooms (the `ReviewRooms` operationId).
+func (c *ClientWithResponses) ReviewRoomsWithResponse(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*ReviewRoomsResponse, error) {
+	rsp, err := c.ReviewRooms(ctx, tenant, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReviewRoomsResponse(rsp)
+}
+
 // GetHostWithResponse The host, its plugins and its queue
 //
 // Where there are several tenants, only the host's own key may ask.
@@ -10311,6 +10489,39 @@ func ParseExamineResponse(rsp *http.Response) (*ExamineResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Examination
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReviewRoomsResponse parses an HTTP response from a ReviewRoomsWithResponse call
+func ParseReviewRoomsResponse(rsp *http.Response) (*ReviewRoomsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReviewRoomsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RoomReview
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

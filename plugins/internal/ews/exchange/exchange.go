@@ -23,7 +23,7 @@ const pageSize = 256
 const maxPages = 4096
 
 // A Backend serves the mailboxes of one sync mode. It implements backend.Backend, backend.Pusher, backend.Watcher,
-// backend.Finder, backend.Complete and backend.Responder.
+// backend.Finder, backend.Complete, backend.Responder and backend.Answers.
 type Backend struct {
 	ews     *ews.Client
 	key     ews.Property
@@ -38,6 +38,7 @@ var (
 	_ backend.Partial   = (*Backend)(nil)
 	_ backend.Complete  = (*Backend)(nil)
 	_ backend.Responder = (*Backend)(nil)
+	_ backend.Answers   = (*Backend)(nil)
 )
 
 // A Place is where the mailboxes are.

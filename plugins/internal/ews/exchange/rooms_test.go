@@ -1,6 +1,8 @@
 package exchange
 
 import (
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,8 +15,9 @@ import (
 // rooms is a world whose rooms answer.
 func rooms(t *testing.T) (*world, backend.Mailbox) {
 	t.Helper()
+	var seconds atomic.Int64 // every answer has a time of its own
 	sim, err := exchangesim.New(exchangesim.Options{
-		CopyToAttendees: true, Now: func() time.Time { return utc("2026-11-25 12:00") },
+		CopyToAttendees: true, Now: func() time.Time { return utc("2026-11-25 12:00").Add(time.Duration(seconds.Add(1)) * time.Second) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -221,5 +224,39 @@ func TestAnAnswerAloneReachesAPull(t *testing.T) {
 	changes, _ = w.pull(t, cursor(pages))
 	if len(changes) != 1 || changes[0].Item == nil || changes[0].Item.Event.Attendees[0].Response != calendar.Accepted {
 		t.Errorf("the room's answer was told as %+v", changes)
+	}
+}
+
+func TestWhatARoomWroteIsRead(t *testing.T) {
+	t.Parallel()
+	w, room := rooms(t)
+	if _, err := w.sim.Outlook("bob@example.com").Create(exchangesim.Appointment{
+		Start: utc("2026-12-01 09:00"), End: utc("2026-12-01 10:00"), Resources: []exchangesim.Attendee{{Address: room.Address}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	ref := backend.Ref(w.invite(t, exchangesim.Appointment{Subject: "Budget"}))
+	text, err := w.Answer(t.Context(), w.alice, ref, "ROOM-A@example.com")
+	if want := "Your request was declined because there are conflicts.\n\nThe conflicts are:\nOrganizer and Time"; err != nil || !strings.HasPrefix(text, want) {
+		t.Errorf("the room wrote %q, %v", text, err)
+	}
+	if err := w.sim.Outlook("alice@example.com").Update(string(ref), func(a *exchangesim.Appointment) {
+		a.Start, a.End = a.Start.Add(3*time.Hour), a.End.Add(3*time.Hour)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := w.Answer(t.Context(), w.alice, ref, room.Address); err != nil || text != "Your request was accepted." {
+		t.Errorf("after a move the room wrote %q, %v", text, err)
+	}
+	if text, err := w.Answer(t.Context(), w.alice, ref, "room-b@example.com"); err != nil || text != "" {
+		t.Errorf("a room that was not invited wrote %q, %v", text, err)
+	}
+	other := backend.Ref(w.invite(t, exchangesim.Appointment{Start: utc("2026-12-03 09:00"), End: utc("2026-12-03 10:00")}))
+	w.sim.Faults().Error("FindItem", "ErrorAccessDenied", 1)
+	if _, err := w.Answer(t.Context(), w.alice, other, room.Address); fault.Of(err) != fault.Forbidden {
+		t.Errorf("without rights to the Inbox: %v, want Forbidden", err)
+	}
+	if _, err := w.Answer(t.Context(), w.alice, "AAAA", room.Address); err == nil {
+		t.Error("an item that there is not was answered")
 	}
 }

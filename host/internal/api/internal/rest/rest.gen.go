@@ -1319,8 +1319,52 @@ type ResourceState struct {
 // ResourceStateState `pending`: it was invited and has not answered.
 type ResourceStateState string
 
+// ReviewedRoom defines model for ReviewedRoom.
+type ReviewedRoom struct {
+	DisplayName *string `json:"display_name,omitempty"`
+	Email       string  `json:"email"`
+
+	// Get The command that shows the settings.
+	Get string `json:"get"`
+	ID  string `json:"id"`
+
+	// Refusals The latest ones that are known with a reason, the newest first.
+	Refusals []RoomRefusal `json:"refusals"`
+
+	// Set The command that sets them as recommended.
+	Set      string `json:"set"`
+	SyncMode string `json:"sync_mode"`
+}
+
 // Role defines model for Role.
 type Role string
+
+// RoomRefusal defines model for RoomRefusal.
+type RoomRefusal struct {
+	At      time.Time `json:"at"`
+	Booking string    `json:"booking"`
+
+	// Reason What the room wrote.
+	Reason string `json:"reason"`
+
+	// Settings The settings that it points to, the likeliest first; none if it says nothing that is known.
+	Settings []string `json:"settings"`
+}
+
+// RoomReview defines model for RoomReview.
+type RoomReview struct {
+	Rooms    []ReviewedRoom `json:"rooms"`
+	Settings []RoomSetting  `json:"settings"`
+}
+
+// RoomSetting defines model for RoomSetting.
+type RoomSetting struct {
+	Name string `json:"name"`
+
+	// Value What is recommended, as PowerShell takes it; missing: as the house likes.
+	Value *string `json:"value,omitempty"`
+	Why   string  `json:"why"`
+}
 
 // Scope Each holds what those before it hold.
 type Scope string
@@ -2146,6 +2190,9 @@ type ServerInterface interface {
 	// Examine Look for what is wrong
 	// (GET /{tenant}/api/v1/doctor)
 	Examine(w http.ResponseWriter, r *http.Request, tenant Tenant)
+	// ReviewRooms How rooms' mailboxes ought to be set up
+	// (GET /{tenant}/api/v1/doctor/rooms)
+	ReviewRooms(w http.ResponseWriter, r *http.Request, tenant Tenant)
 	// GetHost The host, its plugins and its queue
 	// (GET /{tenant}/api/v1/host)
 	GetHost(w http.ResponseWriter, r *http.Request, tenant Tenant)
@@ -3043,6 +3090,32 @@ func (siw *ServerInterfaceWrapper) Examine(w http.ResponseWriter, r *http.Reques
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.Examine(w, r, tenant)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReviewRooms operation middleware
+func (siw *ServerInterfaceWrapper) ReviewRooms(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReviewRooms(w, r, tenant)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4917,6 +4990,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/differences", wrapper.ListDifferences)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/differences/{number}/resolve", wrapper.ResolveDifference)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/doctor", wrapper.Examine)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/doctor/rooms", wrapper.ReviewRooms)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/host", wrapper.GetHost)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/host/reload", wrapper.ReloadConfig)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/host/plugins/{plugin}/swap", wrapper.SwapPlugin)
@@ -5551,6 +5625,45 @@ type ExaminedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ExaminedefaultApplicationProblemPlusJSONResponse) VisitExamineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReviewRoomsRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+}
+
+type ReviewRoomsResponseObject interface {
+	VisitReviewRoomsResponse(w http.ResponseWriter) error
+}
+
+type ReviewRooms200JSONResponse RoomReview
+
+func (response ReviewRooms200JSONResponse) VisitReviewRoomsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReviewRoomsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReviewRoomsdefaultApplicationProblemPlusJSONResponse) VisitReviewRoomsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6935,6 +7048,9 @@ type StrictServerInterface interface {
 	// Examine Look for what is wrong
 	// (GET /{tenant}/api/v1/doctor)
 	Examine(ctx context.Context, request ExamineRequestObject) (ExamineResponseObject, error)
+	// ReviewRooms How rooms' mailboxes ought to be set up
+	// (GET /{tenant}/api/v1/doctor/rooms)
+	ReviewRooms(ctx context.Context, request ReviewRoomsRequestObject) (ReviewRoomsResponseObject, error)
 	// GetHost The host, its plugins and its queue
 	// (GET /{tenant}/api/v1/host)
 	GetHost(ctx context.Context, request GetHostRequestObject) (GetHostResponseObject, error)
@@ -7444,6 +7560,32 @@ func (sh *strictHandler) Examine(w http.ResponseWriter, r *http.Request, tenant 
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ExamineResponseObject); ok {
 		if err := validResponse.VisitExamineResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReviewRooms operation middleware
+func (sh *strictHandler) ReviewRooms(w http.ResponseWriter, r *http.Request, tenant Tenant) {
+	var request ReviewRoomsRequestObject
+
+	request.Tenant = tenant
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReviewRooms(ctx, request.(ReviewRoomsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReviewRooms")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReviewRoomsResponseObject); ok {
+		if err := validResponse.VisitReviewRoomsResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -8362,228 +8504,235 @@ func (sh *strictHandler) TestWebhook(w http.ResponseWriter, r *http.Request, ten
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5H3vkhs3kuerIHh7IXu3+o9ke26n+8tJtjyjG1nWSvLqg9vXRLOSJIZVQLmAaoqr6Ih9mn2wfZILZAIo",
-	"FIkqFltsyRP3ZUZuklVAIpF/f5n5cTJTZaUkSKMnFx8nFa95CQZq/K+ncwP1ix/sP3PQs1pURig5uZi8",
-	"WwKbSvhgpkzNmVkCq/gC2A3MVQ2nk2wi7Ld+b6DeTLKJ5CVMLibcPm2STfRsCSW3Dy35h5cgF2Y5uXj8",
-	"5F+zidlU9ova1EIuJnd3Ga3gVVPeQL27ip9lsWHrJTdsyTXjbFEDN1Azid8fv4y5qktuJhcTIc2fvp1k",
-	"k1JIUTbl5OI8rElIAwuocVHPcJt9qxqkzSVTYdFCM1XkUDOz5NL+j+lbMv125JofJ9dMp4gPr7hZts8W",
-	"+SSb1PB7I2rIJxembmDoiEohw3+nDuxFDmWlDMjZ5m+w2aXOU7lhBj4YS5uNamqNG2dSMWWWUDO7EtCG",
-	"3QCvdcZ0M1syPNxffnnxwyl7ymqowAj7NLYWZokE1rwEtoKNJSmXeg015PZXZglXci5qbcJz11xn9MNp",
-	"tNSTN1AVfAP5BbMEmJ5eSX8US+A58oujV/wru8MeYj357rsRxJr/xM1smaISe/6OLxy3CGKjG6VWQi6Y",
-	"NqIocKuGiHcLtRZKnrLpP09ZCVw6olqCAisbJCdTsr2ZO5uan9BK4t3srvelKIXZXe1f1ZqVXG4YSFML",
-	"wIWVSveyc4GPiV+Vw5w3hZlcPD4/zywZiZW/w/8aZuyha5iL+RxqkDN4pJnIw3q6N4DExeAtOPS2vS6a",
-	"hZCv8PnbC3t+ujhl0xs+W4HMT+DDbMnlAp6cP/5m2rPACp921Gv6Fn7fXdlbe0fkDJwAtVeUM1pez8o0",
-	"/H5Uur0DyaVJH6bBz9hXP3GZc2m+zvBS0O22q2JQQAnSeKlbK2XYL29e9iydHndUor7nfbejUHLBjGJr",
-	"Lgybq5ppVYJZ2tssYZ2xprKfTv90rqd9l8b+tHNnKm4M1Pab//fX85M///bxcfbkTv/TZHdld3aTulJS",
-	"A6r117W6KaC0/5wpaYAozquqEDNuV31W0Tf+5e/abuFj9NZ/qmE+uZj8j7PWbjijT/WZfy6+sUuEF4bl",
-	"ImdSGbZW9eoSTyhXswZPTPONZuvlhnGZk240iuXqFKnqno72yOsXTqlUtaqgNoI2NEPFn3c4LucGTowo",
-	"YZcgmVV6uwIumxRcm+tGH/Ik6e74zgc13KrVIU/SM1XRdoSBUu8j9lv7dfs79yBe13wzobP2DP0raXdc",
-	"Y3hBFsj1W/ixuvk7zIx9GpH4hawaYoo8R13Li9cRxee80JBtHYJMSrv3S6WdbrYWT4bcX4GqCpQp8IGX",
-	"VYE2jtduG22gnGSd2+f0QP/ti8m3vQBrahlW8g3L1SWbuhfpqdWrBcwNUw2pqoPIXvIPL+gH3+Da3H88",
-	"3nMgSKV+wr8U2uzyd1jZqCW6W7KXNfBZyaXMjLgVJnHRuBnPz47Oycsh8qR22NYI2cQKg+QT1stN2kbZ",
-	"4X5uxSY+Z2ivr/kCPpnwnm47pM8m1iHYZc4pWfbBU7DfQnfhkpVCa3sflMRPrGiyTLqXZuNP2RiQOcCB",
-	"1xxKLorkkfSLQlXAPtq9sd/ZXjy9K7X4Zy1zbXFoUVznPOaNG6UK4NL+irstH3CknkiJI71p9Gbf75/Z",
-	"79xlk1nB9d6XfY9fussO12cg84F7tvtnQ9p/18jiVaWENKiVvQ/BeJ6fCMlKnoN1O8j/uAHLnYWySs4K",
-	"dZTm0pp2v07gQwWzroaJlKwiIyPNQ8rQ6ex8ouoFl+I/yNRPaNtSyBzq61LIxqT0wE/uPpEzVeNOpGL+",
-	"h6dJ8VODVk09g2ttuOnVLs7aLDVb8lsIHmhmXdA5r+3/ofJjK6nWsr3aYm4NIrQChR6tgd64Nb21S0rx",
-	"pV90l8t3SLb9M214nZa1dvMNXX53wDNl3eoSrHydcTmDoug5bb2RszSreYUvtLX2boAJknThoB9pNuMF",
-	"yJzHpxNdZ/vs61xoflPQZdl+idDhLWuumeErkFbbe3FrH4AGCWfof16yqjEGF2UYX3C7Ir4COj45sIiq",
-	"tai3+QMNHwmQa8ZZBbVW8YOi4xCmSIvPpsoPkwYuHjBSxf6HkjBSlfoHB5bwy/YX13MRSaQsSGP3lvgW",
-	"x3waS+ZIQDgR66WnY6btc2/FZUuqAZVxH9M2UipbQoVvLOd6K/KS4fbRjQGZMwNFkeaafxRN5BTLVgTj",
-	"w6xotLiFS8aZJbiPUNHuhfaxpta6f3L+5E8nj5+cnD9+9/jxxfn5xfn5v5zbf/R7Z3soDYUGe7Xg94YX",
-	"miSHDELE+vrJa5ZWfVOvsaYXpPEiNWglB6k+yX5ujNV47GYTK0Z73BivjMN0GHGyov9p+6yfRX56JV8g",
-	"iVrNib83AnIrB+NAn5DaAM+ttCJt6xidopMHK9vuln+sATASS754uIyPmLXjNOM1ML1Ua7ntJvXr7O4L",
-	"XhcoP12s14UE2TdP2N/Es+RzOhp+K3yQUzCK5Odll0oa5TjkIR4s6o7iaLmQF2KWlJj7zQeK+bdcfhkb",
-	"D6jJm6Jgqu6Qyv7NCikfWuo3MHRqzzoKZZUa2SQHvSKlBnlnb79O7JdOHj+xbHAPpb8Vf2alIua3JFXz",
-	"uQbDUE/idf+KFwXL+ebr/kt+vu+Spw2D90vANIA51EBgLx3drUzQhm+0M7vWXFsxJWEdHkg6HZMD8bOm",
-	"ai2vQ3SALtmu5A56eotijr+ffPcdmy15zWcGat2lz+uCS2m3nyCH18JbPPD01VNm1Tyzn29TpQQurWFy",
-	"yX559/32NW1f+7yxyuzsGdSFkJNsj6LvKvD2Tg6o1GP4zt6hG+86Yx7vAM95j33T6yc/c8rVy9t5DShD",
-	"QBpuxC20ZopS80k2Wava7uTEKqi19TSSgvl7DKsfLcIykrQpzfpzJ7uUlMwrQWbAoMmAG/qb/SaSluse",
-	"F09T6mGEZUqiMRlTdGmJnAkTO568EuiRkFDwFuNvn2gjb98QTHogTcIas20DGaNO/oBSbBXRa5e3nT/h",
-	"rJG9Pswpm3qnc3rBOOoLFNeSeUOTUuStZyrz4HuSJaWvpE+Xma6BsWtex04f2sro/GQT//wBjk/LCjrN",
-	"8dLC3Z6EsLC3Pe1vSliDNo5xQgxgVEztEBnkEs33idV5KrjXuc0kmccb8f6MquamENY3IguJF3gu4pYb",
-	"y5vorucgjeBF+myUnBdiZp7Bkt8K1dQ9kY4bmClrHEaZQa+V/aVrw0aebeumAM1qmDcaTtm0VkVxw2cr",
-	"x9z2vK0yq0GDZbwpsdYW6wur6h3LdbnTPy4wZXKDPwDPfwKteb/M3TFEpDMf2ELcgmRN1TnTQclsb11Z",
-	"mdgGi5gpihb0ScekiG5TsfcTWSiTwtLadaQ4LCLYMdR7TP+HU/HHC47/EJADD5cEycH0hdJH50e8Zt51",
-	"piqQ6SA4SYhDkifuF0HnuYW7lwyT7yjM0x7GP0Rm5fkHXgoZ/O77c89cyNw6I6Mp9SP9YG/uD481PD29",
-	"h6rg7R7SwTLyalP5VhfrJkXhTUv2vkUlYfSd7A+jmOYb+1Xr09DhnE52YnCUXBO9UXgrqXPrJRXcQLHJ",
-	"vMJHhEgnuj60mR1C7MTa2hu9DXHwGKPdmx4YeGjxBRe5gwmGUAcaakIze9OOt4e5gCLX9zjXVmFvKX29",
-	"VE2R23OMCNAuoBBy1Zs9ERRgNwofrbcOjj3nsyVar9MVbKYZmxJlpkiaKSZmppcMPS1iuoxN7YOm7KuQ",
-	"eKHlXsmwXqnWX2dsesM1TNlXCDm5UWbJtMhBo0hgfFED5ExJ+8VFrZpK41eBwkAbhy6zn+YwE9bu94/y",
-	"dvmVXCNZcmVfmDl4y8b+ZKmKnJ6HCYJcAV4ItgHzNe1MIDJnyr6yT1vXwgCZViEDR0GRkufwtcMrHoU5",
-	"hhNtbS5oN08h7TGnMjHvlxsm6XjZDRRKLjQddycXZu+upUNmXRcMIjNhNFt3eOooHpy/w54xUwLQi9Jd",
-	"AV4D70P1oaG9aGqUm8irCN3T9p/aWH2U3EoBt1DE5ryy5uya1y5aBHWt6qRd2we68SKFgszcZAzsAlET",
-	"8hJILmP6q1Q5nPbERCHf9F1aZZma31DALfl7D93oWdpcNTLfH5dBagcIExFqAM7xV5XCz9g9jleiP6k8",
-	"aWi4sxz9HAKBpp70ewPNXkTEv+GXfIz2nvm/YeJ28nk1efZ+l5mjml9titovykrV5qWQCRMPdUzaE5+p",
-	"oikl44ayrqeHIPREKkz6vWqkgZzNa1WyxxlrdMOLgnI0BHVm9oeX7Jy8yvVSFcDmooCMotpO2caC2HJc",
-	"HyjAx7bSls+6VnKR7WAZk1dMI+r542CspYZS3eK/5lxQyMWLht/2XR+kV3hR/xm+Afu/CWFXVYVIiXTM",
-	"k154D5mzvN6wupGXwaqzf3ZBunQKNAK57NLY7XTntZbXHLp9bRVxIjEVPcXufgC0QWZoa37i17M2zZAT",
-	"BppgxgWcsl+kDzsq6VJkllUKoQ3tcpRciG5NEr1Bp50kS+MX0PNxixTYowH9uWZJjmtfk+Q+ImuKmXw4",
-	"M4SlvOfo81xJJYYCd5f1GrM8DMHiMPWHgdP2QTdmXNozvgHWaEib901dJGM21nrRUN9C3bFzwBq0TuJY",
-	"u9Yly4cvslOAfosZkSd1Bj+p2wQ183pzXTc9IYG5kEIvD1Exc+Ui84mH1Sod2rIu+LWpN+Pf0huqGBLC",
-	"GxJKlviqRjFkz8+ayeglSOcSWFcxIwE9ZI6MsYNSiK6eR3kpO2x/3IKTx44JQB+k/w82GNCJGrOsFnOm",
-	"0i5A6iZEyDsivRWo1rh4pJlay/28H6QIsha+PAsM7XnR7yKmWN/1+AFmIicCbd2S9oOeEiefHw6a76ZH",
-	"+2ztwT95aEl6MNiSRCb55aTYU8yWgTMvGLceo2VZq7V2wgl7KjFjuPvj8/PzXdmbR+vfisSVfAUnXMJ6",
-	"K+KPoBolZ5YZarCWw43KN/SJ1TSnbFqAOVmo3VxAMgt26X3MK4lqvZkt6SFKrU4QzeceFKIAmHbgudX4",
-	"86YoyGbjklZoKOHhYT0lr1dQO+SPDIvoJiPCVtFXsWtHPJt//357LZCxj0/Gwdd28qWllVRWkWP4AANN",
-	"G3S41dwHVNBJ5UVxreYutjJXRaHW00QsDr+VcIJvod7gIToojsPm4G23Vrd2mEv07k+3ijz2llhlsRYL",
-	"JYPJLVvvHfmDBDxGYZa8qoAiai51tSurYz2Gux/cJG7IMuuN+tBqEUtaLqmcNez+gsBd3Gyp+84LQ7Z7",
-	"aGuWCxjcAgKzEHOCtzhYo7gG9GvwQ2vbttVmmOvFemMHYcOTQYAZlm4z78SEJ2FmGFk+jk9uVIPsQ1wU",
-	"OTsUFNPtJfXVbpZijzSDXBjdh61xjNix+g7kkK6cOh8szfFqbNdDbSMj7D3WCrurEOO478G+SfVo3+c2",
-	"/ohe/Mubl17OZCwEHCOV2Xqpcwq+xIXH598mK+nT0sShIZNKJanh29BxdxeUo0FNIyRbW+XD6LsdmW/X",
-	"bLUmxlYHw0ZepOb+wVg9isrMWr/ljVg0CiHIORSQxj/2hv1640eWKD0QBdW4HglpyTsqXddjVFjBHMB+",
-	"rs7VXmchyVlAyybzPrZmvMR60iWUyWj7Ydk19Be+LOwq89TtO5I3CB5IGGyjPISR1qX7Qf8aekIkgRUT",
-	"BdW3UPPCCeiSIMzCXDCJUOVgpLBGGlEEMcnIWNSnPTxE7L57BemDndzM36kBQMCvWm7reXS4a7twYdIq",
-	"rfLMEX64XooCLtpiioUVTL41g+gJywS23BaESkMU27GyQouyKjZep1GZ9JPz89GxliDkUlChdFLqmbfw",
-	"cQ/eGtwmqqqj/AQFk9Kb9TJr5z2vvIa9YBIEWgtoEVvzkUlVR/rTHflBbCKVGcoMOEGMkdKozYZkqsjJ",
-	"KMCDmKHlFAVAGMmrOp0z8KiD7Z0SDTdgMiJcm8qiJJbbYHonVRLS9ao1dSxTqlvAQwkooQtWgGELlX7m",
-	"LdRingxsRozOdU9ScIS/R8wVvSg7QJM5Qrqt9wmkt95r35LQCpPNvpRhnHl6yqZrLoyQiykFdanEj5la",
-	"oA9VN4hcRnRhxbV27UcEIrZyJcG9zQfSNUqZ/NLemxAcvojNp13L/JRNEa2IubMQWvbBmxiyeCWj6PIl",
-	"0wBsStLbeS4Us5mesmngh2hfjp3tU7vum6McBtiRGFYrNB6znVMJU1jj3to3e0j6qV6lFBfXPZlSFWiP",
-	"FOxIur0R0LrVkwnIrI9khkT0QWLU6+C92BLcWbuWFPu+gnVfL4eexM8q1UzoeVmZjRfNBD61AoVjkyBu",
-	"JaaLBV06zrP7X0HVU8fSFyL+fJ0Z7C576PUebpZKrXYJpmFWQ8pSWy81zK7/+z//a5q0s9vnDW3Gv3Z7",
-	"+f7nmX9/atmvg3W2bUsT3PT6JsabDgJ+dwCq9ymTzoWuCr657j3p/uL2PrYcgYz3mHj77Gslrymbn4yd",
-	"xxUo6W/4splBBtzIWYjU7hTJ9pSwllwbqIe+4LI0yUqea+fafmrxauqS0KFsnV4LwA9ri1aSqBHdZbnt",
-	"E9kif5cuofh0XLEpcf59ak2PdDfGs/pW1V4tSl5v2Nuf3r1mPM9r0MEzdaYEdWGjfB4ayaoxMZoEHZ2F",
-	"8h8lSvD+t/vv0xnF8ztryyYfThbqxP7xRK9EdaIqIt0J1lFaHjV1Aw9cJ/pJFzsE8DqQq4F7vvWDvgDR",
-	"I93mH7A+E+seL5lLxmOzOINeFIUmp/YLUzSz6wZGF9F3o4975cVwuPLnOepjzy64rjgAT3uwdmUJQLX3",
-	"mKJz7kdRoPFNvlicAshhVggJufO92BTfjlbelcQCwMyDJyk/T20EWyhmXxCyI+y2rCjH7JaB2s4Nbgtb",
-	"RXdRX7e+8sfrZDzwR2ENSoqi+dBfe7dcwhjRsmYgf9YjkY4Bx3Za/Y9XqecAV7u29o0ohpDDnLm0OlMU",
-	"vL6BjZK5k3ky50bVm61uHtYBsU6aL6ZauzZTITK7AqgOM95nvCgSS/ze/plpIWfEC0ulzSNNVcgZAvmK",
-	"AnmhqtUMtIaxNU2zqrnWMFMy74Yvc9XcFJFudv0RB1A5VJ9SXhIVuAM9uJIfzSi4Zwm3dg0RRqxuLlJl",
-	"tq8ceBHzgUJaTYWCom6kHpTj3cfwxiyZqv25p0GZXJvrZP+D90vKnTiC+9gayBzQuxZGQzEffOj1IWUA",
-	"hVpc57Wqqn5ElBMHhVpEATSjFMaXR1I8es11b0kUwaY6j9+toNizG1Wl0PPt1bHS25Vb7YrnEkpVJ3zB",
-	"N6CxxI3RF6z8vNkY0HhvMXYTwLAj6RFQo1tBXS+LHQ6tQfvisKvej0b67jy+k+kyMBQI7hLgzgxI5joX",
-	"dLAo0WFJl3YcccurP//5QLlQiXxvpVsSphOOvG7SXXGqWhk1UylUCf+7qn3rW0+Ntah9aNEwXQFf6bZL",
-	"8FJp09vmyUrT1GHj3xlqMLxhWJRwyWqoCj7DfqOODUJUFuMf1Ncjonvqpabe9BceCifiLccuOHUfGnfB",
-	"fMQq7coBNjjSPXlP92mgobWyeA3ju1ORDn5Lz0l2nFjyJ9/9KV0+o5syyQWo/BKHgzoxwnRpNZ5K9u/5",
-	"tWpMzz0LuQhSeiNlRnhqvwTFMgeRHyg1I0x3KgbmVFDgUOKd0bDCFgjehjvDpeg3tfwx7+Ko1OzAFoFh",
-	"TWmm9SGuRD8O/Ms2VejJmXUYioy5A8pcY+OM5a5EI0PfALESvBpNLfxS9MlwDKwVgVuOflPXIM1178la",
-	"99ILuIut1kJe7km1vmTnW03tJIzk1rYCNWEVE99nbL3cjAKzY0ZB92xD3UJd8KqzDV+W5St8DglzY1T3",
-	"OhUA+FFIhznwLd/dW5zdXKg0NhNjsD2rn6v6RuQ5uGPAr7Z17iuwJtBslTZAdwqmOtKir+dbmqtfYWcm",
-	"fCcSdc6cgnXlPdOmlhe1UqXVgxfuswtH+3Tp0a1QBV4F3YN0ohqN0ImIaJpZMxfhHaMVw7/7F+2NjLvr",
-	"5TvLhVZzjltTl+zffEHNNpyT59cllZ2nWkK6T7zJjBFtTfaSr/n3rS3H3CZRm2SPOIyahddwqnW8gcMN",
-	"Uv+kkWgTVeT2lvSsK9KebSN1OuaS8NPjtZP1hK/t8nR6/7t71yDHbhsfjgWQKQce/24f6oNKuoW5btdJ",
-	"3qfMuyW6P+EUA74B+6/7xHsHgOxxs2yfwXIt2ejM7HEUYrvX3jvXMQybZhRKY4yMG5aTmI2wYt/t7au9",
-	"RYwBiAxRIFnyrhozU711ilFPkbbJhRdotcJgGPYL2a+f/YvS6ysUT4K+o5KadEFX6ItDVbxYYy4kIDbr",
-	"kpHux/DGlX/W1eRQhdbTiI2KDLBfGcznMDPMKR2MolG/RSWLg/RnsutM3lp8PeTTbk7AFgBryMPzpq5U",
-	"6Yyrf+SQWF4ou+FaNYvl6ZhGJ7J3/aoYC5/eqh4NNtJQnNvUDVyEdksB7VUG72HXdG00xEjHFp4YNbAS",
-	"C6mSLcS2Nm6f1bfvtlvw+NY3iN2+gRlO1vFw15H+55BES7ZE7iuO7On/NdBpQfdgYirAau4WViLkrUDf",
-	"WuYYU0c8lGtfFXcUcz+cZBM+m0FFmb+495vPQ+w/orChtlSlB4X6xjVMDz2OWk/DJ8OSgJO3aRuWOiio",
-	"ItfOhkfnNriM+FG85xp43nYvw/a8eZmsXsgmb3d6Q1P1g6tg9yiaGDQTkk3J5615dZ9LmtdcyP7QWRjC",
-	"QsGzBrt2rvnG5ypV0KmqyH1g95J9g65V1JMkjCZ6/GTPaKJ9EWzu49drYZY+G4leNZvjWLAdXPd5it97",
-	"oikYzGnKEMfBIVBLTsDPrckx/GT+9OTH3z7+6du7fxqXS7KHVCVVaWOu1Xye1gaduGVEZjK4Z1jMM7+k",
-	"3hrWeiPUF8a+WLd7+6aNtVtrVUNxC2nvyxcjdlfz78579jPZyk6Fmh9U0xeTFFIbvqeXC6WGPE9JWG8n",
-	"C7gkgrA1tdrvxY9WvNHQz9jvnBnYou6logcTdPMGFtuxw94wbqoawpMqZFmsDZSugpVp6NkrFaUvMR8k",
-	"TBDDmLJ2cc6sdYhQLGuDuYg2/LmtQbf9RjWJD2ebdGGFKYn7diNn9xE786YYYRu8AZ5HjQdC+hvR1Kqs",
-	"EOtveraYXGsP9tOKORPDBVy11SmzfEKxrrmvNkFfQjvnDys13BgqvgSeT4NduWUx2A/7OB/RlYBH6OR9",
-	"xpZqDbeupa8v/pJqfUEs9fz9W8u6Pl3OfpZkWstcY+2L9LEnyjh1Ab0t880KUd70x1w5uwEr81DkIxxC",
-	"HB5XR3SuUFJf86qqt4r0I7NuCUV+Hb6cMl+g9FjchcOiOFSt8fLD8761wBrtGg51sm6XzK2CqZpZy93B",
-	"+8vTwUZxqdjcnGI8IYgkeWOWqhb/Afm0P4u5BF6n8pFcG+ZiLtSQAw8eM8IHJAntG6QyIt3/FVrAQAhZ",
-	"zFzDjgNeUIXbu7MDlKkdxL89FqwWxYSSbmZWnB/8Qr0cemFbqGfftq6FvUa+LXzc03zkcDIkoE6C5+0H",
-	"LnPFRR692fmDGYPtE/vkEM1un9BUlIZ9NXP9XEgePT4/P/+6RzlCaNK0oxatkq2BkTeCr8fW/c5/9rB4",
-	"P30Ur591BHLgBfU9Tzttg91fKGYew6uP3lYp5MLGl/Y3+yHL9C37/ebGruomHQ9x986yMXPfxA+xgloh",
-	"wMtNSzggEVdvrtd87/yK9xQpwRKYwazpvWT7+AWs+eZ6T/MJBzR3qY02UdCaQVUNc9cefm83dnswKZPl",
-	"HWjz/RJmq1Tc2xw8pCt4zp0eZKHni14JNPkztB/NvCn2O7we3e6c3YH4vd3LmyYROkQ7v7+lBJafWZJ7",
-	"/M8njX+M4pTBFQ7pUCsgum1wEIxaN1Xf7I2B2sR7dOiAajxCz5LzrYEqFWpcp+bYWLvRKYswtNr1n6xr",
-	"cQsjGrUhVDvUUnpSxp3FaA8Dx3+M4Yeek+4//TAQb7cuGhZcjj8ztNx6hcR8OzAY/dDeaj2mrZ9VGHPh",
-	"oIr4vtH5uFZ83KW6eQwkhkOjVVUPtM0ZSPV/ogLcFlRtiK69rWnhlbqlRqnVdTkUMsKclVq1YYIIbOHA",
-	"g4cmlTqSMcWEbba0v7FeBKr3Uedfv/nt1JdL3Lsgml4wWA/9vk+IkPYrgNd+gCBvLT7fDo5NrQHhKgYd",
-	"VpSCQ0Kesqk2NfAyRGsNYNjIfomzmZKS0kz4dIf0pn429rFFMfVVhoTDsvbtUtUGMSD1LS9cDDRaiyqK",
-	"vsYwrknGrFCzVbdUEC15e4JurVb4WW8im9jnJTmtt4Ir7ha/BWZw9qT7AuYD2yRZgKWljeP7lEcNVAnZ",
-	"2yTk4roHjNVVyZwm1O/gfe+jlq3reuhoCF+akRoPcU1nkAwTeMcVPcut1NMnDoTG9mfuJI9vwA7m4YKv",
-	"7F4/pHySAwje+QeE6RleD3S8pRGeYrpObKA2ksq5iAciFo0Lsfx0A3eLkgKL7t69MgsH1cYEZt0NtKBp",
-	"5WZ8YNdJkPkl3ZQ5s0sfX487zOQDTYGJw+aq3h7EvT1tu693Tat0lsZU+uLszHd3j2q6zjwGaSeFcSDe",
-	"wL504DiPYTCGAtd7G4zuCa+5mS0/gbcGeOmIPDH2nA8+tj6yvA3YzSOULe9k+3thl+7t1spNAFJWPaMx",
-	"9sHVXWZoASlMQh8oZZVYIIFam1qYzVt7frQuV+SOJ4pLA15j7an7tb1yk7s7zEHNE8mavwFUuguxxEwj",
-	"ooH8+EDWnbSPfyc58Ei3cfgYTQVM8xJOr+SVJEigR1ZSd7zpUxcuRoP1gj3DVbN6jYeYMS7Z09cvECbZ",
-	"bXEU12AyejKWUKL15qGNVzJXswaHEX715sfv2Z+//e5/fX3K3gk/pNL+8Ztvvvlz6NdC4wppSKTVmdoV",
-	"SZ3kfNOtn5y2Ewunl5hzsH++kuAHnOKen+LScX4WQT8vsNtE7rr9Y3KD8lhLtdY4VsAPEWRfWU0ZwWf5",
-	"NvVzBfgTzLD771/J9geS4UdCm5obVdMPTtn0wwmuZWotXGwSZRkcT4BpaxJTMtDPHr5k06XSZurbb0aH",
-	"saQWchqKeXYl6WczVZYcNRb1uCn5bCkkpu/8Sfl2C0B2O5u+4QZeilKYKVv6xlaOUdp3lnzj4r0lX8Us",
-	"9frnt+8c0IlLNn2RQ1kpA3K2OfkbbKYXbUuHUM+hEZsCIYP+7b+ypWpqnUUxOPRTaZLzTdMiPK5kW8XX",
-	"gh+tbeWqQgmYO3nT6rEA05489hFvXonJxeSb0/PTbyirvsRbfPaR+PvujFfi7Pax/b8VbPCzBYm8cFYv",
-	"cizh0obaYWhCYVVKapIIT87PXVG4cVgp7NxMQ13P/u78OVIBeycI4ytQZ6IM2TXx7CqzUNJNk1QdvO2U",
-	"wgLO/Em/KKz8zIPeUc41Zcnrjc9VI2keaS8ScIY0X2g3vQ//8ls2cdxtZZ7ShvLgNS/BIMT81/T726+c",
-	"vcPXTO5+s/6YTtD8e7QeXROSQ58ecaf9uX2L4/RnikIbRzwwslnvumrFVcBv8crjo726bdDSzyqn7EUE",
-	"SUXAGHZzdbn72pdcL7leHoN9fuIriJTJOMa5y3rv49lHkd+REi2AQkpdHnkDt2rV8sgWsb9Nu0koWSuQ",
-	"7XyjtmPWp9OAlnQwFe57fbL9V+GHyd1vKSLH7Q16pd6zFmJ22AJR0YxZ39O5gdouMtup8mq7JaAmtOzr",
-	"R9+gI2a/9HsD9cY7oxdtfLu9RXs6J496r5/Xac2zvlfH6MGjvBx9eJC5iyLhQmjq8yn7iWLKaLBURaOZ",
-	"FgtJOAVcFo25oOz09H8+eTbtW7Xr2N2ueFwTmH3LJuBz6GnYrrxnGQgN+tRFEMI3brJBTSkwrees1V7G",
-	"CTNS21XsCybYFaSeJeSsaHK4jmewHvDU3x7QxIgHQicUx1Ps++ARG8eQh16AYEESho28NAzypyMOEdp6",
-	"f2tiSNAl1Ml2Iwc8LwqSUmVBOMIQF/ItqRGwFXwFDHLbtfMbCtdsGTP4mGcBP36gNTP/CUMXn4Mz+syJ",
-	"lhDRHGoa3YNLef6OL7ov276ud5/OTETG1kfby03hr3dZWsf9BUzvqWxdDcnsHi/ZN+ffOpRrdPyCwunc",
-	"5VScLxKEDRGqlRAv5ievlIQTOtdsgGpf8Mg/5aC/SVlfL0xA8keDhz43Ez0dzT2fJotGmmbZpEqVuL/l",
-	"G0EtpMmNJhd5SwhlSEtsNW+/6LguY5paLFIMyNW5BPdc8zkUm1P2tL3TV9Jzsu/6WllfHF+pDcYZKNuB",
-	"vnf3Br1uzCfLtR1NPv3nqVPk3cJp6oPrF7sBc6wbdnzf0BHlAOfwc19sBh9c3y3qwiXVmvlh2ve6mMf0",
-	"b0duwS4b1gevNpu8VLOQvn9YnYVxDMIAY0uSe6mvvXbNGXyoCk7NtRbQM2G/HeXO8xb6G5LqlLy2agyj",
-	"cJdxC7WQjv8xZKXYeukgm9hLhTDKF76CCa4kxdI1li9RHU+t1ikZ8pzW3sqRB7sZ8dTkBGs9C92kj2H7",
-	"Bk3DlIwaVcfNGgLoEAOr2CRqL1dQrdeXCBk49dPLY0/1ymkN9Lx8XzkNxoOLibMeaTaV8MFMOyzmW0LG",
-	"jaQZlR6btZiFUR9rLsyUOMzFuOlLXDOtlGQUMiaVwUO5sqophdsW1FNVDiFXMNBNj3+KZYQXzMAHc2Z1",
-	"qzkhEMk07mKMz6a/22MjkMyJBkn62ITiWGq3T43hXRd5ywWYzLiSwlywqchD2F9bTSRnEBqhTPFp+PmU",
-	"tjLN2DTnhk9pDd87pIlm/+ftz68w5IclRb4n0vQl1+bkOe7jxQ/T7Epiw033IZ0QWgwumnBTq7XGI8Lf",
-	"vKW2kH4foXmaK/hwIXpXG4ZGhSoxF4RVIngwVxIwg/DknLlSn1M2LSgRgc3A6UDDsMbQdCEhKV4Kbb53",
-	"XLjHYA+QiC2aprARl+y8lYdIPuks35R/j0RL+/TnCYxFKEI8T8HO0iEEJE/6FdQTIJQ5+txvb53jiAv/",
-	"nrtY3W5nUEns7Fj9IsWknU5n9O0e+EnSUuvwZzoKNIqSD+kpEcu5qEk22RENe6yIpEPtTHkf3PMdTZSE",
-	"S1YprcVNsXG9gj5dFSG2hLr4Q46lHCEuIyRNUo30jpfzDx2Zce85+6jh97uzGhtUIBjggRTbW/i9k3Hq",
-	"tyuj5C9VnqNSCOoktO9F6eikszOjphQaChV+vl80C/2i/VyQK7ne6q9h1UEcWOAOOYyGG5bigMFeG6jP",
-	"tmbuBXcuJTip+wfx8R81nRb3aPnMHlPbHCVxXd/vnNJxMkXzBhtBdzG4eSdImryJw25B20B5OLXzQ/S9",
-	"B8vuPMMMwCtfwfzxiEmb1JNax+oTUjCURoiSGfbiUZ+ejBmles0CRBf/QQL97en2xfqtkIp4JbOONGhD",
-	"UIuj6Rw0tNfKjejJFUnTRQ3AlCsdxomDROnCCuaW+2NWfmhdFL3r7CMZNlYlYVOah9RJ/m70qqUpdZiZ",
-	"EgtqzFa3i0UKFsBvoTMLiXwgbNNgjfLo+85Yw/5005KLgi2hcA2crAqhaU84C/dKKnkRwFJTDN4GbRRq",
-	"X5eqWSwRhNT21qHuEL49oZgt6VVTanNhNaKoy8tIZzpkURs7wHcgTkpI5zu6dWTUBUKzuinsq4oCyxrS",
-	"Sg+Pr70Lf1zNFzU/GqX6niTD69R2357dpa9Yn/G6FlZv+VmrMyVnUMv2KI9x12lgs/UQ4w7+Y66yi2Yk",
-	"r6SaGZrXkIw2vMRmgNzx0yJ0DKUmLTojjEvGfm+ggcy56DpjVXNTCBzimVHhCCEvhV5R+zBiWGJIrUoI",
-	"XuuVfIdQNKxmIib3bY2xbcRSaeN+Hhoq0JYurYMdpgW4wmfthg/SV3TmM9ehE6ZaS7aCzZUsOXYtTofO",
-	"eCkkPGzMzL6CD1pHYXhZxhZKUUj5hufHYK2XPsLoc7LrWnVip4igOWaELKkflk44J1nx/T2PlvmT3TnX",
-	"v4D5KynDBzvXv6o00LAtE8NOMseBFdLdwCkIdD0p62A0Xc8vcpxnbilnH+kfd2faUOv7h1L21JX5lbUX",
-	"+xX+i3loLy6KglVC4hCLnpbjXbZ5a1TlpmwcRdXtA9SRzsEi8GNwynOZE6BpIazr7FoyZQRbtMxCVYgo",
-	"eW87IYtdrumHF/ac/Zp/+bN/t9WMKj5xmbsQEYZTKTzu87Wqgk6DNIwi4VBwothCMaOYcEj36FtXElH1",
-	"rkc7CaYukU/Zi7k1OumFc2wWG4Bd3LCvvn3y5OssfmaIFnNtbTUfyl/ynN0ATuT3c3qmc1HAdKcFl9Cp",
-	"ESJCu7twyl6jAHEBY5+aSmjHt2t+1OtwfMuvbaf3mSMevkVcQgHQpXbpyvw4sQ6f+ty+26FDhGZrVa88",
-	"63zKza6xkez9r3Lv5XxKKc5N1+AkWuEoTX8Xwh2j3lHUeAUxYqfstevtRRHEMM/BVy65+CL1eriSHm2W",
-	"dG7sNr/HpTyAsD9mbM019u0zHgMY6AimBl+R1KLMduecQktTJdHavyeP4Sz4wcgajpX9wohp4QD/2MGg",
-	"L2LlG7+MO8d2pPHDhq7CiP+eoBUewLHs0oIbBElhn7Y5FWpRPDLzzQVCJL8TmSU2OKqd2id3nreLCoOb",
-	"cUg0efjd4Y8XwU9ybTciKHg22ETBauBS5ZD5hG07zcIDR6gnHvo5QcrJrbnSei0Mzswn48HPFheauYJw",
-	"Fg1Mx3yyfZIVdTidx26Qit/ZU71i0788f8f++z//i64dQl2ofE0Y7Mx5yp7S4XkTIZruk4LMpSUp6vX7",
-	"XdvPZCfgnPwDw0NHe7GbkZ24j6+51jj90RUMEice64Lad4dmmEbtTkUfdR97hfje+iLCG9tVTEY6Qzvj",
-	"y48RW1NuxvrKGlAdZg+z1zdgRsqmPhh0epfHlepDEv2BBDpnIbv0cJL7EyBVLSOe5TATftDQQ0OOkyWX",
-	"FMR1jPCHlYI/eDJ9ZofJv3vIknVwKGyPZTUT6meUCTNe16jrcODy0QLuvhEXlDqUg3lzBa+A9yvmQuZZ",
-	"aAgWApRqfm8R6uTyoCXsnJ0vbAs7V8u1Nh5tGeNMo5HOtGvP2ZeX9qPQRz2MOoQM74hK7N1oY1SFfTvx",
-	"k9ePUpJIlPSNCKn1IK3DjwhLrGDNN6P3/p4au+xdgsgzBieYvgwz0GtmX+jRj4VY0dIyFppAkPWre2n1",
-	"ex+hnnz3p4MJRd2gUTur0FqNKoRCOaT9xCqs3npWN8Le9fQ6uETyId20aF71Z6kk9IET63b4WttEWaEX",
-	"Sw+NF3DvORNlpWrzANEmgqORR+RedjrTt9G4VARSItD2Sk5FnmFjwSwXuir45tpyUGYFTxYGpmd+qHnW",
-	"GSqfeYjadYCoZZ2R+Vk8Dj+LpstPM6bmvicJ5rgQzIyoXqCMP0ZpAXJ06HwADcHBFGNUIbjt8d/UGIam",
-	"FeLPDV+BtJ6kI8eVrIGc4EYW9upP6b+vXf/HKQEHtEqgumN+/3Aic8vzQ8Buu1J9waYfrya5knBF+Nur",
-	"iZpfEfj2/G7adrldq3qlXXcYB34BFwukrQbcnqs3dhMtcIqPUUNO6gvks16FupNCwrnPjsxE9QzRpIg0",
-	"twQNUcp4435Z1HUbpxkCny0HIE/Xqr52yz64eHqn5I1iF2s3GGOmyjYoY/dCMYc2RLocAGnn9ea6buQn",
-	"rukNOH8r8kM9rGluDz0gRO1rqeFGWRUCNJt2iTPNfJ2VDxZjaZsfBc6L4kq6VyCTlC7BItmSF/MgSJEz",
-	"0u0H4ivwidumO7N1qzJGfwgDI7CDUEh693YYUNtNEcas55j+BsK1Z/p2L0r78zkTdJvfoExAPZeSSwei",
-	"yj1MlW/dmmMo37aKjSwSOvsqSKNB7bvfidhbmt9FVEcBTFQaPrJ/6VoihR5iOKgehTHmCrFdsIsfUfHx",
-	"tgNs3/7aBwzG9ZNpI5+LI4H1f1T1AkwqdDFE3v7QTt+Gjm0L9oV3aNXHqajzsXkcC0fDdETtfbuHNQMP",
-	"LejeqZOOzuH4oRF6+BdJJY85/eFi4yMXD49aULJ0+IuWBR903fdJ0zM+M+JW0GDh/q52/kufrwJgTEQn",
-	"+nrCxd6GsQod96o4Vl3AQ/rOnuxDac52dvDx5OYjHR7bxfv/ISTnXpYOM7vO3Gitzxgq760V81AOCsJa",
-	"QwNnhu2W12MZSdtGZ9OOCa44Darq3s+ntMcfwqCy44M8nqRALg8XtEYgKBT5yQ2frVg4TSoXAHsuR5J9",
-	"LaO4wWtflFHi8Lxnj+78zMAtsfG6wyFtBCSaWrxT8WC3+/8Jz3BWCm34Co7FN9aO/GLpt7cbOQsm4h8T",
-	"rBiGcN45E/MQzqgbebk1/NJYG4g6FMeYjiOwjV1qMKmstbmPRYaLKjtcYkCb4bzXO/zGPW2qhzQ84kFO",
-	"fXaHXfvxuglro+M8fCsGV1CZXiOESPxFnLekGP/JN77mVaWENJi8EbLLzt1GOqpUdW2ZWjIDkm2A1zoL",
-	"cCRhMrbmIhoZQ/VJj3TAflI/+AIMfh2RVDk3PIA/XOStsIShoamqmS0hd4FGw2YFcIlDY/0cGg3FPImT",
-	"NrxGpv1DA0nD6LBUuglRH93RaDgN2dHn0s9uoS7IcG+/75jYqoEN+cuDm7hkU79A7DUQhu3Ola9+/EJu",
-	"rN1B28UovudfWQm8rJUUGpei7W6+Hr7iY9U0/vTsY93Iu/6SrG6vIDbQKogITQ3mXISw7T4f2gX5fnoz",
-	"XlI7oe1GQldS3UJ9yTg9z1DLDVcdw0JbLUoCW+81dRP/Ave7h9TC5QvdPs+sx3FV7ZMypg1U1gS2///l",
-	"FYPHdVTcLKOcS+OjeW2gbSjEMDyiJen/rmlMyrC58d5/6QGPP57o08MCfq2fa0LBut22Z4/wp88DzEaY",
-	"tMtHogsn1Zo5GLS1EG5obkaG7bmp3f5bw62NkDN/aCgjrH7H/E3IJ0YjbFzK2/Xv5Ab76CGyO4zMcwln",
-	"bMFUcGHfhPAw7MCULI2iAKQfrvQHdTg6U8E+/4SFMHpqkN8JkWFNOWJ0X0G+O3nhS2npv/LbtuEUMqZR",
-	"jLNf3rwce3WGRNNeGDWl1VpW259Xe9V2BcTlHnNCQ8iuufVn7fnZu+InDB4gVfrybr07PrpU3sOhx9HL",
-	"gV4+94ZDcmt4cPk73nfzE95S0NyowSS1a/dZ41MW9hZ8q7aIRboIXTv30YS73D3xXzAzHh/6gwlEGmX3",
-	"mdN8I6VhKLM7UvcA3+DSv+BoIuvMXvfhFlnA859acfCQGOaoDdDD9YRqt/P5YJtY3+FoGOGdqJK9qbJQ",
-	"tV7noZWk8HjZP4poGcdLlhYg8y8WQH6Dr/8kpv28dcFWt/d1IEGAUTTg9zKeA9exlLGBwXF68r3FcTtF",
-	"0bUEKK4R5JtVB8cVQqEB5udgn8PbZO7hsn9QJnu/BCwmFFtzpI/ERUpCh4uOzTfteNYvI2uUaY0dN0L2",
-	"j8wH3ZX2mDBEU+u1kwcXBAD2dCIXPnLze+brHYOF/iJuIZY5WJytPZmPxELGz979Egz0DrQ5avThYRkH",
-	"g7I9qiqUK1Bnd2NP7Jj6KIgQo5ipNxFfWM91ND9EI42RyDjM+NffLPXcA7Ydp9c45yHD8Xc6zCfWHfRl",
-	"iPwj3lggjqXT11UnYFz2sqXyA3EGIWPKB9554bsbRE+nSHD62fF0ZbPT1vl0BxiWes5Ay+z1UiEAPhe5",
-	"y724x3mrNb0qHygEyLNuGMauc6OaOqZeOMzdh/lSKCKQqNmab0gwWa0TSgKjkvnTuCDwFnr3O9iuNXpI",
-	"3M4xvdloanH0Ozftsmcupw4DF5++fhH9yg/OvPvt7v8FAAD//w==",
+	"5H3vkhs3kuerIHh7IXu3+o9ke26n+8tJtjyjG0nWquXVB7euiWYlSUxXAeUCqimuQhH7NPtg+yQXyARQ",
+	"KBJVLHazJU/clxm5SVYBiUT+z19+msxUWSkJ0ujJ2adJxWtegoEa/+vp3ED94if7zxz0rBaVEUpOzibv",
+	"lsCmEj6aKVNzZpbAKr4Adg1zVcPxJJsI+63fG6jXk2wieQmTswm3T5tkEz1bQsntQ0v+8SXIhVlOzh4/",
+	"+ddsYtaV/aI2tZCLyefPGa3gdVNeQ729il9ksWarJTdsyTXjbFEDN1Azid8fv4y5qktuJmcTIc2fvp9k",
+	"k1JIUTbl5Ow0rElIAwuocVHPcJt9qxqkzTlTYdFCM1XkUDOz5NL+j+lbMv125JofJ9dMp4gPr7hZts8W",
+	"+SSb1PB7I2rIJ2embmDoiEohw3+nDuxFDmWlDMjZ+m+w3qbOU7lmBj4aS5u1amqNG2dSMWWWUDO7EtCG",
+	"XQOvdcZ0M1syPNxff33x0zF7ymqowAj7NLYSZokE1rwEdgNrS1Iu9QpqyO2vzBIu5VzU2oTnrrjO6IfT",
+	"aKlHb6Eq+BryM2YJMD2+lP4olsBz5BdHr/hXdoc9xHryww8jiDV/xc1smaISe/6OLxy3CGKja6VuhFww",
+	"bURR4FYNEe8Wai2UPGbTf56yErh0RLUEBVY2SE6mZHsztzY1P6KVxLvZXu9LUQqzvdq/qhUruVwzkKYW",
+	"gAsrle5l5wIfE78qhzlvCjM5e3x6mlkyEiv/gP81zNhD1zAX8znUIGfwSDORh/V0bwCJi8FbsO9te1M0",
+	"CyFf4/M3F/b8eHHMptd8dgMyP4KPsyWXC3hy+vi7ac8CK3zaQa/pBfy+vbILe0fkDJwAtVeUM1pez8o0",
+	"/H5Qur0DyaVJH6bBz9g3r7jMuTTfZngp6HbbVTEooARpvNStlTLs17cve5ZOjzsoUd/zvttRKLlgRrEV",
+	"F4bNVc20KsEs7W2WsMpYU9lPp3861dO+S2N/2rkzFTcGavvN//vb6dGfP3x6nD35rP9psr2yz3aTulJS",
+	"A6r1N7W6LqC0/5wpaYAozquqEDNuV31S0Tf+5e/abuFT9NZ/qmE+OZv8j5PWbjihT/WJfy6+sUuEF4bl",
+	"ImdSGbZS9c05nlCuZg2emOZrzVbLNeMyJ91oFMvVMVLVPR3tkTcvnFKpalVBbQRtaIaKP+9wXM4NHBlR",
+	"wjZBMqv0tgVcNim4NleN3udJ0t3xrQ9quFU3+zxJz1RF2xEGSr2L2Bf26/Z37kG8rvl6QmftGfo30u64",
+	"xvCCLJDrQ/ixuv47zIx9GpH4hawaYoo8R13LizcRxee80JBtHIJMSrv3S6WdbrYWT4bcX4GqCpQp8JGX",
+	"VYE2jtdua22gnGSd2+f0QP/ti8m3uQBrahlW8jXL1TmbuhfpqdWrBcwNUw2pqr3IXvKPL+gH3+Ha3H88",
+	"3nEgSKV+wr8U2mzzd1jZqCW6W7KTNfBZyaXMjLgVJnHRuBnPz47Oycsh8qR22NQI2cQKg+QTVst12kbZ",
+	"4n5uxSY+Z2ivb/gC7k14T7ct0mcT6xBsM+eULPvgKdhvobtwzkqhtb0PSuInVjRZJt1Js/GnbAzIHGDP",
+	"aw4lF0XySPpFoSpgF+3e2u9sLp7elVr8s5a5Nji0KK5yHvPGtVIFcGl/xd2W9zhST6TEkV43er3r98/s",
+	"dz5nk1nB9c6X/Yhf+pztr89A5gP3bPvPhrT/tpHFq0oJaVArex+C8Tw/EpKVPAfrdpD/cQ2WOwtllZwV",
+	"6ijNpTXtfpvAxwpmXQ0TKVlFRkaah5Sh09n6RNULLsV/kKmf0LalkDnUV6WQjUnpgVfuPpEzVeNOpGL+",
+	"h8dJ8VODVk09gyttuOnVLs7aLDVb8lsIHmhmXdA5r+3/ofJjN1KtZHu1xdwaRGgFCj1aA711a7qwS0rx",
+	"pV90l8u3SLb5M214nZa1dvMNXX53wDNl3eoSrHydcTmDoug5bb2WszSreYUvtLX2roEJknThoB9pNuMF",
+	"yJzHpxNdZ/vsq1xofl3QZdl8idDhLSuumeE3IK229+LWPgANEs7Q/zxnVWMMLsowvuB2RfwG6PjkwCKq",
+	"1qLe5A80fCRArhlnFdRaxQ+KjkOYIi0+myrfTxq4eMBIFfsfSsJIVeofHFjCL9tfXM9FJJGyII3dW+Jb",
+	"HPNpLJkjAeFErJeejpk2z70Vly2pBlTGXUzbSKlsCBW+tpzrrchzhttHNwZkzgwURZpr/lE0kVMsGxGM",
+	"j7Oi0eIWzhlnluA+QkW7F9rHmlrr/snpkz8dPX5ydPr43ePHZ6enZ6en/3Jq/9Hvne2gNBQa7NWC3xte",
+	"aJIcMggR6+snr1la9U29xpqekcaL1KCVHKT6JPulMVbjset1rBjtcWO8Mg7TYcTJiv6n7bN+EfnxpXyB",
+	"JGo1J/7eCMitHIwDfUJqAzy30oq0rWN0ik7urWy7W/65BsBILPni4TI+YtaO04zXwPRSreSmm9Svs7sv",
+	"eFOg/HSxXhcSZN89YX8Tz5LP6Wj4jfBBTsEokp/nXSpplOOQh3iwqDuKo+VCXohZUmLuNh8o5t9y+Xls",
+	"PKAmb4qCqbpDKvs3K6R8aKnfwNCpPesolFVqZJMc9A0pNcg7e/ttYr909PiJZYM7KP2N+DMrFTG/Jama",
+	"zzUYhnoSr/s3vChYztff9l/y012XPG0YvF8CpgHMvgYCe+nobmWCNnytndm14tqKKQmr8EDS6ZgciJ81",
+	"VSt5FaIDdMm2JXfQ0xsUc/z95Icf2GzJaz4zUOsufd4UXEq7/QQ5vBbe4IGnr58yq+aZ/XyTKiVwaQ2T",
+	"c/brux83r2n72ueNVWYnz6AuhJxkOxR9V4G3d3JApR7Cd/YO3XjXGfN4e3jOO+ybXj/5mVOuXt7Oa0AZ",
+	"AtJwI26hNVOUmk+yyUrVdidHVkGtrKeRFMw/Ylj9YBGWkaRNadZfOtmlpGS+EWQGDJoMuKG/2W8iabnu",
+	"cfE0pR5GWKYkGpMxRZeWyJkwsePJK4EeCQkFbzF+uKeNvHlDMOmBNAlrzDYNZIw6+QNKsVVEr23edv6E",
+	"s0Z2+jDHbOqdzukZ46gvUFxL5g1NSpG3nqnMg+9JlpS+lD5dZroGxrZ5HTt9aCuj85NN/PMHOD4tK+g0",
+	"x0sLd3sSwsLe9rS/KWEF2jjGCTGAUTG1fWSQSzTfJVbnqeBe5zaTZB5vxPszqprrQljfiCwkXuC5iFtu",
+	"LG+iu56DNIIX6bNRcl6ImXkGS34rVFP3RDquYaascRhlBr1W9peuDRt5tq2bAjSrYd5oOGbTWhXFNZ/d",
+	"OOa2522VWQ0aLONNibU2WF9YVe9Yrsud/nGBKZMb/Al4/gq05v0yd8sQkc58YAtxC5I1VedMByWzvXVl",
+	"ZWIbLGKmKFrQJx2TIrpNxd5NZKFMCktr15HisIhgh1DvMf0fTsUfLjj+U6gceLgkSA6mL5Q+Oj/iNfO2",
+	"M1WBTAfBSULskzxxvwg6zy3cvWSYfAdhnvYw/iEyK88/8lLI4HffnXvmQubWGRlNqZ/pBztzf3is4enp",
+	"PVQFb/eQDpaRV5vKt7pYNykKb1qy921VEkbfyf4wimm+tl+1Pg0dzvFkKwZHyTXRG4W3kjq3XlLBDRTr",
+	"zCt8rBDpRNeHNrNFiK1YW3ujN0scfI3R9k0PDDy0+IKL3JUJhlAHGmpCM3vTDreHuYAi13c411Zhbyh9",
+	"vVRNkdtzjAjQLqAQ8qY3eyIowG4UPlpvHBx7zmdLtF6nN7CeZmxKlJkiaaaYmJmeM/S0iOkyNrUPmrJv",
+	"QuKFlnspw3qlWn2bsek11zBl32DJybUyS6ZFDhpFAuOLGiBnStovLmrVVBq/ChQGWrvqMvtpDjNh7X7/",
+	"KG+XX8oVkiVX9oWZK29Z258sVZHT8zBBkCvAC8HWYL6lnQmszJmyb+zTVrUwQKZVyMBRUKTkOXzr6hUP",
+	"whzDibY2F7Sdp5D2mFOZmPfLNZN0vOwaCiUXmo67kwuzd9fSIbOuCwaRmTCarTo8dRAPzt9hz5gpAehF",
+	"6bYAr4H3VfWhob1oapSbyKtYuqftP7Wx+ii5lQJuoYjNeWXN2RWvXbQI6lrVSbu2r+jGixQKMnOTMbAL",
+	"RE3ISyC5jOmvUuVw3BMThXzdd2mVZWp+TQG35O996UbP0uaqkfnuuAxSO5QwEaEGyjn+qlL1M3aP45Xo",
+	"K5UnDQ13lqOfQ0WgqSf93kCzsyLi3/BLPkZ7x/zfMHE7+byaPHu/y8xRza82Re0XZaVq81LIhImHOibt",
+	"ic9U0ZSScUNZ1+N9KvREKkz6o2qkgZzNa1WyxxlrdMOLgnI0VOrM7A/P2Sl5laulKoDNRQEZRbWdso0F",
+	"seW4vqIAH9tKWz6rWslFtlXLmLxiGquePw3GWmoo1S3+a84FhVy8aPiw6/ogvcKL+s/wLdj/TQi7qipE",
+	"SqRjnvTMe8ic5fWa1Y08D1ad/bML0qVToFGRyzaN3U63Xmt5zVW3r6wiTiSmoqfY3Q8UbZAZ2pqf+PWs",
+	"TTPkVANNZcYFHLNfpQ87KulSZJZVCqEN7XKUXIhuTbJ6g047SZbGL6Dn47ZSYIcG9OeaJTmufU2S+4is",
+	"KWby4cwQlvKeo89zJZUYCtxt1mvMcr8KFldTv19x2q7SjRmX9oyvgTUa0uZ9UxfJmI21XjTUt1B37Byw",
+	"Bq2TONaudcny4YvsFKDfYkbkSZ3BK3WboGZer6/qpickMBdS6OU+KmauXGQ+8bBapUNb1gW/MvV6/Ft6",
+	"QxVDQnhNQskSX9Uohuz5WTMZvQTpXALrKmYkoIfMkTF2UKqiq+dRXsoO2x+34OSxYwLQe+n/vQ0GdKLG",
+	"LKutOVNpFyB1E6LKOyK9FajWuHikmVrJ3bwfpAiyFr48CwztedHvIqZY3/X4CWYiJwJt3JL2g54WJ58f",
+	"Dprvukf7bOzBP3loSXow2JKsTPLLSbGnmC0DZ54xbj1Gy7JWa22FE3Z0Ysbl7o9PT0+3ZW8erX8jElfy",
+	"GzjiElYbEX8sqlFyZpmhBms5XKt8TZ9YTXPMpgWYo4XazgUks2Dn3se8lKjWm9mSHqLUzRFW87kHhSgA",
+	"ph14bjX+vCkKstm4pBUaSnj4sp6S1zdQu8ofGRbRTUaEraKvYteO9Wz+/bvttUDGPj4ZV762lS8traSy",
+	"ihzDBxhoWqPDreY+oIJOKi+KKzV3sZW5Kgq1miZicfithBN8C/UaD9GV4rjaHLzt1urWruYSvfvjjSaP",
+	"nS1WWazFQstgcsvWe0f+IAGPUZglryqgiJpLXW3L6liP4e4HN4kbssx6rT62WsSSlktqZw27P6PiLm42",
+	"1H3nhSHbPbQ1ywUMbgELs7DmBG9xsEZxDejX4IfWtm27zTDXi/3GroQNTwYLzLB1m3knJjwJM8PI8nF8",
+	"cq0aZB/iosjZoaCYbi+p73azFHukGeTC6L7aGseIHatvTw7pyqnTwdYcr8a2PdQ2MsLeY6+wuwpxHfcd",
+	"2DepHu373MYf0Yt/ffvSy5mMhYBjpDJbL3VOwZe48fj0+2QnfVqauGrIpFJJavg2dNzdBeVoUNMIyVZW",
+	"+TD6bkfm2zVbrYmx1cGwkRepuX8wdo+iMrPWb3ktFo3CEuQcCkjXP/aG/XrjR5YoPSUKqnEYCWnJOypd",
+	"12NUWMEciv1cn6u9zkKSs4CWTeZ9bM14if2kSyiT0fb9smvoL3zdsqvMU7fvSN5i8UDCYBvlIYy0Lt0P",
+	"+tfQEyIJrJhoqL6FmhdOQJdUwizMGZNYqhyMFNZII4ogJhkZi/q4h4eI3bevIH2wlZv5OwEAhPpVy209",
+	"jw53bbtcmLRKqzxzLD9cLUUBZ20zxcIKJg/NIHrCMoEtNwWh0hDFdqys0KKsirXXadQm/eT0dHSsJQi5",
+	"VKlQOin1zFv4uAdvDW4SVdVRfoKCSenNepm19Z7XXsOeMQkCrQW0iK35yKSqI/3pjnwvNpHKDGUGnCDG",
+	"SGkEsyGZKnIyCvAgZmg5RQEQRvKqTucMfNXB5k6JhmswGRGuTWVREsttML2TKlnS9bo1dSxTqlvAQwlV",
+	"QmesAMMWKv3MW6jFPBnYjBid656k4Ah/j5grelG2hyZzhHRb7xNIF95r35DQCpPNvpVhnHl6zKYrLoyQ",
+	"iykFdanFj5laoA9VN1i5jNWFFdfawY8IrNjKlQT3Nh9I1yhl8nN7b0Jw+Cw2n7Yt82M2xWpFzJ2F0LIP",
+	"3sQli5cyii6fMw3ApiS9nedCMZvpMZsGfoj25djZPrXrvjnKYYAdiWG1QuNrtnNqYQpr3Nn7Zg9JP9U3",
+	"KcXFdU+mVAXaIwU7km5nBLRu9WSiZNZHMkMiei8x6nXwztoS3Fm7lhT7voZVH5ZDT+LnJgUm9LyszNqL",
+	"Zio+tQKFI0gQtxLTxYLOHefZ/d9A1dPH0hci/nLIDHaXPfR6D9dLpW62CaZhVkPKUlstNcyu/vs//2ua",
+	"tLPb5w1txr92c/n+55l/f2rZb4J1tmlLU7np1XVcbzpY8LtVoHqXNulc6Krg66vek+5vbu9jyxGV8b4m",
+	"3j77SskryuYnY+dxB0r6G75tZpAB13IWIrVbTbI9Lawl1wbqoS+4LE2yk+fKubb3bV5NXRI6lI3Tawvw",
+	"w9qilSR6RLdZbvNENsjfpUtoPh3XbEqcf5de0wPdjfGsvtG1V4uS12t28erdG8bzvAYdPFNnShAKG+Xz",
+	"0EhWjYmrSdDRWSj/UaIF73+7/z6eUTy/s7Zs8vFooY7sH4/0jaiOVEWkO8I+Ssujpm7ggftE73WxQwCv",
+	"U3I1cM83ftAXIHqk2/wD9mdi3+M5c8l4BIsz6EVRaHJqvzBFM7tuYHQTfTf6uFNeDIcrf5mjPvbsguuK",
+	"A/C0B2tXlgDUe48pOud+FAUa3+SLxSmAHGaFkJA734tN8e1o5V1KbADMfPEk5ecJRrAtxewLQnaE3YYV",
+	"5ZjdMlCL3OC2sNF0F+G69bU/XiXjgT8La1BSFM2H/tq75RLGWC1rBvJnPRLpEOXYTqv/8Tr1XMHVtq19",
+	"LYqhymHOXFqdKQpeX8NaydzJPJlzo+r1BpqHdUCsk+abqVYOZipEZm8Aqv2M9xkvisQSf7R/ZlrIGfHC",
+	"UmnzSFMXcoaFfEWBvFDVagZaw9ieplnVXGmYKZl3w5e5aq6LSDc7fMSBqhzqTynPiQrcFT24lh/NKLhn",
+	"CbdygAgjVjcXqTbb1654EfOBQlpNhYKibqQelOPdx/DGLJmq/bmnizK5NldJ/IP3S8qdOIL72BrIHNC7",
+	"FkZDMR986NU+bQCFWlzltaqq/oooJw4KtYgCaEYpjC+PpHj0mqveligqm+o8fruDYsduVJWqnm+vjpXe",
+	"rt1qWzyXUKo64Qu+BY0tboy+YOXn9dqAxnuLsZtQDDuSHqFqdCOo62Wxq0Nr0L7Y76r3VyP9cBrfyXQb",
+	"GAoEdwlwZwYkc8gFnVqU6LCkSzuOuOXVn/+8p1yoRL6z0y1ZphOOvG7SqDhVrYyaqVRVCf+7qj30rafG",
+	"StQ+tGiYroDf6BYleKm06YV5stI0ddj4d4YaDG8YNiWcsxqqgs8Qb9SxQYjKYvyDcD0iuqdeaup1f+Oh",
+	"cCLecuyCE/rQuAvmI1ZpVw4Q4Ej35D3dp4GG1sriNYxHpyIdfEHPSSJOLPmTH/6Ubp/RTZnkAlR+icNB",
+	"nRjVdGk1nkr27/mVakzPPQu5CFJ6I2VGeGq/BMU2B5HvKTWjmu5UDMypoMChxDujywrbQvA23BkuRb+p",
+	"5Y95u45KzfaECAxrSjOtD3El8DjwL5tUoSdn1mEoMuYOKHPAxhnLXYtGhr4B1krwajS18EvRJ8MxsFYE",
+	"bjj6TV2DNFe9J2vdSy/gzjaghbzck2p1zk43QO0kjOTWtgM1YRUT32dstVyPKmbHjILu2Ya6hbrgVWcb",
+	"vi3Ld/jsE+bGqO5VKgDws5Cu5sBDvru3OLu5UOnaTIzB9qx+ruprkefgjgG/2va534A1gWY3aQN0q2Gq",
+	"Iy36MN/SXP0akZnwnUjUOXMK1rX3TJtantVKlVYPnrnPzhzt061Ht0IVeBV0T6UT9WgEJCKiaWbNXCzv",
+	"GK0Y/t2/aGdk3F0vjywXoOYct6Yu2b/5hprNck6eX5XUdp6ChHSfeJMZI9qa7CXf8++hLcfcJlGbJEYc",
+	"Rs3Cazj1Ol7D/gapf9LIahNV5PaW9Kwr0p4tkDodc0n10+O1k/WEr+zydHr/23vXIMduGx+ODZApBx7/",
+	"bh/qg0q6LXPd7JO8S5t3S3R/wikGfAv2X3eJ9w4Ussdg2T6D5SDZ6MzscRRiE2vvnUMMQ9CMQmmMkXHD",
+	"chKzUa3YDztxtTeIMVAiQxRItryrxsxUb59ihCnSglx4gVYrDIYhXshu/exflF5foXiy6DtqqUk3dAVc",
+	"HOrixR5zIQFrs84Z6X4Mb1z6Z11O9lVoPUBs1GSAeGUwn8PMMKd0MIpGeItKFnvpzyTqTN5afD3k025O",
+	"wEYB1pCH501dqdIZV//IIbG8UHbDtWoWy+MxQCeyd/2qGFs+vdE9GmykoTi3qRs4C3BLodqrDN7Dtuna",
+	"aIgrHdvyxAjASiykSkKIbWzcPqtv3y1a8HjoG6zdvoYZTtbx5a4j/c8hiZaERO5rjuzB/xpAWtA9NTEV",
+	"YDd3W1Yi5K1A31rmGFPHeigHXxUjirkfTrIJn82gosxfjP3m8xC7jyhsqG1V4X3MeitgBflbpRKOwz2y",
+	"2AswfS25ZYkwpBjKWKoVmZk+HrBPiy5GfXnRE2EouLE2uQptnNzDNvgcD7FP5qRcD4THMJS8Kt/SIpIB",
+	"iHE0AAzsQGlZtbYqqsT47nFvMqcnPz6U0Y5z1/ZoaHERCZPM4dD0AwBW64b6TGmyGikmy4NhGg32Rnso",
+	"U7aqlYEejbBXeAozwtb6I3YpxA0UInDMuauzxb4znDETIGdikJp76M5WZHPTVhBH20gfoD0Ie8O3zwGR",
+	"Xkdn4jpyIs3qZi/8IPug3tjdpjjDpY7Ya2+UqFeA3fKigX57LLqOqFDeqBXUF0uwtr6Da48b37Rz/xtN",
+	"HKJ7+g5GDBRxASD73dRuL9IxBEKwUUWuXQwFg4shZIcfxTqnBp636JEIj56Xye6xbHKxhc1P3WcOQcRX",
+	"McZFiyHZn3zeild3MZLymgvZn7oIQ7AoedEgavKKr32tiAo+jSpyn1g7Z99haCvChAqj4R4/2TEablcG",
+	"kfv8oVU7vhoEo5psjmMZt/pqTlPyqieajdKqKYOgwiF8S06F9xuTu/jR/OnRzx8+/en7z/80LpdvD6lK",
+	"ujKNuVLzedoa7+SNIjJTwGOGzZTzc8I2slqZqm4x98C60zPWba7TqkgNxW3PrfLN4N3V/LuLXvqZmGWn",
+	"Q9gPCuvLCQmpDd+BpUWpec9TElabyVouiSBsRaNOeuv3K95o6Gfsd84Nb7uepKIHU+n8NSw2cze9abRU",
+	"N5onVchyWx80jUIg06W/r1VUPoL5eGGCGYwlQy7PlLUBKTSLtcFccJt+2vRgNuN2ahIfzibpwgqTknMt",
+	"Z3cRO/OmGOGbvQWeR8AvofwIu1lUWWGvlenZYnKtPbX3VsyZuFzLdbseM7R9BUXYXLdfZGe7Tjk3BpAv",
+	"gefT4NdvWGr2wz7Ox+p2wCN08j5jS7WCWwep7ptvpVqdEUs9f39hWdeXK7FfJIU2ZK6x91D62D9l/LsN",
+	"FS3zzQpRXvfnvDi7BivzUORjOZrYP6+J3RFCSX3Fq6reAEmJ3OolFPlV+HLKfYTS90IsXC2g62owXn54",
+	"3rcecKMd4Fun6uGcuVUwVbMaEN1rsyUvAdSZyo3MKcYegviSN2apavEfkE/7q0iWwOtUPQjXhrmYNwEi",
+	"kSNX30K9R5GGfYNURqTxt6Et2Aoh45kDTNrjBVW4vVs7QJna6bhacdetj36ibmZWnO/9Qr0cemHbKG3f",
+	"tqqFvUZ+LEc8U2LkcEgkoE42L9kPnKvJRR692cXjMgabJ3bvEPk2TnMqSs6+mTk8LZJHj09PT7/tUY4Q",
+	"QPK21KJVsjU4dx5fj6NTnB/o25L89Ge8fkuuWQ68oLkT6aDZoIdJOcu4veXgsHahFmE8tEqzu2WEvmW/",
+	"31zbVV2n49Hu3lk2Zu6b+CEiWCgssHXTavYohKjXVyu+c37Qe3IpsQVxsGrlTrJ9/AJWfH21A/zHNfq4",
+	"1HKbqG3NoKqGuRvPsXMahj2YlMnyDrT5cQmzm1Te0ew9JDFELjsYkAFzS98INPkztB/NvCl2Bxx9d5EL",
+	"Ng7kT+1e3jaJ1A3a+f2QPtj+a0nu6y/vNX43yhMFVziUo1gB0YUhw2aAuqn6Zh8N9IbfASEJqvFhFEvO",
+	"CwNVKiazSs0Rs3ajUxbeQfP4v3UtbmEEUCYGFkMvuydljOxIexg4/kMMn/WcdPfps4F427gUsOBy/Jmh",
+	"5dYrJOabiZnoh/ZW6zGwqlZhzIUrFcf3jY5St+LjcwpNaaAwJwBdq3oAtmyg1OqeCnBTULUpkva2poVX",
+	"6pYapW6uyqGQEdYMqJs2TBAVu7ni7X2T+h3JmGLCtlqlH9g0amryWb/fvvtw7IP7dwakoBcM4lG87xMi",
+	"pP0K4LUf4Mpbi8/DcbKpNSBcx7ar1afgkJDHbKpNDbwM2TIDGDayX+JspqSkND8+3XXaEJ6YfWxRTH2X",
+	"N9XBUjqpNliDV9/ywsVAo7WoougD5nIgRbNCzW66rdpoydsTdGu1ws96E9nEPi/Jab0dtPG0jo1iMmdP",
+	"ui9gPUZbpBDKgtPG8V3aUwe6NO1tEnJx1VMM21XJ2BOS6Le4i1q2ruu+o3l8a1xqPM8VnUEyTOAdV/Qs",
+	"N1L/9xzIj/CT7iQPb8AO1kEEX9m9fkj5JAfAvPMPCNOLvB7oeEsjPMV0n+5Abzq10xIPRCwaN8L66TLu",
+	"FiUFFt29O2UW9upNDMy6HWhB08rNWELUX5D5Od2UObNLH4+HMMzkA6DsxGFzVce1XZtIYslMgzu4Vuks",
+	"jan02cmJn64R9dSe+BrQrRTGnvVe9qUDx3kIgzEADNzZYHRPeMPNbHkP3hrgpQPyxNhz3vvY+shyEWrn",
+	"DwAbsVVt1Vv27t5urdxEQeBNz2iiXe1CLjO0gFRNWF9R4E1igdRU0NTCrC/s+dG6HMgIniguDXiNvf/u",
+	"1/bKTT5/xhzUPJGs+RtApbsl7phpxKIHP741NDHrtTZAfyc58Ei3cfi4mhWY5iUcX8pLSSXZvrKd0Emn",
+	"T124GA3WM/YMV83qFR5ixrhkT9+8wDL1LsRc3APP6MnYwo7Wmy8tv5S5mjU4DPabtz//yP78/Q//69tj",
+	"9k74IcH2j999992fA14WjYulIb1WZ2rXpHqU83W3f33aToydnmPOwf75UoIfMI17fopLx/mFVHp/hmg/",
+	"uZu2gskNymMt1UrjWBc/xJV9YzVl1L7AN6mfK8CfYIbdf/9Stj+QDD8S2tTcqJp+cMymH49wLVNr4SJI",
+	"n2VwPAEqNaFkoJ/9fs6mS6XN1MMfR4exJAhPDcU8u5T0M1eKFGaglHy2FBLTd/6kPNwNkN3Opm+5gZei",
+	"FGbKlh5Y0DFK+86Sr128t+Q3MUu9+eXinaue4JJNX+RQVsqAnK2P/gbr6VkLqRP66TTWBkLIoH//r2yp",
+	"mlpnUQwO/VSapH/dtBV2l7Ltom6Lz61t5bryqTECy0ecHgttMpPHPuLNKzE5m3x3fHr8HWXVl3iLTz4R",
+	"f38+4ZU4uX1s/+8G1viZK4ALZ/UixxZabQiOSFMVbKWkJonw5PTUgXIYV6uKyPk0VPvk786fIxWwc4I7",
+	"vgJ1JsqQbRPPrjILkBo0ydqVFx9TWMCZP+kXhZWf+KYjlHNNWfJ67XPVSJpH2osEnOHPF9pNT8W/fMgm",
+	"jrutzFPaUB685iUYbPH5Lf3+9isn7/A1k88frD+mEzT/Ea1HBwK179Mj7rQ/t29xnP5MUWjjgAdGNuvn",
+	"rlpxCCQbvPL4YK9uAbL6WeWYvYhaArBgF9G0Xe6+9pAXS66Xh2CfV/wGImUyjnE+Z7338eSTyD+TEi2A",
+	"QkpdHnkLt+qm5ZENYn+fdpNQslYg22K/FrHw/jSgJe1Nhbten2z3Vfhp8vlDisgxvEyv1HvWlpjtt0BU",
+	"NGPW93RuoLaLzLa6bFu0GtSEln396DF0xOyXfm+gXntn9KyNb7e3aAdy/aj3+nnJ1jzre3VcvX2Ql6MP",
+	"DzJ3USRcCE3dP2avhK9D5qwqGs20WEiqU8Bl0Zghyk5P/+eTZ9O+VbuJCe2Kx4Fw7Vo2NZ4ETNl25T3L",
+	"wNKg+y6COixikCMqGMe0nrNWexknzKhuV7ErmGBXkHqWkLOiyeEqnoG9x1M/PKCJEQ/kTyiOp4i74ys2",
+	"DiEPvQDBhlAMG3lpGORPRxxiaevdrYkhQZdQJ5tAOnheFCSlSuJwhCEu5EcCYMFW8BUwyG3Xzq8pXLNh",
+	"zOBjnoVi8D2tmfkrDF18Cc7oMydaQvhw0iSb0Og0XMrzd3zRfdnmdf18f2YiMrY+2k5uCn9tW1u6B/MX",
+	"ML2nsnE1JLN7PGffnX7vqlyj4xcUTucup+J8kSBsiFCthHgxP3qtJBzRuWYDVPuKR36fg/4uZX29MKGT",
+	"Khr89qWZ6Olo7rmfLBppmmWTKgUxcsHX1Ifi3GhykTeEUIa0xFEf9ouO6zKmCeKWYkCuzzC455rPoVgf",
+	"s6ftnb6UnpN930tlfXF8pTYYZ6BsB/re3Rv0pjH3lmtbmnz6z1OnyLvAFYRD7he7BnOoG3Z439ARZQ/n",
+	"8EtfbAYfHe4hoSBKtbL+IAIb3OliHtK/HbkFu2xY7b3abPJSzUL6/mF1FsYxqAYYIaHupL522jUn8LEq",
+	"OIEb9jZx+iErmDoPpb8hqU7Ja6vGMAp3HkNYhnT8zyErxVZLV7KJWFZUo3zmO5jgUlIsXWP7EvXx1GqV",
+	"kiHPae2tHHmwmxFPrU+w1rOA5n8I2zdoGqZkNCggBssJRYcYWEWQvp1cQb1eXyNk4NRPL4891TdOa6Dn",
+	"5XE9NRhfXEyc9UizqYSPZtphMQ/JGwP5M4J+MCsxC6OWVlyYKXGYi3HTl7hmWinp+vlIZfAAF6FqSuG2",
+	"gCbUlUOVKxjopsc/xTbuM2bgozmxutUcURHJNEaRx2fT3+2xUZHMkQZJ+tgEcAIad0KDOdwUD8sFmMy4",
+	"lMKcsanIQ9hfW00kZxCAqKb4NPx8SluZZmyac8OntIYfXaWJZv/n4pfXGPLDliKPSTd9ybU5eo77ePHT",
+	"NLuUCHjsPqQTQovBRROua7XSeET4mwuC5fX7COCVruHDhehdbxgaFdh5aQgAAw/mUgJmEJ6cMtfqc8ym",
+	"BSUicBgDHWgYlhtAbxKS4qXQ5kfHhTsM9lASsUHTVG3EOTtt5SGSTzrLN+XfI9HSPv1posYiNCGepsrO",
+	"0iEEJE/6FYTJEtocfe63t89xxIV/z12sbhuZWRI7O1Y/SzFpB2mSvt1TfpK01Dr8mY4CjaLkQ3pKxHIu",
+	"apJNtkTDDisi6VA7U94H9zyilJJwziqltbgu1g6r7f6qCGtLaIoK5NjKEeIyQtIk60jveDn/0JEZ956T",
+	"Txp+/3xSI0AQFgM8kGK7gN87Gad+uzJK/hLyByqFoE4CfDpKRyednRk1pdBQ6PDzeP0s4PX7uUyXcrWB",
+	"b2TVQRxY4K5yGA03bMUBg1hHqM82Zp4Gdy4lOAl9ifj4j5pOizGyvrDH1IJTJa7r+61TOkymaN4gEH+3",
+	"BjfvBEmTN3HYLWgB7IdTOz9F33uw7M4zzAC89h3Mnw6YtEk9qXWs7pGCoTRClMywF49w0jJmlOo1C7C6",
+	"+A8S6G9Pty/Wb4VUxCvZBpbOgXQOGtor5Uak5Yqk6aIGYMq1DuPEV6J0YQVzy/0xKz+0LoredfKJDBur",
+	"khAU7CF1kr8bvWppSghfU2JBjdnqdrFIwQL4LXRm0ZEPhDAN1iiPvu+MNcQHnZZcFGwJhQPQsyqEpu3h",
+	"LPJLqeRZKJaaYvA2aKPQ+7pUzWKJRUgtthmhQ3h4WDFb0qumBHNhNaKoy/NIZ7rKojZ2gO/AOikhne/o",
+	"1pERCoRmdVPYVxUFtjWklR4eX3sX/riaLwKfG6X6niTD6zT2xJ7due9Yn/G6FlZv+VnXMyVnUMv2KA9x",
+	"12lgvvUQ4wkqY66yi2Ykr6SaGZqXk4w2vEQwVu74aREQmwmkRWdU45Kx3xtoIHMuus5Y1VwXAocoZ9Q4",
+	"QpWXQt8QfCMxLDGkViUEr/VSvsNSNOxmIib3sPIIG7FU2rifB0AF2tK5dbDDtBbX+Kzd8Ff6is585jog",
+	"EauVZDewvpQlR9T4dOiMl0LCw8bM7Cv4oHUUhkdmbKEUhZSveX4I1nrpI4w+J7uqVSd2ihU0h4yQfehn",
+	"xpOAv5VkyVCd6yx8gi26FYYQlKNi3+t1C1b2zfQCzNGPTha+IRwaK3G/Dd3v2Bw15zNsl881hWHB1fpG",
+	"k7YYt9yCnfOuY8oXinbb66mqGHscTArFbiNGaZf8SHtsPo8+R+hqzKi07L0VsHrrMMAeznBvsdISvPk8",
+	"RSEPLZC5aBYTYbvrwGQdRL/7M/Ff1QqJqB+xgBfMrOJs4Y4Na6ovztVLZ3Ikufn9HQUW8/Jqiyn+Auav",
+	"ZOI9GEP8VaXLZ9vmR8RHOkyxLEl8nK1ESodyaUaT0vkqx3nilnLyif7x+UQbGqjzUCYszXp4bb2gfjP2",
+	"xTwMLRFFwSohcTRWzyCTLttcGFW52V0HMeB2lYmSJXWwy/9c5lSmtxDyURjDlVExrmUW6q1Fe+K2E4jb",
+	"5pr+otmes1/xr3/27zYg1uITl7kLfKI266Jvqgo6sH8YGzVLkI5iC2Wlp3D9G9G3LiX2irjJLySYukQ+",
+	"Zi/m1pWiF84Rgj6UK3LDvvn+yZNvs/iZIQfCtfVAfIJqyXN2DSCPKX9kzezpXBQw3QKWEzo1mExodxeO",
+	"2RsUIC4N4hOuCdV6seIHvQ6H92dakMgvHMfzwIcJBfDC6XVMwueHieD5hP7m3Q64J5qtVH3jWec+N7tG",
+	"ePq7X+Xey/mUEvfrrhtFtMIB3f4uhDtGiGgEJ4SVj8fsjUOso7h4sGx9P56zignB5FL6Gsqk2Wi3+SMu",
+	"5QGE/SEjxm5cQJ9LFErcDmBq8BuSWs6kj88pAKUriT7sHXmsVLc74sU4rP4r9wEI18aCuBx9cVgPZzTu",
+	"HO223CzsB+UX+56hUCwewKHsUueolYg+OKf2Q4qyZx4yI+SnOvkGYoOD2ql9cud5uyiG/QG3BBjr4lbd",
+	"kdJnwTFzYDJRg0M2CA1iNXCpcsh8GUI7I8uXQxHSI/o5QcrJGGPJctxKmNkScmc8vFbh1w7mgNpDCjB+",
+	"xKd9khV1OPPPbpAgHdhTfcOmf3n+jv33f/4XXTss4KKmTGEQb/aYPaXD8yZCNDMwVQialqSo1+92bb+Q",
+	"nWAXt2/Q82Av1k8tUVP38Q3XGmdKuzZY4sRDXVD77gDxahTjUlFZkEefG3Ufe4X4zq45qqK3q5iMdIYI",
+	"NlaZdkzSASLGlApC8vIus9Pfc2BrMCNlU19xf3qXh5XqQxL9gQQ6ZyFn+nCS+x6Fgi0jnuQwE3584UMX",
+	"0icbiSk14RjhDysFf/Jk+sIOk3/3kCXrivwQ9M1qJtTPKBNmvK5R19lPDpdG8vByUOrQ5OjNFbwC3q+Y",
+	"C5lnAeYuBCjV/M4i1MnlQUvYOTtf2RZ2rpYD7B5tGeOkxJHOtAOd7au2QMjqsQ8j3JvhHRFwhNCtKuzb",
+	"iVOTh2m0JUp6eE0C1KR1+MGjiRWs+Hr03t8TXNHOJYg8Y3CESXme5zVYM7hm9oW+prcQN7S0jAVoE7J+",
+	"dS+tfu8j1JMf/rQ3oQjjHLWzCoCBlFQKTb72E6uweru0myq3JrNDqtu78fch3TS621+uP9YHTqzb4fNU",
+	"iWZZL5YeugrGvedElJWqzQNEm6jIkjwi97Ljmb6NhrBjeTCWj1/KqcgzhMvM4plmmRU8WZiNRf9q6oL+",
+	"4SG7Ml94eRUKLzP7qCslrxDFKFMreRXqYOlxXFM9vJp7pB3McWGJPtaqA9WxYJQWIEeHzgfQsOSdYowq",
+	"BLd9VwPBHdEMZPy54TcgrSfpyHEpayAnuJGFvfpT+u8rh2o6pXIYrRK9CjG/fzySueX5oXYFu1J9xqaf",
+	"Lie5knBJVeWXEzW/pJLy08/TFrt5peob7TCPXEIYXCyQthqqUV0XvZvTgrMBjRpyUl8gn/Uq1K0UEpct",
+	"mYnqmZvhpYmgIUoZb9wvi7LpOCMZ+Gw5UMh3peort+y9IQG2GjkpdrFy415mqmyDMnYvFHNoQ6TLgdaD",
+	"vF5f1Y2855regvO3Ij/Up/rn9tBD3bN9LcHIlFUhQLNplzjTzHcP+mAxNmzitOQaUUYvpXsFMknpEiyS",
+	"LXkxD4IUOSMNqhFfgXtum+7Mxq3KGP0hjEFBXKyQ9O7FzVCbUB9j1nNIfwObEGb6dmfvwZdzJug2v0WZ",
+	"gHouJZf27JXwxdd849YcQvm2vZlkkdDZV0EaDWrf3U7ETsCJbp9AFMBEpeEj++cO6Csg42nD13jtKFeI",
+	"INgufkQt9ZsOsH37Gx8wGIeS1EY+FwdqQflZ1QswqdDFEHn7Qzt9Gzq0LdgX3qFVH6ZP1MfmcdgsjYgS",
+	"tfftHtYM3BemYKv7PzqHw4dG6OFfJZU85vSHW+gP3BI/akHJhviv2uy+13XfJU1P+MyIW2HWw1iN/ktf",
+	"rq9lTEQn+nrCxd4szhY6RmA5VLfLQ/rOnuxDaU7r0h9KfT9tlad/bLeL5Q8hOXeydJhEd+IGxn3BUHlv",
+	"B6Qv5aAgrDU0cBLeNmgENke14FA+6frRYJh42xp5Snv8KYzfO3yRx5NUkcvDBa2xEBSK/Oiaz25YOE1q",
+	"ggF7LgeSfS2juHGCX5VR4vC8Z4/uVNjALbHxusUhbQTEp8hTfTx2u/+f8AxnpdCG38Ch+MbakV8t/Xax",
+	"lrNgIv4xixXDaNnPzsTchzPqRp5vjHQ11gYi3O24puMAbGOXGkwqa23uYpHhVuEOlxjQZjjv9Q6/cUeb",
+	"6iENj3g8WZ/dYdd+OIxsbXSch2/F4A1UptcIIRJ/FectKcZfeTh3XmErDyZvhOyycxceSpWqri1TS2ZA",
+	"sjXwWmehHEmYjK24iAYhUdfdIx1qP2nKQQEGv46VVDk3PBR/uMhbYQlDo4BVM1v6jiRh2KwALnEUsp+u",
+	"pKGYJ+ukDa+Raf/QhaRhIF4q3YRVH92Bfzjj29Hn3E8kImxvuLPfd8jaqoEN+cuDmzhnU79ARNAII6Tn",
+	"yvf0fiU31u6gxeaK7/k3VgIvayWFppY+u5tvh6/4WDWNPz35VDfyc39LVhcBiw0AYBGhCTbRRQjbmQoB",
+	"BMujRM54SSBZm/BYl1LdQn3OOD3PEJCM645hASyOksDWe03dxL/A3e4hARN9pdvnmfUwrqp9Usa0gQp7",
+	"Pw1UX18x+LqOiptllHNpfDSvDbQNhRiGBw8l/d8VDf8ZNjfe+y894PHHc6p6WMCv9UvN3Vi12/bsEf70",
+	"ZQqzsUza5SPRhZNqxVwZtLUQrmkaTIag8zRE4sJwayPkzB8aygir3zF/E/KJ0WAml/J2qLTcIDokVnaH",
+	"QZAu4YzAYgUX9k1YHoa4YsnWKApA+pFhf1CHozPr7svPDQkD1Qb5nSoyrClHjO5xEbbniXwtLf1XftvC",
+	"qCFjGsU4+/Xty7FXZ0g07SyjprRay2q782qvW6xLXO4h546E7Jpbf9aen70rfm7mHlKlL+/Wu+ODS+Ud",
+	"HHoYvRzo5XNvOPq5hgeXv+N9Nz+3MFWaG8Gm0hACnzU+ZmFvwbdqm1iki9C100xNuMvdE/8VM+PxoT+Y",
+	"QKQBjV84zTdSGoY2uwOhB3jYVv+Cg4msE3vdh4HfgOevWnHwkDXMEbjVwyGdtdv5cmWb2N/haBjVO1En",
+	"e1NloWu9zgNAqvD1sn8U0TKOlywtQOZfLYD8Fl9/L6b9sn3BVrf3IZBggVE0tvo8nm7YsZQRwOAwSJMX",
+	"OESqKLqWAMU1gnyz6uCwQijAun4J9tkf/HUHl/2DMtn7JWAzodiYjn4gLlISOlx0aL5phw5/HVmjTGvs",
+	"uMHIf2Q+6K60x4QhmlqvnTy4IAAQ04lc+MjN75kaeQgW+ou4hVjmYHO29mQ+EAsZP1H6azDQO9DmoNGH",
+	"h2UcDMr2qKrQrkDzCow9sUPqoyBCjGKmXkd8YT3X0fwQDepGIuOI7t8+WOq5B2w6Tm9weklGeGxh6rbu",
+	"VF+GyD/WGwusY+mgFetEGZe9bKn8QJxByJjygXdeeHSD6OkUCU4/O54ZbrbAyo+3CsNSzxkAgl8tFRbA",
+	"5yJ3uRf3OG+1plflA4UAedYNw9h1rlVTx9QLh7n9MN8KRQQSNVvxNQkmq3VCS2DUMn8cNwTeQu9+B0GI",
+	"o4fEIKXpzUazuKPfuRmuPdNmdRgj+vTNi+hXfhzs5w+f/18AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
