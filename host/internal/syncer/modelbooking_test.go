@@ -67,12 +67,13 @@ func (m *model) save(b, old *booking.Booking) bool {
 	for _, l := range links {
 		linked = linked || l.State != store.LinkDead && l.State != store.LinkDeleting && l.Person == b.Organizer
 	}
-	saved, _, err := m.engine.Put(ctx, b, booking.Match{})
+	put, err := m.engine.Put(ctx, b, booking.Match{}, booking.Refuse)
 	if _, taken := errors.AsType[*booking.OverlapError](err); taken {
 		m.say("put %s: refused", b.ID)
 		return false
 	}
 	m.must(err)
+	saved := put.Booking
 	m.say("put %s: %q at %s in %v by %s, version %d", saved.ID, saved.Title, saved.Start.Format("15:04"), saved.Resources, saved.Organizer, saved.Version)
 	if old != nil && saved.Version == old.Version {
 		return true

@@ -253,7 +253,7 @@ func TestAMeetingOfAPersonBecomesABookingTiedToTheirOwnItem(t *testing.T) {
 				w.pass("alice")
 				b = w.theOne().Clone()
 				b.Start, b.End = b.Start.Add(time.Hour), b.End.Add(time.Hour)
-				if _, _, err := w.engine.Put(w.Context(), b, booking.Match{}); err != nil {
+				if _, err := w.engine.Put(w.Context(), b, booking.Match{}, booking.Refuse); err != nil {
 					w.Fatal(err)
 				}
 				w.pass("alice")

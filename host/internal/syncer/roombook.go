@@ -167,7 +167,7 @@ func (s *roomSettling) dropTaken(ctx context.Context, next *booking.Booking) err
 		if err := s.tx.PutRoomItem(ctx, mark); err != nil {
 			return err
 		}
-		detail := fmt.Sprintf("the room was invited to the meeting of booking %s too, and is taken at that time by booking %s", next.ID, join(others))
+		detail := fmt.Sprintf("the room was invited to the meeting of booking %s too, and is taken at that time by booking %s", next.ID, takenBy(others))
 		if err := s.engine.differInRoom(ctx, s.tx, mark, roomDifference{roomConflict, next.ID, detail}); err != nil {
 			return err
 		}

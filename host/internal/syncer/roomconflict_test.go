@@ -229,7 +229,7 @@ func TestOneOfTwoRoomsIsTaken(t *testing.T) {
 					for _, b := range w.bookings() {
 						if b.ID != "b1" {
 							b.Attendees = []booking.Attendee{{Email: carol}}
-							if _, _, err := w.engine.Put(w.Context(), b, booking.Match{}); err != nil {
+							if _, err := w.engine.Put(w.Context(), b, booking.Match{}, booking.Refuse); err != nil {
 								w.Fatal(err)
 							}
 						}
@@ -288,7 +288,7 @@ func TestWhatTheBookingSystemSaysOfSomebodyElsesMeeting(t *testing.T) {
 				w.pass("room-a")
 				b := w.theOne().Clone()
 				b.Start, b.End = b.Start.Add(time.Hour), b.End.Add(time.Hour)
-				if _, _, err := w.engine.Put(w.Context(), b, booking.Match{}); err != nil {
+				if _, err := w.engine.Put(w.Context(), b, booking.Match{}, booking.Refuse); err != nil {
 					w.Fatal(err)
 				}
 				w.pass("room-a")
@@ -296,7 +296,7 @@ func TestWhatTheBookingSystemSaysOfSomebodyElsesMeeting(t *testing.T) {
 					w.Errorf("%d differences", w.differences(roomDiffers))
 				}
 				b.Start, b.End = b.Start.Add(-time.Hour), b.End.Add(-time.Hour)
-				if _, _, err := w.engine.Put(w.Context(), b, booking.Match{}); err != nil {
+				if _, err := w.engine.Put(w.Context(), b, booking.Match{}, booking.Refuse); err != nil {
 					w.Fatal(err)
 				}
 				w.pass("room-a")
@@ -372,7 +372,7 @@ func TestARoomsAnswerFlowsBack(t *testing.T) {
 				// Nobody is invited again by itself, whatever else the booking system says.
 				changed := b.Clone()
 				changed.Title = "Another"
-				if _, _, err := w.engine.Put(w.Context(), changed, booking.Match{}); err != nil {
+				if _, err := w.engine.Put(w.Context(), changed, booking.Match{}, booking.Refuse); err != nil {
 					w.Fatal(err)
 				}
 				w.pass("alice")
@@ -387,7 +387,7 @@ func TestARoomsAnswerFlowsBack(t *testing.T) {
 				answer(calendar.Declined)
 				changed = w.booking("b1").Clone()
 				changed.Resources = []string{"room-b"}
-				if _, _, err := w.engine.Put(w.Context(), changed, booking.Match{}); err != nil {
+				if _, err := w.engine.Put(w.Context(), changed, booking.Match{}, booking.Refuse); err != nil {
 					w.Fatal(err)
 				}
 				if b := w.booking("b1"); b.SyncProblem != "" || len(b.Answers) != 0 {

@@ -130,7 +130,7 @@ func (s *roomSettling) cannotFollow(ctx context.Context, b *booking.Booking, oth
 		return err
 	}
 	s.row.Booking, s.row.Base = b.ID, saveFields(before) // the booking has not followed: that is tried again
-	if next.SyncProblem = fmt.Sprintf("the meeting was moved to a time at which a room is taken by booking %s", join(others)); next.SyncProblem == b.SyncProblem {
+	if next.SyncProblem = fmt.Sprintf("the meeting was moved to a time at which a room is taken by booking %s", takenBy(others)); next.SyncProblem == b.SyncProblem {
 		return nil
 	}
 	return e.save(ctx, s.tx, b, next, sourceCalendar, next.SyncProblem)

@@ -404,7 +404,7 @@ func (s *roomSettling) collides(ctx context.Context, others []string) error {
 		return nil
 	}
 	e := s.engine
-	detail := fmt.Sprintf("the room is taken at that time by booking %s; the meeting stays in the room's calendar and is not booked", join(others))
+	detail := fmt.Sprintf("the room is taken at that time by booking %s; the meeting stays in the room's calendar and is not booked", takenBy(others))
 	if err := e.differInRoom(ctx, s.tx, *s.row, roomDifference{roomConflict, others[0], detail}); err != nil {
 		return err
 	}
@@ -414,3 +414,6 @@ func (s *roomSettling) collides(ctx context.Context, others []string) error {
 	about := store.Link{Tenant: s.row.Tenant, Person: s.organizer.ID, Booking: others[0]}
 	return e.mailOnError(ctx, s.tx, &about, mailNews{MailRoomConflict, "the room " + displayName(s.pass.person.Person) + " is taken at that time"})
 }
+
+// takenBy names the bookings in the way.
+func takenBy(others []string) string { return (&booking.OverlapError{Others: others}).Where() }

@@ -540,6 +540,24 @@ func (e Way) Valid() bool {
 	}
 }
 
+// Defines values for PutBookingParamsConflicts.
+const (
+	PutBookingParamsConflictsRefuse PutBookingParamsConflicts = "refuse"
+	PutBookingParamsConflictsSkip   PutBookingParamsConflicts = "skip"
+)
+
+// Valid indicates whether the value is a known member of the PutBookingParamsConflicts enum.
+func (e PutBookingParamsConflicts) Valid() bool {
+	switch e {
+	case PutBookingParamsConflictsRefuse:
+		return true
+	case PutBookingParamsConflictsSkip:
+		return true
+	default:
+		return false
+	}
+}
+
 // APIKey defines model for APIKey.
 type APIKey struct {
 	Created  time.Time  `json:"created"`
@@ -597,14 +615,34 @@ type Booking struct {
 	Busy      Busy       `json:"busy"`
 	Class     Class      `json:"class"`
 	Created   time.Time  `json:"created"`
-	End       string     `json:"end"`
-	ID        string     `json:"id"`
+
+	// DroppedExceptions In the answer to a PUT: exceptions the booking had that fit to no occurrence any more.
+	DroppedExceptions *[]Exception `json:"dropped_exceptions,omitempty"`
+	End               string       `json:"end"`
+
+	// Exceptions What is different about which occurrence; missing if nothing is. What is as in the series is not listed.
+	Exceptions *[]Exception `json:"exceptions,omitempty"`
+
+	// ExternalOrganizer Somebody outside of the directory. Such bookings come from the calendar of a room.
+	ExternalOrganizer *ExternalOrganizer `json:"external_organizer,omitempty"`
+
+	// FollowMinutes Missing if there are none.
+	FollowMinutes *int   `json:"follow_minutes,omitempty"`
+	ID            string `json:"id"`
 
 	// Item The appointment that the add-in made is still being looked for.
-	Item      *BookingItem `json:"item,omitempty"`
-	Location  string       `json:"location"`
-	Notes     string       `json:"notes"`
-	Organizer string       `json:"organizer"`
+	Item *BookingItem `json:"item,omitempty"`
+
+	// LeadMinutes Missing if there are none.
+	LeadMinutes *int   `json:"lead_minutes,omitempty"`
+	Location    string `json:"location"`
+	Notes       string `json:"notes"`
+
+	// Organizer Empty if there is an `external_organizer`.
+	Organizer string `json:"organizer"`
+
+	// Recurrence The rule of a series, in its canonical form; missing of a single booking.
+	Recurrence *string `json:"recurrence,omitempty"`
 
 	// ReminderMinutes Missing if there is no reminder.
 	ReminderMinutes *int `json:"reminder_minutes,omitempty"`
@@ -612,8 +650,11 @@ type Booking struct {
 	// ResourceStates What the rooms have answered, as far as it is known; missing if nothing is.
 	ResourceStates *[]ResourceState `json:"resource_states,omitempty"`
 	Resources      []string         `json:"resources"`
-	Start          string           `json:"start"`
-	Status         BookingStatus    `json:"status"`
+
+	// SkippedConflicts In the answer to a PUT with `conflicts=skip`: the occurrences that were left out, and why.
+	SkippedConflicts *[]Conflict   `json:"skipped_conflicts,omitempty"`
+	Start            string        `json:"start"`
+	Status           BookingStatus `json:"status"`
 
 	// Sync The booking is to be in the organizer's calendar.
 	Sync bool `json:"sync"`
@@ -648,12 +689,26 @@ type BookingInput struct {
 	// Example: 2026-12-01T11:00:00+01:00
 	End string `json:"end"`
 
+	// Exceptions What is different about which occurrence. Left out they stay as they are; where the rule or the time changes, each goes
+	// to the occurrence on the same date, and those whose date has none any more are named in `dropped_exceptions` of the
+	// answer. `[]`: there are none.
+	Exceptions *[]Exception `json:"exceptions,omitempty"`
+
+	// ExternalOrganizer Instead of an organizer, and only for a booking that has one already.
+	ExternalOrganizer *ExternalOrganizer `json:"external_organizer,omitempty"`
+
+	// FollowMinutes How much longer than the end they are.
+	FollowMinutes *int `json:"follow_minutes,omitempty"`
+
 	// ID May be left out; else it equals the one in the path.
 	ID *string `json:"id,omitempty"`
 
 	// Item `expected`: the appointment was made in Outlook by the add-in and bears the booking's id as AppointmentOid.
 	// It is looked for and tied to the booking instead of being created.
 	Item *BookingInputItem `json:"item,omitempty"`
+
+	// LeadMinutes How much earlier than the start the resources are occupied; 0 if left out. No calendar is told.
+	LeadMinutes *int `json:"lead_minutes,omitempty"`
 
 	// Location Free text; the resources' names are shown if left out.
 	Location *string `json:"location,omitempty"`
@@ -664,7 +719,11 @@ type BookingInput struct {
 	// Organizer Id of a person; the booking is synced with their calendar.
 	//
 	// Example: alice
-	Organizer string `json:"organizer"`
+	Organizer string `json:"organizer,omitempty"`
+
+	// Recurrence The rule of a series (RFC 5545, RRULE, without that name in front); `start` and `end` are those of the first occurrence.
+	// It counts in `zone`. What a calendar of Exchange cannot keep is refused, with the reason. Left out: a single booking.
+	Recurrence *string `json:"recurrence,omitempty"`
 
 	// ReminderMinutes Before the start; no reminder if null or left out.
 	ReminderMinutes *int `json:"reminder_minutes,omitempty"`
@@ -749,6 +808,19 @@ type ChangePage struct {
 // Class defines model for Class.
 type Class string
 
+// Conflict A resource that others have at the time of an occurrence. Times are in UTC.
+type Conflict struct {
+	End string `json:"end"`
+
+	// Occurrence When the rule has it start; missing of a single booking.
+	Occurrence *string `json:"occurrence,omitempty"`
+
+	// Others Ids of the bookings in the way.
+	Others   []string `json:"others"`
+	Resource string   `json:"resource"`
+	Start    string   `json:"start"`
+}
+
 // ConflictBehaviour What becomes of a change in the calendar that the booking rules refuse. `rollback`: the item is reset.
 // `cancel`: the booking is cancelled.
 type ConflictBehaviour string
@@ -797,6 +869,39 @@ type Examination struct {
 	Findings []Finding `json:"findings"`
 }
 
+// Exception What is different about one occurrence of a series. What is left out is as in the series.
+type Exception struct {
+	// AllDay May be left out; start and end tell.
+	AllDay    *bool       `json:"all_day,omitempty"`
+	Attendees *[]Attendee `json:"attendees,omitempty"`
+	Busy      *Busy       `json:"busy,omitempty"`
+	Class     *Class      `json:"class,omitempty"`
+
+	// End Exclusive.
+	End      *string `json:"end,omitempty"`
+	Location *string `json:"location,omitempty"`
+
+	// NoReminder true: the series has a reminder, and this occurrence none.
+	NoReminder *bool   `json:"no_reminder,omitempty"`
+	Notes      *string `json:"notes,omitempty"`
+
+	// Occurrence When the rule has it start, of an all-day series the date. Required but where the path says it.
+	//
+	// Example: 2026-12-08T09:00:00Z
+	Occurrence      *string   `json:"occurrence,omitempty"`
+	ReminderMinutes *int      `json:"reminder_minutes,omitempty"`
+	Resources       *[]string `json:"resources,omitempty"`
+
+	// Skipped true: it does not take place; the rest is then of no use.
+	Skipped *bool `json:"skipped,omitempty"`
+
+	// Start A moment with offset, or a date; together with `end`.
+	Start *string `json:"start,omitempty"`
+
+	// Title Example: Planning with the customer
+	Title *string `json:"title,omitempty"`
+}
+
 // Explanation What is known of a booking. What there is nothing to say of is missing.
 type Explanation struct {
 	// Activities What was done lately, newest first.
@@ -822,6 +927,12 @@ type Explanation struct {
 	Unlinked             *string                `json:"unlinked,omitempty"`
 	Version              *int64                 `json:"version,omitempty"`
 	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// ExternalOrganizer Somebody outside of the directory. Such bookings come from the calendar of a room.
+type ExternalOrganizer struct {
+	Email string  `json:"email"`
+	Name  *string `json:"name,omitempty"`
 }
 
 // Finding defines model for Finding.
@@ -1064,6 +1175,37 @@ type NewWebhook struct {
 	Webhook Webhook `json:"webhook"`
 }
 
+// Occurrence defines model for Occurrence.
+type Occurrence struct {
+	AllDay    bool       `json:"all_day"`
+	Attendees []Attendee `json:"attendees"`
+	Busy      Busy       `json:"busy"`
+	Class     Class      `json:"class"`
+	End       string     `json:"end"`
+
+	// Exception Something is different about it.
+	Exception bool   `json:"exception"`
+	Location  string `json:"location"`
+	Notes     string `json:"notes"`
+
+	// Occurrence When the rule has it start; missing of a single booking.
+	Occurrence *string `json:"occurrence,omitempty"`
+
+	// ReminderMinutes Missing if there is no reminder.
+	ReminderMinutes *int     `json:"reminder_minutes,omitempty"`
+	Resources       []string `json:"resources"`
+	Start           string   `json:"start"`
+	Title           string   `json:"title"`
+}
+
+// OccurrencePage defines model for OccurrencePage.
+type OccurrencePage struct {
+	Items []Occurrence `json:"items"`
+
+	// Next `after` of the next page; missing on the last.
+	Next *string `json:"next,omitempty"`
+}
+
 // Person defines model for Person.
 type Person struct {
 	// ConflictBehaviour What becomes of a change in the calendar that the booking rules refuse. `rollback`: the item is reset.
@@ -1216,6 +1358,12 @@ type PluginSetting struct {
 
 // Problem defines model for Problem.
 type Problem struct {
+	// Conflicts Kind overlap: where they are in the way, by time; of a long series the first 100.
+	Conflicts *[]Conflict `json:"conflicts,omitempty"`
+
+	// ConflictsTotal Kind overlap: how many there are.
+	ConflictsTotal *int `json:"conflicts_total,omitempty"`
+
 	// CurrentVersion Kind version: the booking's version now; 0 if there is none.
 	CurrentVersion *int64 `json:"current_version,omitempty"`
 
@@ -1618,6 +1766,9 @@ type AfterNumber = int64
 // BeforeNumber defines model for BeforeNumber.
 type BeforeNumber = int64
 
+// From defines model for From.
+type From = time.Time
+
 // ID defines model for ID.
 type ID = string
 
@@ -1641,6 +1792,9 @@ type Seq = int64
 
 // Tenant defines model for Tenant.
 type Tenant = string
+
+// To defines model for To.
+type To = time.Time
 
 // Wait defines model for Wait.
 type Wait = string
@@ -1666,11 +1820,12 @@ type ListBookingsParams struct {
 	// Resource Only those of this room or desk.
 	Resource *string `form:"resource,omitempty" json:"resource,omitempty"`
 
-	// From Only those that end after this moment. Mind that a plus sign in a query is written `%2B`.
-	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+	// From Only what ends after this moment, lead and follow-up time included; a series by its occurrences. Mind that a plus sign in
+	// a query is written `%2B`.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
 
-	// To Only those that start before this moment.
-	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+	// To Only what starts before this moment.
+	To *To `form:"to,omitempty" json:"to,omitempty"`
 
 	// Problem true: only those with a sync problem.
 	Problem          *bool `form:"problem,omitempty" json:"problem,omitempty"`
@@ -1691,11 +1846,46 @@ type GetBookingParams struct {
 
 // PutBookingParams defines parameters for PutBooking.
 type PutBookingParams struct {
+	// Conflicts What becomes of the occurrences of a series for which a resource is taken. `refuse`: nothing is saved. `skip`: they are
+	// left out, and the answer names them in `skipped_conflicts`. A single booking is refused in any case.
+	Conflicts *PutBookingParamsConflicts `form:"conflicts,omitempty" json:"conflicts,omitempty"`
+
 	// IfMatch An ETag; only if the booking still is at that version. `*` means that there must be one.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 
 	// IfNoneMatch `*`: only if there is no such booking yet.
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// PutBookingParamsConflicts defines parameters for PutBooking.
+type PutBookingParamsConflicts string
+
+// ListOccurrencesParams defines parameters for ListOccurrences.
+type ListOccurrencesParams struct {
+	// Limit How many entries at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// From Only what ends after this moment, lead and follow-up time included; a series by its occurrences. Mind that a plus sign in
+	// a query is written `%2B`.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only what starts before this moment.
+	To *To `form:"to,omitempty" json:"to,omitempty"`
+
+	// After `next` of the page before.
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// SkipOccurrenceParams defines parameters for SkipOccurrence.
+type SkipOccurrenceParams struct {
+	// IfMatch An ETag; only if the booking still is at that version. `*` means that there must be one.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// PutOccurrenceParams defines parameters for PutOccurrence.
+type PutOccurrenceParams struct {
+	// IfMatch An ETag; only if the booking still is at that version. `*` means that there must be one.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // ListChangesParams defines parameters for ListChanges.
@@ -1936,6 +2126,9 @@ type CreateAPIKeyJSONRequestBody = APIKeyInput
 // PutBookingJSONRequestBody defines body for PutBooking for application/json ContentType.
 type PutBookingJSONRequestBody = BookingInput
 
+// PutOccurrenceJSONRequestBody defines body for PutOccurrence for application/json ContentType.
+type PutOccurrenceJSONRequestBody = Exception
+
 // RejectChangeJSONRequestBody defines body for RejectChange for application/json ContentType.
 type RejectChangeJSONRequestBody = RejectInput
 
@@ -2175,6 +2368,15 @@ type ServerInterface interface {
 	// ExplainBooking A booking on both sides, and what the sync makes of it
 	// (GET /{tenant}/api/v1/bookings/{id}/explain)
 	ExplainBooking(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID)
+	// ListOccurrences The occurrences of a series, by time
+	// (GET /{tenant}/api/v1/bookings/{id}/occurrences)
+	ListOccurrences(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params ListOccurrencesParams)
+	// SkipOccurrence Leave out one occurrence
+	// (DELETE /{tenant}/api/v1/bookings/{id}/occurrences/{occurrence})
+	SkipOccurrence(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, occurrence string, params SkipOccurrenceParams)
+	// PutOccurrence Say what is different about one occurrence
+	// (PUT /{tenant}/api/v1/bookings/{id}/occurrences/{occurrence})
+	PutOccurrence(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, occurrence string, params PutOccurrenceParams)
 	// ListChanges What happened to bookings, in order
 	// (GET /{tenant}/api/v1/changes)
 	ListChanges(w http.ResponseWriter, r *http.Request, tenant Tenant, params ListChangesParams)
@@ -2686,6 +2888,19 @@ func (siw *ServerInterfaceWrapper) PutBooking(w http.ResponseWriter, r *http.Req
 	// Parameter object where we will unmarshal all parameters from the context
 	var params PutBookingParams
 
+	// ------------- Optional query parameter "conflicts" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "conflicts", r.URL.Query(), &params.Conflicts, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "conflicts"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "conflicts", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
 
 	// ------------- Optional header parameter "If-Match" -------------
@@ -2763,6 +2978,232 @@ func (siw *ServerInterfaceWrapper) ExplainBooking(w http.ResponseWriter, r *http
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ExplainBooking(w, r, tenant, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListOccurrences operation middleware
+func (siw *ServerInterfaceWrapper) ListOccurrences(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListOccurrencesParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", r.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "to"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "to", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", r.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "after"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "after", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListOccurrences(w, r, tenant, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// SkipOccurrence operation middleware
+func (siw *ServerInterfaceWrapper) SkipOccurrence(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "occurrence" -------------
+	var occurrence string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "occurrence", r.PathValue("occurrence"), &occurrence, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "occurrence", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SkipOccurrenceParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.SkipOccurrence(w, r, tenant, id, occurrence, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PutOccurrence operation middleware
+func (siw *ServerInterfaceWrapper) PutOccurrence(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "occurrence" -------------
+	var occurrence string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "occurrence", r.PathValue("occurrence"), &occurrence, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "occurrence", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutOccurrenceParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PutOccurrence(w, r, tenant, id, occurrence, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4969,6 +5410,9 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}", wrapper.CancelBooking)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}", wrapper.GetBooking)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}", wrapper.PutBooking)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}/occurrences", wrapper.ListOccurrences)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}/occurrences/{occurrence}", wrapper.SkipOccurrence)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}/occurrences/{occurrence}", wrapper.PutOccurrence)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}/explain", wrapper.ExplainBooking)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/changes", wrapper.ListChanges)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/changes/{seq}/reject", wrapper.RejectChange)
@@ -5385,6 +5829,152 @@ type ExplainBookingdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ExplainBookingdefaultApplicationProblemPlusJSONResponse) VisitExplainBookingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOccurrencesRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	ID     ID     `json:"id"`
+	Params ListOccurrencesParams
+}
+
+type ListOccurrencesResponseObject interface {
+	VisitListOccurrencesResponse(w http.ResponseWriter) error
+}
+
+type ListOccurrences200JSONResponse OccurrencePage
+
+func (response ListOccurrences200JSONResponse) VisitListOccurrencesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOccurrencesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListOccurrencesdefaultApplicationProblemPlusJSONResponse) VisitListOccurrencesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SkipOccurrenceRequestObject struct {
+	Tenant     Tenant `json:"tenant"`
+	ID         ID     `json:"id"`
+	Occurrence string `json:"occurrence"`
+	Params     SkipOccurrenceParams
+}
+
+type SkipOccurrenceResponseObject interface {
+	VisitSkipOccurrenceResponse(w http.ResponseWriter) error
+}
+
+type SkipOccurrence200ResponseHeaders struct {
+	ETag *string
+}
+
+type SkipOccurrence200JSONResponse struct {
+	Body    Booking
+	Headers SkipOccurrence200ResponseHeaders
+}
+
+func (response SkipOccurrence200JSONResponse) VisitSkipOccurrenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SkipOccurrencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SkipOccurrencedefaultApplicationProblemPlusJSONResponse) VisitSkipOccurrenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutOccurrenceRequestObject struct {
+	Tenant     Tenant `json:"tenant"`
+	ID         ID     `json:"id"`
+	Occurrence string `json:"occurrence"`
+	Params     PutOccurrenceParams
+	Body       *PutOccurrenceJSONRequestBody
+}
+
+type PutOccurrenceResponseObject interface {
+	VisitPutOccurrenceResponse(w http.ResponseWriter) error
+}
+
+type PutOccurrence200ResponseHeaders struct {
+	ETag *string
+}
+
+type PutOccurrence200JSONResponse struct {
+	Body    Booking
+	Headers PutOccurrence200ResponseHeaders
+}
+
+func (response PutOccurrence200JSONResponse) VisitPutOccurrenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutOccurrencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutOccurrencedefaultApplicationProblemPlusJSONResponse) VisitPutOccurrenceResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7033,6 +7623,15 @@ type StrictServerInterface interface {
 	// ExplainBooking A booking on both sides, and what the sync makes of it
 	// (GET /{tenant}/api/v1/bookings/{id}/explain)
 	ExplainBooking(ctx context.Context, request ExplainBookingRequestObject) (ExplainBookingResponseObject, error)
+	// ListOccurrences The occurrences of a series, by time
+	// (GET /{tenant}/api/v1/bookings/{id}/occurrences)
+	ListOccurrences(ctx context.Context, request ListOccurrencesRequestObject) (ListOccurrencesResponseObject, error)
+	// SkipOccurrence Leave out one occurrence
+	// (DELETE /{tenant}/api/v1/bookings/{id}/occurrences/{occurrence})
+	SkipOccurrence(ctx context.Context, request SkipOccurrenceRequestObject) (SkipOccurrenceResponseObject, error)
+	// PutOccurrence Say what is different about one occurrence
+	// (PUT /{tenant}/api/v1/bookings/{id}/occurrences/{occurrence})
+	PutOccurrence(ctx context.Context, request PutOccurrenceRequestObject) (PutOccurrenceResponseObject, error)
 	// ListChanges What happened to bookings, in order
 	// (GET /{tenant}/api/v1/changes)
 	ListChanges(ctx context.Context, request ListChangesRequestObject) (ListChangesResponseObject, error)
@@ -7410,6 +8009,99 @@ func (sh *strictHandler) ExplainBooking(w http.ResponseWriter, r *http.Request, 
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ExplainBookingResponseObject); ok {
 		if err := validResponse.VisitExplainBookingResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListOccurrences operation middleware
+func (sh *strictHandler) ListOccurrences(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params ListOccurrencesParams) {
+	var request ListOccurrencesRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOccurrences(ctx, request.(ListOccurrencesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOccurrences")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListOccurrencesResponseObject); ok {
+		if err := validResponse.VisitListOccurrencesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SkipOccurrence operation middleware
+func (sh *strictHandler) SkipOccurrence(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, occurrence string, params SkipOccurrenceParams) {
+	var request SkipOccurrenceRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+	request.Occurrence = occurrence
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.SkipOccurrence(ctx, request.(SkipOccurrenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SkipOccurrence")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(SkipOccurrenceResponseObject); ok {
+		if err := validResponse.VisitSkipOccurrenceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutOccurrence operation middleware
+func (sh *strictHandler) PutOccurrence(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, occurrence string, params PutOccurrenceParams) {
+	var request PutOccurrenceRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+	request.Occurrence = occurrence
+	request.Params = params
+
+	var body PutOccurrenceJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PutOccurrence(ctx, request.(PutOccurrenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutOccurrence")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PutOccurrenceResponseObject); ok {
+		if err := validResponse.VisitPutOccurrenceResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -8504,235 +9196,261 @@ func (sh *strictHandler) TestWebhook(w http.ResponseWriter, r *http.Request, ten
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5H3vkhs3kuerIHh7IXu3+o9ke26n+8tJtjyjG0nWquXVB7euiWYlSUxXAeUCqimuQhH7NPtg+yQXyARQ",
-	"KBJVLHazJU/clxm5SVYBiUT+z19+msxUWSkJ0ujJ2adJxWtegoEa/+vp3ED94if7zxz0rBaVEUpOzibv",
-	"lsCmEj6aKVNzZpbAKr4Adg1zVcPxJJsI+63fG6jXk2wieQmTswm3T5tkEz1bQsntQ0v+8SXIhVlOzh4/",
-	"+ddsYtaV/aI2tZCLyefPGa3gdVNeQ729il9ksWarJTdsyTXjbFEDN1Azid8fv4y5qktuJmcTIc2fvp9k",
-	"k1JIUTbl5Ow0rElIAwuocVHPcJt9qxqkzTlTYdFCM1XkUDOz5NL+j+lbMv125JofJ9dMp4gPr7hZts8W",
-	"+SSb1PB7I2rIJ2embmDoiEohw3+nDuxFDmWlDMjZ+m+w3qbOU7lmBj4aS5u1amqNG2dSMWWWUDO7EtCG",
-	"XQOvdcZ0M1syPNxff33x0zF7ymqowAj7NLYSZokE1rwEdgNrS1Iu9QpqyO2vzBIu5VzU2oTnrrjO6IfT",
-	"aKlHb6Eq+BryM2YJMD2+lP4olsBz5BdHr/hXdoc9xHryww8jiDV/xc1smaISe/6OLxy3CGKja6VuhFww",
-	"bURR4FYNEe8Wai2UPGbTf56yErh0RLUEBVY2SE6mZHsztzY1P6KVxLvZXu9LUQqzvdq/qhUruVwzkKYW",
-	"gAsrle5l5wIfE78qhzlvCjM5e3x6mlkyEiv/gP81zNhD1zAX8znUIGfwSDORh/V0bwCJi8FbsO9te1M0",
-	"CyFf4/M3F/b8eHHMptd8dgMyP4KPsyWXC3hy+vi7ac8CK3zaQa/pBfy+vbILe0fkDJwAtVeUM1pez8o0",
-	"/H5Qur0DyaVJH6bBz9g3r7jMuTTfZngp6HbbVTEooARpvNStlTLs17cve5ZOjzsoUd/zvttRKLlgRrEV",
-	"F4bNVc20KsEs7W2WsMpYU9lPp3861dO+S2N/2rkzFTcGavvN//vb6dGfP3x6nD35rP9psr2yz3aTulJS",
-	"A6r1N7W6LqC0/5wpaYAozquqEDNuV31S0Tf+5e/abuFT9NZ/qmE+OZv8j5PWbjihT/WJfy6+sUuEF4bl",
-	"ImdSGbZS9c05nlCuZg2emOZrzVbLNeMyJ91oFMvVMVLVPR3tkTcvnFKpalVBbQRtaIaKP+9wXM4NHBlR",
-	"wjZBMqv0tgVcNim4NleN3udJ0t3xrQ9quFU3+zxJz1RF2xEGSr2L2Bf26/Z37kG8rvl6QmftGfo30u64",
-	"xvCCLJDrQ/ixuv47zIx9GpH4hawaYoo8R13LizcRxee80JBtHIJMSrv3S6WdbrYWT4bcX4GqCpQp8JGX",
-	"VYE2jtdua22gnGSd2+f0QP/ti8m3uQBrahlW8jXL1TmbuhfpqdWrBcwNUw2pqr3IXvKPL+gH3+Ha3H88",
-	"3nEgSKV+wr8U2mzzd1jZqCW6W7KTNfBZyaXMjLgVJnHRuBnPz47Oycsh8qR22NQI2cQKg+QTVst12kbZ",
-	"4n5uxSY+Z2ivb/gC7k14T7ct0mcT6xBsM+eULPvgKdhvobtwzkqhtb0PSuInVjRZJt1Js/GnbAzIHGDP",
-	"aw4lF0XySPpFoSpgF+3e2u9sLp7elVr8s5a5Nji0KK5yHvPGtVIFcGl/xd2W9zhST6TEkV43er3r98/s",
-	"dz5nk1nB9c6X/Yhf+pztr89A5gP3bPvPhrT/tpHFq0oJaVArex+C8Tw/EpKVPAfrdpD/cQ2WOwtllZwV",
-	"6ijNpTXtfpvAxwpmXQ0TKVlFRkaah5Sh09n6RNULLsV/kKmf0LalkDnUV6WQjUnpgVfuPpEzVeNOpGL+",
-	"h8dJ8VODVk09gyttuOnVLs7aLDVb8lsIHmhmXdA5r+3/ofJjN1KtZHu1xdwaRGgFCj1aA711a7qwS0rx",
-	"pV90l8u3SLb5M214nZa1dvMNXX53wDNl3eoSrHydcTmDoug5bb2WszSreYUvtLX2roEJknThoB9pNuMF",
-	"yJzHpxNdZ/vsq1xofl3QZdl8idDhLSuumeE3IK229+LWPgANEs7Q/zxnVWMMLsowvuB2RfwG6PjkwCKq",
-	"1qLe5A80fCRArhlnFdRaxQ+KjkOYIi0+myrfTxq4eMBIFfsfSsJIVeofHFjCL9tfXM9FJJGyII3dW+Jb",
-	"HPNpLJkjAeFErJeejpk2z70Vly2pBlTGXUzbSKlsCBW+tpzrrchzhttHNwZkzgwURZpr/lE0kVMsGxGM",
-	"j7Oi0eIWzhlnluA+QkW7F9rHmlrr/snpkz8dPX5ydPr43ePHZ6enZ6en/3Jq/9Hvne2gNBQa7NWC3xte",
-	"aJIcMggR6+snr1la9U29xpqekcaL1KCVHKT6JPulMVbjset1rBjtcWO8Mg7TYcTJiv6n7bN+EfnxpXyB",
-	"JGo1J/7eCMitHIwDfUJqAzy30oq0rWN0ik7urWy7W/65BsBILPni4TI+YtaO04zXwPRSreSmm9Svs7sv",
-	"eFOg/HSxXhcSZN89YX8Tz5LP6Wj4jfBBTsEokp/nXSpplOOQh3iwqDuKo+VCXohZUmLuNh8o5t9y+Xls",
-	"PKAmb4qCqbpDKvs3K6R8aKnfwNCpPesolFVqZJMc9A0pNcg7e/ttYr909PiJZYM7KP2N+DMrFTG/Jama",
-	"zzUYhnoSr/s3vChYztff9l/y012XPG0YvF8CpgHMvgYCe+nobmWCNnytndm14tqKKQmr8EDS6ZgciJ81",
-	"VSt5FaIDdMm2JXfQ0xsUc/z95Icf2GzJaz4zUOsufd4UXEq7/QQ5vBbe4IGnr58yq+aZ/XyTKiVwaQ2T",
-	"c/brux83r2n72ueNVWYnz6AuhJxkOxR9V4G3d3JApR7Cd/YO3XjXGfN4e3jOO+ybXj/5mVOuXt7Oa0AZ",
-	"AtJwI26hNVOUmk+yyUrVdidHVkGtrKeRFMw/Ylj9YBGWkaRNadZfOtmlpGS+EWQGDJoMuKG/2W8iabnu",
-	"cfE0pR5GWKYkGpMxRZeWyJkwsePJK4EeCQkFbzF+uKeNvHlDMOmBNAlrzDYNZIw6+QNKsVVEr23edv6E",
-	"s0Z2+jDHbOqdzukZ46gvUFxL5g1NSpG3nqnMg+9JlpS+lD5dZroGxrZ5HTt9aCuj85NN/PMHOD4tK+g0",
-	"x0sLd3sSwsLe9rS/KWEF2jjGCTGAUTG1fWSQSzTfJVbnqeBe5zaTZB5vxPszqprrQljfiCwkXuC5iFtu",
-	"LG+iu56DNIIX6bNRcl6ImXkGS34rVFP3RDquYaascRhlBr1W9peuDRt5tq2bAjSrYd5oOGbTWhXFNZ/d",
-	"OOa2522VWQ0aLONNibU2WF9YVe9Yrsud/nGBKZMb/Al4/gq05v0yd8sQkc58YAtxC5I1VedMByWzvXVl",
-	"ZWIbLGKmKFrQJx2TIrpNxd5NZKFMCktr15HisIhgh1DvMf0fTsUfLjj+U6gceLgkSA6mL5Q+Oj/iNfO2",
-	"M1WBTAfBSULskzxxvwg6zy3cvWSYfAdhnvYw/iEyK88/8lLI4HffnXvmQubWGRlNqZ/pBztzf3is4enp",
-	"PVQFb/eQDpaRV5vKt7pYNykKb1qy921VEkbfyf4wimm+tl+1Pg0dzvFkKwZHyTXRG4W3kjq3XlLBDRTr",
-	"zCt8rBDpRNeHNrNFiK1YW3ujN0scfI3R9k0PDDy0+IKL3JUJhlAHGmpCM3vTDreHuYAi13c411Zhbyh9",
-	"vVRNkdtzjAjQLqAQ8qY3eyIowG4UPlpvHBx7zmdLtF6nN7CeZmxKlJkiaaaYmJmeM/S0iOkyNrUPmrJv",
-	"QuKFlnspw3qlWn2bsek11zBl32DJybUyS6ZFDhpFAuOLGiBnStovLmrVVBq/ChQGWrvqMvtpDjNh7X7/",
-	"KG+XX8oVkiVX9oWZK29Z258sVZHT8zBBkCvAC8HWYL6lnQmszJmyb+zTVrUwQKZVyMBRUKTkOXzr6hUP",
-	"whzDibY2F7Sdp5D2mFOZmPfLNZN0vOwaCiUXmo67kwuzd9fSIbOuCwaRmTCarTo8dRAPzt9hz5gpAehF",
-	"6bYAr4H3VfWhob1oapSbyKtYuqftP7Wx+ii5lQJuoYjNeWXN2RWvXbQI6lrVSbu2r+jGixQKMnOTMbAL",
-	"RE3ISyC5jOmvUuVw3BMThXzdd2mVZWp+TQG35O996UbP0uaqkfnuuAxSO5QwEaEGyjn+qlL1M3aP45Xo",
-	"K5UnDQ13lqOfQ0WgqSf93kCzsyLi3/BLPkZ7x/zfMHE7+byaPHu/y8xRza82Re0XZaVq81LIhImHOibt",
-	"ic9U0ZSScUNZ1+N9KvREKkz6o2qkgZzNa1WyxxlrdMOLgnI0VOrM7A/P2Sl5laulKoDNRQEZRbWdso0F",
-	"seW4vqIAH9tKWz6rWslFtlXLmLxiGquePw3GWmoo1S3+a84FhVy8aPiw6/ogvcKL+s/wLdj/TQi7qipE",
-	"SqRjnvTMe8ic5fWa1Y08D1ad/bML0qVToFGRyzaN3U63Xmt5zVW3r6wiTiSmoqfY3Q8UbZAZ2pqf+PWs",
-	"TTPkVANNZcYFHLNfpQ87KulSZJZVCqEN7XKUXIhuTbJ6g047SZbGL6Dn47ZSYIcG9OeaJTmufU2S+4is",
-	"KWby4cwQlvKeo89zJZUYCtxt1mvMcr8KFldTv19x2q7SjRmX9oyvgTUa0uZ9UxfJmI21XjTUt1B37Byw",
-	"Bq2TONaudcny4YvsFKDfYkbkSZ3BK3WboGZer6/qpickMBdS6OU+KmauXGQ+8bBapUNb1gW/MvV6/Ft6",
-	"QxVDQnhNQskSX9Uohuz5WTMZvQTpXALrKmYkoIfMkTF2UKqiq+dRXsoO2x+34OSxYwLQe+n/vQ0GdKLG",
-	"LKutOVNpFyB1E6LKOyK9FajWuHikmVrJ3bwfpAiyFr48CwztedHvIqZY3/X4CWYiJwJt3JL2g54WJ58f",
-	"Dprvukf7bOzBP3loSXow2JKsTPLLSbGnmC0DZ54xbj1Gy7JWa22FE3Z0Ysbl7o9PT0+3ZW8erX8jElfy",
-	"GzjiElYbEX8sqlFyZpmhBms5XKt8TZ9YTXPMpgWYo4XazgUks2Dn3se8lKjWm9mSHqLUzRFW87kHhSgA",
-	"ph14bjX+vCkKstm4pBUaSnj4sp6S1zdQu8ofGRbRTUaEraKvYteO9Wz+/bvttUDGPj4ZV762lS8traSy",
-	"ihzDBxhoWqPDreY+oIJOKi+KKzV3sZW5Kgq1miZicfithBN8C/UaD9GV4rjaHLzt1urWruYSvfvjjSaP",
-	"nS1WWazFQstgcsvWe0f+IAGPUZglryqgiJpLXW3L6liP4e4HN4kbssx6rT62WsSSlktqZw27P6PiLm42",
-	"1H3nhSHbPbQ1ywUMbgELs7DmBG9xsEZxDejX4IfWtm27zTDXi/3GroQNTwYLzLB1m3knJjwJM8PI8nF8",
-	"cq0aZB/iosjZoaCYbi+p73azFHukGeTC6L7aGseIHatvTw7pyqnTwdYcr8a2PdQ2MsLeY6+wuwpxHfcd",
-	"2DepHu373MYf0Yt/ffvSy5mMhYBjpDJbL3VOwZe48fj0+2QnfVqauGrIpFJJavg2dNzdBeVoUNMIyVZW",
-	"+TD6bkfm2zVbrYmx1cGwkRepuX8wdo+iMrPWb3ktFo3CEuQcCkjXP/aG/XrjR5YoPSUKqnEYCWnJOypd",
-	"12NUWMEciv1cn6u9zkKSs4CWTeZ9bM14if2kSyiT0fb9smvoL3zdsqvMU7fvSN5i8UDCYBvlIYy0Lt0P",
-	"+tfQEyIJrJhoqL6FmhdOQJdUwizMGZNYqhyMFNZII4ogJhkZi/q4h4eI3bevIH2wlZv5OwEAhPpVy209",
-	"jw53bbtcmLRKqzxzLD9cLUUBZ20zxcIKJg/NIHrCMoEtNwWh0hDFdqys0KKsirXXadQm/eT0dHSsJQi5",
-	"VKlQOin1zFv4uAdvDW4SVdVRfoKCSenNepm19Z7XXsOeMQkCrQW0iK35yKSqI/3pjnwvNpHKDGUGnCDG",
-	"SGkEsyGZKnIyCvAgZmg5RQEQRvKqTucMfNXB5k6JhmswGRGuTWVREsttML2TKlnS9bo1dSxTqlvAQwlV",
-	"QmesAMMWKv3MW6jFPBnYjBid656k4Ah/j5grelG2hyZzhHRb7xNIF95r35DQCpPNvpVhnHl6zKYrLoyQ",
-	"iykFdanFj5laoA9VN1i5jNWFFdfawY8IrNjKlQT3Nh9I1yhl8nN7b0Jw+Cw2n7Yt82M2xWpFzJ2F0LIP",
-	"3sQli5cyii6fMw3ApiS9nedCMZvpMZsGfoj25djZPrXrvjnKYYAdiWG1QuNrtnNqYQpr3Nn7Zg9JP9U3",
-	"KcXFdU+mVAXaIwU7km5nBLRu9WSiZNZHMkMiei8x6nXwztoS3Fm7lhT7voZVH5ZDT+LnJgUm9LyszNqL",
-	"Zio+tQKFI0gQtxLTxYLOHefZ/d9A1dPH0hci/nLIDHaXPfR6D9dLpW62CaZhVkPKUlstNcyu/vs//2ua",
-	"tLPb5w1txr92c/n+55l/f2rZb4J1tmlLU7np1XVcbzpY8LtVoHqXNulc6Krg66vek+5vbu9jyxGV8b4m",
-	"3j77SskryuYnY+dxB0r6G75tZpAB13IWIrVbTbI9Lawl1wbqoS+4LE2yk+fKubb3bV5NXRI6lI3Tawvw",
-	"w9qilSR6RLdZbvNENsjfpUtoPh3XbEqcf5de0wPdjfGsvtG1V4uS12t28erdG8bzvAYdPFNnShAKG+Xz",
-	"0EhWjYmrSdDRWSj/UaIF73+7/z6eUTy/s7Zs8vFooY7sH4/0jaiOVEWkO8I+Ssujpm7ggftE73WxQwCv",
-	"U3I1cM83ftAXIHqk2/wD9mdi3+M5c8l4BIsz6EVRaHJqvzBFM7tuYHQTfTf6uFNeDIcrf5mjPvbsguuK",
-	"A/C0B2tXlgDUe48pOud+FAUa3+SLxSmAHGaFkJA734tN8e1o5V1KbADMfPEk5ecJRrAtxewLQnaE3YYV",
-	"5ZjdMlCL3OC2sNF0F+G69bU/XiXjgT8La1BSFM2H/tq75RLGWC1rBvJnPRLpEOXYTqv/8Tr1XMHVtq19",
-	"LYqhymHOXFqdKQpeX8NaydzJPJlzo+r1BpqHdUCsk+abqVYOZipEZm8Aqv2M9xkvisQSf7R/ZlrIGfHC",
-	"UmnzSFMXcoaFfEWBvFDVagZaw9ieplnVXGmYKZl3w5e5aq6LSDc7fMSBqhzqTynPiQrcFT24lh/NKLhn",
-	"CbdygAgjVjcXqTbb1654EfOBQlpNhYKibqQelOPdx/DGLJmq/bmnizK5NldJ/IP3S8qdOIL72BrIHNC7",
-	"FkZDMR986NU+bQCFWlzltaqq/oooJw4KtYgCaEYpjC+PpHj0mqveligqm+o8fruDYsduVJWqnm+vjpXe",
-	"rt1qWzyXUKo64Qu+BY0tboy+YOXn9dqAxnuLsZtQDDuSHqFqdCOo62Wxq0Nr0L7Y76r3VyP9cBrfyXQb",
-	"GAoEdwlwZwYkc8gFnVqU6LCkSzuOuOXVn/+8p1yoRL6z0y1ZphOOvG7SqDhVrYyaqVRVCf+7qj30rafG",
-	"StQ+tGiYroDf6BYleKm06YV5stI0ddj4d4YaDG8YNiWcsxqqgs8Qb9SxQYjKYvyDcD0iuqdeaup1f+Oh",
-	"cCLecuyCE/rQuAvmI1ZpVw4Q4Ej35D3dp4GG1sriNYxHpyIdfEHPSSJOLPmTH/6Ubp/RTZnkAlR+icNB",
-	"nRjVdGk1nkr27/mVakzPPQu5CFJ6I2VGeGq/BMU2B5HvKTWjmu5UDMypoMChxDujywrbQvA23BkuRb+p",
-	"5Y95u45KzfaECAxrSjOtD3El8DjwL5tUoSdn1mEoMuYOKHPAxhnLXYtGhr4B1krwajS18EvRJ8MxsFYE",
-	"bjj6TV2DNFe9J2vdSy/gzjaghbzck2p1zk43QO0kjOTWtgM1YRUT32dstVyPKmbHjILu2Ya6hbrgVWcb",
-	"vi3Ld/jsE+bGqO5VKgDws5Cu5sBDvru3OLu5UOnaTIzB9qx+ruprkefgjgG/2va534A1gWY3aQN0q2Gq",
-	"Iy36MN/SXP0akZnwnUjUOXMK1rX3TJtantVKlVYPnrnPzhzt061Ht0IVeBV0T6UT9WgEJCKiaWbNXCzv",
-	"GK0Y/t2/aGdk3F0vjywXoOYct6Yu2b/5hprNck6eX5XUdp6ChHSfeJMZI9qa7CXf8++hLcfcJlGbJEYc",
-	"Rs3Cazj1Ol7D/gapf9LIahNV5PaW9Kwr0p4tkDodc0n10+O1k/WEr+zydHr/23vXIMduGx+ODZApBx7/",
-	"bh/qg0q6LXPd7JO8S5t3S3R/wikGfAv2X3eJ9w4Ussdg2T6D5SDZ6MzscRRiE2vvnUMMQ9CMQmmMkXHD",
-	"chKzUa3YDztxtTeIMVAiQxRItryrxsxUb59ihCnSglx4gVYrDIYhXshu/exflF5foXiy6DtqqUk3dAVc",
-	"HOrixR5zIQFrs84Z6X4Mb1z6Z11O9lVoPUBs1GSAeGUwn8PMMKd0MIpGeItKFnvpzyTqTN5afD3k025O",
-	"wEYB1pCH501dqdIZV//IIbG8UHbDtWoWy+MxQCeyd/2qGFs+vdE9GmykoTi3qRs4C3BLodqrDN7Dtuna",
-	"aIgrHdvyxAjASiykSkKIbWzcPqtv3y1a8HjoG6zdvoYZTtbx5a4j/c8hiZaERO5rjuzB/xpAWtA9NTEV",
-	"YDd3W1Yi5K1A31rmGFPHeigHXxUjirkfTrIJn82gosxfjP3m8xC7jyhsqG1V4X3MeitgBflbpRKOwz2y",
-	"2AswfS25ZYkwpBjKWKoVmZk+HrBPiy5GfXnRE2EouLE2uQptnNzDNvgcD7FP5qRcD4THMJS8Kt/SIpIB",
-	"iHE0AAzsQGlZtbYqqsT47nFvMqcnPz6U0Y5z1/ZoaHERCZPM4dD0AwBW64b6TGmyGikmy4NhGg32Rnso",
-	"U7aqlYEejbBXeAozwtb6I3YpxA0UInDMuauzxb4znDETIGdikJp76M5WZHPTVhBH20gfoD0Ie8O3zwGR",
-	"Xkdn4jpyIs3qZi/8IPug3tjdpjjDpY7Ya2+UqFeA3fKigX57LLqOqFDeqBXUF0uwtr6Da48b37Rz/xtN",
-	"HKJ7+g5GDBRxASD73dRuL9IxBEKwUUWuXQwFg4shZIcfxTqnBp636JEIj56Xye6xbHKxhc1P3WcOQcRX",
-	"McZFiyHZn3zeild3MZLymgvZn7oIQ7AoedEgavKKr32tiAo+jSpyn1g7Z99haCvChAqj4R4/2TEablcG",
-	"kfv8oVU7vhoEo5psjmMZt/pqTlPyqieajdKqKYOgwiF8S06F9xuTu/jR/OnRzx8+/en7z/80LpdvD6lK",
-	"ujKNuVLzedoa7+SNIjJTwGOGzZTzc8I2slqZqm4x98C60zPWba7TqkgNxW3PrfLN4N3V/LuLXvqZmGWn",
-	"Q9gPCuvLCQmpDd+BpUWpec9TElabyVouiSBsRaNOeuv3K95o6Gfsd84Nb7uepKIHU+n8NSw2cze9abRU",
-	"N5onVchyWx80jUIg06W/r1VUPoL5eGGCGYwlQy7PlLUBKTSLtcFccJt+2vRgNuN2ahIfzibpwgqTknMt",
-	"Z3cRO/OmGOGbvQWeR8AvofwIu1lUWWGvlenZYnKtPbX3VsyZuFzLdbseM7R9BUXYXLdfZGe7Tjk3BpAv",
-	"gefT4NdvWGr2wz7Ox+p2wCN08j5jS7WCWwep7ptvpVqdEUs9f39hWdeXK7FfJIU2ZK6x91D62D9l/LsN",
-	"FS3zzQpRXvfnvDi7BivzUORjOZrYP6+J3RFCSX3Fq6reAEmJ3OolFPlV+HLKfYTS90IsXC2g62owXn54",
-	"3rcecKMd4Fun6uGcuVUwVbMaEN1rsyUvAdSZyo3MKcYegviSN2apavEfkE/7q0iWwOtUPQjXhrmYNwEi",
-	"kSNX30K9R5GGfYNURqTxt6Et2Aoh45kDTNrjBVW4vVs7QJna6bhacdetj36ibmZWnO/9Qr0cemHbKG3f",
-	"tqqFvUZ+LEc8U2LkcEgkoE42L9kPnKvJRR692cXjMgabJ3bvEPk2TnMqSs6+mTk8LZJHj09PT7/tUY4Q",
-	"QPK21KJVsjU4dx5fj6NTnB/o25L89Ge8fkuuWQ68oLkT6aDZoIdJOcu4veXgsHahFmE8tEqzu2WEvmW/",
-	"31zbVV2n49Hu3lk2Zu6b+CEiWCgssHXTavYohKjXVyu+c37Qe3IpsQVxsGrlTrJ9/AJWfH21A/zHNfq4",
-	"1HKbqG3NoKqGuRvPsXMahj2YlMnyDrT5cQmzm1Te0ew9JDFELjsYkAFzS98INPkztB/NvCl2Bxx9d5EL",
-	"Ng7kT+1e3jaJ1A3a+f2QPtj+a0nu6y/vNX43yhMFVziUo1gB0YUhw2aAuqn6Zh8N9IbfASEJqvFhFEvO",
-	"CwNVKiazSs0Rs3ajUxbeQfP4v3UtbmEEUCYGFkMvuydljOxIexg4/kMMn/WcdPfps4F427gUsOBy/Jmh",
-	"5dYrJOabiZnoh/ZW6zGwqlZhzIUrFcf3jY5St+LjcwpNaaAwJwBdq3oAtmyg1OqeCnBTULUpkva2poVX",
-	"6pYapW6uyqGQEdYMqJs2TBAVu7ni7X2T+h3JmGLCtlqlH9g0amryWb/fvvtw7IP7dwakoBcM4lG87xMi",
-	"pP0K4LUf4Mpbi8/DcbKpNSBcx7ar1afgkJDHbKpNDbwM2TIDGDayX+JspqSkND8+3XXaEJ6YfWxRTH2X",
-	"N9XBUjqpNliDV9/ywsVAo7WoougD5nIgRbNCzW66rdpoydsTdGu1ws96E9nEPi/Jab0dtPG0jo1iMmdP",
-	"ui9gPUZbpBDKgtPG8V3aUwe6NO1tEnJx1VMM21XJ2BOS6Le4i1q2ruu+o3l8a1xqPM8VnUEyTOAdV/Qs",
-	"N1L/9xzIj/CT7iQPb8AO1kEEX9m9fkj5JAfAvPMPCNOLvB7oeEsjPMV0n+5Abzq10xIPRCwaN8L66TLu",
-	"FiUFFt29O2UW9upNDMy6HWhB08rNWELUX5D5Od2UObNLH4+HMMzkA6DsxGFzVce1XZtIYslMgzu4Vuks",
-	"jan02cmJn64R9dSe+BrQrRTGnvVe9qUDx3kIgzEADNzZYHRPeMPNbHkP3hrgpQPyxNhz3vvY+shyEWrn",
-	"DwAbsVVt1Vv27t5urdxEQeBNz2iiXe1CLjO0gFRNWF9R4E1igdRU0NTCrC/s+dG6HMgIniguDXiNvf/u",
-	"1/bKTT5/xhzUPJGs+RtApbsl7phpxKIHP741NDHrtTZAfyc58Ei3cfi4mhWY5iUcX8pLSSXZvrKd0Emn",
-	"T124GA3WM/YMV83qFR5ixrhkT9+8wDL1LsRc3APP6MnYwo7Wmy8tv5S5mjU4DPabtz//yP78/Q//69tj",
-	"9k74IcH2j999992fA14WjYulIb1WZ2rXpHqU83W3f33aToydnmPOwf75UoIfMI17fopLx/mFVHp/hmg/",
-	"uZu2gskNymMt1UrjWBc/xJV9YzVl1L7AN6mfK8CfYIbdf/9Stj+QDD8S2tTcqJp+cMymH49wLVNr4SJI",
-	"n2VwPAEqNaFkoJ/9fs6mS6XN1MMfR4exJAhPDcU8u5T0M1eKFGaglHy2FBLTd/6kPNwNkN3Opm+5gZei",
-	"FGbKlh5Y0DFK+86Sr128t+Q3MUu9+eXinaue4JJNX+RQVsqAnK2P/gbr6VkLqRP66TTWBkLIoH//r2yp",
-	"mlpnUQwO/VSapH/dtBV2l7Ltom6Lz61t5bryqTECy0ecHgttMpPHPuLNKzE5m3x3fHr8HWXVl3iLTz4R",
-	"f38+4ZU4uX1s/+8G1viZK4ALZ/UixxZabQiOSFMVbKWkJonw5PTUgXIYV6uKyPk0VPvk786fIxWwc4I7",
-	"vgJ1JsqQbRPPrjILkBo0ydqVFx9TWMCZP+kXhZWf+KYjlHNNWfJ67XPVSJpH2osEnOHPF9pNT8W/fMgm",
-	"jrutzFPaUB685iUYbPH5Lf3+9isn7/A1k88frD+mEzT/Ea1HBwK179Mj7rQ/t29xnP5MUWjjgAdGNuvn",
-	"rlpxCCQbvPL4YK9uAbL6WeWYvYhaArBgF9G0Xe6+9pAXS66Xh2CfV/wGImUyjnE+Z7338eSTyD+TEi2A",
-	"QkpdHnkLt+qm5ZENYn+fdpNQslYg22K/FrHw/jSgJe1Nhbten2z3Vfhp8vlDisgxvEyv1HvWlpjtt0BU",
-	"NGPW93RuoLaLzLa6bFu0GtSEln396DF0xOyXfm+gXntn9KyNb7e3aAdy/aj3+nnJ1jzre3VcvX2Ql6MP",
-	"DzJ3USRcCE3dP2avhK9D5qwqGs20WEiqU8Bl0Zghyk5P/+eTZ9O+VbuJCe2Kx4Fw7Vo2NZ4ETNl25T3L",
-	"wNKg+y6COixikCMqGMe0nrNWexknzKhuV7ErmGBXkHqWkLOiyeEqnoG9x1M/PKCJEQ/kTyiOp4i74ys2",
-	"DiEPvQDBhlAMG3lpGORPRxxiaevdrYkhQZdQJ5tAOnheFCSlSuJwhCEu5EcCYMFW8BUwyG3Xzq8pXLNh",
-	"zOBjnoVi8D2tmfkrDF18Cc7oMydaQvhw0iSb0Og0XMrzd3zRfdnmdf18f2YiMrY+2k5uCn9tW1u6B/MX",
-	"ML2nsnE1JLN7PGffnX7vqlyj4xcUTucup+J8kSBsiFCthHgxP3qtJBzRuWYDVPuKR36fg/4uZX29MKGT",
-	"Khr89qWZ6Olo7rmfLBppmmWTKgUxcsHX1Ifi3GhykTeEUIa0xFEf9ouO6zKmCeKWYkCuzzC455rPoVgf",
-	"s6ftnb6UnpN930tlfXF8pTYYZ6BsB/re3Rv0pjH3lmtbmnz6z1OnyLvAFYRD7he7BnOoG3Z439ARZQ/n",
-	"8EtfbAYfHe4hoSBKtbL+IAIb3OliHtK/HbkFu2xY7b3abPJSzUL6/mF1FsYxqAYYIaHupL522jUn8LEq",
-	"OIEb9jZx+iErmDoPpb8hqU7Ja6vGMAp3HkNYhnT8zyErxVZLV7KJWFZUo3zmO5jgUlIsXWP7EvXx1GqV",
-	"kiHPae2tHHmwmxFPrU+w1rOA5n8I2zdoGqZkNCggBssJRYcYWEWQvp1cQb1eXyNk4NRPL4891TdOa6Dn",
-	"5XE9NRhfXEyc9UizqYSPZtphMQ/JGwP5M4J+MCsxC6OWVlyYKXGYi3HTl7hmWinp+vlIZfAAF6FqSuG2",
-	"gCbUlUOVKxjopsc/xTbuM2bgozmxutUcURHJNEaRx2fT3+2xUZHMkQZJ+tgEcAIad0KDOdwUD8sFmMy4",
-	"lMKcsanIQ9hfW00kZxCAqKb4NPx8SluZZmyac8OntIYfXaWJZv/n4pfXGPLDliKPSTd9ybU5eo77ePHT",
-	"NLuUCHjsPqQTQovBRROua7XSeET4mwuC5fX7COCVruHDhehdbxgaFdh5aQgAAw/mUgJmEJ6cMtfqc8ym",
-	"BSUicBgDHWgYlhtAbxKS4qXQ5kfHhTsM9lASsUHTVG3EOTtt5SGSTzrLN+XfI9HSPv1posYiNCGepsrO",
-	"0iEEJE/6FYTJEtocfe63t89xxIV/z12sbhuZWRI7O1Y/SzFpB2mSvt1TfpK01Dr8mY4CjaLkQ3pKxHIu",
-	"apJNtkTDDisi6VA7U94H9zyilJJwziqltbgu1g6r7f6qCGtLaIoK5NjKEeIyQtIk60jveDn/0JEZ956T",
-	"Txp+/3xSI0AQFgM8kGK7gN87Gad+uzJK/hLyByqFoE4CfDpKRyednRk1pdBQ6PDzeP0s4PX7uUyXcrWB",
-	"b2TVQRxY4K5yGA03bMUBg1hHqM82Zp4Gdy4lOAl9ifj4j5pOizGyvrDH1IJTJa7r+61TOkymaN4gEH+3",
-	"BjfvBEmTN3HYLWgB7IdTOz9F33uw7M4zzAC89h3Mnw6YtEk9qXWs7pGCoTRClMywF49w0jJmlOo1C7C6",
-	"+A8S6G9Pty/Wb4VUxCvZBpbOgXQOGtor5Uak5Yqk6aIGYMq1DuPEV6J0YQVzy/0xKz+0LoredfKJDBur",
-	"khAU7CF1kr8bvWppSghfU2JBjdnqdrFIwQL4LXRm0ZEPhDAN1iiPvu+MNcQHnZZcFGwJhQPQsyqEpu3h",
-	"LPJLqeRZKJaaYvA2aKPQ+7pUzWKJRUgtthmhQ3h4WDFb0qumBHNhNaKoy/NIZ7rKojZ2gO/AOikhne/o",
-	"1pERCoRmdVPYVxUFtjWklR4eX3sX/riaLwKfG6X6niTD6zT2xJ7due9Yn/G6FlZv+VnXMyVnUMv2KA9x",
-	"12lgvvUQ4wkqY66yi2Ykr6SaGZqXk4w2vEQwVu74aREQmwmkRWdU45Kx3xtoIHMuus5Y1VwXAocoZ9Q4",
-	"QpWXQt8QfCMxLDGkViUEr/VSvsNSNOxmIib3sPIIG7FU2rifB0AF2tK5dbDDtBbX+Kzd8Ff6is585jog",
-	"EauVZDewvpQlR9T4dOiMl0LCw8bM7Cv4oHUUhkdmbKEUhZSveX4I1nrpI4w+J7uqVSd2ihU0h4yQfehn",
-	"xpOAv5VkyVCd6yx8gi26FYYQlKNi3+t1C1b2zfQCzNGPTha+IRwaK3G/Dd3v2Bw15zNsl881hWHB1fpG",
-	"k7YYt9yCnfOuY8oXinbb66mqGHscTArFbiNGaZf8SHtsPo8+R+hqzKi07L0VsHrrMMAeznBvsdISvPk8",
-	"RSEPLZC5aBYTYbvrwGQdRL/7M/Ff1QqJqB+xgBfMrOJs4Y4Na6ovztVLZ3Ikufn9HQUW8/Jqiyn+Auav",
-	"ZOI9GEP8VaXLZ9vmR8RHOkyxLEl8nK1ESodyaUaT0vkqx3nilnLyif7x+UQbGqjzUCYszXp4bb2gfjP2",
-	"xTwMLRFFwSohcTRWzyCTLttcGFW52V0HMeB2lYmSJXWwy/9c5lSmtxDyURjDlVExrmUW6q1Fe+K2E4jb",
-	"5pr+otmes1/xr3/27zYg1uITl7kLfKI266Jvqgo6sH8YGzVLkI5iC2Wlp3D9G9G3LiX2irjJLySYukQ+",
-	"Zi/m1pWiF84Rgj6UK3LDvvn+yZNvs/iZIQfCtfVAfIJqyXN2DSCPKX9kzezpXBQw3QKWEzo1mExodxeO",
-	"2RsUIC4N4hOuCdV6seIHvQ6H92dakMgvHMfzwIcJBfDC6XVMwueHieD5hP7m3Q64J5qtVH3jWec+N7tG",
-	"ePq7X+Xey/mUEvfrrhtFtMIB3f4uhDtGiGgEJ4SVj8fsjUOso7h4sGx9P56zignB5FL6Gsqk2Wi3+SMu",
-	"5QGE/SEjxm5cQJ9LFErcDmBq8BuSWs6kj88pAKUriT7sHXmsVLc74sU4rP4r9wEI18aCuBx9cVgPZzTu",
-	"HO223CzsB+UX+56hUCwewKHsUueolYg+OKf2Q4qyZx4yI+SnOvkGYoOD2ql9cud5uyiG/QG3BBjr4lbd",
-	"kdJnwTFzYDJRg0M2CA1iNXCpcsh8GUI7I8uXQxHSI/o5QcrJGGPJctxKmNkScmc8vFbh1w7mgNpDCjB+",
-	"xKd9khV1OPPPbpAgHdhTfcOmf3n+jv33f/4XXTss4KKmTGEQb/aYPaXD8yZCNDMwVQialqSo1+92bb+Q",
-	"nWAXt2/Q82Av1k8tUVP38Q3XGmdKuzZY4sRDXVD77gDxahTjUlFZkEefG3Ufe4X4zq45qqK3q5iMdIYI",
-	"NlaZdkzSASLGlApC8vIus9Pfc2BrMCNlU19xf3qXh5XqQxL9gQQ6ZyFn+nCS+x6Fgi0jnuQwE3584UMX",
-	"0icbiSk14RjhDysFf/Jk+sIOk3/3kCXrivwQ9M1qJtTPKBNmvK5R19lPDpdG8vByUOrQ5OjNFbwC3q+Y",
-	"C5lnAeYuBCjV/M4i1MnlQUvYOTtf2RZ2rpYD7B5tGeOkxJHOtAOd7au2QMjqsQ8j3JvhHRFwhNCtKuzb",
-	"iVOTh2m0JUp6eE0C1KR1+MGjiRWs+Hr03t8TXNHOJYg8Y3CESXme5zVYM7hm9oW+prcQN7S0jAVoE7J+",
-	"dS+tfu8j1JMf/rQ3oQjjHLWzCoCBlFQKTb72E6uweru0myq3JrNDqtu78fch3TS621+uP9YHTqzb4fNU",
-	"iWZZL5YeugrGvedElJWqzQNEm6jIkjwi97Ljmb6NhrBjeTCWj1/KqcgzhMvM4plmmRU8WZiNRf9q6oL+",
-	"4SG7Ml94eRUKLzP7qCslrxDFKFMreRXqYOlxXFM9vJp7pB3McWGJPtaqA9WxYJQWIEeHzgfQsOSdYowq",
-	"BLd9VwPBHdEMZPy54TcgrSfpyHEpayAnuJGFvfpT+u8rh2o6pXIYrRK9CjG/fzySueX5oXYFu1J9xqaf",
-	"Lie5knBJVeWXEzW/pJLy08/TFrt5peob7TCPXEIYXCyQthqqUV0XvZvTgrMBjRpyUl8gn/Uq1K0UEpct",
-	"mYnqmZvhpYmgIUoZb9wvi7LpOCMZ+Gw5UMh3peort+y9IQG2GjkpdrFy415mqmyDMnYvFHNoQ6TLgdaD",
-	"vF5f1Y2855regvO3Ij/Up/rn9tBD3bN9LcHIlFUhQLNplzjTzHcP+mAxNmzitOQaUUYvpXsFMknpEiyS",
-	"LXkxD4IUOSMNqhFfgXtum+7Mxq3KGP0hjEFBXKyQ9O7FzVCbUB9j1nNIfwObEGb6dmfvwZdzJug2v0WZ",
-	"gHouJZf27JXwxdd849YcQvm2vZlkkdDZV0EaDWrf3U7ETsCJbp9AFMBEpeEj++cO6Csg42nD13jtKFeI",
-	"INgufkQt9ZsOsH37Gx8wGIeS1EY+FwdqQflZ1QswqdDFEHn7Qzt9Gzq0LdgX3qFVH6ZP1MfmcdgsjYgS",
-	"tfftHtYM3BemYKv7PzqHw4dG6OFfJZU85vSHW+gP3BI/akHJhviv2uy+13XfJU1P+MyIW2HWw1iN/ktf",
-	"rq9lTEQn+nrCxd4szhY6RmA5VLfLQ/rOnuxDaU7r0h9KfT9tlad/bLeL5Q8hOXeydJhEd+IGxn3BUHlv",
-	"B6Qv5aAgrDU0cBLeNmgENke14FA+6frRYJh42xp5Snv8KYzfO3yRx5NUkcvDBa2xEBSK/Oiaz25YOE1q",
-	"ggF7LgeSfS2juHGCX5VR4vC8Z4/uVNjALbHxusUhbQTEp8hTfTx2u/+f8AxnpdCG38Ch+MbakV8t/Xax",
-	"lrNgIv4xixXDaNnPzsTchzPqRp5vjHQ11gYi3O24puMAbGOXGkwqa23uYpHhVuEOlxjQZjjv9Q6/cUeb",
-	"6iENj3g8WZ/dYdd+OIxsbXSch2/F4A1UptcIIRJ/FectKcZfeTh3XmErDyZvhOyycxceSpWqri1TS2ZA",
-	"sjXwWmehHEmYjK24iAYhUdfdIx1qP2nKQQEGv46VVDk3PBR/uMhbYQlDo4BVM1v6jiRh2KwALnEUsp+u",
-	"pKGYJ+ukDa+Raf/QhaRhIF4q3YRVH92Bfzjj29Hn3E8kImxvuLPfd8jaqoEN+cuDmzhnU79ARNAII6Tn",
-	"yvf0fiU31u6gxeaK7/k3VgIvayWFppY+u5tvh6/4WDWNPz35VDfyc39LVhcBiw0AYBGhCTbRRQjbmQoB",
-	"BMujRM54SSBZm/BYl1LdQn3OOD3PEJCM645hASyOksDWe03dxL/A3e4hARN9pdvnmfUwrqp9Usa0gQp7",
-	"Pw1UX18x+LqOiptllHNpfDSvDbQNhRiGBw8l/d8VDf8ZNjfe+y894PHHc6p6WMCv9UvN3Vi12/bsEf70",
-	"ZQqzsUza5SPRhZNqxVwZtLUQrmkaTIag8zRE4sJwayPkzB8aygir3zF/E/KJ0WAml/J2qLTcIDokVnaH",
-	"QZAu4YzAYgUX9k1YHoa4YsnWKApA+pFhf1CHozPr7svPDQkD1Qb5nSoyrClHjO5xEbbniXwtLf1XftvC",
-	"qCFjGsU4+/Xty7FXZ0g07SyjprRay2q782qvW6xLXO4h546E7Jpbf9aen70rfm7mHlKlL+/Wu+ODS+Ud",
-	"HHoYvRzo5XNvOPq5hgeXv+N9Nz+3MFWaG8Gm0hACnzU+ZmFvwbdqm1iki9C100xNuMvdE/8VM+PxoT+Y",
-	"QKQBjV84zTdSGoY2uwOhB3jYVv+Cg4msE3vdh4HfgOevWnHwkDXMEbjVwyGdtdv5cmWb2N/haBjVO1En",
-	"e1NloWu9zgNAqvD1sn8U0TKOlywtQOZfLYD8Fl9/L6b9sn3BVrf3IZBggVE0tvo8nm7YsZQRwOAwSJMX",
-	"OESqKLqWAMU1gnyz6uCwQijAun4J9tkf/HUHl/2DMtn7JWAzodiYjn4gLlISOlx0aL5phw5/HVmjTGvs",
-	"uMHIf2Q+6K60x4QhmlqvnTy4IAAQ04lc+MjN75kaeQgW+ou4hVjmYHO29mQ+EAsZP1H6azDQO9DmoNGH",
-	"h2UcDMr2qKrQrkDzCow9sUPqoyBCjGKmXkd8YT3X0fwQDepGIuOI7t8+WOq5B2w6Tm9weklGeGxh6rbu",
-	"VF+GyD/WGwusY+mgFetEGZe9bKn8QJxByJjygXdeeHSD6OkUCU4/O54ZbrbAyo+3CsNSzxkAgl8tFRbA",
-	"5yJ3uRf3OG+1plflA4UAedYNw9h1rlVTx9QLh7n9MN8KRQQSNVvxNQkmq3VCS2DUMn8cNwTeQu9+B0GI",
-	"o4fEIKXpzUazuKPfuRmuPdNmdRgj+vTNi+hXfhzs5w+f/18AAAD//w==",
+	"7L39khs3ki/6KgjevSF7t/pDsj133B034kqyPKM7sqxVy6uI49Z2oVnJJoZVAF1ANcVVKGKfZh9sn+QE",
+	"MgEUikQViy22pDnn/DNjNckqIJHI7/zlh8lUVUslQRo9OfswWfKaV2Cgxn89nhmon/9k/7MAPa3F0ggl",
+	"J2eTN3NguYT3Jmdqxswc2JLfALuGmarheJJNhP3WHw3U60k2kbyCydmE26dNsomezqHi9qEVf/8C5I2Z",
+	"T84ePvpzNjHrpf2iNrWQN5OPHzNawcumuoZ6exW/ynLNVnNu2JxrxtlNDdxAzSR+f/wyZqquuJmcTYQ0",
+	"f/p+kk0qIUXVVJOz07AmIQ3cQI2LeoLb7FvVIG3OmQqLFpqpsoCamTmX9n9M35LptyPX/DC55p9rVQ1R",
+	"EGShGZKGmbnQrFIVSJOxEnjBuCzYTJWlWh01S2ZEBUzIadkUUJwzzjTUAjS7XjNhNFPTaVPXIKegj9kv",
+	"Qha4NcbZsmw00+JGMiEvJWe4SUuFVS2MAcny//vRk/z4UvZQYWa3kKRBwQ0c2WVNUjxEDIxPXHIzbx8o",
+	"ikk2qeGPRtRQTM5M3cAQd1ZChn8n31NAtVQG5HT9N1hvE/uxXDMD741li7Vqak2EkYopM4ea2ZWANuwa",
+	"eK0zppvpnCFf//bb85+O2WNWwxKMsE9jK2HmyFuaV8AWgHTkUq+ghsL+yszhUs5ErU147orrjH6YR0s9",
+	"eg3Lkq+hOGOWADH958ALvCqOXvGv7A57iPXohx9GEGv2CzfTeYpK7NkbfuMuiqAbdK3UQsgbpo0oS9yq",
+	"IeLdQq2Fkscs/+ecVcClI6olKLCqQXIyJVuhtLWp2RGtJN7N9npfiEqY7dX+Va1YxeWagTR4CbhhldK9",
+	"N7nEx8SvKmDGm9JMzh6enmaWjHSLf8B/Dd/pIQlUiNkM8BY+0EwUYT3dG0CScvAW7CtoXpXNjZAv8fmb",
+	"C3t2fHPM8ms+XYAsjuD9dM7lDTw6ffhd3rPAJT7toNf0Av7YXtmFvSNyCk532CvKGS2vZ2Ua/jgo3d6A",
+	"5NKkD9PgZ+ybX7gsuDTfZngp6HbbVTEowYprr3BqpQz77fWLnqXT4w5K1DdqSLlow2ujnQqM9UvfNTHq",
+	"LoL+Le+7oqWSN8wotuLCsJmqmVYVmLkVKRJWGbNaTbH8T6c671uS/WlnUUtuDNT2m//+++nRj+8+PMwe",
+	"fdT/lFjZR0tpvVRSA5pVr2p1XQKq46mSBujY+XJZiim3qz5Z0jf+5e/abuFD9NZ/qmE2OZv8Xyet3XZC",
+	"n+oT/1x8Y5cIzw0rRMGkMmyl6sU5skmhpg2yjeZrzVbzNSp6PDGjWKGOkaru6WgPvnruNNuyVkuojaAN",
+	"TdHwKsYeVWY177aUzSYl1+aq0fs8STpBs/VBDbdqsc+T9FQtaTvCQKV3EfvCft3+zj2I1zVfT+is/a36",
+	"nUwMXGN4QRbI9S78WF3/HabGPo1I/FwuG2KKokCFz8tXEcVnvNSQbRyCTIrct3OlnYFgLc4MuX8Jalmi",
+	"YIP3vFqWaGN6FbvWBqydFYsAp4z6RUBMvs0FWFPXsIqvWaHOWe5epHOr3EuYGaYaEgR7kb3i75/TD77D",
+	"tbl/PNxxIEilfsK/ENps83dY2agluluykzXwWcmlTI24FSZx0bgZz8+OzsnLIYqkitpUS9nECoPkE1bz",
+	"ddpQ2uJ+bsUmPmdor6/4DXwy4T3dtkifTaxDts2cOamk4KnZb6G7ds4qobW9D0riJ1Y0WSbdSbPxp2x9",
+	"ngJgz2sOFRdl8kj6RaEqYRftXtvvbC6e3pVa/JOWuTY4tCyvCh7zxrVSJXBpf8Xdlvc4Uk+kxJFeN3q9",
+	"6/dP7Hc+ZpNpyfXOlz3FL33M9tdnRa2WSyiu4P0UkLcSgvA5MRI5aVbBcvbqtzdnrP1Nx9WZc+c4zwSq",
+	"Y+smBs+aWZej8rGWMYR85t+SoiTItD4e2s5bF8LwjoZh/Fo1hq3mYjqPltreJDGz9gcaXUIfM/8Arpkg",
+	"0rg4gtBop5RCGygOtMH31lTj5ZWqb7gU/0Fe0/Dj6Be/hh98tJe/LNXqqhKyMSld90u7U3JAeQ1MOu9z",
+	"W7j2WEF2u2k/gC+XSkiDNpt3cxkviiMhWcULsKQjF/ka7DpKZU0gq/JR10vrffw+gfdLmHbtj8gEA14c",
+	"bIOlIns2La6Ue8XWJ51D2vAgq6VZt6/HoAfLt483P05d0xo8V6bpWzclkOtHrJhZzhRGsymXSoopLy0t",
+	"q0g54HeFvCnDxe15cSVkAfUelMVbwPwP0/StQaumnsKVNtz0Gl/OI6w0m/NbCFGizN68Ga/xAuJNXEi1",
+	"kn33dew9fO3WdGGXlLqLftFdJbBFss2f6YVAETtVclaKqRktYV3IK/zu/7VPys/wq1Gski6UpUwwSjPn",
+	"D61Hb/6pe0lyA9YJTm7Vnl5Dyt1dUbtYUVdg7acpl1Moy577qtdymmZmr0iEtqS4Bi9lwx15YPm6BFnw",
+	"mL0idW2ffVUIza9LUoabLxE6vGXFNTN8AdISzptT9gHocHCGQa5ztmyMwUUZxm+4XRFfAPGfHFjEsvWY",
+	"NxkcHRsJUGjG2RJqrWTyChphyrR51CyL/bS9CzqONKH/Q0kYaSr7BweW8Mv20tJzEansLFhb7i2x6Iwv",
+	"Wmx5RVLZmVDeOnLMtHnurTnUkmrAJLyL6xoZjRtSka8t5/oLeU6RJLyWIAtmoCzTXPOPYmk6y2tDyb2f",
+	"lo0Wt3DOOLME92Fw2r3QPqDdeu+PTh/96ejho6PTh28ePjw7PT07Pf2XU/sfKf49hFl3zF64Q7ErW9ul",
+	"rV3eYW2tgnO2QjVmglqt8b8xeUSBVZ0x4NM5u1GgL6VRGxLZe16Y4bBUIHFsMKCxwv9F2sy5RhMk2MRk",
+	"lPAKCivy8m3b3Lt7l5JUxTHLf39HGiE2aSgRck+2Jy/LX2eTs9/3tkLfbYX2pDbAC7RFZCvdiVqYRCEJ",
+	"7CW18QlTpFlZAy/Wx2OsW8x1NNM5RlPbtCXQVXTnPmTp7rjbUGqwwhz+aHhJzpBdolNbS27mScGeNpdz",
+	"b+U6TR+bzlZXkbks2a+NsVYyu17HxrQlHabhYpcMEymWxx+3z/pVFMeX8jlemdbaJkYVUDDH1UEXt2dF",
+	"FroTrcRrBzDQwxkBr0sRHxLJDryOXi8gq9sLtxRQnLPTTkCOvVTBPCAboix2W/nd1fxcA2DK87z74gd4",
+	"Pen9eq5WcjMU2O8sdF/wqkQbwiVVXe6NffeI/U08ST5nwLV4TlfI2RDn3XPTaMtAERKvou4YT60k5qWY",
+	"blsN2eT90Y06sn88svbnkVqSbjxCVrLrMXUDd/BR2Devf37Kfvjh+x8y9vr1by+eUY6XBDM3SGnL6LNa",
+	"SfPtOcuREXJk0RxkkeMpkFR1ZhslliJZjxw+VY006Kvn1tjInQfPWy5RM/bM5fSsx2Sd+AXA0lKvhlmj",
+	"rc8REtc1cGuqBTVytu1J4aW4gy/1xOeZHNefx54UujVNWVqFFLOc/Zs1eHwurN/bSnkehY5yb5VG6hag",
+	"F2QgUxgj8MjvE/ulo4eP7AXfwwPyDsRGwtzl0oi0ajbTYBhKfFSP3/CyZAVff9tvMJzuMhjSTsbbOWDd",
+	"gtnX2WhNB4G5wbV2PuiKa2vySFi12gr9A1TW8bNytZJXIZPQ4ZTICgw2/wbFnJx49MMP1hSp+dRArbv0",
+	"eVVyKenmbpHDW/QbPPD45WMyb+znm1SpgEvr5Jyz39483RR37WufNdYwPnkCdSlkMskZOw2xMzBgkh8i",
+	"tu4DvuND61hMtEdkfYd/1BtHf+KMc689ZzWg/AVpuBG30Lo5Ss0m2WSlaruTI2tuoI2aVLNPUYwdLAMz",
+	"krQpO+nXTglMUqstBLkRgy4Hbuhv9ptIWq574nKa6iNGeLYkDpM5R2fiF0yYOPTIlwIjGiQIvMf57hN9",
+	"7M1bgZUZSJOwxmzTwcaslD+gFFtF9NrmbRePcLblzhjIMct91C23es6KfxTRknlHlUoY29CcLELwjexi",
+	"fSmDT9Y1F7fd8zhohL42Bk+yiX/+AMenZYVz2EZLC3d7EsLC3va0YSNhBdo4xglB0FE5t31kkKuGu0su",
+	"z1PBvc5tJsk8Pgjgz2jZXJdiag8DrUte4rmIW24sb2K4rwBpBC/TZ+Pjignt780SMvewlNBHek3rcjvv",
+	"MPLf3whvggtpldLxZCvV2JMWap+SNApk6/TPSa87K2zfqDntZdDa8iaAtzdWvBus3WlUeer1BWaTIdsB",
+	"NRw9MWwgySHuRJ/AnN8K1dQ9oZhrmCp7TlFBmt9rsLtDKsgLIkt7b3Mfs7xWZXnNpwsnrixxyCbXYEVJ",
+	"TsJiQ5gJzHqQEOnKG/+4IGaSLPsT8OIX0Jr3a9EE55ARyG7ELUjWLDu3dFDXWjlaLU186JF4iOLHffou",
+	"qXTbCsC7KSHUMmFp7TpSHBER7BAGW0z/+zPaDlcO8VMoWL2/spcCTF/xxOiKGG9rbUurJch02QPJ/H3K",
+	"ZdwvghXjFu5eMky+gzBPexj/ELU0z97zSsgQhbo798yELKw+GU2pn+kHO6u98FjD09N78EHkXcmTcRF7",
+	"64TG0fQ2ZNTWXpTBEd+uw9i2B/5PmiadpkkaLztqH658PGr7uaZu4CwuiKHuJv8DnwYRcavNZhFGROOB",
+	"Oos72XGZsyV5WR4VfO0XiQXF3MAxe+3Ynl1j3shngbBQHSuNhemJRf35zemPFIv6H2MjfzvCdHvXF/Qd",
+	"hzCsUECVSdbHY8uSTyHEtfEGGUszNWNSMWt4pdPZ44N4WRvFO2dG3VC0jaoZQBb5cJp7O5TVxl6njTaq",
+	"wiTxtkZKCKZlyVvhmhZNFDRNSyasKyEB5M199rbt0qF6L3R1jbIcYr8qtNcaCTlEdZ6it+LFmpCFlX8l",
+	"N1CuM+9bYmC74x8MbWaLEFvypjU1Nqvtfc/NtgkSNOvQ4ksuCt8u4TMSeO3tpV+CPNweZgLKQt/hXFtP",
+	"YsMb0XPVlIU9x4gA7QJKIRe9lUqCakGMwkfrjYNjz/h0jrIoX8A6z1hOlHHJDCyCyn3iGZkuY7l9UM6+",
+	"CUVOtNxLGdYr1erbjOXXXEPOvsHuh2tlRZUoQKOtwvhNDVAwJe0Xb2rVLDV+1Ym2tdO99tMCpkILuyZ6",
+	"lA8BXcoVkqVQ9oWhssj+ZK7Kgp637oiZNZhvaWcCm0Ry9g26uLUwztkP5X4Uc694Ad9upK0/iTk62bKB",
+	"sqXtkhppjzklTd/O11Y+IudcQ6ms747H3ak7s3fX0gFFINY7YBneqsNTBwkW+jvsGTNtmW1m4fez0C5U",
+	"BdeqWFvbyHKVt5ALUcPUqHp9zC6a6bwNZliXn81qVXVvFkrQWqkqEarZtyp8dKW3N3C3zeoaeF+LHwa0",
+	"bpoalQZeVOzj0/Y/tbFeQtpmglso47CZWkyyyYrXLhMDda3qZLShr/nFy1NKzXOTMbALRP+EV94qXssp",
+	"q1QBfbWbUKz7JJayN5oMbpFOXfsWip6lzVQji935D6R2aCUiQg20VfxVpfpY7B7Hm9q/qCJpZruzHP0c",
+	"6ghNPemPBpqdnQn/il/yptMd6/SGidupu6spgu53mTmq+dWmqP28WqravBAy4Xijgk1HvKeqbCrJuKHq",
+	"yON9OuVEKgX5VDXSQEGi42HGGt3wsqTKFup7ZvaH5+yU/IvVXJXAZqIEZ2s6SyPWQpbj+qqPfQ4pbfat",
+	"aiVvsq2ewuQV09gC/WEwp1FDpW7xv2ZcUGrDi4Z3u64P0iu8qP8MX4P934SwWy5LkdJnKPDPfNySs6Je",
+	"s7qR58GktX92ybC0RxA1m2zT2O1067WW11Ilyz0VOvbb/dXhZIO3tjd+PWtT+AU1RFNpSAnH7Dfp03tK",
+	"uhzCHTo2oluTDMzTaSfJ0vgF9HzcVvTuUP/+XLMkx7WvSXIfkTXFTD5tGNI/Pp4XkgMpJYYCd5v1GjPf",
+	"z5V1Dfb7NYntKrF2BT3XYH3btG/T1GUykm5NNw31LdQdIw+LP53EcfWIu/WgU4B+ixmRJ3UGv6jbBDWL",
+	"en1VNz2B2pmQQs/3UTEz1c0dxQ9ziCvbRwDvzZWp1+Pf0htAHhLCaxJKCMlSoxiy52d9BHSRpPOHrJ+c",
+	"kYAeMkfG2EGp1pGeR3kpO2x/3IKTx44JQO+l//c2GNCDHLOstrlFpf2f1E2IWnyEjxeh2flAM7WSu3k/",
+	"SBGHhIMoCZ6hPS/6XcQU67seP8FUFESgjVvSftCDd9ImXp3mu+7RPht78E8eWpIeEwTvLtgvJ8WeYjoP",
+	"nHnGuHWXsXCxhu1Yyg5Eqrjt/OHp6em27C2i9W/kRyq+gCMuYbWRh8VSZCWngNXr1nJAZxE/sZrmmOUl",
+	"mKMbtZ2hTVabnHsH+1KiWm+mc3qIUosj7LpxD4rLe2vgWC4/a8qSbDYuaYWG0tC+GLri9QJqVy8twyK6",
+	"KeKwVfRV7Nqx78S/f7e9FsjYxyfj2ky26pIqK6msIsfYCUbZ1pQpmfloEjqpvCyv1MwFlqgwPk8nRNQs",
+	"4QTfQr3GQ3QhV1c/jLfd9S7gvzG0cbwBtrATbyWLtVjAD0pu2XrvjPo3rIDHENScL5dA4URXULAtq2M9",
+	"hrsf3CRuyDLrtXrfahFLWi4J2yrs/oxK4rlhvQmLoFOHt2a5gMEtYPE41nPiLQ7WKK4B/Rr80Nq2LeoL",
+	"1lRhbbwr/MeTwbJ8hLALGbLwJKzAQpaPg7Nr1SD7EBdFzg5FBHV7ST3qjKXYA82gEEb31a06RuxYfXty",
+	"SFdOnQ5CZHg1tu2htpER9hbzDu4qxA2jd2DfpHq073Mbf0Av/u31Cy9nsiiR1KrM1kudUfAlRiE7/f7P",
+	"o9IbKE1cD0lSqSQ1fBs37+6CMueoaYR0XVP03Y7Mt2u2WhMDy4NhIy9SC/9ghJJCZWat3+pa3DQKWwUL",
+	"KCHdNdIb8+yNH1mi9JQCYhtAv+QdVUTRY1RYwRxKuxzolStQQ2cBLZvM+9ia8QpxneZQJVMN+9U8oL/w",
+	"ZcubM0/dviN5TW0U26cyykMYaV26H/SvoSdEElgxga52CzUvnYCuqFpAmDPq22uNFNZII8ogJhkZi/q4",
+	"h4eI3bevIH2wlZj6O6EBht4Qy209jw53bbulibRKqzwLLO1fzUXpk/ZWdN1YweRxGkVPWCaw5aYgVBqi",
+	"2I6VFVpUS+zkw7cTXNmj09PRsZYg5FIluemM3BNv4eMevDW4SVRVR8kZCialN+tl1tZ7XnoNe8YkCLQW",
+	"0CK25iOTqo70pzvyvdhEKjOUGXCCGCOlEeamZKosyCjAg5ii5RQFQDoILL21YJs7JRquXW6f2kTIzqAM",
+	"nttgeifLZOn0y9bUwYbPW8BDCbWbZ6wEw25U+pm3UItZMrAZMTrXPRnREf4eMVf0omwPTeYI6bbeJ5Au",
+	"vNe+IaEVZtp9A+g48/SY5SsujJA3OQV1CUyFmVqgD1U3WEqBVfxLrrXDIhVYR1soCe5tPpCuUcoU5/be",
+	"hODwWWw+bVvmxyzHuijMnYXQsg/exK0BlzKKLp8zDcBykt7Oc6GYTX7M8sAP0b4cO9undt03RzkMsCMx",
+	"rFZofD9UQVADYY07MSrsIenHepFSXFz3pIlVoD1ScN+q7qAnE60pPpK5P75HrIN3Vvzhztq1pNj3Jaz6",
+	"MBV7Ej+LFLKwQ8XZhj+pYYlRbd/1cO44j1ozlz29tn0h4s+HkGh32UOvt3A9V2qxTTAN0xpSltpqrmF6",
+	"9d//+V950s5unze0Gf/azeX7n2f+/all/9optPtfEDBtJ4BYwiYMvniidrVjMUX0uCug1GdqWLlnmKd9",
+	"Kxp7AYf6sHAG+1parJn2VLfxafrBZdJwNMPX5RC17NHl+/qaV18Fv23Ty6b2oKvruD9oDPRU21B0JyBD",
+	"oZclX1/16oD+QqM+hTWiN9V3pdpnXyl5RXU+SYkY932nv+Gb1QdV01pOQw5nC+aqB4Sq4tpAPfQFl79N",
+	"9s9fuaDXp8JPpdQnHcrG6bUtsGFt0UoSKE/bLLd5Ihvk79IlwEeNg4sizr8LWtSB7sZ4Vt/AHKlFxes1",
+	"u/jlzSvGi6IGHWJWzsmgYQ2uLdOjcUR1ZhgCuVH+owSAyP/n/n08pUzfHcFE7hN355MudgjtdypRB+75",
+	"xg/6QscPdJuZRHQZRG05Z65MB+GQYgSp3H4hRwe8bmA0DF43L7FTXgwnMn7Fss7ALriuODVHe7AeZwVA",
+	"6HmYvHeBibJEt5yiNHFysIBpKSQULirDcnw7+n+XEmE3Ml9TTpU7NG2krVDvS090hN2GNeWY3TJQCx7p",
+	"trABdRGNf+gDHblKZgp+FtbVpPi6Twq0d8tDWykqPOnNrPdIpEOYHE6rf4XmBpVibjsh16IcaqjgzBXc",
+	"MEVprWtYK0L9YhWXBTeqXm8Aiq449Sp4OIOVA4IPOZsFwHI/t37KyzKxxKf2z9Y+nxIvzJU2D3TcrVSW",
+	"yAvLWk1BaxiLKjBdNlcapkoW3cRGoZrrMtLNbozKQL0e9RNX50QF7sqhXIu29thKXLOV65UbsbqZSIHb",
+	"vHRlzVgpIKTVVCgo6kbqQTnefQxvzJyp2p97ulyba3OVbI17O6esqiO4j7pbm79wc6KgnA0+9Gqfts1S",
+	"3Vw5nL++WkknDkp1E4XWjVKYeRpJ8eg1V70t7OTXdR6/3fG6YzdqmWoqaq8Ooi1Se/y2eK6gUnUiSvQa",
+	"NIJMMPqClZ/XawMa7y1GdUOZ/Eh6hHryDdfey2JXodqgfbHfVe+vU/zhNL6T6bZ9FAjuEuDODEjmnPJO",
+	"lVp0WL6DcsQtX/74455yYSmKncgEyQK+cOR1k8a1XdbKqKlK1Zvxv6vaT8jy1FiJ2icdDNNL4Avd9gXO",
+	"lTa9IQic4ZM4bJrtQ6Pj7A3DXq1zVgN2SFZWMdILQ74GI6OEkzgIH16Dqdf9QBHCiXjLsTec8IPHXTAf",
+	"y067coAQxbqnIsJ9GmhorSxew3iAbNLBF/ScZNxmzh/98Kd0V6FuqiQXoPJLHA7qxKjaU6vxVLJ/L65U",
+	"Y3ruWchSktIbKTPCU/slKHZ/iWJPqRl1e6Si404FBQ4l3hldcNy2iLSJkHAp+k0tf8zbFZZquucQj7Cm",
+	"NNP64HcCBQ//skkVenJmHYYyY+6AMjf/LGOFa97K0DfAKiq+HE0t/FL0yWB0PBqHlXb0E1fxb8LlOku+",
+	"PGNRJ6YrF3FYQBnWD4kKzimGi3PAooZ14oSHeyTShxDew3qvjDK83LXquS97CbjDaTFI4Utz1cvg+Fj3",
+	"6dkGYq0X/1KtHMJrFHeWMPLStsApCeeArn/GVvP1qG6fPlinLnUOhO6Eaa+rVBzkZyFdUZYfkOne4tyH",
+	"UqWD/Jik6ln9TNXXoijAHQN+tYVnWoC1BKeLtB2+1U7bEZp94PXpy/0S4XXxnUjUGXN2hut/zJtantVK",
+	"VdYcOHOfnTnap3szb4UqeQ9oOJaCUhNbgEElmuIFxPq30Tfs3/yLdqYOnZTxKYiAme+4NSVr/tV3HG7W",
+	"u/PiqiK0pFTWxn3iPQdM+WkyGz1UlZ+yMuY2idokUVQweBhew6kT/hr2t8v9k0aW46mysLekZ12RERGh",
+	"A5NDSw0m45W0WoK8ssvT6f1v7127MZFjtmEfju3xqTgG/t0+1MfWdNsHsNlFfxd0opbo/oRTDPga7H/d",
+	"Jew90OkTT/XzKX6Hqy0DBGApNocGvHFwxYj1VioNbuJUQWI2Kqb9YecAwA1iDNQQEgWSSE2qMVPV28gd",
+	"QeG12GxeoNUKY4IIc7fbTPEvSq+vVDzZFRP1HO6CYEKMB0QgERKwePWckQmEUZ5L/6zLyd5whWkAGerC",
+	"QrBkmM1gajz6IwYTCY9JyXIv/ZmEvyxaw7eHfNoNNN2oUB1ydL3FL1W6JMU/ckgs3yi74Vo1N/PjMfh8",
+	"snf9qhzbX7LRXh9spKFwP+EJhQy4L4etghO1bcE3GuJS8LZ+O0LSFTdSJbGMNzZun9W373Zu03jERmxu",
+	"uYYpziH3/QAj3fAhiZYcTtXXPd4DRDyAw6N7igaXgHAXbd2dkLcCQwyycKNGTMDpjaGN3Q8n2YRPp7Ck",
+	"BGgMQu3TMbuPKEIQ9b18vI9ZbwWsoHitVMJ/+oRk/g2YPsyCquJ+pr/VMdohlVFYZB8MAwx+87In0FJy",
+	"Y21yFfrcuQf18akuYp/MSbkegKfhmZeqek2LSMZhxtEAML4FlWXV2qqoCsPcx705rZ4ygaHEfpzCt0dD",
+	"i4tImGQON/Yz4La23rhPGCfLNWOy3BsU5yB4hJ+jwFa1MtCjEfaK0mFi3Fp/xC6lWEApAsecu0YEbMxF",
+	"iLoASBZDmH2C7mxFNjdti0W0jfQB2oOwN3z7HHDMxOiEZEdOpFnd7AV7aR/UG8LcFGe41BF77Q2W9Qqw",
+	"W1420G+PRdcRFcortYL6Yg7W1ndz5+LOYO3c/0YTh+iexqwRk49dHMx+N7Xbi3QMgfDNVFloF0PBGGuI",
+	"XOJHsc6pgRctjD0W1hVVsr02m1xsDRmk9lwHseTLvOOq7lDzkHzeii/vYiQVNReyP4MTpvVTDqfBkS0r",
+	"vvYlMyr4NKosfH7xnH2Hoa0IMbDi70Vl9/nwEbku7l/7J1K5T6NateOLYjC4y2bWca63Gg9PU/KqJ6iP",
+	"0qqpgqCqGm0QvR27je1p1PZr//776dGP/Gj2+Ojndx/+9P3HfxpX0mAPaZl0ZRpzpWaztDXeSZ9FZKaA",
+	"xxS7zWfnbbyV2hIwBcO6Ba7rNuVrVaSG8rbnVnm0jO5q/s1FL+kKdDJ3wniPoTc1JqQ2fAfSIlUoeJ6S",
+	"sNrMWXNJBGErmrrb2+C05I2GfsZ+45H4Q1uoVPRg6i26hpvNFFZvNjHVrutJFZL91gdNw7TIdG/ESxVV",
+	"0WBZgjDBDMbKKZduy9qAFJrF2mBKvM3CbXowm3E7NYkPZ5N0YYVJybmW07uInVlTjvDNXgMvImSsUIWF",
+	"7X6qWmJ2wfRsMbnWnuYkK+ZMXLXm4ACOGdq+giJsrh06srNdKzE1AOZ8DrzIg1+/YanZD/s4H9t/AI/Q",
+	"yfuMzdUKbt08J49OINXqjFjq2dsLy7phwNevkkIbstDYnC197J8KH7odZy3zTUtRXfen/ji7BivzUORj",
+	"VZ7YP72L7WNCSX3Fl8t6A0UqcqvnUBZX4csp9xEq3yx240oiXduX8fLD8771gBvtklCd4o9z5lbBVI1Q",
+	"wa7/tDoexJdP5UZmFGMPQXzJGzNXtfgP6EEDxmKaOfA6VRbDtWEu5t2CTVJh0h61KvYNUhkx2FuBNRg+",
+	"ZDx1iHJ7vGAZbu/WDlCmdlpSV9zBmaCfqJupFed7v1DPh17YIknYt61qYa+Rn/YYDwYc904ioE52d4ow",
+	"nBrxSto3u3hcxmDzxD45RL49XiQVJWffTB3gIMmjh6enp9/2KEcIKKJbatHNXCWfCF+PEzmdH+j7NmmY",
+	"oaLrN+eaFcBLwstOB80GPUzKWcb9fwfH/QwlGeOxp5rdPXX0Lfv95tqu6jodj3b3zrIxc9/EDxHiR2Gd",
+	"sRuCukc9SL2+WvGdHWRvyaXEHu3B4p07yfbxC1jx9dUOdDTXCelSy22itjWDljXM3GzAnb1S9mBSJssb",
+	"0ObpHKaLVN7R7InbG0UuOyC5AZTQ49hnaD+aWVPuDjj69ksXbBzIn9q9vG4SqRu08/v73RAfwZLcl6GO",
+	"O+2eyGGUJwqucKjKsQKii9OIPRF1s+wbqTsAnnEHCDlYjg+jWHJeGFimYjKr1KQNazc6ZeEdNI8OX9fi",
+	"FkYgCWNgMYB9eFLG0Le0h4HjfyFS6ML71ch7TtrZH9xbzB6Itw3cAzdcjj8ztNx6hcRsMzET/dDeaj0G",
+	"d9oqjJlwFfP4vtFR6lZ8fEzBzQ0U5oQxCKoewHUcqDj7RAW4KajaFEl7W9PCK3VLjVKLq2ooZIQ1A2rR",
+	"hgmimj9Xw75vUr8jGVNM2Far9CM/R71dPuv3+3fvjn1w/86IPfSCQcCet31CRLj5P7yWrpMoGuTs8YpZ",
+	"bg2I/CzyDFxwSMhjlmtTA69CtswAho3slzibKikpzY9Pdw1HBLhoH1uWuYfBoHJgSifVBksR61teuhho",
+	"tBZVln3IhQ7FbVqq6aKLZYGWvD1Bt1Yr/Kw3kU3s85Kc1gsxEA+Z2ygmc/ak+wLWY7RFCqE6uqfA7w5d",
+	"ugPNqvY2CXlz1VMT3FXJ2BqTaDu5i1q2ruu+M0J9h2BqTugVnUEyTOAdV/QsN1L/I32uPrmH+LzuJA9v",
+	"wA7WQQRf2b1+SPkk5xa+8Q8IY1S9Huh4SyM8xXS78gB4B3UVEw9ELBr3A/uhiO4WJQUW3b07ZRb2atEM",
+	"zLodaEHTyg17RVh0kMU53ZQZs0sfDxgzzOQDUyuIw2aqjmu7NqEWk5kGd3Ct0pkbs9RnJyceuSJqLT7x",
+	"NaBbKYw9673sSweO8xAGY0BgubPB6J7wipvp/BN4a4CXDsgTY89572PrI8tFaCE4AK7OVrVVb/W/e7u1",
+	"chMFgYueiZq7uqZcZugGUjVhfUWBi8QCqbeiqYVZX9jzo3U5FCY8UVwa8Doep2av3OTjR8xBzRLJmr8B",
+	"LHW3xD0M98GgVAF6EXq59VoboL+THHig2zh8XM0KTPMKji/lpaSSbF/ZTvDN+WMXLkaD9Yw9wVWzeoWH",
+	"mDEu2eNXz7FMvYvBGUMBMHoydvKj9eZLyy9loaYNDrH75vXPT9mP3//w/3wbj5m2f/zuu+9+DICCNObu",
+	"PIwO1K5XF8cKdtr48zAi8GF+jjkH++dLCWEEo93zY1w6TUvE0vszhEMr3CwuTG5QHmuuVhqHfrmX4Ggt",
+	"bqL2Bb5J/UIB/gQz7P77l7L9gWT4kdCm5kbV9INjlr8/wrXk1sJFFFPL4HgCVGpCyUBhMB+jz1k+V9rk",
+	"Hh8+Oow5YRxrKGfZpaSfuVKkMCGr4tO5kJi+8yfl8cCA7HaWv+YGXohKmLxtQXGM0r6z4msX7634Imap",
+	"V79evHHVE1yy/HkB1VIZkNP10d9gnZ+1mGOhrVBjbSCEDPr3f2Zz1dQ6i2Jw6KeiKYVjI32F3aVsm8nb",
+	"4nNrWzlwAmqMwPIRp8dCm8zkoY9486WYnE2+Oz49/o6y6nO8xScfiL8/nvClOLl9aP9vAWv8zBXAhbN6",
+	"XmAnsTaE1+YAjZZKapIIj05PXcuScbWqOFqEwJBO/u78OVIBOzG88BWoM1GGbJt4dpVZQBYxcxC1Ly8+",
+	"prCAM3/SLworP/G9Vyjnmqri9drnqpE0D7QXCXbHht9omppCdHqXTRx3W5mntKE8eM0rMNji83v6/e1X",
+	"Tt7gayYf31l/TCdo/hStR4eSt+/TI+60P7dvcZz+RFFo44AHRjbrx65acUAsG7zy8GCvbhEE+1nlmD2P",
+	"WgJocqycgs/d1x75Y871/BDs8wtfQKRMxjHOx6z3Pp58EMVHUqIlUEipyyOv4VYtWh7ZIPb3aTcJJesS",
+	"ZFvs10K6fjoNaEl7U+Gu1yfbfRV+mnx8lyJyjLLTK/WetCVm+y0QFc2Y9T2eGajtIrOtZuMWtAc1oWVf",
+	"P4kRHTH7pT8aqNfeGT1r49vtLdox2mPUe9E+QyBiveh7dVy9vc/Ld9Dn5xpLN3dzhEqQkHoOYvQjKqHG",
+	"RJez33pJ6fg73s4u99quIPUsIadlU8BVixe711Pf3aPSdRyO8D8JUfoYAXl8DcMhJIS/UtgiiYEULx/C",
+	"jewICCz2vLt+Hbr6CQG7ibCD50VhQ6qtDUcYIiV+igiWMAXrGcO+du3Wfz4mSOdYveNjnoTy6D31++wX",
+	"dOY/B2f0KdiWEBE0KE1bxKU8e8Nvui/bvPwfP52ZiIyt17KTm8Jf22aP7sH8BUzvqWxcDcnsHs/Zd6ff",
+	"u7rP6PgFBZi5yzI46zwIGyJUKyGez45eKglHdK7ZANW+4JF/ykF/l7JHnpvQWxTNivzcTPR4NPd8miwa",
+	"aaxkk2UKe+SCr6kzwzmW5DRuCKEMaYnTgewXHddlTBMqNkVFXOddcFg1n0G5PmaP2zt9KT0n+06QpfVO",
+	"8ZXaoOdN8X/rIL8lpZrX4BFn/aAc7kAnOsCQAfof5xt4KDBBUXr2/emPmevep7b8zEUKSmH9dLDO+KVs",
+	"kY2ta+8BKBwUfMCjyMlZ7l7wV435ZLG7ZWjk/5w7O2MD4VhHA67ZGswBBEA2pku4JZALsTn0j5mqHT0j",
+	"7MUwzMyeoT2O/KyDYshvMRGpF2JJicg1haE8libFjyIQdulxGHBwRu7S21fRwbDHG8DSlNJEyHisN8Xy",
+	"c+3CHSmbqkVJSdpSDn++0zXi/mCXkyoOuicv2XHbHm7y5xboDN47IEyCxZRqZT1jhHi4k0A+pKc/cgt2",
+	"2bDae7XZ5EWErX6/tgpGdKgaGjHC7mS27LRnT+D9suSEdtnbzurncWERwfbEfUrjWwGO9/k8lgahMOHn",
+	"kJ9jq7krXkVwM6rWPvO9XHApKaugsZGLOppqtUoJ52e09lZA39vNwDdJB7iyzVpPwuCXQ/g8wcJgSkYz",
+	"ZWLYoFB+iSFmRG3cyRXU9fYlgyfEcZGy6eU67PGjoDZF0fEKZMGv2h6FwNyQ6nPnu3ttQ71XruVtW4/4",
+	"kcr2E9R5l9IHjAEbGmhCleVUa0ycoZhjuVE5DicyGMTTlB5YIswCp2SMmmF6IcG1L4Q2v0Y0uLdg0ScF",
+	"Q3IJ700A20W33k197NGwWL3zxXyRjWkInyU28abfcgqQal+Hk7DXpTz50P5jMN7xAvgtSik/ORVr5dy1",
+	"S8Y7qMNFQjQnPfzgyPkT3em9UhvgxXZE5GIhltHMin/EkIizsQN2h+tE/Nz+rD1FYB6OXMU0HR8cuU/u",
+	"zcYPo8msM/Dbm6cEZChDmjwCMyy4AUz1UMwtOMgBuSt2FnU0Vsu+ecnNvJV4HVp1rfQdYjDpspN9Wqwp",
+	"4S2MHzR9tn25BLGN9CWnKHG0YvmHj7mzCTa2UooFNYARriD54xnjpVaXMozYw2ps95Jj9tjNffPoV1yy",
+	"MNSG3G/6PA9Da/pc6IPd1MP7W8/CmJ6vy9n6SqTDBV/3Gl13lhcpdeT0Ra9F+FgvXEQJOc8PA9BgfCse",
+	"eR8PNCPTpeOGtNZgOxeQUQjErMQ0TG5ecWFy8kJccIK+xDXTSkmHfkHxGh7A1axxiPC5QYhQDzvVebdR",
+	"r/wxgh6dMQPvzQncgjRHVHKdx/EQCoXh360co5LyI20Jj78JUF5km9KcTzcU1HoKWPpzKYU5Y7koQpGM",
+	"trfHygKPXpvj0/DznLaSZywvuOE5reGpq8vW7P+/+PUlSk1swPdA1vkLrs3RM9zH85/y7FLilBT3IZ0Q",
+	"yiVXOn9dq5XGI8LfXFA8ye8jIN679mhX0OKQFDDgiDglhuDi8GAuJYb42KNT5hrjj1leUtkOznakA/XT",
+	"zluIyB67/Knjwh3B/GDLbNA0VUl8zk5bnxnJJ11UfJwVHS7waaIiOUB2nKaaNNLpRSRP+hWEYBhAQXyl",
+	"ZC8qyAgN/pY7Z2V7nIskdnasfpZi0g48PX27p1g7GSbt8Gdny/tR8j6tRGI557Vkky3RsEPEJ5Ntzvam",
+	"i2jpR/irSsI5WyqtxXW5dsjGn64iMKBMQ1mhwMbnkLMVkqmaTsTrBi/n7ztr695z8kHDHx9PaoTTxNLZ",
+	"e7JUL+CPTn1Wf+wxKpUknDxUCkGdhJlLKB2ddHahtpzcqICH4aPaLAz58mOeL+VqI85v1UHsWvkgPAb3",
+	"sHEdDCKDUmCjGywNqZ6U4CSsUuLjr7X4LEaU/cyGXgvlmriub7dO6TB1VbMGp3d1O9aKTgFF8iYOG2nt",
+	"1KvhQqifou/dW3jrCYajXnq8nw8HLHFKPakNvn9CtRSVGEVTIezFI1ThjBmles0C7MX7SoqA2tPti7VZ",
+	"IRXxSraBPHkgnYOG9kq5ieuFIml6UwMw5YB2oBDeXC6tYG65P2bl+9ZF0btOPpBhY1USQujep07yd6NX",
+	"LeWEh5sTC2rMo7aLRQqWwG+hM9qefCBM6lqjPPq+M9YwH59XXJRsDqWDm7YqhIb3W/1UXEolz0JrQY5R",
+	"nKCNAlLMXDU3cyzZb5GACUvND1MQ0zm9KidQOKsRRV2dRzrTZRDa/BK+g4Is0vmObh0ZYaZpjCxpxssS",
+	"m4DTSg+Pr70LX6/mi6CaR6m+R8nSG5qVaM/u3OM7TXmNQYoQAJ4qOYVatkd5iLv+E77Veojx2MUxV9ll",
+	"vJJXUk0NDdlMRhte4OgC7vjpJox5IUhDnVFFeMb+aKCBzLnoOmPL5roUU/bb6xcZtVlTn5LQCwI7J4Yl",
+	"htSqguC1Xso32LiBvf8hg9SCrM2VNu7nAX6MtnRuHeww28XBBGn7JV66r+jMV7WGuR1qJdkC1pey4jhq",
+	"Kp1e5ZWQcL95VfsKPmgdWV8PgRkydqMUlR1c8+IQrPXCZ6F9iGtVq05+HevND5lFfdfPjCcBrTadEvW9",
+	"bM7CJ5DPW2Fo3kjUGne9bqF9v8kvwBw9dbLwFaE2Won7bcCKQiiBGZ8iuFShKVUPrjMuGs/LuOUWxJly",
+	"+AK+raoLRkU9eNgRbFKYzxt5bLvkB9ojWXusZsIiZkalZe+tgNVrh5h7f4Z7iyyc4M1nKQp5IK7MRbOY",
+	"CNtt46gd/OtPZ+K/qhUSUT9gYboGs4qzHQ5iWLP87Fw9dyZHkpvf3lFgMS+vtpjiL2D+SibevTHEX1W6",
+	"2ayFCsEo/WEyyyTxcSArKR2qtzKalM4XOc4Tt5STD/QfH0+0oSmc92XC0oC4l9YL6jdjn8/CpENRlmwp",
+	"JM7T7Zl+uJFINmrpBv4exIDb1VRFltTBLv8zWVhrDDfwIMzuzah1zTILIdGgPXHbCcRtc01/i1nP2a/4",
+	"lz/7NxuAxPGJy8IFPlGbdbHq1RI6INkYGzVzkI5iN8pKTxFVq7pvXUrsrHbjIkkwdYl8zJ7PrCtFL5zh",
+	"wCYHsoRv/+b7R4++zeJnhhwI19YD8QmqOS/YNYA8pvyRNbPzmSgh34JhFjo1zVhodxeO2SsUIC4N4ovy",
+	"Eqr1YsUPeh0O78+0kOqfOY7nYcITCuC50+tYpVYcJoLniz4373ZACdRspeqFZ51Pudk1DnO6+1XuvZyP",
+	"qbhz3XWj4uJtdxfCHSP8YALfxAqNY/bK4TtTXDxYth69wlnFhPd3KX29UdJstNt8iku5B2F/yIixG67V",
+	"5xKF9pcDmBp8QVLLmfTxOYXiAyXRh70jj1Xqdke8+Bf8xpftmhWu6RtR7PrisB78c9w52m0RtPn9BmTt",
+	"e4ZCsXgAh7JLnaNWIVb3jMA6KMqeeYC5kJ/q5BuIDQ5qp/bJnWftokIRl12ci1s5VRmcWe+YOehFCgRg",
+	"CDIbBNKzGrhSBWS+DKGdKOtL5gkXHf2cIOVkjEhqOW4lzHQOhTMeXqrwawcKRs3UJRjahcAyFivqsFzM",
+	"bpAA0NhjvWD5X569Yf/9n/9F1w6rOwnCRBicznDMHtPheRMhGjSeahJLS1LU63e7tp/JTrCL2zfoebAX",
+	"68eWqKn7+IprDZpmC1TcFeUd7ILad4eBCEYx7kr4AlbzqPvYK8R3YkxQh61dxWSkM0RDFqgWmJC2DxAx",
+	"plQQkpd3mZ3+XgBbgxkpm/oaf9O7PKxUH5Lo9yTQOQs50/uT3J9Qt94y4kkBU+GHfd93k20SdodSE44R",
+	"vlop+JMn02d2mPy7hyxZV+SHBaVWM6F+Rpkw5XWNus5+crg0ku8XgspPTGzNFbwC3q+YCVlkARQ6BCjV",
+	"7M4i1MnlQUvYOTtf2BZ2rpYbbzPaMm70aNPYj2joq7bAAS9jH0YokcM7Ipg1oVtV2LcTpyYPg4lDlPRg",
+	"9AQ/T+vwY/oTK1jx9ei9vyVwz51LEEXG4AiT8rwoarBmMLVe+5pe1yIgNLXZhTQjNlb3rPSPPkI9+uFP",
+	"exOKJgKhdlYBXpuSSmjEY+2vqlFh9WIaNcvCmswO1zlZ8jmAPHyvbhrd7c/Xn+YDJ9btCC0a20A6Xizd",
+	"dxWMe8+JqJaqNvcQbQoNNOjK4cuOp/q2hVik8mAsH7+UuSgyBJfP4gnAmRU8WZgkS//V1CX9hwe4zXzh",
+	"5VUovMzso66UvELMz0yt5FWog6XHcU318GrmcSkxx4Ul+lirDlTHglFagAIdOh9Aw5J3ijGqENz2XQ3n",
+	"nc6eGjw+w0vvIF7KGsgJbmRpr35O/75yjbE5lcNolehViPn9/ZEsLM8PtSvYleozln+4nBRKwiVVlV9O",
+	"1OySSspPP+btpJOVqhfaIYS6hDC4WCBtNVSjOoQtN9UQJ2kbNeSkPkc+61WoWykkLlsyE9UzN/HWo49s",
+	"4FbEuK4um45IFsCn84FCvitVX7ll7w0XtgXyQrGLlRuOOFVVG5Sxe6GYQxsinQ+0HhT1+qpu5Ceu6TU4",
+	"fyvyQ32qf2YPPdQ929cS6GK1LAVolneJk2ceYSIgfcxc9T9mjcvyUrpXIJNULsEi2ZyXsyBIeyFBulfg",
+	"E7dNd2bjVmWM/hCGBmKbeEh69x0ERr/3Xs8h/Q1sQpjq2529B5/PmaDb/BplAuq5lFzas1fCF1/zjVtz",
+	"COXb4neQReIgAoI0GtS+u52InWB03T6BKICJSsNH9s8dLG7AkdaGr/HaUa4QR8a4+BEk2rB/wre/8gGD",
+	"cZiibeTz5kAtKD+r+gZMKnQxRN7+0E7fhg5tC/aFd2jVh8ES8bF5e6hzGqgqau/b3a8ZuC+E2VbfcHQO",
+	"hw+N0MO/SCp5zOkPwywdGDZp1IKSoElfFBBpr+u+S5qe8KkRt8Ksh5HN/Zc+X1/LmIhO9PWEi71ZnC10",
+	"jM54qG6X+/SdPdmH0pzWpT+U+n7cKk//2G4Xy1chOXeydJjbfOLGK3/GUHlvB6Qv5aAgrDU0cG70NrAY",
+	"Nke1wLE+6freYJh42xp5THv8KQyrPnyRx6NUkcv9Ba2xEBTK4uiaTxcsnCY1wYA9lwPJvpZR3PDtL8oo",
+	"cXjeswf3sUHKUntuiY3XLQ5pIyA+RZ7q47Hb/d+EZzirhDZ8AYfiG2tHfrH028VaToOJ+HUWK67lNFiY",
+	"H/fljLqR592CGkzBuCk1cU3HAdjGLjWYVNba3MUiw63CHS4xoM1w3usNfuOONtV9Gh7xMN8+u8Ou/XAT",
+	"ZbTRcR6+FYMLWJpeI4RI/EWct6QY/8UPP+JLbOXB5I2QXXbuQoiqStW1ZWrJDEi2Bl7rLJQjCZOxFRfR",
+	"2FDqunugQ+0nzQQrweDXsZKq4Ia3GNIUeSstYVApGNVM574jSRg2LYFLzZplmEWqoZwl66QNr5Fpv+pC",
+	"0jA+OpVuwqqP7njsurF6guhz7ud30iQcuLPfd8jaqoEN+cuDmzhnuV8gImi4/kjFZsr39H4hN9buoMVv",
+	"je/5N1YCz2slhaaWPrubb4ev+Fg1jT89+VA38mN/S1YXAYsNAGARoQmz3EUI2wlkAQTLI8hPeUUgWZvw",
+	"WJdS3UJ9zjg9zxCQjOuOYQFQmJLA1ntN3cS/wN3uIQETfaHb55n1MK6qfVLGtIEl9n4aWH55xeDrOrqQ",
+	"iZRf6sdK3AwxDI/pTPq/KxqVOWxuvPVfusfjj6e69rCAX+vnmlK3arft2SP86fMUZmOZtMtHogsn1Yq5",
+	"MmhrIVzT7MSMaXEjaeTaheHWRiiYPzQH+XnMMH8T8onRGFOX8nYTK7hBBHHCk/Vj013CGYHFSi7sm7A8",
+	"DHHFkq1RFID0A3a/UoejMxn680/ZC+OHB/mdKjKsKUeM7nERtqfvfSkt/Vd+28KoIWMaxTj77fWLsVdn",
+	"SDTtLKOmtFrLarvzai+jARyI0HnAKX0hu+bWn7XnZ++KnzK/h1Tpy7v17vjgUnkHhx5GLwd6+dybMGzG",
+	"a7h3+Tved/NTvlOluRFsKoEl+6zxMQt7C75V28QiXYSunf1vwl3unvhvmBmPD/3eBCKNM//Mab6R0rCL",
+	"8XuATJmDbfUvOJjIOrHXfRj4DXjxSysO7rOGOQK3uj+ks3Y7n3esgBepUb0TdbI3yyx0rddFAEgVvl72",
+	"axEt43jJ0gJk8cUCyK/x9Z/EtJ+3L9jq9j4EEiwwulHBCD6PZ4F3LGUEMDgM0uQFWDu6LLuWAMU1gnyz",
+	"6uCwQijAun4O9tkf/HUHl/2DMtnbOWAzoTAxmx2Mi5SEDhcdmm/I1/hyskaZ1ti5oLV8zXzQXWnvlAL7",
+	"qfXayYMLAgAxnciFj9z8nhnrh2Chv4hbiGUONmdrT+YDsZAB/eUY6A1oc9Dow/0yDgZle1RVaFegeQXG",
+	"ntgh9VEQIUYxU68jvrCe62h+sE+GaVNjTdjvHyYLsP//zlLPPWDTcXqFE+4ywmMj7EfQC92pvgyRf6w3",
+	"FljH0kEr1okyLnvZUvmBOIOQMeUD77z06AbR0ykSnH52qKFQG6OJEaz8eKswTE96JoumgeBXc4UF8IUo",
+	"XO7Fz+V0Vmt6VT5QCFBk3TCMXedaNXVMvXCY2w/zrVBEIFGzFV+TYLJaJ7QERi3zx3FD4C307ncQhDh6",
+	"SAxSmt7sXGnjM47t7whWJfmDBax1GLr/+NXz6Fd8Keyn1hD/nwEAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
