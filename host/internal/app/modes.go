@@ -166,6 +166,12 @@ func (m *modes) Mode(ctx context.Context, name, address string) (syncer.Mode, er
 	if can.Finder {
 		mode.Finder = one.handle
 	}
+	if can.Responder {
+		mode.Responder = one.handle
+	}
+	if can.Answers {
+		mode.Answers = one.handle
+	}
 	return mode, nil
 }
 

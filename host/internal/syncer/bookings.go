@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
@@ -73,6 +74,11 @@ func (e *Engine) Put(ctx context.Context, b *booking.Booking, match booking.Matc
 				saved.Booking = old
 				return nil
 			}
+		}
+		next.SyncDisabled, next.SyncProblem = false, ""
+		if found {
+			next.Answers = slices.Clone(old.Answers)
+			next.SyncProblem = declinedProblem(next)
 		}
 		if next.ItemExpected {
 			next.ExpectedUntil = e.now().Add(e.limits().ExpectWait)
@@ -216,7 +222,13 @@ func (e *Engine) save(ctx context.Context, tx *store.Tx, old, next *booking.Book
 	case next.SyncDisabled && !old.SyncDisabled:
 		kind = "problem"
 	}
+	if err := forgetAnswers(ctx, tx, next); err != nil {
+		return err
+	}
 	if err := tx.PutBooking(ctx, next); err != nil {
+		return err
+	}
+	if err := e.roomsFreed(ctx, tx, old, next); err != nil {
 		return err
 	}
 	data, err := e.Render(next)
@@ -250,6 +262,9 @@ func (e *Engine) relink(ctx context.Context, tx *store.Tx, old, next *booking.Bo
 				return err
 			}
 		}
+	}
+	if err := e.wakeSources(ctx, tx, next); err != nil {
+		return err
 	}
 	if next.Status != booking.Confirmed {
 		return nil

@@ -11,8 +11,8 @@ import (
 	"github.com/roomwire/roomwire/host/internal/store"
 )
 
-// daily makes a booking a series from 1 December on.
-func daily(b *booking.Booking) { b.Recurrence = "FREQ=DAILY;COUNT=10" }
+// tenDays makes a booking a daily series from 1 December on.
+func tenDays(b *booking.Booking) { b.Recurrence = "FREQ=DAILY;COUNT=10" }
 
 // december is nine o'clock UTC on a day of that month.
 func december(day int) time.Time { return time.Date(2026, 12, day, 9, 0, 0, 0, time.UTC) }
@@ -29,7 +29,7 @@ func TestConflictsOfASeriesAreRefusedOrSkipped(t *testing.T) {
 	each(t, func(w *world) {
 		w.book("third", func(b *booking.Booking) { b.Start, b.End = december(3), december(3).Add(time.Hour) })
 		w.book("fifth", by("bob"), func(b *booking.Booking) { b.Start, b.End = december(5).Add(30*time.Minute), december(5).Add(time.Hour) })
-		_, err := w.tryBook("s", daily)
+		_, err := w.tryBook("s", tenDays)
 		o, taken := errors.AsType[*booking.OverlapError](err)
 		if !taken || len(o.Conflicts) != 2 || !o.Conflicts[1].Start.Equal(december(5)) || !slices.Equal(o.Others, []string{"fifth", "third"}) {
 			w.Fatalf("err = %+v", err)
@@ -74,7 +74,7 @@ func TestConflictsOfASeriesAreRefusedOrSkipped(t *testing.T) {
 func TestExceptionsThatNobodySpeaksOfStay(t *testing.T) {
 	each(t, func(w *world) {
 		title := "Elsewhere"
-		w.book("s", daily, func(b *booking.Booking) {
+		w.book("s", tenDays, func(b *booking.Booking) {
 			b.Exceptions = []booking.Exception{{Occurrence: december(2), Title: &title}, {Occurrence: december(9), Skipped: true}}
 		})
 		later := w.booking("s").Clone()
@@ -101,7 +101,7 @@ func TestExceptionsThatNobodySpeaksOfStay(t *testing.T) {
 
 func TestOneOccurrenceIsChangedByItself(t *testing.T) {
 	each(t, func(w *world) {
-		first := w.book("s", daily)
+		first := w.book("s", tenDays)
 		w.book("other", at(14), func(b *booking.Booking) { b.Start, b.End = b.Start.AddDate(0, 0, 3), b.End.AddDate(0, 0, 3) })
 		from, to := december(4).Add(4*time.Hour), december(4).Add(5*time.Hour)
 		saved, err := w.putOccurrence("s", booking.Exception{Occurrence: december(4), Start: &from, End: &to})

@@ -114,6 +114,9 @@ func (e *Engine) written(ctx context.Context, p *pass, s step, item *calendar.It
 			return err
 		}
 		l.Ref, l.Revision, l.Sent, l.GoneAt, l.Problem = item.Ref, item.Revision, nil, zeroTime, ""
+		if item.Event.UID != "" {
+			l.UID = item.Event.UID
+		}
 		base, err := agreedOn(l, s, item)
 		if err != nil {
 			return err

@@ -122,6 +122,7 @@ func (e ChangeSource) Valid() bool {
 
 // Defines values for ChangeKind.
 const (
+	ChangeKindAnswered  ChangeKind = "answered"
 	ChangeKindCancelled ChangeKind = "cancelled"
 	ChangeKindCreated   ChangeKind = "created"
 	ChangeKindProblem   ChangeKind = "problem"
@@ -131,6 +132,8 @@ const (
 // Valid indicates whether the value is a known member of the ChangeKind enum.
 func (e ChangeKind) Valid() bool {
 	switch e {
+	case ChangeKindAnswered:
+		return true
 	case ChangeKindCancelled:
 		return true
 	case ChangeKindCreated:
@@ -342,6 +345,30 @@ func (e ResolveInputUse) Valid() bool {
 	case ResolveInputUseCalendar:
 		return true
 	case ResolveInputUseIgnore:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResourceStateState.
+const (
+	ResourceStateStateAccepted  ResourceStateState = "accepted"
+	ResourceStateStateDeclined  ResourceStateState = "declined"
+	ResourceStateStatePending   ResourceStateState = "pending"
+	ResourceStateStateTentative ResourceStateState = "tentative"
+)
+
+// Valid indicates whether the value is a known member of the ResourceStateState enum.
+func (e ResourceStateState) Valid() bool {
+	switch e {
+	case ResourceStateStateAccepted:
+		return true
+	case ResourceStateStateDeclined:
+		return true
+	case ResourceStateStatePending:
+		return true
+	case ResourceStateStateTentative:
 		return true
 	default:
 		return false
@@ -618,8 +645,11 @@ type Booking struct {
 	Recurrence *string `json:"recurrence,omitempty"`
 
 	// ReminderMinutes Missing if there is no reminder.
-	ReminderMinutes *int     `json:"reminder_minutes,omitempty"`
-	Resources       []string `json:"resources"`
+	ReminderMinutes *int `json:"reminder_minutes,omitempty"`
+
+	// ResourceStates What the rooms have answered, as far as it is known; missing if nothing is.
+	ResourceStates *[]ResourceState `json:"resource_states,omitempty"`
+	Resources      []string         `json:"resources"`
 
 	// SkippedConflicts In the answer to a PUT with `conflicts=skip`: the occurrences that were left out, and why.
 	SkippedConflicts *[]Conflict   `json:"skipped_conflicts,omitempty"`
@@ -744,7 +774,10 @@ type Change struct {
 	Booking Booking   `json:"booking"`
 
 	// ID Of the booking.
-	ID     string     `json:"id"`
+	ID string `json:"id"`
+
+	// Kind `problem`: the booking was taken out of the sync. `answered`: a room or an attendee has answered, and nothing else is
+	// different.
 	Kind   ChangeKind `json:"kind"`
 	Reason *string    `json:"reason,omitempty"`
 	Seq    int64      `json:"seq"`
@@ -757,7 +790,8 @@ type Change struct {
 // ChangeSource Who changed it.
 type ChangeSource string
 
-// ChangeKind defines model for ChangeKind.
+// ChangeKind `problem`: the booking was taken out of the sync. `answered`: a room or an attendee has answered, and nothing else is
+// different.
 type ChangeKind string
 
 // ChangePage defines model for ChangePage.
@@ -1188,6 +1222,7 @@ type Person struct {
 	// Sync How the person's sync is. The list of persons shows the fields up to `ahead` only.
 	Sync         SyncState `json:"sync"`
 	SyncDisabled bool      `json:"sync_disabled"`
+	SyncMaster   bool      `json:"sync_master"`
 	SyncMode     string    `json:"sync_mode"`
 	SyncURL      string    `json:"sync_url"`
 	Updated      time.Time `json:"updated"`
@@ -1213,6 +1248,10 @@ type PersonInput struct {
 	// OwnBookings The person's bookings are synced; false: only those whose `sync` is true.
 	OwnBookings  *bool `json:"own_bookings,omitempty"`
 	SyncDisabled *bool `json:"sync_disabled,omitempty"`
+
+	// SyncMaster Of a resource whose calendar is synced: a meeting in it that collides with a booking is declined there. `false`: it
+	// stays, and is listed as a difference.
+	SyncMaster *bool `json:"sync_master,omitempty"`
 
 	// SyncMode Without one nothing is synced.
 	//
@@ -1409,6 +1448,24 @@ type ResolveInput struct {
 
 // ResolveInputUse defines model for ResolveInput.Use.
 type ResolveInputUse string
+
+// ResourceState defines model for ResourceState.
+type ResourceState struct {
+	// At When this became known.
+	At time.Time `json:"at"`
+
+	// Reason Why, as far as it is known.
+	Reason *string `json:"reason,omitempty"`
+
+	// Resource Its id.
+	Resource string `json:"resource"`
+
+	// State `pending`: it was invited and has not answered.
+	State ResourceStateState `json:"state"`
+}
+
+// ResourceStateState `pending`: it was invited and has not answered.
+type ResourceStateState string
 
 // ReviewedRoom defines model for ReviewedRoom.
 type ReviewedRoom struct {
@@ -9139,257 +9196,261 @@ func (sh *strictHandler) TestWebhook(w http.ResponseWriter, r *http.Request, ten
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L19kxs3kif8VRB89gnZu9Uvku15xt3xRJwkyzO6kWWtWl5FnFvXha5KNjGsAugCqimuQhH7afaD7Se5",
-	"QCaAQpEosthiS5q7+2dGbpJVQCKR7/nLD5NC1QslQRo9OfswWfCG12Cgwf96PDXQPP/J/rMEXTRiYYSS",
-	"k7PJmxmwXMJ7kzM1ZWYGbMFvgF3DVDVwPMkmwn7rjxaa1SSbSF7D5GzC7dMm2UQXM6i5fWjN378AeWNm",
-	"k7OHj/6cTcxqYb+oTSPkzeTjx4xW8LKtr6HZXMWvslqx5YwbNuOacXbTADfQMInfH7+MqWpqbiZnEyHN",
-	"n76fZJNaSFG39eTsNKxJSAM30OCinuA2h1a1lTbnTIVFC81UVULDzIxL+z9maMn025Frfphc88+NqrdR",
-	"EGSpGZKGmZnQrFY1SJOxCnjJuCzZVFWVWh61C2ZEDUzIompLKM8ZZxoaAZpdr5gwmqmiaJsGZAH6mP0i",
-	"ZIlbY5wtqlYzLW4kE/JScoabtFRYNsIYkCz/fx89yY8v5QAVpnYLSRqU3MCRXdYkxUPEwPjEBTez7oGi",
-	"nGSTBv5oRQPl5Mw0LWzjzlrI8N/J95RQL5QBWaz+BqtNYj+WK2bgvbFssVJto4kwUjFlZtAwuxLQhl0D",
-	"b3TGdFvMGPL1b789/+mYPWYNLMAI+zS2FGaGvKV5DWwOSEcu9RIaKO2vzAwu5VQ02oTnLrnO6Id5tNSj",
-	"17Co+ArKM2YJENN/BrzEq+LoFf/K7nCAWI9++GEEsaa/cFPMUlRiz97wG3dRBN2ga6XmQt4wbURV4VYN",
-	"Ee8WGi2UPGb5P+esBi4dUS1BgdUtkpMp2QmljU1Nj2gl8W421/tC1MJsrvavaslqLlcMpMFLwA2rlR68",
-	"yRU+Jn5VCVPeVmZy9vD0NLNkpFv8A/7X9ju9TQKVYjoFvIUPNBNlWE//BpCk3HoL9hU0r6r2RsiX+Pz1",
-	"hT07vjlm+TUv5iDLI3hfzLi8gUenD7/LBxa4wKcd9JpewB+bK7uwd0QW4HSHvaKc0fIGVqbhj4PS7Q1I",
-	"Lk36MA1+xr75hcuSS/NthpeCbrddFYMKrLj2CqdRyrDfXr8YWDo97qBEfaO2KRdteGO0U4Gxfhm6Jkbd",
-	"RdC/5UNXtFLyhhnFllwYNlUN06oGM7MiRcIyY1arKZb/6VTnQ0uyP+0tasGNgcZ+83/+fnr047sPD7NH",
-	"H/U/JVb20VJaL5TUgGbVq0ZdV4DquFDSAB07XywqUXC76pMFfeNf/q7tFj5Eb/2nBqaTs8n/c9LZbSf0",
-	"qT7xz8U39onw3LBSlEwqw5aqmZ8jm5SqaJFtNF9ptpytUNHjiRnFSnWMVHVPR3vw1XOn2RaNWkBjBG2o",
-	"QMOrHHtUmdW8m1I2m1Rcm6tW7/Mk6QTNxgcN3Kr5Pk/ShVrQdoSBWu8i9oX9uv2dexBvGr6a0Fn7W/U7",
-	"mRi4xvCCLJDrXfixuv47FMY+jUj8XC5aYoqyRIXPq1cRxae80pCtHYJMity3M6WdgWAtzgy5fwFqUaFg",
-	"g/e8XlRoY3oVu9IGrJ0ViwCnjIZFQEy+9QVYU9ewmq9Yqc5Z7l6kc6vcK5gaploSBHuRvebvn9MPvsO1",
-	"uf94uONAkErDhH8htNnk77CyUUt0t2Qna+CzkkspjLgVJnHRuBnPz47OycshyqSKWldL2cQKg+QTlrNV",
-	"2lDa4H5uxSY+Z9teX/Eb+GTCe7ptkD6bWIdskzlzUknBU7PfQnftnNVCa3sflMRPrGiyTLqTZuNP2fo8",
-	"JcCe1xxqLqrkkQyLQlXBLtq9tt9ZXzy9K7X4Jx1zrXFoVV2VPOaNa6Uq4NL+irst73GknkiJI71u9WrX",
-	"75/Y73zMJkXF9c6XPcUvfcz212dloxYLKK/gfQHIWwlB+JwYiZw0q2A5e/XbmzPW/abn6sy4c5ynAtWx",
-	"dRODZ82sy1H7WMsYQj7zb0lREmRaH2/bzlsXwvCOhmH8WrWGLWeimEVL7W6SmFr7A40uoY+ZfwDXTBBp",
-	"XBxBaLRTKqENlAfa4HtrqvHqSjU3XIp/J69p++PoF7+GH3y0l7+q1PKqFrI1KV33S7dTckB5A0w673NT",
-	"uA5YQXa7aT+ALxZKSIM2m3dzGS/LIyFZzUuwpCMX+RrsOiplTSCr8lHXS+t9/D6B9wso+vZHZIIBLw+2",
-	"wUqRPZsWV8q9YuOT3iGteZD1wqy612PQg+Wbx5sfp65pA54r0/Rt2grI9SNWzCxnCqNZwaWSouCVpWUd",
-	"KQf8rpA3Vbi4Ay+uhSyh2YOyeAuY/2Gavg1o1TbFmjzdePv6bdBzgdKqUHJaicKMFlYuehR+9//bJ+Vn",
-	"+NUo7Ee8ubS78PZd5lyL1ej7/NS9JLkB608mt6oNNy3pScftdrGiqcGaIgWXBVTVAOvrlSzSfOFlstCW",
-	"FNfgBVZgtweWRSqQJY9PKtJ89tlXpdD8uiK9sv4SocNbllwzw+cgLeG8ZWIfgLY7ZxgvOmeL1hhclGH8",
-	"htsV8bmVnoYJuWURi875XBfo6CNIgFIzzhbQaCWT3GyEqdKWRrso91OcLn430hr9dyVhpNXpHxxYwi/b",
-	"Cx7PRaT9smC4uLfEUii+aLEREwk4Z414Q8Mx0/q5d5ZFR6ot1tVdvMDI/loTMHxlOddfyHMKyuC1BFky",
-	"A1WV5pp/FKPNGTFr+uJ9UbVa3MI548wS3EeUafdC+9hw5wg/On30p6OHj45OH755+PDs9PTs9PRfTu0/",
-	"Uvx7CAvpmL1wh2JXtrJLW7kQ/soq2HO2RI1ggoZq8N+Yh6EYpc4Y8GLGbhToS2nUmkT2TgwmCywVSBwb",
-	"jA0s8X+RNjOuUZsH85L0O6+htCIv3zRzved0KUlVHLP893ekEWLrgHIK92TG8ar6dTo5+31vg+7dRpRM",
-	"agO8RLUuO+lO1MJ8BElgL6mNzz0izaoGeLk6HmMoYtqgLWYYmOwygEBX0Z37NqNxx92GSoMV5vBHyyvy",
-	"K+wSndpacDNLCva05Zl7g9Fp+tgKtbqKLE/Jfm2NNTjZ9Sq2Sy3pMKMVezeYk7A8/rh71q+iPL6Uz/HK",
-	"dIYrMaqAkjmuDrq4Oysydp1oJV47gK0bzgh4U4n4kEh24HX0egFZ3V64hYDynJ32YlvspQrmAdkQVbnb",
-	"YO6v5ucGALOH5/0XP8DrSe/XM7WU61G1Ybu7/4JXFdoQLj/p0ljsu0fsb+JJ8jlbrPTndIWcDXHePzeN",
-	"tgyUIYcpmp7x1EliXoli02rIJu+PbtSR/eORtT+P1IJ04xGykl2PaVq4g7nPvnn981P2ww/f/5Cx169/",
-	"e/GM0qUkmLlBSltGnzZKmm/PWY6MkCOL5iDLHE+BpKoz2yhHE8l65PBCtdKg25tbYyN3zjDvuERN2TOX",
-	"HrPOh/WH5wALS70Gpq2GMutywA1wa6oFNXK26ZTgpbiDW/LEp2wc15/HTgl69G1VWYUUs5z9mzV4fFpp",
-	"h+Oyzjs6SmPVGqlbgp6TgUwRgcAjv0/sl44ePrIXfA8PyDsQa7lnl5Yi0qrpVINhKPFRPX7Dq4qVfPXt",
-	"sMFwustgSDsZb2eAJQBmX2ejMx0EptlWFE9BwWxNHgnLTluhf4DKOn5WrpbyKgTle5wSWYHB5l+jmJMT",
-	"j374wZoiDS8MNLpPn1cVl5Ju7gY5vEW/xgOPXz4m88Z+vk6VGri0Ts45++3N03Vx1732WWsN45Mn0FRC",
-	"JvOFsdMQOwNbTPJDhKl97HR8lBrrcvYIUu/wjwZD0k+cce6157QBlL8gDTfiFjo3R6npJJssVWN3cmTN",
-	"DbRRk2r2KYqxgyUzRpI2ZSf92qsmSWq1uSA3YqvLgRv6m/0mkpbrgRCXplKDEZ4ticNk+s6Z+CUTJo7i",
-	"8YXAiAYJAu9xvvtEH3v9VmCRA9IkrDFbd7AxweMPKMVWEb3iwMyGKxwHaNCvxUDFMEulL6PziEZfR8ee",
-	"idtor1PacpCwBG3cyYSA3aj80D6X3FVu3SXv5KngXuc2kzwd72X7g1m015Uo7Amg+cYrPAxxy409fIyn",
-	"lSCN4FX6bHzgLqFevd4newrL3jSb8VtgLpiNQt+5X5GD/EZ4G1dIK/WPJxtpsYEURveUpNaVnVc9I8Xp",
-	"zJx9I7y0l63mjNexXqEveT8autNq8dQbinwmY6Jb9Fz0xLCBJIe4E30CM34rVNsMxDquoVD2nKLiKb/X",
-	"YNiGtIVX6Jb23qg9ZnmjquqaF3Pna1rikNGrwRxfypwkhPs0MgqC5Oj7f/5xQbYkWfYn4OUvoDUfVlMJ",
-	"ziEri92IW5CsXfRu6VZlxo2BemHiQ4/EQxSgHVIoSa3WVavdTcqjGA9LS8nfjiMigh3CIorpf39W0eFS",
-	"9z+F4sr7K9EowQwl+kdXb3hjZlNaLUCmU/Qk8/cp7XC/CGaCW7h7yXbyHYR5usP4h6j7ePae10KGMM/d",
-	"uWcqZGn1yWhK/Uw/2FmZhMcanp7eg4/S7spOjAuJWy8vDld3MZmuTqAKnu5mzcCmPfB/8yDpPEjSeNmR",
-	"p7/yAZ/N55qmhbO4eIM6cfwPfJ5BxG0h6wUDEY231ATcyY7LnC3Jq+qo5Cu/SCx+5QaO2WvH9uwaEzM+",
-	"zYJF1VgVK8xAsOfPb05/pGDP/xgbWjt0An/oOIRhpQKqojF8DmxR8QJC4BhvkLE0U1MmFbOGVzpfPD5K",
-	"lnVhsnNm1A2Fs6hcAGSZb88jb8aKuuBm0WqjaszCbmqkhGBaVLwTrmnRRFHJtGSaS7WUJIC8uU8SKKrK",
-	"oBomoyyH2K8K7bVGQg5RTaIYLI21JmRp5V/FDVSrzPuWGDnu+QfbNrNBiA1505ka65Xhvj9k0wQJmnXb",
-	"4isuSl/a70P+eO3tpV+APNwepgKqUt/hXDtPYs0b0TPVVqU9x4gA3QIqIedDWzeCii2MwkfrtYNjz3gx",
-	"Q1mUz2GVZywnyrhsgTbcQO4zu8h0Gcvtg3L2DQkw4XXcpQzrlWr5bcbya64hZ99gpf61sqJKlKDRVmH8",
-	"pgEomZL2izeNahcav+pE28rpXvtpCYXQwq6JHuXrTC7lEslSKvvCULpjfzJTVUnPW/XEzArMt7QzgQ0N",
-	"OfsGXdxGGOfsh9I0CmrXvIRv1/LCn8QcvXTUlrqgzZoVaY85JU3fzlZWPiLnXEOlrO+Ox92rabR319IB",
-	"RSAWFGDJ2LLHUweJxvk77BkzbZmtp7n3s9AuVA3XqlxZ28hylbeQS9FAYVSzOmYXbTHrghnW5WfTRtX9",
-	"m4UStFGqToRq9q1gHl2V7A3cTbO6AT7UjoYBrZu2QaWBFxV7zrT9pzbWS0jbTHALVRw2U/NJNlnyxqU6",
-	"oGlUk4w2DDVqeHlKuW9uMgZ2geif8NpbxStZsFqVMFRnCOVqSGIpe6PJ4Bbp3LAv9x9Y2lS1stydYEBq",
-	"h7YXItSWFoC/qlTPhd3jeFP7F1UmzWx3lqOfQ92LqSf90UK7s4r+X/FL3nS6YyHcduL2CtsaCpv7XWaO",
-	"an61KWo/rxeqMS+ETDjeqGDTEe9CVW0tGTdUfni8T1eXSOX4nqpWGihJdDzMWKtbXlVUOkI9usz+8Jyd",
-	"kn+xnKkK2FRU4GxNZ2nEWshy3FClrE/SpM2+ZaPkTbbR/5a8YhrbdbcnMhqo1S3+a8oF5TO8aHi36/og",
-	"vcKLhs/wNdj/TQi7xaISKX2GAv/Mxy05K5sVa1p5Hkxa+2eXbUp7BFFjxCaN3U43Xmt5LVUTPFACY789",
-	"JMG8Dd7Z3vj1rMuRl9S8S7UXFRyz36TPnynpcgh36C6Ibk0yME+nnSRL6xcw8HFXMrtD/ftzzZIc170m",
-	"yX1E1hQzreflQjwvJAdSSgwF7ibrtWa2nyvrmsH3a2jaVcPsKmauwfq2ad+mbapkJN2abhqaW2h6Rh5W",
-	"VzqJ4wr+dutBpwD9FjMiT+oMflG3CWqWzeqqaQcCtVMhhZ7to2Kmqp87ih/m0EE2jwDemyvTrMa/ZTCA",
-	"vE0Ir0goIXxIg2LInp/1EdBFks4fsn5yRgJ6mzkyxg5KtSUNPMpL2e32xy04eeyYAPRe+n9vgwE9yDHL",
-	"usAv2qun0v5P6iZE7SjCx4vQ7HygmVrK3bwfpIhDbcGOfs/Qnhf9LmKKDV2Pn6AQJRFo7ZZ0Hwxgc3SJ",
-	"V6f5rge0z9oe/JO3LUmPCYL3F+yXk2JPUcwCZ54xbt1lrAxsYDOWsgM9KW6Rfnh6erope8to/Wv5kZrP",
-	"4YhLWK7lYbHWV8kCsDzcWg7oLOInVtMcs7wCc3SjNjO0yZaWc+9gX0pU620xo4coNT/Cthb3oLh+tgGO",
-	"9ejTtqrIZuOSVmgoDe2rjWvezKFxBckyLKKfIg5bRV/Frh0bO/z7d9trgYxDfDKuj2Oj8Ke2ksoqcoyd",
-	"YJRtRZmSqY8moZPKq+pKTV1giSrP83RCRE0TTvAtNCs8RBdydQW6eNtdcwD+N4Y2jteAAXZig2SxFgtY",
-	"N8ktW++dUYOEFfAYgprxxQIonOgKCjZldazHcPdbN4kbssx6rd53WsSSlkvCYQq7P6Oac27YYMIi6NTt",
-	"W7NcwOAWsDobCybxFgdrFNeAfg1+aG3bDqEEi/mx+NxV1uPJYN07wq2FDFl4EhP6UiLLx8HZlWqRfYiL",
-	"ImeHIoK6u6QeIcVS7IFmUAqjhwpDHSP2rL49OaQvp063wjl4NbbpoXaREfYW8w7uKjgFhjHWO7BvUj3a",
-	"97mNP6AX//b6hZczWZRI6lRm56VOKfgSI2adfv/nUekNlCauSSOpVJIavoub93dBmXPUNEK6tiT6bk/m",
-	"2zVbrYmB5a1hIy9SS/9ghD1CZWat3/pa3LQKe/FKqCDdljEY8xyMH1miDJQCYp39sOQdVUQxYFRYwRxK",
-	"uxxAkytQQ2cBLZvM+9ia8RoxiGZQJ1MN+9U8oL/wZeuHM0/doSN5TX0Km6cyykMYaV26HwyvYSBEElgx",
-	"gQR2Cw2vnICuqVpAmDNqjOuMFNZKI6ogJhkZi/p4gIeI3TevIH2wkZj6OyHXheYLy20Djw53bbNniLRK",
-	"pzxLrJ1fzkTlk/ZWdN1YweQxBcVAWCaw5bogVBqi2I6VFVrUC2yVw7cTtNaj09PRsZYg5FIluemM3BNv",
-	"4eMevDW4TlTVRMkZCialN+tl1sZ7XnoNe8YkCLQW0CK25iOTqon0pzvyvdhEKrMtM+AEMUZKI3xIyVRV",
-	"klGAB1Gg5RQFQHpoIYO1YOs7JRquXG6f+jDIzqAMnttgeieLZOn0y87UwY7KW8BDCbWbZ6wCw25U+pm3",
-	"0IhpMrAZMTrXAxnREf4eMVf0omwPTeYI6bY+JJAuvNe+JqEVZtp9h+U48/SY5UsujJA3OQV1CfiDmUag",
-	"D9W0WEqRnzHOFlxrh5spsI62VBLc23wgXaOUKc/tvQnB4bPYfNq0zI9ZjnVRmDsLoWUfvMETcQb7pYyi",
-	"y+dMA7CcpLfzXChmkx+zPPBDtC/HzvapfffNUQ4D7EgMqxVa33BUUi9/WONOEAh7SPqxnqcUF9cDaWIV",
-	"aI8U3LeqO+jJRO+Hj2TuD6AR6+CdFX+4s24tKfZ9Ccsh/L+BxM88hYLrEFw28UUaWGBU23c9nDvOo97H",
-	"xUAz61CI+POh+dldDtDrLVzPlJpvEkxD0UDKUlvONBRX//Uf/5kn7ezueds241+7vnz/88y/P7XsX3uF",
-	"dv8bgnvtBLtK2ITBF0/UrvYspogedwU/+kwNK18ZJNEgos8Q2MzWvpYOzKU71U0AmGH0ljTey/brcoha",
-	"9ujyfX3doa+C37buZVN70NV13B80Btupayi6E+ie0IuKr64GdcBwodGQwhrR/OnbPu2zr5S8ojqfpESM",
-	"G6vT3/Dd4FtV00oWIYezgSM1gPJUu/Rssv/8ysW0PhW+KaUdieZrh9O1kIa1RStJoCRtctQ6wdeoGwCX",
-	"xgEsESvfBV/pQMw+nnfXUDoaUfNmxS5+efOK8bJsQIcglPMaaFKA67P0+BVR4RjGNG6U/ygBufHf3H8f",
-	"F5S6uyP8xn0i1XzSTQ2x+l5p6ZaLu/aDoVjwA92lGhGPBXFOzpmru0EAoRhzKbdfyNGjbloYDRzXTzTs",
-	"EABrBoRjB0viDovTLXQNPiFC5x8CsrhKBsd/Fta7opCyj4N33OfhkhTVWgwmkwfu7CG0rFNkX6GGperD",
-	"Tbv7WlTbegg4czUmTFEm5xpWipCkWM1lyY1qVhnjmk150wGEYEoZyigTFBfTzQEW+3myBa+qxBKf2j9b",
-	"k7QgXpgpbR7ouEGnqpAXFo0qQGsY20hfLNorDYWSZT+WX6r2uor0lZtysaVEjVpo63OiAncVQK4rWXu8",
-	"Hq7Z0rWHjVjdVKQAU166Sl5MjgtpZTmG1ZpW6q2Srv8Y3poZU40/93SFMtfmKtkN9nZGiURHcB9otmZu",
-	"6cb4QDXd+tCrfToVK3Vz5bDjhsoDnTio1E0UTTZKYbJlJMWj11wNdm2TK9N7/GaT547dqEWqj6a7Oojg",
-	"Rx3hm+K5hlo1icDIa9CIq8DoC1Z+Xq8MaLy3GMgMleEj6RFKqNe8WS+LXVFmixp4v6s+XJr3w2l8J9Od",
-	"6igQ3CXAnRmQzPmhvcKs6LB80+CIW7748cc95cJClDub8ZM1a+HImzaNlbpolFGFSpVY8b+rxg8w8tRY",
-	"isbH2Q3TC+Bz3bXCzZQ2g143jlhJHDaNXqHJXvaGYXvSOWsAmwJrqxjphSFFgcFAwt7biu7cgGlWw9gI",
-	"wol4y7E3nDBpx10wH75NuzeAsLd6oAjAfRpoWEJR8YZUyh4dABf0nGSoYsYf/fCndCOdbuskF6DySxwO",
-	"6sSowFGr8VSyfy+vVGsG7llIzJHSGykzwlOHJSg2PIlyT6kZNTikAsJOBQUOJd4ZXWPbdUV0sf9wKYZN",
-	"LX/Mm0WFqthzxkJYU5ppfbw3gayGf1mnCj05sw5FlTF3QJkbT5Wx0vUrZVjIjoVDfDGaWvil6JOtAeFo",
-	"WlHaFU5cxb8Jl96r+OKMRc2HrkLCwd9kWDIjajinsCWOaYp6tIkTHu6RO96GGh7We2WU4dWuVc98pUfA",
-	"sk2LQYrYmatBBsfHuk/P1lBQvfiXaulQQ6NQq4SRl7bDCkk4B3T9M7acrUY1uAwhGfWpcyBAI8z0XKUi",
-	"BT8L6eqQ/PxC9xbnPlQqHdfGvMzA6qequRZlCe4Y8KsdItEcrCVYzNN2+EYHaU9oDgGipy/3S4RsxXci",
-	"UafM2Rmu5S9vG3nWKFVbc+DMfXbmaJ9uR7wVquIDQNRY/Uh9WwFak2iKFxBLvkbfsH/zL9qZLXNSxkfd",
-	"Aw6749aUrPlX32S3XuLNy6uaAIJSiQr3ifccMMulyWz06Ex+CMaY2yQakwQOwfBaeA2n5u9r2N8u908a",
-	"WYGmqtLekoF1RUZEhDhLDi31VIxX0moB8souT6f3v7l37ab4jdmGfTh2hKfiGPh3+1BfrqO70vf1xvG7",
-	"APJ0RPcnnGLA12D/dZfA8Jbmlnjoms9qO6xmGVDvKrEORP/GQeAivFmlNLiBQCWJ2ah+9Ied89nWiLGl",
-	"bI4okAQnUq0p1GDvcoT+1sGReYHWKIwJIrLbbjPFvyi9vkrxZCNI1Ga3C3UIYQ0QdENIwHrNc0YmEEZ5",
-	"Lv2zLid7I/SlMVOo8QgBeGE6hcJ4wEMMJhIEkZLVXvozifhYdobvAPm0mze5VpS5zdH1Fr9U6SoM/8ht",
-	"YvlG2Q03qr2ZHY+BpJOD61fV2JaKtY7yYCNtK9UnCJ2Q9PUVoHVwojYt+FZDXP3clSxH6KziRqokPu7a",
-	"xu2z0vu+FbCE8rVSCVP8E1KhN2CGOr7rmvvp3VZcaYfzRB72Ph3gGEfl1YDPXnFjzTsVuoS5h0Rx5ZwO",
-	"4DxzF2YAHmf7dDtVv6ZFJF36cTQADJVAbUVEY6VdjRHT48H0yEAWdlveNM6Q2qOhxUUkTDKHG/AXUC87",
-	"x85n55LFbjFZ7g3IcGvrvYd5Z8tGGRgQLnsFfDALaQ0JYpdKzKESgWPOXRk3tjUiwFeAc4oBoD5BDHe3",
-	"n5uuQD3aRvoA7UHYG755DoiCPzq31ZMTaVY3e4EG2gcNRsPWzQpc6oi9DsZdBgXYLa9aGFbt0XXEePkr",
-	"tYTmYgbWbHRjseK+Su08yVYTh+iBtpYRM05dSMV+N7Xbi7Q7SuhQqiq1c8cxXBeCYPhRjPbdAC87lG0s",
-	"SyrrZHNiNrnYmIFGzY0OoMYXycY1sSHBnHzeki/uom/Lhgs5nAwIc7kpHdDiRIklX/n6BBXMY1WVPlV1",
-	"zr7DKEmEtxZG5j98tGNk/q6cHPcZOat2fAUCxgnZ1PpgzUbb1mlKXg3Eh1FatXUQVHWrDWJfY69mf5g4",
-	"P5o+Pvr53Yc/ff/xn8Zlx+0hLZJWcWuu1HSaNux6mZiIzOQ7F9irOz3vQndU1I3RfNYvD1x12UOrIjVU",
-	"twO3ymMN9Ffzby4QRleglwQS3ezyoSyLkNrwHTh1lOz2PCVhuZ7+5JIIwpY0X3OwPWTBWw3DjP3G45iH",
-	"pjqp6MHUmXENN+vZkMHEVKrZ0ZMq5I2tO5MGuZDpyvKXKirIwAy3MKF4H8tUXOYm62IbGDrUBrOrXUJn",
-	"3RheDwGpSXw466QLK0xKzpUs7iJ2pm01wsx/DbyMcIVCjxA2S6l6gYFqM7DF5FoHWjusmDNxiZBrpj5m",
-	"aPsKCta4ZtLIznaNmNQ+lfMZ8DIPLuKapWY/HOJ8bJ4APEIn7zM2U0u4deNmfG+3VMszYqlnby8s64b5",
-	"Q79K8pJlqbG1VfowMuXQ+/06HfMVlaivh7NInF2DlXko8rEESuyfKcTmG6GkvuKLRbOGwRN5aDOoyqvw",
-	"5VTuDmrfanPj6s9c04zx8sPz/jUUlolJ6PXqCM6ZWwVTDQKtuu69+ngrOncqzD6lcG2IB0vemplqxL/D",
-	"AJYq1mXMgDepCguuDXPh0w6qj2pc9ih7sG+QyoitlemYzvfRx8Lhce3xgkW4vRs7QJnaa+hbcgcGgX6i",
-	"bgsrzvd+oZ5te2HXh2/ftmyEvUZ+GF08t2zcO4mAOtkbJ8LsXER76N7sQjsZg/UT++Ro6+ZwhlTAlX1T",
-	"OLg2kkcPT09Pvx1QjhAwGDfUohsJST4Rvh4HBjo/0He90aw1RddvxjUrgVeENpyOv2z1MCn9FXdPHRw1",
-	"MWT3xyP3tLs7kuhb9vvttV3VdTq06e6dZWPmvokfIkCKwhpgN6Nxj9KCZnW15Dv7b96SS4kdrlvrQO4k",
-	"28cvYMlXVzuwpVwfmctSdjm/zgxaNDB1o8t2dprYg0mZLG9Am6czKOapFJbZE/U0gnjqQYwGSDePAp6h",
-	"/WimbbU7vOib1xzs0pZUnN3L6zaRBUA7f7hbCLvLLcl9ReO40x6IHEYph+AKhwIPKyD6KHdYgN60i6GJ",
-	"n1ugB+4AwAWL8WEUS84LA4tUTGaZmlNg7UanLLyD5rG1m0bcwggcVgwsBqgET8oYOJT2sOX4X4gUNut+",
-	"5daek3Z2Vw7WRQfibcKewA2X488MLbdBITFdj/FHP7S3Wo9B7bUKYypc8TW+b3SUuhMfH1NgXVtqPAKI",
-	"vGq2oOJtKV76RAW4Lqi8ERCXY6WFV+qWGqXmV/W2kBGmn9W8CxNE5WOuHHrf/HBPMqaYsCt8GMbNjRpp",
-	"fALp9+/eHfvg/p3xTugFW+FO3g4JEeGmp/BGujm20ZxZj/bKcmtA5GeRZ+CCQ0Ies1ybBngdkAYMYNjI",
-	"fomzQklJGWN8+qWkMaSK0AGsPZ97EAGqLKV0UmOwqq255ZWLgUZrUVU1hPvmMLCKShXzPhIAWvL2BN1a",
-	"rfCz3kQ2sc9Lctpgg3Y8omutLsnZk+4LmNrv8t2h0HagVuwOPY5bWv3sbRLy5mqgvLSvkrHLItHBcBe1",
-	"bF3XfScs+nas1JTFKzqDZJjAO67oWa5lkUf6XENyD9FN3Uke3oDdmlIPvrJ7/Tblk5z69sY/IAyh9Hqg",
-	"5y2N8BTT3aBboA+oaZN4IGLRuPnSj5RztygpsOju3SmzsFc/XGDWzUALmlZuVCaCSoMsz+mmTJld+ni4",
-	"je1MvgXznzhsqpq4TGgdqC6ZaXAH1ymdmTELfXZy4vv+oz7OE19OuJHC2LN0yL50y3EewmAM+BV3Nhjd",
-	"E15xU8w+gbe28NIBeWLsOe99bENkuQjV6AdAJdko3BksJHdvt1ZuorZsPjCPcFcDjssM3UCqvGiovmye",
-	"WCCV6beNMKsLe360LodhgyeKSwPexMOo7JWbfPyIOahpIlnzN4CF7ldLh9EoYbR9gMnVK22A/k5y4IHu",
-	"4vBxYSQwzWs4vpSXkqp7fZE0gd/mj124GA3WM/YEV82aJR5ixrhkj189x4rnPoJh3HfN6MnYNo3Wm69S",
-	"vpSlKlocAfbN65+fsh+//+H/+zYe0mv/+N133/0Y4NhoSNh5GLymXdsnDmXr9Uzn3TT9/BxzDvbPlxLC",
-	"ADu758e4dJo1h1XcZwgmVbpJRpjcoDzWTC01jkzyA+7ZN1ZTRpXwfJ36pQL8CWbY/fcvZfcDyfAjoU3D",
-	"jWroB8csf3+Ea8mthYsYkJbB8QSo1ISSgcJgPkafs3ymtMk9unZ0GDNCiNVQTbNLST9zpUhhvlDNi5mQ",
-	"mL7zJ+XRlIDsdpa/5gZeiFqYvOtmcIzSvbPmKxfvrfk8ZqlXv168cdUTXLL8eQn1QhmQxerob7DKzzrE",
-	"ptChZpkSH+oy6N//mc1U2+gsisGhn4qmFA7do0VDeSm7vuSujtnaVg55lmrssXzE6bHQcTF56CPefCEm",
-	"Z5Pvjk+Pv6Os+gxv8ckH4u+PJ3whTm4f2v+bwwo/cwVw4ayel9iUqg2hXTk4mIWSmiTCo9NT1/1iXNkj",
-	"DmYgKJmTvzt/jlTATgQkfAXqTJQhmyaeXWUWYBzMDETjK1WPKSzgzJ/0i8LKT3wbD8q5tq55s/K5aiTN",
-	"A+1Fgt2x4TfaTZnHv7zLJo67rcxT2lAevOE1GOwW+T39/u4rJ2/wNZOP76w/phM0f4rWo8MY2/fpEXfa",
-	"n9u3OE5/oii0ccADI5v1Y1+tONSLNV55eLBXd/hrw6xyzJ5H1eU0d1MW4HP3DSBAIreSc3YI9vmFzyFS",
-	"JuMY52M2eB9PPojyIynRCiik1OeR13Cr5h2PrBH7+7SbhJJ1AbIr9usAMT+dBrSkvalw1+uT7b4KP00+",
-	"vksROYY0GZR6T7oSs/0WiIpmzPoeTw00dpHZRt9qh5CCmtCyr59jh46Y/dIfLTQr74yedfHt7hbtGIww",
-	"6r1onyGMq54PvTqanr/Xy3fQ5+cGSzd3c4RKkJDK12OoGSqhxkSXs98GSen4O97OLvfariD1LCGLqi3h",
-	"qkPb3Oup7+5R6ToORySZhCh9jNguvobhEBLCXynstsNAipcP4Ub2BAQWe95dv267+gkBuw7WgudFYUOq",
-	"rQ1HGCIlfgYDljAF6xnDvnbt1n8+JkDcWL3jY56E8ug99fv0F3TmPwdnDCnYjhARsCLNqsOlPHvDb/ov",
-	"W7/8Hz+dmYiMndeyk5vCX7tmj/7B/AXM4KmsXQ3J7B7P2Xen37u6z+j4BQWYucsyOOs8CBsiVCchnk+P",
-	"XioJR3Su2RaqfcEj/5SD/i5ljzw36LZaRyiatPe5mejxaO75NFk00ljJJosUjMUFX1FnhnMsyWlcE0IZ",
-	"0hJnq9gvOq7LmCZMYYqKuCau4LBqPoVqdcwed3f6UnpO9p0gC+ud4iu1Qc+b4v/WQX5LSjVvwON1+jEj",
-	"3OEX9FD4AnA6osN7VCnhJqh/f/pj5hrBqcM7c5GCSlg/Hawzfimj+fmWCA7LwAFpB2iDnJzl/gV/1ZpP",
-	"Frsbhkb+z7mzM9bwYXU0HpitwBxAAGRjGk47ArkQmwOSmKrG0ZN3JxJGQdkztMeRn/UA8fgtJiL1XCwo",
-	"EbmiMJQHLqT4UQRhLX1LP44dyF16+yo6GPZ4DZaXUpoIuI31plh+rl24I2VTdYAbSVvKoXf3ukbcH+xy",
-	"UsVB9+QlO27bw03+3AKdwXscAOoH1Uu1tJ4xogXcSSAf0tMfuQW7bFjuvdps8iJCpr5fWwUjOlQNjXBT",
-	"dzJbdtqzJ/B+UXECThxsZ/XTjLCIYHNeOaXxrQDH+3weS4NQmPBzyM+x5cwVryJOFlVrn/leLriUlFXQ",
-	"2MhFHU2NWqaE8zNaeyeg7+1m4Jukw+7YZK0nYWzGIXyeYGEwJaOJHDECTSi/xBAzAgDu5ArqevuSwRPi",
-	"uEjZDHId9vhRUJui6HgFsuBXbQLJMzfi99z57l7bUO+Va3nb1CN+IK39BHXepfQBY8CGBprvYznVGhNn",
-	"KOZYblSOo10MBvE0pQcW2LHPKRmjppheSHDtC6HNrxEN7i1Y9EnBkFzCexNwW9GtdzPzBjQsVu98MV9k",
-	"DUv+s8Qm3gxbTgGd6+twEva6lCcfuv/YGu94AfwWpZSfO4m1cu7aJeMd1OEiIZoyHX5w5PyJ/uxTqQ3w",
-	"cjMicjEXiwjx/x8xJOJsbJJyInQifm5/1p4iMI9srWKajg+O3Cf3ZuNHeeAw+9/ePCVMPBnS5BEuXskN",
-	"YKqHYm7BQQ4gULGzqKOhRPbNC25mncTr0apvpe8Qg0mXnezTckUJb2H8mN6zzcsliG2kLzlFiaMVyz98",
-	"zJ1NsLaVSsypAYwg6sgfzxivtLqUYUAZVmO7lxyzx25qlgdS4pKFkSDkftPneRj5MeRCH+ymHt7fehaG",
-	"nHxdztZXIh0u+GrQ6LqzvEipI6cvBi3Cx3ruIkrIeR5XXoPxrXjkfTzQjEyXnhvSWYPdVDVGIRCzFEWY",
-	"e7vkwuTkhbjgBH2Ja6aVkg79guI1POB0WeMQkViDEKEedqrz7qJe+ePCMtsZM/DenMAtSHNEJdd5HA+h",
-	"UBj+3coxKik/0pbw+JuACkW2KU1JdCMVraeApT+XUpgzlosyFMloe3usLPBAqDk+DT/PaSt5xvKSG57T",
-	"Gp66umzN/vvFry9RamIDvsdEzl9wbY6e4T6e/5RnlxJHUrgP6YRQLrnS+etGLTUeEf7mguJJfh8BPN21",
-	"R7uCFoekgAFHxCkxhDyGB3MpMcTHHp0y1xh/zPKKynZwMh4dqJ8V3aENDtjlTx0X7gjmB1tmjaapSuJz",
-	"dtr5zEg+6aLi46zocIFPExXJAbLjNNWkkU4vInnSryAwvAAK4islB1FBRmjwt9w5Kxswy1adWDZwrH6W",
-	"YtIe0jl9e6BYOxkm7fFnb8v7UfI+rURiOee1ZJMN0bBDxCeTbc72poto6UdQnkrCOVsorcV1tXIguZ+u",
-	"IjCgTCMtocTG55CzFZKphk7E6wYv5+87a+vec/JBwx8fTxpEZsTS2XuyVC/gj1591nDsMSqVpLG0qBSC",
-	"OgkDblA6OunsQm05uVEBD8NHtVmYqOSH5F7K5Vqc36qD2LXyQXgM7mHjOhgEmaTARj9YGlI9KcFJsJfE",
-	"x19r8VkMTvqZDb0OFTRxXd9unNJh6qqmLY5K6neslb0CiuRN3G6keQuwH7rbVKM/Rd+7t/DWEwxHvfR4",
-	"Px8OWOKUelIXfP+EaikqMYoGDNiLRwC1GTNKDZoF2Iv3lRQBdac7FGuzQirilWwNefJAOgcN7aVy86pL",
-	"RdL0pgFgygHtQCm8uVxZwdxxf8zK962LonedfCDDxqokRGO9T53k78agWsoJWjUnFtSYR+0WixSsgN9C",
-	"bzA4+UCY1LVGefR9Z6xhPj6vuajYDCqHXGxVCI0+t/qpvJRKnoXWghyjOEEbBaSYmWpvZliy34HKEpaa",
-	"x+UXxYxelRMonNWIoqnPI53pMghdfgnfQUEW6XxHt46MMNM0RpY041WFTcBppYfH192Fr1fzRai/o1Tf",
-	"o2TpjdD+7M49vlPBGwxShABwoWQBjeyO8hB3/Sd8q/UQecRsY66yy3glr6QqDE00TEYbXiAKPnf8dBMm",
-	"hhCkoc6oIjxjf7TQQuZcdJ2xRXtdiYL99vpFRm3W1Kck9Jxws4lhiSG1qiF4rZfyDTZuYO9/yCB1IGsz",
-	"pY37eYAfoy2dWwc7jAlxMEHafolX7is681WtYQSEWko2h9WlrDlOLUqnV3ktJNxvXtW+gm+1jsIk/4zd",
-	"KEVlB9e8PARrvfBZaB/iWjaql1/HevNDZlHfDTPjSUCrTadEfS+bs/AJ5PNWGBpdEbXGXa86aN9v8gsw",
-	"R0+dLHxFqI1W4n4bsKIQSmDKCwSXKjWl6sF1xkWzUBm33II4Uw5fwLdV9cGoqAcPO4JNCvN5LY9tl/xA",
-	"eyRrj9VMWMTMqLTsvRWwfO0Qc+/PcO+QhRO8+SxFIQ/ElbloFhNhu10ctYd//elM/Fe1RCLqBywMamBW",
-	"cXZzJgxrF5+dq2fO5Ehy89s7Cizm5dUGU/wFzF/JxLs3hvirSjebdVAhGKU/TGaZJD7O9iSlQ/VWRpPS",
-	"+SLHeeKWcvKB/vHxRBsa6HhfJizNGntpvaBhM/b5NAzNE1XFFkLiaNaBQXpriWSjFm527EEMuF1NVWRJ",
-	"HezyP5OltcZwAw/CGNiMWtcssxASDdoTt71A3CbXDLeYDZz9kn/5s3+zBkgcn7gsXeATtVkfq14toAeS",
-	"jbFRMwPpKHajrPQUUbWq+9alxM5qN3mQBFOfyMfs+dS6UvTCKc7+cSBL+PZvvn/06NssfmbIgXBtPRCf",
-	"oJrxkl0DyGPKH1kzO5+KCvINGGahU4NxhXZ34Zi9QgHi0iC+KC+hWi+W/KDX4fD+TAep/pnjeB4mPKEA",
-	"nju9jlVq5WEieL7oc/1uB5RAzZaqmXvW+ZSb3eBcoLtf5cHL+ZiKO1d9Nyou3nZ3Idwxwg8m8E2s0Dhm",
-	"rxy+M8XFg2Xr0SucVUx4f5fS1xslzUa7zae4lHsQ9oeMGLs5TUMuUWh/OYCpwecktZxJH59TKD5QEn3Y",
-	"O/JYrW53xIt/wW982a5Z4Zq+EcVuKA7rwT/HnaPdFkGb329A1r5nWygWD+BQdqlz1GrE6p4SWAdF2TMP",
-	"MBfyU718A7HBQe3UIbnzrFtUKOKyi3NxK6cqgzPrHTMHvUiBAAxBZluB9KwGrlUJmS9D6IaT+pJ5wkVH",
-	"PydIORkjklqOWwpTzKB0xsNLFX7tQMGomboC40fM2ydZUYflYnaDBIDGHus5y//y7A37r//4T7p2WN1J",
-	"ECbC4HSGY/aYDs+bCNHM6lSTWFqSol6/27X9THaCXdy+Qc+DvVg/tkRN3cdXXGvQNFug5q4o72AX1L47",
-	"DEQwinFXwhewmkfdx0EhvhNjgjps7SomI50hGrJAtcCEtH2AiDGlgpC8vM/s9PcS2ArMSNk01Pib3uVh",
-	"pfo2iX5PAp2zkDO9P8n9CXXrHSOelFAIPzf6vptsk7A7lJpwjPDVSsGfPJk+s8Pk373NknVFflhQajUT",
-	"6meUCQVvGtR19pPDpZF8vxDUfmJiZ67gFfB+xVTIMgug0CFAqaZ3FqFOLm+1hJ2z84VtYedqufE2oy3j",
-	"Vo82jf2IhqFqCxzwMvZhhBK5fUcEsyZ0pwqHduLU5GEwcYiSHoye4OdpHX7ie2IFS74avfe3BO65cwmi",
-	"zBgcYVKel2UD1gym1mtf0+taBISmNruQZsTG6oGV/jFEqEc//GlvQtFEINTOKsBrU1IJjXis/VUNKqxB",
-	"TKN2UVqT2eE6J0s+tyAP36ubRnf78/Wn+cCJdTtCi8YmkI4XS/ddBePecyLqhWrMPUSbQgMNunL4suNC",
-	"33YQi1QejOXjlzIXZYbg8lk8ATizgicLk2TpX21T0T88wG3mCy+vQuFlZh91peQVYn5maimvAm5mxtTU",
-	"Y1FiXgvL8rE+Hah2BSOzACU6cT5ohmXuFFdUIaDtOxnOe908DXhMhpfeKbyUDZDj28rKXvec/vvKNcPm",
-	"VAKjVaI/Iebx90eytHy+rUXBrlSfsfzD5aRUEi6pkvxyoqaXVEZ++jHvppssVTPXDhXUJYHBxf9oq6EC",
-	"1aFquUmGhRVWRm1zTJ8jbw0q0Y20EZcdmYnqmZty6xFH1rAqYixXl0FH9ArgxWxL8d6Vaq7csveGCNsA",
-	"dqF4xdINRCxU3QVi7F4oztCFRWdb2g3KZnXVtPIT1/QanI8V+Z4+vT+1hx5qne1rCWixXlQCNMv7xMkz",
-	"jyoR0D2mruIfM8VVdSndK5BJapdUkWzGq2kQnoMwIP0r8InbpjuzdqsyRn8IgwKxNTwkuocOAiPee6/n",
-	"kD4GNh4U+nZnv8HncyDoNr9GmYC6LSWX9uyP8AXXfO3WHELhdpgdZIU4WIAgjbZq3N2Ow04Aun5vQBS0",
-	"RKXho/nnDgo3YEdrw1d47Sg/iGNiXMwIEq3XP+HbX/kgwTgc0S7aeXOgtpOfVXMDJhWu2Ebe4XDO0IYO",
-	"bf8NhXRo1YfBD/HxeHuoMxqiKhrvz92v6bcvbNlGr3B0DocPh9DDv0j6eMzpb4dWOjBU0qgFJYGSvigI",
-	"0l7XfZc0PeGFEbfCrLajmfsvfb5eljFRnOjrCbd6vSBb6BiR8VAdLvfpL3uyb0ttWjf+UOr7cac8/WP7",
-	"nStfheTcydJhVvOJG6n8GcPjg12PvnyDAq/W0MBZ0ZtgYtgQ1YHF+kTre4Oh4U1r5DHt8acwoPrwhR2P",
-	"UoUt9xeoxuJPqMqja17MWThNanwBey4Hkn0do7iB21+UUeKQvGcP7uOBlJn23BIbrxsc0kVAfFo81btj",
-	"t/t/CM9wVgtt+BwOxTfWjvxiKbeLlSyCifh1FiiuZBEszI/7ckbTyvN+EQ2mXdxkmriO4wBsY5caTCpr",
-	"be5ike3twT0uMaDN9lzXG/zGHW2q+zQ84gG+Q3aHXfvhpshoo+PceycG57Awg0YIkfiLOG9JMf6LH3jE",
-	"F9i+gwkbIfvs3IcNVbVqGsvUkhmQbAW80VkoQRImY0suolGh1Gn3QId6T5oDVoHBr2P1VMkN73CjKfJW",
-	"WcKgUjCqLWa+C0kYVlTApWbtIswf1VBNk7XRhjfItF918WgYGZ1KMWGlR38kdtNaPUH0OfczO2n6DdzZ",
-	"7ztkPdWWDfnLg5s4Z7lfIKJmuJ5IxabK9/F+ITfW7qDDbI3v+TdWAs8aJYWmNj67m2+3X/Gxahp/evKh",
-	"aeXH4TasPuoV2wJ6RYQmnHIXIeymjgXgK48aX/CagLHWIbEupbqF5pxxep4h8BjXEcMCiDAlfq33mrqJ",
-	"f4G73UMCI/pCt88z62FcVfukjGkDC+z3NLD48orB13L0YRIpvzSMj7geYtg+mjPp/y5pPOZ2c+Ot/9I9",
-	"Hn88yXWABfxaP9dkumW3bc8e4U+fpxgbS6NdPhJdOKmWzJU+WwvhmuYlZkyLG0lj1i4MtzZCyfyhOZjP",
-	"Y4b5m5BPjEaXupS3m1LBDaKGE4asH5XuEs4IJlZxYd+EJWGIJZZsh6IApB+q+5U6HL1p0J9/sl4YObyV",
-	"36kKw5pyxOgeC2Fz4t6X0tJ/5bcddBoyplGMs99evxh7dbaJpp2l05RW61htd17tZTR0A1E5DziZL2TX",
-	"3Pqz7vzsXfGT5feQKkN5t8EdH1wq7+DQw+jlQC+fexOGTXkD9y5/x/tufrJ3qhw3gkolgGSfNT5mYW/B",
-	"t+oaV6SL0HXz/k24y/0T/w0z4/Gh35tApBHmnznNN1Ia9nF9D5Apc1Ct/gUHE1kn9rpvB3sDXv7SiYP7",
-	"rFuOAK3uD92s287nHSXgRWpU70Td6+0iC53qTRlAUYWvkf1aRMs4XrK0AFl+sQDya3z9JzHt5+0Ftrp9",
-	"CHUEC4xuVDCCz+P53z1LGUELDoMueQHWjq6qviVAcY0g36w6OKwQClCun4N99gd83cFl/6BM9nYG2EAo",
-	"TMxmB+MiJaHHRYfmG/I1vpysUaYzdi5oLV8zH/RXOjiZwH5qvXby4IIAQBwncuEjN39grvohWOgv4hZi",
-	"mYMN2dqT+UAsZEB/OQZ6A9ocNPpwv4yDQdkBVRXaFWhGgbEndkh9FESIUcw0q4gvrOc6mh/sk6FoG6wJ",
-	"+/3DZA72/99Z6rkHrDtOr3CqXUYYbIT3CHque9WXIfKP9cYC61h6CMU6UcZlL1sqPxBnEDKmfOCdVx7R",
-	"IHo6RYLTzw41FGptHDEClB9vFIbpycA00TT4+3KmsAC+FKXLvfhZnM5qTa/KBwoByqwfhrHrXKm2iakX",
-	"DnPzYb79iQgkGrbkKxJMVuuENsCoTf44bgK8hcH9bgUejh4SA5OmNztT2viMY/c7glJJ/mAOKx0G7T9+",
-	"9Tz6FV8I+6k1xP9XAAAA//8=",
+	"7L39khs3ki/6KgjevSF7t/pDsj133B034kqyPKM7sqxVy6uI49Z2oVnJJoZVAF1ANcVVKGKfZh9sn+QE",
+	"MgEUikQViy22pDnn/DNjNckqIJHI7/zlh8lUVUslQRo9OfswWfKaV2Cgxn89nhmon/9k/7MAPa3F0ggl",
+	"J2eTN3NguYT3Jmdqxswc2JLfALuGmarheJJNhP3WHw3U60k2kbyCydmE26dNsomezqHi9qEVf/8C5I2Z",
+	"T84ePvpzNjHrpf2iNrWQN5OPHzNawcumuoZ6exW/ynLNVnNu2JxrxtlNDdxAzSR+f/wyZqquuJmcTYQ0",
+	"f/p+kk0qIUXVVJOz07AmIQ3cQI2LeoLb7FvVIG3OmQqLFpqpsoCamTmX9n9M35LptyPX/DC55p9rVQ1R",
+	"EGShGZKGmbnQrFIVSJOxEnjBuCzYTJWlWh01S2ZEBUzIadkUUJwzzjTUAjS7XjNhNFPTaVPXIKegj9kv",
+	"Qha4NcbZsmw00+JGMiEvJWe4SUuFVS2MAcny//vRk/z4UvZQYWa3kKRBwQ0c2WVNUjxEDIxPXHIzbx8o",
+	"ikk2qeGPRtRQTM5M3cAQd1ZChn8n31NAtVQG5HT9N1hvE/uxXDMD741li7Vqak2EkYopM4ea2ZWANuwa",
+	"eK0zppvpnCFf//bb85+O2WNWwxKMsE9jK2HmyFuaV8AWgHTkUq+ghsL+yszhUs5ErU147orrjH6YR0s9",
+	"eg3Lkq+hOGOWADH958ALvCqOXvGv7A57iPXohx9GEGv2CzfTeYpK7NkbfuMuiqAbdK3UQsgbpo0oS9yq",
+	"IeLdQq2Fkscs/+ecVcClI6olKLCqQXIyJVuhtLWp2RGtJN7N9npfiEqY7dX+Va1YxeWagTR4CbhhldK9",
+	"N7nEx8SvKmDGm9JMzh6enmaWjHSLf8B/Dd/pIQlUiNkM8BY+0EwUYT3dG0CScvAW7CtoXpXNjZAv8fmb",
+	"C3t2fHPM8ms+XYAsjuD9dM7lDTw6ffhd3rPAJT7toNf0Av7YXtmFvSNyCk532CvKGS2vZ2Ua/jgo3d6A",
+	"5NKkD9PgZ+ybX7gsuDTfZngp6HbbVTEowYprr3BqpQz77fWLnqXT4w5K1DdqSLlow2ujnQqM9UvfNTHq",
+	"LoL+Le+7oqWSN8wotuLCsJmqmVYVmLkVKRJWGbNaTbH8T6c671uS/WlnUUtuDNT2m//+++nRj+8+PMwe",
+	"fdT/lFjZR0tpvVRSA5pVr2p1XQKq46mSBujY+XJZiim3qz5Z0jf+5e/abuFD9NZ/qmE2OZv8Xyet3XZC",
+	"n+oT/1x8Y5cIzw0rRMGkMmyl6sU5skmhpg2yjeZrzVbzNSp6PDGjWKGOkaru6WgPvnruNNuyVkuojaAN",
+	"TdHwKsYeVWY177aUzSYl1+aq0fs8STpBs/VBDbdqsc+T9FQtaTvCQKV3EfvCft3+zj2I1zVfT+is/a36",
+	"nUwMXGN4QRbI9S78WF3/HabGPo1I/FwuG2KKokCFz8tXEcVnvNSQbRyCTIrct3OlnYFgLc4MuX8Jalmi",
+	"YIP3vFqWaGN6FbvWBqydFYsAp4z6RUBMvs0FWFPXsIqvWaHOWe5epHOr3EuYGaYaEgR7kb3i75/TD77D",
+	"tbl/PNxxIEilfsK/ENps83dY2agluluykzXwWcmlTI24FSZx0bgZz8+OzsnLIYqkitpUS9nECoPkE1bz",
+	"ddpQ2uJ+bsUmPmdor6/4DXwy4T3dtkifTaxDts2cOamk4KnZb6G7ds4qobW9D0riJ1Y0WSbdSbPxp2x9",
+	"ngJgz2sOFRdl8kj6RaEqYRftXtvvbC6e3pVa/JOWuTY4tCyvCh7zxrVSJXBpf8Xdlvc4Uk+kxJFeN3q9",
+	"6/dP7Hc+ZpNpyfXOlz3FL33M9tdnRa2WSyiu4P0UkLcSgvA5MRI5aVbBcvbqtzdnrP1Nx9WZc+c4zwSq",
+	"Y+smBs+aWZej8rGWMYR85t+SoiTItD4e2s5bF8LwjoZh/Fo1hq3mYjqPltreJDGz9gcaXUIfM/8Arpkg",
+	"0rg4gtBop5RCGygOtMH31lTj5ZWqb7gU/0Fe0/Dj6Be/hh98tJe/LNXqqhKyMSld90u7U3JAeQ1MOu9z",
+	"W7j2WEF2u2k/gC+XSkiDNpt3cxkviiMhWcULsKQjF/ka7DpKZU0gq/JR10vrffw+gfdLmHbtj8gEA14c",
+	"bIOlIns2La6Ue8XWJ51D2vAgq6VZt6/HoAfLt483P05d0xo8V6bpWzclkOtHrJhZzhRGsymXSoopLy0t",
+	"q0g54HeFvCnDxe15cSVkAfUelMVbwPwP0/StQaumnsKVNtz0Gl/OI6w0m/NbCFGizN68Ga/xAuJNXEi1",
+	"kn33dew9fO3WdGGXlLqLftFdJbBFss2f6YVAETtVclaKqRktYV3IK/zu/7VPys/wq1Gski6UpUwwSjPn",
+	"D61Hb/6pe0lyA9YJTm7Vnl5Dyt1dUbtYUVdg7acpl1Moy577qtdymmZmr0iEtqS4Bi9lwx15YPm6BFnw",
+	"mL0idW2ffVUIza9LUoabLxE6vGXFNTN8AdISzptT9gHocHCGQa5ztmyMwUUZxm+4XRFfAPGfHFjEsvWY",
+	"NxkcHRsJUGjG2RJqrWTyChphyrR51CyL/bS9CzqONKH/Q0kYaSr7BweW8Mv20tJzEansLFhb7i2x6Iwv",
+	"Wmx5RVLZmVDeOnLMtHnurTnUkmrAJLyL6xoZjRtSka8t5/oLeU6RJLyWIAtmoCzTXPOPYmk6y2tDyb2f",
+	"lo0Wt3DOOLME92Fw2r3QPqDdeu+PTh/96ejho6PTh28ePjw7PT07Pf2XU/sfKf49hFl3zF64Q7ErW9ul",
+	"rV3eYW2tgnO2QjVmglqt8b8xeUSBVZ0x4NM5u1GgL6VRGxLZe16Y4bBUIHFsMKCxwv9F2sy5RhMk2MRk",
+	"lPAKCivy8m3b3Lt7l5JUxTHLf39HGiE2aSgRck+2Jy/LX2eTs9/3tkLfbYX2pDbAC7RFZCvdiVqYRCEJ",
+	"7CW18QlTpFlZAy/Wx2OsW8x1NNM5RlPbtCXQVXTnPmTp7rjbUGqwwhz+aHhJzpBdolNbS27mScGeNpdz",
+	"b+U6TR+bzlZXkbks2a+NsVYyu17HxrQlHabhYpcMEymWxx+3z/pVFMeX8jlemdbaJkYVUDDH1UEXt2dF",
+	"FroTrcRrBzDQwxkBr0sRHxLJDryOXi8gq9sLtxRQnLPTTkCOvVTBPCAboix2W/nd1fxcA2DK87z74gd4",
+	"Pen9eq5WcjMU2O8sdF/wqkQbwiVVXe6NffeI/U08ST5nwLV4TlfI2RDn3XPTaMtAERKvou4YT60k5qWY",
+	"blsN2eT90Y06sn88svbnkVqSbjxCVrLrMXUDd/BR2Devf37Kfvjh+x8y9vr1by+eUY6XBDM3SGnL6LNa",
+	"SfPtOcuREXJk0RxkkeMpkFR1ZhslliJZjxw+VY006Kvn1tjInQfPWy5RM/bM5fSsx2Sd+AXA0lKvhlmj",
+	"rc8REtc1cGuqBTVytu1J4aW4gy/1xOeZHNefx54UujVNWVqFFLOc/Zs1eHwurN/bSnkehY5yb5VG6hag",
+	"F2QgUxgj8MjvE/ulo4eP7AXfwwPyDsRGwtzl0oi0ajbTYBhKfFSP3/CyZAVff9tvMJzuMhjSTsbbOWDd",
+	"gtnX2WhNB4G5wbV2PuiKa2vySFi12gr9A1TW8bNytZJXIZPQ4ZTICgw2/wbFnJx49MMP1hSp+dRArbv0",
+	"eVVyKenmbpHDW/QbPPD45WMyb+znm1SpgEvr5Jyz39483RR37WufNdYwPnkCdSlkMskZOw2xMzBgkh8i",
+	"tu4DvuND61hMtEdkfYd/1BtHf+KMc689ZzWg/AVpuBG30Lo5Ss0m2WSlaruTI2tuoI2aVLNPUYwdLAMz",
+	"krQpO+nXTglMUqstBLkRgy4Hbuhv9ptIWq574nKa6iNGeLYkDpM5R2fiF0yYOPTIlwIjGiQIvMf57hN9",
+	"7M1bgZUZSJOwxmzTwcaslD+gFFtF9NrmbRePcLblzhjIMct91C23es6KfxTRknlHlUoY29CcLELwjexi",
+	"fSmDT9Y1F7fd8zhohL42Bk+yiX/+AMenZYVz2EZLC3d7EsLC3va0YSNhBdo4xglB0FE5t31kkKuGu0su",
+	"z1PBvc5tJsk8Pgjgz2jZXJdiag8DrUte4rmIW24sb2K4rwBpBC/TZ+Pjignt780SMvewlNBHek3rcjvv",
+	"MPLf3whvggtpldLxZCvV2JMWap+SNApk6/TPSa87K2zfqDntZdDa8iaAtzdWvBus3WlUeer1BWaTIdsB",
+	"NRw9MWwgySHuRJ/AnN8K1dQ9oZhrmCp7TlFBmt9rsLtDKsgLIkt7b3Mfs7xWZXnNpwsnrixxyCbXYEVJ",
+	"TsJiQ5gJzHqQEOnKG/+4IGaSLPsT8OIX0Jr3a9EE55ARyG7ELUjWLDu3dFDXWjlaLU186JF4iOLHffou",
+	"qXTbCsC7KSHUMmFp7TpSHBER7BAGW0z/+zPaDlcO8VMoWL2/spcCTF/xxOiKGG9rbUurJch02QPJ/H3K",
+	"ZdwvghXjFu5eMky+gzBPexj/ELU0z97zSsgQhbo798yELKw+GU2pn+kHO6u98FjD09N78EHkXcmTcRF7",
+	"64TG0fQ2ZNTWXpTBEd+uw9i2B/5PmiadpkkaLztqH658PGr7uaZu4CwuiKHuJv8DnwYRcavNZhFGROOB",
+	"Oos72XGZsyV5WR4VfO0XiQXF3MAxe+3Ynl1j3shngbBQHSuNhemJRf35zemPFIv6H2MjfzvCdHvXF/Qd",
+	"hzCsUECVSdbHY8uSTyHEtfEGGUszNWNSMWt4pdPZ44N4WRvFO2dG3VC0jaoZQBb5cJp7O5TVxl6njTaq",
+	"wiTxtkZKCKZlyVvhmhZNFDRNSyasKyEB5M199rbt0qF6L3R1jbIcYr8qtNcaCTlEdZ6it+LFmpCFlX8l",
+	"N1CuM+9bYmC74x8MbWaLEFvypjU1Nqvtfc/NtgkSNOvQ4ksuCt8u4TMSeO3tpV+CPNweZgLKQt/hXFtP",
+	"YsMb0XPVlIU9x4gA7QJKIRe9lUqCakGMwkfrjYNjz/h0jrIoX8A6z1hOlHHJDCyCyn3iGZkuY7l9UM6+",
+	"CUVOtNxLGdYr1erbjOXXXEPOvsHuh2tlRZUoQKOtwvhNDVAwJe0Xb2rVLDV+1Ym2tdO99tMCpkILuyZ6",
+	"lA8BXcoVkqVQ9oWhssj+ZK7Kgp637oiZNZhvaWcCm0Ry9g26uLUwztkP5X4Uc694Ad9upK0/iTk62bKB",
+	"sqXtkhppjzklTd/O11Y+IudcQ6ms747H3ak7s3fX0gFFINY7YBneqsNTBwkW+jvsGTNtmW1m4fez0C5U",
+	"BdeqWFvbyHKVt5ALUcPUqHp9zC6a6bwNZliXn81qVXVvFkrQWqkqEarZtyp8dKW3N3C3zeoaeF+LHwa0",
+	"bpoalQZeVOzj0/Y/tbFeQtpmglso47CZWkyyyYrXLhMDda3qZLShr/nFy1NKzXOTMbALRP+EV94qXssp",
+	"q1QBfbWbUKz7JJayN5oMbpFOXfsWip6lzVQji935D6R2aCUiQg20VfxVpfpY7B7Hm9q/qCJpZruzHP0c",
+	"6ghNPemPBpqdnQn/il/yptMd6/SGidupu6spgu53mTmq+dWmqP28WqravBAy4Xijgk1HvKeqbCrJuKHq",
+	"yON9OuVEKgX5VDXSQEGi42HGGt3wsqTKFup7ZvaH5+yU/IvVXJXAZqIEZ2s6SyPWQpbj+qqPfQ4pbfat",
+	"aiVvsq2ewuQV09gC/WEwp1FDpW7xv2ZcUGrDi4Z3u64P0iu8qP8MX4P934SwWy5LkdJnKPDPfNySs6Je",
+	"s7qR58GktX92ybC0RxA1m2zT2O1067WW11Ilyz0VOvbb/dXhZIO3tjd+PWtT+AU1RFNpSAnH7Dfp03tK",
+	"uhzCHTo2oluTDMzTaSfJ0vgF9HzcVvTuUP/+XLMkx7WvSXIfkTXFTD5tGNI/Pp4XkgMpJYYCd5v1GjPf",
+	"z5V1Dfb7NYntKrF2BT3XYH3btG/T1GUykm5NNw31LdQdIw+LP53EcfWIu/WgU4B+ixmRJ3UGv6jbBDWL",
+	"en1VNz2B2pmQQs/3UTEz1c0dxQ9ziCvbRwDvzZWp1+Pf0htAHhLCaxJKCMlSoxiy52d9BHSRpPOHrJ+c",
+	"kYAeMkfG2EGp1pGeR3kpO2x/3IKTx44JQO+l//c2GNCDHLOstrlFpf2f1E2IWnyEjxeh2flAM7WSu3k/",
+	"SBGHhIMoCZ6hPS/6XcQU67seP8FUFESgjVvSftCDd9ImXp3mu+7RPht78E8eWpIeEwTvLtgvJ8WeYjoP",
+	"nHnGuHWXsXCxhu1Yyg5Eqrjt/OHp6em27C2i9W/kRyq+gCMuYbWRh8VSZCWngNXr1nJAZxE/sZrmmOUl",
+	"mKMbtZ2hTVabnHsH+1KiWm+mc3qIUosj7LpxD4rLe2vgWC4/a8qSbDYuaYWG0tC+GLri9QJqVy8twyK6",
+	"KeKwVfRV7Nqx78S/f7e9FsjYxyfj2ky26pIqK6msIsfYCUbZ1pQpmfloEjqpvCyv1MwFlqgwPk8nRNQs",
+	"4QTfQr3GQ3QhV1c/jLfd9S7gvzG0cbwBtrATbyWLtVjAD0pu2XrvjPo3rIDHENScL5dA4URXULAtq2M9",
+	"hrsf3CRuyDLrtXrfahFLWi4J2yrs/oxK4rlhvQmLoFOHt2a5gMEtYPE41nPiLQ7WKK4B/Rr80Nq2LeoL",
+	"1lRhbbwr/MeTwbJ8hLALGbLwJKzAQpaPg7Nr1SD7EBdFzg5FBHV7ST3qjKXYA82gEEb31a06RuxYfXty",
+	"SFdOnQ5CZHg1tu2htpER9hbzDu4qxA2jd2DfpHq073Mbf0Av/u31Cy9nsiiR1KrM1kudUfAlRiE7/f7P",
+	"o9IbKE1cD0lSqSQ1fBs37+6CMueoaYR0XVP03Y7Mt2u2WhMDy4NhIy9SC/9ghJJCZWat3+pa3DQKWwUL",
+	"KCHdNdIb8+yNH1mi9JQCYhtAv+QdVUTRY1RYwRxKuxzolStQQ2cBLZvM+9ia8QpxneZQJVMN+9U8oL/w",
+	"ZcubM0/dviN5TW0U26cyykMYaV26H/SvoSdEElgxga52CzUvnYCuqFpAmDPq22uNFNZII8ogJhkZi/q4",
+	"h4eI3bevIH2wlZj6O6EBht4Qy209jw53bbulibRKqzwLLO1fzUXpk/ZWdN1YweRxGkVPWCaw5aYgVBqi",
+	"2I6VFVpUS+zkw7cTXNmj09PRsZYg5FIluemM3BNv4eMevDW4SVRVR8kZCialN+tl1tZ7XnoNe8YkCLQW",
+	"0CK25iOTqo70pzvyvdhEKjOUGXCCGCOlEeamZKosyCjAg5ii5RQFQDoILL21YJs7JRquXW6f2kTIzqAM",
+	"nttgeifLZOn0y9bUwYbPW8BDCbWbZ6wEw25U+pm3UItZMrAZMTrXPRnREf4eMVf0omwPTeYI6bbeJ5Au",
+	"vNe+IaEVZtp9A+g48/SY5SsujJA3OQV1CUyFmVqgD1U3WEqBVfxLrrXDIhVYR1soCe5tPpCuUcoU5/be",
+	"hODwWWw+bVvmxyzHuijMnYXQsg/exK0BlzKKLp8zDcBykt7Oc6GYTX7M8sAP0b4cO9undt03RzkMsCMx",
+	"rFZofD9UQVADYY07MSrsIenHepFSXFz3pIlVoD1ScN+q7qAnE60pPpK5P75HrIN3Vvzhztq1pNj3Jaz6",
+	"MBV7Ej+LFLKwQ8XZhj+pYYlRbd/1cO44j1ozlz29tn0h4s+HkGh32UOvt3A9V2qxTTAN0xpSltpqrmF6",
+	"9d//+V950s5unze0Gf/azeX7n2f+/all/9optPtfEDBtJ4BYwiYMvniidrVjMUX0uCug1GdqWLlnmKd9",
+	"Kxp7AYf6sHAG+1parJn2VLfxafrBZdJwNMPX5RC17NHl+/qaV18Fv23Ty6b2oKvruD9oDPRU21B0JyBD",
+	"oZclX1/16oD+QqM+hTWiN9V3pdpnXyl5RXU+SYkY932nv+Gb1QdV01pOQw5nC+aqB4Sq4tpAPfQFl79N",
+	"9s9fuaDXp8JPpdQnHcrG6bUtsGFt0UoSKE/bLLd5Ihvk79IlwEeNg4sizr8LWtSB7sZ4Vt/AHKlFxes1",
+	"u/jlzSvGi6IGHWJWzsmgYQ2uLdOjcUR1ZhgCuVH+owSAyP/n/n08pUzfHcFE7hN355MudgjtdypRB+75",
+	"xg/6QscPdJuZRHQZRG05Z65MB+GQYgSp3H4hRwe8bmA0DF43L7FTXgwnMn7Fss7ALriuODVHe7AeZwVA",
+	"6HmYvHeBibJEt5yiNHFysIBpKSQULirDcnw7+n+XEmE3Ml9TTpU7NG2krVDvS090hN2GNeWY3TJQCx7p",
+	"trABdRGNf+gDHblKZgp+FtbVpPi6Twq0d8tDWykqPOnNrPdIpEOYHE6rf4XmBpVibjsh16IcaqjgzBXc",
+	"MEVprWtYK0L9YhWXBTeqXm8Aiq449Sp4OIOVA4IPOZsFwHI/t37KyzKxxKf2z9Y+nxIvzJU2D3TcrVSW",
+	"yAvLWk1BaxiLKjBdNlcapkoW3cRGoZrrMtLNbozKQL0e9RNX50QF7sqhXIu29thKXLOV65UbsbqZSIHb",
+	"vHRlzVgpIKTVVCgo6kbqQTnefQxvzJyp2p97ulyba3OVbI17O6esqiO4j7pbm79wc6KgnA0+9Gqfts1S",
+	"3Vw5nL++WkknDkp1E4XWjVKYeRpJ8eg1V70t7OTXdR6/3fG6YzdqmWoqaq8Ooi1Se/y2eK6gUnUiSvQa",
+	"NIJMMPqClZ/XawMa7y1GdUOZ/Eh6hHryDdfey2JXodqgfbHfVe+vU/zhNL6T6bZ9FAjuEuDODEjmnPJO",
+	"lVp0WL6DcsQtX/74455yYSmKncgEyQK+cOR1k8a1XdbKqKlK1Zvxv6vaT8jy1FiJ2icdDNNL4Avd9gXO",
+	"lTa9IQic4ZM4bJrtQ6Pj7A3DXq1zVgN2SFZWMdILQ74GI6OEkzgIH16Dqdf9QBHCiXjLsTec8IPHXTAf",
+	"y067coAQxbqnIsJ9GmhorSxew3iAbNLBF/ScZNxmzh/98Kd0V6FuqiQXoPJLHA7qxKjaU6vxVLJ/L65U",
+	"Y3ruWchSktIbKTPCU/slKHZ/iWJPqRl1e6Si404FBQ4l3hldcNy2iLSJkHAp+k0tf8zbFZZquucQj7Cm",
+	"NNP64HcCBQ//skkVenJmHYYyY+6AMjf/LGOFa97K0DfAKiq+HE0t/FL0yWB0PBqHlXb0E1fxb8LlOku+",
+	"PGNRJ6YrF3FYQBnWD4kKzimGi3PAooZ14oSHeyTShxDew3qvjDK83LXquS97CbjDaTFI4Utz1cvg+Fj3",
+	"6dkGYq0X/1KtHMJrFHeWMPLStsApCeeArn/GVvP1qG6fPlinLnUOhO6Eaa+rVBzkZyFdUZYfkOne4tyH",
+	"UqWD/Jik6ln9TNXXoijAHQN+tYVnWoC1BKeLtB2+1U7bEZp94PXpy/0S4XXxnUjUGXN2hut/zJtantVK",
+	"VdYcOHOfnTnap3szb4UqeQ9oOJaCUhNbgEElmuIFxPq30Tfs3/yLdqYOnZTxKYiAme+4NSVr/tV3HG7W",
+	"u/PiqiK0pFTWxn3iPQdM+WkyGz1UlZ+yMuY2idokUVQweBhew6kT/hr2t8v9k0aW46mysLekZ12RERGh",
+	"A5NDSw0m45W0WoK8ssvT6f1v7127MZFjtmEfju3xqTgG/t0+1MfWdNsHsNlFfxd0opbo/oRTDPga7H/d",
+	"Jew90OkTT/XzKX6Hqy0DBGApNocGvHFwxYj1VioNbuJUQWI2Kqb9YecAwA1iDNQQEgWSSE2qMVPV28gd",
+	"QeG12GxeoNUKY4IIc7fbTPEvSq+vVDzZFRP1HO6CYEKMB0QgERKwePWckQmEUZ5L/6zLyd5whWkAGerC",
+	"QrBkmM1gajz6IwYTCY9JyXIv/ZmEvyxaw7eHfNoNNN2oUB1ydL3FL1W6JMU/ckgs3yi74Vo1N/PjMfh8",
+	"snf9qhzbX7LRXh9spKFwP+EJhQy4L4etghO1bcE3GuJS8LZ+O0LSFTdSJbGMNzZun9W373Zu03jERmxu",
+	"uYYpziH3/QAj3fAhiZYcTtXXPd4DRDyAw6N7igaXgHAXbd2dkLcCQwyycKNGTMDpjaGN3Q8n2YRPp7Ck",
+	"BGgMQu3TMbuPKEIQ9b18vI9ZbwWsoHitVMJ/+oRk/g2YPsyCquJ+pr/VMdohlVFYZB8MAwx+87In0FJy",
+	"Y21yFfrcuQf18akuYp/MSbkegKfhmZeqek2LSMZhxtEAML4FlWXV2qqoCsPcx705rZ4ygaHEfpzCt0dD",
+	"i4tImGQON/Yz4La23rhPGCfLNWOy3BsU5yB4hJ+jwFa1MtCjEfaK0mFi3Fp/xC6lWEApAsecu0YEbMxF",
+	"iLoASBZDmH2C7mxFNjdti0W0jfQB2oOwN3z7HHDMxOiEZEdOpFnd7AV7aR/UG8LcFGe41BF77Q2W9Qqw",
+	"W1420G+PRdcRFcortYL6Yg7W1ndz5+LOYO3c/0YTh+iexqwRk49dHMx+N7Xbi3QMgfDNVFloF0PBGGuI",
+	"XOJHsc6pgRctjD0W1hVVsr02m1xsDRmk9lwHseTLvOOq7lDzkHzeii/vYiQVNReyP4MTpvVTDqfBkS0r",
+	"vvYlMyr4NKosfH7xnH2Hoa0IMbDi70Vl9/nwEbku7l/7J1K5T6NateOLYjC4y2bWca63Gg9PU/KqJ6iP",
+	"0qqpgqCqGm0QvR27je1p1PZr//776dGP/Gj2+Ojndx/+9P3HfxpX0mAPaZl0ZRpzpWaztDXeSZ9FZKaA",
+	"xxS7zWfnbbyV2hIwBcO6Ba7rNuVrVaSG8rbnVnm0jO5q/s1FL+kKdDJ3wniPoTc1JqQ2fAfSIlUoeJ6S",
+	"sNrMWXNJBGErmrrb2+C05I2GfsZ+45H4Q1uoVPRg6i26hpvNFFZvNjHVrutJFZL91gdNw7TIdG/ESxVV",
+	"0WBZgjDBDMbKKZduy9qAFJrF2mBKvM3CbXowm3E7NYkPZ5N0YYVJybmW07uInVlTjvDNXgMvImSsUIWF",
+	"7X6qWmJ2wfRsMbnWnuYkK+ZMXLXm4ACOGdq+giJsrh06srNdKzE1AOZ8DrzIg1+/YanZD/s4H9t/AI/Q",
+	"yfuMzdUKbt08J49OINXqjFjq2dsLy7phwNevkkIbstDYnC197J8KH7odZy3zTUtRXfen/ji7BivzUORj",
+	"VZ7YP72L7WNCSX3Fl8t6A0UqcqvnUBZX4csp9xEq3yx240oiXduX8fLD8771gBvtklCd4o9z5lbBVI1Q",
+	"wa7/tDoexJdP5UZmFGMPQXzJGzNXtfgP6EEDxmKaOfA6VRbDtWEu5t2CTVJh0h61KvYNUhkx2FuBNRg+",
+	"ZDx1iHJ7vGAZbu/WDlCmdlpSV9zBmaCfqJupFed7v1DPh17YIknYt61qYa+Rn/YYDwYc904ioE52d4ow",
+	"nBrxSto3u3hcxmDzxD45RL49XiQVJWffTB3gIMmjh6enp9/2KEcIKKJbatHNXCWfCF+PEzmdH+j7NmmY",
+	"oaLrN+eaFcBLwstOB80GPUzKWcb9fwfH/QwlGeOxp5rdPXX0Lfv95tqu6jodj3b3zrIxc9/EDxHiR2Gd",
+	"sRuCukc9SL2+WvGdHWRvyaXEHu3B4p07yfbxC1jx9dUOdDTXCelSy22itjWDljXM3GzAnb1S9mBSJssb",
+	"0ObpHKaLVN7R7InbG0UuOyC5AZTQ49hnaD+aWVPuDjj69ksXbBzIn9q9vG4SqRu08/v73RAfwZLcl6GO",
+	"O+2eyGGUJwqucKjKsQKii9OIPRF1s+wbqTsAnnEHCDlYjg+jWHJeGFimYjKr1KQNazc6ZeEdNI8OX9fi",
+	"FkYgCWNgMYB9eFLG0Le0h4HjfyFS6ML71ch7TtrZH9xbzB6Itw3cAzdcjj8ztNx6hcRsMzET/dDeaj0G",
+	"d9oqjJlwFfP4vtFR6lZ8fEzBzQ0U5oQxCKoewHUcqDj7RAW4KajaFEl7W9PCK3VLjVKLq2ooZIQ1A2rR",
+	"hgmimj9Xw75vUr8jGVNM2Far9CM/R71dPuv3+3fvjn1w/86IPfSCQcCet31CRLj5P7yWrpMoGuTs8YpZ",
+	"bg2I/CzyDFxwSMhjlmtTA69CtswAho3slzibKikpzY9Pdw1HBLhoH1uWuYfBoHJgSifVBksR61teuhho",
+	"tBZVln3IhQ7FbVqq6aKLZYGWvD1Bt1Yr/Kw3kU3s85Kc1gsxEA+Z2ygmc/ak+wLWY7RFCqE6uqfA7w5d",
+	"ugPNqvY2CXlz1VMT3FXJ2BqTaDu5i1q2ruu+M0J9h2BqTugVnUEyTOAdV/QsN1L/I32uPrmH+LzuJA9v",
+	"wA7WQQRf2b1+SPkk5xa+8Q8IY1S9Huh4SyM8xXS78gB4B3UVEw9ELBr3A/uhiO4WJQUW3b07ZRb2atEM",
+	"zLodaEHTyg17RVh0kMU53ZQZs0sfDxgzzOQDUyuIw2aqjmu7NqEWk5kGd3Ct0pkbs9RnJyceuSJqLT7x",
+	"NaBbKYw9673sSweO8xAGY0BgubPB6J7wipvp/BN4a4CXDsgTY89572PrI8tFaCE4AK7OVrVVb/W/e7u1",
+	"chMFgYueiZq7uqZcZugGUjVhfUWBi8QCqbeiqYVZX9jzo3U5FCY8UVwa8Doep2av3OTjR8xBzRLJmr8B",
+	"LHW3xD0M98GgVAF6EXq59VoboL+THHig2zh8XM0KTPMKji/lpaSSbF/ZTvDN+WMXLkaD9Yw9wVWzeoWH",
+	"mDEu2eNXz7FMvYvBGUMBMHoydvKj9eZLyy9loaYNDrH75vXPT9mP3//w/3wbj5m2f/zuu+9+DICCNObu",
+	"PIwO1K5XF8cKdtr48zAi8GF+jjkH++dLCWEEo93zY1w6TUvE0vszhEMr3CwuTG5QHmuuVhqHfrmX4Ggt",
+	"bqL2Bb5J/UIB/gQz7P77l7L9gWT4kdCm5kbV9INjlr8/wrXk1sJFFFPL4HgCVGpCyUBhMB+jz1k+V9rk",
+	"Hh8+Oow5YRxrKGfZpaSfuVKkMCGr4tO5kJi+8yfl8cCA7HaWv+YGXohKmLxtQXGM0r6z4msX7634Imap",
+	"V79evHHVE1yy/HkB1VIZkNP10d9gnZ+1mGOhrVBjbSCEDPr3f2Zz1dQ6i2Jw6KeiKYVjI32F3aVsm8nb",
+	"4nNrWzlwAmqMwPIRp8dCm8zkoY9486WYnE2+Oz49/o6y6nO8xScfiL8/nvClOLl9aP9vAWv8zBXAhbN6",
+	"XmAnsTaE1+YAjZZKapIIj05PXcuScbWqOFqEwJBO/u78OVIBOzG88BWoM1GGbJt4dpVZQBYxcxC1Ly8+",
+	"prCAM3/SLworP/G9Vyjnmqri9drnqpE0D7QXCXbHht9omppCdHqXTRx3W5mntKE8eM0rMNji83v6/e1X",
+	"Tt7gayYf31l/TCdo/hStR4eSt+/TI+60P7dvcZz+RFFo44AHRjbrx65acUAsG7zy8GCvbhEE+1nlmD2P",
+	"WgJocqycgs/d1x75Y871/BDs8wtfQKRMxjHOx6z3Pp58EMVHUqIlUEipyyOv4VYtWh7ZIPb3aTcJJesS",
+	"ZFvs10K6fjoNaEl7U+Gu1yfbfRV+mnx8lyJyjLLTK/WetCVm+y0QFc2Y9T2eGajtIrOtZuMWtAc1oWVf",
+	"P4kRHTH7pT8aqNfeGT1r49vtLdox2mPUe9E+QyBiveh7dVy9vc/Ld9Dn5xpLN3dzhEqQkHoOYvQjKqHG",
+	"RJez33pJ6fg73s4u99quIPUsIadlU8BVixe711Pf3aPSdRyO8D8JUfoYAXl8DcMhJIS/UtgiiYEULx/C",
+	"jewICCz2vLt+Hbr6CQG7ibCD50VhQ6qtDUcYIiV+igiWMAXrGcO+du3Wfz4mSOdYveNjnoTy6D31++wX",
+	"dOY/B2f0KdiWEBE0KE1bxKU8e8Nvui/bvPwfP52ZiIyt17KTm8Jf22aP7sH8BUzvqWxcDcnsHs/Zd6ff",
+	"u7rP6PgFBZi5yzI46zwIGyJUKyGez45eKglHdK7ZANW+4JF/ykF/l7JHnpvQWxTNivzcTPR4NPd8miwa",
+	"aaxkk2UKe+SCr6kzwzmW5DRuCKEMaYnTgewXHddlTBMqNkVFXOddcFg1n0G5PmaP2zt9KT0n+06QpfVO",
+	"8ZXaoOdN8X/rIL8lpZrX4BFn/aAc7kAnOsCQAfof5xt4KDBBUXr2/emPmevep7b8zEUKSmH9dLDO+KVs",
+	"kY2ta+8BKBwUfMCjyMlZ7l7wV435ZLG7ZWjk/5w7O2MD4VhHA67ZGswBBEA2pku4JZALsTn0j5mqHT0j",
+	"7MUwzMyeoT2O/KyDYshvMRGpF2JJicg1haE8libFjyIQdulxGHBwRu7S21fRwbDHG8DSlNJEyHisN8Xy",
+	"c+3CHSmbqkVJSdpSDn++0zXi/mCXkyoOuicv2XHbHm7y5xboDN47IEyCxZRqZT1jhHi4k0A+pKc/cgt2",
+	"2bDae7XZ5EWErX6/tgpGdKgaGjHC7mS27LRnT+D9suSEdtnbzurncWERwfbEfUrjWwGO9/k8lgahMOHn",
+	"kJ9jq7krXkVwM6rWPvO9XHApKaugsZGLOppqtUoJ52e09lZA39vNwDdJB7iyzVpPwuCXQ/g8wcJgSkYz",
+	"ZWLYoFB+iSFmRG3cyRXU9fYlgyfEcZGy6eU67PGjoDZF0fEKZMGv2h6FwNyQ6nPnu3ttQ71XruVtW4/4",
+	"kcr2E9R5l9IHjAEbGmhCleVUa0ycoZhjuVE5DicyGMTTlB5YIswCp2SMmmF6IcG1L4Q2v0Y0uLdg0ScF",
+	"Q3IJ700A20W33k197NGwWL3zxXyRjWkInyU28abfcgqQal+Hk7DXpTz50P5jMN7xAvgtSik/ORVr5dy1",
+	"S8Y7qMNFQjQnPfzgyPkT3em9UhvgxXZE5GIhltHMin/EkIizsQN2h+tE/Nz+rD1FYB6OXMU0HR8cuU/u",
+	"zcYPo8msM/Dbm6cEZChDmjwCMyy4AUz1UMwtOMgBuSt2FnU0Vsu+ecnNvJV4HVp1rfQdYjDpspN9Wqwp",
+	"4S2MHzR9tn25BLGN9CWnKHG0YvmHj7mzCTa2UooFNYARriD54xnjpVaXMozYw2ps95Jj9tjNffPoV1yy",
+	"MNSG3G/6PA9Da/pc6IPd1MP7W8/CmJ6vy9n6SqTDBV/3Gl13lhcpdeT0Ra9F+FgvXEQJOc8PA9BgfCse",
+	"eR8PNCPTpeOGtNZgOxeQUQjErMQ0TG5ecWFy8kJccIK+xDXTSkmHfkHxGh7A1axxiPC5QYhQDzvVebdR",
+	"r/wxgh6dMQPvzQncgjRHVHKdx/EQCoXh360co5LyI20Jj78JUF5km9KcTzcU1HoKWPpzKYU5Y7koQpGM",
+	"trfHygKPXpvj0/DznLaSZywvuOE5reGpq8vW7P+/+PUlSk1swPdA1vkLrs3RM9zH85/y7FLilBT3IZ0Q",
+	"yiVXOn9dq5XGI8LfXFA8ye8jIN679mhX0OKQFDDgiDglhuDi8GAuJYb42KNT5hrjj1leUtkOznakA/XT",
+	"zluIyB67/Knjwh3B/GDLbNA0VUl8zk5bnxnJJ11UfJwVHS7waaIiOUB2nKaaNNLpRSRP+hWEYBhAQXyl",
+	"ZC8qyAgN/pY7Z2V7nIskdnasfpZi0g48PX27p1g7GSbt8Gdny/tR8j6tRGI557Vkky3RsEPEJ5Ntzvam",
+	"i2jpR/irSsI5WyqtxXW5dsjGn64iMKBMQ1mhwMbnkLMVkqmaTsTrBi/n7ztr695z8kHDHx9PaoTTxNLZ",
+	"e7JUL+CPTn1Wf+wxKpUknDxUCkGdhJlLKB2ddHahtpzcqICH4aPaLAz58mOeL+VqI85v1UHsWvkgPAb3",
+	"sHEdDCKDUmCjGywNqZ6U4CSsUuLjr7X4LEaU/cyGXgvlmriub7dO6TB1VbMGp3d1O9aKTgFF8iYOG2nt",
+	"1KvhQqifou/dW3jrCYajXnq8nw8HLHFKPakNvn9CtRSVGEVTIezFI1ThjBmles0C7MX7SoqA2tPti7VZ",
+	"IRXxSraBPHkgnYOG9kq5ieuFIml6UwMw5YB2oBDeXC6tYG65P2bl+9ZF0btOPpBhY1USQujep07yd6NX",
+	"LeWEh5sTC2rMo7aLRQqWwG+hM9qefCBM6lqjPPq+M9YwH59XXJRsDqWDm7YqhIb3W/1UXEolz0JrQY5R",
+	"nKCNAlLMXDU3cyzZb5GACUvND1MQ0zm9KidQOKsRRV2dRzrTZRDa/BK+g4Is0vmObh0ZYaZpjCxpxssS",
+	"m4DTSg+Pr70LX6/mi6CaR6m+R8nSG5qVaM/u3OM7TXmNQYoQAJ4qOYVatkd5iLv+E77Veojx2MUxV9ll",
+	"vJJXUk0NDdlMRhte4OgC7vjpJox5IUhDnVFFeMb+aKCBzLnoOmPL5roUU/bb6xcZtVlTn5LQCwI7J4Yl",
+	"htSqguC1Xso32LiBvf8hg9SCrM2VNu7nAX6MtnRuHeww28XBBGn7JV66r+jMV7WGuR1qJdkC1pey4jhq",
+	"Kp1e5ZWQcL95VfsKPmgdWV8PgRkydqMUlR1c8+IQrPXCZ6F9iGtVq05+HevND5lFfdfPjCcBrTadEvW9",
+	"bM7CJ5DPW2Fo3kjUGne9bqF9v8kvwBw9dbLwFaE2Won7bcCKQiiBGZ8iuFShKVUPrjMuGs/LuOUWxJly",
+	"+AK+raoLRkU9eNgRbFKYzxt5bLvkB9ojWXusZsIiZkalZe+tgNVrh5h7f4Z7iyyc4M1nKQp5IK7MRbOY",
+	"CNtt46gd/OtPZ+K/qhUSUT9gYboGs4qzHQ5iWLP87Fw9dyZHkpvf3lFgMS+vtpjiL2D+SibevTHEX1W6",
+	"2ayFCsEo/WEyyyTxcSArKR2qtzKalM4XOc4Tt5STD/QfH0+0oSmc92XC0oC4l9YL6jdjn8/CpENRlmwp",
+	"JM7T7Zl+uJFINmrpBv4exIDb1VRFltTBLv8zWVhrDDfwIMzuzah1zTILIdGgPXHbCcRtc01/i1nP2a/4",
+	"lz/7NxuAxPGJy8IFPlGbdbHq1RI6INkYGzVzkI5iN8pKTxFVq7pvXUrsrHbjIkkwdYl8zJ7PrCtFL5zh",
+	"wCYHsoRv/+b7R4++zeJnhhwI19YD8QmqOS/YNYA8pvyRNbPzmSgh34JhFjo1zVhodxeO2SsUIC4N4ovy",
+	"Eqr1YsUPeh0O78+0kOqfOY7nYcITCuC50+tYpVYcJoLniz4373ZACdRspeqFZ51Pudk1DnO6+1XuvZyP",
+	"qbhz3XWj4uJtdxfCHSP8YALfxAqNY/bK4TtTXDxYth69wlnFhPd3KX29UdJstNt8iku5B2F/yIixG67V",
+	"5xKF9pcDmBp8QVLLmfTxOYXiAyXRh70jj1Xqdke8+Bf8xpftmhWu6RtR7PrisB78c9w52m0RtPn9BmTt",
+	"e4ZCsXgAh7JLnaNWIVb3jMA6KMqeeYC5kJ/q5BuIDQ5qp/bJnWftokIRl12ci1s5VRmcWe+YOehFCgRg",
+	"CDIbBNKzGrhSBWS+DKGdKOtL5gkXHf2cIOVkjEhqOW4lzHQOhTMeXqrwawcKRs3UJRjahcAyFivqsFzM",
+	"bpAA0NhjvWD5X569Yf/9n/9F1w6rOwnCRBicznDMHtPheRMhGjSeahJLS1LU63e7tp/JTrCL2zfoebAX",
+	"68eWqKn7+IprDZpmC1TcFeUd7ILad4eBCEYx7kr4AlbzqPvYK8R3YkxQh61dxWSkM0RDFqgWmJC2DxAx",
+	"plQQkpd3mZ3+XgBbgxkpm/oaf9O7PKxUH5Lo9yTQOQs50/uT3J9Qt94y4kkBU+GHfd93k20SdodSE44R",
+	"vlop+JMn02d2mPy7hyxZV+SHBaVWM6F+Rpkw5XWNus5+crg0ku8XgspPTGzNFbwC3q+YCVlkARQ6BCjV",
+	"7M4i1MnlQUvYOTtf2BZ2rpYbbzPaMm70aNPYj2joq7bAAS9jH0YokcM7Ipg1oVtV2LcTpyYPg4lDlPRg",
+	"9AQ/T+vwY/oTK1jx9ei9vyVwz51LEEXG4AiT8rwoarBmMLVe+5pe1yIgNLXZhTQjNlb3rPSPPkI9+uFP",
+	"exOKJgKhdlYBXpuSSmjEY+2vqlFh9WIaNcvCmswO1zlZ8jmAPHyvbhrd7c/Xn+YDJ9btCC0a20A6Xizd",
+	"dxWMe8+JqJaqNvcQbQoNNOjK4cuOp/q2hVik8mAsH7+UuSgyBJfP4gnAmRU8WZgkS//V1CX9hwe4zXzh",
+	"5VUovMzso66UvELMz0yt5FWog6XHcU318GrmcSkxx4Ul+lirDlTHglFagAIdOh9Aw5J3ijGqENz2XQ3n",
+	"nc6eGjw+w0vvIF7KGsgJbmRpr35O/75yjbE5lcNolehViPn9/ZEsLM8PtSvYleozln+4nBRKwiVVlV9O",
+	"1OySSspPP+btpJOVqhfaIYS6hDC4WCBtNVSjOoQtN9UQJ2kbNeSkPkc+61WoWykkLlsyE9UzN/HWo49s",
+	"4FbEuK4um45IFsCn84FCvitVX7ll7w0XtgXyQrGLlRuOOFVVG5Sxe6GYQxsinQ+0HhT1+qpu5Ceu6TU4",
+	"fyvyQ32qf2YPPdQ929cS6GK1LAVolneJk2ceYSIgfcxc9T9mjcvyUrpXIJNULsEi2ZyXsyBIeyFBulfg",
+	"E7dNd2bjVmWM/hCGBmKbeEh69x0ERr/3Xs8h/Q1sQpjq2529B5/PmaDb/BplAuq5lFzas1fCF1/zjVtz",
+	"COXb4neQReIgAoI0GtS+u52InWB03T6BKICJSsNH9s8dLG7AkdaGr/HaUa4QR8a4+BEk2rB/wre/8gGD",
+	"cZiibeTz5kAtKD+r+gZMKnQxRN7+0E7fhg5tC/aFd2jVh8ES8bF5e6hzGqgqau/b3a8ZuC+E2VbfcHQO",
+	"hw+N0MO/SCp5zOkPwywdGDZp1IKSoElfFBBpr+u+S5qe8KkRt8Ksh5HN/Zc+X1/LmIhO9PWEi71ZnC10",
+	"jM54qG6X+/SdPdmH0pzWpT+U+n7cKk//2G4Xy1chOXeydJjbfOLGK3/GUHlvB6Qv5aAgrDU0cG70NrAY",
+	"Nke1wLE+6freYJh42xp5THv8KQyrPnyRx6NUkcv9Ba2xEBTK4uiaTxcsnCY1wYA9lwPJvpZR3PDtL8oo",
+	"cXjeswf3sUHKUntuiY3XLQ5pIyA+RZ7q47Hb/d+EZzirhDZ8AYfiG2tHfrH028VaToOJ+HUWK67lNFiY",
+	"H/fljLqR592CGkzBuCk1cU3HAdjGLjWYVNba3MUiw63CHS4xoM1w3usNfuOONtV9Gh7xMN8+u8Ou/XAT",
+	"ZbTRcR6+FYMLWJpeI4RI/EWct6QY/8UPP+JLbOXB5I2QXXbuQoiqStW1ZWrJDEi2Bl7rLJQjCZOxFRfR",
+	"2FDqunugQ+0nzQQrweDXsZKq4Ia3GNIUeSstYVApGNVM574jSRg2LYFLzZplmEWqoZwl66QNr5Fpv+pC",
+	"0jA+OpVuwqqP7njsurF6guhz7ud30iQcuLPfd8jaqoEN+cuDmzhnuV8gImi4/kjFZsr39H4hN9buoMVv",
+	"je/5N1YCz2slhaaWPrubb4ev+Fg1jT89+VA38mN/S1YXAYsNAGARoQmz3EUI2wlkAQTLI8hPeUUgWZvw",
+	"WJdS3UJ9zjg9zxCQjOuOYQFQmJLA1ntN3cS/wN3uIQETfaHb55n1MK6qfVLGtIEl9n4aWH55xeDrOrqQ",
+	"iZRf6sdK3AwxDI/pTPq/KxqVOWxuvPVfusfjj6e69rCAX+vnmlK3arft2SP86fMUZmOZtMtHogsn1Yq5",
+	"MmhrIVzT7MSMaXEjaeTaheHWRiiYPzQH+XnMMH8T8onRGFOX8nYTK7hBBHHCk/Vj013CGYHFSi7sm7A8",
+	"DHHFkq1RFID0A3a/UoejMxn680/ZC+OHB/mdKjKsKUeM7nERtqfvfSkt/Vd+28KoIWMaxTj77fWLsVdn",
+	"SDTtLKOmtFrLarvzai+jARyI0HnAKX0hu+bWn7XnZ++KnzK/h1Tpy7v17vjgUnkHhx5GLwd6+dybMGzG",
+	"a7h3+Tved/NTvlOluRFsKoEl+6zxMQt7C75V28QiXYSunf1vwl3unvhvmBmPD/3eBCKNM//Mab6R0rCL",
+	"8XuATJmDbfUvOJjIOrHXfRj4DXjxSysO7rOGOQK3uj+ks3Y7n3esgBepUb0TdbI3yyx0rddFAEgVvl72",
+	"axEt43jJ0gJk8cUCyK/x9Z/EtJ+3L9jq9j4EEiwwulHBCD6PZ4F3LGUEMDgM0uQFWDu6LLuWAMU1gnyz",
+	"6uCwQijAun4O9tkf/HUHl/2DMtnbOWAzoTAxmx2Mi5SEDhcdmm/I1/hyskaZ1ti5oLV8zXzQXWnvlAL7",
+	"qfXayYMLAgAxnciFj9z8nhnrh2Chv4hbiGUONmdrT+YDsZAB/eUY6A1oc9Dow/0yDgZle1RVaFegeQXG",
+	"ntgh9VEQIUYxU68jvrCe62h+sE+GaVNjTdjvHyYLsP//zlLPPWDTcXqFE+4ywmMj7EfQC92pvgyRf6w3",
+	"FljH0kEr1okyLnvZUvmBOIOQMeUD77z06AbR0ykSnH52qKFQG6OJEaz8eKswTE96JoumgeBXc4UF8IUo",
+	"XO7Fz+V0Vmt6VT5QCFBk3TCMXedaNXVMvXCY2w/zrVBEIFGzFV+TYLJaJ7QERi3zx3FD4C307ncQhDh6",
+	"SAxSmt7sXGnjM47t7whWJfmDBax1GLr/+NXz6Fd8Keyn1hD/nwEAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
