@@ -71,7 +71,18 @@ type Booking struct {
 	AllDay     bool
 	Zone       string // IANA; empty means UTC
 
-	Organizer string     // person id
+	// Recurrence is the rule of a series: a canonical RRULE (sdk/recurrence) without prefix, that counts in Zone; empty: a
+	// single booking. Start and End are then those of the first occurrence.
+	Recurrence string
+	// Exceptions are the occurrences that are not as the series has them, sorted by Occurrence, each once.
+	Exceptions []Exception
+
+	// LeadMinutes and FollowMinutes: how much longer the resources are occupied before the start and after the end. No
+	// calendar is told of them.
+	LeadMinutes, FollowMinutes int
+
+	Organizer string     // person id; empty where External is set
+	External  *Address   // an organizer from outside of the directory: the booking came from a room's calendar
 	Resources []string   // resource ids, sorted, without repeats
 	Attendees []Attendee // sorted by e-mail address, without repeats
 	Location  string     // free text; empty: the resources' names are shown
@@ -93,6 +104,10 @@ type Booking struct {
 	// it is not created until ExpectedUntil.
 	ItemExpected  bool
 	ExpectedUntil time.Time
+
+	// Answers are what those invited have answered, sorted by address. They are kept beside the booking, and saving it does
+	// not change them.
+	Answers []Answer
 
 	Created, Updated time.Time
 }
@@ -135,11 +150,13 @@ func Same(a, b *Booking) bool {
 	return a.Title == b.Title && a.Notes == b.Notes && a.Start.Equal(b.Start) && a.End.Equal(b.End) &&
 		a.AllDay == b.AllDay && a.Zone == b.Zone && a.Organizer == b.Organizer &&
 		slices.Equal(a.Resources, b.Resources) && slices.Equal(a.Attendees, b.Attendees) &&
+		a.Recurrence == b.Recurrence && slices.EqualFunc(a.Exceptions, b.Exceptions, SameException) &&
+		a.LeadMinutes == b.LeadMinutes && a.FollowMinutes == b.FollowMinutes && samePointer(a.External, b.External) &&
 		a.Location == b.Location && a.Busy == b.Busy && a.Class == b.Class && a.Status == b.Status && a.SyncOff == b.SyncOff &&
-		sameReminder(a.ReminderMinutes, b.ReminderMinutes)
+		samePointer(a.ReminderMinutes, b.ReminderMinutes)
 }
 
-func sameReminder(a, b *int) bool {
+func samePointer[T comparable](a, b *T) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
@@ -149,10 +166,19 @@ func sameReminder(a, b *int) bool {
 // Clone returns a copy that shares nothing with b.
 func (b *Booking) Clone() *Booking {
 	c := *b
-	c.Resources, c.Attendees = slices.Clone(b.Resources), slices.Clone(b.Attendees)
-	if b.ReminderMinutes != nil {
-		m := *b.ReminderMinutes
-		c.ReminderMinutes = &m
+	c.Resources, c.Attendees, c.Answers = slices.Clone(b.Resources), slices.Clone(b.Attendees), slices.Clone(b.Answers)
+	c.ReminderMinutes, c.External = copied(b.ReminderMinutes), copied(b.External)
+	c.Exceptions = slices.Clone(b.Exceptions)
+	for i, x := range c.Exceptions {
+		c.Exceptions[i] = x.clone()
 	}
 	return &c
+}
+
+func copied[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
 }

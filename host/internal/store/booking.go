@@ -38,6 +38,11 @@ func (r Reads) Booking(ctx context.Context, tenant, id string) (*booking.Booking
 		return nil, false, nil
 	}
 	b, err := bookingFromRow(row)
+	if err != nil {
+		return nil, false, err
+	}
+	answers, err := r.Answers(ctx, tenant, id)
+	b.Answers = sayings(answers)
 	return b, err == nil, err
 }
 
@@ -93,7 +98,11 @@ func (r Reads) Bookings(ctx context.Context, tenant string, f BookingFilter) ([]
 	if err != nil {
 		return nil, fmt.Errorf("list bookings: %w", err)
 	}
-	return bookingsFromRows(rows)
+	list, err := bookingsFromRows(rows)
+	if err != nil {
+		return nil, err
+	}
+	return list, r.answered(ctx, tenant, list)
 }
 
 // UnlinkedBookings returns bookings that should be in the person's calendar and have no link, or none but such as are to

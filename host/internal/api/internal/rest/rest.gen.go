@@ -122,6 +122,7 @@ func (e ChangeSource) Valid() bool {
 
 // Defines values for ChangeKind.
 const (
+	ChangeKindAnswered  ChangeKind = "answered"
 	ChangeKindCancelled ChangeKind = "cancelled"
 	ChangeKindCreated   ChangeKind = "created"
 	ChangeKindProblem   ChangeKind = "problem"
@@ -131,6 +132,8 @@ const (
 // Valid indicates whether the value is a known member of the ChangeKind enum.
 func (e ChangeKind) Valid() bool {
 	switch e {
+	case ChangeKindAnswered:
+		return true
 	case ChangeKindCancelled:
 		return true
 	case ChangeKindCreated:
@@ -342,6 +345,30 @@ func (e ResolveInputUse) Valid() bool {
 	case ResolveInputUseCalendar:
 		return true
 	case ResolveInputUseIgnore:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResourceStateState.
+const (
+	ResourceStateStateAccepted  ResourceStateState = "accepted"
+	ResourceStateStateDeclined  ResourceStateState = "declined"
+	ResourceStateStatePending   ResourceStateState = "pending"
+	ResourceStateStateTentative ResourceStateState = "tentative"
+)
+
+// Valid indicates whether the value is a known member of the ResourceStateState enum.
+func (e ResourceStateState) Valid() bool {
+	switch e {
+	case ResourceStateStateAccepted:
+		return true
+	case ResourceStateStateDeclined:
+		return true
+	case ResourceStateStatePending:
+		return true
+	case ResourceStateStateTentative:
 		return true
 	default:
 		return false
@@ -580,10 +607,13 @@ type Booking struct {
 	Organizer string       `json:"organizer"`
 
 	// ReminderMinutes Missing if there is no reminder.
-	ReminderMinutes *int          `json:"reminder_minutes,omitempty"`
-	Resources       []string      `json:"resources"`
-	Start           string        `json:"start"`
-	Status          BookingStatus `json:"status"`
+	ReminderMinutes *int `json:"reminder_minutes,omitempty"`
+
+	// ResourceStates What the rooms have answered, as far as it is known; missing if nothing is.
+	ResourceStates *[]ResourceState `json:"resource_states,omitempty"`
+	Resources      []string         `json:"resources"`
+	Start          string           `json:"start"`
+	Status         BookingStatus    `json:"status"`
 
 	// Sync The booking is to be in the organizer's calendar.
 	Sync bool `json:"sync"`
@@ -685,7 +715,10 @@ type Change struct {
 	Booking Booking   `json:"booking"`
 
 	// ID Of the booking.
-	ID     string     `json:"id"`
+	ID string `json:"id"`
+
+	// Kind `problem`: the booking was taken out of the sync. `answered`: a room or an attendee has answered, and nothing else is
+	// different.
 	Kind   ChangeKind `json:"kind"`
 	Reason *string    `json:"reason,omitempty"`
 	Seq    int64      `json:"seq"`
@@ -698,7 +731,8 @@ type Change struct {
 // ChangeSource Who changed it.
 type ChangeSource string
 
-// ChangeKind defines model for ChangeKind.
+// ChangeKind `problem`: the booking was taken out of the sync. `answered`: a room or an attendee has answered, and nothing else is
+// different.
 type ChangeKind string
 
 // ChangePage defines model for ChangePage.
@@ -1046,6 +1080,7 @@ type Person struct {
 	// Sync How the person's sync is. The list of persons shows the fields up to `ahead` only.
 	Sync         SyncState `json:"sync"`
 	SyncDisabled bool      `json:"sync_disabled"`
+	SyncMaster   bool      `json:"sync_master"`
 	SyncMode     string    `json:"sync_mode"`
 	SyncURL      string    `json:"sync_url"`
 	Updated      time.Time `json:"updated"`
@@ -1071,6 +1106,10 @@ type PersonInput struct {
 	// OwnBookings The person's bookings are synced; false: only those whose `sync` is true.
 	OwnBookings  *bool `json:"own_bookings,omitempty"`
 	SyncDisabled *bool `json:"sync_disabled,omitempty"`
+
+	// SyncMaster Of a resource whose calendar is synced: a meeting in it that collides with a booking is declined there. `false`: it
+	// stays, and is listed as a difference.
+	SyncMaster *bool `json:"sync_master,omitempty"`
 
 	// SyncMode Without one nothing is synced.
 	//
@@ -1261,6 +1300,24 @@ type ResolveInput struct {
 
 // ResolveInputUse defines model for ResolveInput.Use.
 type ResolveInputUse string
+
+// ResourceState defines model for ResourceState.
+type ResourceState struct {
+	// At When this became known.
+	At time.Time `json:"at"`
+
+	// Reason Why, as far as it is known.
+	Reason *string `json:"reason,omitempty"`
+
+	// Resource Its id.
+	Resource string `json:"resource"`
+
+	// State `pending`: it was invited and has not answered.
+	State ResourceStateState `json:"state"`
+}
+
+// ResourceStateState `pending`: it was invited and has not answered.
+type ResourceStateState string
 
 // Role defines model for Role.
 type Role string
@@ -8305,224 +8362,228 @@ func (sh *strictHandler) TestWebhook(w http.ResponseWriter, r *http.Request, ten
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5H3bkhs3luCvILizIXsm6yLZ7p2uelnJlru1LckaSR49uLRFVOYhiWYmkE4gi+IoFDFfMx82X7KBcwAk",
-	"kkQmyRJLcse+dMtFEpeDc79+nOSqqpUEafTk4uOk5g2vwECD//V4ZqB59pP9ZwE6b0RthJKTi8nbBbCp",
-	"hA9mytSMmQWwms+B3cBMNXA6ySbCfuv3Fpr1JJtIXsHkYsLtapNsovMFVNwuWvEPz0HOzWJy8fDRv2YT",
-	"s67tF7VphJxPPn3K6AQv2+oGmu1T/CLLNVstuGELrhln8wa4gYZJ/P7+x5ippuJmcjER0vzp+0k2qYQU",
-	"VVtNLs7DmYQ0MIcGD/UErzl0qlHYXDIVDi00U2UBDTMLLu3/mKEj02/3PPPD5JnpFXHxmptFt7YoJtmk",
-	"gd9b0UAxuTBNC2NPVAkZ/jv1YM8KqGplQObrv8F6GzqP5ZoZ+GAsbNaqbTRenEnFlFlAw+xJQBt2A7zR",
-	"GdNtvmD4uL/++uynU/aYNVCDEXY1thJmgQDWvAK2hLUFKZd6BQ0U9ldmAVdyJhptwrorrjP64TQ66slr",
-	"qEu+huKCWQBMT6+kf4oF8ALxxcEr/pW94QCwHv3wwx7Amr3gJl+koMSevuVzhy2C0OhGqaWQc6aNKEu8",
-	"qiHg3UKjhZKnbPrPU1YBlw6oFqDAqhbByZTsKHPrUrMTOkl8m+3zPheVMNun/atasYrLNQNpGgF4sErp",
-	"QXQucZl4qwJmvC3N5OLh+XlmwUio/AP+1zhij5FhIWYzaEDm8EAzUYTz9CmA2MUoFRxKba/Kdi7kS1x/",
-	"82BPT+enbHrD8yXI4gQ+5Asu5/Do/OF304ED1rjaUcn0Dfy+fbI3lkZkDo6BWhLljI43cDINvx8Vbm9B",
-	"cmnSj2nwM/bNCy4LLs23GRIFUbc9FYMSKpDGc91GKcN+ff184Oi03FGB+o4PUUep5JwZxVZcGDZTDdOq",
-	"ArOw1CxhlbG2tp9O/3Sup0NEY3/ao5maGwON/eb//e385M/vPz7MHn3S/zTZPtkne0ldK6kBxfqrRt2U",
-	"UNl/5koaIIjzui5Fzu2pz2r6xr/8XdsrfIx2/acGZpOLyf846/SGM/pUn/l1ccc+EJ4ZVoiCSWXYSjXL",
-	"S3yhQuUtvpjma81WizXjsiDZaBQr1ClC1a2O+sirZ06o1I2qoTGCLpSj4C96GFdwAydGVLANkMwKvW0G",
-	"l01Krs11qw9ZSToa3/qggVu1PGQlnauariMMVHoXsN/Yr9vfuYV40/D1hN7aI/RvJN3xjGGDLIDrffix",
-	"uvk75MauRiB+JuuWkKIoUNby8lUE8RkvNWQbjyCT3O7dQmknm63GkyH216DqEnkKfOBVXaKO46XbWhuo",
-	"JlmP+pwcGKa+GHybB7CqlmEVX7NCXbKp20hPrVwtYWaYaklUHQT2in94Rj/4Ds/m/uPhjgdBKA0D/rnQ",
-	"Zhu/w8n2OqKjkp2ogWslj5IbcStMgtC42R+fHZyTxCGKpHTYlAjZxDKD5AqrxTqto2xhP7dsE9cZu+sr",
-	"PofPBryH2xbos4k1CLaRc0qafbAU7LfQXLhkldDa0oOS+IllTRZJd8Js/1c2BmQBcCCZQ8VFmXySYVao",
-	"StgFu9f2O5uHp71Sh3/SIdcGhpbldcFj3LhRqgQu7a+4u/IBT+qBlHjSm1avd/3+if3Op2ySl1zv3OxH",
-	"/NKn7HB5BrIYobPtPxuS/ttKFq9rJaRBqextCMaL4kRIVvECrNlB9scNWOwslRVylqkjN5dWtfttAh9q",
-	"yPsSJhKyipSMNA4pQ6+z9Ylq5lyK/yBVPyFtKyELaK4rIVuTkgMvHD2RMdXgTaRi/oenSfbTgFZtk28g",
-	"zNbum5ihDW/SbEsbblqiIwerXFkLtQLLqnIucyjLAcDptczTr+Zlp9BWcboBJohpBJg90CznJciCxxeN",
-	"KMOufV0IzW9KwrvNTYQOu6ysZc2XIK3g9JzLLoCynTM05S5Z3RqDhzKMz7k9EV+CRjVAjhyi7pTTTUGO",
-	"OoQEKDTjrIZGq3ih6DmEKdOcqK2LwwjLmdZ7Sqv/UBL2lEp+4YAS/tieBjwWEXFngbG5XWKCiPE0ZnIR",
-	"rTlu5RmRQ6bNd+84TweqEe57Fy0x4s8b9MnXFnO9QnbJ8PpoEYAsmIGyTGPNPwpTdzx6wxnwIS9bLW7h",
-	"knFmAe6dPXR7ob3bplOUH50/+tPJw0cn5w/fPnx4cX5+cX7+L+f2H8OGzg5IQ6nBkhb83vJSE+eQgYlY",
-	"szlJZmkpMvXMf3pBwiOSKJZzkBSR7JfWWOHBbtaxjLHPja6/2OOFzhvGNXvcrfWLKE6v5DMEUSeE8PdG",
-	"QGH5YOwzE1Ib4IXlViS4HKKTo+9gudW/8s8NADo1yawNxPiAWZVIM94A0wu1kpsWx7D462/wqkT+6dym",
-	"zrvGvnvE/iaeJNfpCcsNS7wgvw7xz8s+lDTycSiCa1U0PcHRYSEvRZ7kmLslMbnPOyy/jOWwBZFsy5Kp",
-	"pgcq+zfLpLyXZoes3ryzjrxClUY0KUAvSahB0bvbbxP7pZOHjywa3EHob7hyWaUI+S1I1WymwTCUk0ju",
-	"3/CyZAVffztM5Oe7iDytGLxbAHrUzaEKAnvu4G55gjZ8rS3tCSRfy6YkrMKCJNPRzx6vNVUreR0MbSKy",
-	"bc4d5PQGxBx+P/rhB5YveMNzA43uw+dVyaW010+Aw0vhDRx4/PIxs2Ke2c83oVIBl1YxuWS/vv1xk0y7",
-	"bZ+2VpidPYGmFHKS7RD0fQHe0eSISD2GGepto/2tUAyJHWCE7tBvBk3OJ064en47awB5CEjDjbiFTk1R",
-	"amatdtXYm5xYAbWySnuSMf+IHuqjOSv2BG1Ksv7SC9QkOfNSkBowqjLghf5mv4mg5XrAWtLkxd9DMyXW",
-	"mHTPOQ9/wYSJbTheC7RIiCl4jfH9Z+rImxSC8QOESThjtqkgowPHP1AKrSJ4xYbVliobG1iol6KhMYxS",
-	"aWIkcO1Pjg49E9RoySlt0ElYgTbuZYK9upf/5xAid0HRu/iVPBTcdu4yydfxWrJ/mLq9KYU1PkgF4SU+",
-	"hrjlxj4+2sMFSCN4mX4bJWelyM0TWPBbodpmwOd7A7my2lcUxfJiz2N15+LwoqBpS9CsgVmr4ZRNG1WW",
-	"NzxfOl3WvreVFg1oMKdXckr45D6NxEnAs75+6ZcLmJi84E/AixegNR9maluSXjr5zObiFiRr696bjrI+",
-	"az9VtYmVnAiZInN8iP0keWAXNrwbT0CiD0dLUWuHYRHAjiE/Y/jfnww9niP3pxDlvj+HfQFmyO27ty/f",
-	"i75ta6UGmXbYEoc4xNHvfhGEiju422QcfEdBnu4x/iGiAE8/8ErIYNjeHXtmQhZW298bUj/TD3bGqfBZ",
-	"w+rpO9Ql7+6Q9kaR2ZiKDWq2lNY4R0HhdTf2rsugQU8xReuNYpqv7Vet0UCPczrZcnJRIEgMxiMtpy6s",
-	"GVJyA+U68wIfsxl6scixy2wBYsuZ1VH0Zjje58NsU3pA4LHDl1wULqUt+BLQqhaaWUo73h1mAspC3+Fd",
-	"O4G9IfT1QrVlYd8xAkB3gFLI5dDV7ZZW0hqFS+uNh2NPeb7AZMTpEtbTjE0JMlMEzVQbbmB6ydCUIaTL",
-	"2NQuNGXfkIkttDvulQznlWr1bcamN1zDlH2D6RE3yiyYFgVoZAmMzxuAgilpvzhvVFtr/CqQn2XtMqHs",
-	"pwXkwirWfinvvL+SKwRLoeyGmUvFWNufLFRZ0HrogS8UIEGwNZhv6WYCs0im7Bu72qoRBki1CtEi8jpU",
-	"vIBvXW7dUZBjPCjUBVu2AwHSPnMq1PFusWaSnpfdQKnkXNNzd8xYzNA/auGQMdWQl5YJo9mqh1NHMZE8",
-	"DXvETDFAz0q3GXgDfCgDDRXtedsg30RcxTQzbf+pjZVHyauUcAtlrM4rq86ueOPcMdA0qknqtUMJIp6l",
-	"kBeXm4yBPSBKQl4B8WWML1WqgNMBpyMU6yGiVRap+Q15tJK/92kGA0ebqVYWux0fCO2QbkOAGkk9+KtK",
-	"5XrYO+4vRF+oIqlouLfcex1KWEyt9HsL7c7o/b/hl7wT9I4BtnHg9gJmDZnz/paZg5o/bQraz6paNea5",
-	"kAkVD2VM2hLPVdlWknFDYc3TQ7LJRMoP+aNqpYGCzRpVsYcZa3XLy5KCIJSWy+wPL9k5WZWrhSqBzUQJ",
-	"GbmNnbCNGbHFuKEAtncepTWfVaPkPNvKu0uSmMYM3XEHSwOVusV/zbggP4tnDe93kQ/CK2w0/Iavwf5v",
-	"gtnVdSlSLB0DkRfeQuasaNasaeVl0Orsn50XLB1jjBIytmHsbrq1rcU1l4m9soI4EfmJVrG3H1Q7vBra",
-	"qZ/49azz4xeUr0spsSWcsl+l9+sp6WJQFlVKoQ3dci++EFFNgjf4106CpfUHGPi4C8XvkID+XbMkxnXb",
-	"JLGPwJpCpk1/YbAcfSApKcSQ4W6jXmsWh6WIuPzvwxKpduVG5FzaN74B1mpIq/dtUyZ9NlZ70dDcQtPT",
-	"c8AqtI7jWL3WRaPHCdkJQH/FjMCTeoMX6jYBzaJZXzftgEtgJqTQi0NEzEw513disUalXVvWBL82zXr/",
-	"XQZdFWNMeE1MyQJfNciG7PtZNRmtBOlMAmsqZsSgx9SRffSg3us6/jewlOey4/rHLTh+7JAA9EHy/2CF",
-	"AY2ofY71Br9oSU+lTYAUJURZYgR6y1CtcvFAM7WSu3E/cBFELdw8CwjtcdHfIobYEHn8BLkoCEAbVNJ9",
-	"MFCO4wOwQfLdDEifjTv4lceOpEedLcnUH3+cFHqKfBEw84JxazFalLVSa8udsKNqME7Nfnh+fr7Ne4vo",
-	"/BueuIov4YRLWG14/DFrRcncIkMDVnO4UcWaPrGS5pRNSzAnc7UdC0imyl16G/NKolhv8wUtotTyBNPl",
-	"3ELBC4BhB15YiT9ry5J0Ni7phIYCHj5vpuLNEhqXWiPDIfrBiHBVtFXs2TFhzO+/W18LYBzCk/3yw7YC",
-	"kpXlVFaQo/sAHU1rNLjVzDtU0EjlZXmtZs63MlNlqVbThC8Ov5Uwgm+hWeMjulwXl/yC1G61bu2SGtG6",
-	"P90oSNhZDpTFUiyUtyWvbK13xA9i8OiFWfC6BvKoudDVNq+O5RjefvSSeCGLrDfqQydFLGi5pNLLcPsL",
-	"yp7iZkPc9zYM4eSxq1ksYHALmPmESR1IxUEbxTOgXYMfWt22q4zCtDSsjXU5YvgymMGFZcbMGzFhJSb0",
-	"lUSUj/2Ta9Ui+hAWRcYOOcV0R6S+MstC7IFmUAijh5JXHCL2tL4DMaTPp85Hy0i8GNu2UDvPCHuHda2O",
-	"FJwAQzfjHdA3KR7tfu7iD2jjX18/93wmY8HhGInMzkqdkfMlLpI9/z5Z9Z3mJi7dMClUkhK+cx33b0Ex",
-	"GpQ0QrKVFT6Mvtvj+fbMVmqib3XUbeRZauEXxkpHFGZW+61uxLxVmONbQAnpBMNBt9+g/8gCZSBFQbWu",
-	"nj/NefcK1w0oFZYxh2w6V5NpyVlIMhZQs8m8ja0Zr7D2cQFV0tt+WHQN7YWvm9eUeegOPclrTB5IKGx7",
-	"WQh7apfuB8NnGHCRBFRMFP/eQsNLx6AryhEW5oJJzAUOSgprpRFlYJOMlEV9OoBDhO7bJEgfbMVm/k7F",
-	"6iFB1GLbwNKB1rbzcUmqdMKzwPy+1UKUcNFVK8wtY/JtBMSAWyag5SYjVBoi347lFVpUdbn2Mo1Keh+d",
-	"n+/tawlMLpUqlA5KPfEaPt7Ba4ObQFVNFJ8gZ1L6sp5nbe3z0kvYCyZBoLaAGrFVH5lUTSQ/3ZMfhCZS",
-	"mbHIgGPE6CmNWkJIpsqClAJ8iBw1p8gBwohfNemYgc862LwpwXANJiPAdaEsCmK5C6ZvUidTul52qo5F",
-	"SnUL+CghS+iClWDYXKXXvIVGzJKOzQjRuR4ICu5h7xFyRRtlB0gyB0h39SGG9MZb7RscWmGw2dcK7Kee",
-	"nrLpigsj5HxKTl0qR2OmEWhDNS2mBk8vGGc119q1yhCYsVUoCW4370jXyGWKS0s3wTl8EatP25r5KZti",
-	"3QnGzoJr2Ttv8EWcwn4lI+/yJdMAbErc21ku5LOZnrJpwIfoXg6d7ap9881BDh3sCAwrFVqfFF1QjVA4",
-	"487iMvtI+rFepgQX1wORUhVgjxDscbqdHtCmk5OJnFTvyQyB6IPYqJfBO3NL8GbdWVLo+xJWQ30HBgI/",
-	"y1Tjm6dVbdaeNVOTGstQODa04ZZjOl/QpcM8e/8l1AOFIkMu4i/XRcDecgBe7+BmodRyG2Aa8gZSmtpq",
-	"oSG//u///K9pUs/u1hu7jN928/j+55nfP3XsV0E729SlKd30+ibONx1N+N1KUL1LSW8hdF3y9fXgSw8X",
-	"Yg+h5R6p5z7p3K59reQ1RfOTvvO4xCP9DV+XMoqAa5kHT+1WFepAjWjlgjDJSphrZ7l+bvFnigYI5huP",
-	"0yWwh7NFJ0nUWG5j1CbAN6AbyjX3K88kVL5LdeaRkH1/3N2oc2tExZs1e/Pi7SvGi6IBHUxNpxtQCzAK",
-	"0KHWq1oTp4eg5TJX/qNE0dr/dv99mpODvne2bPLhZK5O7B9P9FLUJ6om0J1g5SE0lJp0z5WVn0WpwSPX",
-	"y6EaIdyNHwx5fB7oLqCAFY1YKXjJXHQdO5UZNIvI1zi1X5ii3ty0sHfZed+duIMBbCgODh0siH1oP5Q0",
-	"bhRyRW23hkrqrpMusJ+F1aHIceS9XR32uRgpJoiakZDRAM0eIwPZCbI/XvWXyzHaVi9vRDmWLMuZiyQz",
-	"Rf7aG1grWTiuIAtuVLPOrAU0401XqoiBIygif2+cMrMEqA/TV3Nelokj/mj/zLSQOeHCQmnzQFNla4a5",
-	"a2WJuFA3KgetYd8ynrxurzXkShZ9j12h2psykleufd1IIgqVZFSXBAXu4vyuykUz8mdZwK1ckf0ep5uJ",
-	"VOnmS5evhyEwIS0vR+O5aaUe5XT9ZXhrFtZAdu+ezkPk2lwna+rfLShc4ADu3UkgC0CDUhgN5Wx00etD",
-	"Mt9LNb8uGlXXw0lAjh2Uah75jIxS6FLdE+LRNteDVUCUKdRbfrtoYMdtVJ1KGO9IRxu+dhVG2+y5gko1",
-	"CfPnNWis6mL0Bcs/b9YGNNItuitC/uee8AiJkht+TM+LXepVixL4MFIfTsD54TymyXTlEzIERwR4MwOS",
-	"uWr4XvpF9FjSRdr2oPL6z38+kC/UothZ3JXMTAlP3rTpTit1o4zKVSqRgv9dNb4zqYfGSjTem2aYroEv",
-	"ddfEdaG0GezCY7lp6rHx7wwlGFIY5uFfWpu65Dm2g3RoEByRaPJTr4gI7qlNTbMerrUTjsVbjJ1z6miz",
-	"H4F5J03avAFsmqMHQn3u0wDDAvKSNyRSDsjzfUPrJLsYLPijH/6UrhjRbZXEAhR+icdBmRilMWm1P5Ts",
-	"34tr1ZoBOgvudxJ6e/KMsOowB8XMflEcyDWjNOaU28eJoIChhDt7Z9J1uc+dhy8QxbCq5Z95O3VI5Qd2",
-	"cAtnSiOt9+okejzgXzahQitn1qAoM+YeKHN9ZzNWuKqEDNNVMT2A13tDC78UfTLu9ulY4IYp3DYNSHM9",
-	"+LLWAPMM7mKjXY3ne1KtLtn5Rs8xCXtia1d0mdCKCe8ztlqs98rfRie6HriGuoWm5HXvGr4SyRe1HOLZ",
-	"RUfmdcpE/llIF2b3HbndLk5vLlU6HRHdjgOnn6nmRhQFuGfAr3al3UuwKlC+TCugWzVCPW4x1EcsjdUv",
-	"sdsP7olAnTEnYF1Fy7Rt5EWjVGXl4IX77MLBPl1tcytUiaSgB5J7qCwhdLchmGZWzcWMhr0Fw7/7jXY6",
-	"gx15+W5loX2Zw9YUkf2bryHZzGDkxXVFldapjn3uE68yoxNXk77ky9x958F9qEk0Jtl3DP1KYRtO5X03",
-	"cLhC6lfaM8FClYWlkoFzRdKz63NNz1xRyvD+0slawtf2eDp9/+27a5D7XhsXx5q/lAGPf7eL+mi07jI7",
-	"N0sD71LZ3AHdv3AKAV+D/dddPKIjudtxL2MftHFtvujN7HOUYrN/21vXhQr7RJRKQ0EQKYjNRulRP+xs",
-	"e7wBjJGsEIJAsspbtSZXg6V5URuNrq+DZ2iNQmcYtsjYLZ/9RunzlYon85yjKpJ0DZOvWDZUuIpl1UIC",
-	"piNdMpL96N648mtdTQ4VaAPNvSivHntgwWwGuWFO6KAXjXr4KVkeJD+TjVaKTuMbAJ92bdw3co7GLDyv",
-	"6kqVDjL6JcfY8lzZCzeqnS9O9+ntIQfPr8p9M4Y3CiaDjjSWiWqaFi5Y6BXpE5yqYD1sq66thji5r8vI",
-	"i5oiiblUybZUGxe3ayXv7Vojhw4xndLqIw/JcP2btDpE9eeqLLRTB9FOCtYHfhQ3eWqAF11zJeweWlTJ",
-	"3O/M2tobrWspd9zV//ochDjlIHj2k+uteH2X9y4aLuSwFyaMWyA/TItNBVd87QNDKrBnVRbeR3jJvkMt",
-	"PeroEIaQPHy0YwjJLmco967QlTALH/pBA43NcADQVlbseYoYBwxz9Au0VXAJ4LiXBae0uY0ZEfxk9vjk",
-	"5/cf//T9p3/aLyxhH6lOcuXWXKvZLM1Yei6wCMyku+VYCjG7pM4EVhGgnBl0o7B+n+Z157a1io+G8hbS",
-	"irwv5eqf5t+dIeanL1W9+h4/kmLIvSWkNnxHJwyKMnickrDa9DtzSQBhK2qqPZh9V/NWwzBiv3UaRZez",
-	"LBUtTIlvNzDfdEMNegRTueQeVMFhb8VpuoZQphN3XqooEoahBWFCbhTGB53LLOt0azRdtUG3dudJ22TG",
-	"myaImsSPswm6cMIUx32zlvld2M6sLfcQM6+BF1HZdkjBxFxUVdWYKW0Grpg860DmnGVzJo7NulqVU2bx",
-	"hNwmM5+rj2qpdnYE5rm7gTN8AbyYBhVlIy5nPxzCfMxNA3xCx+8ztlAruHUdR33pjFSrC0Kpp+/eWNT1",
-	"kVf2iyQtTRYaKwekd2NQ8KKfDtkhX16K6mbYfcfZDViehywfY8/icBct5jZao/ua13WzUeIcaQgLKIvr",
-	"8OWU0xQqn8k4d4F/l5NoPP/wuH8DuUViYnq9AM4lc6dgqmFWCXTJ0dXpaJutlJtnRu6C4I+QvDUL1Yj/",
-	"gGI6HBBbAG9SoS2uDXPmO7UzwIfH4OIB8Sa7g1RGpNtTQhd7DtZv7todHLBBHah36wbIU3v50vZZsNYO",
-	"YxO6zS07P3hDvRjbsCtzsrtZ89nYq6reSfbfkwCok6nH9gMXBOGiiHZ2pkXGYPPFPtva3+6ymDL42Te5",
-	"64ZB/Ojh+fn5twPCEUKLmy2xaIVsA4ysX9weO4s7U8wnFfs5g0h+C65ZAbyktsxp/X+0dwa5X+Pk1KM3",
-	"pQlhlf0Lo9vdCZ/0Lfv99sae6iZtWju6s2jM3DfxQ6w/VZh85Zq5HxDTadbXK76zvf47MrqxgGA0AHcn",
-	"3r7/AVZ8fb2jdN+l6Toveedz7tSguoGZ6169s1m0fZiUyvIWtPlxAfky5UI1B4/jCRX0vQ5OoWOGXgpU",
-	"+TPUH82sLXebtz432FW1j7iC7V1etwkvFOr5wwX5WLxjQe5TST5r0Fvk8gqmcIisWQbRbyKCmX9NWw+N",
-	"Bhip7LpDfwOo90/2suB8Y6BOea1WqTEbVm90wiKMp3Xd+5pG3MIeba4wEzZUonlQxn2Z6A4jz3+MMWce",
-	"k+4+5ywAb7uqFOZc7v9mqLkNMonZpo8p+qGlar1PUzQrMGbCZb3hfnuHdjr28SnVC2EkxhjaVKpmpOnI",
-	"SNT4MwXgJqPySkAcB08zrxSVGqWW19WYywjDH2rZuQmiuL3LQzs0PtHjjCkk7AJvw23Jogxm78D87bv3",
-	"pz4b/c7lpLTBaDXpuyEmQtKvBN74UWG80/h8My02tQqEq7dyaYfkHBLylE21aYBXoZDLALqN7Jc4y5WU",
-	"FLHA1a8kTaJQVHxl9fmpr9GilB6r3y5UYzCdoLnlpfOBRmdRZTnUVsO1GMhLlS/7hVaoydsXdGe1zM9a",
-	"E9nErpfEtMH6l7jX9kZc3OmT7gsYWuriLSHDKa0c36W4ZKTGwlKTkPPrgbyevkjmNIt6K3X0LmLZmq6H",
-	"Ntb3efCp5vrX9AZJN4E3XNGy3IhifOboV2we5V7y+ArsaEgn2Mpu+zHhk2zf/tYvEGYPeDnQs5b2sBTT",
-	"ZTgjlWVULUM4EKFoXPXie8M7KkoyLKK9O0UWDipECMi67WhB1cpNSMCefSCLS6KUGbNH37+acRzJR1qq",
-	"EobNVLM5cndzru5Q549O6CyMqfXF2ZnvjR0V0Jz5dJatEMaBoWu76chzHkNhDOWBd1YY3Qqv/ND+O+LW",
-	"CC4dESf2feeDn20ILG9CGuARij63AseDGXxud6vlJnIblgODBXZlPrvI0BxS4e2h/IZl4oCUH9k2wqzf",
-	"2Pejc7kSYXxRPBrwBic5ul9bkqM56kLOEsGavwHUup+th5FGTCzx081Yf6Y2/p34wAPd+eHjxBxgmldw",
-	"eiWvJGWX+SQ96i02fezcxaiwXrAneGrWrPARM8Yle/zqGWbc9RvExAVvjFbGejXU3nyW3JUMA+G/ef3z",
-	"j+zP3//wv749ZW+Fn6Fn//jdd9/9OXS7oGlqbpg8N27YS1meFHzdL1abdgPVppcYc7B/vpLg5y/inR/j",
-	"0RfYJBazCC+wVr9wvdIxuEFxrIVaaWzKHoaJf2MlZZSJyTehXyjAn2CE3X//SnY/kAw/Eto03KiGfnDK",
-	"ph9O8CxTq+Fiix2L4PgCfnC+yBdhNOolmy6UNlPfvDB6jAU14NJQzrIrST/LVVVxlFjUIaTi+UJIDN/5",
-	"l/LF6kB6O5u+5gaei0qYKVv4tkAOUbo9K752/t6KL2OUevXLm7cuZ4ZLNn1WQFUrAzJfn/wN1tOLriA+",
-	"lAZYpMRFXQT9+39lC9U2Oot8cGin0qDZm9a4Q0NxJbuCsC6PzupWrrEX5XhOXndyLGT8Th56jzevxeRi",
-	"8t3p+el3FFVfIBWffST8/nTGa3F2+9D+3xLW+NmcWF54q2cFVgNpQ80ENCX01Epq4giPzs9dBa5xaTfY",
-	"95ZmTp793dlzJAL2mwCPMhN5yLaKZ0+ZhfpZGvToMqVOyS3g1J/0RuHkZz5/GvlcW1W8WftYNYLmgfYs",
-	"AUfc8rl2w8XwL++zicNuy/OUNhQHb3gFBrOVf0vv333l7C1uM/n03tpjOgHzH1F7dC0cDl09wk6cqf8+",
-	"ZDc/UeTaOOKDkc76qS9WXLnxBq48PNrWXXuLYVQ5Zc+i7EZslYi9MF3svgHsP8Mt51wcA31e8CVEwmQ/",
-	"xPmUDdLj2UdRfCIhWgK5lPo48hpu1bLDkQ1gf582k5Cz1iC76TBdv6HPhwEd6WAo3JV8st2k8NPk0/sU",
-	"kONa8kGu96RLMTvsgCho9jnf45mBxh4y2yoY6krTURJa9PWDQ9AQs1/6vYVm7Y3Ri86/3VHRjr6ze+2L",
-	"+hl2ydLLoa1D//FjbY42PMjCeZHwIDSU9pS9IJ8yKix12WqmxVxSngIei4YEUHR6+j8fPZkOndr1O+5O",
-	"vF+PjV3Hphza0BGuO/nAMTA16HMPQcmicUcDVDgprOe01UHEcdQcn2KXM8GeILWWkHnZFnAdj608YNX3",
-	"96hixPNqE4LjMbYQ8Bkbx+CHnoFgbQu6jTw3DPynxw4xtfXu2sQYo0uIk82eAPhe5CSlJPXwhMEv5Bv6",
-	"YsJWsBXQyW3Pzm/IXbOhzOAyT0Iq8oHazOwFui6+BGYMqRMdIKIxuTT4BI/y9C2f9zfbJNdPn49MBMbO",
-	"RtuJTeGvn7K0jPsLmMFX2SANyewdL9l359/7af/d8wtyp3MXU3G2SGA2BKiOQzybnbxUEk7oXbMRqH3F",
-	"J/+ch/4upX09M2ikW7MvGtvypZHo8d7Y83m8aE/VLJvUqWrpN3wtqAEvmdFkIm8woQxhiY267Rcd1mVM",
-	"U4M68gG5kolgnms+g3J9yh53NH0lw2B4x/dqa4vjltqgn4GiHWh79ynoVWs+m69tSfLpP0+dIO/X4FIX",
-	"UX/YNZhjUdjxbUMHlAOMwy9N2Aw+4FQhPwBSqhXzo4jvRJjHtG/3vII9NqwOPm02ea7yEL6/X5mFfgzK",
-	"AcbuFncSXzv1mjP4UJec+jTNYWA+eTcImxdd6m8IqlPw2oox9MJdxt24Qjj+5xCVYquFS9nEthyUo3zh",
-	"K5jgSpIvXWP5EtXxNGqV4iFP6ewdH7k3yohnziZQ60noxXsM3TdIGqZk1OY3rvsPSYfoWMV+Qzuxgmq9",
-	"vobLIJqhn8Sxx3rppAZaXr5FmQbjk4sJsx5oNpXwwUx7KOb778VteBlVsZqVyMOghBUXZkoY5nzc9CWu",
-	"mVZKMnIZk8jgofJVNRTC7WqzqSqHMlfQ0U3LP85zqM0FM/DBnFnZak4oiWQa94DFtenv9tkoSeZEgyR5",
-	"bEKdJTUrp7barge3xQIMZlxJYS7YVBTB7a+tJJI5hJ4aU1wNP5/SVaYZmxbc8Cmd4UeXaaLZ/3nzy0t0",
-	"+WFJkW+vM33OtTl5ivd49tM0u5LY3dB9SC+EGoPzJtw0aqXxifA3b6hlo79H6MPlCj6ci97VhqFSoSqM",
-	"BWGVCD7MlQSMIDw6Z67U55RNSwpEYCtletAw6i7U7yc4xXOhzY8OC3co7CElYgOmqdyIS3be8UMEn3Sa",
-	"b8q+R6ClbfrzRI5FKEI8T6WdpV0ICJ70FlReHsocfex3sM5xD4J/x52vbqtjD5eEzg7VL1JI2muaRd8e",
-	"SD9Jamo9/Ex7gfaC5H1aSoRyzmuSTbZYww4tImlQO1XeO/d8cwwl4ZLVSmtxU65d25nPF0WYW0I90KHA",
-	"Uo7glxGS5lBGcsfz+fv2zLh9zj5q+P3TWYO9DjAZ4J4E2xv4vRdxGtYro+AvzTFAoRDESeiVitzRcWen",
-	"Rk3JNRQq/HxzXhaa8/qpCldytdGqwYqD2LHAXeYwKm5YigMG2zagPNuYWBbMuRTjpEYShMd/1HBa3O7j",
-	"C1tMXZ+NBLm+23ql40SKZi123e3n4BY9J2mSEsfNAt9XI4fx0M5P0ffuLbrzBCMAL30F88cjBm1SK3WG",
-	"1WeEYCiMEAUzLOFRy5eMGaUG1QLMLv6DOPq71x3y9VsmFeFKZg1p0IZSLY4mc1DRXik34KRQxE3nDQBT",
-	"rnQY57URpEvLmDvsj1H5vmVRtNfZR1JsrEjC/ib3KZM8bQyKpSk1K5kSCmqMVneHRQiWwG+hN0mGbCBs",
-	"02CV8uj7TlnDVmfTiouSLaB0vYCsCKFZOThJ9EoqeRGSpabovA3SKNS+LlQ7X2ASUtemhbpD+E53Il/Q",
-	"VlNqc2Elomiqy0hmusyizneAe2CelJDOdnTnyKgLhGZNW9qtyhLLGtJCD5+vo4U/ruSL+ujsJfoeJd3r",
-	"Qvu3u/QV6zlvGmHllp9UmSuZQyO7pzwGrdO4W2sh8gjZ9iFl581IkqTKDTXHT3obnmNfOe7waR6aT1KT",
-	"Fp1RjkvGfm+hhcyZ6DpjdXtTChyBmFHhCGVeCr2kTlSEsISQWlUQrNYr+RZT0bCaiZDcd8jFthELpY37",
-	"eWioQFe6tAZ2aDzvCp+1G91GX9GZj1yHpopqJdkS1ley4tgAN+0641UYwH9fPjO7BR/VjsLop4zNlSKX",
-	"8g0vjoFaz72H0cdkV43q+U4xg+aYHrKkfFg45pxExXd3fFrmX3brXf8C5q8kDO/tXf+q0omGXZkYdpI5",
-	"Tloh0QY21CfypKiD0USeX+U5z9xRzj7SPz6daUNd1O9L2FOD35dWXxwW+M9moVO1KEtWC4nzEAa6V/fR",
-	"5o1RtRvYcBRRtyuhjmQOFoEfA1OeyoISmubCms6uJVNGaYsWWagKETnvbc9lsY01w+mFA2+/4l//7d9u",
-	"NKOKX1wWzkWE7lRyj/t4raqh1yANvUg4UpkgNlfMKCZcpnv0rSuJWfWu3Tcxpj6QT9mzmVU6acMZ9h0N",
-	"iV3csG++f/To2yxeM3iLuba6mnflL3jBbgDnmfuRL9OZKGG61YJL6NQ0CqEdLZyyV8hAnMPYh6YS0vHN",
-	"ih+VHI6v+XXt9L6wx8O3iEsIACJqF64sjuPr8KHPTdoOHSI0W6lm6VHncyi7wZ6kdyflQeJ8TCHOdV/h",
-	"JFjhIEJPC4HGqHcUNV7BHLFT9sr19nKj6v1oAF+51I2NFzlcSZ9tljRu7DV/xKPcA7M/pm/N9YgdUh5D",
-	"MtARVA2+JK5Fke3eO1FFCSbBo7Z/RxzDSdqjnjUcyvmVM6aFS/jHDgZDHivf+GW/d+wGwt6v6yoMSB9w",
-	"WuEDHEsvLbnBJCns0zajQi3yR2a+uUDw5Pc8s4QGR9VTh/jO0+5QYewtjtglC78/ae8i2Emu7UaUCp6N",
-	"NlGwErhSBWQ+YNsNRvCJI9QTD+2cwOXkxlRevRIGJ46T8uAnMwvNXEE4i8ZNYzzZrmRZHQ56sRek4nf2",
-	"WC/Z9C9P37L//s//IrLDVBcqXxMGO3Oessf0eF5FiAbFpFLm0pwU5frdyPYL6Qk4ZfxA99DRNnYThhP0",
-	"+IprDZr6SlaW95pjEqjdOzTDNGp7pvRe9DjIxHfWF1G+sT3FZE9jaGv48zF8a8pNqF5aBaqH7GFy9RrM",
-	"nrxpKA06fcvjcvUxjn5PDJ2zEF26P879GSlVHSKeFZALP7PmvlOOkyWX5MR1iPCH5YI/eTB9YYPJ7z2m",
-	"ybp0KGyPZSUTymfkCTlvGpR1ON32aA5334gLKh3Kwby6giTg7YqZkEUWGoIFB6Wa3ZmFOr48qgk7Y+cr",
-	"68LO1HKtjffWjHE8zp7GtGvPORSX9pOm91qMOoSM34hK7N2UXBSFQzfxg62PUpJIkPSNCKn1IJ3DT5tK",
-	"nGDF13vf/R01dtl5BFFkDE4wfBkGTjfMbuizH0uxpKNlLDSBIO1XD8Lq9yFAPfrhTwcDirpBo3RWobUa",
-	"VQiFckj7iRVYg/Wsbl646+l1cInkfZpp0ejjL1JJ6B0n1uzwtbaJskLPlu47X8DtcyaqWjXmHrxNlI5G",
-	"FpHb7DTXt9HkTUykxETbKzkVRYaNBbN4intmGU8WZm9nfj521pvgnW3Pj89688mzePb4NGNq5vuQYFwL",
-	"E5gxkxcoyo+eWYACjTjvNMOEYPIrquDQ7mauo78Mh93hzw1fgrTWowPBlWyADN9Wlpbcp/Tf167n45SS",
-	"BbRKZHLHOP7hRBYWz8eSue1J9QWbfryaFErCFeXcXk3U7IoSbs8/TbvOtivVLLXrCOMSXsD5/+iqIVfP",
-	"1Ri7KRa5ZVZGjRmmzxC3BoXoVtgIxwY7MBPUM8wgxexyC9DgmYwv7o9FnbZxGB7wfDGS5nStmmt37IML",
-	"prfK3MhfsXLDMHJVdY4YexfyM3Ru0cVIYnbRrK+bVn7mmV6Ds7Ei29OnMs3so4esULstNdmo6lKAZtM+",
-	"cKaZr63yDmIsZ/OTpHlZXkm3BSJJ5YIqki14OQvMEzEj3XIgJoHPvDbRzAZVZYz+EIZEYNegEOge7Cqg",
-	"Nhsh7HOeY9oYmKKd69udmdlfzoAgan6NPAFlW4ovHZhJ7lNT+QbVHEPgdpVrpIXQ29eBG41K3N2Gw85y",
-	"/H4WdeS0RKHhvfmXrg1S6BuGc86RGWN8EFsEO58RFRxvGr1291feSbBfD5nO2zk/UoL+z6qZg0m5K8bA",
-	"O+zOGbrQsfW/IZcOnfo4VXTeH28fdUEDdETj7bn7Vf0OLeLeqo2O3uH47hBa/KuEj/d5/fEC4yMXDO91",
-	"oGS58FctBT6I3Hdx0zOeG3EraC7tcCc7/6Uvl/W/jxcn+nrCrN5MXRU67k9xrFqA+7SXPdjHQpvd6Nnj",
-	"8c0HOizbz/H/Q3DOnSgd5nSduXFaX9A9Plgf5tM3yPFqFQ2cE7ZdUo+lI13rnHU3ZbbmNJyqT5+P6Y4/",
-	"heFkx0/seJRKbLk/RzUmf0JZnNzwfMnCa1KJANh3ORLv6xDFDVv7qogSu+Q9evRnZgZsiZXXLQzpPCDR",
-	"0NutKgd73f9PcIazSmjDl3AsvLF65FcLub1ZyzyoiH/MBMUwePOTUzEPwYymlZcbAy+N1YGoK3Gcx3EE",
-	"tLFHDSqV1TZ3och4IWUPSwxoMx7reovfuKNOdZ+KRzy8aUjvsGc/XgdhbXQce+/Y4BJqM6iEEIi/ivGW",
-	"ZOMvfLNrXtdKSIMBGyH76NxvnqMq1TQWqSUzINkaeKOzkIIkTMZWXERjYqgm6YEO+Z7UA74Eg1/H7KmC",
-	"Gx4SPpznrbSAoUGpqs0XUDhHo2F5CVzioFg/e0ZDOUvmRhveINL+oZNHw7iwVIgJMz3649BwArKDz6Wf",
-	"10Kdj+HOdt8x86lGLuSJBy9xyab+gNhfIAzYnSlf8fiVzFh7g65zUUzn31gOvGiUFBqPou1tvh0n8X3F",
-	"NP707GPTyk/DZVj9/kBspD0QAZqayjkPYddxPrQI8j30cl5RC6HN5kFXUt1Cc8k4rWeozYariGGhlRYF",
-	"fq31mqLEv8Dd6JDatnwl6vPIehxT1a6UMW2gtiqw/f+vLxh8LkfNzSKKubTem9c52sZcDONjWZL274pG",
-	"o4yrG+/8l+7x+eMpPgMo4M/6paYSrLpre/QIf/oyydiYGu3ikWjCSbViLvXZagg3NCsjw5bc1GL/jeFW",
-	"RyiYfzTkEVa+Y/wmxBOjsTUu5O16dnKDvfMwmzuMyXMBZ2y7VHJhd8KUMOy6lCyHIgekH6j0BzU4epPA",
-	"vvxUhTBuahTfKQvDqnKE6L5qfHvawteS0n/lt12TKURMoxhnv75+vi/pjLGmnanTFFbrUG13XO1l1wkQ",
-	"j3vMqQwhuubOn3XvZ2nFTxU8gKsMxd0Gb3x0rrwDQ48jlwO8fOwNB+M2cO/8d3/bzU91S6XjRk0lqUW7",
-	"jxqfsnC3YFt1hSvSeei6WY8m0HL/xX/FyHj86PfGEGl83RcO8+3JDUNp3ZE6Bvimln6Do7GsM0vu422x",
-	"gBcvOnZwn3nLUeuf++sD1V3ny6VqYk2Hg2GU70TV622dhUr1pgjtI4XPkf2jsJb9cMnCAmTx1RzIr3H7",
-	"z0LaL1sLbGX7UNcRTDCKhvpexrPfepoyNi04Th++Nzhipyz7mgD5NQJ/s+LguEwoNL38EuhzeGvMHVj2",
-	"D4pk7xaABYRiY3b0kbBISehh0bHxphvJ+nV4jTKdsuPGxv6R8aB/0gEVhmBqrXay4AIDwD5OZMJHZv7A",
-	"TL1joNBfxC3EPAcLsrUH85FQyPh5u18Dgd6CNkf1Ptwv4qBTdkBUhXIF6uZu7IsdUx4FFmIUM806wgtr",
-	"ue6ND9EYYwQyDjD+7b2Fnltg03B6hbMdMhx5p8NMYt3Lvgyef8w3FpjH0uvlqhNpXJbYUvGBOIKQMeUd",
-	"77z0HQ2i1ckTnF47nqhstlo5n24lhqXWGWmTvVooTIAvROFiL245r7WmT+UdhQBF1nfD2HOuVdvE0AuP",
-	"ub2YL38iAImGrfiaGJOVOqEMMCqTP42LAG9h8L6jLVqjReIWjunLRpOKo9+5CZcDszh1GLL4+NWz6Fd+",
-	"WOan95/+XwAAAP//",
+	"5H3vkhs3kuerIHh7IXu3+o9ke26n+8tJtjyjG1nWSvLqg9vXRLOSJIZVQLmAaoqr6Ih9mn2wfZILZAIo",
+	"FIkqFltsyRP3ZUZuklVAIpF/f5n5cTJTZaUkSKMnFx8nFa95CQZq/K+ncwP1ix/sP3PQs1pURig5uZi8",
+	"WwKbSvhgpkzNmVkCq/gC2A3MVQ2nk2wi7Ld+b6DeTLKJ5CVMLibcPm2STfRsCSW3Dy35h5cgF2Y5uXj8",
+	"5F+zidlU9ova1EIuJnd3Ga3gVVPeQL27ip9lsWHrJTdsyTXjbFEDN1Azid8fv4y5qktuJhcTIc2fvp1k",
+	"k1JIUTbl5OI8rElIAwuocVHPcJt9qxqkzSVTYdFCM1XkUDOz5NL+j+lbMv125JofJ9dMp4gPr7hZts8W",
+	"+SSb1PB7I2rIJxembmDoiEohw3+nDuxFDmWlDMjZ5m+w2aXOU7lhBj4YS5uNamqNG2dSMWWWUDO7EtCG",
+	"3QCvdcZ0M1syPNxffnnxwyl7ymqowAj7NLYWZokE1rwEtoKNJSmXeg015PZXZglXci5qbcJz11xn9MNp",
+	"tNSTN1AVfAP5BbMEmJ5eSX8US+A58oujV/wru8MeYj357rsRxJr/xM1smaISe/6OLxy3CGKjG6VWQi6Y",
+	"NqIocKuGiHcLtRZKnrLpP09ZCVw6olqCAisbJCdTsr2ZO5uan9BK4t3srvelKIXZXe1f1ZqVXG4YSFML",
+	"wIWVSveyc4GPiV+Vw5w3hZlcPD4/zywZiZW/w/8aZuyha5iL+RxqkDN4pJnIw3q6N4DExeAtOPS2vS6a",
+	"hZCv8PnbC3t+ujhl0xs+W4HMT+DDbMnlAp6cP/5m2rPACp921Gv6Fn7fXdlbe0fkDJwAtVeUM1pez8o0",
+	"/H5Uur0DyaVJH6bBz9hXP3GZc2m+zvBS0O22q2JQQAnSeKlbK2XYL29e9iydHndUor7nfbejUHLBjGJr",
+	"Lgybq5ppVYJZ2tssYZ2xprKfTv90rqd9l8b+tHNnKm4M1Pab//fX85M///bxcfbkTv/TZHdld3aTulJS",
+	"A6r117W6KaC0/5wpaYAozquqEDNuV31W0Tf+5e/abuFj9NZ/qmE+uZj8j7PWbjijT/WZfy6+sUuEF4bl",
+	"ImdSGbZW9eoSTyhXswZPTPONZuvlhnGZk240iuXqFKnqno72yOsXTqlUtaqgNoI2NEPFn3c4LucGTowo",
+	"YZcgmVV6uwIumxRcm+tGH/Ik6e74zgc13KrVIU/SM1XRdoSBUu8j9lv7dfs79yBe13wzobP2DP0raXdc",
+	"Y3hBFsj1W/ixuvk7zIx9GpH4hawaYoo8R13Li9cRxee80JBtHYJMSrv3S6WdbrYWT4bcX4GqCpQp8IGX",
+	"VYE2jtduG22gnGSd2+f0QP/ti8m3vQBrahlW8g3L1SWbuhfpqdWrBcwNUw2pqoPIXvIPL+gH3+Da3H88",
+	"3nMgSKV+wr8U2uzyd1jZqCW6W7KXNfBZyaXMjLgVJnHRuBnPz47Oycsh8qR22NYI2cQKg+QT1stN2kbZ",
+	"4X5uxSY+Z2ivr/kCPpnwnm47pM8m1iHYZc4pWfbBU7DfQnfhkpVCa3sflMRPrGiyTLqXZuNP2RiQOcCB",
+	"1xxKLorkkfSLQlXAPtq9sd/ZXjy9K7X4Zy1zbXFoUVznPOaNG6UK4NL+irstH3CknkiJI71p9Gbf75/Z",
+	"79xlk1nB9d6XfY9fussO12cg84F7tvtnQ9p/18jiVaWENKiVvQ/BeJ6fCMlKnoN1O8j/uAHLnYWySs4K",
+	"dZTm0pp2v07gQwWzroaJlKwiIyPNQ8rQ6ex8ouoFl+I/yNRPaNtSyBzq61LIxqT0wE/uPpEzVeNOpGL+",
+	"h6dJ8VODVk09g2ttuOnVLs7aLDVb8lsIHmhmXdA5r+3/ofJjK6nWsr3aYm4NIrQChR6tgd64Nb21S0rx",
+	"pV90l8t3SLb9M214nZa1dvMNXX53wDNl3eoSrHydcTmDoug5bb2RszSreYUvtLX2boAJknThoB9pNuMF",
+	"yJzHpxNdZ/vs61xoflPQZdl+idDhLWuumeErkFbbe3FrH4AGCWfof16yqjEGF2UYX3C7Ir4COj45sIiq",
+	"tai3+QMNHwmQa8ZZBbVW8YOi4xCmSIvPpsoPkwYuHjBSxf6HkjBSlfoHB5bwy/YX13MRSaQsSGP3lvgW",
+	"x3waS+ZIQDgR66WnY6btc2/FZUuqAZVxH9M2UipbQoVvLOd6K/KS4fbRjQGZMwNFkeaafxRN5BTLVgTj",
+	"w6xotLiFS8aZJbiPUNHuhfaxpta6f3L+5E8nj5+cnD9+9/jxxfn5xfn5v5zbf/R7Z3soDYUGe7Xg94YX",
+	"miSHDELE+vrJa5ZWfVOvsaYXpPEiNWglB6k+yX5ujNV47GYTK0Z73BivjMN0GHGyov9p+6yfRX56JV8g",
+	"iVrNib83AnIrB+NAn5DaAM+ttCJt6xidopMHK9vuln+sATASS754uIyPmLXjNOM1ML1Ua7ntJvXr7O4L",
+	"XhcoP12s14UE2TdP2N/Es+RzOhp+K3yQUzCK5Odll0oa5TjkIR4s6o7iaLmQF2KWlJj7zQeK+bdcfhkb",
+	"D6jJm6Jgqu6Qyv7NCikfWuo3MHRqzzoKZZUa2SQHvSKlBnlnb79O7JdOHj+xbHAPpb8Vf2alIua3JFXz",
+	"uQbDUE/idf+KFwXL+ebr/kt+vu+Spw2D90vANIA51EBgLx3drUzQhm+0M7vWXFsxJWEdHkg6HZMD8bOm",
+	"ai2vQ3SALtmu5A56eotijr+ffPcdmy15zWcGat2lz+uCS2m3nyCH18JbPPD01VNm1Tyzn29TpQQurWFy",
+	"yX559/32NW1f+7yxyuzsGdSFkJNsj6LvKvD2Tg6o1GP4zt6hG+86Yx7vAM95j33T6yc/c8rVy9t5DShD",
+	"QBpuxC20ZopS80k2Wava7uTEKqi19TSSgvl7DKsfLcIykrQpzfpzJ7uUlMwrQWbAoMmAG/qb/SaSluse",
+	"F09T6mGEZUqiMRlTdGmJnAkTO568EuiRkFDwFuNvn2gjb98QTHogTcIas20DGaNO/oBSbBXRa5e3nT/h",
+	"rJG9Pswpm3qnc3rBOOoLFNeSeUOTUuStZyrz4HuSJaWvpE+Xma6BsWtex04f2sro/GQT//wBjk/LCjrN",
+	"8dLC3Z6EsLC3Pe1vSliDNo5xQgxgVEztEBnkEs33idV5KrjXuc0kmccb8f6MquamENY3IguJF3gu4pYb",
+	"y5vorucgjeBF+myUnBdiZp7Bkt8K1dQ9kY4bmClrHEaZQa+V/aVrw0aebeumAM1qmDcaTtm0VkVxw2cr",
+	"x9z2vK0yq0GDZbwpsdYW6wur6h3LdbnTPy4wZXKDPwDPfwKteb/M3TFEpDMf2ELcgmRN1TnTQclsb11Z",
+	"mdgGi5gpihb0ScekiG5TsfcTWSiTwtLadaQ4LCLYMdR7TP+HU/HHC47/EJADD5cEycH0hdJH50e8Zt51",
+	"piqQ6SA4SYhDkifuF0HnuYW7lwyT7yjM0x7GP0Rm5fkHXgoZ/O77c89cyNw6I6Mp9SP9YG/uD481PD29",
+	"h6rg7R7SwTLyalP5VhfrJkXhTUv2vkUlYfSd7A+jmOYb+1Xr09DhnE52YnCUXBO9UXgrqXPrJRXcQLHJ",
+	"vMJHhEgnuj60mR1C7MTa2hu9DXHwGKPdmx4YeGjxBRe5gwmGUAcaakIze9OOt4e5gCLX9zjXVmFvKX29",
+	"VE2R23OMCNAuoBBy1Zs9ERRgNwofrbcOjj3nsyVar9MVbKYZmxJlpkiaKSZmppcMPS1iuoxN7YOm7KuQ",
+	"eKHlXsmwXqnWX2dsesM1TNlXCDm5UWbJtMhBo0hgfFED5ExJ+8VFrZpK41eBwkAbhy6zn+YwE9bu94/y",
+	"dvmVXCNZcmVfmDl4y8b+ZKmKnJ6HCYJcAV4ItgHzNe1MIDJnyr6yT1vXwgCZViEDR0GRkufwtcMrHoU5",
+	"hhNtbS5oN08h7TGnMjHvlxsm6XjZDRRKLjQddycXZu+upUNmXRcMIjNhNFt3eOooHpy/w54xUwLQi9Jd",
+	"AV4D70P1oaG9aGqUm8irCN3T9p/aWH2U3EoBt1DE5ryy5uya1y5aBHWt6qRd2we68SKFgszcZAzsAlET",
+	"8hJILmP6q1Q5nPbERCHf9F1aZZma31DALfl7D93oWdpcNTLfH5dBagcIExFqAM7xV5XCz9g9jleiP6k8",
+	"aWi4sxz9HAKBpp70ewPNXkTEv+GXfIz2nvm/YeJ28nk1efZ+l5mjml9titovykrV5qWQCRMPdUzaE5+p",
+	"oikl44ayrqeHIPREKkz6vWqkgZzNa1WyxxlrdMOLgnI0BHVm9oeX7Jy8yvVSFcDmooCMotpO2caC2HJc",
+	"HyjAx7bSls+6VnKR7WAZk1dMI+r542CspYZS3eK/5lxQyMWLht/2XR+kV3hR/xm+Afu/CWFXVYVIiXTM",
+	"k154D5mzvN6wupGXwaqzf3ZBunQKNAK57NLY7XTntZbXHLp9bRVxIjEVPcXufgC0QWZoa37i17M2zZAT",
+	"BppgxgWcsl+kDzsq6VJkllUKoQ3tcpRciG5NEr1Bp50kS+MX0PNxixTYowH9uWZJjmtfk+Q+ImuKmXw4",
+	"M4SlvOfo81xJJYYCd5f1GrM8DMHiMPWHgdP2QTdmXNozvgHWaEib901dJGM21nrRUN9C3bFzwBq0TuJY",
+	"u9Yly4cvslOAfosZkSd1Bj+p2wQ183pzXTc9IYG5kEIvD1Exc+Ui84mH1Sod2rIu+LWpN+Pf0huqGBLC",
+	"GxJKlviqRjFkz8+ayeglSOcSWFcxIwE9ZI6MsYNSiK6eR3kpO2x/3IKTx44JQB+k/w82GNCJGrOsFnOm",
+	"0i5A6iZEyDsivRWo1rh4pJlay/28H6QIsha+PAsM7XnR7yKmWN/1+AFmIicCbd2S9oOeEiefHw6a76ZH",
+	"+2ztwT95aEl6MNiSRCb55aTYU8yWgTMvGLceo2VZq7V2wgl7KjFjuPvj8/PzXdmbR+vfisSVfAUnXMJ6",
+	"K+KPoBolZ5YZarCWw43KN/SJ1TSnbFqAOVmo3VxAMgt26X3MK4lqvZkt6SFKrU4QzeceFKIAmHbgudX4",
+	"86YoyGbjklZoKOHhYT0lr1dQO+SPDIvoJiPCVtFXsWtHPJt//357LZCxj0/Gwdd28qWllVRWkWP4AANN",
+	"G3S41dwHVNBJ5UVxreYutjJXRaHW00QsDr+VcIJvod7gIToojsPm4G23Vrd2mEv07k+3ijz2llhlsRYL",
+	"JYPJLVvvHfmDBDxGYZa8qoAiai51tSurYz2Gux/cJG7IMuuN+tBqEUtaLqmcNez+gsBd3Gyp+84LQ7Z7",
+	"aGuWCxjcAgKzEHOCtzhYo7gG9GvwQ2vbttVmmOvFemMHYcOTQYAZlm4z78SEJ2FmGFk+jk9uVIPsQ1wU",
+	"OTsUFNPtJfXVbpZijzSDXBjdh61xjNix+g7kkK6cOh8szfFqbNdDbSMj7D3WCrurEOO478G+SfVo3+c2",
+	"/ohe/Mubl17OZCwEHCOV2Xqpcwq+xIXH598mK+nT0sShIZNKJanh29BxdxeUo0FNIyRbW+XD6LsdmW/X",
+	"bLUmxlYHw0ZepOb+wVg9isrMWr/ljVg0CiHIORSQxj/2hv1640eWKD0QBdW4HglpyTsqXddjVFjBHMB+",
+	"rs7VXmchyVlAyybzPrZmvMR60iWUyWj7Ydk19Be+LOwq89TtO5I3CB5IGGyjPISR1qX7Qf8aekIkgRUT",
+	"BdW3UPPCCeiSIMzCXDCJUOVgpLBGGlEEMcnIWNSnPTxE7L57BemDndzM36kBQMCvWm7reXS4a7twYdIq",
+	"rfLMEX64XooCLtpiioUVTL41g+gJywS23BaESkMU27GyQouyKjZep1GZ9JPz89GxliDkUlChdFLqmbfw",
+	"cQ/eGtwmqqqj/AQFk9Kb9TJr5z2vvIa9YBIEWgtoEVvzkUlVR/rTHflBbCKVGcoMOEGMkdKozYZkqsjJ",
+	"KMCDmKHlFAVAGMmrOp0z8KiD7Z0SDTdgMiJcm8qiJJbbYHonVRLS9ao1dSxTqlvAQwkooQtWgGELlX7m",
+	"LdRingxsRozOdU9ScIS/R8wVvSg7QJM5Qrqt9wmkt95r35LQCpPNvpRhnHl6yqZrLoyQiykFdanEj5la",
+	"oA9VN4hcRnRhxbV27UcEIrZyJcG9zQfSNUqZ/NLemxAcvojNp13L/JRNEa2IubMQWvbBmxiyeCWj6PIl",
+	"0wBsStLbeS4Us5mesmngh2hfjp3tU7vum6McBtiRGFYrNB6znVMJU1jj3to3e0j6qV6lFBfXPZlSFWiP",
+	"FOxIur0R0LrVkwnIrI9khkT0QWLU6+C92BLcWbuWFPu+gnVfL4eexM8q1UzoeVmZjRfNBD61AoVjkyBu",
+	"JaaLBV06zrP7X0HVU8fSFyL+fJ0Z7C576PUebpZKrXYJpmFWQ8pSWy81zK7/+z//a5q0s9vnDW3Gv3Z7",
+	"+f7nmX9/atmvg3W2bUsT3PT6JsabDgJ+dwCq9ymTzoWuCr657j3p/uL2PrYcgYz3mHj77Gslrymbn4yd",
+	"xxUo6W/4splBBtzIWYjU7hTJ9pSwllwbqIe+4LI0yUqea+fafmrxauqS0KFsnV4LwA9ri1aSqBHdZbnt",
+	"E9kif5cuofh0XLEpcf59ak2PdDfGs/pW1V4tSl5v2Nuf3r1mPM9r0MEzdaYEdWGjfB4ayaoxMZoEHZ2F",
+	"8h8lSvD+t/vv0xnF8ztryyYfThbqxP7xRK9EdaIqIt0J1lFaHjV1Aw9cJ/pJFzsE8DqQq4F7vvWDvgDR",
+	"I93mH7A+E+seL5lLxmOzOINeFIUmp/YLUzSz6wZGF9F3o4975cVwuPLnOepjzy64rjgAT3uwdmUJQLX3",
+	"mKJz7kdRoPFNvlicAshhVggJufO92BTfjlbelcQCwMyDJyk/T20EWyhmXxCyI+y2rCjH7JaB2s4Nbgtb",
+	"RXdRX7e+8sfrZDzwR2ENSoqi+dBfe7dcwhjRsmYgf9YjkY4Bx3Za/Y9XqecAV7u29o0ohpDDnLm0OlMU",
+	"vL6BjZK5k3ky50bVm61uHtYBsU6aL6ZauzZTITK7AqgOM95nvCgSS/ze/plpIWfEC0ulzSNNVcgZAvmK",
+	"AnmhqtUMtIaxNU2zqrnWMFMy74Yvc9XcFJFudv0RB1A5VJ9SXhIVuAM9uJIfzSi4Zwm3dg0RRqxuLlJl",
+	"tq8ceBHzgUJaTYWCom6kHpTj3cfwxiyZqv25p0GZXJvrZP+D90vKnTiC+9gayBzQuxZGQzEffOj1IWUA",
+	"hVpc57Wqqn5ElBMHhVpEATSjFMaXR1I8es11b0kUwaY6j9+toNizG1Wl0PPt1bHS25Vb7YrnEkpVJ3zB",
+	"N6CxxI3RF6z8vNkY0HhvMXYTwLAj6RFQo1tBXS+LHQ6tQfvisKvej0b67jy+k+kyMBQI7hLgzgxI5joX",
+	"dLAo0WFJl3YcccurP//5QLlQiXxvpVsSphOOvG7SXXGqWhk1UylUCf+7qn3rW0+Ntah9aNEwXQFf6bZL",
+	"8FJp09vmyUrT1GHj3xlqMLxhWJRwyWqoCj7DfqOODUJUFuMf1Ncjonvqpabe9BceCifiLccuOHUfGnfB",
+	"fMQq7coBNjjSPXlP92mgobWyeA3ju1ORDn5Lz0l2nFjyJ9/9KV0+o5syyQWo/BKHgzoxwnRpNZ5K9u/5",
+	"tWpMzz0LuQhSeiNlRnhqvwTFMgeRHyg1I0x3KgbmVFDgUOKd0bDCFgjehjvDpeg3tfwx7+Ko1OzAFoFh",
+	"TWmm9SGuRD8O/Ms2VejJmXUYioy5A8pcY+OM5a5EI0PfALESvBpNLfxS9MlwDKwVgVuOflPXIM1178la",
+	"99ILuIut1kJe7km1vmTnW03tJIzk1rYCNWEVE99nbL3cjAKzY0ZB92xD3UJd8KqzDV+W5St8DglzY1T3",
+	"OhUA+FFIhznwLd/dW5zdXKg0NhNjsD2rn6v6RuQ5uGPAr7Z17iuwJtBslTZAdwqmOtKir+dbmqtfYWcm",
+	"fCcSdc6cgnXlPdOmlhe1UqXVgxfuswtH+3Tp0a1QBV4F3YN0ohqN0ImIaJpZMxfhHaMVw7/7F+2NjLvr",
+	"5TvLhVZzjltTl+zffEHNNpyT59cllZ2nWkK6T7zJjBFtTfaSr/n3rS3H3CZRm2SPOIyahddwqnW8gcMN",
+	"Uv+kkWgTVeT2lvSsK9KebSN1OuaS8NPjtZP1hK/t8nR6/7t71yDHbhsfjgWQKQce/24f6oNKuoW5btdJ",
+	"3qfMuyW6P+EUA74B+6/7xHsHgOxxs2yfwXIt2ejM7HEUYrvX3jvXMQybZhRKY4yMG5aTmI2wYt/t7au9",
+	"RYwBiAxRIFnyrhozU711ilFPkbbJhRdotcJgGPYL2a+f/YvS6ysUT4K+o5KadEFX6ItDVbxYYy4kIDbr",
+	"kpHux/DGlX/W1eRQhdbTiI2KDLBfGcznMDPMKR2MolG/RSWLg/RnsutM3lp8PeTTbk7AFgBryMPzpq5U",
+	"6Yyrf+SQWF4ou+FaNYvl6ZhGJ7J3/aoYC5/eqh4NNtJQnNvUDVyEdksB7VUG72HXdG00xEjHFp4YNbAS",
+	"C6mSLcS2Nm6f1bfvtlvw+NY3iN2+gRlO1vFw15H+55BES7ZE7iuO7On/NdBpQfdgYirAau4WViLkrUDf",
+	"WuYYU0c8lGtfFXcUcz+cZBM+m0FFmb+495vPQ+w/orChtlSlB4X6xjVMDz2OWk/DJ8OSgJO3aRuWOiio",
+	"ItfOhkfnNriM+FG85xp43nYvw/a8eZmsXsgmb3d6Q1P1g6tg9yiaGDQTkk3J5615dZ9LmtdcyP7QWRjC",
+	"QsGzBrt2rvnG5ypV0KmqyH1g95J9g65V1JMkjCZ6/GTPaKJ9EWzu49drYZY+G4leNZvjWLAdXPd5it97",
+	"oikYzGnKEMfBIVBLTsDPrckx/GT+9OTH3z7+6du7fxqXS7KHVCVVaWOu1Xye1gaduGVEZjK4Z1jMM7+k",
+	"3hrWeiPUF8a+WLd7+6aNtVtrVUNxC2nvyxcjdlfz78579jPZyk6Fmh9U0xeTFFIbvqeXC6WGPE9JWG8n",
+	"C7gkgrA1tdrvxY9WvNHQz9jvnBnYou6logcTdPMGFtuxw94wbqoawpMqZFmsDZSugpVp6NkrFaUvMR8k",
+	"TBDDmLJ2cc6sdYhQLGuDuYg2/LmtQbf9RjWJD2ebdGGFKYn7diNn9xE786YYYRu8AZ5HjQdC+hvR1Kqs",
+	"EOtveraYXGsP9tOKORPDBVy11SmzfEKxrrmvNkFfQjvnDys13BgqvgSeT4NduWUx2A/7OB/RlYBH6OR9",
+	"xpZqDbeupa8v/pJqfUEs9fz9W8u6Pl3OfpZkWstcY+2L9LEnyjh1Ab0t880KUd70x1w5uwEr81DkIxxC",
+	"HB5XR3SuUFJf86qqt4r0I7NuCUV+Hb6cMl+g9FjchcOiOFSt8fLD8761wBrtGg51sm6XzK2CqZpZy93B",
+	"+8vTwUZxqdjcnGI8IYgkeWOWqhb/Afm0P4u5BF6n8pFcG+ZiLtSQAw8eM8IHJAntG6QyIt3/FVrAQAhZ",
+	"zFzDjgNeUIXbu7MDlKkdxL89FqwWxYSSbmZWnB/8Qr0cemFbqGfftq6FvUa+LXzc03zkcDIkoE6C5+0H",
+	"LnPFRR692fmDGYPtE/vkEM1un9BUlIZ9NXP9XEgePT4/P/+6RzlCaNK0oxatkq2BkTeCr8fW/c5/9rB4",
+	"P30Ur591BHLgBfU9Tzttg91fKGYew6uP3lYp5MLGl/Y3+yHL9C37/ebGruomHQ9x986yMXPfxA+xgloh",
+	"wMtNSzggEVdvrtd87/yK9xQpwRKYwazpvWT7+AWs+eZ6T/MJBzR3qY02UdCaQVUNc9cefm83dnswKZPl",
+	"HWjz/RJmq1Tc2xw8pCt4zp0eZKHni14JNPkztB/NvCn2O7we3e6c3YH4vd3LmyYROkQ7v7+lBJafWZJ7",
+	"/M8njX+M4pTBFQ7pUCsgum1wEIxaN1Xf7I2B2sR7dOiAajxCz5LzrYEqFWpcp+bYWLvRKYswtNr1n6xr",
+	"cQsjGrUhVDvUUnpSxp3FaA8Dx3+M4Yeek+4//TAQb7cuGhZcjj8ztNx6hcR8OzAY/dDeaj2mrZ9VGHPh",
+	"oIr4vtH5uFZ83KW6eQwkhkOjVVUPtM0ZSPV/ogLcFlRtiK69rWnhlbqlRqnVdTkUMsKclVq1YYIIbOHA",
+	"g4cmlTqSMcWEbba0v7FeBKr3Uedfv/nt1JdL3Lsgml4wWA/9vk+IkPYrgNd+gCBvLT7fDo5NrQHhKgYd",
+	"VpSCQ0Kesqk2NfAyRGsNYNjIfomzmZKS0kz4dIf0pn429rFFMfVVhoTDsvbtUtUGMSD1LS9cDDRaiyqK",
+	"vsYwrknGrFCzVbdUEC15e4JurVb4WW8im9jnJTmtt4Ir7ha/BWZw9qT7AuYD2yRZgKWljeP7lEcNVAnZ",
+	"2yTk4roHjNVVyZwm1O/gfe+jlq3reuhoCF+akRoPcU1nkAwTeMcVPcut1NMnDoTG9mfuJI9vwA7m4YKv",
+	"7F4/pHySAwje+QeE6RleD3S8pRGeYrpObKA2ksq5iAciFo0Lsfx0A3eLkgKL7t69MgsH1cYEZt0NtKBp",
+	"5WZ8YNdJkPkl3ZQ5s0sfX487zOQDTYGJw+aq3h7EvT1tu693Tat0lsZU+uLszHd3j2q6zjwGaSeFcSDe",
+	"wL504DiPYTCGAtd7G4zuCa+5mS0/gbcGeOmIPDH2nA8+tj6yvA3YzSOULe9k+3thl+7t1spNAFJWPaMx",
+	"9sHVXWZoASlMQh8oZZVYIIFam1qYzVt7frQuV+SOJ4pLA15j7an7tb1yk7s7zEHNE8mavwFUuguxxEwj",
+	"ooH8+EDWnbSPfyc58Ei3cfgYTQVM8xJOr+SVJEigR1ZSd7zpUxcuRoP1gj3DVbN6jYeYMS7Z09cvECbZ",
+	"bXEU12AyejKWUKL15qGNVzJXswaHEX715sfv2Z+//e5/fX3K3gk/pNL+8Ztvvvlz6NdC4wppSKTVmdoV",
+	"SZ3kfNOtn5y2Ewunl5hzsH++kuAHnOKen+LScX4WQT8vsNtE7rr9Y3KD8lhLtdY4VsAPEWRfWU0ZwWf5",
+	"NvVzBfgTzLD771/J9geS4UdCm5obVdMPTtn0wwmuZWotXGwSZRkcT4BpaxJTMtDPHr5k06XSZurbb0aH",
+	"saQWchqKeXYl6WczVZYcNRb1uCn5bCkkpu/8Sfl2C0B2O5u+4QZeilKYKVv6xlaOUdp3lnzj4r0lX8Us",
+	"9frnt+8c0IlLNn2RQ1kpA3K2OfkbbKYXbUuHUM+hEZsCIYP+7b+ypWpqnUUxOPRTaZLzTdMiPK5kW8XX",
+	"gh+tbeWqQgmYO3nT6rEA05489hFvXonJxeSb0/PTbyirvsRbfPaR+PvujFfi7Pax/b8VbPCzBYm8cFYv",
+	"cizh0obaYWhCYVVKapIIT87PXVG4cVgp7NxMQ13P/u78OVIBeycI4ytQZ6IM2TXx7CqzUNJNk1QdvO2U",
+	"wgLO/Em/KKz8zIPeUc41Zcnrjc9VI2keaS8ScIY0X2g3vQ//8ls2cdxtZZ7ShvLgNS/BIMT81/T726+c",
+	"vcPXTO5+s/6YTtD8e7QeXROSQ58ecaf9uX2L4/RnikIbRzwwslnvumrFVcBv8crjo726bdDSzyqn7EUE",
+	"SUXAGHZzdbn72pdcL7leHoN9fuIriJTJOMa5y3rv49lHkd+REi2AQkpdHnkDt2rV8sgWsb9Nu0koWSuQ",
+	"7XyjtmPWp9OAlnQwFe57fbL9V+GHyd1vKSLH7Q16pd6zFmJ22AJR0YxZ39O5gdouMtup8mq7JaAmtOzr",
+	"R9+gI2a/9HsD9cY7oxdtfLu9RXs6J496r5/Xac2zvlfH6MGjvBx9eJC5iyLhQmjq8yn7iWLKaLBURaOZ",
+	"FgtJOAVcFo25oOz09H8+eTbtW7Xr2N2ueFwTmH3LJuBz6GnYrrxnGQgN+tRFEMI3brJBTSkwrees1V7G",
+	"CTNS21XsCybYFaSeJeSsaHK4jmewHvDU3x7QxIgHQicUx1Ps++ARG8eQh16AYEESho28NAzypyMOEdp6",
+	"f2tiSNAl1Ml2Iwc8LwqSUmVBOMIQF/ItqRGwFXwFDHLbtfMbCtdsGTP4mGcBP36gNTP/CUMXn4Mz+syJ",
+	"lhDRHGoa3YNLef6OL7ov276ud5/OTETG1kfby03hr3dZWsf9BUzvqWxdDcnsHi/ZN+ffOpRrdPyCwunc",
+	"5VScLxKEDRGqlRAv5ievlIQTOtdsgGpf8Mg/5aC/SVlfL0xA8keDhz43Ez0dzT2fJotGmmbZpEqVuL/l",
+	"G0EtpMmNJhd5SwhlSEtsNW+/6LguY5paLFIMyNW5BPdc8zkUm1P2tL3TV9Jzsu/6WllfHF+pDcYZKNuB",
+	"vnf3Br1uzCfLtR1NPv3nqVPk3cJp6oPrF7sBc6wbdnzf0BHlAOfwc19sBh9c3y3qwiXVmvlh2ve6mMf0",
+	"b0duwS4b1gevNpu8VLOQvn9YnYVxDMIAY0uSe6mvvXbNGXyoCk7NtRbQM2G/HeXO8xb6G5LqlLy2agyj",
+	"cJdxC7WQjv8xZKXYeukgm9hLhTDKF76CCa4kxdI1li9RHU+t1ikZ8pzW3sqRB7sZ8dTkBGs9C92kj2H7",
+	"Bk3DlIwaVcfNGgLoEAOr2CRqL1dQrdeXCBk49dPLY0/1ymkN9Lx8XzkNxoOLibMeaTaV8MFMOyzmW0LG",
+	"jaQZlR6btZiFUR9rLsyUOMzFuOlLXDOtlGQUMiaVwUO5sqophdsW1FNVDiFXMNBNj3+KZYQXzMAHc2Z1",
+	"qzkhEMk07mKMz6a/22MjkMyJBkn62ITiWGq3T43hXRd5ywWYzLiSwlywqchD2F9bTSRnEBqhTPFp+PmU",
+	"tjLN2DTnhk9pDd87pIlm/+ftz68w5IclRb4n0vQl1+bkOe7jxQ/T7Epiw033IZ0QWgwumnBTq7XGI8Lf",
+	"vKW2kH4foXmaK/hwIXpXG4ZGhSoxF4RVIngwVxIwg/DknLlSn1M2LSgRgc3A6UDDsMbQdCEhKV4Kbb53",
+	"XLjHYA+QiC2aprARl+y8lYdIPuks35R/j0RL+/TnCYxFKEI8T8HO0iEEJE/6FdQTIJQ5+txvb53jiAv/",
+	"nrtY3W5nUEns7Fj9IsWknU5n9O0e+EnSUuvwZzoKNIqSD+kpEcu5qEk22RENe6yIpEPtTHkf3PMdTZSE",
+	"S1YprcVNsXG9gj5dFSG2hLr4Q46lHCEuIyRNUo30jpfzDx2Zce85+6jh97uzGhtUIBjggRTbW/i9k3Hq",
+	"tyuj5C9VnqNSCOoktO9F6eikszOjphQaChV+vl80C/2i/VyQK7ne6q9h1UEcWOAOOYyGG5bigMFeG6jP",
+	"tmbuBXcuJTip+wfx8R81nRb3aPnMHlPbHCVxXd/vnNJxMkXzBhtBdzG4eSdImryJw25B20B5OLXzQ/S9",
+	"B8vuPMMMwCtfwfzxiEmb1JNax+oTUjCURoiSGfbiUZ+ejBmles0CRBf/QQL97en2xfqtkIp4JbOONGhD",
+	"UIuj6Rw0tNfKjejJFUnTRQ3AlCsdxomDROnCCuaW+2NWfmhdFL3r7CMZNlYlYVOah9RJ/m70qqUpdZiZ",
+	"EgtqzFa3i0UKFsBvoTMLiXwgbNNgjfLo+85Yw/5005KLgi2hcA2crAqhaU84C/dKKnkRwFJTDN4GbRRq",
+	"X5eqWSwRhNT21qHuEL49oZgt6VVTanNhNaKoy8tIZzpkURs7wHcgTkpI5zu6dWTUBUKzuinsq4oCyxrS",
+	"Sg+Pr70Lf1zNFzU/GqX6niTD69R2357dpa9Yn/G6FlZv+VmrMyVnUMv2KI9x12lgs/UQ4w7+Y66yi2Yk",
+	"r6SaGZrXkIw2vMRmgNzx0yJ0DKUmLTojjEvGfm+ggcy56DpjVXNTCBzimVHhCCEvhV5R+zBiWGJIrUoI",
+	"XuuVfIdQNKxmIib3bY2xbcRSaeN+Hhoq0JYurYMdpgW4wmfthg/SV3TmM9ehE6ZaS7aCzZUsOXYtTofO",
+	"eCkkPGzMzL6CD1pHYXhZxhZKUUj5hufHYK2XPsLoc7LrWnVip4igOWaELKkflk44J1nx/T2PlvmT3TnX",
+	"v4D5KynDBzvXv6o00LAtE8NOMseBFdLdwCkIdD0p62A0Xc8vcpxnbilnH+kfd2faUOv7h1L21JX5lbUX",
+	"+xX+i3loLy6KglVC4hCLnpbjXbZ5a1TlpmwcRdXtA9SRzsEi8GNwynOZE6BpIazr7FoyZQRbtMxCVYgo",
+	"eW87IYtdrumHF/ac/Zp/+bN/t9WMKj5xmbsQEYZTKTzu87Wqgk6DNIwi4VBwothCMaOYcEj36FtXElH1",
+	"rkc7CaYukU/Zi7k1OumFc2wWG4Bd3LCvvn3y5OssfmaIFnNtbTUfyl/ynN0ATuT3c3qmc1HAdKcFl9Cp",
+	"ESJCu7twyl6jAHEBY5+aSmjHt2t+1OtwfMuvbaf3mSMevkVcQgHQpXbpyvw4sQ6f+ty+26FDhGZrVa88",
+	"63zKza6xkez9r3Lv5XxKKc5N1+AkWuEoTX8Xwh2j3lHUeAUxYqfstevtRRHEMM/BVy65+CL1eriSHm2W",
+	"dG7sNr/HpTyAsD9mbM019u0zHgMY6AimBl+R1KLMduecQktTJdHavyeP4Sz4wcgajpX9wohp4QD/2MGg",
+	"L2LlG7+MO8d2pPHDhq7CiP+eoBUewLHs0oIbBElhn7Y5FWpRPDLzzQVCJL8TmSU2OKqd2id3nreLCoOb",
+	"cUg0efjd4Y8XwU9ybTciKHg22ETBauBS5ZD5hG07zcIDR6gnHvo5QcrJrbnSei0Mzswn48HPFheauYJw",
+	"Fg1Mx3yyfZIVdTidx26Qit/ZU71i0788f8f++z//i64dQl2ofE0Y7Mx5yp7S4XkTIZruk4LMpSUp6vX7",
+	"XdvPZCfgnPwDw0NHe7GbkZ24j6+51jj90RUMEice64Lad4dmmEbtTkUfdR97hfje+iLCG9tVTEY6Qzvj",
+	"y48RW1NuxvrKGlAdZg+z1zdgRsqmPhh0epfHlepDEv2BBDpnIbv0cJL7EyBVLSOe5TATftDQQ0OOkyWX",
+	"FMR1jPCHlYI/eDJ9ZofJv3vIknVwKGyPZTUT6meUCTNe16jrcODy0QLuvhEXlDqUg3lzBa+A9yvmQuZZ",
+	"aAgWApRqfm8R6uTyoCXsnJ0vbAs7V8u1Nh5tGeNMo5HOtGvP2ZeX9qPQRz2MOoQM74hK7N1oY1SFfTvx",
+	"k9ePUpJIlPSNCKn1IK3DjwhLrGDNN6P3/p4au+xdgsgzBieYvgwz0GtmX+jRj4VY0dIyFppAkPWre2n1",
+	"ex+hnnz3p4MJRd2gUTur0FqNKoRCOaT9xCqs3npWN8Le9fQ6uETyId20aF71Z6kk9IET63b4WttEWaEX",
+	"Sw+NF3DvORNlpWrzANEmgqORR+RedjrTt9G4VARSItD2Sk5FnmFjwSwXuir45tpyUGYFTxYGpmd+qHnW",
+	"GSqfeYjadYCoZZ2R+Vk8Dj+LpstPM6bmvicJ5rgQzIyoXqCMP0ZpAXJ06HwADcHBFGNUIbjt8d/UGIam",
+	"FeLPDV+BtJ6kI8eVrIGc4EYW9upP6b+vXf/HKQEHtEqgumN+/3Aic8vzQ8Buu1J9waYfrya5knBF+Nur",
+	"iZpfEfj2/G7adrldq3qlXXcYB34BFwukrQbcnqs3dhMtcIqPUUNO6gvks16FupNCwrnPjsxE9QzRpIg0",
+	"twQNUcp4435Z1HUbpxkCny0HIE/Xqr52yz64eHqn5I1iF2s3GGOmyjYoY/dCMYc2RLocAGnn9ea6buQn",
+	"rukNOH8r8kM9rGluDz0gRO1rqeFGWRUCNJt2iTPNfJ2VDxZjaZsfBc6L4kq6VyCTlC7BItmSF/MgSJEz",
+	"0u0H4ivwidumO7N1qzJGfwgDI7CDUEh693YYUNtNEcas55j+BsK1Z/p2L0r78zkTdJvfoExAPZeSSwei",
+	"yj1MlW/dmmMo37aKjSwSOvsqSKNB7bvfidhbmt9FVEcBTFQaPrJ/6VoihR5iOKgehTHmCrFdsIsfUfHx",
+	"tgNs3/7aBwzG9ZNpI5+LI4H1f1T1AkwqdDFE3v7QTt+Gjm0L9oV3aNXHqajzsXkcC0fDdETtfbuHNQMP",
+	"LejeqZOOzuH4oRF6+BdJJY85/eFi4yMXD49aULJ0+IuWBR903fdJ0zM+M+JW0GDh/q52/kufrwJgTEQn",
+	"+nrCxd6GsQod96o4Vl3AQ/rOnuxDac52dvDx5OYjHR7bxfv/ISTnXpYOM7vO3Gitzxgq760V81AOCsJa",
+	"QwNnhu2W12MZSdtGZ9OOCa44Darq3s+ntMcfwqCy44M8nqRALg8XtEYgKBT5yQ2frVg4TSoXAHsuR5J9",
+	"LaO4wWtflFHi8Lxnj+78zMAtsfG6wyFtBCSaWrxT8WC3+/8Jz3BWCm34Co7FN9aO/GLpt7cbOQsm4h8T",
+	"rBiGcN45E/MQzqgbebk1/NJYG4g6FMeYjiOwjV1qMKmstbmPRYaLKjtcYkCb4bzXO/zGPW2qhzQ84kFO",
+	"fXaHXfvxuglro+M8fCsGV1CZXiOESPxFnLekGP/JN77mVaWENJi8EbLLzt1GOqpUdW2ZWjIDkm2A1zoL",
+	"cCRhMrbmIhoZQ/VJj3TAflI/+AIMfh2RVDk3PIA/XOStsIShoamqmS0hd4FGw2YFcIlDY/0cGg3FPImT",
+	"NrxGpv1DA0nD6LBUuglRH93RaDgN2dHn0s9uoS7IcG+/75jYqoEN+cuDm7hkU79A7DUQhu3Ola9+/EJu",
+	"rN1B28UovudfWQm8rJUUGpei7W6+Hr7iY9U0/vTsY93Iu/6SrG6vIDbQKogITQ3mXISw7T4f2gX5fnoz",
+	"XlI7oe1GQldS3UJ9yTg9z1DLDVcdw0JbLUoCW+81dRP/Ave7h9TC5QvdPs+sx3FV7ZMypg1U1gS2///l",
+	"FYPHdVTcLKOcS+OjeW2gbSjEMDyiJen/rmlMyrC58d5/6QGPP57o08MCfq2fa0LBut22Z4/wp88DzEaY",
+	"tMtHogsn1Zo5GLS1EG5obkaG7bmp3f5bw62NkDN/aCgjrH7H/E3IJ0YjbFzK2/Xv5Ab76CGyO4zMcwln",
+	"bMFUcGHfhPAw7MCULI2iAKQfrvQHdTg6U8E+/4SFMHpqkN8JkWFNOWJ0X0G+O3nhS2npv/LbtuEUMqZR",
+	"jLNf3rwce3WGRNNeGDWl1VpW259Xe9V2BcTlHnNCQ8iuufVn7fnZu+InDB4gVfrybr07PrpU3sOhx9HL",
+	"gV4+94ZDcmt4cPk73nfzE95S0NyowSS1a/dZ41MW9hZ8q7aIRboIXTv30YS73D3xXzAzHh/6gwlEGmX3",
+	"mdN8I6VhKLM7UvcA3+DSv+BoIuvMXvfhFlnA859acfCQGOaoDdDD9YRqt/P5YJtY3+FoGOGdqJK9qbJQ",
+	"tV7noZWk8HjZP4poGcdLlhYg8y8WQH6Dr/8kpv28dcFWt/d1IEGAUTTg9zKeA9exlLGBwXF68r3FcTtF",
+	"0bUEKK4R5JtVB8cVQqEB5udgn8PbZO7hsn9QJnu/BCwmFFtzpI/ERUpCh4uOzTfteNYvI2uUaY0dN0L2",
+	"j8wH3ZX2mDBEU+u1kwcXBAD2dCIXPnLze+brHYOF/iJuIZY5WJytPZmPxELGz979Egz0DrQ5avThYRkH",
+	"g7I9qiqUK1Bnd2NP7Jj6KIgQo5ipNxFfWM91ND9EI42RyDjM+NffLPXcA7Ydp9c45yHD8Xc6zCfWHfRl",
+	"iPwj3lggjqXT11UnYFz2sqXyA3EGIWPKB9554bsbRE+nSHD62fF0ZbPT1vl0BxiWes5Ay+z1UiEAPhe5",
+	"y724x3mrNb0qHygEyLNuGMauc6OaOqZeOMzdh/lSKCKQqNmab0gwWa0TSgKjkvnTuCDwFnr3O9iuNXpI",
+	"3M4xvdloanH0Ozftsmcupw4DF5++fhH9yg/OvPvt7v8FAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

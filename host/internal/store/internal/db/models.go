@@ -58,6 +58,17 @@ type Booking struct {
 	SyncOff         bool
 }
 
+type BookingAnswer struct {
+	Tenant   string
+	Booking  string
+	Address  string
+	Resource string
+	State    string
+	Reason   string
+	At       int64
+	Heard    string
+}
+
 type Change struct {
 	Tenant  string
 	Seq     int64
@@ -146,6 +157,7 @@ type Link struct {
 	Problem   string
 	Created   int64
 	Held      []byte
+	Uid       string
 }
 
 type Mail struct {
@@ -240,6 +252,25 @@ type Person struct {
 	Created           int64
 	Updated           int64
 	OwnBookings       bool
+	SyncMaster        bool
+}
+
+type RoomItem struct {
+	Tenant    string
+	Room      string
+	Ref       string
+	Uid       string
+	Booking   string
+	Epoch     int64
+	Role      string
+	Base      []byte
+	Answer    string
+	Reason    string
+	SeenRound int64
+	GoneAt    int64
+	Due       int64
+	Tries     int64
+	Created   int64
 }
 
 type Subscription struct {
