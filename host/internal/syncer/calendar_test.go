@@ -213,7 +213,7 @@ func (m *memory) Pull(_ context.Context, req backend.PullRequest, emit func(back
 			switch {
 			case it == nil:
 				page.Changes = append(page.Changes, backend.Change{Ref: ref, Deleted: true})
-			case it.Key == "" && it.ForeignKey == "":
+			case it.Key == "" && it.ForeignKey == "" && !req.Everything:
 				page.Changes = append(page.Changes, backend.Change{Ref: ref})
 			default:
 				c := m.tell(*it)
@@ -227,6 +227,8 @@ func (m *memory) Pull(_ context.Context, req backend.PullRequest, emit func(back
 		since = page.Next
 	}
 }
+
+func (m *memory) PullsEverything() bool { return true }
 
 func (m *memory) Fetch(_ context.Context, mb backend.Mailbox, refs []backend.Ref) ([]backend.Fetched, error) {
 	if err := m.enter("fetch"); err != nil {

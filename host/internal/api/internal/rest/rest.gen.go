@@ -1077,6 +1077,9 @@ type Person struct {
 	MailOnError       bool              `json:"mail_on_error"`
 	OwnBookings       bool              `json:"own_bookings"`
 
+	// Shadow Everything is read and planned, and nothing written; see `PUT …/persons/{id}/shadow`.
+	Shadow bool `json:"shadow"`
+
 	// Sync How the person's sync is. The list of persons shows the fields up to `ahead` only.
 	Sync         SyncState `json:"sync"`
 	SyncDisabled bool      `json:"sync_disabled"`
@@ -1324,6 +1327,49 @@ type Role string
 
 // Scope Each holds what those before it hold.
 type Scope string
+
+// ShadowEntry defines model for ShadowEntry.
+type ShadowEntry struct {
+	// Action `adopt`, `create item`, `update item`, `delete item`, `change booking`, `cancel booking`, `refuse` or `leave alone`.
+	Action  string   `json:"action"`
+	Booking string   `json:"booking,omitempty"`
+	Fields  []string `json:"fields,omitempty"`
+
+	// Found By what the item was found.
+	Found string    `json:"found,omitempty"`
+	Start time.Time `json:"start"`
+	Why   string    `json:"why"`
+}
+
+// ShadowInput defines model for ShadowInput.
+type ShadowInput struct {
+	On bool `json:"on"`
+}
+
+// ShadowReport defines model for ShadowReport.
+type ShadowReport struct {
+	// At When the calendar was read.
+	At time.Time `json:"at"`
+
+	// Bookings Of the person that stand and are not over.
+	Bookings int `json:"bookings"`
+
+	// Does How often each action would be taken; `nothing` is what agrees already.
+	Does    map[string]int `json:"does"`
+	Entries []ShadowEntry  `json:"entries"`
+
+	// Found Bookings whose item was found, by what: `link`, `marker`, `booking id`, `content`.
+	Found map[string]int `json:"found"`
+
+	// Items In the calendar.
+	Items int `json:"items"`
+
+	// Left Entries that are too many to be listed.
+	Left int `json:"left,omitempty"`
+
+	// MarkersOnly The backend tells only of items with a marker, so none is found by its content.
+	MarkersOnly bool `json:"markers_only,omitempty"`
+}
 
 // Status defines model for Status.
 type Status string
@@ -1782,6 +1828,9 @@ type ImportPersonsParams struct {
 	// Force With `remove_missing`, remove however many there are.
 	Force *bool `form:"force,omitempty" json:"force,omitempty"`
 
+	// Shadow Persons who are new begin in shadow mode.
+	Shadow *bool `form:"shadow,omitempty" json:"shadow,omitempty"`
+
 	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
 	// first request was, with `Idempotency-Replayed: true`.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
@@ -1909,6 +1958,9 @@ type DecideMoveJSONRequestBody = MoveDecision
 
 // PutPersonJSONRequestBody defines body for PutPerson for application/json ContentType.
 type PutPersonJSONRequestBody = PersonInput
+
+// SetShadowJSONRequestBody defines body for SetShadow for application/json ContentType.
+type SetShadowJSONRequestBody = ShadowInput
 
 // SyncPersonJSONRequestBody defines body for SyncPerson for application/json ContentType.
 type SyncPersonJSONRequestBody = SyncInput
@@ -2197,6 +2249,12 @@ type ServerInterface interface {
 	// RestoreDeletions The held-back deletions are a mistake
 	// (POST /{tenant}/api/v1/persons/{id}/deletions/restore)
 	RestoreDeletions(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params RestoreDeletionsParams)
+	// GetShadow What the sync of a person in shadow mode would do
+	// (GET /{tenant}/api/v1/persons/{id}/shadow)
+	GetShadow(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID)
+	// SetShadow Switch the shadow mode of a person
+	// (PUT /{tenant}/api/v1/persons/{id}/shadow)
+	SetShadow(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID)
 	// SyncPerson Sync a person now
 	// (POST /{tenant}/api/v1/persons/{id}/sync)
 	SyncPerson(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params SyncPersonParams)
@@ -3696,6 +3754,19 @@ func (siw *ServerInterfaceWrapper) ImportPersons(w http.ResponseWriter, r *http.
 		return
 	}
 
+	// ------------- Optional query parameter "shadow" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "shadow", r.URL.Query(), &params.Shadow, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "shadow"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "shadow", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
 
 	// ------------- Optional header parameter "Idempotency-Key" -------------
@@ -4032,6 +4103,76 @@ func (siw *ServerInterfaceWrapper) RestoreDeletions(w http.ResponseWriter, r *ht
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.RestoreDeletions(w, r, tenant, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetShadow operation middleware
+func (siw *ServerInterfaceWrapper) GetShadow(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetShadow(w, r, tenant, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// SetShadow operation middleware
+func (siw *ServerInterfaceWrapper) SetShadow(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.SetShadow(w, r, tenant, id)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4909,6 +5050,8 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/webhooks/{id}/dead", wrapper.ListDeadMessages)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/webhooks/{id}/dead/resend", wrapper.ResendDeadMessages)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/webhooks/{id}/dead/{seq}/resend", wrapper.ResendDeadMessage)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/persons/{id}/shadow", wrapper.GetShadow)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/{tenant}/api/v1/persons/{id}/shadow", wrapper.SetShadow)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/moves", wrapper.ListMoves)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/moves", wrapper.RequestMoves)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/{tenant}/api/v1/moves/{id}", wrapper.CancelMove)
@@ -6289,6 +6432,81 @@ func (response RestoreDeletionsdefaultApplicationProblemPlusJSONResponse) VisitR
 	return err
 }
 
+type GetShadowRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	ID     ID     `json:"id"`
+}
+
+type GetShadowResponseObject interface {
+	VisitGetShadowResponse(w http.ResponseWriter) error
+}
+
+type GetShadow200JSONResponse ShadowReport
+
+func (response GetShadow200JSONResponse) VisitGetShadowResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetShadowdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetShadowdefaultApplicationProblemPlusJSONResponse) VisitGetShadowResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetShadowRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	ID     ID     `json:"id"`
+	Body   *SetShadowJSONRequestBody
+}
+
+type SetShadowResponseObject interface {
+	VisitSetShadowResponse(w http.ResponseWriter) error
+}
+
+type SetShadow204Response struct {
+}
+
+func (response SetShadow204Response) VisitSetShadowResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type SetShadowdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SetShadowdefaultApplicationProblemPlusJSONResponse) VisitSetShadowResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SyncPersonRequestObject struct {
 	Tenant Tenant `json:"tenant"`
 	ID     ID     `json:"id"`
@@ -6986,6 +7204,12 @@ type StrictServerInterface interface {
 	// RestoreDeletions The held-back deletions are a mistake
 	// (POST /{tenant}/api/v1/persons/{id}/deletions/restore)
 	RestoreDeletions(ctx context.Context, request RestoreDeletionsRequestObject) (RestoreDeletionsResponseObject, error)
+	// GetShadow What the sync of a person in shadow mode would do
+	// (GET /{tenant}/api/v1/persons/{id}/shadow)
+	GetShadow(ctx context.Context, request GetShadowRequestObject) (GetShadowResponseObject, error)
+	// SetShadow Switch the shadow mode of a person
+	// (PUT /{tenant}/api/v1/persons/{id}/shadow)
+	SetShadow(ctx context.Context, request SetShadowRequestObject) (SetShadowResponseObject, error)
 	// SyncPerson Sync a person now
 	// (POST /{tenant}/api/v1/persons/{id}/sync)
 	SyncPerson(ctx context.Context, request SyncPersonRequestObject) (SyncPersonResponseObject, error)
@@ -7945,6 +8169,67 @@ func (sh *strictHandler) RestoreDeletions(w http.ResponseWriter, r *http.Request
 	}
 }
 
+// GetShadow operation middleware
+func (sh *strictHandler) GetShadow(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID) {
+	var request GetShadowRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetShadow(ctx, request.(GetShadowRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetShadow")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetShadowResponseObject); ok {
+		if err := validResponse.VisitGetShadowResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SetShadow operation middleware
+func (sh *strictHandler) SetShadow(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID) {
+	var request SetShadowRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+
+	var body SetShadowJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.SetShadow(ctx, request.(SetShadowRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetShadow")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(SetShadowResponseObject); ok {
+		if err := validResponse.VisitSetShadowResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // SyncPerson operation middleware
 func (sh *strictHandler) SyncPerson(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params SyncPersonParams) {
 	var request SyncPersonRequestObject
@@ -8362,228 +8647,239 @@ func (sh *strictHandler) TestWebhook(w http.ResponseWriter, r *http.Request, ten
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5H3vkhs3kuerIHh7IXu3+o9ke26n+8tJtjyjG1nWSvLqg9vXRLOSJIZVQLmAaoqr6Ih9mn2wfZILZAIo",
-	"FIkqFltsyRP3ZUZuklVAIpF/f5n5cTJTZaUkSKMnFx8nFa95CQZq/K+ncwP1ix/sP3PQs1pURig5uZi8",
-	"WwKbSvhgpkzNmVkCq/gC2A3MVQ2nk2wi7Ld+b6DeTLKJ5CVMLibcPm2STfRsCSW3Dy35h5cgF2Y5uXj8",
-	"5F+zidlU9ova1EIuJnd3Ga3gVVPeQL27ip9lsWHrJTdsyTXjbFEDN1Azid8fv4y5qktuJhcTIc2fvp1k",
-	"k1JIUTbl5OI8rElIAwuocVHPcJt9qxqkzSVTYdFCM1XkUDOz5NL+j+lbMv125JofJ9dMp4gPr7hZts8W",
-	"+SSb1PB7I2rIJxembmDoiEohw3+nDuxFDmWlDMjZ5m+w2aXOU7lhBj4YS5uNamqNG2dSMWWWUDO7EtCG",
-	"3QCvdcZ0M1syPNxffnnxwyl7ymqowAj7NLYWZokE1rwEtoKNJSmXeg015PZXZglXci5qbcJz11xn9MNp",
-	"tNSTN1AVfAP5BbMEmJ5eSX8US+A58oujV/wru8MeYj357rsRxJr/xM1smaISe/6OLxy3CGKjG6VWQi6Y",
-	"NqIocKuGiHcLtRZKnrLpP09ZCVw6olqCAisbJCdTsr2ZO5uan9BK4t3srvelKIXZXe1f1ZqVXG4YSFML",
-	"wIWVSveyc4GPiV+Vw5w3hZlcPD4/zywZiZW/w/8aZuyha5iL+RxqkDN4pJnIw3q6N4DExeAtOPS2vS6a",
-	"hZCv8PnbC3t+ujhl0xs+W4HMT+DDbMnlAp6cP/5m2rPACp921Gv6Fn7fXdlbe0fkDJwAtVeUM1pez8o0",
-	"/H5Uur0DyaVJH6bBz9hXP3GZc2m+zvBS0O22q2JQQAnSeKlbK2XYL29e9iydHndUor7nfbejUHLBjGJr",
-	"Lgybq5ppVYJZ2tssYZ2xprKfTv90rqd9l8b+tHNnKm4M1Pab//fX85M///bxcfbkTv/TZHdld3aTulJS",
-	"A6r117W6KaC0/5wpaYAozquqEDNuV31W0Tf+5e/abuFj9NZ/qmE+uZj8j7PWbjijT/WZfy6+sUuEF4bl",
-	"ImdSGbZW9eoSTyhXswZPTPONZuvlhnGZk240iuXqFKnqno72yOsXTqlUtaqgNoI2NEPFn3c4LucGTowo",
-	"YZcgmVV6uwIumxRcm+tGH/Ik6e74zgc13KrVIU/SM1XRdoSBUu8j9lv7dfs79yBe13wzobP2DP0raXdc",
-	"Y3hBFsj1W/ixuvk7zIx9GpH4hawaYoo8R13Li9cRxee80JBtHYJMSrv3S6WdbrYWT4bcX4GqCpQp8IGX",
-	"VYE2jtduG22gnGSd2+f0QP/ti8m3vQBrahlW8g3L1SWbuhfpqdWrBcwNUw2pqoPIXvIPL+gH3+Da3H88",
-	"3nMgSKV+wr8U2uzyd1jZqCW6W7KXNfBZyaXMjLgVJnHRuBnPz47Oycsh8qR22NYI2cQKg+QT1stN2kbZ",
-	"4X5uxSY+Z2ivr/kCPpnwnm47pM8m1iHYZc4pWfbBU7DfQnfhkpVCa3sflMRPrGiyTLqXZuNP2RiQOcCB",
-	"1xxKLorkkfSLQlXAPtq9sd/ZXjy9K7X4Zy1zbXFoUVznPOaNG6UK4NL+irstH3CknkiJI71p9Gbf75/Z",
-	"79xlk1nB9d6XfY9fussO12cg84F7tvtnQ9p/18jiVaWENKiVvQ/BeJ6fCMlKnoN1O8j/uAHLnYWySs4K",
-	"dZTm0pp2v07gQwWzroaJlKwiIyPNQ8rQ6ex8ouoFl+I/yNRPaNtSyBzq61LIxqT0wE/uPpEzVeNOpGL+",
-	"h6dJ8VODVk09g2ttuOnVLs7aLDVb8lsIHmhmXdA5r+3/ofJjK6nWsr3aYm4NIrQChR6tgd64Nb21S0rx",
-	"pV90l8t3SLb9M214nZa1dvMNXX53wDNl3eoSrHydcTmDoug5bb2RszSreYUvtLX2boAJknThoB9pNuMF",
-	"yJzHpxNdZ/vs61xoflPQZdl+idDhLWuumeErkFbbe3FrH4AGCWfof16yqjEGF2UYX3C7Ir4COj45sIiq",
-	"tai3+QMNHwmQa8ZZBbVW8YOi4xCmSIvPpsoPkwYuHjBSxf6HkjBSlfoHB5bwy/YX13MRSaQsSGP3lvgW",
-	"x3waS+ZIQDgR66WnY6btc2/FZUuqAZVxH9M2UipbQoVvLOd6K/KS4fbRjQGZMwNFkeaafxRN5BTLVgTj",
-	"w6xotLiFS8aZJbiPUNHuhfaxpta6f3L+5E8nj5+cnD9+9/jxxfn5xfn5v5zbf/R7Z3soDYUGe7Xg94YX",
-	"miSHDELE+vrJa5ZWfVOvsaYXpPEiNWglB6k+yX5ujNV47GYTK0Z73BivjMN0GHGyov9p+6yfRX56JV8g",
-	"iVrNib83AnIrB+NAn5DaAM+ttCJt6xidopMHK9vuln+sATASS754uIyPmLXjNOM1ML1Ua7ntJvXr7O4L",
-	"XhcoP12s14UE2TdP2N/Es+RzOhp+K3yQUzCK5Odll0oa5TjkIR4s6o7iaLmQF2KWlJj7zQeK+bdcfhkb",
-	"D6jJm6Jgqu6Qyv7NCikfWuo3MHRqzzoKZZUa2SQHvSKlBnlnb79O7JdOHj+xbHAPpb8Vf2alIua3JFXz",
-	"uQbDUE/idf+KFwXL+ebr/kt+vu+Spw2D90vANIA51EBgLx3drUzQhm+0M7vWXFsxJWEdHkg6HZMD8bOm",
-	"ai2vQ3SALtmu5A56eotijr+ffPcdmy15zWcGat2lz+uCS2m3nyCH18JbPPD01VNm1Tyzn29TpQQurWFy",
-	"yX559/32NW1f+7yxyuzsGdSFkJNsj6LvKvD2Tg6o1GP4zt6hG+86Yx7vAM95j33T6yc/c8rVy9t5DShD",
-	"QBpuxC20ZopS80k2Wava7uTEKqi19TSSgvl7DKsfLcIykrQpzfpzJ7uUlMwrQWbAoMmAG/qb/SaSluse",
-	"F09T6mGEZUqiMRlTdGmJnAkTO568EuiRkFDwFuNvn2gjb98QTHogTcIas20DGaNO/oBSbBXRa5e3nT/h",
-	"rJG9Pswpm3qnc3rBOOoLFNeSeUOTUuStZyrz4HuSJaWvpE+Xma6BsWtex04f2sro/GQT//wBjk/LCjrN",
-	"8dLC3Z6EsLC3Pe1vSliDNo5xQgxgVEztEBnkEs33idV5KrjXuc0kmccb8f6MquamENY3IguJF3gu4pYb",
-	"y5vorucgjeBF+myUnBdiZp7Bkt8K1dQ9kY4bmClrHEaZQa+V/aVrw0aebeumAM1qmDcaTtm0VkVxw2cr",
-	"x9z2vK0yq0GDZbwpsdYW6wur6h3LdbnTPy4wZXKDPwDPfwKteb/M3TFEpDMf2ELcgmRN1TnTQclsb11Z",
-	"mdgGi5gpihb0ScekiG5TsfcTWSiTwtLadaQ4LCLYMdR7TP+HU/HHC47/EJADD5cEycH0hdJH50e8Zt51",
-	"piqQ6SA4SYhDkifuF0HnuYW7lwyT7yjM0x7GP0Rm5fkHXgoZ/O77c89cyNw6I6Mp9SP9YG/uD481PD29",
-	"h6rg7R7SwTLyalP5VhfrJkXhTUv2vkUlYfSd7A+jmOYb+1Xr09DhnE52YnCUXBO9UXgrqXPrJRXcQLHJ",
-	"vMJHhEgnuj60mR1C7MTa2hu9DXHwGKPdmx4YeGjxBRe5gwmGUAcaakIze9OOt4e5gCLX9zjXVmFvKX29",
-	"VE2R23OMCNAuoBBy1Zs9ERRgNwofrbcOjj3nsyVar9MVbKYZmxJlpkiaKSZmppcMPS1iuoxN7YOm7KuQ",
-	"eKHlXsmwXqnWX2dsesM1TNlXCDm5UWbJtMhBo0hgfFED5ExJ+8VFrZpK41eBwkAbhy6zn+YwE9bu94/y",
-	"dvmVXCNZcmVfmDl4y8b+ZKmKnJ6HCYJcAV4ItgHzNe1MIDJnyr6yT1vXwgCZViEDR0GRkufwtcMrHoU5",
-	"hhNtbS5oN08h7TGnMjHvlxsm6XjZDRRKLjQddycXZu+upUNmXRcMIjNhNFt3eOooHpy/w54xUwLQi9Jd",
-	"AV4D70P1oaG9aGqUm8irCN3T9p/aWH2U3EoBt1DE5ryy5uya1y5aBHWt6qRd2we68SKFgszcZAzsAlET",
-	"8hJILmP6q1Q5nPbERCHf9F1aZZma31DALfl7D93oWdpcNTLfH5dBagcIExFqAM7xV5XCz9g9jleiP6k8",
-	"aWi4sxz9HAKBpp70ewPNXkTEv+GXfIz2nvm/YeJ28nk1efZ+l5mjml9titovykrV5qWQCRMPdUzaE5+p",
-	"oikl44ayrqeHIPREKkz6vWqkgZzNa1WyxxlrdMOLgnI0BHVm9oeX7Jy8yvVSFcDmooCMotpO2caC2HJc",
-	"HyjAx7bSls+6VnKR7WAZk1dMI+r542CspYZS3eK/5lxQyMWLht/2XR+kV3hR/xm+Afu/CWFXVYVIiXTM",
-	"k154D5mzvN6wupGXwaqzf3ZBunQKNAK57NLY7XTntZbXHLp9bRVxIjEVPcXufgC0QWZoa37i17M2zZAT",
-	"BppgxgWcsl+kDzsq6VJkllUKoQ3tcpRciG5NEr1Bp50kS+MX0PNxixTYowH9uWZJjmtfk+Q+ImuKmXw4",
-	"M4SlvOfo81xJJYYCd5f1GrM8DMHiMPWHgdP2QTdmXNozvgHWaEib901dJGM21nrRUN9C3bFzwBq0TuJY",
-	"u9Yly4cvslOAfosZkSd1Bj+p2wQ183pzXTc9IYG5kEIvD1Exc+Ui84mH1Sod2rIu+LWpN+Pf0huqGBLC",
-	"GxJKlviqRjFkz8+ayeglSOcSWFcxIwE9ZI6MsYNSiK6eR3kpO2x/3IKTx44JQB+k/w82GNCJGrOsFnOm",
-	"0i5A6iZEyDsivRWo1rh4pJlay/28H6QIsha+PAsM7XnR7yKmWN/1+AFmIicCbd2S9oOeEiefHw6a76ZH",
-	"+2ztwT95aEl6MNiSRCb55aTYU8yWgTMvGLceo2VZq7V2wgl7KjFjuPvj8/PzXdmbR+vfisSVfAUnXMJ6",
-	"K+KPoBolZ5YZarCWw43KN/SJ1TSnbFqAOVmo3VxAMgt26X3MK4lqvZkt6SFKrU4QzeceFKIAmHbgudX4",
-	"86YoyGbjklZoKOHhYT0lr1dQO+SPDIvoJiPCVtFXsWtHPJt//357LZCxj0/Gwdd28qWllVRWkWP4AANN",
-	"G3S41dwHVNBJ5UVxreYutjJXRaHW00QsDr+VcIJvod7gIToojsPm4G23Vrd2mEv07k+3ijz2llhlsRYL",
-	"JYPJLVvvHfmDBDxGYZa8qoAiai51tSurYz2Gux/cJG7IMuuN+tBqEUtaLqmcNez+gsBd3Gyp+84LQ7Z7",
-	"aGuWCxjcAgKzEHOCtzhYo7gG9GvwQ2vbttVmmOvFemMHYcOTQYAZlm4z78SEJ2FmGFk+jk9uVIPsQ1wU",
-	"OTsUFNPtJfXVbpZijzSDXBjdh61xjNix+g7kkK6cOh8szfFqbNdDbSMj7D3WCrurEOO478G+SfVo3+c2",
-	"/ohe/Mubl17OZCwEHCOV2Xqpcwq+xIXH598mK+nT0sShIZNKJanh29BxdxeUo0FNIyRbW+XD6LsdmW/X",
-	"bLUmxlYHw0ZepOb+wVg9isrMWr/ljVg0CiHIORSQxj/2hv1640eWKD0QBdW4HglpyTsqXddjVFjBHMB+",
-	"rs7VXmchyVlAyybzPrZmvMR60iWUyWj7Ydk19Be+LOwq89TtO5I3CB5IGGyjPISR1qX7Qf8aekIkgRUT",
-	"BdW3UPPCCeiSIMzCXDCJUOVgpLBGGlEEMcnIWNSnPTxE7L57BemDndzM36kBQMCvWm7reXS4a7twYdIq",
-	"rfLMEX64XooCLtpiioUVTL41g+gJywS23BaESkMU27GyQouyKjZep1GZ9JPz89GxliDkUlChdFLqmbfw",
-	"cQ/eGtwmqqqj/AQFk9Kb9TJr5z2vvIa9YBIEWgtoEVvzkUlVR/rTHflBbCKVGcoMOEGMkdKozYZkqsjJ",
-	"KMCDmKHlFAVAGMmrOp0z8KiD7Z0SDTdgMiJcm8qiJJbbYHonVRLS9ao1dSxTqlvAQwkooQtWgGELlX7m",
-	"LdRingxsRozOdU9ScIS/R8wVvSg7QJM5Qrqt9wmkt95r35LQCpPNvpRhnHl6yqZrLoyQiykFdanEj5la",
-	"oA9VN4hcRnRhxbV27UcEIrZyJcG9zQfSNUqZ/NLemxAcvojNp13L/JRNEa2IubMQWvbBmxiyeCWj6PIl",
-	"0wBsStLbeS4Us5mesmngh2hfjp3tU7vum6McBtiRGFYrNB6znVMJU1jj3to3e0j6qV6lFBfXPZlSFWiP",
-	"FOxIur0R0LrVkwnIrI9khkT0QWLU6+C92BLcWbuWFPu+gnVfL4eexM8q1UzoeVmZjRfNBD61AoVjkyBu",
-	"JaaLBV06zrP7X0HVU8fSFyL+fJ0Z7C576PUebpZKrXYJpmFWQ8pSWy81zK7/+z//a5q0s9vnDW3Gv3Z7",
-	"+f7nmX9/atmvg3W2bUsT3PT6JsabDgJ+dwCq9ymTzoWuCr657j3p/uL2PrYcgYz3mHj77Gslrymbn4yd",
-	"xxUo6W/4splBBtzIWYjU7hTJ9pSwllwbqIe+4LI0yUqea+fafmrxauqS0KFsnV4LwA9ri1aSqBHdZbnt",
-	"E9kif5cuofh0XLEpcf59ak2PdDfGs/pW1V4tSl5v2Nuf3r1mPM9r0MEzdaYEdWGjfB4ayaoxMZoEHZ2F",
-	"8h8lSvD+t/vv0xnF8ztryyYfThbqxP7xRK9EdaIqIt0J1lFaHjV1Aw9cJ/pJFzsE8DqQq4F7vvWDvgDR",
-	"I93mH7A+E+seL5lLxmOzOINeFIUmp/YLUzSz6wZGF9F3o4975cVwuPLnOepjzy64rjgAT3uwdmUJQLX3",
-	"mKJz7kdRoPFNvlicAshhVggJufO92BTfjlbelcQCwMyDJyk/T20EWyhmXxCyI+y2rCjH7JaB2s4Nbgtb",
-	"RXdRX7e+8sfrZDzwR2ENSoqi+dBfe7dcwhjRsmYgf9YjkY4Bx3Za/Y9XqecAV7u29o0ohpDDnLm0OlMU",
-	"vL6BjZK5k3ky50bVm61uHtYBsU6aL6ZauzZTITK7AqgOM95nvCgSS/ze/plpIWfEC0ulzSNNVcgZAvmK",
-	"AnmhqtUMtIaxNU2zqrnWMFMy74Yvc9XcFJFudv0RB1A5VJ9SXhIVuAM9uJIfzSi4Zwm3dg0RRqxuLlJl",
-	"tq8ceBHzgUJaTYWCom6kHpTj3cfwxiyZqv25p0GZXJvrZP+D90vKnTiC+9gayBzQuxZGQzEffOj1IWUA",
-	"hVpc57Wqqn5ElBMHhVpEATSjFMaXR1I8es11b0kUwaY6j9+toNizG1Wl0PPt1bHS25Vb7YrnEkpVJ3zB",
-	"N6CxxI3RF6z8vNkY0HhvMXYTwLAj6RFQo1tBXS+LHQ6tQfvisKvej0b67jy+k+kyMBQI7hLgzgxI5joX",
-	"dLAo0WFJl3YcccurP//5QLlQiXxvpVsSphOOvG7SXXGqWhk1UylUCf+7qn3rW0+Ntah9aNEwXQFf6bZL",
-	"8FJp09vmyUrT1GHj3xlqMLxhWJRwyWqoCj7DfqOODUJUFuMf1Ncjonvqpabe9BceCifiLccuOHUfGnfB",
-	"fMQq7coBNjjSPXlP92mgobWyeA3ju1ORDn5Lz0l2nFjyJ9/9KV0+o5syyQWo/BKHgzoxwnRpNZ5K9u/5",
-	"tWpMzz0LuQhSeiNlRnhqvwTFMgeRHyg1I0x3KgbmVFDgUOKd0bDCFgjehjvDpeg3tfwx7+Ko1OzAFoFh",
-	"TWmm9SGuRD8O/Ms2VejJmXUYioy5A8pcY+OM5a5EI0PfALESvBpNLfxS9MlwDKwVgVuOflPXIM1178la",
-	"99ILuIut1kJe7km1vmTnW03tJIzk1rYCNWEVE99nbL3cjAKzY0ZB92xD3UJd8KqzDV+W5St8DglzY1T3",
-	"OhUA+FFIhznwLd/dW5zdXKg0NhNjsD2rn6v6RuQ5uGPAr7Z17iuwJtBslTZAdwqmOtKir+dbmqtfYWcm",
-	"fCcSdc6cgnXlPdOmlhe1UqXVgxfuswtH+3Tp0a1QBV4F3YN0ohqN0ImIaJpZMxfhHaMVw7/7F+2NjLvr",
-	"5TvLhVZzjltTl+zffEHNNpyT59cllZ2nWkK6T7zJjBFtTfaSr/n3rS3H3CZRm2SPOIyahddwqnW8gcMN",
-	"Uv+kkWgTVeT2lvSsK9KebSN1OuaS8NPjtZP1hK/t8nR6/7t71yDHbhsfjgWQKQce/24f6oNKuoW5btdJ",
-	"3qfMuyW6P+EUA74B+6/7xHsHgOxxs2yfwXIt2ejM7HEUYrvX3jvXMQybZhRKY4yMG5aTmI2wYt/t7au9",
-	"RYwBiAxRIFnyrhozU711ilFPkbbJhRdotcJgGPYL2a+f/YvS6ysUT4K+o5KadEFX6ItDVbxYYy4kIDbr",
-	"kpHux/DGlX/W1eRQhdbTiI2KDLBfGcznMDPMKR2MolG/RSWLg/RnsutM3lp8PeTTbk7AFgBryMPzpq5U",
-	"6Yyrf+SQWF4ou+FaNYvl6ZhGJ7J3/aoYC5/eqh4NNtJQnNvUDVyEdksB7VUG72HXdG00xEjHFp4YNbAS",
-	"C6mSLcS2Nm6f1bfvtlvw+NY3iN2+gRlO1vFw15H+55BES7ZE7iuO7On/NdBpQfdgYirAau4WViLkrUDf",
-	"WuYYU0c8lGtfFXcUcz+cZBM+m0FFmb+495vPQ+w/orChtlSlB4X6xjVMDz2OWk/DJ8OSgJO3aRuWOiio",
-	"ItfOhkfnNriM+FG85xp43nYvw/a8eZmsXsgmb3d6Q1P1g6tg9yiaGDQTkk3J5615dZ9LmtdcyP7QWRjC",
-	"QsGzBrt2rvnG5ypV0KmqyH1g95J9g65V1JMkjCZ6/GTPaKJ9EWzu49drYZY+G4leNZvjWLAdXPd5it97",
-	"oikYzGnKEMfBIVBLTsDPrckx/GT+9OTH3z7+6du7fxqXS7KHVCVVaWOu1Xye1gaduGVEZjK4Z1jMM7+k",
-	"3hrWeiPUF8a+WLd7+6aNtVtrVUNxC2nvyxcjdlfz78579jPZyk6Fmh9U0xeTFFIbvqeXC6WGPE9JWG8n",
-	"C7gkgrA1tdrvxY9WvNHQz9jvnBnYou6logcTdPMGFtuxw94wbqoawpMqZFmsDZSugpVp6NkrFaUvMR8k",
-	"TBDDmLJ2cc6sdYhQLGuDuYg2/LmtQbf9RjWJD2ebdGGFKYn7diNn9xE786YYYRu8AZ5HjQdC+hvR1Kqs",
-	"EOtveraYXGsP9tOKORPDBVy11SmzfEKxrrmvNkFfQjvnDys13BgqvgSeT4NduWUx2A/7OB/RlYBH6OR9",
-	"xpZqDbeupa8v/pJqfUEs9fz9W8u6Pl3OfpZkWstcY+2L9LEnyjh1Ab0t880KUd70x1w5uwEr81DkIxxC",
-	"HB5XR3SuUFJf86qqt4r0I7NuCUV+Hb6cMl+g9FjchcOiOFSt8fLD8761wBrtGg51sm6XzK2CqZpZy93B",
-	"+8vTwUZxqdjcnGI8IYgkeWOWqhb/Afm0P4u5BF6n8pFcG+ZiLtSQAw8eM8IHJAntG6QyIt3/FVrAQAhZ",
-	"zFzDjgNeUIXbu7MDlKkdxL89FqwWxYSSbmZWnB/8Qr0cemFbqGfftq6FvUa+LXzc03zkcDIkoE6C5+0H",
-	"LnPFRR692fmDGYPtE/vkEM1un9BUlIZ9NXP9XEgePT4/P/+6RzlCaNK0oxatkq2BkTeCr8fW/c5/9rB4",
-	"P30Ur591BHLgBfU9Tzttg91fKGYew6uP3lYp5MLGl/Y3+yHL9C37/ebGruomHQ9x986yMXPfxA+xgloh",
-	"wMtNSzggEVdvrtd87/yK9xQpwRKYwazpvWT7+AWs+eZ6T/MJBzR3qY02UdCaQVUNc9cefm83dnswKZPl",
-	"HWjz/RJmq1Tc2xw8pCt4zp0eZKHni14JNPkztB/NvCn2O7we3e6c3YH4vd3LmyYROkQ7v7+lBJafWZJ7",
-	"/M8njX+M4pTBFQ7pUCsgum1wEIxaN1Xf7I2B2sR7dOiAajxCz5LzrYEqFWpcp+bYWLvRKYswtNr1n6xr",
-	"cQsjGrUhVDvUUnpSxp3FaA8Dx3+M4Yeek+4//TAQb7cuGhZcjj8ztNx6hcR8OzAY/dDeaj2mrZ9VGHPh",
-	"oIr4vtH5uFZ83KW6eQwkhkOjVVUPtM0ZSPV/ogLcFlRtiK69rWnhlbqlRqnVdTkUMsKclVq1YYIIbOHA",
-	"g4cmlTqSMcWEbba0v7FeBKr3Uedfv/nt1JdL3Lsgml4wWA/9vk+IkPYrgNd+gCBvLT7fDo5NrQHhKgYd",
-	"VpSCQ0Kesqk2NfAyRGsNYNjIfomzmZKS0kz4dIf0pn429rFFMfVVhoTDsvbtUtUGMSD1LS9cDDRaiyqK",
-	"vsYwrknGrFCzVbdUEC15e4JurVb4WW8im9jnJTmtt4Ir7ha/BWZw9qT7AuYD2yRZgKWljeP7lEcNVAnZ",
-	"2yTk4roHjNVVyZwm1O/gfe+jlq3reuhoCF+akRoPcU1nkAwTeMcVPcut1NMnDoTG9mfuJI9vwA7m4YKv",
-	"7F4/pHySAwje+QeE6RleD3S8pRGeYrpObKA2ksq5iAciFo0Lsfx0A3eLkgKL7t69MgsH1cYEZt0NtKBp",
-	"5WZ8YNdJkPkl3ZQ5s0sfX487zOQDTYGJw+aq3h7EvT1tu693Tat0lsZU+uLszHd3j2q6zjwGaSeFcSDe",
-	"wL504DiPYTCGAtd7G4zuCa+5mS0/gbcGeOmIPDH2nA8+tj6yvA3YzSOULe9k+3thl+7t1spNAFJWPaMx",
-	"9sHVXWZoASlMQh8oZZVYIIFam1qYzVt7frQuV+SOJ4pLA15j7an7tb1yk7s7zEHNE8mavwFUuguxxEwj",
-	"ooH8+EDWnbSPfyc58Ei3cfgYTQVM8xJOr+SVJEigR1ZSd7zpUxcuRoP1gj3DVbN6jYeYMS7Z09cvECbZ",
-	"bXEU12AyejKWUKL15qGNVzJXswaHEX715sfv2Z+//e5/fX3K3gk/pNL+8Ztvvvlz6NdC4wppSKTVmdoV",
-	"SZ3kfNOtn5y2Ewunl5hzsH++kuAHnOKen+LScX4WQT8vsNtE7rr9Y3KD8lhLtdY4VsAPEWRfWU0ZwWf5",
-	"NvVzBfgTzLD771/J9geS4UdCm5obVdMPTtn0wwmuZWotXGwSZRkcT4BpaxJTMtDPHr5k06XSZurbb0aH",
-	"saQWchqKeXYl6WczVZYcNRb1uCn5bCkkpu/8Sfl2C0B2O5u+4QZeilKYKVv6xlaOUdp3lnzj4r0lX8Us",
-	"9frnt+8c0IlLNn2RQ1kpA3K2OfkbbKYXbUuHUM+hEZsCIYP+7b+ypWpqnUUxOPRTaZLzTdMiPK5kW8XX",
-	"gh+tbeWqQgmYO3nT6rEA05489hFvXonJxeSb0/PTbyirvsRbfPaR+PvujFfi7Pax/b8VbPCzBYm8cFYv",
-	"cizh0obaYWhCYVVKapIIT87PXVG4cVgp7NxMQ13P/u78OVIBeycI4ytQZ6IM2TXx7CqzUNJNk1QdvO2U",
-	"wgLO/Em/KKz8zIPeUc41Zcnrjc9VI2keaS8ScIY0X2g3vQ//8ls2cdxtZZ7ShvLgNS/BIMT81/T726+c",
-	"vcPXTO5+s/6YTtD8e7QeXROSQ58ecaf9uX2L4/RnikIbRzwwslnvumrFVcBv8crjo726bdDSzyqn7EUE",
-	"SUXAGHZzdbn72pdcL7leHoN9fuIriJTJOMa5y3rv49lHkd+REi2AQkpdHnkDt2rV8sgWsb9Nu0koWSuQ",
-	"7XyjtmPWp9OAlnQwFe57fbL9V+GHyd1vKSLH7Q16pd6zFmJ22AJR0YxZ39O5gdouMtup8mq7JaAmtOzr",
-	"R9+gI2a/9HsD9cY7oxdtfLu9RXs6J496r5/Xac2zvlfH6MGjvBx9eJC5iyLhQmjq8yn7iWLKaLBURaOZ",
-	"FgtJOAVcFo25oOz09H8+eTbtW7Xr2N2ueFwTmH3LJuBz6GnYrrxnGQgN+tRFEMI3brJBTSkwrees1V7G",
-	"CTNS21XsCybYFaSeJeSsaHK4jmewHvDU3x7QxIgHQicUx1Ps++ARG8eQh16AYEESho28NAzypyMOEdp6",
-	"f2tiSNAl1Ml2Iwc8LwqSUmVBOMIQF/ItqRGwFXwFDHLbtfMbCtdsGTP4mGcBP36gNTP/CUMXn4Mz+syJ",
-	"lhDRHGoa3YNLef6OL7ov276ud5/OTETG1kfby03hr3dZWsf9BUzvqWxdDcnsHi/ZN+ffOpRrdPyCwunc",
-	"5VScLxKEDRGqlRAv5ievlIQTOtdsgGpf8Mg/5aC/SVlfL0xA8keDhz43Ez0dzT2fJotGmmbZpEqVuL/l",
-	"G0EtpMmNJhd5SwhlSEtsNW+/6LguY5paLFIMyNW5BPdc8zkUm1P2tL3TV9Jzsu/6WllfHF+pDcYZKNuB",
-	"vnf3Br1uzCfLtR1NPv3nqVPk3cJp6oPrF7sBc6wbdnzf0BHlAOfwc19sBh9c3y3qwiXVmvlh2ve6mMf0",
-	"b0duwS4b1gevNpu8VLOQvn9YnYVxDMIAY0uSe6mvvXbNGXyoCk7NtRbQM2G/HeXO8xb6G5LqlLy2agyj",
-	"cJdxC7WQjv8xZKXYeukgm9hLhTDKF76CCa4kxdI1li9RHU+t1ikZ8pzW3sqRB7sZ8dTkBGs9C92kj2H7",
-	"Bk3DlIwaVcfNGgLoEAOr2CRqL1dQrdeXCBk49dPLY0/1ymkN9Lx8XzkNxoOLibMeaTaV8MFMOyzmW0LG",
-	"jaQZlR6btZiFUR9rLsyUOMzFuOlLXDOtlGQUMiaVwUO5sqophdsW1FNVDiFXMNBNj3+KZYQXzMAHc2Z1",
-	"qzkhEMk07mKMz6a/22MjkMyJBkn62ITiWGq3T43hXRd5ywWYzLiSwlywqchD2F9bTSRnEBqhTPFp+PmU",
-	"tjLN2DTnhk9pDd87pIlm/+ftz68w5IclRb4n0vQl1+bkOe7jxQ/T7Epiw033IZ0QWgwumnBTq7XGI8Lf",
-	"vKW2kH4foXmaK/hwIXpXG4ZGhSoxF4RVIngwVxIwg/DknLlSn1M2LSgRgc3A6UDDsMbQdCEhKV4Kbb53",
-	"XLjHYA+QiC2aprARl+y8lYdIPuks35R/j0RL+/TnCYxFKEI8T8HO0iEEJE/6FdQTIJQ5+txvb53jiAv/",
-	"nrtY3W5nUEns7Fj9IsWknU5n9O0e+EnSUuvwZzoKNIqSD+kpEcu5qEk22RENe6yIpEPtTHkf3PMdTZSE",
-	"S1YprcVNsXG9gj5dFSG2hLr4Q46lHCEuIyRNUo30jpfzDx2Zce85+6jh97uzGhtUIBjggRTbW/i9k3Hq",
-	"tyuj5C9VnqNSCOoktO9F6eikszOjphQaChV+vl80C/2i/VyQK7ne6q9h1UEcWOAOOYyGG5bigMFeG6jP",
-	"tmbuBXcuJTip+wfx8R81nRb3aPnMHlPbHCVxXd/vnNJxMkXzBhtBdzG4eSdImryJw25B20B5OLXzQ/S9",
-	"B8vuPMMMwCtfwfzxiEmb1JNax+oTUjCURoiSGfbiUZ+ejBmles0CRBf/QQL97en2xfqtkIp4JbOONGhD",
-	"UIuj6Rw0tNfKjejJFUnTRQ3AlCsdxomDROnCCuaW+2NWfmhdFL3r7CMZNlYlYVOah9RJ/m70qqUpdZiZ",
-	"EgtqzFa3i0UKFsBvoTMLiXwgbNNgjfLo+85Yw/5005KLgi2hcA2crAqhaU84C/dKKnkRwFJTDN4GbRRq",
-	"X5eqWSwRhNT21qHuEL49oZgt6VVTanNhNaKoy8tIZzpkURs7wHcgTkpI5zu6dWTUBUKzuinsq4oCyxrS",
-	"Sg+Pr70Lf1zNFzU/GqX6niTD69R2357dpa9Yn/G6FlZv+VmrMyVnUMv2KI9x12lgs/UQ4w7+Y66yi2Yk",
-	"r6SaGZrXkIw2vMRmgNzx0yJ0DKUmLTojjEvGfm+ggcy56DpjVXNTCBzimVHhCCEvhV5R+zBiWGJIrUoI",
-	"XuuVfIdQNKxmIib3bY2xbcRSaeN+Hhoq0JYurYMdpgW4wmfthg/SV3TmM9ehE6ZaS7aCzZUsOXYtTofO",
-	"eCkkPGzMzL6CD1pHYXhZxhZKUUj5hufHYK2XPsLoc7LrWnVip4igOWaELKkflk44J1nx/T2PlvmT3TnX",
-	"v4D5KynDBzvXv6o00LAtE8NOMseBFdLdwCkIdD0p62A0Xc8vcpxnbilnH+kfd2faUOv7h1L21JX5lbUX",
-	"+xX+i3loLy6KglVC4hCLnpbjXbZ5a1TlpmwcRdXtA9SRzsEi8GNwynOZE6BpIazr7FoyZQRbtMxCVYgo",
-	"eW87IYtdrumHF/ac/Zp/+bN/t9WMKj5xmbsQEYZTKTzu87Wqgk6DNIwi4VBwothCMaOYcEj36FtXElH1",
-	"rkc7CaYukU/Zi7k1OumFc2wWG4Bd3LCvvn3y5OssfmaIFnNtbTUfyl/ynN0ATuT3c3qmc1HAdKcFl9Cp",
-	"ESJCu7twyl6jAHEBY5+aSmjHt2t+1OtwfMuvbaf3mSMevkVcQgHQpXbpyvw4sQ6f+ty+26FDhGZrVa88",
-	"63zKza6xkez9r3Lv5XxKKc5N1+AkWuEoTX8Xwh2j3lHUeAUxYqfstevtRRHEMM/BVy65+CL1eriSHm2W",
-	"dG7sNr/HpTyAsD9mbM019u0zHgMY6AimBl+R1KLMduecQktTJdHavyeP4Sz4wcgajpX9wohp4QD/2MGg",
-	"L2LlG7+MO8d2pPHDhq7CiP+eoBUewLHs0oIbBElhn7Y5FWpRPDLzzQVCJL8TmSU2OKqd2id3nreLCoOb",
-	"cUg0efjd4Y8XwU9ybTciKHg22ETBauBS5ZD5hG07zcIDR6gnHvo5QcrJrbnSei0Mzswn48HPFheauYJw",
-	"Fg1Mx3yyfZIVdTidx26Qit/ZU71i0788f8f++z//i64dQl2ofE0Y7Mx5yp7S4XkTIZruk4LMpSUp6vX7",
-	"XdvPZCfgnPwDw0NHe7GbkZ24j6+51jj90RUMEice64Lad4dmmEbtTkUfdR97hfje+iLCG9tVTEY6Qzvj",
-	"y48RW1NuxvrKGlAdZg+z1zdgRsqmPhh0epfHlepDEv2BBDpnIbv0cJL7EyBVLSOe5TATftDQQ0OOkyWX",
-	"FMR1jPCHlYI/eDJ9ZofJv3vIknVwKGyPZTUT6meUCTNe16jrcODy0QLuvhEXlDqUg3lzBa+A9yvmQuZZ",
-	"aAgWApRqfm8R6uTyoCXsnJ0vbAs7V8u1Nh5tGeNMo5HOtGvP2ZeX9qPQRz2MOoQM74hK7N1oY1SFfTvx",
-	"k9ePUpJIlPSNCKn1IK3DjwhLrGDNN6P3/p4au+xdgsgzBieYvgwz0GtmX+jRj4VY0dIyFppAkPWre2n1",
-	"ex+hnnz3p4MJRd2gUTur0FqNKoRCOaT9xCqs3npWN8Le9fQ6uETyId20aF71Z6kk9IET63b4WttEWaEX",
-	"Sw+NF3DvORNlpWrzANEmgqORR+RedjrTt9G4VARSItD2Sk5FnmFjwSwXuir45tpyUGYFTxYGpmd+qHnW",
-	"GSqfeYjadYCoZZ2R+Vk8Dj+LpstPM6bmvicJ5rgQzIyoXqCMP0ZpAXJ06HwADcHBFGNUIbjt8d/UGIam",
-	"FeLPDV+BtJ6kI8eVrIGc4EYW9upP6b+vXf/HKQEHtEqgumN+/3Aic8vzQ8Buu1J9waYfrya5knBF+Nur",
-	"iZpfEfj2/G7adrldq3qlXXcYB34BFwukrQbcnqs3dhMtcIqPUUNO6gvks16FupNCwrnPjsxE9QzRpIg0",
-	"twQNUcp4435Z1HUbpxkCny0HIE/Xqr52yz64eHqn5I1iF2s3GGOmyjYoY/dCMYc2RLocAGnn9ea6buQn",
-	"rukNOH8r8kM9rGluDz0gRO1rqeFGWRUCNJt2iTPNfJ2VDxZjaZsfBc6L4kq6VyCTlC7BItmSF/MgSJEz",
-	"0u0H4ivwidumO7N1qzJGfwgDI7CDUEh693YYUNtNEcas55j+BsK1Z/p2L0r78zkTdJvfoExAPZeSSwei",
-	"yj1MlW/dmmMo37aKjSwSOvsqSKNB7bvfidhbmt9FVEcBTFQaPrJ/6VoihR5iOKgehTHmCrFdsIsfUfHx",
-	"tgNs3/7aBwzG9ZNpI5+LI4H1f1T1AkwqdDFE3v7QTt+Gjm0L9oV3aNXHqajzsXkcC0fDdETtfbuHNQMP",
-	"LejeqZOOzuH4oRF6+BdJJY85/eFi4yMXD49aULJ0+IuWBR903fdJ0zM+M+JW0GDh/q52/kufrwJgTEQn",
-	"+nrCxd6GsQod96o4Vl3AQ/rOnuxDac52dvDx5OYjHR7bxfv/ISTnXpYOM7vO3Gitzxgq760V81AOCsJa",
-	"QwNnhu2W12MZSdtGZ9OOCa44Darq3s+ntMcfwqCy44M8nqRALg8XtEYgKBT5yQ2frVg4TSoXAHsuR5J9",
-	"LaO4wWtflFHi8Lxnj+78zMAtsfG6wyFtBCSaWrxT8WC3+/8Jz3BWCm34Co7FN9aO/GLpt7cbOQsm4h8T",
-	"rBiGcN45E/MQzqgbebk1/NJYG4g6FMeYjiOwjV1qMKmstbmPRYaLKjtcYkCb4bzXO/zGPW2qhzQ84kFO",
-	"fXaHXfvxuglro+M8fCsGV1CZXiOESPxFnLekGP/JN77mVaWENJi8EbLLzt1GOqpUdW2ZWjIDkm2A1zoL",
-	"cCRhMrbmIhoZQ/VJj3TAflI/+AIMfh2RVDk3PIA/XOStsIShoamqmS0hd4FGw2YFcIlDY/0cGg3FPImT",
-	"NrxGpv1DA0nD6LBUuglRH93RaDgN2dHn0s9uoS7IcG+/75jYqoEN+cuDm7hkU79A7DUQhu3Ola9+/EJu",
-	"rN1B28UovudfWQm8rJUUGpei7W6+Hr7iY9U0/vTsY93Iu/6SrG6vIDbQKogITQ3mXISw7T4f2gX5fnoz",
-	"XlI7oe1GQldS3UJ9yTg9z1DLDVcdw0JbLUoCW+81dRP/Ave7h9TC5QvdPs+sx3FV7ZMypg1U1gS2///l",
-	"FYPHdVTcLKOcS+OjeW2gbSjEMDyiJen/rmlMyrC58d5/6QGPP57o08MCfq2fa0LBut22Z4/wp88DzEaY",
-	"tMtHogsn1Zo5GLS1EG5obkaG7bmp3f5bw62NkDN/aCgjrH7H/E3IJ0YjbFzK2/Xv5Ab76CGyO4zMcwln",
-	"bMFUcGHfhPAw7MCULI2iAKQfrvQHdTg6U8E+/4SFMHpqkN8JkWFNOWJ0X0G+O3nhS2npv/LbtuEUMqZR",
-	"jLNf3rwce3WGRNNeGDWl1VpW259Xe9V2BcTlHnNCQ8iuufVn7fnZu+InDB4gVfrybr07PrpU3sOhx9HL",
-	"gV4+94ZDcmt4cPk73nfzE95S0NyowSS1a/dZ41MW9hZ8q7aIRboIXTv30YS73D3xXzAzHh/6gwlEGmX3",
-	"mdN8I6VhKLM7UvcA3+DSv+BoIuvMXvfhFlnA859acfCQGOaoDdDD9YRqt/P5YJtY3+FoGOGdqJK9qbJQ",
-	"tV7noZWk8HjZP4poGcdLlhYg8y8WQH6Dr/8kpv28dcFWt/d1IEGAUTTg9zKeA9exlLGBwXF68r3FcTtF",
-	"0bUEKK4R5JtVB8cVQqEB5udgn8PbZO7hsn9QJnu/BCwmFFtzpI/ERUpCh4uOzTfteNYvI2uUaY0dN0L2",
-	"j8wH3ZX2mDBEU+u1kwcXBAD2dCIXPnLze+brHYOF/iJuIZY5WJytPZmPxELGz979Egz0DrQ5avThYRkH",
-	"g7I9qiqUK1Bnd2NP7Jj6KIgQo5ipNxFfWM91ND9EI42RyDjM+NffLPXcA7Ydp9c45yHD8Xc6zCfWHfRl",
-	"iPwj3lggjqXT11UnYFz2sqXyA3EGIWPKB9554bsbRE+nSHD62fF0ZbPT1vl0BxiWes5Ay+z1UiEAPhe5",
-	"y724x3mrNb0qHygEyLNuGMauc6OaOqZeOMzdh/lSKCKQqNmab0gwWa0TSgKjkvnTuCDwFnr3O9iuNXpI",
-	"3M4xvdloanH0Ozftsmcupw4DF5++fhH9yg/OvPvt7v8FAAD//w==",
+	"5H3vltu2kuer4Ghnj5MZ9h87yd253V/WTpx7vddxPLYz/pDONiGyJOE2CTAE2LLGp8+Zp5kHmyfZgyoA",
+	"JCWQotpqO/fsl6QtUSD+FOrvr6o+zjJVVkqCNHp28XFW8ZqXYKDGfz1dGKhf/GD/zEFntaiMUHJ2MXu3",
+	"ApZK+GBSphbMrIBVfAlsDgtVw+ksmQn71O8N1JtZMpO8hNnFjNvRZslMZysouR205B9eglya1ezi8ZN/",
+	"TWZmU9kHtamFXM7u7hKawaumnEO9O4ufZbFh6xU3bMU142xZAzdQM4nPT5/GQtUlN7OLmZDmT9/Oklkp",
+	"pCibcnZxHuYkpIEl1DipZ7jMoVmN7s0lU2HSQjNV5FAzs+LS/scMTZl+O3HOj6NzplPEwStuVu3YIp8l",
+	"sxp+b0QN+ezC1A2MHVEpZPh37MBe5FBWyoDMNn+Dze7uPJUbZuCDsXuzUU2tceFMKqbMCmpmZwLasDnw",
+	"WidMN9mK4eH+8suLH07ZU1ZDBUbY0dhamBVusOYlsBvY2C3lUq+hhtz+yqzgSi5ErU0Yd811Qj9MO1M9",
+	"eQNVwTeQXzC7AenplfRHsQKeI724/er+yq5wYLOefPfdhM1a/MRNtortEnv+ji8dtQgio7lSN0IumTai",
+	"KHCphjbvFmotlDxl6T+nrAQu3abaDQVWNridTMn2Zu4sanFCM+muZne+L0UpzO5s/6rWrORyw0CaWgBO",
+	"rFR6kJwLHKb7qhwWvCnM7OLx+Xlit5FI+Tv81zhhj13DXCwWUIPM4JFmIg/z6d8AYhejt+DQ2/a6aJZC",
+	"vsLxtyf2/HR5ytI5z25A5ifwIVtxuYQn54+/SQcmWOFoR72mb+H33Zm9tXdEZuAYqL2inNH0Bmam4fej",
+	"7ts7kFya+GEa/I599ROXOZfm6wQvBd1uOysGBZQgjee6tVKG/fLm5cDUabijbup7PnQ7CiWXzCi25sKw",
+	"haqZViWYlb3NEtYJayr7bfqnc50OXRr7096dqbgxUNsn/++v5yd//u3j4+TJnf6n2e7M7uwidaWkBhTr",
+	"r2s1L6C0f2ZKGqAd51VViIzbWZ9V9MS//F3bJXzsvPWfaljMLmb/46zVG87oW33mx8U39jfhhWG5yJlU",
+	"hq1VfXOJJ5SrrMET03yj2Xq1YVzmJBuNYrk6xV11o6M+8vqFEypVrSqojaAFZSj48x7F5dzAiREl7G5I",
+	"YoXeLoNLZgXX5rrRh4wk3R3f+aKGW3VzyEg6UxUtRxgo9b7Nfmsft79zA/G65psZnbUn6F9JuuMcwwuS",
+	"sF2/hR+r+d8hM3Y02uIXsmqIKPIcZS0vXnd2fMELDcnWIcgot3u/UtrJZqvxJEj9FaiqQJ4CH3hZFajj",
+	"eOm20QbKWdK7fU4ODN++7vZtT8CqWoaVfMNydclS9yKdWrlawMIw1ZCoOmjbS/7hBf3gG5yb+8fjPQeC",
+	"uzS88S+FNrv0HWY2aYruluwlDRwrOpXMiFthIheNm+n07PY5ejlEHpUO2xIhmVlmEB1hvdrEdZQd6ueW",
+	"beI4Y2t9zZfwyRvv921n65OZNQh2iTMlzT5YCvYpNBcuWSm0tvdBSfzGsiZLpHv3bPopGwMyBzjwmkPJ",
+	"RRE9kmFWqArYt3dv7DPbk6d3xSb/rCWuLQotiuucd2ljrlQBXNpfcbfkA47Ub1LkSOeN3uz7/TP7zF0y",
+	"ywqu977se3zoLjlcnoHMR+7Z7seGpP+uksWrSglpUCp7G4LxPD8RkpU8B2t2kP0xB0udhbJCzjJ15ObS",
+	"qna/zuBDBVlfwnSErCIlI05DytDp7Hyj6iWX4j9I1Y9I21LIHOrrUsjGxOTAT+4+kTFV40qkYv6Hp1H2",
+	"U4NWTZ3BtTbcDEoXp22Wmq34LQQLNLEm6ILX9n8o/NiNVGvZXm2xsAoRaoFCT5ZAb9yc3topxejST7pP",
+	"5Ttbtv0zbXgd57V28Q1dfnfAmbJmdQmWv2ZcZlAUA6etNzKLk5oX+EJbbW8OTBCnCwf9SLOMFyBz3j2d",
+	"znW2Y1/nQvN5QZdl+yVCh7esuWaG34C00t6zWzsAKiScof15yarGGJyUYXzJ7Yz4DdDxyZFJVK1GvU0f",
+	"qPhIgFwzziqoteoO1DkOYYo4+2yq/DBu4PwBE0XsfygJE0WpHziQhJ+2v7ieiogjJYEbu7d0b3GXTruc",
+	"ucMgHIv13NMR0/a5t+yy3aoRkXEf1bYjVLaYCt9YyvVa5CXD5aMZAzJnBooiTjX/KJLICZYtD8aHrGi0",
+	"uIVLxpndcO+hotUL7X1NrXb/5PzJn04ePzk5f/zu8eOL8/OL8/N/Obd/DFtne3YaCg32asHvDS80cQ4Z",
+	"mIi19aPXLC76Ui+x0guSeB0xaDkHiT7Jfm6MlXhsvukKRnvc6K/suunQ42RZ/9N2rJ9FfnolX+AWtZIT",
+	"f28E5JYPdh19QmoDPLfciqStI3TyTh4sbPtL/rEGQE8s2eLhMj5iVo/TjNfA9Eqt5baZNCyz+y94XSD/",
+	"dL5e5xJk3zxhfxPPouP0JPyW+yAnZxTxz8v+Lmnk45AHf7Coe4KjpUJeiCzKMferD+Tzb6n8sqs8oCRv",
+	"ioKpurdV9jPLpLxraVjB0LE1644rq9RIJjnoGxJqkPfW9uvMPnTy+Iklg3sI/S3/MysVEb/dUrVYaDAM",
+	"5SRe9694UbCcb74evuTn+y55XDF4vwIMA5hDFQT20u275Qna8I12ateaa8umJKzDgCTTMTjQHStVa3kd",
+	"vAN0yXY5d5DTWzvm6PvJd9+xbMVrnhmodX9/XhdcSrv8yHZ4KbxFA09fPWVWzDP7/faulMClVUwu2S/v",
+	"vt++pu1rnzdWmJ09g7oQcpbsEfR9Ad7eyRGRegzb2Rt0001njOMdYDnv0W8G7eRnTrh6fruoAXkISMON",
+	"uIVWTVFqMUtma1XblZxYAbW2lkaUMX+PbvWjeVgmbm1Msv7ciy5FOfONIDVgVGXABf3NPolby/WAiacp",
+	"9DBBMyXWGPUpurBEzoTpGp68EmiREFPwGuNvn6gjb98QDHrgnoQ5JtsKMnqd/AHFyKqzX7u07ewJp43s",
+	"tWFOWeqNzvSCcZQXyK4l84omhchby1TmwfYkTUpfSR8uM30FY1e97hp9qCuj8ZPM/PgjFB/nFXSa07mF",
+	"uz0RZmFve9zelLAGbRzhBB/AJJ/aITzIBZrv46vzu+Be5xYTJR6vxPszqpp5IaxtRBoSL/BcxC03ljbR",
+	"XM9BGsGL+NkouShEZp7Bit8K1dQDno45ZMoqh53IoJfK/tK1biNPtnVTgGY1LBoNpyytVVHMeXbjiNue",
+	"txVmNWiwhJcSaW2RvrCi3pFcnzr9cIEoowv8AXj+E2jNh3nujiIinfrAluIWJGuq3pmOcmZ768rKdHWw",
+	"DjF1vAVD3DHKottQ7P1YFvKkMLV2HjEK62zYMcR7d/8fTsQfzzn+Q0AOPFwQJAcz5EqfHB/xknnXmKpA",
+	"xp3gxCEOCZ64XwSZ5ybuXjK+fUchnvYw/iEiK88/8FLIYHffn3oWQubWGJm8Uz/SD/bG/vBYw+jxNVQF",
+	"b9cQd5aRVRuLtzpfNwkKr1qy9y0qCb3vpH8YxTTf2EetTUOHczrb8cFRcE0MeuEtp86tlVRwA8Um8QIf",
+	"ESI97/rYYnY2YsfX1t7obYiDxxjt3vRAwGOTL7jIHUwwuDpQUROa2Zt2vDUsBBS5vse5tgJ7S+jrlWqK",
+	"3J5jZwPaCRRC3gxGTwQ52I3CofXWwbHnPFuh9prewCZNWEo7k+LWpBiYSS8ZWlpEdAlL7UAp+yoEXmi6",
+	"VzLMV6r11wlL51xDyr5CyMlcmRXTIgeNLIHxZQ2QMyXtg8taNZXGR4HcQBuHLrPf5pAJq/f7obxefiXX",
+	"uC25si9MHLxlY3+yUkVO42GAIFeAF4JtwHxNKxOIzEnZV3a0dS0MkGoVInDkFCl5Dl87vOJRiGM80NbG",
+	"gnbjFNIecywS8361YZKOl82hUHKp6bh7sTB7d+0+JNZ0QScyE0azdY+mjmLB+TvsCTPGAD0r3WXgNfAh",
+	"VB8q2sumRr6JtIrQPW3/1MbKo+hSCriFoqvOK6vOrnntvEVQ16qO6rVDoBvPUsjJzE3CwE4QJSEvgfgy",
+	"hr9KlcPpgE8U8s3QpVWWqPmcHG7R33voxsDUFqqR+X6/DO52gDDRRo3AOf6qYvgZu8bpQvQnlUcVDXeW",
+	"k8chEGhspN8baPYiIv4NH/I+2nvG/8Y3txfPq8my96tM3K752cZ2+0VZqdq8FDKi4qGMiVvimSqaUjJu",
+	"KOp6eghCT8TcpN+rRhrI2aJWJXucsEY3vCgoRkNQZ2Z/eMnOyapcr1QBbCEKSMir7YRtlxFbihsCBXjf",
+	"VlzzWddKLpMdLGP0imlEPX8c9bXUUKpb/GvBBblcPGv4bd/1wf0KLxo+wzdg/xthdlVViBhLxzjphbeQ",
+	"OcvrDasbeRm0Ovuxc9LFQ6AdkMvuHruV7rzW0ppDt6+tII4Epjqj2NWPgDZIDW3VT3w8acMMOWGgCWZc",
+	"wCn7RXq3o5IuRGZJpRDa0Con8YXOrYmiN+i0o9vS+AkMfN0iBfZIQH+uSZTi2tdEqY+2NUZM3p0Z3FLe",
+	"cvRxrqgQQ4a7S3qNWR2GYHGY+sPAafugGxmX9oznwBoNcfW+qYuoz8ZqLxrqW6h7eg5YhdZxHKvXumD5",
+	"+EV2AtAvMaHtiZ3BT+o2spt5vbmumwGXwEJIoVeHiJiFcp75yGC1iru2rAl+berN9LcMuirGmPCGmJLd",
+	"fFUjG7LnZ9VktBKkMwmsqZgQgx5TR6boQTFE18BQnsuO6x+34PixIwLQB8n/gxUGNKKmTKvFnKm4CRC7",
+	"CR3kHW29ZahWuXikmVrL/bQfuAiSFr48CQTtadGvortjQ9fjB8hEThu0dUvaLwZSnHx8OEi++YD02VqD",
+	"H3lsSnrU2RJFJvnpxMhTZKtAmReMW4vRkqyVWjvuhD2ZmF24++Pz8/Nd3pt35r/liSv5DZxwCestjz+C",
+	"apTMLDHUYDWHuco39I2VNKcsLcCcLNVuLCAaBbv0NuaVRLHeZCsaRKmbE0TzuYGCFwDDDjy3En/RFAXp",
+	"bFzSDA0FPDysp+T1DdQO+SPDJPrBiLBUtFXs3BHP5t+/X18L2zhEJ9Pgazvx0tJyKivI0X2AjqYNGtxq",
+	"4R0qaKTyorhWC+dbWaiiUOs04ovDpyJG8C3UGzxEB8Vx2By87Vbr1g5zidb96VaSx94Uq6QrxULKYHTJ",
+	"1npH+iAGj16YFa8qII+aC13t8uquHMPVjy4SF2SJda4+tFLEbi2XlM4aVn9B4C5utsR974Uh2j22NEsF",
+	"DG4BgVmIOcFbHLRRnAPaNfil1W3bbDOM9WK+sYOw4ckgwAxTt5k3YsJIGBlGku/6JzeqQfIhKuoYO+QU",
+	"0+0l9dludsceaQa5MHoIW+MIsaf1HUghfT51Ppqa48XYroXaekbYe8wVdlehi+O+B/lGxaN9n1v4I3rx",
+	"L29eej6TsOBw7IjM1kpdkPOlm3h8/m00kz7OTRwaMipUohK+dR33V0ExGpQ0QrK1FT6Mnu3xfDtnKzXR",
+	"tzrqNvIsNfcDY/YoCjOr/ZZzsWwUQpBzKCCOfxx0+w36j+ymDEAUVONqJMQ576Rw3YBSYRlzAPu5PFd7",
+	"nYUkYwE1m8Tb2JrxEvNJV1BGve2HRdfQXviysKvE7+7QkbxB8EBEYZtkIUzULt0Phucw4CIJpBhJqL6F",
+	"mheOQZcEYRbmgkmEKgclhTXSiCKwSUbKoj4doCEi990rSF/sxGb+TgUAAn7VUtvA0OGu7cKFSaq0wjNH",
+	"+OF6JQq4aJMplpYx+dIMYsAtE8hymxEqDR3fjuUVWpRVsfEyjdKkn5yfT/a1BCYXgwrFg1LPvIaPa/Da",
+	"4PamqroTnyBnUnyxnmftvOeVl7AXTIJAbQE1Yqs+Mqnqjvx0R34QmUhlxiIDjhGjp7RTZkMyVeSkFOBB",
+	"ZKg5dRwgjPhVHY8ZeNTB9kppDzdgEtq4NpRFQSy3wPhKqiik61Wr6liiVLeAhxJQQhesAMOWKj7mLdRi",
+	"EXVsdgid64Gg4AR7j4ir86LkAEnmNtItfYghvfVW+xaHVhhs9qkM09TTU5auuTBCLlNy6lKKHzO1QBuq",
+	"bhC5jOjCimvtyo8IRGzlSoJ7m3eka+Qy+aW9N8E5fNFVn3Y181OWIloRY2fBteydN13I4pXseJcvmQZg",
+	"KXFvZ7mQzyY9ZWmgh866HDnbUfvmm9s5dLDjZlip0HjMdk4pTGGOe3Pf7CHpp/omJri4HoiUqrD3uIM9",
+	"TrfXA1q3cjICmfWezBCIPoiNehm8F1uCK2vnEiPfV7AequUwEPi5iRUTel5WZuNZM4FPLUPhWCSIW47p",
+	"fEGXjvLs+m+gGshjGXIRf77KDHaVA/v1HuYrpW52N0xDVkNMU1uvNGTX//2f/5VG9ex2vLHF+NduT9//",
+	"PPHvj037ddDOtnVpgptez7t401HA7w5A9T5p0rnQVcE314MnPZzcPkSWE5DxHhNvx75W8pqi+VHfeTcD",
+	"Jf6EXvF80Cvhc4nJq2UveVVwKbcB3+taWB7mGOfrX96x//7P/zpzNujZR5HfndFr0uGU172XYCOz4C3e",
+	"SdQdSKMtuTZQjz3gIkXRbKJrZ15/agJt7KISYWxRUJsEEObWmUkkT3WX7LepYosE+vsSTj9kwk7LfKVr",
+	"eJ/E1yNd1On3biuFsBYlrzfs7U/vXjOe5zXoYCY7vYZKwlFwETV21ZgutAWtrqXyX0XyAf+3+/dpRsGF",
+	"3tyS2YeTpTqxH57oG1GdqIq27gSTOi2xmrqBB05a/SQuE7yJPfzXCNPZ+sGQt+qRboMhmCyKSZiXzCED",
+	"sHKdQZOO/KSpfSBFnb9uYHJGf98VupdxjPtOf16gcuDJBefVjQbQGqySWwJQIQCMFzpbqCjQEiDDsBuP",
+	"yCErhITcGYIsxbejynklMRsx8UhOAgtQTcMWFzrkEe1xvS2VzhG7JaC2jIRbwlYGYKfI3FAu5nXUOfmj",
+	"sNotufS8H7K9Wy56jdBdMxLMG+BIx8CGOxXjj5c26NBfu4r/XBRjMGbOXIyfKfKkz2GjZO54nsy5UfVm",
+	"q7SItYasxegF/drVvApu4huA6jBLIuNFEZni9/ZjpoXMiBZWSptHmlKiE0QVFgXSQlWrDLSGqQlWWdVc",
+	"a8iUzPu+1Fw186IjpF2xxhGIECXLlJe0C9whMFz+kWbkabQbt3bVGSbMbiFiOb+vHJISg5NCWkmFjKJu",
+	"pB7l4/1heGNWTNX+3OMIUa7NdbQYw/sVBXLchntHH8gc0NQXRkOxGB30+pCchEItr/NaVdUwPMuxg0It",
+	"O948oxQ6uyfueOc114P5WYTh6g2/m86xZzWqikH526tjubfL/dplzyWUqo4Ypm9AY74dowcs/5xvDGi8",
+	"t+hICsjcifsRIKxbHmbPix0orkH94rCrPgyN+u68eyfjOWnIENwlwJUZkMyVUegBYzqHJV0MdMItr/78",
+	"5wP5QiXyvWl3UcxQOPK6iZfoqWplVKZiEBf+d1X7Orx+N9ai9n5Ow3QF/Ea3JYtXSpvBmlOWm8YOGz9n",
+	"KMHwhmGGxCWroSp4hsVPHRkEFzE6Y6jISGffYy819WY4C1I4Fm8pdsmpFNK0C+bdZ3GbDrDakh4Iwrpv",
+	"wx5aLYvXML1UFsngtzROtPzFij/57k/xXB7dlFEqQOEXORyUiR2AmVbTd8l+nl+rxgzcsxAYIaE3kWeE",
+	"UYc5KOZciPxArtkBmMccck4EBQol2pmMcWxR6a3vNVyKYVXLH/MuqEtlB9YrDHOKE633t0WKg+An27tC",
+	"IyfWYCgS5g4ocVWWE5a7fJEEbQMEbvBq8m7hQ51vxh1yLQvcMvSbugZprgdP1pqXnsFdbNU58nxPqvUl",
+	"O9+qsCdhIrW26bARrZjoPmHr1WYSsh7DG3pgGeoW6oJXvWX4HDGfbnSIzx1dzNcxB8CPQjoAhK8/797i",
+	"9OZCxYGi6BAemP1C1XOR5+COAR9tk+5vwKpA2U1cAd3J3upxi6ECdHGqfoVlovCduKkL5gSsyzVKm1pe",
+	"1EqVVg5euO8u3N7H86BuhSrwKugBBycljISySLSniVVzEWsyWTD8u3/RXje9u16+zF2oe+eoNXbJ/s1n",
+	"92xjS3l+XVIOfKw+pfvGq8zoXtekL/kCBL7O5pTbJGoTLViHXrPwGk6Jl3M4XCH1I02Evqgit7dkYF4d",
+	"6dlWdadjLgnMPV06WUv42k5Px9e/u3YNcuqycXDMxowZ8Pi5HdQ7lXSLud1O2rxPznm76f6EYwT4Buxf",
+	"9/H3jqDqu5W7fTjN1YejM7PHUYjtwn/vXPkyrOBRKI0+Mm5YTmy2A1z7bm+R763NGMHr0A5E8+9VYzI1",
+	"mDTZKXDSVtzwDK1W6AzD4iX75bN/UXx+heJRBHonvyeeXRaK9FBKMSa8CwkIFLtkJPvRvXHlx7qaHSrQ",
+	"BqrCUcYDFk+DxQIyw5zQQS8aFX9UsjhIfkZL4OStxjewfdo1LdhCg41ZeF7VlSoe/vVDjrHlpbILrlWz",
+	"XJ1OqboiB+eviqlY7q1U1qAjjfm5Td3ARaj9FKBnZbAedlXXRkMXdtliJTvVtMRSqmg9s62F27GG1t2W",
+	"Lp5ehweB5HPIsM2Px95OtD/HOFq0PvNQpuZAMbKRsg96AKBTAaaWtxgXIW8F2tYyR586grNcLa1ueTP3",
+	"w1ky41kGFUX+uoXofBxi/xGFBbV5MwOQ2DeuensouNRaGj4YFkW/vI3rsFTOQRW5djo8GrfBZMSvumuu",
+	"gedtKTWsFZyX0VSKZPYWw6PPpfNl7BYQiean8FxVJk1YStFUxKrZf1JINfyTwFnhny6FwM0LP0EwUPcT",
+	"8jmn1qRLC8Da4IWSA0UABlHX02OQLTh7Ivs9YGjVxLzPzzZs3SsMMpJLN/1lQf5Mu+OTekH4upaODOhX",
+	"MXonIroPb1bR9MpttUCOvHUQYzziAW8DmHbv7XWZzh2H08ece9fh+cipaCg9Kg+pJtaYG0ASKxjFyk+B",
+	"xquFAQeAp0NzaME5EDT2kqUu7olRZQr3LGsr73hh9yFei8Y1KZsO5+owlVgtHX8x7rvUFm+MnLB/i9C2",
+	"tSu7YGkh5I3lKpSJZv8KEegc+Q/1ckrHcwK2pFefhAbS6GERob/nrtlbMHBCCMYZlCErfmvE6XyAVqqv",
+	"rVI50ETAxUoNYBhCFlRHCvH2LkxPgyRMqwC7DzhYYTRz2xbRiqZONFZcyyc2dOQWUYq7Gy0dRrnBTscF",
+	"yil0dWE8NrULRQ2oiahgXPPqPhwtr7mQwzGg0NqMokAN1sJe840H3ahgHKoi9xHKS/YN+gg7lb5Cw7/H",
+	"T/Y0/NsXiuU+EGsP38Nq0D3MFthscydb6jymuA2EBTAq0ZQhIIGtFVec0im2+rHxk8XTkx9/+/inb+/+",
+	"aRoowh5SFbUJG3OtFou4WdMLwHW2mTxHGabILi6pYpW9pYSlxiAO6/dE2bRBY7OCUkNxC3E3ok/x78/m",
+	"350b2Hc6LXt5377921BwTUgrX8YrpBHGwdOUhPV21NtyH7shbE0NbAazMireaBgm7HfOn9HmsklFA2dO",
+	"BC23g2CD8chYjqHfqgAXsMZ8vLaEjAO6X6kODgeBDcIEewL5oAvYJa1nD2W3NhhUb+N4e/QVTLZvD2d7",
+	"68IMo2xsI7P7sJ1FU0wwct8AzzvlfIIahDlKqqwwg84MLDE614GMCsvmTBf35nKYT5mlEwraLHwOJzrF",
+	"tPNiYv6ja+7IV8DzNDhIthQ8++UQ5WPOAuAROn6fsJVaw60rlO9TqqVaXxBJPX//1pKux32xnyX5iGSu",
+	"MaNU+iAKQSf6aTIt8WWFKOfDwUPO5mB5HrJ8xPWJwwPEaFYJJfU1r6p6q/RNxz+xgiK/Dg/H7HAr80my",
+	"Lx2o0uWqGM8/PO3PIbNETEyvBx+5ZG4W1marAWu2bSdaRsqvxoJMCwpWhGiI5I1ZqVr8B+TpMBxnBbyO",
+	"AWu4NswFD6jMFR48QpsOQLvYN0hlRLyqOrTIt+B7z1wZrANeUIXbu7MC5KlRm4W0Nd1klp0f/EK9Gnth",
+	"m/5u3+bQ777ZSlf1ndjyEzdQR1PS7BfOWuIi77zZOTYTBtsn9smxht3q27FwA/sqc1XSiB89Pj8//3pA",
+	"OEIofbgjFq2QrYGRWw1fjw1xnAvAJ5v5nt54/VZcsxx4Qd1E4t7H0ZpqFPztJi0dvVhhAHVML5jT7Lcc",
+	"6Sn7fDO3s5rHHfvu3lkyZu5J/BLrkihEKrseRAcgSurN9Zrv7Qr1noxYTCwdhf/ci7dPn8Cab673lHRy",
+	"6VsuRt9GvFs1qKph4Zqu7PUF2YOJqSzvQJvvV5DdxAK45uDWl8EF3KvsGSqpWauyouRQ1czNoin2e259",
+	"zpjz2o4Eou1a3jSRGBjq+cOFmjCp2265B7J+UlPlTsAt+HQDrscyiH5xOTSs66Ya6mg1kvF/j7pXUE13",
+	"BNntfGuginmB1rHucFZvdMLCG2i+qnNdi1uYUP4Uk49ChQK/ld16nbSGkeM/RkthT0n37ykcNm+32ggs",
+	"uZx+Zqi5DTKJxXaEq/NDe6v1lGK5VmAshMPc4/smA0ta9nEXq5E1gnAK5ctVPVKMbgSz9okCcJtRtbGm",
+	"9rbGmVfslhqlbq7LMZcRgi/UTesm6KAGHQr+UHREjzPGiLCF/QyXq+1kh/nw6a/f/HbqEwDvXWaEXjBa",
+	"ZeT9EBMh6VcAr31bXt5qfL7IKkutAuHy8F3SAzmHhDxlqTY18DKEHZ3D1D7EWaakJLwEju5SlqhKnB22",
+	"KFKfu0+AYqvfrlRtEMxY3/LCud87c1FFMVRuzZWeygqV3fQT8FGTtyfo5mqZn7UmkpkdL0ppg3nR3R4s",
+	"W6g8p0+6BxDY0qI9Ar46rhzfJ+l4JO/V3iYhl9cDqOK+SMbkmkjiyn3EsjVdD2245HMMY02XrukMom4C",
+	"b7iiZbmFoZhocw3xPSwq6k7y+ArsKKAk2Mru9WPCJ9rW550fIPSk8nKgZy1NsBTjmc8jFQcoQZlooEOi",
+	"3Yxi3zPI3aIow6K7d6/IwkFJnoFYdx0tqFq5zllYyxlkfkk3ZcHs1KdXuRgn8pFS+0RhC1V3QXLb9eGi",
+	"kQZ3cK3QWRlT6YuzM98zpZOcfObBtDshjAOBc/alI8d5DIUxlI24t8LoRnjNTbb6BNoaoaUj0sTUcz74",
+	"2Ia25W1IQjhCMZAd2Npg/oB7u9VyI8jKm4GGU/vyrlxkaAkxcN0QuvImMkHKzmhqYTZv7fnRvFzpGDxR",
+	"nBrwGsPQ7tf2ys3u7jAGtYgEa/4GUOl+rgBGGhHW6pvyhmxwvdEG6HPiA49064fvwoKBaV7C6ZW8koRt",
+	"9ykCVHM2fercxaiwXrBnOGtWr/EQE8Yle/r6BeL9+4UDu8UEGI2MtQBQe/MY/SuZq6zBFr9fvfnxe/bn",
+	"b7/7X1+fsnfCt362H37zzTd/DlXQqAkwtV62MlO7bN+TnG/6hQDStg9weokxB/vxlQTfNhzX/BSnjl0p",
+	"KYfhAms45a6HDgY3KI61Umv9dYt20NgSh5tOHgjf3v1cAf4EoWL++SvZ/kAy/EpoU3OjavrBKUs/nOBc",
+	"UqvhIvLEEjieANNWJaZgoO/of8nSldIm9UWtO4exosKsGopFciXpZ5kqS44SiyrHlTxbCYnhO39SvogR",
+	"kN7O0jfcwEtRCpOylS8X6QilfWfJN87fW/KbLkm9/vntO4fY5ZKlL3IoK2VAZpuTv8EmvWgLJYXERI0g",
+	"SwgR9G//la1UU+uk44NDOxVVKTZvWqjilWzT0VsUv9WtXHkDyjCZvWnlWMg3mj32Hm9eidnF7JvT89Nv",
+	"KKq+wlt89pHo++6MV+Ls9rH93w1s8LslsbxwVi9yzEXWhopMaYITV0pq4ghPzs9ddRPjQL/YD4FapZ/9",
+	"3dlzJAL29uXHV6DMRB6yq+LZWSahNgn1J3c47VNyCzj1J/6iMPMzn72FfK4pS15vfKwat+aR9izBrtjw",
+	"pXY9cfGT35KZo27L85Q2FAeveQkGc6V+jb+/feTsHb5mdvebtcd0ZM+/R+3RlfY6dPQOddqf27c4Sn+m",
+	"yLVxxAMjnfWuL1Yc7GiLVh4f7dVt2bNhUjllLzq5FYh8xhrpLnZf+9ohK65XxyCfn/gNdITJNMK5Swbv",
+	"I9aPIiFaALmU+jTyBm7VTUsjW5v9bdxMQs5agWy7BrZ1KD99D2hKB+/Cfa9Psv8q/DC7+y22yV3A5iDX",
+	"e9Zizg6bIAqaKfN7ujBQ20kmO7jRtuwPSkJLvr6hHBpi9qHfG6g33hi9aP3b7S3a049g0nt9F2yrng29",
+	"uguDP8rL0YYHmTsvEk6kVFbROmU/kU8ZFZaqaDTTYikJp4DTouZRFJ1O/+eTZ+nQrF0fjHbG08qa7Zs2",
+	"ZfCESsHtzAemgdCgT50Epap0q0URbBPDek5bHSSc0Hm8ncU+Z4KdQWwsIbOiyeG629n8gFF/e0AVw91n",
+	"LJcUERxPsYCRR2wcgx96BoLoY3QbeW4Y+E+PHWKOxv21iTFGFxEn2xWJ8LzISUopcuEIg1/IN3pAwFaw",
+	"FdDJbefO5+Su2VJmcJhnIRHqQG1m8RO6Lj4HZQypE+1GeHfSLJlRQzycyvN3fNl/2fZ1vft0YqJtbG20",
+	"vdQUPr1L4jLuL2AGT2Xrakhm13jJvjn/1qFcO8cvyJ3OXUzF2SKB2dBGtRzixeLklZJwQueajOzaFzzy",
+	"Tznob2La1wsTUtI67fw+NxE9nUw9n8aLJqpmyayK1Wp5yzeCGjOQGU0m8hYTSnAvsYGLfdBRHeYn8OAD",
+	"cgmbwTzXfAHF5pQ9be/0lfSU7GupV9YWx1diqo520Q60vfs36HVjPpmv7Ujy9J9TJ8j7FUCouryf7AbM",
+	"sW7Y8W1DtykHGIef+2Iz+OAKSFI5SanW1h7EChH3upjHtG8nLsFOG9YHzzaZvVRZCN8/rMyiTFDEAGNt",
+	"rXuJr716zRl8qApOVSKXMbf9u07rHAydB+hvCKpT8NqKMfTCXXZrgYZw/I8hKsXWKwfZxKJghFG+CEmc",
+	"V5J86RrzcCmPp1brGA95TnNv+ciD3Qx8k3T1Wu4iCXS+R8MxdN8gaZiSnfYP3apDAXSIjlXMN9tLFZS0",
+	"/CVcBk78DNLYU33jpAZaXr5AqgbjwcVEWY80SyV8MGmPxHxt416BcaqhYdYiCw201lyYlCjM+bjpIa6Z",
+	"VkoychmTyOCh7oaqKYTbVoahrBxCrqCjm4Z/ivnwF8zAB3NmZas5IRBJ2u0NgGPT5/bYCCRzokGSPDah",
+	"ygM1saF2K643i6UCDGZcSWEuWCry4PbXVhLJDEJFrxRHw+9dnjgmkHPDU5rD9w5potn/efvzK3T5YUqR",
+	"L+6XvuTanDzHdbz4IU2uJFaOdl/SCaHG4LwJ81qtNR4R/uYt1Tf26whVQF3Ch3PRu9wwVCpUibEgzBLB",
+	"g7mSgBGEJ+fMpfqcsrSgQAS22KADDS2QQ/WgCKd4KbT53lHhHoU9QCK29jSGjbhk5y0/xO2TTvON2fe4",
+	"aXGb/jyCsQhJiOcx2FnchYDbE38FFbcJaY4+9juY5zjhwr/nzle3W+JaEjk7Ur+IEWmvZCc9PQA/iWpq",
+	"PfqMe4Em7eRDWkpEcs5rksx2WMMeLSJqUDtV3jv3fGkuJeGSVUprMS82rujdp4sixJZQbxzIMZUj+GWE",
+	"pP7kHbnj+fxDe2bce84+avj97qzGSksIBnggwfYWfu9FnIb1yk7wl0qooFAI4iTUoUfu6LizU6NScg2F",
+	"DD/f+ICFxge+29aVXG8VirLioOtY4A45jIobpuKAwUR1lGdbnWyDORdjnFTGiuj4jxpO6xYb+8wWU1vl",
+	"K3Jd3++c0nEiRYsGOxr0Mbh5z0kavYnjZkHbCWA8tPND57kHi+48wwjAK5/B/PGIQZvYSK1h9QkhGAoj",
+	"dIIZ9uJRwbmEGaUG1QJEF/9BHP3t6Q75+i2T6tBKYg1p0IagFkeTOahor5VrfJcr4qbLGoAplzqMfXxp",
+	"pwvLmFvq75LyQ8uizrvOPpJiY0USVld7SJnk78agWEqpVFpKJKgxWt1OFncQC0L1OgySDYRlGqxS3nne",
+	"KWtYaDUtuSjYCgpXidCKEOqhiB3mr6SSFwEslaLztq3O5HNfV6pZrhCE1BaJo+oQvs6uyFb0qpTKXFiJ",
+	"KOrysiMzHbKo9R3gOxAnJaSzHd08EqoCoVndFFifp8C0hrjQw+Nr78IfV/J1qvhNEn1Pou516h9jz+7S",
+	"Z6xnvMbaOqGDeaZkBrVsj/IYd/0HfKu1ELutaKZcZefNiF5JlRlqPBT1NrzEqrbc0dMylL6mIi06IYxL",
+	"wn5voIHEmeg6YVUzLwS2xk4ocYSQl0LfUB1MIlgiSK1KCFbrlXyHUDTMZiIi9/X5sWzESmnjfh4KKtCS",
+	"Lq2BHdreuMRn7Vr60iM68ZHrUNJZrSW7gc2VLDmW34+7zngpJDysz8y+go9qR50qU0ulyKU85/kxSOul",
+	"9zD6mOy6Vj3fKSJojukhi8qHlWPOUVJ8f8+jZf5kd871L2D+SsLwwc71ryoONGzTxLCSzHFghXQ3sJ0P",
+	"XU+KOhhN1/OLHOeZm8rZR/rj7kwb6uHyUMKe2gu8svrisMB/sQh9MkRRsEpQ28WB3hl9snlrVOXaRR1F",
+	"1O0D1JHMwSTwY1DKc5kToGkprOnsSjIlBFvECmuYhYic97bnstilmmF44cDZr/mXP/t3W8Wouicuc+ci",
+	"grZBp4/Xqgp6BdLQi2RWIN2OLRUzigmHdO88dSURVe+ajRBj6m/yKXuxsEonvXCBVc8DsIsb9tW3T558",
+	"nXTHDN5irq2u5l35K56zOYA8JU+7VUjShSgg3SnBJXSsF5bQ7i6cstfIQJzD2IemItLx7Zof9TocX/Nr",
+	"y+l9Zo+HLxEXEQB0qV24Mj+Or8OHPrfvdqgQodla1TeedD7lZtdYEf3+V3nwcj6lEOemr3DSXmGDan8X",
+	"wh2j2lFUeAUxYqfstavtRR7E0JjIZy45/yLVeriSHm0WNW7sMr/HqTwAsz+mb81VqB9SHgMY6AiqBr8h",
+	"rkWR7d45hdrcSqK2f08aK9XtHs8aNmv/wohp4QD/WMFgyGPlC79MO0e7LNeH+UHpxb5nzGmFB3AsvbTg",
+	"BkFSWKdtQYla5I9MfHGB4MnveWaJDI6qpw7xneftpBgiqW+ptKaz8PtdjC+CneTKbnSg4MloEQUrgUuV",
+	"Q+IDtm1bJg8coZp4aOcELie71Wgsxa2FyVaQO+XhlQq/dgnhBKQvwPiuknYky+qwzZxdICW/s6f6hqV/",
+	"eU49xXG/EepC6WvCYGXOU/aUDs+rCJ02dTHIXJyToly/37X9THqCndyh7qGjvVg/tZsau4+vudbYxtgl",
+	"DBIlHuuC2neHYphGMS4VASh8na5J93GQie/NLyK8sZ3FbKIxRAU2lWk78xzBt0ZOc9xe3id2+jwHtgEz",
+	"kTcNwaDjqzwuVx/j6A/E0DkL0aWH49yfAKlqCfEsh0z4jnkPDTmOplySE9cRwh+WC/7gt+kzG0z+3WOa",
+	"rINDYXksK5lQPiNPyHhdo6yz3xzP4e4LcUGpQzqYV1fwCni7YiFknoSCYMFBqRb3ZqGOL49qws7Y+cK6",
+	"sDO1XGnjyZoxNuebaEy78pxDcWks7jt1MKoQMr4iSrF3PfpRFA6txInJ46Qk0k76QoRUepDm4XtdRmaw",
+	"xu4w09b+ngq77J2CyBMGJxi+5Hleg1WDa2Zf6NGPhbihqSUsFIEg7VcP7tXvQxv15Ls/HbxRVA0apbMK",
+	"pdUoQyikQ9pvrMAazGelxkG5q+l1cIrkQ5ppdLc/Xyahd5xYs8Pn2kbSCj1bemi8gHvPmShDn53jWn0E",
+	"RyOLyL3sNNO3nb7fCKREoO2VTEWeYGHBJBe6Kvjm2lJQYhlPYnnENVp2+FdTF/SHL26UeIjadYCoJXao",
+	"ayWvsd5LotbyOiAGaTiuCTmsFr4mCca4EMyMqF6giD96aQFyNOi8Aw3BweRjVMG57fHfVBiG2u5SNxh+",
+	"A9Jakm47rmQNZAQ3srBXP6V/X7v6jykBB7SKoLq79P7hROaW5seA3Xam+oKlH69muZJwRfjbq5laXBH4",
+	"9vwubavcrlV9o111GAd+AecLpKUG3J7LN3YdLbAdnVFjRuoLpLNBgboTQuKy3Wba9SQ0rcENDV7K7sL9",
+	"tKjqNrblBZ6tRiBP16q+dtM+OHl6J+WNfBe+N1OmytYpY9dCPofWRboaAWnn9ea6buQnzukNOHurY4d6",
+	"WNPCHnpAiNrXUsGNsioEaJb2NydNfJ6VdxZjahs26K2xHuOVdK9AIildgEWyFS8WgZEiZcTLD3SvwCcu",
+	"m+7M1q1KGH0QGkZQhyYf9B6sMKC2iyIcPp+O09wxlDXJeavNaeyqNaoE0SMHT+KYRg9ixjN9uxcq/vks",
+	"GmIprlGcfXWMOR4IbfdYWb51dY+hAbSpdK6fIhJgFVjiqAqw35LZWx+gD+vueFFRcvnwwqWryxQKmWnD",
+	"N51ed1iz2DmxKAN62wq3b3/tvRbTitq07tflkTIGflT1EkzMfzK2vcP+paEFHVshHfIx0ayPk9bnAwTY",
+	"ZJU6+ojaG5gPq4semlW+k6zdOYfj+2do8C8Sz55y+uMZz0fOYJ40oWj+8hfNTT7ouu/jpmc8M+JWUJv+",
+	"4dJ6/qHPl4Ywxa3UeTxi529jaYXuFsw4VnLCQxrwftvHYq1tJ/7j8c1HOgzbTzr4Q3DOvSQdGoeduf5e",
+	"n9FfP5iw1m35SkYzNi7bzfHHXJa2ls+mbbpfceqW1b+fT2mNP4RuacdHmjyJIW0eznOOaFQo8pM5z25Y",
+	"OE3KWQB7LkfifS2huO5vX5RQujECTx79Jp6BWrrK6w6FtG4YH6ePpV3Y5f5/QjOclUIbfgPHohtnrI4V",
+	"8iBnUpt4jSFPyx4xP8bXh9UNFeA4Zem359+mrkyH0zysKe0iyH0bGr0PxE0C13Blm67kHEASaAQ90jFH",
+	"1V/AvPXm9sOhF7s9zgdkF23SUTPZUMXvRJW3ts55rnI12Vr6EqWlXvTn3EETe0AQVhwvOOHOu9U4HI7o",
+	"gklXyiJQiFQt0zhlYcP6+dRX0qNxghNSkB9yzYXB34UmGy2MaLFIetyrCwJBy1vIXRlHo6tbqC9Cj+4r",
+	"2ZkS4rnYV08rbMBdgjQ/i/xrS/uqqUOnb6yVYXmgKF3dXLpTl2wbruQSg2Mg5N6FeAAIMQ5+gNE1iOPX",
+	"6hi35S2eHN2XDp3FwRifxik3MvtiaIm3G5kFY/qPiS0PPZPvHF0cIkPrRl5u9So21lqkgvJdCN4xaMZe",
+	"5sBVJd6VURIZz4HvUYkVjuMwhXf4xD2tz4c00bp994YsNDv34xV/10b3BFxQGG+gMoPmGm3xF3FzRRXe",
+	"n3yfAt6y99DNYseDi3XPVKnq2hK1ZAYk2wCvdRLQo8IkJKNChy9KJ32kA1Sf2ncUYPBxBL7m3PCA1XOB",
+	"ksJuDPW4Vo0VcC4uZFhWAJfY49u3DdNQLKISxfAaifYPjfsPnR5j6ADUWPudLLF5vdufS99qi4rWw709",
+	"ZMeEwo4syF8eXMQlS/0EsTRM6I2+UD5Z/Qs5/OwK4orsV5YDr2olhcapaLuar8ev+FQxjT89+1g38m44",
+	"g7Zf2o2NVHajjaZ6oC6W0jYLCdXdfPnTjJfepOnXfbuSVju8ZJzGM1QhySUzslAFkTA7atjYudc9pIpb",
+	"X+j2eWI9jlPPjpQwbaCyirL9/5cXDB6GV3Gz6oTIGx/3aLXjMWfseEetqKdwTV2txtWN9/6hBzz+bgO2",
+	"ARLwc/1cDWXW7bI9eYSPPk8eDWa1OPgIOrukWjOXtWI1hDm1OUqwmwJ1R3lruNURcuYPDXmEle9o4wb4",
+	"R6fjmEMouXLL3GDZUzSvQ4dThw/CinkFF/ZNiObFgnnRTFYK1fheeH9Qg6PXxPHzN8QJnQJH6Z0AdFaV",
+	"I0L3BT92G+V8KSn9V37b1gdEwjSKcfbLm5dTr84Ya9qb9UIAhJbU9nsPXrVFXHG6x2yoE3AIbv5Je372",
+	"rviGsAdwlSGEwuCKj86V91DoceRy2C+PUsCe5jU8OP+dbrv5hpyxTIpOPWDqruHxNacsrC3YVq2zULpY",
+	"Rtum14S73D/xXxBD1D30B2OI1Hn0MwMiJnLDkBV9pGIvvh6xf8HRWNaZve7jFQ2B5z+17OAhU046Vdse",
+	"roRfu5zPh7LHdDy3hx14KhUeaaokFBmp81D5V/j0hj8Ka5lGS3YvQOZfzIH8Bl//SUT7ecs4WNk+VDAK",
+	"oZidfuyX3badPU0Z680cp4TqW+yOVhR9TYD8GoG/WXFwXCYU6hV/DvI5vKrxHir7ByWy9yvAsJ/Yavt/",
+	"JCpSEnpUdGy6abtpfxleo0yr7LiO339kOujPdECFoT21VjtZcIEBYAk+MuE7Zv5AO9RjkNBfxC10eQ4m",
+	"KGi/zUciIeNbpX8JAnoH2hzV+/CwhINO2QFRFbLLqBGHsSd2THkUWIhRzNSbDl1Yy3UyPXQ60OMmY+/5",
+	"X3+zu+cG2M2SUVUBCXYr1aGdvO7h1IPnHzMzBCL+emW4dQTwai9bLD7QjSAkTHnHOy98MZrO6OQJjo/d",
+	"bYa/ixo53YHQxsYZ6XCwXinMV8pF7mIvbjivtcZn5R2FAHnSd8PYeW5UU3d3LxzmcPYSbZCo2ZpviDFZ",
+	"qRMyuDsVTk67+du3MLje0eranUG61Xfji+00me/8zjUnHmijrEN/3KevX3R+5fsc3/129/8CAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
