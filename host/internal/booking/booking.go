@@ -113,26 +113,16 @@ type Booking struct {
 }
 
 // Normalize brings b into its canonical form: times in UTC to the second, lists sorted and without repeats, defaults
-// filled in. It never changes what the booking means.
+// filled in, the rule written as sdk/recurrence does, and exceptions sorted and without what is as in the series. It never
+// changes what the booking means.
 func (b *Booking) Normalize() {
 	b.Title = strings.TrimSpace(b.Title)
 	b.Location = strings.TrimSpace(b.Location)
 	b.Start, b.End = b.Start.UTC().Truncate(time.Second), b.End.UTC().Truncate(time.Second)
-	b.Resources = slices.Clone(b.Resources)
-	slices.Sort(b.Resources)
-	b.Resources = slices.Compact(b.Resources)
-	b.Attendees = slices.Clone(b.Attendees)
-	for i := range b.Attendees {
-		a := &b.Attendees[i]
-		a.Email, a.Name = strings.TrimSpace(a.Email), strings.TrimSpace(a.Name)
-		if a.Role == "" {
-			a.Role = Required
-		}
+	b.Resources, b.Attendees = normalResources(b.Resources), normalAttendees(b.Attendees)
+	if b.External != nil {
+		b.External = &Address{Name: strings.TrimSpace(b.External.Name), Email: strings.TrimSpace(b.External.Email)}
 	}
-	slices.SortStableFunc(b.Attendees, func(x, y Attendee) int {
-		return cmp.Compare(strings.ToLower(x.Email), strings.ToLower(y.Email))
-	})
-	b.Attendees = slices.CompactFunc(b.Attendees, func(x, y Attendee) bool { return strings.EqualFold(x.Email, y.Email) })
 	if b.Busy == "" {
 		b.Busy = Occupied
 	}
@@ -142,6 +132,28 @@ func (b *Booking) Normalize() {
 	if b.Status == "" {
 		b.Status = Confirmed
 	}
+	b.normalizeSeries()
+}
+
+func normalResources(list []string) []string {
+	list = slices.Clone(list)
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+func normalAttendees(list []Attendee) []Attendee {
+	list = slices.Clone(list)
+	for i := range list {
+		a := &list[i]
+		a.Email, a.Name = strings.TrimSpace(a.Email), strings.TrimSpace(a.Name)
+		if a.Role == "" {
+			a.Role = Required
+		}
+	}
+	slices.SortStableFunc(list, func(x, y Attendee) int {
+		return cmp.Compare(strings.ToLower(x.Email), strings.ToLower(y.Email))
+	})
+	return slices.CompactFunc(list, func(x, y Attendee) bool { return strings.EqualFold(x.Email, y.Email) })
 }
 
 // Same reports whether a and b say the same, leaving aside version, tenant, sync state and timestamps. Both must be

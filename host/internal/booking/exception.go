@@ -2,6 +2,7 @@ package booking
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -87,3 +88,95 @@ func (x Exception) clone() Exception {
 	}
 	return x
 }
+
+// normalizeSeries brings the rule and the exceptions into their canonical form. The rest of b is in it already. What cannot
+// be read is left for Validate.
+func (b *Booking) normalizeSeries() {
+	b.Recurrence = strings.TrimSpace(b.Recurrence)
+	if !b.Series() && len(b.Exceptions) == 0 {
+		b.Exceptions = nil
+		return
+	}
+	s, err := seriesOf(b)
+	if err == nil {
+		b.Recurrence = s.rule.String(s.start)
+	}
+	var kept []Exception
+	for _, x := range b.Exceptions {
+		x = x.normal()
+		if err == nil {
+			s.reduce(&x)
+		}
+		if x.Skipped || x.differs() || err != nil {
+			kept = append(kept, x)
+		}
+	}
+	slices.SortStableFunc(kept, func(x, y Exception) int { return x.Occurrence.Compare(y.Occurrence) })
+	b.Exceptions = kept
+}
+
+// normal returns x with its texts, times and lists in canonical form. It shares nothing with x.
+func (x Exception) normal() Exception {
+	x.Occurrence = x.Occurrence.UTC().Truncate(time.Second)
+	if x.Skipped {
+		return Exception{Occurrence: x.Occurrence, Skipped: true}
+	}
+	x = x.clone()
+	for _, t := range []*time.Time{x.Start, x.End} {
+		if t != nil {
+			*t = t.UTC().Truncate(time.Second)
+		}
+	}
+	for _, s := range []*string{x.Title, x.Location} {
+		if s != nil {
+			*s = strings.TrimSpace(*s)
+		}
+	}
+	if x.Resources != nil {
+		*x.Resources = append([]string{}, normalResources(*x.Resources)...)
+	}
+	if x.Attendees != nil {
+		*x.Attendees = append([]Attendee{}, normalAttendees(*x.Attendees)...)
+	}
+	return x
+}
+
+// reduce takes out of x what is as in the series.
+func (s *series) reduce(x *Exception) {
+	b := s.b
+	if x.AllDay != nil && *x.AllDay == b.AllDay {
+		x.AllDay = nil
+	}
+	if x.AllDay == nil && x.Start != nil && x.End != nil && x.Start.Equal(x.Occurrence) && x.End.Equal(s.end(x.Occurrence)) {
+		x.Start, x.End = nil, nil
+	}
+	drop(&x.Title, b.Title)
+	drop(&x.Notes, b.Notes)
+	drop(&x.Location, b.Location)
+	drop(&x.Busy, b.Busy)
+	drop(&x.Class, b.Class)
+	if x.Reminder != nil && samePointer(x.Reminder.Minutes, b.ReminderMinutes) {
+		x.Reminder = nil
+	}
+	if x.Resources != nil && slices.Equal(*x.Resources, b.Resources) {
+		x.Resources = nil
+	}
+	if x.Attendees != nil && slices.Equal(*x.Attendees, b.Attendees) {
+		x.Attendees = nil
+	}
+}
+
+func drop[T comparable](own **T, series T) {
+	if *own != nil && **own == series {
+		*own = nil
+	}
+}
+
+// differs reports whether x says anything but that the occurrence is left out.
+func (x *Exception) differs() bool {
+	return x.timed() || x.Title != nil || x.Notes != nil || x.Location != nil || x.Busy != nil || x.Class != nil ||
+		x.Reminder != nil || x.Resources != nil || x.Attendees != nil
+}
+
+// timed reports whether x says anything of the time.
+func (x *Exception) timed() bool { return x.Start != nil || x.End != nil || x.AllDay != nil }

@@ -10,28 +10,31 @@ import (
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/host/internal/syncer/plan"
 	"github.com/roomwire/roomwire/sdk/calendar"
 )
 
 const (
-	// shadowPause is how long a calendar in shadow mode is left alone after it was read, whatever is told of it: each time it is
-	// read in full.
-	shadowPause = time.Minute
+	// A calendar in shadow mode is read in full whenever something changes in it, so after each reading it is left alone for a
+	// multiple of the time that took, within bounds.
+	shadowShare                    = 20
+	shadowPauseMin, shadowPauseMax = 2 * time.Second, 10 * time.Minute
 	// shadowEntries bounds a report; what agrees is counted and not listed.
 	shadowEntries = 5000
 )
 
 // A ShadowReport says what the sync of a person would do. It names no subjects.
 type ShadowReport struct {
-	At       time.Time      `json:"at"`             // when the calendar was read
-	Items    int            `json:"items"`          // in the calendar
-	Bookings int            `json:"bookings"`       // of the person that stand and are not over
-	Found    map[string]int `json:"found"`          // bookings whose item was found, by "link", "marker", "booking id" or "content"
-	Does     map[string]int `json:"does"`           // what would be done, by action
-	Entries  []ShadowEntry  `json:"entries"`        // what would be done to bookings and items that do not agree as they are
-	Left     int            `json:"left,omitempty"` // entries that are too many to be listed
+	At         time.Time      `json:"at"`             // when the calendar was read
+	TookMillis int64          `json:"took_ms"`        // the reading
+	Items      int            `json:"items"`          // in the calendar
+	Bookings   int            `json:"bookings"`       // of the person that stand and are not over
+	Found      map[string]int `json:"found"`          // bookings whose item was found, by "link", "marker", "booking id" or "content"
+	Does       map[string]int `json:"does"`           // what would be done, by action
+	Entries    []ShadowEntry  `json:"entries"`        // what would be done to bookings and items that do not agree as they are
+	Left       int            `json:"left,omitempty"` // entries that are too many to be listed
 	// MarkersOnly: the backend tells in full what bears a marker alone, so items without one are not found by what they say.
 	MarkersOnly bool `json:"markers_only,omitempty"`
 }
@@ -83,10 +86,16 @@ func (r *ShadowReport) add(x ShadowEntry) {
 // taken over and kept in sync from then on. What is to be written waits meanwhile. booking.ErrNotFound for nobody.
 func (e *Engine) SetShadow(ctx context.Context, tenant, person string, on bool) error {
 	return e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if _, found, err := tx.Person(ctx, tenant, person); err != nil {
+		row, found, err := tx.Person(ctx, tenant, person)
+		switch {
+		case err != nil:
 			return err
-		} else if !found {
+		case !found:
 			return fmt.Errorf("person %q: %w", person, booking.ErrNotFound)
+		case on && row.Kind == directory.KindResource:
+			return &booking.InvalidError{Booking: person, Violations: []booking.Violation{{
+				Field: "on", Reason: "shadow mode is for persons: the calendar of a room is read once sync.resource_sync is on and its sync is not disabled",
+			}}}
 		}
 		changed, err := tx.SetShadow(ctx, tenant, person, on)
 		if err != nil || !changed {
@@ -106,15 +115,23 @@ func (e *Engine) shadow(ctx context.Context, p *pass) error {
 	if err != nil {
 		return ours(err)
 	}
-	if again := last.At.Add(shadowPause); found && again.After(e.now()) && !e.reconcileDue(p) {
-		p.shadowAgain = again
-		return nil
+	if found && !e.reconcileDue(p) {
+		before, err := ParseShadowReport(last.Data)
+		if err != nil {
+			return ours(err)
+		}
+		pause := min(max(shadowShare*time.Duration(before.TookMillis)*time.Millisecond, shadowPauseMin), shadowPauseMax)
+		if again := last.At.Add(pause); again.After(e.now()) {
+			p.shadowAgain = again
+			return nil
+		}
 	}
+	began := e.now()
 	s, err := e.takeStock(ctx, p)
 	if err != nil {
 		return err
 	}
-	r := &ShadowReport{At: e.now(), Items: len(s.byRef), MarkersOnly: !s.whole, Found: map[string]int{}, Does: map[string]int{}, Entries: []ShadowEntry{}}
+	r := &ShadowReport{At: e.now(), TookMillis: e.now().Sub(began).Milliseconds(), Items: len(s.byRef), MarkersOnly: !s.whole, Found: map[string]int{}, Does: map[string]int{}, Entries: []ShadowEntry{}}
 	known := map[calendar.Ref]bool{}
 	err = e.eachStanding(ctx, p.mb.Tenant, p.mb.Person, func(b *booking.Booking, links []store.Link) error {
 		r.Bookings++

@@ -28,7 +28,7 @@ type stock struct {
 // takeStock reads a calendar without changing anything that is known of it. An error means that nothing is known: what was read by
 // then is no calendar.
 func (e *Engine) takeStock(ctx context.Context, p *pass) (*stock, error) {
-	s := &stock{byRef: map[calendar.Ref]*calendar.Item{}, whole: backend.AbilitiesOf(p.mode.Backend).Everything}
+	s := &stock{byRef: map[calendar.Ref]*calendar.Item{}, whole: p.mode.Everything}
 	complete := false
 	req := backend.PullRequest{Mailbox: p.mailbox, Everything: s.whole}
 	err := p.mode.Backend.Pull(ctx, req, func(page backend.Page) error {

@@ -1362,6 +1362,9 @@ type ShadowReport struct {
 
 	// MarkersOnly The backend tells only of items with a marker, so none is found by its content.
 	MarkersOnly bool `json:"markers_only,omitempty"`
+
+	// TookMs How long the reading took.
+	TookMs int64 `json:"took_ms,omitempty"`
 }
 
 // Status defines model for Status.

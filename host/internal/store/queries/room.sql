@@ -3,7 +3,7 @@ SELECT * FROM room_item WHERE tenant = @tenant AND room = @room AND ref = @ref;
 
 -- name: ListRoomItemsDue :many
 SELECT * FROM room_item
-WHERE tenant = @tenant AND room = @room AND due > 0 AND due <= @now
+WHERE tenant = @tenant AND room = @room AND due > 0 AND due <= @now AND gone_at = 0
 ORDER BY due, ref
 LIMIT @max_rows;
 

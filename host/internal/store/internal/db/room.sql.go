@@ -137,7 +137,7 @@ func (q *Queries) ListRoomItemsByUID(ctx context.Context, arg ListRoomItemsByUID
 
 const listRoomItemsDue = `-- name: ListRoomItemsDue :many
 SELECT tenant, room, ref, uid, booking, epoch, role, base, answer, reason, seen_round, gone_at, due, tries, created FROM room_item
-WHERE tenant = $1 AND room = $2 AND due > 0 AND due <= $3
+WHERE tenant = $1 AND room = $2 AND due > 0 AND due <= $3 AND gone_at = 0
 ORDER BY due, ref
 LIMIT $4
 `
