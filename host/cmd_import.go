@@ -19,7 +19,7 @@ import (
 )
 
 func personImportCmd(f *flags) *cobra.Command {
-	var all, dry, remove, force, quiet bool
+	var all, dry, remove, force, quiet, shadow bool
 	cmd := &cobra.Command{
 		Use:   "import FILE",
 		Short: "Create, update and remove persons and resources from a CSV file (- for standard input)",
@@ -45,7 +45,7 @@ were any. Nobody is removed unless --remove-missing says so.`,
 				return err
 			}
 			defer a.close()
-			params := &client.ImportPersonsParams{AllOrNothing: &all, DryRun: &dry, RemoveMissing: &remove, Force: &force}
+			params := &client.ImportPersonsParams{AllOrNothing: &all, DryRun: &dry, RemoveMissing: &remove, Force: &force, Shadow: &shadow}
 			res, err := a.ImportPersonsWithBody(cmd.Context(), a.tenant, params, "text/csv", in, progressWanted)
 			if err != nil {
 				return fmt.Errorf("asking the host: %w", err)
@@ -59,6 +59,7 @@ were any. Nobody is removed unless --remove-missing says so.`,
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all-or-nothing", false, "take no line if one is faulty")
+	cmd.Flags().BoolVar(&shadow, "shadow", false, "persons who are new begin in shadow mode: everything is read and planned, nothing written")
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what would become of each line, and change nothing")
 	cmd.Flags().BoolVar(&remove, "remove-missing", false, "remove the persons that the file does not name; their calendars stay as they are")
 	cmd.Flags().BoolVar(&force, "force", false, "with --remove-missing: even if that is more than half of them")

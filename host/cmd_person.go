@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +16,7 @@ import (
 
 func personCmd(f *flags) *cobra.Command {
 	cmd := &cobra.Command{Use: "person", Short: "Say who is kept in sync, and see how their sync is"}
-	cmd.AddCommand(personImportCmd(f), personListCmd(f), personShowCmd(f), personSetCmd(f), personDeleteCmd(f),
+	cmd.AddCommand(personImportCmd(f), personListCmd(f), personShowCmd(f), personShadowCmd(f), personSetCmd(f), personDeleteCmd(f),
 		personTestCmd(f), personMoveCmd(f), personMovesCmd(f), personMoveDecideCmd(f))
 	return cmd
 }
@@ -102,6 +103,9 @@ func printPerson(out io.Writer, p *client.Person, act *client.ActivityPage) erro
 		line("sync master", yesNo(p.SyncMaster))
 	} else {
 		line("own bookings synced", yesNo(p.OwnBookings))
+		if p.Shadow {
+			line("shadow mode", "yes: nothing is written; roomwire person shadow "+p.ID)
+		}
 	}
 	s := p.Sync
 	line("sync", string(s.Status))
@@ -150,7 +154,7 @@ func printPerson(out io.Writer, p *client.Person, act *client.ActivityPage) erro
 func personSetCmd(f *flags) *cobra.Command {
 	var in struct {
 		email, name, kind, mode, url, conflict string
-		disabled, mail, own, master            bool
+		disabled, mail, own, master, shadow    bool
 	}
 	cmd := &cobra.Command{
 		Use: "set ID", Short: "Create a person or change some of their settings", Args: cobra.ExactArgs(1),
@@ -166,9 +170,10 @@ func personSetCmd(f *flags) *cobra.Command {
 	fl.StringVar(&in.conflict, "conflict", "", "what becomes of a change in the calendar that the rules refuse: rollback or cancel")
 	fl.BoolVar(&in.disabled, "sync-disabled", false, "switch the sync off")
 	fl.BoolVar(&in.mail, "mail-on-error", false, "mail the person when the sync of their booking has a problem")
+	fl.BoolVar(&in.shadow, "shadow", false, "read and plan everything, and write nothing; with --shadow=false the calendar is taken over and kept in sync")
 	fl.BoolVar(&in.own, "own-bookings", true, "whether the person's new bookings are synced unless their maker says otherwise")
 	fl.BoolVar(&in.master, "sync-master", false, "of a resource: decline meetings in its calendar that collide with a booking; else they stay there and are listed")
-	settings := []string{"email", "name", "kind", "mode", "url", "conflict", "sync-disabled", "mail-on-error", "own-bookings", "sync-master"}
+	settings := []string{"shadow", "email", "name", "kind", "mode", "url", "conflict", "sync-disabled", "mail-on-error", "own-bookings", "sync-master"}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		a, err := f.connect(cmd)
 		if err != nil {
@@ -229,18 +234,58 @@ func personSetCmd(f *flags) *cobra.Command {
 		if changed("sync-master") {
 			body.SyncMaster = &in.master
 		}
-		res, err := a.PutPersonWithResponse(cmd.Context(), a.tenant, args[0], body)
-		if err := client.Check(res, err); err != nil {
+		what, err := a.putPerson(cmd.Context(), args[0], body, shadowing{on: in.shadow, said: changed("shadow"), exists: old.JSON200 != nil})
+		if err != nil {
 			return err
-		}
-		what := "changed"
-		if res.JSON201 != nil {
-			what = "created"
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", args[0], what)
 		return nil
 	}
 	return cmd
+}
+
+// shadowing is what was said of the shadow mode of a person.
+type shadowing struct{ on, said, exists bool }
+
+// putPerson saves a person. Shadow mode is on before anything else holds, and off after it: nothing is to be written in between.
+func (a *admin) putPerson(ctx context.Context, id string, body client.PersonInput, s shadowing) (what string, err error) {
+	put := func() (string, error) {
+		res, err := a.PutPersonWithResponse(ctx, a.tenant, id, body)
+		if err := client.Check(res, err); err != nil {
+			return "", err
+		}
+		if res.JSON201 != nil {
+			return "created", nil
+		}
+		return "changed", nil
+	}
+	if !s.said {
+		return put()
+	}
+	what = "changed"
+	if wanted := body.SyncDisabled; !s.exists && s.on {
+		off := true
+		body.SyncDisabled = &off
+		if what, err = put(); err != nil {
+			return "", err
+		}
+		body.SyncDisabled = wanted
+	}
+	set := func() error {
+		res, err := a.SetShadowWithResponse(ctx, a.tenant, id, client.ShadowInput{On: s.on})
+		return client.Check(res, err)
+	}
+	if s.on {
+		if err := set(); err != nil {
+			return "", err
+		}
+		_, err := put()
+		return what, err
+	}
+	if what, err = put(); err != nil {
+		return "", err
+	}
+	return what, set()
 }
 
 func personDeleteCmd(f *flags) *cobra.Command {

@@ -21,7 +21,7 @@ func (h *handler) ImportPersons(ctx context.Context, in rest.ImportPersonsReques
 	p := in.Params
 	o := ImportOptions{
 		AllOrNothing: or(p.AllOrNothing, false), DryRun: or(p.DryRun, false), RemoveMissing: or(p.RemoveMissing, false),
-		Force: or(p.Force, false),
+		Force: or(p.Force, false), Shadow: or(p.Shadow, false),
 	}
 	o.AllOrNothing = o.AllOrNothing || o.RemoveMissing
 	rows, faults := directory.ParseCSV(in.Body, directory.Import{Tenant: tenant(ctx), Modes: h.Modes()})

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"strings"
@@ -96,6 +97,38 @@ func (h *handler) SyncPerson(ctx context.Context, in rest.SyncPersonRequestObjec
 	return rest.SyncPerson202Response{}, nil
 }
 
+// SetShadow implements rest.StrictServerInterface.
+func (h *handler) SetShadow(ctx context.Context, in rest.SetShadowRequestObject) (rest.SetShadowResponseObject, error) {
+	if err := h.Persons.SetShadow(ctx, tenant(ctx), in.ID, in.Body.On); err != nil {
+		return nil, err
+	}
+	return rest.SetShadow204Response{}, nil
+}
+
+// GetShadow implements rest.StrictServerInterface.
+func (h *handler) GetShadow(ctx context.Context, in rest.GetShadowRequestObject) (rest.GetShadowResponseObject, error) {
+	row, known, err := h.Reads.Person(ctx, tenant(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	report, found, err := h.Reads.ShadowReport(ctx, tenant(ctx), in.ID)
+	switch {
+	case err != nil:
+		return nil, err
+	case !known:
+		return nil, notFound("there is no person %q", in.ID)
+	case !row.Shadow:
+		return nil, notFound("person %q is not in shadow mode: PUT …/persons/{id}/shadow, or roomwire person set ID --shadow", in.ID)
+	case !found:
+		return nil, notFound("the calendar of %q was not read since shadow mode was switched on; roomwire person show says how its sync is", in.ID)
+	}
+	var out rest.ShadowReport
+	if err := json.Unmarshal(report.Data, &out); err != nil {
+		return nil, fmt.Errorf("shadow report of %q: %w", in.ID, err)
+	}
+	return rest.GetShadow200JSONResponse(out), nil
+}
+
 // ApproveDeletions implements rest.StrictServerInterface.
 func (h *handler) ApproveDeletions(ctx context.Context, in rest.ApproveDeletionsRequestObject) (rest.ApproveDeletionsResponseObject, error) {
 	if err := h.Persons.ApproveDeletions(ctx, tenant(ctx), in.ID); err != nil {
@@ -168,7 +201,7 @@ func (h *handler) personOut(row store.PersonRow) rest.Person {
 		ID: p.ID, Email: p.Email, DisplayName: p.DisplayName, Kind: rest.Kind(p.Kind),
 		SyncMode: p.SyncMode, SyncURL: p.SyncURL, SyncDisabled: p.SyncDisabled,
 		ConflictBehaviour: rest.ConflictBehaviour(p.ConflictBehaviour), MailOnError: p.MailOnError,
-		OwnBookings: !p.SyncOnRequest, SyncMaster: p.SyncMaster,
+		OwnBookings: !p.SyncOnRequest, Shadow: p.Shadow, SyncMaster: p.SyncMaster,
 		Sync: rest.SyncState{
 			Status: status, Kind: given(s.Kind), Reason: given(s.Reason), Remedy: given(s.Remedy),
 			Since: moment(s.Since), Until: moment(s.Until), Ahead: given(h.ahead(p)),

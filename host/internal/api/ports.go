@@ -47,6 +47,7 @@ type ImportOptions struct {
 	DryRun        bool // find out what would happen, and change nothing
 	RemoveMissing bool // remove the persons of the tenant that are not among the rows; implies AllOrNothing
 	Force         bool // remove them though they were all persons, or more than half of them
+	Shadow        bool // who is new begins in shadow mode
 	// Progress, unless nil, is told how many rows are done. It may be told a smaller number than before if the work had to
 	// be begun anew.
 	Progress func(done int)
@@ -81,6 +82,8 @@ type Persons interface {
 	RestoreDeletions(ctx context.Context, tenant, id string) error
 	// Sync wakes a pass now; full makes it read everything.
 	Sync(ctx context.Context, tenant, id string, full bool) error
+	// SetShadow switches the shadow mode.
+	SetShadow(ctx context.Context, tenant, id string, on bool) error
 }
 
 // Moves has persons moved from one sync mode to another.
@@ -287,6 +290,7 @@ type Reads interface {
 	Move(ctx context.Context, tenant, person string) (store.Move, bool, error)
 	Moves(ctx context.Context, tenant string, f store.MoveFilter) ([]store.Move, error)
 	CountMoves(ctx context.Context) ([]store.MoveCount, error)
+	ShadowReport(ctx context.Context, tenant, person string) (store.ShadowReport, bool, error)
 }
 
 // Keys is the store's keeping of API keys.

@@ -201,6 +201,13 @@ func (p people) RestoreDeletions(ctx context.Context, tenant, id string) error {
 	return p.of(ctx, tenant, id, func(ctx context.Context, tx *store.Tx) error { return tx.ApproveDeletions(ctx, tenant, id, false) })
 }
 
+func (p people) SetShadow(ctx context.Context, tenant, id string, on bool) error {
+	return p.of(ctx, tenant, id, func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.SetShadow(ctx, tenant, id, on)
+		return err
+	})
+}
+
 func (p people) Sync(ctx context.Context, tenant, id string, full bool) error {
 	return p.of(ctx, tenant, id, func(context.Context, *store.Tx) error {
 		p.synced(id, full)

@@ -155,7 +155,7 @@ func (m *modes) Mode(ctx context.Context, name, address string) (syncer.Mode, er
 	}
 	mode := syncer.Mode{
 		Name: one.Name, Auth: one.Auth, URL: one.URL, Domain: one.Domain, Prefilled: one.BaseURL, Breadth: one.Breadth(),
-		Backend: one.handle, Notices: one.Notices, Admit: one.origins.add,
+		Backend: one.handle, Notices: one.Notices, Admit: one.origins.add, Everything: can.Everything,
 	}
 	if can.Pusher {
 		mode.Pusher = one.handle

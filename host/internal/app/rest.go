@@ -64,6 +64,10 @@ func (p persons) RestoreDeletions(ctx context.Context, tenant, id string) error 
 	return p.e.RestoreDeletions(ctx, tenant, id)
 }
 
+func (p persons) SetShadow(ctx context.Context, tenant, id string, on bool) error {
+	return p.e.SetShadow(ctx, tenant, id, on)
+}
+
 func (p persons) Sync(ctx context.Context, tenant, id string, full bool) error {
 	return p.e.Sync(ctx, tenant, id, full)
 }

@@ -52,6 +52,7 @@ type Person struct {
 	MailOnError       bool
 	SyncMaster        bool // of a resource: a meeting that collides with a booking is declined in its calendar, else it stays there
 	SyncOnRequest     bool // a new booking of the person's is synced only if its maker says so ("own bookings by default" off)
+	Shadow            bool // everything is read and planned, and nothing written; switched by itself, and left alone by imports
 }
 
 // Fault is what is wrong with one field.

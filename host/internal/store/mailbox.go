@@ -311,6 +311,7 @@ func mailboxFromRow(row db.Mailbox) Mailbox {
 		Silences:          int(row.Silences),
 		WayReason:         row.WayReason,
 		Quiet:             row.Quiet,
+		TakeOver:          row.TakeOver,
 		Notices:           row.Notices,
 		LastNotice:        moment(row.LastNotice),
 	}

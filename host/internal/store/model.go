@@ -72,6 +72,9 @@ type Mailbox struct {
 	// DeletionsApproved is an administrator's word that they are meant.
 	HeldDeletions     int
 	DeletionsApproved bool
+	// TakeOver: what another sync left in the calendar is still to be matched with the bookings, also by what it says. It is
+	// written by SetTakeOver alone.
+	TakeOver bool
 }
 
 // LinkState tells how a booking and an item hang together.

@@ -96,7 +96,7 @@ func (r Reads) Persons(ctx context.Context, tenant string, f PersonFilter) ([]Pe
 
 // PutPerson makes or replaces a person, with a mailbox. A person that moved starts anew there: the mailbox's epoch grows,
 // cursor and subscriptions are gone, and the state is StatusNew. Whoever is new or changed is looked at soon, after
-// fresher work. An address that another person of the tenant has is refused with *TakenError.
+// fresher work. Shadow stays as it is, see SetShadow. An address that another person of the tenant has is refused with *TakenError.
 func (t *Tx) PutPerson(ctx context.Context, p directory.Person) (PutResult, error) {
 	before, exists, err := t.Person(ctx, p.Tenant, p.ID)
 	if err != nil {
@@ -104,6 +104,7 @@ func (t *Tx) PutPerson(ctx context.Context, p directory.Person) (PutResult, erro
 	}
 	var res PutResult
 	res.Created = !exists
+	p.Shadow = before.Shadow
 	res.Changed = !exists || before.Person != p
 	res.Moved = exists && (directory.FoldEmail(before.Email) != directory.FoldEmail(p.Email) ||
 		before.SyncMode != p.SyncMode || before.SyncURL != p.SyncURL)
@@ -244,6 +245,7 @@ func personFromRow(row db.Person) PersonRow {
 			ConflictBehaviour: directory.ConflictBehaviour(row.ConflictBehaviour),
 			MailOnError:       row.MailOnError,
 			SyncOnRequest:     !row.OwnBookings,
+			Shadow:            row.Shadow,
 			SyncMaster:        row.SyncMaster,
 		},
 		State: PersonState{

@@ -276,6 +276,9 @@ func (e *Engine) relink(ctx context.Context, tx *store.Tx, old, next *booking.Bo
 	if err != nil || !found || organizer.SyncDisabled {
 		return err // linked when the person's sync is switched on: see LinkUnlinked
 	}
+	if mine == nil && organizer.Shadow {
+		return tx.MarkDirty(ctx, next.Tenant, next.Organizer, time.Time{}) // the report changes
+	}
 	if mine == nil {
 		cause := "new booking"
 		if old != nil && old.SyncOff {
@@ -408,14 +411,16 @@ func concerned(d calendar.Fields) calendar.Mail {
 	return calendar.MailNobody
 }
 
+// linkBatch is how many bookings are looked at in one go.
+const linkBatch = 200
+
 // LinkUnlinked links bookings of a person that have no item yet, because the person's sync was off or the person
 // unknown when they were made. Nobody is mailed. It returns how many it linked; call again while it is not zero.
 func (e *Engine) LinkUnlinked(ctx context.Context, tenant, person string) (int, error) {
-	const batch = 200
 	n := 0
 	err := e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		n = 0
-		bookings, err := tx.UnlinkedBookings(ctx, tenant, person, e.now(), batch)
+		bookings, err := tx.UnlinkedBookings(ctx, tenant, person, e.now(), linkBatch)
 		if err != nil {
 			return err
 		}

@@ -237,6 +237,8 @@ func (m *memory) Pull(_ context.Context, req backend.PullRequest, emit func(back
 	}
 }
 
+func (m *memory) PullsEverything() bool { return true }
+
 func (m *memory) Fetch(_ context.Context, mb backend.Mailbox, refs []backend.Ref) ([]backend.Fetched, error) {
 	if err := m.enter("fetch"); err != nil {
 		return nil, err

@@ -212,6 +212,9 @@ func (e *Engine) prepare(ctx context.Context, p *pass, in store.Intent, was seen
 		if err != nil {
 			return err
 		}
+		if pr.person.Shadow {
+			return errStopped // since the pass began: nothing more is written
+		}
 		pr.item, pr.carrying = item, true
 		if s.settled, err = e.standStill(ctx, tx, &pr, in); err != nil || s.settled {
 			return err

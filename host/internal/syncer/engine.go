@@ -35,6 +35,8 @@ type Mode struct {
 	Watcher backend.Watcher // nil: it cannot be listened to
 	Asking  bool            // it can only be asked, not listened to on a connection
 	Finder  backend.Finder  // nil: it cannot search
+	// Everything: its Pull heeds backend.PullRequest.Everything.
+	Everything bool
 	// Responder answers invitations, Answers finds what attendees wrote; nil: it cannot.
 	Responder backend.Responder
 	Answers   backend.Answers

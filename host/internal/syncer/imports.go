@@ -26,6 +26,7 @@ type ImportOptions struct {
 	DryRun        bool // find out what would happen, and change nothing
 	RemoveMissing bool // forget the persons of the tenant that are not given; implies AllOrNothing
 	Force         bool // forget them though they are all, or more than half of those there are
+	Shadow        bool // who is new begins in shadow mode
 	// Progress, unless nil, is told how many persons are done. It may be told a smaller number than before if the work
 	// had to be begun anew.
 	Progress func(done int)
@@ -57,7 +58,7 @@ func (e *Engine) ImportPersons(ctx context.Context, tenant string, people []dire
 	for part := range slices.Chunk(people, importBatch) {
 		mark := len(out.Persons)
 		err := e.tx(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
-			out.Persons, err = e.importPart(ctx, tx, out.Persons[:mark], part)
+			out.Persons, err = e.importPart(ctx, tx, out.Persons[:mark], part, o.Shadow)
 			return err
 		})
 		if err != nil {
@@ -85,7 +86,7 @@ func (e *Engine) importWhole(ctx context.Context, tenant string, people []direct
 		}
 		for part := range slices.Chunk(people, importBatch) {
 			var err error
-			if out.Persons, err = e.importPart(ctx, tx, out.Persons, part); err != nil {
+			if out.Persons, err = e.importPart(ctx, tx, out.Persons, part, o.Shadow); err != nil {
 				return err
 			}
 			o.Progress(len(out.Persons))
@@ -103,7 +104,7 @@ func (e *Engine) importWhole(ctx context.Context, tenant string, people []direct
 	return out, err
 }
 
-func (e *Engine) importPart(ctx context.Context, tx *store.Tx, done []ImportResult, part []directory.Person) ([]ImportResult, error) {
+func (e *Engine) importPart(ctx context.Context, tx *store.Tx, done []ImportResult, part []directory.Person, shadow bool) ([]ImportResult, error) {
 	for _, p := range part {
 		kept, err := staysMoved(ctx, tx, &p)
 		if err != nil {
@@ -116,6 +117,11 @@ func (e *Engine) importPart(ctx context.Context, tx *store.Tx, done []ImportResu
 		}
 		if err != nil {
 			return done, err
+		}
+		if res.Created && shadow {
+			if _, err := tx.SetShadow(ctx, p.Tenant, p.ID, true); err != nil {
+				return done, err
+			}
 		}
 		done = append(done, ImportResult{ID: p.ID, Created: res.Created, Changed: res.Changed, Kept: kept})
 	}

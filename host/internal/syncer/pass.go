@@ -40,6 +40,8 @@ type pass struct {
 	advanced bool   // something is done that the next pass need not do again
 	after    *pause // the server was left alone, and this is the first pass since
 	answered bool   // the server let us in, whatever it said then
+	// shadowAgain is when a calendar in shadow mode is read again, because something changed in it just after it was read.
+	shadowAgain time.Time
 	// items are those of a room's calendar as they were pulled, so that they need not be read again.
 	items map[calendar.Ref]*calendar.Item
 }
@@ -203,7 +205,13 @@ func (e *Engine) work(ctx context.Context, p *pass) error {
 	if err := e.arrange(ctx, p); err != nil {
 		return err
 	}
+	if p.person.Shadow {
+		return e.shadow(ctx, p)
+	}
 	if !p.isRoom() {
+		if err := e.takeOver(ctx, p); err != nil {
+			return err
+		}
 		if err := e.linkAll(ctx, p); err != nil {
 			return err
 		}
@@ -276,14 +284,17 @@ func (e *Engine) finish(ctx context.Context, p *pass) (Outcome, error) {
 			p.mb.PollAt = now.Add(e.limits().PollInterval)
 		}
 		state := store.PersonState{Status: store.StatusOK, Reason: wayReason(p.mb), Since: now}
+		if p.person.Shadow {
+			state.Reason = shadowReason(p.mb.Person)
+		}
 		if p.mb.HeldDeletions > 0 {
 			state = heldState(p.mb.HeldDeletions, now)
 		}
 		if err := tx.SetPersonState(ctx, p.mb.Tenant, p.mb.Person, state); err != nil {
 			return err
 		}
-		p.mb.NextDue = e.due(p, now)
-		if waiting {
+		p.mb.NextDue = earliest(e.due(p, now), p.shadowAgain)
+		if waiting && !p.person.Shadow {
 			if intent.Before(now) {
 				intent = now // came while the pass ran: at once
 			}

@@ -54,7 +54,7 @@ func (o oneMode) Mode(_ context.Context, name, _ string) (Mode, error) {
 	if name != "Memory" {
 		return Mode{}, fmt.Errorf("sync mode %q: %w", name, fault.Invalid)
 	}
-	return Mode{Name: name, Backend: o.m, Pusher: o.m, Finder: o.m, Responder: o.m, Watcher: o.watcher, Asking: o.asking, Notices: o.notices}, nil
+	return Mode{Name: name, Backend: o.m, Everything: true, Pusher: o.m, Finder: o.m, Responder: o.m, Watcher: o.watcher, Asking: o.asking, Notices: o.notices}, nil
 }
 
 // each runs f on both databases.

@@ -1212,6 +1212,9 @@ type Person struct {
 	MailOnError       bool              `json:"mail_on_error"`
 	OwnBookings       bool              `json:"own_bookings"`
 
+	// Shadow Everything is read and planned, and nothing written; see `PUT …/persons/{id}/shadow`.
+	Shadow bool `json:"shadow"`
+
 	// Sync How the person's sync is. The list of persons shows the fields up to `ahead` only.
 	Sync         SyncState `json:"sync"`
 	SyncDisabled bool      `json:"sync_disabled"`
@@ -1509,6 +1512,52 @@ type RoomSetting struct {
 
 // Scope Each holds what those before it hold.
 type Scope string
+
+// ShadowEntry defines model for ShadowEntry.
+type ShadowEntry struct {
+	// Action `adopt`, `create item`, `update item`, `delete item`, `change booking`, `cancel booking`, `refuse` or `leave alone`.
+	Action  string   `json:"action"`
+	Booking string   `json:"booking,omitempty"`
+	Fields  []string `json:"fields,omitempty"`
+
+	// Found By what the item was found.
+	Found string    `json:"found,omitempty"`
+	Start time.Time `json:"start"`
+	Why   string    `json:"why"`
+}
+
+// ShadowInput defines model for ShadowInput.
+type ShadowInput struct {
+	On bool `json:"on"`
+}
+
+// ShadowReport defines model for ShadowReport.
+type ShadowReport struct {
+	// At When the calendar was read.
+	At time.Time `json:"at"`
+
+	// Bookings Of the person that stand and are not over.
+	Bookings int `json:"bookings"`
+
+	// Does How often each action would be taken; `nothing` is what agrees already.
+	Does    map[string]int `json:"does"`
+	Entries []ShadowEntry  `json:"entries"`
+
+	// Found Bookings whose item was found, by what: `link`, `marker`, `booking id`, `content`.
+	Found map[string]int `json:"found"`
+
+	// Items In the calendar.
+	Items int `json:"items"`
+
+	// Left Entries that are too many to be listed.
+	Left int `json:"left,omitempty"`
+
+	// MarkersOnly The backend tells only of items with a marker, so none is found by its content.
+	MarkersOnly bool `json:"markers_only,omitempty"`
+
+	// TookMs How long the reading took.
+	TookMs int64 `json:"took_ms,omitempty"`
+}
 
 // Status defines model for Status.
 type Status string
@@ -2009,6 +2058,9 @@ type ImportPersonsParams struct {
 	// Force With `remove_missing`, remove however many there are.
 	Force *bool `form:"force,omitempty" json:"force,omitempty"`
 
+	// Shadow Persons who are new begin in shadow mode.
+	Shadow *bool `form:"shadow,omitempty" json:"shadow,omitempty"`
+
 	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
 	// first request was, with `Idempotency-Replayed: true`.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
@@ -2139,6 +2191,9 @@ type DecideMoveJSONRequestBody = MoveDecision
 
 // PutPersonJSONRequestBody defines body for PutPerson for application/json ContentType.
 type PutPersonJSONRequestBody = PersonInput
+
+// SetShadowJSONRequestBody defines body for SetShadow for application/json ContentType.
+type SetShadowJSONRequestBody = ShadowInput
 
 // SyncPersonJSONRequestBody defines body for SyncPerson for application/json ContentType.
 type SyncPersonJSONRequestBody = SyncInput
@@ -2755,6 +2810,36 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /{tenant}/api/v1/persons/{id}/deletions/restore (the `RestoreDeletions` operationId).
 	RestoreDeletions(ctx context.Context, tenant Tenant, id ID, params *RestoreDeletionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetShadow What the sync of a person in shadow mode would do
+	//
+	// The report of the latest reading, without subjects. `404` for a person who is not in shadow mode, or whose calendar has not
+	// been read since.
+	//
+	// Corresponds with GET /{tenant}/api/v1/persons/{id}/shadow (the `GetShadow` operationId).
+	GetShadow(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SetShadowWithBody Switch the shadow mode of a person
+	//
+	// In shadow mode everything is read and planned, and nothing written: neither calendar nor bookings. What the booking system
+	// changes is taken in and waits. When it is switched off, items that another sync left in the calendar are taken over: found by
+	// the booking's id (AppointmentOid) or our marker, else by time and subject; nobody is mailed of it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /{tenant}/api/v1/persons/{id}/shadow (the `SetShadow` operationId).
+	SetShadowWithBody(ctx context.Context, tenant Tenant, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SetShadow Switch the shadow mode of a person
+	//
+	// In shadow mode everything is read and planned, and nothing written: neither calendar nor bookings. What the booking system
+	// changes is taken in and waits. When it is switched off, items that another sync left in the calendar are taken over: found by
+	// the booking's id (AppointmentOid) or our marker, else by time and subject; nobody is mailed of it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /{tenant}/api/v1/persons/{id}/shadow (the `SetShadow` operationId).
+	SetShadow(ctx context.Context, tenant Tenant, id ID, body SetShadowJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SyncPersonWithBody Sync a person now
 	//
@@ -3637,6 +3722,66 @@ func (c *Client) ApproveDeletions(ctx context.Context, tenant Tenant, id ID, par
 // Corresponds with POST /{tenant}/api/v1/persons/{id}/deletions/restore (the `RestoreDeletions` operationId).
 func (c *Client) RestoreDeletions(ctx context.Context, tenant Tenant, id ID, params *RestoreDeletionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRestoreDeletionsRequest(c.Server, tenant, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetShadow What the sync of a person in shadow mode would do
+//
+// The report of the latest reading, without subjects. `404` for a person who is not in shadow mode, or whose calendar has not
+// been read since.
+//
+// Corresponds with GET /{tenant}/api/v1/persons/{id}/shadow (the `GetShadow` operationId).
+func (c *Client) GetShadow(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetShadowRequest(c.Server, tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SetShadowWithBody Switch the shadow mode of a person
+//
+// In shadow mode everything is read and planned, and nothing written: neither calendar nor bookings. What the booking system
+// changes is taken in and waits. When it is switched off, items that another sync left in the calendar are taken over: found by
+// the booking's id (AppointmentOid) or our marker, else by time and subject; nobody is mailed of it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /{tenant}/api/v1/persons/{id}/shadow (the `SetShadow` operationId).
+func (c *Client) SetShadowWithBody(ctx context.Context, tenant Tenant, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetShadowRequestWithBody(c.Server, tenant, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SetShadow Switch the shadow mode of a person
+//
+// In shadow mode everything is read and planned, and nothing written: neither calendar nor bookings. What the booking system
+// changes is taken in and waits. When it is switched off, items that another sync left in the calendar are taken over: found by
+// the booking's id (AppointmentOid) or our marker, else by time and subject; nobody is mailed of it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /{tenant}/api/v1/persons/{id}/shadow (the `SetShadow` operationId).
+func (c *Client) SetShadow(ctx context.Context, tenant Tenant, id ID, body SetShadowJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetShadowRequest(c.Server, tenant, id, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5864,6 +6009,18 @@ func NewImportPersonsRequestWithBody(server string, tenant Tenant, params *Impor
 
 		}
 
+		if params.Shadow != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "shadow", *params.Shadow, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -6243,6 +6400,101 @@ func NewRestoreDeletionsRequest(server string, tenant Tenant, id ID, params *Res
 		}
 
 	}
+
+	return req, nil
+}
+
+// NewGetShadowRequest constructs an http.Request for the GetShadow method
+func NewGetShadowRequest(server string, tenant Tenant, id ID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/persons/%s/shadow", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewSetShadowRequest calls the generic SetShadow builder with application/json body
+func NewSetShadowRequest(server string, tenant Tenant, id ID, body SetShadowJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSetShadowRequestWithBody(server, tenant, id, "application/json", bodyReader)
+}
+
+// NewSetShadowRequestWithBody constructs an http.Request for the SetShadow method, with any body, and a specified content type
+func NewSetShadowRequestWithBody(server string, tenant Tenant, id ID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/persons/%s/shadow", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -7496,6 +7748,38 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /{tenant}/api/v1/persons/{id}/deletions/restore (the `RestoreDeletions` operationId).
 	RestoreDeletionsWithResponse(ctx context.Context, tenant Tenant, id ID, params *RestoreDeletionsParams, reqEditors ...RequestEditorFn) (*RestoreDeletionsResponse, error)
+
+	// GetShadowWithResponse What the sync of a person in shadow mode would do
+	//
+	// The report of the latest reading, without subjects. `404` for a person who is not in shadow mode, or whose calendar has not
+	// been read since.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /{tenant}/api/v1/persons/{id}/shadow (the `GetShadow` operationId).
+	GetShadowWithResponse(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*GetShadowResponse, error)
+
+	// SetShadowWithBodyWithResponse Switch the shadow mode of a person
+	//
+	// In shadow mode everything is read and planned, and nothing written: neither calendar nor bookings. What the booking system
+	// changes is taken in and waits. When it is switched off, items that another sync left in the calendar are taken over: found by
+	// the booking's id (AppointmentOid) or our marker, else by time and subject; nobody is mailed of it.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /{tenant}/api/v1/persons/{id}/shadow (the `SetShadow` operationId).
+	SetShadowWithBodyWithResponse(ctx context.Context, tenant Tenant, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetShadowResponse, error)
+
+	// SetShadowWithResponse Switch the shadow mode of a person
+	//
+	// In shadow mode everything is read and planned, and nothing written: neither calendar nor bookings. What the booking system
+	// changes is taken in and waits. When it is switched off, items that another sync left in the calendar are taken over: found by
+	// the booking's id (AppointmentOid) or our marker, else by time and subject; nobody is mailed of it.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /{tenant}/api/v1/persons/{id}/shadow (the `SetShadow` operationId).
+	SetShadowWithResponse(ctx context.Context, tenant Tenant, id ID, body SetShadowJSONRequestBody, reqEditors ...RequestEditorFn) (*SetShadowResponse, error)
 
 	// SyncPersonWithBodyWithResponse Sync a person now
 	//
@@ -9287,6 +9571,95 @@ func (r RestoreDeletionsResponse) ContentType() string {
 	return ""
 }
 
+type GetShadowResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ShadowReport
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetShadowResponse) GetJSON200() *ShadowReport {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetShadowResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetShadowResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetShadowResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetShadowResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetShadowResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type SetShadowResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SetShadowResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SetShadowResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SetShadowResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SetShadowResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SetShadowResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type SyncPersonResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -10624,6 +10997,56 @@ func (c *ClientWithResponses) RestoreDeletionsWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParseRestoreDeletionsResponse(rsp)
+}
+
+// GetShadowWithResponse What the sync of a person in shadow mode would do
+//
+// The report of the latest reading, without subjects. `404` for a person who is not in shadow mode, or whose calendar has not
+// been read since.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /{tenant}/api/v1/persons/{id}/shadow (the `GetShadow` operationId).
+func (c *ClientWithResponses) GetShadowWithResponse(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*GetShadowResponse, error) {
+	rsp, err := c.GetShadow(ctx, tenant, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetShadowResponse(rsp)
+}
+
+// SetShadowWithBodyWithResponse Switch the shadow mode of a person
+//
+// In shadow mode everything is read and planned, and nothing written: neither calendar nor bookings. What the booking system
+// changes is taken in and waits. When it is switched off, items that another sync left in the calendar are taken over: found by
+// the booking's id (AppointmentOid) or our marker, else by time and subject; nobody is mailed of it.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /{tenant}/api/v1/persons/{id}/shadow (the `SetShadow` operationId).
+func (c *ClientWithResponses) SetShadowWithBodyWithResponse(ctx context.Context, tenant Tenant, id ID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SetShadowResponse, error) {
+	rsp, err := c.SetShadowWithBody(ctx, tenant, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSetShadowResponse(rsp)
+}
+
+// SetShadowWithResponse Switch the shadow mode of a person
+//
+// In shadow mode everything is read and planned, and nothing written: neither calendar nor bookings. What the booking system
+// changes is taken in and waits. When it is switched off, items that another sync left in the calendar are taken over: found by
+// the booking's id (AppointmentOid) or our marker, else by time and subject; nobody is mailed of it.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /{tenant}/api/v1/persons/{id}/shadow (the `SetShadow` operationId).
+func (c *ClientWithResponses) SetShadowWithResponse(ctx context.Context, tenant Tenant, id ID, body SetShadowJSONRequestBody, reqEditors ...RequestEditorFn) (*SetShadowResponse, error) {
+	rsp, err := c.SetShadow(ctx, tenant, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSetShadowResponse(rsp)
 }
 
 // SyncPersonWithBodyWithResponse Sync a person now
@@ -12071,6 +12494,68 @@ func ParseRestoreDeletionsResponse(rsp *http.Response) (*RestoreDeletionsRespons
 
 	switch {
 	case rsp.StatusCode == 202:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetShadowResponse parses an HTTP response from a GetShadowWithResponse call
+func ParseGetShadowResponse(rsp *http.Response) (*GetShadowResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetShadowResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ShadowReport
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseSetShadowResponse parses an HTTP response from a SetShadowWithResponse call
+func ParseSetShadowResponse(rsp *http.Response) (*SetShadowResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SetShadowResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
 		break // No content-type
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:

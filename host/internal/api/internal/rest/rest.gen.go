@@ -1219,6 +1219,9 @@ type Person struct {
 	MailOnError       bool              `json:"mail_on_error"`
 	OwnBookings       bool              `json:"own_bookings"`
 
+	// Shadow Everything is read and planned, and nothing written; see `PUT …/persons/{id}/shadow`.
+	Shadow bool `json:"shadow"`
+
 	// Sync How the person's sync is. The list of persons shows the fields up to `ahead` only.
 	Sync         SyncState `json:"sync"`
 	SyncDisabled bool      `json:"sync_disabled"`
@@ -1516,6 +1519,52 @@ type RoomSetting struct {
 
 // Scope Each holds what those before it hold.
 type Scope string
+
+// ShadowEntry defines model for ShadowEntry.
+type ShadowEntry struct {
+	// Action `adopt`, `create item`, `update item`, `delete item`, `change booking`, `cancel booking`, `refuse` or `leave alone`.
+	Action  string   `json:"action"`
+	Booking string   `json:"booking,omitempty"`
+	Fields  []string `json:"fields,omitempty"`
+
+	// Found By what the item was found.
+	Found string    `json:"found,omitempty"`
+	Start time.Time `json:"start"`
+	Why   string    `json:"why"`
+}
+
+// ShadowInput defines model for ShadowInput.
+type ShadowInput struct {
+	On bool `json:"on"`
+}
+
+// ShadowReport defines model for ShadowReport.
+type ShadowReport struct {
+	// At When the calendar was read.
+	At time.Time `json:"at"`
+
+	// Bookings Of the person that stand and are not over.
+	Bookings int `json:"bookings"`
+
+	// Does How often each action would be taken; `nothing` is what agrees already.
+	Does    map[string]int `json:"does"`
+	Entries []ShadowEntry  `json:"entries"`
+
+	// Found Bookings whose item was found, by what: `link`, `marker`, `booking id`, `content`.
+	Found map[string]int `json:"found"`
+
+	// Items In the calendar.
+	Items int `json:"items"`
+
+	// Left Entries that are too many to be listed.
+	Left int `json:"left,omitempty"`
+
+	// MarkersOnly The backend tells only of items with a marker, so none is found by its content.
+	MarkersOnly bool `json:"markers_only,omitempty"`
+
+	// TookMs How long the reading took.
+	TookMs int64 `json:"took_ms,omitempty"`
+}
 
 // Status defines model for Status.
 type Status string
@@ -2016,6 +2065,9 @@ type ImportPersonsParams struct {
 	// Force With `remove_missing`, remove however many there are.
 	Force *bool `form:"force,omitempty" json:"force,omitempty"`
 
+	// Shadow Persons who are new begin in shadow mode.
+	Shadow *bool `form:"shadow,omitempty" json:"shadow,omitempty"`
+
 	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
 	// first request was, with `Idempotency-Replayed: true`.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
@@ -2146,6 +2198,9 @@ type DecideMoveJSONRequestBody = MoveDecision
 
 // PutPersonJSONRequestBody defines body for PutPerson for application/json ContentType.
 type PutPersonJSONRequestBody = PersonInput
+
+// SetShadowJSONRequestBody defines body for SetShadow for application/json ContentType.
+type SetShadowJSONRequestBody = ShadowInput
 
 // SyncPersonJSONRequestBody defines body for SyncPerson for application/json ContentType.
 type SyncPersonJSONRequestBody = SyncInput
@@ -2446,6 +2501,12 @@ type ServerInterface interface {
 	// RestoreDeletions The held-back deletions are a mistake
 	// (POST /{tenant}/api/v1/persons/{id}/deletions/restore)
 	RestoreDeletions(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params RestoreDeletionsParams)
+	// GetShadow What the sync of a person in shadow mode would do
+	// (GET /{tenant}/api/v1/persons/{id}/shadow)
+	GetShadow(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID)
+	// SetShadow Switch the shadow mode of a person
+	// (PUT /{tenant}/api/v1/persons/{id}/shadow)
+	SetShadow(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID)
 	// SyncPerson Sync a person now
 	// (POST /{tenant}/api/v1/persons/{id}/sync)
 	SyncPerson(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params SyncPersonParams)
@@ -4210,6 +4271,19 @@ func (siw *ServerInterfaceWrapper) ImportPersons(w http.ResponseWriter, r *http.
 		return
 	}
 
+	// ------------- Optional query parameter "shadow" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "shadow", r.URL.Query(), &params.Shadow, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "shadow"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "shadow", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
 
 	// ------------- Optional header parameter "Idempotency-Key" -------------
@@ -4546,6 +4620,76 @@ func (siw *ServerInterfaceWrapper) RestoreDeletions(w http.ResponseWriter, r *ht
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.RestoreDeletions(w, r, tenant, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetShadow operation middleware
+func (siw *ServerInterfaceWrapper) GetShadow(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetShadow(w, r, tenant, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// SetShadow operation middleware
+func (siw *ServerInterfaceWrapper) SetShadow(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.SetShadow(w, r, tenant, id)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -5426,6 +5570,8 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/webhooks/{id}/dead", wrapper.ListDeadMessages)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/webhooks/{id}/dead/resend", wrapper.ResendDeadMessages)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/webhooks/{id}/dead/{seq}/resend", wrapper.ResendDeadMessage)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/persons/{id}/shadow", wrapper.GetShadow)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/{tenant}/api/v1/persons/{id}/shadow", wrapper.SetShadow)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/moves", wrapper.ListMoves)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/moves", wrapper.RequestMoves)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/{tenant}/api/v1/moves/{id}", wrapper.CancelMove)
@@ -6992,6 +7138,81 @@ func (response RestoreDeletionsdefaultApplicationProblemPlusJSONResponse) VisitR
 	return err
 }
 
+type GetShadowRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	ID     ID     `json:"id"`
+}
+
+type GetShadowResponseObject interface {
+	VisitGetShadowResponse(w http.ResponseWriter) error
+}
+
+type GetShadow200JSONResponse ShadowReport
+
+func (response GetShadow200JSONResponse) VisitGetShadowResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetShadowdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetShadowdefaultApplicationProblemPlusJSONResponse) VisitGetShadowResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetShadowRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	ID     ID     `json:"id"`
+	Body   *SetShadowJSONRequestBody
+}
+
+type SetShadowResponseObject interface {
+	VisitSetShadowResponse(w http.ResponseWriter) error
+}
+
+type SetShadow204Response struct {
+}
+
+func (response SetShadow204Response) VisitSetShadowResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type SetShadowdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SetShadowdefaultApplicationProblemPlusJSONResponse) VisitSetShadowResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SyncPersonRequestObject struct {
 	Tenant Tenant `json:"tenant"`
 	ID     ID     `json:"id"`
@@ -7701,6 +7922,12 @@ type StrictServerInterface interface {
 	// RestoreDeletions The held-back deletions are a mistake
 	// (POST /{tenant}/api/v1/persons/{id}/deletions/restore)
 	RestoreDeletions(ctx context.Context, request RestoreDeletionsRequestObject) (RestoreDeletionsResponseObject, error)
+	// GetShadow What the sync of a person in shadow mode would do
+	// (GET /{tenant}/api/v1/persons/{id}/shadow)
+	GetShadow(ctx context.Context, request GetShadowRequestObject) (GetShadowResponseObject, error)
+	// SetShadow Switch the shadow mode of a person
+	// (PUT /{tenant}/api/v1/persons/{id}/shadow)
+	SetShadow(ctx context.Context, request SetShadowRequestObject) (SetShadowResponseObject, error)
 	// SyncPerson Sync a person now
 	// (POST /{tenant}/api/v1/persons/{id}/sync)
 	SyncPerson(ctx context.Context, request SyncPersonRequestObject) (SyncPersonResponseObject, error)
@@ -8779,6 +9006,67 @@ func (sh *strictHandler) RestoreDeletions(w http.ResponseWriter, r *http.Request
 	}
 }
 
+// GetShadow operation middleware
+func (sh *strictHandler) GetShadow(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID) {
+	var request GetShadowRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetShadow(ctx, request.(GetShadowRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetShadow")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetShadowResponseObject); ok {
+		if err := validResponse.VisitGetShadowResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SetShadow operation middleware
+func (sh *strictHandler) SetShadow(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID) {
+	var request SetShadowRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+
+	var body SetShadowJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.SetShadow(ctx, request.(SetShadowRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetShadow")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(SetShadowResponseObject); ok {
+		if err := validResponse.VisitSetShadowResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // SyncPerson operation middleware
 func (sh *strictHandler) SyncPerson(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params SyncPersonParams) {
 	var request SyncPersonRequestObject
@@ -9294,163 +9582,175 @@ var swaggerSpec = []string{
 	"MBV7Ej+LFLKwQ8XZhj+pYYlRbd/1cO44j1ozlz29tn0h4s+HkGh32UOvt3A9V2qxTTAN0xpSltpqrmF6",
 	"9d//+V950s5unze0Gf/azeX7n2f+/all/9optPtfEDBtJ4BYwiYMvniidrVjMUX0uCug1GdqWLlnmKd9",
 	"Kxp7AYf6sHAG+1parJn2VLfxafrBZdJwNMPX5RC17NHl+/qaV18Fv23Ty6b2oKvruD9oDPRU21B0JyBD",
-	"oZclX1/16oD+QqM+hTWiN9V3pdpnXyl5RXU+SYkY932nv+Gb1QdV01pOQw5nC+aqB4Sq4tpAPfQFl79N",
-	"9s9fuaDXp8JPpdQnHcrG6bUtsGFt0UoSKE/bLLd5Ihvk79IlwEeNg4sizr8LWtSB7sZ4Vt/AHKlFxes1",
-	"u/jlzSvGi6IGHWJWzsmgYQ2uLdOjcUR1ZhgCuVH+owSAyP/n/n08pUzfHcFE7hN355MudgjtdypRB+75",
-	"xg/6QscPdJuZRHQZRG05Z65MB+GQYgSp3H4hRwe8bmA0DF43L7FTXgwnMn7Fss7ALriuODVHe7AeZwVA",
-	"6HmYvHeBibJEt5yiNHFysIBpKSQULirDcnw7+n+XEmE3Ml9TTpU7NG2krVDvS090hN2GNeWY3TJQCx7p",
-	"trABdRGNf+gDHblKZgp+FtbVpPi6Twq0d8tDWykqPOnNrPdIpEOYHE6rf4XmBpVibjsh16IcaqjgzBXc",
-	"MEVprWtYK0L9YhWXBTeqXm8Aiq449Sp4OIOVA4IPOZsFwHI/t37KyzKxxKf2z9Y+nxIvzJU2D3TcrVSW",
-	"yAvLWk1BaxiLKjBdNlcapkoW3cRGoZrrMtLNbozKQL0e9RNX50QF7sqhXIu29thKXLOV65UbsbqZSIHb",
-	"vHRlzVgpIKTVVCgo6kbqQTnefQxvzJyp2p97ulyba3OVbI17O6esqiO4j7pbm79wc6KgnA0+9Gqfts1S",
-	"3Vw5nL++WkknDkp1E4XWjVKYeRpJ8eg1V70t7OTXdR6/3fG6YzdqmWoqaq8Ooi1Se/y2eK6gUnUiSvQa",
-	"NIJMMPqClZ/XawMa7y1GdUOZ/Eh6hHryDdfey2JXodqgfbHfVe+vU/zhNL6T6bZ9FAjuEuDODEjmnPJO",
-	"lVp0WL6DcsQtX/74455yYSmKncgEyQK+cOR1k8a1XdbKqKlK1Zvxv6vaT8jy1FiJ2icdDNNL4Avd9gXO",
-	"lTa9IQic4ZM4bJrtQ6Pj7A3DXq1zVgN2SFZWMdILQ74GI6OEkzgIH16Dqdf9QBHCiXjLsTec8IPHXTAf",
-	"y067coAQxbqnIsJ9GmhorSxew3iAbNLBF/ScZNxmzh/98Kd0V6FuqiQXoPJLHA7qxKjaU6vxVLJ/L65U",
-	"Y3ruWchSktIbKTPCU/slKHZ/iWJPqRl1e6Si404FBQ4l3hldcNy2iLSJkHAp+k0tf8zbFZZquucQj7Cm",
-	"NNP64HcCBQ//skkVenJmHYYyY+6AMjf/LGOFa97K0DfAKiq+HE0t/FL0yWB0PBqHlXb0E1fxb8LlOku+",
-	"PGNRJ6YrF3FYQBnWD4kKzimGi3PAooZ14oSHeyTShxDew3qvjDK83LXquS97CbjDaTFI4Utz1cvg+Fj3",
-	"6dkGYq0X/1KtHMJrFHeWMPLStsApCeeArn/GVvP1qG6fPlinLnUOhO6Eaa+rVBzkZyFdUZYfkOne4tyH",
-	"UqWD/Jik6ln9TNXXoijAHQN+tYVnWoC1BKeLtB2+1U7bEZp94PXpy/0S4XXxnUjUGXN2hut/zJtantVK",
-	"VdYcOHOfnTnap3szb4UqeQ9oOJaCUhNbgEElmuIFxPq30Tfs3/yLdqYOnZTxKYiAme+4NSVr/tV3HG7W",
-	"u/PiqiK0pFTWxn3iPQdM+WkyGz1UlZ+yMuY2idokUVQweBhew6kT/hr2t8v9k0aW46mysLekZ12RERGh",
-	"A5NDSw0m45W0WoK8ssvT6f1v7127MZFjtmEfju3xqTgG/t0+1MfWdNsHsNlFfxd0opbo/oRTDPga7H/d",
-	"Jew90OkTT/XzKX6Hqy0DBGApNocGvHFwxYj1VioNbuJUQWI2Kqb9YecAwA1iDNQQEgWSSE2qMVPV28gd",
-	"QeG12GxeoNUKY4IIc7fbTPEvSq+vVDzZFRP1HO6CYEKMB0QgERKwePWckQmEUZ5L/6zLyd5whWkAGerC",
-	"QrBkmM1gajz6IwYTCY9JyXIv/ZmEvyxaw7eHfNoNNN2oUB1ydL3FL1W6JMU/ckgs3yi74Vo1N/PjMfh8",
-	"snf9qhzbX7LRXh9spKFwP+EJhQy4L4etghO1bcE3GuJS8LZ+O0LSFTdSJbGMNzZun9W373Zu03jERmxu",
-	"uYYpziH3/QAj3fAhiZYcTtXXPd4DRDyAw6N7igaXgHAXbd2dkLcCQwyycKNGTMDpjaGN3Q8n2YRPp7Ck",
-	"BGgMQu3TMbuPKEIQ9b18vI9ZbwWsoHitVMJ/+oRk/g2YPsyCquJ+pr/VMdohlVFYZB8MAwx+87In0FJy",
-	"Y21yFfrcuQf18akuYp/MSbkegKfhmZeqek2LSMZhxtEAML4FlWXV2qqoCsPcx705rZ4ygaHEfpzCt0dD",
-	"i4tImGQON/Yz4La23rhPGCfLNWOy3BsU5yB4hJ+jwFa1MtCjEfaK0mFi3Fp/xC6lWEApAsecu0YEbMxF",
-	"iLoASBZDmH2C7mxFNjdti0W0jfQB2oOwN3z7HHDMxOiEZEdOpFnd7AV7aR/UG8LcFGe41BF77Q2W9Qqw",
-	"W1420G+PRdcRFcortYL6Yg7W1ndz5+LOYO3c/0YTh+iexqwRk49dHMx+N7Xbi3QMgfDNVFloF0PBGGuI",
-	"XOJHsc6pgRctjD0W1hVVsr02m1xsDRmk9lwHseTLvOOq7lDzkHzeii/vYiQVNReyP4MTpvVTDqfBkS0r",
-	"vvYlMyr4NKosfH7xnH2Hoa0IMbDi70Vl9/nwEbku7l/7J1K5T6NateOLYjC4y2bWca63Gg9PU/KqJ6iP",
-	"0qqpgqCqGm0QvR27je1p1PZr//776dGP/Gj2+Ojndx/+9P3HfxpX0mAPaZl0ZRpzpWaztDXeSZ9FZKaA",
-	"xxS7zWfnbbyV2hIwBcO6Ba7rNuVrVaSG8rbnVnm0jO5q/s1FL+kKdDJ3wniPoTc1JqQ2fAfSIlUoeJ6S",
-	"sNrMWXNJBGErmrrb2+C05I2GfsZ+45H4Q1uoVPRg6i26hpvNFFZvNjHVrutJFZL91gdNw7TIdG/ESxVV",
-	"0WBZgjDBDMbKKZduy9qAFJrF2mBKvM3CbXowm3E7NYkPZ5N0YYVJybmW07uInVlTjvDNXgMvImSsUIWF",
-	"7X6qWmJ2wfRsMbnWnuYkK+ZMXLXm4ACOGdq+giJsrh06srNdKzE1AOZ8DrzIg1+/YanZD/s4H9t/AI/Q",
-	"yfuMzdUKbt08J49OINXqjFjq2dsLy7phwNevkkIbstDYnC197J8KH7odZy3zTUtRXfen/ji7BivzUORj",
-	"VZ7YP72L7WNCSX3Fl8t6A0UqcqvnUBZX4csp9xEq3yx240oiXduX8fLD8771gBvtklCd4o9z5lbBVI1Q",
-	"wa7/tDoexJdP5UZmFGMPQXzJGzNXtfgP6EEDxmKaOfA6VRbDtWEu5t2CTVJh0h61KvYNUhkx2FuBNRg+",
-	"ZDx1iHJ7vGAZbu/WDlCmdlpSV9zBmaCfqJupFed7v1DPh17YIknYt61qYa+Rn/YYDwYc904ioE52d4ow",
-	"nBrxSto3u3hcxmDzxD45RL49XiQVJWffTB3gIMmjh6enp9/2KEcIKKJbatHNXCWfCF+PEzmdH+j7NmmY",
-	"oaLrN+eaFcBLwstOB80GPUzKWcb9fwfH/QwlGeOxp5rdPXX0Lfv95tqu6jodj3b3zrIxc9/EDxHiR2Gd",
-	"sRuCukc9SL2+WvGdHWRvyaXEHu3B4p07yfbxC1jx9dUOdDTXCelSy22itjWDljXM3GzAnb1S9mBSJssb",
-	"0ObpHKaLVN7R7InbG0UuOyC5AZTQ49hnaD+aWVPuDjj69ksXbBzIn9q9vG4SqRu08/v73RAfwZLcl6GO",
-	"O+2eyGGUJwqucKjKsQKii9OIPRF1s+wbqTsAnnEHCDlYjg+jWHJeGFimYjKr1KQNazc6ZeEdNI8OX9fi",
-	"FkYgCWNgMYB9eFLG0Le0h4HjfyFS6ML71ch7TtrZH9xbzB6Itw3cAzdcjj8ztNx6hcRsMzET/dDeaj0G",
-	"d9oqjJlwFfP4vtFR6lZ8fEzBzQ0U5oQxCKoewHUcqDj7RAW4KajaFEl7W9PCK3VLjVKLq2ooZIQ1A2rR",
-	"hgmimj9Xw75vUr8jGVNM2Far9CM/R71dPuv3+3fvjn1w/86IPfSCQcCet31CRLj5P7yWrpMoGuTs8YpZ",
-	"bg2I/CzyDFxwSMhjlmtTA69CtswAho3slzibKikpzY9Pdw1HBLhoH1uWuYfBoHJgSifVBksR61teuhho",
-	"tBZVln3IhQ7FbVqq6aKLZYGWvD1Bt1Yr/Kw3kU3s85Kc1gsxEA+Z2ygmc/ak+wLWY7RFCqE6uqfA7w5d",
-	"ugPNqvY2CXlz1VMT3FXJ2BqTaDu5i1q2ruu+M0J9h2BqTugVnUEyTOAdV/QsN1L/I32uPrmH+LzuJA9v",
-	"wA7WQQRf2b1+SPkk5xa+8Q8IY1S9Huh4SyM8xXS78gB4B3UVEw9ELBr3A/uhiO4WJQUW3b07ZRb2atEM",
-	"zLodaEHTyg17RVh0kMU53ZQZs0sfDxgzzOQDUyuIw2aqjmu7NqEWk5kGd3Ct0pkbs9RnJyceuSJqLT7x",
-	"NaBbKYw9673sSweO8xAGY0BgubPB6J7wipvp/BN4a4CXDsgTY89572PrI8tFaCE4AK7OVrVVb/W/e7u1",
-	"chMFgYueiZq7uqZcZugGUjVhfUWBi8QCqbeiqYVZX9jzo3U5FCY8UVwa8Doep2av3OTjR8xBzRLJmr8B",
-	"LHW3xD0M98GgVAF6EXq59VoboL+THHig2zh8XM0KTPMKji/lpaSSbF/ZTvDN+WMXLkaD9Yw9wVWzeoWH",
-	"mDEu2eNXz7FMvYvBGUMBMHoydvKj9eZLyy9loaYNDrH75vXPT9mP3//w/3wbj5m2f/zuu+9+DICCNObu",
-	"PIwO1K5XF8cKdtr48zAi8GF+jjkH++dLCWEEo93zY1w6TUvE0vszhEMr3CwuTG5QHmuuVhqHfrmX4Ggt",
-	"bqL2Bb5J/UIB/gQz7P77l7L9gWT4kdCm5kbV9INjlr8/wrXk1sJFFFPL4HgCVGpCyUBhMB+jz1k+V9rk",
-	"Hh8+Oow5YRxrKGfZpaSfuVKkMCGr4tO5kJi+8yfl8cCA7HaWv+YGXohKmLxtQXGM0r6z4msX7634Imap",
-	"V79evHHVE1yy/HkB1VIZkNP10d9gnZ+1mGOhrVBjbSCEDPr3f2Zz1dQ6i2Jw6KeiKYVjI32F3aVsm8nb",
-	"4nNrWzlwAmqMwPIRp8dCm8zkoY9486WYnE2+Oz49/o6y6nO8xScfiL8/nvClOLl9aP9vAWv8zBXAhbN6",
-	"XmAnsTaE1+YAjZZKapIIj05PXcuScbWqOFqEwJBO/u78OVIBOzG88BWoM1GGbJt4dpVZQBYxcxC1Ly8+",
-	"prCAM3/SLworP/G9Vyjnmqri9drnqpE0D7QXCXbHht9omppCdHqXTRx3W5mntKE8eM0rMNji83v6/e1X",
-	"Tt7gayYf31l/TCdo/hStR4eSt+/TI+60P7dvcZz+RFFo44AHRjbrx65acUAsG7zy8GCvbhEE+1nlmD2P",
-	"WgJocqycgs/d1x75Y871/BDs8wtfQKRMxjHOx6z3Pp58EMVHUqIlUEipyyOv4VYtWh7ZIPb3aTcJJesS",
-	"ZFvs10K6fjoNaEl7U+Gu1yfbfRV+mnx8lyJyjLLTK/WetCVm+y0QFc2Y9T2eGajtIrOtZuMWtAc1oWVf",
-	"P4kRHTH7pT8aqNfeGT1r49vtLdox2mPUe9E+QyBiveh7dVy9vc/Ld9Dn5xpLN3dzhEqQkHoOYvQjKqHG",
-	"RJez33pJ6fg73s4u99quIPUsIadlU8BVixe711Pf3aPSdRyO8D8JUfoYAXl8DcMhJIS/UtgiiYEULx/C",
-	"jewICCz2vLt+Hbr6CQG7ibCD50VhQ6qtDUcYIiV+igiWMAXrGcO+du3Wfz4mSOdYveNjnoTy6D31++wX",
-	"dOY/B2f0KdiWEBE0KE1bxKU8e8Nvui/bvPwfP52ZiIyt17KTm8Jf22aP7sH8BUzvqWxcDcnsHs/Zd6ff",
-	"u7rP6PgFBZi5yzI46zwIGyJUKyGez45eKglHdK7ZANW+4JF/ykF/l7JHnpvQWxTNivzcTPR4NPd8miwa",
-	"aaxkk2UKe+SCr6kzwzmW5DRuCKEMaYnTgewXHddlTBMqNkVFXOddcFg1n0G5PmaP2zt9KT0n+06QpfVO",
-	"8ZXaoOdN8X/rIL8lpZrX4BFn/aAc7kAnOsCQAfof5xt4KDBBUXr2/emPmevep7b8zEUKSmH9dLDO+KVs",
-	"kY2ta+8BKBwUfMCjyMlZ7l7wV435ZLG7ZWjk/5w7O2MD4VhHA67ZGswBBEA2pku4JZALsTn0j5mqHT0j",
-	"7MUwzMyeoT2O/KyDYshvMRGpF2JJicg1haE8libFjyIQdulxGHBwRu7S21fRwbDHG8DSlNJEyHisN8Xy",
-	"c+3CHSmbqkVJSdpSDn++0zXi/mCXkyoOuicv2XHbHm7y5xboDN47IEyCxZRqZT1jhHi4k0A+pKc/cgt2",
-	"2bDae7XZ5EWErX6/tgpGdKgaGjHC7mS27LRnT+D9suSEdtnbzurncWERwfbEfUrjWwGO9/k8lgahMOHn",
-	"kJ9jq7krXkVwM6rWPvO9XHApKaugsZGLOppqtUoJ52e09lZA39vNwDdJB7iyzVpPwuCXQ/g8wcJgSkYz",
-	"ZWLYoFB+iSFmRG3cyRXU9fYlgyfEcZGy6eU67PGjoDZF0fEKZMGv2h6FwNyQ6nPnu3ttQ71XruVtW4/4",
-	"kcr2E9R5l9IHjAEbGmhCleVUa0ycoZhjuVE5DicyGMTTlB5YIswCp2SMmmF6IcG1L4Q2v0Y0uLdg0ScF",
-	"Q3IJ700A20W33k197NGwWL3zxXyRjWkInyU28abfcgqQal+Hk7DXpTz50P5jMN7xAvgtSik/ORVr5dy1",
-	"S8Y7qMNFQjQnPfzgyPkT3em9UhvgxXZE5GIhltHMin/EkIizsQN2h+tE/Nz+rD1FYB6OXMU0HR8cuU/u",
-	"zcYPo8msM/Dbm6cEZChDmjwCMyy4AUz1UMwtOMgBuSt2FnU0Vsu+ecnNvJV4HVp1rfQdYjDpspN9Wqwp",
-	"4S2MHzR9tn25BLGN9CWnKHG0YvmHj7mzCTa2UooFNYARriD54xnjpVaXMozYw2ps95Jj9tjNffPoV1yy",
-	"MNSG3G/6PA9Da/pc6IPd1MP7W8/CmJ6vy9n6SqTDBV/3Gl13lhcpdeT0Ra9F+FgvXEQJOc8PA9BgfCse",
-	"eR8PNCPTpeOGtNZgOxeQUQjErMQ0TG5ecWFy8kJccIK+xDXTSkmHfkHxGh7A1axxiPC5QYhQDzvVebdR",
-	"r/wxgh6dMQPvzQncgjRHVHKdx/EQCoXh360co5LyI20Jj78JUF5km9KcTzcU1HoKWPpzKYU5Y7koQpGM",
-	"trfHygKPXpvj0/DznLaSZywvuOE5reGpq8vW7P+/+PUlSk1swPdA1vkLrs3RM9zH85/y7FLilBT3IZ0Q",
-	"yiVXOn9dq5XGI8LfXFA8ye8jIN679mhX0OKQFDDgiDglhuDi8GAuJYb42KNT5hrjj1leUtkOznakA/XT",
-	"zluIyB67/Knjwh3B/GDLbNA0VUl8zk5bnxnJJ11UfJwVHS7waaIiOUB2nKaaNNLpRSRP+hWEYBhAQXyl",
-	"ZC8qyAgN/pY7Z2V7nIskdnasfpZi0g48PX27p1g7GSbt8Gdny/tR8j6tRGI557Vkky3RsEPEJ5Ntzvam",
-	"i2jpR/irSsI5WyqtxXW5dsjGn64iMKBMQ1mhwMbnkLMVkqmaTsTrBi/n7ztr695z8kHDHx9PaoTTxNLZ",
-	"e7JUL+CPTn1Wf+wxKpUknDxUCkGdhJlLKB2ddHahtpzcqICH4aPaLAz58mOeL+VqI85v1UHsWvkgPAb3",
-	"sHEdDCKDUmCjGywNqZ6U4CSsUuLjr7X4LEaU/cyGXgvlmriub7dO6TB1VbMGp3d1O9aKTgFF8iYOG2nt",
-	"1KvhQqifou/dW3jrCYajXnq8nw8HLHFKPakNvn9CtRSVGEVTIezFI1ThjBmles0C7MX7SoqA2tPti7VZ",
-	"IRXxSraBPHkgnYOG9kq5ieuFIml6UwMw5YB2oBDeXC6tYG65P2bl+9ZF0btOPpBhY1USQujep07yd6NX",
-	"LeWEh5sTC2rMo7aLRQqWwG+hM9qefCBM6lqjPPq+M9YwH59XXJRsDqWDm7YqhIb3W/1UXEolz0JrQY5R",
-	"nKCNAlLMXDU3cyzZb5GACUvND1MQ0zm9KidQOKsRRV2dRzrTZRDa/BK+g4Is0vmObh0ZYaZpjCxpxssS",
-	"m4DTSg+Pr70LX6/mi6CaR6m+R8nSG5qVaM/u3OM7TXmNQYoQAJ4qOYVatkd5iLv+E77Veojx2MUxV9ll",
-	"vJJXUk0NDdlMRhte4OgC7vjpJox5IUhDnVFFeMb+aKCBzLnoOmPL5roUU/bb6xcZtVlTn5LQCwI7J4Yl",
-	"htSqguC1Xso32LiBvf8hg9SCrM2VNu7nAX6MtnRuHeww28XBBGn7JV66r+jMV7WGuR1qJdkC1pey4jhq",
-	"Kp1e5ZWQcL95VfsKPmgdWV8PgRkydqMUlR1c8+IQrPXCZ6F9iGtVq05+HevND5lFfdfPjCcBrTadEvW9",
-	"bM7CJ5DPW2Fo3kjUGne9bqF9v8kvwBw9dbLwFaE2Won7bcCKQiiBGZ8iuFShKVUPrjMuGs/LuOUWxJly",
-	"+AK+raoLRkU9eNgRbFKYzxt5bLvkB9ojWXusZsIiZkalZe+tgNVrh5h7f4Z7iyyc4M1nKQp5IK7MRbOY",
-	"CNtt46gd/OtPZ+K/qhUSUT9gYboGs4qzHQ5iWLP87Fw9dyZHkpvf3lFgMS+vtpjiL2D+SibevTHEX1W6",
-	"2ayFCsEo/WEyyyTxcSArKR2qtzKalM4XOc4Tt5STD/QfH0+0oSmc92XC0oC4l9YL6jdjn8/CpENRlmwp",
-	"JM7T7Zl+uJFINmrpBv4exIDb1VRFltTBLv8zWVhrDDfwIMzuzah1zTILIdGgPXHbCcRtc01/i1nP2a/4",
-	"lz/7NxuAxPGJy8IFPlGbdbHq1RI6INkYGzVzkI5iN8pKTxFVq7pvXUrsrHbjIkkwdYl8zJ7PrCtFL5zh",
-	"wCYHsoRv/+b7R4++zeJnhhwI19YD8QmqOS/YNYA8pvyRNbPzmSgh34JhFjo1zVhodxeO2SsUIC4N4ovy",
-	"Eqr1YsUPeh0O78+0kOqfOY7nYcITCuC50+tYpVYcJoLniz4373ZACdRspeqFZ51Pudk1DnO6+1XuvZyP",
-	"qbhz3XWj4uJtdxfCHSP8YALfxAqNY/bK4TtTXDxYth69wlnFhPd3KX29UdJstNt8iku5B2F/yIixG67V",
-	"5xKF9pcDmBp8QVLLmfTxOYXiAyXRh70jj1Xqdke8+Bf8xpftmhWu6RtR7PrisB78c9w52m0RtPn9BmTt",
-	"e4ZCsXgAh7JLnaNWIVb3jMA6KMqeeYC5kJ/q5BuIDQ5qp/bJnWftokIRl12ci1s5VRmcWe+YOehFCgRg",
-	"CDIbBNKzGrhSBWS+DKGdKOtL5gkXHf2cIOVkjEhqOW4lzHQOhTMeXqrwawcKRs3UJRjahcAyFivqsFzM",
-	"bpAA0NhjvWD5X569Yf/9n/9F1w6rOwnCRBicznDMHtPheRMhGjSeahJLS1LU63e7tp/JTrCL2zfoebAX",
-	"68eWqKn7+IprDZpmC1TcFeUd7ILad4eBCEYx7kr4AlbzqPvYK8R3YkxQh61dxWSkM0RDFqgWmJC2DxAx",
-	"plQQkpd3mZ3+XgBbgxkpm/oaf9O7PKxUH5Lo9yTQOQs50/uT3J9Qt94y4kkBU+GHfd93k20SdodSE44R",
-	"vlop+JMn02d2mPy7hyxZV+SHBaVWM6F+Rpkw5XWNus5+crg0ku8XgspPTGzNFbwC3q+YCVlkARQ6BCjV",
-	"7M4i1MnlQUvYOTtf2BZ2rpYbbzPaMm70aNPYj2joq7bAAS9jH0YokcM7Ipg1oVtV2LcTpyYPg4lDlPRg",
-	"9AQ/T+vwY/oTK1jx9ei9vyVwz51LEEXG4AiT8rwoarBmMLVe+5pe1yIgNLXZhTQjNlb3rPSPPkI9+uFP",
-	"exOKJgKhdlYBXpuSSmjEY+2vqlFh9WIaNcvCmswO1zlZ8jmAPHyvbhrd7c/Xn+YDJ9btCC0a20A6Xizd",
-	"dxWMe8+JqJaqNvcQbQoNNOjK4cuOp/q2hVik8mAsH7+UuSgyBJfP4gnAmRU8WZgkS//V1CX9hwe4zXzh",
-	"5VUovMzso66UvELMz0yt5FWog6XHcU318GrmcSkxx4Ul+lirDlTHglFagAIdOh9Aw5J3ijGqENz2XQ3n",
-	"nc6eGjw+w0vvIF7KGsgJbmRpr35O/75yjbE5lcNolehViPn9/ZEsLM8PtSvYleozln+4nBRKwiVVlV9O",
-	"1OySSspPP+btpJOVqhfaIYS6hDC4WCBtNVSjOoQtN9UQJ2kbNeSkPkc+61WoWykkLlsyE9UzN/HWo49s",
-	"4FbEuK4um45IFsCn84FCvitVX7ll7w0XtgXyQrGLlRuOOFVVG5Sxe6GYQxsinQ+0HhT1+qpu5Ceu6TU4",
-	"fyvyQ32qf2YPPdQ929cS6GK1LAVolneJk2ceYSIgfcxc9T9mjcvyUrpXIJNULsEi2ZyXsyBIeyFBulfg",
-	"E7dNd2bjVmWM/hCGBmKbeEh69x0ERr/3Xs8h/Q1sQpjq2529B5/PmaDb/BplAuq5lFzas1fCF1/zjVtz",
-	"COXb4neQReIgAoI0GtS+u52InWB03T6BKICJSsNH9s8dLG7AkdaGr/HaUa4QR8a4+BEk2rB/wre/8gGD",
-	"cZiibeTz5kAtKD+r+gZMKnQxRN7+0E7fhg5tC/aFd2jVh8ES8bF5e6hzGqgqau/b3a8ZuC+E2VbfcHQO",
-	"hw+N0MO/SCp5zOkPwywdGDZp1IKSoElfFBBpr+u+S5qe8KkRt8Ksh5HN/Zc+X1/LmIhO9PWEi71ZnC10",
-	"jM54qG6X+/SdPdmH0pzWpT+U+n7cKk//2G4Xy1chOXeydJjbfOLGK3/GUHlvB6Qv5aAgrDU0cG70NrAY",
-	"Nke1wLE+6freYJh42xp5THv8KQyrPnyRx6NUkcv9Ba2xEBTK4uiaTxcsnCY1wYA9lwPJvpZR3PDtL8oo",
-	"cXjeswf3sUHKUntuiY3XLQ5pIyA+RZ7q47Hb/d+EZzirhDZ8AYfiG2tHfrH028VaToOJ+HUWK67lNFiY",
-	"H/fljLqR592CGkzBuCk1cU3HAdjGLjWYVNba3MUiw63CHS4xoM1w3usNfuOONtV9Gh7xMN8+u8Ou/XAT",
-	"ZbTRcR6+FYMLWJpeI4RI/EWct6QY/8UPP+JLbOXB5I2QXXbuQoiqStW1ZWrJDEi2Bl7rLJQjCZOxFRfR",
-	"2FDqunugQ+0nzQQrweDXsZKq4Ia3GNIUeSstYVApGNVM574jSRg2LYFLzZplmEWqoZwl66QNr5Fpv+pC",
-	"0jA+OpVuwqqP7njsurF6guhz7ud30iQcuLPfd8jaqoEN+cuDmzhnuV8gImi4/kjFZsr39H4hN9buoMVv",
-	"je/5N1YCz2slhaaWPrubb4ev+Fg1jT89+VA38mN/S1YXAYsNAGARoQmz3EUI2wlkAQTLI8hPeUUgWZvw",
-	"WJdS3UJ9zjg9zxCQjOuOYQFQmJLA1ntN3cS/wN3uIQETfaHb55n1MK6qfVLGtIEl9n4aWH55xeDrOrqQ",
-	"iZRf6sdK3AwxDI/pTPq/KxqVOWxuvPVfusfjj6e69rCAX+vnmlK3arft2SP86fMUZmOZtMtHogsn1Yq5",
-	"MmhrIVzT7MSMaXEjaeTaheHWRiiYPzQH+XnMMH8T8onRGFOX8nYTK7hBBHHCk/Vj013CGYHFSi7sm7A8",
-	"DHHFkq1RFID0A3a/UoejMxn680/ZC+OHB/mdKjKsKUeM7nERtqfvfSkt/Vd+28KoIWMaxTj77fWLsVdn",
-	"SDTtLKOmtFrLarvzai+jARyI0HnAKX0hu+bWn7XnZ++KnzK/h1Tpy7v17vjgUnkHhx5GLwd6+dybMGzG",
-	"a7h3+Tved/NTvlOluRFsKoEl+6zxMQt7C75V28QiXYSunf1vwl3unvhvmBmPD/3eBCKNM//Mab6R0rCL",
-	"8XuATJmDbfUvOJjIOrHXfRj4DXjxSysO7rOGOQK3uj+ks3Y7n3esgBepUb0TdbI3yyx0rddFAEgVvl72",
-	"axEt43jJ0gJk8cUCyK/x9Z/EtJ+3L9jq9j4EEiwwulHBCD6PZ4F3LGUEMDgM0uQFWDu6LLuWAMU1gnyz",
-	"6uCwQijAun4O9tkf/HUHl/2DMtnbOWAzoTAxmx2Mi5SEDhcdmm/I1/hyskaZ1ti5oLV8zXzQXWnvlAL7",
-	"qfXayYMLAgAxnciFj9z8nhnrh2Chv4hbiGUONmdrT+YDsZAB/eUY6A1oc9Dow/0yDgZle1RVaFegeQXG",
-	"ntgh9VEQIUYxU68jvrCe62h+sE+GaVNjTdjvHyYLsP//zlLPPWDTcXqFE+4ywmMj7EfQC92pvgyRf6w3",
-	"FljH0kEr1okyLnvZUvmBOIOQMeUD77z06AbR0ykSnH52qKFQG6OJEaz8eKswTE96JoumgeBXc4UF8IUo",
-	"XO7Fz+V0Vmt6VT5QCFBk3TCMXedaNXVMvXCY2w/zrVBEIFGzFV+TYLJaJ7QERi3zx3FD4C307ncQhDh6",
-	"SAxSmt7sXGnjM47t7whWJfmDBax1GLr/+NXz6Fd8Keyn1hD/nwEAAP//",
+	"oZclX1/16oD+QqM+hTWiN9V3pdpnXyl5RXU+SYkY932nv6HnvOiNVwaJU/u5BsuSS7nZcukmEjiT6tVv",
+	"b9h//+d/nbjo1MkHUXw8odfk/aBVO9XjWk5DHmkLaqsHCKvi2kA99AWXQ0728F+5wNunQmClVDgxxgYH",
+	"tW24YW3RShJIU9tsv8kVGyzQpUs4/YBlNQ67iq7hXaCrDnRRx9+7DQCUWlS8XrOLX968YrwoatAhgOY8",
+	"Hpoc4XpEPTRIVPSG8Zgb5T9KoJn8f+7fx1NKO94R2eQ+QYA+ScqEPEOnLHZA6Gz8oC+O/UC3aVKEukEI",
+	"mXPmaoYQmymGs8rtF3KMBtQNjMbk6yZJdgqO4azKr1hjGtgF1xXnCWkP1v2tAAjKDysJXJSkLDFGQCGj",
+	"OFNZwLQUEgoXImI5vh2d0UuJGCCZL3CnMiIafdKWy/flSjpSb8O0c8xuGahFsnRb2MDdiGZR9CGgXCXT",
+	"Fj8L6/dSsN9nKNq75XG2FFXB9Kb5eyTSIewfZ2J8hbYP1YVue0TXohzq7uDMVf8wRTm2a1grgiBjFZcF",
+	"N6peb6Cbrjg1TnhFv3Ko9CGBtABY7hdjmPKyTCzxqf2zdRamxAtzpc0DHbdOlSXywrJWU9AaxkIcTJfN",
+	"lYapkkU3y1Ko5rqMlLSb6TJQPEjNzdU5UYG72izXL6490BPXbOUa90asbiZSSDsvXY01li0IaTUVCoq6",
+	"kXpQjncfwxszZ6r2556uHefaXCX79N7OKcXrCO5TANYBKdzQKihngw+92qeHtFQ3Vw50sK9w04mDUt1E",
+	"cX6jFKbBRlI8es1Vbz89OZmdx2+33+7YjVqmOpzaq4PQj9Srvy2eK6hUnQhZvQaNiBeMvmDl5/XagMZ7",
+	"iyHmULM/kh6huH0jzuBlsSuXbdC+2O+q9xdN/nAa38k0hgAKBHcJcGcGJHMRgk7JXHRYvp1zxC1f/vjj",
+	"nnJhKYqdMAnJasJw5HWTBtld1sqoqUoVv/G/q9qP6/LUWInaZ0AM00vgC902Kc6VNr3xEBwolDhsGjRE",
+	"c+zsDcPGsXNWA7ZrVlYx0gtD8gjDtATaOIhlXoOp1/2oFcKJeMuxN5zAjMddMB9YT/t0gHjJuqc8w30a",
+	"aGitLF7DeLRu0sEX9JxkEGnOH/3wp3SLo26qJBeg8kscDurEqPRUq/FUsn8vrlRjeu5ZSJmS0hspM8JT",
+	"+yUotqKJYk+pGbWepEL1TgUFDiXeGV393PartFmZcCn6TS1/zNvlnmq650SRsKY00/pIfAKSD/+ySRV6",
+	"cmYdhjJj7oAyN4wtY4XrJMvQN8CSLr4cTS38UvTJYKg+ms2VdvQTV/FvwiVeS748Y1FbqKtdccBEGRYz",
+	"iQrOKaCMQ8mi7nnihId7ZPWH4ObDeq+MMrzcteq5r8EJIMhpMUixVHPVy+D4WPfp2QZ8rhf/Uq0c3GwU",
+	"BJcw8tK2KC4J54Cuf8ZW8/Wo1qM+jKkudQ4ENYU5uKtUHORnIV2FmJ/W6d7i3IdSpTMOmDHrWf1M1dei",
+	"KMAdA361xYpagLUEp4u0Hb7V29sRmn1I+unL/RKxfvGdSNQZc3aGa8bMm1qe1UpV1hw4c5+dOdqnG0Vv",
+	"hSp5D4I5xnmpoy5gshJN8QJiMd7oG/Zv/kU785hOyvh8SADwd9yakjX/6tsfN4vveXFVEXRTKoXkPvGe",
+	"A+YfNZmNHjfLj3wZc5tEbZKQLhg8DK/h1JZ/Dfvb5f5JI2sDVVnYW9KzrsiIiKCKyaGlbpfxSlotQV7Z",
+	"5en0/rf3rt3MyjHbsA/HXv1UHAP/bh/qY2u6bUrYbOm/C1RSS3R/wikGfA32v+4S9h5oO4pHDPp6Awfy",
+	"LQMeYSk2Jxi8cdjJCDxXKg1u/FVBYjaq7P1h5zTCDWIMFDQSBZKwUaoxU9XbVR7h8rVAcV6g1Qpjgoi5",
+	"t9tM8S9Kr69UPNmiEzVA7sKDQsAJhEMRErCS9pyRCYRRnkv/rMvJ3tiJaTQbaglD5GaYzWBqPBQlBhMJ",
+	"HErJci/9mcTiLFrDt4d82k1X3SiXHXJ0vcUvVbo+xj9ySCzfKLvhWjU38+MxYIGyd/2qHNvsstHrH2yk",
+	"oXA/gRuFdLyvza2CE7VtwTca4rr0tpg8gvUVN1IlgZU3Nm6f1bfvdojUePhI7LS5hikORffNCSPd8CGJ",
+	"lpyU1dfK3oOKPAAKpHsqGJeA2BttEaCQtwJDDLJwc09MAA2OcZbdDyfZhE+nsKQEaIyI7dMxu48ogjP1",
+	"jYW8j1lvBaygeK1Uwn/6hMqCGzB9AApVRWBo3KCO0Q42jcIi+wAqYPCblz2BlpIba5Or0HTPPcKQT3UR",
+	"+2ROyvWgTQ0P4FTVa1pEMg4zjgaA8S2oLKvWVkVVGOY+7s1p9dQLDGX441y+PRpaXETCJHO4GaQBRLb1",
+	"xn3COFk7GpPl3nBBB5Es/FAHtqqVgR6NsFeUDhPj1vojdinFAkoROObcdUVglzDi5QV0tBhP7RN0Zyuy",
+	"uWn7PaJtpA/QHoS94dvngDMvRickO3IizepmLwxO+6DeEOamOMOljthrb7CsV4Dd8rKBfnssuo6oUF6p",
+	"FdQXc7C2vhuCF7cpa+f+N5o4RPd0iY0Yw+ziYPa7qd1epGMIBLamykK7GArGWEPkEj+KdU4NvGgx9bHK",
+	"r6iSvb7Z5AKrdJ5JF1LfhvdLNlDzQi1NnrGcinqwmcL+kyp7wj+peyD80/W4unXhX7BaPf4LpT5zpmqW",
+	"l4DY6SXOuNlLkowvhWm7B0de4T0erZpUEvTJmq06sH0DYA/jXxbs/3EyeBS3+qpTxwYDfItMdBfbWCXx",
+	"PzbdMjnw1t4muIFEbFtHs+JUgDjeOu3HN3BZRtdwQlaAof79IvRCq9u+2uJCwWAz55jeTTUz4Do06dBc",
+	"O8s1UO/WOcudCsPiJqo6uKmtvxHmzyUoDdLUYp9+g0iopJAu/cW461bbhjiUhN1bhLFFu7MzlpdCLqxU",
+	"IagE+1+hEKpA+aMIz3G4aTU52zYxsDUuCYBZgv+eER1bwzVUAriAXoBt2njieDlAO9VX1qnvmUbrSnYM",
+	"YDZcloTyig2hzoSmh2RMq9AXGhq1cAgzkS3hlY5fqFFqcVX1DM4rXTcx3k2Co1WLMdG3se9PYYL7zt9I",
+	"bxKnurvZ3oOkNNoaHUygGw440Tdvxb1aoXgwqZhXfHkXiVrUXMj+UohAXSqGaHAQ24qvfe2pCsFBVRa+",
+	"UOecfYc5oggHuOLvRWX3+fARxQDdv/avSOK+Hskyn68uxSwpm6nStWJ04AROU4Z/T3Yczf6mChZ/1WiD",
+	"M1kQQ8SeRm2/9u+/nx79yI9mj49+fvfhT99//KdxtYH2kJbJmGBjrtRslg5rdepQIjJT5mCKGDKz8zZx",
+	"Sc2GWMvAum0r67Z2yvqaGsrbHvPUY2B1V/NvLg1ItmSnBEYYH3rrrTER0uq3YfxkKvXzPCVhtVn8ZaWf",
+	"JQhb0Sz93rblJW809DP2Gz9fJ4A9SEUPnjoVeLNZC9JblpMC4fCkClVzTKpVGnxNpjseX6qoHBXr+4QJ",
+	"8SSUw65uJWszO2g7aIO1ZW05yw57CdGo2sPZJF1YYVKMreX0LmJn1pQjgpyvgRcR3mUww7CJX1VLTNOb",
+	"ni0m19rTcmzFnInLvx3IzzHDIJKgVJVrI4kCVg4ghNr6cz4HXuQhQL5hYNoP+zgfm3oBj9DJ+4zN1Qpu",
+	"3ZRGjzkk1eqMWOrZ2wvLumFs56+ScgSy0Ai5In0SnSoIu33kLfNNS1Fd99fQcHYNVuahyMfydrF/nRS6",
+	"dUJJfcWXy3oDGzKKT8+hLK7Cl1NxWGtzkGVx43oLXDO38fLD8/41TC0Tk9DrVFGeM7cK6zPWgKDGm0gk",
+	"iakxqSKDGSWrQzZc8sbMVS3+A3ow/rEqdQ68TtWXcm2YSx63ENJU4btH0ad9g1RGDHZMYjGjz71OHU7s",
+	"Hi9Yhtu7tQOUqUmfiaxF3UytON/7hXo+9MIWH8q+zTWB+RnOsek97p1EQJ3EbLAfOG+NiyJ6s0tsZQw2",
+	"T+yTc83bQ8NS6Wb2zdTBCJM8enh6evptj3KEgA2+pRbdJHUKLuLrcc62C0F4NAYaUazo+s25ZgXwkqZg",
+	"pLNPg6FaKv6Ju/oPjuYdahvHI0o2uz1X+pb9fnNtV3WdTuy6e2fZmLlv4ocI3KewYceNNt+jsLJeX634",
+	"zr7wt+REI/LKYBXsnWT7+AWs+PpqB+apwzdwNVptxVNrBi1rmLmJvztjUfZgUibLG9Dm6Rymi1QBj9kT",
+	"jT9KAXag7wPUsJ9Ok6H9aGZNuTtz50EVXNZuoBDJ7uV1k6iBQDu/v4sdUY8syX0/x7jT7knBRQUXIaYc",
+	"ylutgOiiL6NjXTfLvkH5A5BYdwCGheX4QJQl54WBZSoKtUrNz7J2o1MW3kHzM1/qWtzCiPkAmKELEF6e",
+	"lDGgPe1h4PhfiNTMgP2azTwn7UT96O0KC8TbhuODGy7Hnxlabr1CYrZZ4RD90N5qPWaahFUYM+Faz/B9",
+	"o9O9rfj4mAKRHahwDcONVD2A1jxQuv2JCnBTULW1Bu1tTQuv1C3dHZDD4ju1aMMEUfG8awbbtzquIxlT",
+	"TNiWffbPc4iapH35zO/fvTv2WfI74/DRCwZh+N72CRHhpvrxWrqWXN5afH4KAcutAZGfRZ6BCw4Jecxy",
+	"bWrgVSg7cQFb+yXOpkpKqpfDp7vOXYJRto8ty9yDW1FfDdVl1AZr+utbXrrwf7QWVZZ9eMQOm3Vaqumi",
+	"i1CFlrw9QbdWK/ysN5FN7POSnNYLHBSPjt2oynb2pPsCFja21X6hzainUv4O2BsD8A/2Ngl5c9XTXNNV",
+	"ydhjmujfvItatq7rvpO/fat9avr3FZ1BMkzgHVf0LDdq6Eb6XH1yD1H33Uke3oAdLCgMvrJ7/ZDySU4j",
+	"fuMfEIajez3Q8ZZGeIppAJABSC7C6SAeiFg0Btbwo47dLUoKLLp7d8os7IV1EJh1O9CCppUb4Y7DTkAW",
+	"53RTZswufTwM3DCTD8yiIg6bqToukt4EUE5mGtzBtUpnbsxSn52ceDyqCKPjxDdTbKUw9iycti8dOM5D",
+	"GIwBV+3OBqN7witupvNP4K0BXjogT4w9572PrY8sF6EX7wBoeVtly71tdO7t1spNVNYveuZk72o/dpmh",
+	"G0gVV/dV1y8SC6QmxaYWZn1hz4/W5bAV8URxacDreEiqvXKTjx8xBzVLJGv+BrDU3V6xMLIPg1IF6EUA",
+	"RdFrbYD+TnLggW7j8HFbCDDNKzi+lJeSept8ixgNZcgfu3AxGqxn7AmumtUrPMSMcckev3qO/V5dZO0Y",
+	"U4fRkxESB60336N1KQs1bXA07Tevf37Kfvz+h//n22P2RlRu8JP943ffffdjgAmm4bXnYSCwdqAXOCy4",
+	"g4eTh8G/D/NzzDnYP19KCIOV7Z4f49JpBjL2sJ0hyGnhJmxicoPyWHO10t+21RYaB2ZyE/UB8k3qFwrw",
+	"J1iq5r9/KdsfSIYfCW1qblRNPzhm+fsjXEtuLVysfLEMjidANZuUDBQG8zH6nOVzpU3up75EhzGnyQUa",
+	"yll2KelnrqY3zL2s+HQuJKbv/El5lE8gu53lr7mBF6ISJm97OR2jtO+s+NrFeyu+iFnq1a8Xb1wZIpcs",
+	"f15AtVQG5HR99DdY52ctkmjoz9dYZA8hg/79n9lcNbXOohgc+qloSuEwaF+qfilbVJa2i8vaVg7lhzoM",
+	"sQ7T6bHQbzp56CPefCkmZ5Pvjk+Pv6Os+hxv8ckH4u+PJ3wpTm4f2v9bwBo/c5Xk4ayeFwjJoQ2hsDqY",
+	"wqWSmiTCo9NT1/trXNMHDgwjiMOTvzt/jlTATmROfAXqTJQh2yaeXWUWILrMHETt+3SOKSzgzJ/0i8LK",
+	"T3wTM8q5pqp4vfa5aiTNA+1Fgt2x4TeaZqERnd5lE8fdVuYpbSgPXvMKDPbK/p5+f/uVkzf4msnHd9Yf",
+	"0wmaP0Xr0WHf7vv0iDvtz+1bHKc/URTaOOCBkc36satWXDXRBq88PNirW1zgflY5Zs+j3jqaBy+n4HP3",
+	"tYfQmnM9PwT7/MIXECmTcYzzMeu9jwijSEq0BAopdXnkNdyqRcsjG8T+Pu0moWRdgmyr5lug9k+nAS1p",
+	"byrc9fpku6/CT5OP71JEjgtGe6Xek7bmbL8FoqIZs77HMwO1XWS2Vbfaot+hJrTs6+croyNmv/RHA/Xa",
+	"O6NnbXy7vUU7BnaNei/aZzheQC/6Xh23Qe3z8h30+bnGHojdHKESJKTmvRhGkAopMdHl7LdeUjr+jrez",
+	"y722K0g9S8hp2RRw1aLA7/XUd/eodB2HI45eQpQ+RmQ7X8NwCAnhrxTWA2MgxcuHcCM7AgK7Ju6uX4eu",
+	"fkLAbkLV4XlR2JCaVMIRhkiJnw2GJUzBesawr1279Z+PaVBDrN7xMU9Cn9Ge+n32Czrzn4Mz+hRsS4gI",
+	"8JtmKONSnr3hN92XbV7+j5/OTETG1mvZyU3hr23XZPdg/gKm91Q2roZkdo/n7LvT713dZ3T8ggLM3GUZ",
+	"nHUehA0RqpUQz2dHL5WEIzrXbIBqX/DIP+Wgv0vZI89NaNKNJkB/biZ6PJp7Pk0WjTRWsskyBeJ1wdfC",
+	"Vd+jY0lO44YQypCWOPPPftFxHXYM8BAVcS3swWHVfAbl+pg9bu/0pfSc7Fsql9Y7xVdi84x28X/rIL8l",
+	"pZrX4HHk/fg77tCbOgjLYaAPTi3ymJqCovTs+9MfMweDQ/g2mYsUlML66WCd8UvZziuwrr1HcnJo5AHY",
+	"KSdnuXvBXzXmk8XulqGR/3Pu7IyNuQU4L8nTcg3mAAIgGwO30RLIhdgcjNZM1Y6eEYhxGFEa+vzOOnDA",
+	"/BYTkXohlpSIXFMYyoNSU/woGq0iPaARjsPKXXr7KjoY9nhjXASlNHEQDNabYvm5duGOlE3Vwo0lbSk3",
+	"VabTfun+YJeTKg66Jy/ZcdsebvLnFugM3jtEacKXlmplPWPESrqTQD6kpz9yC3bZsNp7tdnkRTQx5X5t",
+	"FerJxWpoBNu8k9my0549gffLkhNsdC8uhJ+yiUUEoQg6lBdQGt8KcLzP57E0CIUJP4f8HFvNXfEqooRS",
+	"tfZZaKe9lJRV0NgRTR1NtVqlhPMzWnsroO/tZuCbpEMu+5hoZfTj3A7h8wQLgykZTYqL8fdC+SWGmLHz",
+	"bydXUPv4lwyeEMdFyqaX67BZnoLaFEXHK5AFv2p7wBHDw4Xi3PnuXttQ75VredvWIw5QHj9BnXcpfcAY",
+	"sKGB5k5aTrXGxBmKOZYblePIQYNBPE3pgSXiFXFKxqgZphcSXPtCaPNrRIN7CxZ9UjAkl/DeBNR6dOvd",
+	"LOceDYvVO1/MF9mYcfRZYhNv+i2ngE36dTgJe13Kkw/tPwbjHS+A36KU8vPQsVbOXbtkvIM6XCS0MwPb",
+	"Hxw5f6I7k19q4xr7u5foYiGW0SSqf8SQiLOxAwiW60T83P7sC8Tn8HM9VEzT8cGR++TebPyIucw6A7+9",
+	"eUqIwDKkySNU4IIbwFQPxdyCgxwgMGNnUUfDMu2bl9zMW4nXoVXXSt8hBpMuO9mnxZoS3gILCmZNWZ5t",
+	"Xy5BbCN9ySlKHK1Y/uFj7myCja2UYkENYATQS/54xnip1aUMg3OxGtu95Jg9dtNcPYwklyyMqiP3mz7P",
+	"wyi6Phf6YDf18P7WszB87+tytr4S6XDB171G153lRUodOX3RaxE+1gsXUULO81N1NBjfikfexwPNyHTp",
+	"uCGtNRhNpaMQiFmJKRwzDEvhsOKcvBAXnKAvcc20UtLBSFG8hgeUUmscIg59ECLUw0513m3UK3+M6IFn",
+	"zMB7cwK3IM0RlVzncTyEQmH4dyvHqKT8SFvC428CJibZpjS92436tp4Clv5cSmHOWC6KUCSj7e2xssDD",
+	"wOf4NPzcoToh3BM3PKc1PHV12Zr9/xe/vkSpiQ34fiJE/oJrc/QM9/H8pzy7lDhuzH1IJ4RyyZXOX9dq",
+	"pfGI8DcXFE/y+wijY1x7tCtocUgKGHBEwC9DuKt4MJcSQ3zs0SlzjfHHLC+pbAcnNtOBetyeFmu5xy5/",
+	"6rhwRzA/2DIbNE1VEp+z09ZnRvJJFxUfZ0WHC3yaqEgOkB2nqSaNdHoRyZN+BUEBB1AQXynZiwoyQoO/",
+	"5c5Z2Z6LJomdHaufpZi0M+eFvt1TrJ0Mk3b4s7Pl/Sh5n1YisZzzWrLJlmjYIeKTyTZne9NFtPQjIHMl",
+	"4Zwtldbiuly7EQGfriIwoEyj1qHAxueQsxWSqZpOxOsGL+fvO2vr3nPyQcMfH09qxKXG0tl7slQv4I9O",
+	"fVZ/7DEqlSTAWVQKQZ2E4YUoHZ10dqG2nNyogIfho9osTMtkBUxFgWGMjTi/VQexa+WD8Bjcw8Z1MAgr",
+	"RYGNbrA0pHpSgpNAv4mPv9bisxia/TMbei0meuK6vt06pcPUVc0aHIPZ7VgrOgUUyZs4bKS14yOHC6F+",
+	"ir53b+GtJxiOeunxfj4csMQp9aQ2+P4J1VJUYhSNV7IXj+D5M2aU6jULsBfvKykCak+3L9ZmhVTEK9kG",
+	"hPOBdA4a2itF0XFWKJKmNzUAUw5oBwrhzeXSCuaW+2NWvm9dFL3r5AMZNlYlIRb9feokfzd61VJOwPI5",
+	"saDGPGq7WKQgwrfqKA3hfCBM6lqjPPq+M9YwH59XXJRsDqWb22BVCLsGp5+KS6nkWWgtyDGK02KpeqSY",
+	"uWpu5liy30LqE5aan0okpnN6VU6gcFYjiro6j3SmyyC0+SV8BwVZpPMd3ToywkzTGFnSjJclNgGnlR4e",
+	"X3sXvl7NF808GKX6HiVLb2josD27c4/vNOU1BilCAHiq5BRq2R7lIe76T/hW6yHG84vHXGWX8UpeSTU1",
+	"NK06GW14gTOAuOOnmzAvjSANdUYV4Rn7o4EGMuei64wtm+tSTNlvr19k1GZNfUpCL2hqCDEsMaRWFQSv",
+	"9VK+wcYN7P0PGaQWZG2utHE/D/BjtKVz62CHIWkOJkjbL/HSfUVnvqo1DMBSK8kWsL6UFceZjen0Kq+E",
+	"hPvNq9pX8EHrKMKEvVGKyg6ueXEI1nrhs9A+xLWqVSe/jvXmh8yivutnxpMA+55OifpeNmfhE8jnrTA0",
+	"uCtqjbtetxj53+QXYI6eOln4ilAbrcT9NmBFIZTAjE8Jp1VTqh5cZ1w0555xyy2IM+XwBXxbVReMinrw",
+	"sCPYpIYnbOSx7ZIfaD8Swg89IFB/ZlRa9t4KWL120PP3Z7i3EP0J3nyWopAH4so8yK4I223jqJ1BEp/O",
+	"xH9VKySifsDCmCpmFWc7ZcuwZvnZuXruTI4kN7+9o8BiXl5tMcVfwPyVTLx7Y4i/qnSzWQsVglH6w2SW",
+	"SeLjZHNSOlRvZTQpnS9ynCduKScf6D8+nmhD46zvy4SlSasvrRfUb8Y+n4WRwaIs2VJIHEzfM0Z4I5Fs",
+	"1NJNzj+IAberqYosqYNd/meysNYYbuBBGIKfUesaonwjEg3aE7edQNw21/S3mPWc/Yp/+bN/swFIHJ+4",
+	"LFzgE7VZd+iLWkIHJBtjo2YO0lHsRlnpKaJqVfetS4md1W7uMgmmLpGP2fOZdaXohTOcfOhAlvDt33z/",
+	"6NG3WfzMkAPh2nogPkE15wW7BpDHlD+yZnY+EyXkWzDMIpTyOhjuUIiNd+GYvUIB4tIgvigvoVovVvyg",
+	"1+Hw/kwLqf6Z43geJjyhAJ47vY5VasVhIni+6HPzbgeUQM1Wql541vmUm13jVMS7X+Xey/mYijvXXTcq",
+	"Lt52dyHcMcIPJvBNrNA4Zq8cvjPFxYNl69ErnFVMeH+X0tcbJc1Gu82nuJR7EPaHjBi7KZV9LlFofzmA",
+	"qcEXJLWcSR+fUyg+UBJ92DvyWKVud8SLf8FvfNmuWeGavhHFri8O68E/x52j3RZBm99vQNa+ZygUiwdw",
+	"KLvUOWoVYnXPCKyDouyZB5gL+alOvoHY4KB2ap/cedYuKhRx2cW5uJVTlcGZ9Y6Zg16kQACGILNBID2r",
+	"gStVQObLENrR7L5knnDR0c8JUk7GiKSW41bCTOdQOOPhpQq/dqBg1ExdggE3vMU+yYo6LBezGyQANPZY",
+	"L1j+l2dv2H//53/RtcPqToIwEQanMxyzx3R43kQgZEGsxU81iaUlKer1u13bz2Qn2MXtG/Q82Iv1Y0vU",
+	"1H18xbUGTbMFKu6K8g52Qe27w0AEoxh3JXwBq3nUfewV4jsxJqjD1q5iMtIZoiELVAtMSNsHiBhTKgjJ",
+	"y7vMTn8vgK3BjJRNfY2/6V0eVqoPSfR7EuichZzp/UnuT6hbbxnxpICp0B5V9p6bbJOwO5SacIzw1UrB",
+	"nzyZPrPD5N89ZMm6Ij8sKLWaCfUzyoQpr2vUdfaTw6WRfL8QVH6CW2uu4BXwfsVMyCILoNAhQKlmdxah",
+	"Ti4PWsLO2fnCtrBztdx4m9GWcaNHm8Z+RENftQUOeBn7MEKJHN4RwawJ3arCvp04NXkYTByipAejJ/h5",
+	"WseKr/tWsMIJpeP2/pbAPXcuQRQZgyNMyvOiqMGawdR67Wt6XYuA0NRmF9KM2Fjds9I/+gj16Ic/7U0o",
+	"mgiE2lkFeG1KKqERj7W/qkaF1YtpRMNrC4frnCz5HEAevlc3je725+tP84ET63aEFo1tIB0vlu67Csa9",
+	"50RUYdbrYb2+0ECDrhy+7Hiqb1uIRSoPxvLxS5mLIkNw+SwepZ9ZwZOFkez0X01d0n94gNvMF15ehcLL",
+	"zD7qSskrxPzM1EpehTpYehzXVA+vZh6XEnNcWKKPtepAdSwYpQUo0KHzATQseacYowrBbd/VcN7p7KnB",
+	"4zO89A7ipayBnOBGlvbq5/TvK9cYm1M5jFaJXoWY398fycLy/FC7gl2pPmP5h8tJoSRcUlX55UTNLqmk",
+	"/PRj3k46Wal6oR1CqEsIg4sF0lZDNapD2HJTDadWcBk15KQ+Rz7rVahbKSQuWzIT1bMwOJXQRzZwK2Jc",
+	"V5dNRyQL4NP5QCHflaqv3LL3hgvbAnmh2IWfDzxVVRuUsXuhmEMbIp0PtB4U9fqqbuQnruk1OH8r8kN9",
+	"qn9mDz3UPdvXEuhitSwFaJZ3iZNnHmEiIH3MXPU/Zo3L8lK6VyCTVC7BItmcl7MgSHshQbpX4BO3TXdm",
+	"41ZljP4QhgbSlGCf9O47CIx+f+J6oqC5Eygr0vPWmtM42XnQCKKv7L2IQzo92Akx1bc7GyA+n0dDIsUN",
+	"K7evTgnHPRs2fAU437i6h7AAWhARN9OfcAqCSBw0AXZ7MjsR8brNClEUFTWXTy+cO2zeAGatDV9H89Zx",
+	"bo0LYkGiF/wnfPsrH7UYB2zahl9vDtQH87Oqb8Ck4idD5O2PL/Vt6NAGaV+MiVZ9GEATnyCwhzqnqa6i",
+	"9g7m/dqi++KobTUvR+dw+PgMPfyL5LPHnP4w1tOBsZtGLSiJ3PRFUZn2uu67pOkJnxpxK8x6GF7df+nz",
+	"NdeMCStFX0/4+ZsV4kLHEJGHarm5Twfek30o12pEBYdS349b5ekf222l+Sok506WDsOjT9yM588Yr+9t",
+	"w/T1JBQJtoYGDq/eRjfDDq0WvdZnft8bjFVvWyOPaY8/hYnZh680eZSqtLm/yDlWo0JZHF3z6YKF06RO",
+	"HLDnciDZ1zKKmwD+RRklzhF49uA+QEmpcs8tsfG6xSFtGMbn6VPNRHa7/5vwDGeV0IYv4FB845zVIQhD",
+	"Cia1cAKu2YAX2PXlId90Q9CDxyz//vT73AEUOsvDutIug9z1oTH6QNIkSA0HVHwprwFha3nBMCKdClT9",
+	"BcyFd7fvr3oR3xBc16TuIiIdtD8TTfwoq7xBOhe5KtRob+lLgCk/7645qib2BUE4darkVHceY8y4OqIz",
+	"Jh1AS+AQqVqhccwCwbooAZfSV+OEIKSgOOSKC4O/C4MW2zKi2SzrSK+4CAQ9b1f33NFx9HSFIIeU8rxe",
+	"X8poSVjPxb55vMTWnAqk+VUU31reV03NKl4voM4YIsA48DuanUJ36pxtliu5dvdUEXLnQtxDCTE+fA+n",
+	"q7eOX6tD3JYLPDm6LxGfpYsxPk1SruX0i1VLXKzlNDjTX2dt+VpOA1t83FeH1o0879Y/YsbcDRWLS/AO",
+	"wTP2MgepKvGuDLLIMLJDh0uschwuU3iD37ij93mfLlo8e73PQ7NrP9wAMG10R8EFg3EBS9PrrhGJv0iY",
+	"K2nw/uJn1fFWvIeJhlsRXER8VpWqa8vUkhmQbA281lmoHhUmIx0VpjxTk/QDHUr1aYRjCQa/joWvBTe8",
+	"hfynRElpCYN6w6jGKjiXFzJsWgKXmjXLMDpaQzlLahTDa2Tar7ruP0z7T1UHoMXq4XiJ1erGWtREn3M/",
+	"bpkGl8GdI2SHLIUd2JC/PLiJc5b7BSLgkWtnV2ymPATDFwr42R2kDdlvrASe10oKTR3YdjffDl/xsWoa",
+	"f3ryoW7kx/4O2i5gIRvAKyRC04gJl0tpB0YGzEI/8GPKK+/SdNEML6W1Ds8Zp+cZwv1yzYws4L9TzY7q",
+	"d3budA8JR+4L3T7PrIcJ6tknZUwbWGKrvoHll1cMvgyvi3BL5QD90LabwdjhqcrJSOGKJhsPmxtv/Zfu",
+	"8fjjIdw9LODX+rmGiq7abXv2CH/6PH002NXiykcw2CXVirmuFWshXNOo24xpcSNpQuaF4dZGKJg/NIfQ",
+	"7HzcUP4RTZ12FUpuwBA3OPCB4L8N1Le8pBo2bggHsuTCvgmreREGMtnJSqkaPw/9K3U4OoP8P/9Q1DAt",
+	"fpDfqYDOmnLE6B7GZntY6pfS0n/lty3qJTKmUYyz316/GHt1hkTTzq4XKkBoWW139OBlNC8JAZUPOFQ1",
+	"1CG49Wft+dm7wirQmhPI7Uip0leh0Lvjg0vlHRx6GL0c6OWrFIRhM17Dvcvf8b4bQqGfJUd6xSjXhG3v",
+	"62uOWdhb8K3aYKF0uQzrO9QiMt62JOpvWEMUH/q9CcRXhPn+eQsiRkrDLiT7AWoKHMq2f8HBRNaJve7D",
+	"OJ3Ai19acXCfLScRFuH9AVO22/m8U2C8SI3KUwl4pFlmAWSkLgKetfDtDV+LaBnHS5YWIIsvFkB+ja//",
+	"JKb9vDAOVrf3AUZhKeaNCkbwuSuRrr1rHSxlxJs5DDDwBVg7uiy7lgDFNYJ8s+rgsEIooHB/DvbZH6t7",
+	"B5f9gzLZ2zlg2k+YmM0OxkVKQoeLDs035Gt8OVmjTGvsXNBavmY+6K60d6iM/dR67eTBBQGAEHzkwkdu",
+	"PnVnJLy8T2ehv4hbiGUONihoT+YDsZAB/eUY6A1oc9Dow/0yDgZle1RV6C6j8TLGntgh9VEQIUYxU68j",
+	"vrCe62h+sE+GaVNj9ezvHyYLsP//zlLPPWC7S0YtS8gIPpOgekEvdKdOPUT+sTNDYMVfB1xeJwpe7WVL",
+	"5QfiDELGlA+889KD0URPp0hw+tmh2kzNElUjx1sltHrSMwg6PbdjNVfYr1SIwuVe/BhlZ7WmV+UDhQBF",
+	"1g3D2HWuVVPH1AuH2d+9RAQSNVvxNQkmq3VCB3eEcHIc92/fQu9+BzHjo4fEmNLpzc6VNj7j2P6OULCS",
+	"P1jA2p2X0Ozxq+fRr/hS2E+tIf4/AwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -276,7 +276,7 @@ func (q *Queries) GetLease(ctx context.Context, arg GetLeaseParams) (GetLeaseRow
 }
 
 const getMailbox = `-- name: GetMailbox :one
-SELECT tenant, person, epoch, pull_cursor, round, round_open, wanted, done, way, subscription_id, subscribed_at, last_heard, last_pull, last_push, renew_at, poll_at, reconcile_at, wait_until, failures, next_due, held_deletions, deletions_approved, fresh, queued_at, queued_bulk, lease_until, lease_fence, try_way, try_since, climb_at, falls, silences, way_reason, notices, last_notice, quiet FROM mailbox WHERE tenant = $1 AND person = $2
+SELECT tenant, person, epoch, pull_cursor, round, round_open, wanted, done, way, subscription_id, subscribed_at, last_heard, last_pull, last_push, renew_at, poll_at, reconcile_at, wait_until, failures, next_due, held_deletions, deletions_approved, fresh, queued_at, queued_bulk, lease_until, lease_fence, try_way, try_since, climb_at, falls, silences, way_reason, notices, last_notice, quiet, take_over FROM mailbox WHERE tenant = $1 AND person = $2
 `
 
 type GetMailboxParams struct {
@@ -324,6 +324,7 @@ func (q *Queries) GetMailbox(ctx context.Context, arg GetMailboxParams) (Mailbox
 		&i.Notices,
 		&i.LastNotice,
 		&i.Quiet,
+		&i.TakeOver,
 	)
 	return i, err
 }

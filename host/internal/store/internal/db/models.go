@@ -216,6 +216,7 @@ type Mailbox struct {
 	Notices           int64
 	LastNotice        int64
 	Quiet             bool
+	TakeOver          bool
 }
 
 type Move struct {
@@ -259,6 +260,7 @@ type Person struct {
 	Updated           int64
 	OwnBookings       bool
 	SyncMaster        bool
+	Shadow            bool
 }
 
 type RoomItem struct {
@@ -277,6 +279,13 @@ type RoomItem struct {
 	Due       int64
 	Tries     int64
 	Created   int64
+}
+
+type ShadowReport struct {
+	Tenant string
+	Person string
+	At     int64
+	Data   []byte
 }
 
 type Subscription struct {

@@ -94,7 +94,7 @@ func (q *Queries) DeletePerson(ctx context.Context, arg DeletePersonParams) (int
 }
 
 const getPerson = `-- name: GetPerson :one
-SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated, own_bookings, sync_master FROM person WHERE tenant = $1 AND id = $2
+SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated, own_bookings, sync_master, shadow FROM person WHERE tenant = $1 AND id = $2
 `
 
 type GetPersonParams struct {
@@ -127,12 +127,13 @@ func (q *Queries) GetPerson(ctx context.Context, arg GetPersonParams) (Person, e
 		&i.Updated,
 		&i.OwnBookings,
 		&i.SyncMaster,
+		&i.Shadow,
 	)
 	return i, err
 }
 
 const getPersonByEmail = `-- name: GetPersonByEmail :one
-SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated, own_bookings, sync_master FROM person WHERE tenant = $1 AND email_key = $2 AND email_key <> ''
+SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated, own_bookings, sync_master, shadow FROM person WHERE tenant = $1 AND email_key = $2 AND email_key <> ''
 `
 
 type GetPersonByEmailParams struct {
@@ -166,12 +167,13 @@ func (q *Queries) GetPersonByEmail(ctx context.Context, arg GetPersonByEmailPara
 		&i.Updated,
 		&i.OwnBookings,
 		&i.SyncMaster,
+		&i.Shadow,
 	)
 	return i, err
 }
 
 const listPersons = `-- name: ListPersons :many
-SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated, own_bookings, sync_master FROM person
+SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated, own_bookings, sync_master, shadow FROM person
 WHERE person.tenant = $1 AND person.id > $2
   AND (person.status = $3 OR $3 = '')
   AND (person.kind = $4 OR $4 = '')
@@ -243,6 +245,7 @@ func (q *Queries) ListPersons(ctx context.Context, arg ListPersonsParams) ([]Per
 			&i.Updated,
 			&i.OwnBookings,
 			&i.SyncMaster,
+			&i.Shadow,
 		); err != nil {
 			return nil, err
 		}
@@ -258,7 +261,7 @@ func (q *Queries) ListPersons(ctx context.Context, arg ListPersonsParams) ([]Per
 }
 
 const samplePersons = `-- name: SamplePersons :many
-SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated, own_bookings, sync_master FROM person
+SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated, own_bookings, sync_master, shadow FROM person
 WHERE sync_mode = $1 AND sync_url = $2 AND email_key LIKE $3 AND NOT sync_disabled AND kind = 'person' AND email <> ''
 ORDER BY CASE status WHEN 'ok' THEN 0 ELSE 1 END, tenant, id
 LIMIT $4
@@ -308,6 +311,7 @@ func (q *Queries) SamplePersons(ctx context.Context, arg SamplePersonsParams) ([
 			&i.Updated,
 			&i.OwnBookings,
 			&i.SyncMaster,
+			&i.Shadow,
 		); err != nil {
 			return nil, err
 		}

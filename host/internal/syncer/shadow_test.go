@@ -1,0 +1,216 @@
+package syncer
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/fault"
+)
+
+func (w *world) shadow(on bool) {
+	w.Helper()
+	if err := w.engine.SetShadow(w.Context(), tenant, "alice", on); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// report is what the sync of alice would do.
+func (w *world) report() ShadowReport {
+	w.Helper()
+	row, found, err := w.store.ShadowReport(w.Context(), tenant, "alice")
+	if err != nil || !found {
+		w.Fatalf("report: %v, %v", found, err)
+	}
+	r, err := ParseShadowReport(row.Data)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return r
+}
+
+func (r ShadowReport) of(booking string) ShadowEntry {
+	for _, x := range r.Entries {
+		if x.Booking == booking {
+			return x
+		}
+	}
+	return ShadowEntry{}
+}
+
+// oldSync makes the item that another sync made for a booking: with the booking's id on it, or without any marker.
+func (w *world) oldSync(b *booking.Booking, marked bool, change ...func(*calendar.Event)) calendar.Ref {
+	w.Helper()
+	ev := calendar.Event{UID: "uid-" + b.ID, Subject: b.Title, Start: b.Start, End: b.End, Zone: b.Zone, Busy: calendar.Occupied, Body: "made by the old sync"}
+	f, err := fieldsOfBooking(w.Context(), w.store, b)
+	if err != nil {
+		w.Fatal(err)
+	}
+	if ev, err = eventOf(w.Context(), w.store, b, &f, nil); err != nil {
+		w.Fatal(err)
+	}
+	for _, c := range change {
+		c(&ev)
+	}
+	it := calendar.Item{Event: ev}
+	if marked {
+		it.ForeignKey = b.ID
+	}
+	return w.server.add(alice, it)
+}
+
+func TestShadowModePlansAndWritesNothing(t *testing.T) {
+	each(t, func(w *world) {
+		w.shadow(true)
+		marked, bare := w.book("marked"), w.book("bare", at(11))
+		w.book("missing", at(13))
+		differs := w.book("differs", at(15))
+		w.oldSync(marked, true)
+		w.oldSync(bare, false)
+		w.oldSync(differs, true, func(e *calendar.Event) { e.Subject = "Something else" })
+		w.server.add(alice, calendar.Item{Event: calendar.Event{Subject: "Dentist", Start: marked.Start, End: marked.End}})
+		w.server.add(alice, calendar.Item{ForeignKey: "of-the-old-sync", Event: calendar.Event{Subject: "Old", Start: marked.Start, End: marked.End}})
+		before, changes := w.server.items(alice), w.changes()
+		writes := w.server.calls["apply"]
+
+		w.pass("alice")
+		r := w.report()
+		for id, want := range map[string]ShadowEntry{
+			"marked":          {Action: ShadowAdopt, Found: byID},
+			"bare":            {Action: ShadowAdopt, Found: byContent},
+			"missing":         {Action: ShadowCreate},
+			"differs":         {Action: ShadowUpdate, Found: byID, Fields: []string{"subject"}},
+			"of-the-old-sync": {Action: ShadowLeave},
+		} {
+			if got := r.of(id); got.Action != want.Action || got.Found != want.Found || !slices.Equal(got.Fields, want.Fields) || got.Why == "" {
+				w.Errorf("%s: %+v, want %+v", id, got, want)
+			}
+		}
+		if r.Items != 5 || r.Bookings != 4 || !maps.Equal(r.Does, map[string]int{ShadowAdopt: 2, ShadowCreate: 1, ShadowUpdate: 1, ShadowLeave: 1}) {
+			w.Errorf("report %+v", r)
+		}
+		if s := w.state("alice"); s.Status != store.StatusOK || s.Reason != shadowReason("alice") {
+			w.Errorf("state %+v", s)
+		}
+		w.pass("alice")
+		if w.server.calls["apply"] != writes || len(w.changes()) != len(changes) || len(w.server.items(alice)) != len(before) {
+			w.Error("something was written")
+		}
+		if links, err := w.store.LinksOfBooking(w.Context(), tenant, "marked"); err != nil || len(links) != 0 {
+			w.Errorf("links %+v, %v", links, err)
+		}
+	})
+}
+
+func TestTakeOverAdoptsWithoutMailAndDoublesNothing(t *testing.T) {
+	each(t, func(w *world) {
+		w.shadow(true)
+		guests := func(b *booking.Booking) {
+			b.Attendees = []booking.Attendee{{Email: "guest@example.org", Role: booking.Required}}
+		}
+		marked, bare := w.book("marked", guests), w.book("bare", at(11), guests)
+		refs := []calendar.Ref{w.oldSync(marked, true), w.oldSync(bare, false)}
+		w.book("missing", at(13), guests)
+		// Two bookings that say the same, and three such items.
+		twins := []string{"twin-1", "twin-2"}
+		for range 2 {
+			w.oldSync(w.book(twins[0], at(15), func(b *booking.Booking) { b.Title, b.Resources = "Twin", nil }), false)
+		}
+		w.oldSync(w.book(twins[1], at(15), func(b *booking.Booking) { b.Title, b.Resources = "Twin", nil }), false)
+		w.pass("alice")
+		total := len(w.server.items(alice))
+		w.server.mails = nil
+
+		w.shadow(false)
+		w.pass("alice")
+		for i, id := range []string{"marked", "bare"} {
+			links, err := w.store.LinksOfBooking(w.Context(), tenant, id)
+			if err != nil || len(links) != 1 || links[0].State != store.LinkLive || links[0].Ref != refs[i] {
+				w.Errorf("%s: links %+v, %v", id, links, err)
+			}
+		}
+		seen := map[calendar.Ref]bool{}
+		for _, id := range twins {
+			links, err := w.store.LinksOfBooking(w.Context(), tenant, id)
+			if err != nil || len(links) != 1 || links[0].State != store.LinkLive || seen[links[0].Ref] {
+				w.Fatalf("%s: links %+v, %v", id, links, err)
+			}
+			seen[links[0].Ref] = true
+		}
+		if n := len(w.server.items(alice)); n != total+1 {
+			w.Errorf("%d items, want %d and the one that was missing", n, total)
+		}
+		if len(w.server.mails) > 0 {
+			w.Errorf("mailed: %v", w.server.mails)
+		}
+		// From now on it is an ordinary pair, though it bears no marker.
+		w.server.edit(alice, refs[1], func(e *calendar.Event) { e.Subject = "Renamed in Outlook" })
+		w.pass("alice")
+		if b := w.booking("bare"); b.Title != "Renamed in Outlook" {
+			w.Errorf("title %q", b.Title)
+		}
+	})
+}
+
+// TestTakeOverSurvivesACrash: it is done once, and begun anew where it was not done to its end.
+func TestTakeOverSurvivesACrash(t *testing.T) {
+	each(t, func(w *world) {
+		w.shadow(true)
+		for i, id := range []string{"b1", "b2", "b3"} {
+			w.oldSync(w.book(id, at(9+i)), false)
+		}
+		w.pass("alice")
+		w.shadow(false)
+		w.server.before = func(call string) error {
+			if call == "pull" {
+				return fault.Unavailable
+			}
+			return nil
+		}
+		w.pass("alice")
+		w.server.before = nil
+		_ = w.store.Close()
+		w.start()
+		w.later(DefaultLimits().RetryMax)
+		w.pass("alice")
+		if n := len(w.server.items(alice)); n != 3 {
+			w.Errorf("%d items, want 3", n)
+		}
+		if mb, _, err := w.store.Mailbox(w.Context(), tenant, "alice"); err != nil || mb.TakeOver {
+			w.Errorf("still to be taken over: %v", err)
+		}
+	})
+}
+
+func TestWhatChangesInShadowModeIsCarriedOutAfterIt(t *testing.T) {
+	each(t, func(w *world) {
+		w.book("b1")
+		w.pass("alice")
+		w.shadow(true)
+		w.book("b1", func(b *booking.Booking) { b.Title = "Renamed" })
+		w.pass("alice")
+		if got := w.only(alice).Event.Subject; got == "Renamed" {
+			w.Error("written in shadow mode")
+		}
+		if x := w.report().of("b1"); x.Action != ShadowUpdate || x.Found != byLink {
+			w.Errorf("report %+v", w.report())
+		}
+		w.shadow(false)
+		w.pass("alice")
+		if got := w.only(alice).Event.Subject; got != "Renamed" {
+			w.Errorf("subject %q", got)
+		}
+	})
+}
+
+func TestShadowModeOfNobody(t *testing.T) {
+	each(t, func(w *world) {
+		if err := w.engine.SetShadow(context.Background(), tenant, "nobody", true); err == nil {
+			w.Error("no error")
+		}
+	})
+}
