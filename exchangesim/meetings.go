@@ -37,6 +37,7 @@ func (c *call) arrive(b *mailbox, it *item, kind string) {
 		if b.owner.Room {
 			made.response, made.busy = "Accept", "Busy"
 		}
+		made.receive()
 		b.add(calendar, made)
 		if b.owner.Room {
 			c.answerMeeting(made, "Accept")
@@ -45,6 +46,7 @@ func (c *call) arrive(b *mailbox, it *item, kind string) {
 		response, busy := found.response, found.busy
 		found.content = it.content.clone()
 		found.received, found.response, found.busy = true, response, busy
+		found.receive()
 		b.edited(found)
 	}
 }

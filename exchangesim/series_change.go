@@ -187,6 +187,13 @@ func (c *call) arriveOccurrence(b *mailbox, v *view, kind string) {
 	}
 }
 
+// receive makes the exceptions of an attendee's copy copies, too.
+func (c *content) receive() {
+	for index, own := range c.changes {
+		c.changes[index] = received(own, c.response, c.busy)
+	}
+}
+
 // received is an attendee's copy of a content.
 func received(c *content, response, busy string) *content {
 	made := c.clone()
