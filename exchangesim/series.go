@@ -130,7 +130,12 @@ func (it *item) patternTimes(yield func(slot) bool) {
 		days = int(it.end.Sub(it.start).Round(24*time.Hour) / (24 * time.Hour))
 	}
 	it.recurrence.dates(func(index int, y int, m time.Month, d int) bool {
-		start := time.Date(y, m, d, local.Hour(), local.Minute(), local.Second(), 0, loc)
+		start := time.Date(y, m, d, local.Hour(), local.Minute(), local.Second(), 0, time.UTC)
+		if y, m, d := local.Date(); start.Equal(time.Date(y, m, d, local.Hour(), local.Minute(), local.Second(), 0, time.UTC)) {
+			start = it.start // also if the clock shows it twice
+		} else {
+			start = onClock(start, loc)
+		}
 		end := start.Add(it.end.Sub(it.start))
 		if days > 0 { // the first moment of a day is not midnight everywhere
 			start = dayBegins(time.Date(y, m, d, 12, 0, 0, 0, loc), loc)
@@ -138,6 +143,22 @@ func (it *item) patternTimes(yield func(slot) bool) {
 		}
 		return yield(slot{index, dayNumber(y, m, d), start.UTC(), end.UTC()})
 	})
+}
+
+// onClock is when the clock in loc shows what wall shows in UTC: the first time, if it does twice, and if it does not, as the clock
+// would have it that was not put forward.
+func onClock(wall time.Time, loc *time.Location) time.Time {
+	shows := func(offset time.Time) (time.Time, bool) {
+		_, seconds := offset.In(loc).Zone()
+		t := wall.Add(-time.Duration(seconds) * time.Second)
+		_, there := t.In(loc).Zone()
+		return t, there == seconds
+	}
+	before, ok := shows(wall.AddDate(0, 0, -1))
+	if after, is := shows(wall.AddDate(0, 0, 1)); !ok && is {
+		return after
+	}
+	return before
 }
 
 // dayNumber counts the days from the first of 1970.

@@ -171,3 +171,21 @@ func TestYearsApartAreMonthsToEWS(t *testing.T) {
 		t.Errorf("the last is on %s", got)
 	}
 }
+
+func TestOccurrencesGoByTheClock(t *testing.T) {
+	t.Parallel()
+	berlin := mustZone("W. Europe Standard Time")
+	for wall, want := range map[string]string{
+		"2026-03-28 02:30": "2026-03-28 01:30", "2026-03-29 01:59": "2026-03-29 00:59", "2026-03-29 02:30": "2026-03-29 01:30",
+		"2026-03-29 03:00": "2026-03-29 01:00", "2026-10-25 01:59": "2026-10-24 23:59", "2026-10-25 02:30": "2026-10-25 00:30",
+		"2026-10-25 03:00": "2026-10-25 02:00", "2026-10-26 02:30": "2026-10-26 01:30",
+	} {
+		at, err := time.Parse("2006-01-02 15:04", wall)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := onClock(at, berlin).UTC().Format("2006-01-02 15:04"); got != want {
+			t.Errorf("%s is %s UTC, want %s", wall, got, want)
+		}
+	}
+}

@@ -47,7 +47,9 @@ var table = map[fault.Kind]string{
 		ErrorQuotaExceeded ErrorMessageSizeExceeded ErrorItemSavePropertyError ErrorPropertyUpdate ErrorItemCorrupt
 		ErrorOccurrenceCrossingBoundary ErrorCalendarDurationIsTooLong ErrorCalendarEndDateIsEarlierThanStartDate
 		ErrorRecurrenceHasNoOccurrence ErrorCalendarIsOrganizerForAccept ErrorCalendarIsOrganizerForDecline
-		ErrorCalendarIsOrganizerForTentative`,
+		ErrorCalendarIsOrganizerForTentative
+		ErrorOccurrenceTimeSpanTooBig ErrorRecurrenceEndDateTooBig ErrorCalendarInvalidRecurrence
+		ErrorCalendarInvalidDayForWeeklyRecurrence ErrorUnsupportedRecurrence`,
 }
 
 const soapHead = `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>`
