@@ -45,7 +45,7 @@ func examine(t *testing.T, e backendtest.Executable, url string, f backendtest.F
 // The plugin keeps the contract with a service account that impersonates, and is called by the server.
 func TestConformanceByImpersonation(t *testing.T) {
 	t.Parallel()
-	sim, err := exchangesim.New(exchangesim.Options{Affinity: true, Schemes: []string{"NTLM"}})
+	sim, err := exchangesim.New(exchangesim.Options{CopyToAttendees: true, Affinity: true, Schemes: []string{"NTLM"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestConformanceByFolderPermission(t *testing.T) {
 	for i := range people {
 		people[i].Delegates = []string{"svc-plain@example.com"}
 	}
-	sim, err := exchangesim.New(exchangesim.Options{People: people})
+	sim, err := exchangesim.New(exchangesim.Options{People: people, CopyToAttendees: true})
 	if err != nil {
 		t.Fatal(err)
 	}

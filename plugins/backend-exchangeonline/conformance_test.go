@@ -30,7 +30,7 @@ func built(t *testing.T, name string) string {
 // The plugin keeps the contract in Exchange Online with an app's tokens, and is called by the server.
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	sim, err := exchangesim.New(exchangesim.Options{Affinity: true})
+	sim, err := exchangesim.New(exchangesim.Options{Affinity: true, CopyToAttendees: true})
 	if err != nil {
 		t.Fatal(err)
 	}

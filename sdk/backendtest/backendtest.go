@@ -95,7 +95,7 @@ func grouped(only func(string) bool) []group {
 	for _, g := range []group{
 		{"Open", openChecks()},
 		{"Probe", probeChecks()},
-		{"Pull", pullChecks()},
+		{"Pull", append(pullChecks(), everythingChecks()...)},
 		{"Pages", pagesChecks()},
 		{"Cursor", cursorChecks()},
 		{"Fetch", fetchChecks()},
@@ -107,6 +107,7 @@ func grouped(only func(string) bool) []group {
 		{"Finder", finderChecks()},
 		{"Pusher", pusherChecks()},
 		{"Watcher", watcherChecks()},
+		{"Responder", responderChecks()},
 		{"Mailboxes", mailboxChecks()},
 		{"Unavailable", unavailableChecks()},
 		{"Cancellation", cancellationChecks()},

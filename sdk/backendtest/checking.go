@@ -32,6 +32,8 @@ const (
 	finder
 	pusher
 	watcher
+	complete
+	responder
 	series
 	attendees
 	atURL // the mailbox has a URL, which can be another's
@@ -58,6 +60,8 @@ func (s *suite) missing(n needs) string {
 		{watcher, s.can.Watcher, "the backend is no Watcher"},
 		{pusher, !s.delegate, "the mailbox is a delegate's and cannot be subscribed to"},
 		{watcher, !s.delegate, "the mailbox is a delegate's and cannot be listened to"},
+		{complete, s.can.Everything, "the backend is not Complete"},
+		{responder, s.can.Responder, "the backend is no Responder"},
 		{series, !s.can.Omits.Has(calendar.FieldRecurrence), "the calendar keeps no series: Omits has the recurrence"},
 		{attendees, s.Attendees, "items with attendees are not allowed here (Fixture.Attendees): a server may send them mail"},
 		{atURL, s.Mailboxes[0].URL != "", "the mailbox has no URL that could lead elsewhere"},

@@ -162,6 +162,14 @@ var defects = map[string]string{
 	"tells of what is not watched":      "Watcher/AskingTellsOnlyOfWhatIsWatched",
 	"cannot listen":                     "Watcher/SomeWayIsSupported",
 
+	"everything is what bears a marker": "Pull/EverythingIsWhole",
+	"any cursor does for everything":    "Pull/EverythingNeedsACursorOfItsOwn",
+	"declining what is gone succeeds":   "Responder/AnswersAnInvitation",
+	"an answer may be given once":       "Responder/AnswersAnInvitation",
+	"answers are lost":                  "Responder/AnswersAnInvitation",
+	"what is declined stays":            "Responder/AnswersAnInvitation",
+	"everybody may answer":              "Responder/WhatIsNoInvitationIsInvalid",
+
 	"trouble is NotFound":             "Unavailable/WithoutANetwork Unavailable/WhereNobodyListens",
 	"trouble is an empty calendar":    "Unavailable/WithoutANetwork",
 	"trouble is no item":              "Unavailable/WithoutANetwork",

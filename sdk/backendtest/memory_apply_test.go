@@ -93,6 +93,10 @@ func (b *memory) create(x *box, m calendar.Mutation) (backend.Result, error) {
 	case b.has("series are single"):
 		item.Kind = calendar.Single
 	}
+	if len(m.Event.Attendees) > 0 && item.Event.UID == "" {
+		item.Event.UID = "meeting-" + string(item.Ref)
+	}
+	b.invite(item, m)
 	b.cached[m.Key] = true
 	if b.has("mailboxes share a calendar") {
 		for _, other := range b.boxes {

@@ -214,6 +214,10 @@ func (b *memory) Pull(ctx context.Context, req backend.PullRequest, emit func(ba
 	at, full := 0, req.Since == ""
 	if !full {
 		owner, place, _ := strings.Cut(string(req.Since), "|")
+		place, whole := strings.CutSuffix(place, "|all")
+		if req.Everything && !whole && !b.has("any cursor does for everything") {
+			return fmt.Errorf("the cursor is of another kind: %w", fault.StateExpired)
+		}
 		n, err := strconv.Atoi(place)
 		b.mu.Lock()
 		known := n <= len(x.history)
@@ -254,8 +258,11 @@ func (b *memory) pages(ctx context.Context, req backend.PullRequest, x *box, at 
 		part := history[at:min(at+pageSize, len(history))]
 		at += len(part)
 		page := backend.Page{
-			Changes: b.changes(x, part, full), Full: full && (first || !b.has("Full is on the first page only")) || b.has("Full is on every pull"),
+			Changes: b.changes(x, part, req), Full: full && (first || !b.has("Full is on the first page only")) || b.has("Full is on every pull"),
 			Last: at == len(history), Next: calendar.Cursor(fmt.Sprintf("%s|%d", req.Mailbox.Address, at)),
+		}
+		if req.Everything {
+			page.Next += "|all"
 		}
 		b.mu.Lock()
 		b.cached[string(page.Next)], b.cached["all"] = true, b.cached["all"] || len(page.Changes) > 1
@@ -292,7 +299,8 @@ func (b *memory) given(c calendar.Cursor) bool {
 }
 
 // changes turns a part of the history into changes.
-func (b *memory) changes(x *box, part []calendar.Ref, full bool) []calendar.Change {
+func (b *memory) changes(x *box, part []calendar.Ref, req backend.PullRequest) []calendar.Change {
+	full := req.Since == ""
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var out []calendar.Change
@@ -312,7 +320,8 @@ func (b *memory) changes(x *box, part []calendar.Ref, full bool) []calendar.Chan
 			continue
 		}
 		ch := calendar.Change{Ref: ref, Deleted: !there}
-		if there && (item.Key != "" || item.ForeignKey != "" || b.has("reads what is people's own")) {
+		if there && (item.Key != "" || item.ForeignKey != "" || b.has("reads what is people's own") ||
+			req.Everything && !b.has("everything is what bears a marker")) {
 			item.Event = b.shown(item.Event)
 			if b.has("Pull reads otherwise") {
 				item.Event.Location = "somewhere"

@@ -27,9 +27,9 @@ func TestARefusalPointsToItsSettings(t *testing.T) {
 		"Your request was received and is pending approval.":                                                        "AllBookInPolicy BookInPolicy AllRequestOutOfPolicy ResourceDelegates",
 		"The room's capacity is 4.":                                                                                 "EnforceCapacity",
 		"Requests from outside the organization are not processed.":                                                 "ProcessExternalMeetingMessages",
-		"The painters are there.": "",
-		"":                        "",
-		"This meeting is about our recurring revenue and lasts 2 hours.": "",
+		"The painters are there.":                                                                                   "",
+		"":                                                                                                          "",
+		"This meeting is about our recurring revenue and lasts 2 hours.":                                            "",
 	} {
 		if got := strings.Join(Points(text), " "); got != want {
 			t.Errorf("%q points to %q, want %q", text, got, want)

@@ -50,7 +50,7 @@ func (w *world) oldSync(b *booking.Booking, marked bool, change ...func(*calenda
 	if err != nil {
 		w.Fatal(err)
 	}
-	if ev, err = eventOf(w.Context(), w.store, b, &f, nil); err != nil {
+	if ev, err = eventOf(w.Context(), w.store, b, &f, nil, true); err != nil {
 		w.Fatal(err)
 	}
 	for _, c := range change {

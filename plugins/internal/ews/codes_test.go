@@ -46,9 +46,10 @@ var table = map[fault.Kind]string{
 		ErrorDuplicateSOAPHeader ErrorInvalidPushSubscriptionUrl ErrorInvalidSubscriptionRequest ErrorCannotDeleteObject
 		ErrorQuotaExceeded ErrorMessageSizeExceeded ErrorItemSavePropertyError ErrorPropertyUpdate ErrorItemCorrupt
 		ErrorOccurrenceCrossingBoundary ErrorCalendarDurationIsTooLong ErrorCalendarEndDateIsEarlierThanStartDate
-		ErrorRecurrenceHasNoOccurrence ErrorOccurrenceTimeSpanTooBig ErrorRecurrenceEndDateTooBig ErrorCalendarInvalidRecurrence
-		ErrorCalendarInvalidDayForWeeklyRecurrence ErrorUnsupportedRecurrence ErrorCalendarIsOrganizerForAccept
-		ErrorCalendarIsOrganizerForDecline ErrorCalendarIsOrganizerForTentative`,
+		ErrorRecurrenceHasNoOccurrence ErrorCalendarIsOrganizerForAccept ErrorCalendarIsOrganizerForDecline
+		ErrorCalendarIsOrganizerForTentative
+		ErrorOccurrenceTimeSpanTooBig ErrorRecurrenceEndDateTooBig ErrorCalendarInvalidRecurrence
+		ErrorCalendarInvalidDayForWeeklyRecurrence ErrorUnsupportedRecurrence`,
 }
 
 const soapHead = `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>`

@@ -76,10 +76,7 @@ func decodePattern(s *xmlscan.Scanner, p *series.Pattern) {
 		case "Interval":
 			p.Interval = number(s.Word())
 		case "DaysOfWeek":
-			known := true
-			if p.Days, known = days(s.Text()); !known {
-				p.Days = nil
-			}
+			p.Days = days(s.Text())
 		case "FirstDayOfWeek":
 			p.FirstDay = weekday(s.Text())
 		case "DayOfMonth":
@@ -97,8 +94,8 @@ func decodePattern(s *xmlscan.Scanner, p *series.Pattern) {
 	}
 }
 
-// days reads a list of days of the week; false if one is none.
-func days(list string) ([]time.Weekday, bool) {
+// days reads a list of days of the week; none if one is no day.
+func days(list string) []time.Weekday {
 	var out []time.Weekday
 	for _, name := range strings.Fields(list) {
 		if group, ok := groups[name]; ok {
@@ -107,11 +104,11 @@ func days(list string) ([]time.Weekday, bool) {
 		}
 		d := weekday(name)
 		if d.String() != name {
-			return nil, false
+			return nil
 		}
 		out = append(out, d)
 	}
-	return out, true
+	return out
 }
 
 // day reads an xs:date, or the date of an xs:dateTime, as midnight UTC; zero if it is none.

@@ -75,13 +75,10 @@ func (b *Backend) occurrenceOf(ctx context.Context, r backend.Reaction, master *
 	if item.Kind != calendar.Master || master.Recurrence == nil {
 		return event{}, fmt.Errorf("the item in the calendar of %s is no series, and has no occurrences: %w", r.Mailbox.Address, fault.Invalid)
 	}
-	said := false
-	if item.Event.Recurrence, said = master.Recurrence.ruleOf(item.Event); !said {
-		return event{}, fmt.Errorf("the series in the calendar of %s has a rule that cannot be told, so its occurrences are not known: %w", r.Mailbox.Address, fault.Unsupported)
-	}
+	item.Event.Recurrence, _ = master.Recurrence.ruleOf(item.Event)
 	s, err := series.Of(item.Event)
 	if err != nil {
-		return event{}, err
+		return event{}, fmt.Errorf("the occurrences of the series in the calendar of %s are not known: %s: %w", r.Mailbox.Address, err.Error(), fault.Unsupported)
 	}
 	there, _, err := b.instances(ctx, r.Mailbox, master.ID, s)
 	if err != nil {

@@ -35,8 +35,8 @@ func (w *world) everything(t *testing.T, m backend.Mailbox, since backend.Cursor
 	return changes, since
 }
 
-// invite has a person call a meeting in the room.
-func (w *world) invite(t *testing.T, a exchangesim.Appointment) string {
+// call has a person call a meeting in the room.
+func (w *world) call(t *testing.T, a exchangesim.Appointment) string {
 	t.Helper()
 	if a.Start.IsZero() {
 		a.Start, a.End = soon(10, "09:00"), soon(10, "10:00")
@@ -83,7 +83,7 @@ func TestARoomsCalendarIsReadInFull(t *testing.T) {
 	if _, err := w.sim.Outlook(room.Address).Create(exchangesim.Appointment{Subject: "Cleaning", Start: soon(5000, "09:00"), End: soon(5000, "10:00")}); err != nil {
 		t.Fatal(err)
 	}
-	w.invite(t, exchangesim.Appointment{Subject: "Budget"})
+	w.call(t, exchangesim.Appointment{Subject: "Budget"})
 	changes, next := w.everything(t, room, "")
 	byPerson, others := 0, backend.Item{}
 	for _, ch := range changes {
@@ -102,7 +102,7 @@ func TestARoomsCalendarIsReadInFull(t *testing.T) {
 	if !others.ReadOnly || others.Response != calendar.Accepted || others.Event.Organizer.Email != "alice@example.com" {
 		t.Errorf("the meeting was read as %+v", others)
 	}
-	w.invite(t, exchangesim.Appointment{Start: soon(12, "09:00"), End: soon(12, "10:00")})
+	w.call(t, exchangesim.Appointment{Start: soon(12, "09:00"), End: soon(12, "10:00")})
 	if err := w.sim.Outlook(room.Address).Delete(w.meetingID(t)); err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestARoomsCalendarIsReadInFull(t *testing.T) {
 func TestInvitationsAreAnsweredOnce(t *testing.T) {
 	t.Parallel()
 	w, room := rooms(t)
-	w.invite(t, exchangesim.Appointment{Subject: "Budget"})
+	w.call(t, exchangesim.Appointment{Subject: "Budget"})
 	own := w.onlyItem(t)
 	changes, _ := w.everything(t, room, "")
 	answer := func(r calendar.Response, comment string) error {
@@ -168,7 +168,7 @@ func TestInvitationsAreAnsweredOnce(t *testing.T) {
 	if err := w.Respond(t.Context(), backend.Reaction{Mailbox: room, Ref: changes[0].Ref}); fault.Of(err) != fault.Invalid {
 		t.Errorf("no answer at all: %v, want Invalid", err)
 	}
-	id := w.invite(t, exchangesim.Appointment{Start: soon(12, "09:00"), End: soon(12, "10:00")})
+	id := w.call(t, exchangesim.Appointment{Start: soon(12, "09:00"), End: soon(12, "10:00")})
 	if err := w.sim.Outlook("alice@example.com").Delete(id); err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func TestInvitationsAreAnsweredOnce(t *testing.T) {
 func TestOneOccurrenceIsDeclined(t *testing.T) {
 	t.Parallel()
 	w, room := rooms(t)
-	id := w.invite(t, exchangesim.Appointment{
+	id := w.call(t, exchangesim.Appointment{
 		Subject: "Weekly", TimeZone: "UTC",
 		Recurrence: &exchangesim.Recurrence{Pattern: "Weekly", Interval: 1, Days: []string{soon(10, "09:00").Weekday().String()}, Start: soon(10, "09:00").Format("2006-01-02"), Count: 4},
 	})

@@ -232,6 +232,9 @@ func (b *Backend) except(ctx context.Context, m calendar.Mutation, e *event) err
 	if err != nil {
 		return err
 	}
+	if m.Event.AllDay && made.Event.AllDay { // whole days are the same in every zone: it may be in another than asked for
+		m.Event.Zone = made.Event.Zone
+	}
 	s, err := series.Of(m.Event)
 	if err != nil {
 		return err

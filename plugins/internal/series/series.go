@@ -158,19 +158,25 @@ func (s Series) moment(e calendar.Event) time.Time {
 	return time.Date(d.Year(), d.Month(), d.Day(), 0, 0, 0, 0, s.at.Zone)
 }
 
-// OfWritten is Of for an event that is to be written, with its exceptions checked. false: it is no series.
-func OfWritten(e calendar.Event) (Series, bool, error) {
+// OfRead is Of for an event that may be none; false: it is no series.
+func OfRead(e calendar.Event) (Series, bool, error) {
 	if e.Recurrence == "" {
-		if len(e.Exceptions) > 0 {
-			return Series{}, false, fmt.Errorf("an event without a rule has exceptions from one: %w", fault.Invalid)
-		}
 		return Series{}, false, nil
 	}
 	s, err := Of(e)
-	if err == nil {
-		err = s.Check()
-	}
 	return s, true, err
+}
+
+// OfWritten is OfRead for an event that is to be written: its exceptions are checked.
+func OfWritten(e calendar.Event) (Series, bool, error) {
+	s, repeats, err := OfRead(e)
+	switch {
+	case err == nil && repeats:
+		err = s.Check()
+	case err == nil && len(e.Exceptions) > 0:
+		err = fmt.Errorf("an event without a rule has exceptions from one: %w", fault.Invalid)
+	}
+	return s, repeats, err
 }
 
 // errNoRule says that no rule says a pattern.

@@ -44,8 +44,8 @@ func (w *world) everything(t *testing.T, m backend.Mailbox, since backend.Cursor
 	return changes, since
 }
 
-// callIn has a person call a meeting in the room.
-func (w *world) callIn(t *testing.T, a exchangesim.Appointment) string {
+// call has a person call a meeting in the room.
+func (w *world) call(t *testing.T, a exchangesim.Appointment) string {
 	t.Helper()
 	if a.Start.IsZero() {
 		a.Start, a.End = utc("2026-12-01 09:00"), utc("2026-12-01 10:00")
@@ -72,7 +72,7 @@ func TestARoomsCalendarIsReadInFull(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.callIn(t, exchangesim.Appointment{Subject: "Budget"})
+	w.call(t, exchangesim.Appointment{Subject: "Budget"})
 	changes, next := w.everything(t, room, "")
 	byPerson, others := 0, backend.Item{}
 	for _, ch := range changes {
@@ -91,7 +91,7 @@ func TestARoomsCalendarIsReadInFull(t *testing.T) {
 	if !others.ReadOnly || others.Response != calendar.Accepted || others.Event.Organizer.Email != "alice@example.com" {
 		t.Errorf("the meeting was read as %+v", others)
 	}
-	w.callIn(t, exchangesim.Appointment{Start: utc("2026-12-03 09:00"), End: utc("2026-12-03 10:00")})
+	w.call(t, exchangesim.Appointment{Start: utc("2026-12-03 09:00"), End: utc("2026-12-03 10:00")})
 	if err := w.sim.Outlook(room.Address).Delete(string(others.Ref)); err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestARoomsCalendarIsReadInFull(t *testing.T) {
 func TestInvitationsAreAnsweredOnce(t *testing.T) {
 	t.Parallel()
 	w, room := rooms(t)
-	id := w.callIn(t, exchangesim.Appointment{Subject: "Budget"})
+	id := w.call(t, exchangesim.Appointment{Subject: "Budget"})
 	changes, _ := w.everything(t, room, "")
 	answer := func(r calendar.Response, comment string) error {
 		return w.Respond(t.Context(), backend.Reaction{Mailbox: room, Ref: changes[0].Ref, Response: r, Comment: comment})
@@ -153,7 +153,7 @@ func TestInvitationsAreAnsweredOnce(t *testing.T) {
 	if err := w.Respond(t.Context(), backend.Reaction{Mailbox: room, Ref: changes[0].Ref}); fault.Of(err) != fault.Invalid {
 		t.Errorf("no answer at all: %v, want Invalid", err)
 	}
-	id = w.callIn(t, exchangesim.Appointment{Start: utc("2026-12-03 09:00"), End: utc("2026-12-03 10:00")})
+	id = w.call(t, exchangesim.Appointment{Start: utc("2026-12-03 09:00"), End: utc("2026-12-03 10:00")})
 	if err := w.sim.Outlook("alice@example.com").Delete(id); err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestInvitationsAreAnsweredOnce(t *testing.T) {
 func TestOneOccurrenceIsDeclined(t *testing.T) {
 	t.Parallel()
 	w, room := rooms(t)
-	id := w.callIn(t, exchangesim.Appointment{
+	id := w.call(t, exchangesim.Appointment{
 		Subject: "Weekly", TimeZone: "W. Europe Standard Time",
 		Recurrence: &exchangesim.Recurrence{Pattern: "Weekly", Interval: 1, Days: []string{"Tuesday"}, Start: "2026-12-01", Count: 4},
 	})
@@ -235,7 +235,7 @@ func TestWhatARoomWroteIsRead(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	ref := backend.Ref(w.callIn(t, exchangesim.Appointment{Subject: "Budget"}))
+	ref := backend.Ref(w.call(t, exchangesim.Appointment{Subject: "Budget"}))
 	text, err := w.Answer(t.Context(), w.alice, ref, "ROOM-A@example.com")
 	if want := "Your request was declined because there are conflicts.\n\nThe conflicts are:\nOrganizer and Time"; err != nil || !strings.HasPrefix(text, want) {
 		t.Errorf("the room wrote %q, %v", text, err)
@@ -251,7 +251,7 @@ func TestWhatARoomWroteIsRead(t *testing.T) {
 	if text, err := w.Answer(t.Context(), w.alice, ref, "room-b@example.com"); err != nil || text != "" {
 		t.Errorf("a room that was not invited wrote %q, %v", text, err)
 	}
-	other := backend.Ref(w.callIn(t, exchangesim.Appointment{Start: utc("2026-12-03 09:00"), End: utc("2026-12-03 10:00")}))
+	other := backend.Ref(w.call(t, exchangesim.Appointment{Start: utc("2026-12-03 09:00"), End: utc("2026-12-03 10:00")}))
 	w.sim.Faults().Error("FindItem", "ErrorAccessDenied", 1)
 	if _, err := w.Answer(t.Context(), w.alice, other, room.Address); fault.Of(err) != fault.Forbidden {
 		t.Errorf("without rights to the Inbox: %v, want Forbidden", err)

@@ -172,7 +172,11 @@ func masterFields(now backend.Item, want calendar.Event, chosen calendar.Fields)
 		fields, err := toEWS(want, todo)
 		return withoutZone(fields, now, want), todo, err
 	}
-	s, repeats, err := series.OfWritten(want)
+	read := series.OfWritten
+	if !chosen.Has(calendar.FieldRecurrence) { // what the server keeps is not ours to judge
+		read = series.OfRead
+	}
+	s, repeats, err := read(want)
 	if err != nil {
 		return nil, 0, err
 	}
