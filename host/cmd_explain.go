@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -85,6 +86,9 @@ func printSides(out io.Writer, x *syncer.Explanation) error {
 	if x.Unlinked != "" {
 		fmt.Fprintf(out, "no item: %s\n", x.Unlinked)
 	}
+	if x.Series != nil {
+		printSeries(out, x.Series)
+	}
 	var err error
 	for i, l := range x.Links {
 		if i == 0 {
@@ -110,6 +114,30 @@ func printSides(out io.Writer, x *syncer.Explanation) error {
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", local(a.At), a.Person, a.What, a.Why)
 	}
 	return errors.Join(err, w.Flush())
+}
+
+func printSeries(out io.Writer, s *syncer.ExplainedSeries) {
+	fmt.Fprintf(out, "series: %s, by the clock of %s\n", s.Recurrence, cmp.Or(s.Zone, "UTC"))
+	for _, x := range s.Exceptions {
+		what := "left out"
+		if !x.Skipped {
+			what = "has its own " + strings.Join(x.Own, ", ")
+		}
+		fmt.Fprintf(out, "  occurrence %s %s\n", x.Occurrence, what)
+	}
+	if len(s.Next) == 0 {
+		fmt.Fprintln(out, "  it is over")
+	}
+	for i, o := range s.Next {
+		if i == 0 {
+			fmt.Fprintln(out, "  next:")
+		}
+		mark := ""
+		if o.Exception {
+			mark = "  (an exception)"
+		}
+		fmt.Fprintf(out, "    %s to %s  %s%s\n", moment(o.Start, o.AllDay), moment(o.End, o.AllDay), strings.Join(o.Resources, " "), mark)
+	}
 }
 
 func printSide(out io.Writer, booking *syncer.ExplainedFields, l *syncer.ExplainedLink) error {
