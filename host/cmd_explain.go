@@ -118,13 +118,6 @@ func printSides(out io.Writer, x *syncer.Explanation) error {
 
 func printSeries(out io.Writer, s *syncer.ExplainedSeries) {
 	fmt.Fprintf(out, "series: %s, by the clock of %s\n", s.Recurrence, cmp.Or(s.Zone, "UTC"))
-	for _, x := range s.Exceptions {
-		what := "left out"
-		if !x.Skipped {
-			what = "has its own " + strings.Join(x.Own, ", ")
-		}
-		fmt.Fprintf(out, "  occurrence %s %s\n", x.Occurrence, what)
-	}
 	if len(s.Next) == 0 {
 		fmt.Fprintln(out, "  it is over")
 	}
@@ -191,7 +184,6 @@ func printSide(out io.Writer, booking *syncer.ExplainedFields, l *syncer.Explain
 	return nil
 }
 
-// printFields shows the three versions beside each other, and marks what is not the same on both sides.
 // A shownField is a row of what booking and item say.
 type shownField struct {
 	name string
@@ -235,6 +227,7 @@ func occurrenceIn(f *syncer.ExplainedFields, at time.Time) string {
 	return fmt.Sprintf("%s %s (%s)", moment(x.Is.Start, x.Is.AllDay), clipped(x.Is.Title), strings.Join(x.Differs, ", "))
 }
 
+// printFields shows the three versions beside each other, and marks what is not the same on both sides.
 func printFields(out io.Writer, booking, base, item *syncer.ExplainedFields) error {
 	columns := []*syncer.ExplainedFields{booking, base, item}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)

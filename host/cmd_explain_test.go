@@ -14,12 +14,9 @@ func TestASeriesIsPrintedWithItsNextOccurrences(t *testing.T) {
 	var out strings.Builder
 	printSeries(&out, &syncer.ExplainedSeries{
 		Recurrence: "FREQ=WEEKLY;BYDAY=TU",
-		Exceptions: []syncer.ExplainedException{{Occurrence: "2026-12-08", Skipped: true}, {Occurrence: "2026-12-15", Own: []string{"title", "resources"}}},
 		Next:       []syncer.ExplainedOccurrence{{Start: day, End: day.AddDate(0, 0, 1), AllDay: true, Exception: true, Resources: []string{"room-a"}}},
 	})
 	const want = `series: FREQ=WEEKLY;BYDAY=TU, by the clock of UTC
-  occurrence 2026-12-08 left out
-  occurrence 2026-12-15 has its own title, resources
   next:
     2026-12-01 to 2026-12-02  room-a  (an exception)
 `

@@ -173,31 +173,10 @@ func drop[T comparable](own **T, series T) {
 }
 
 // differs reports whether x says anything but that the occurrence is left out.
-func (x *Exception) differs() bool { return len(x.Fields()) > 0 }
+func (x *Exception) differs() bool {
+	return x.timed() || x.Title != nil || x.Notes != nil || x.Location != nil || x.Busy != nil || x.Class != nil ||
+		x.Reminder != nil || x.Resources != nil || x.Attendees != nil
+}
 
 // timed reports whether x says anything of the time.
 func (x *Exception) timed() bool { return x.Start != nil || x.End != nil || x.AllDay != nil }
-
-// Fields returns the names of what x says, "time" and else as the REST API has them; none if it leaves the occurrence out.
-func (x *Exception) Fields() []string {
-	var list []string
-	for _, f := range []struct {
-		name string
-		said bool
-	}{
-		{"time", x.timed()},
-		{"title", x.Title != nil},
-		{"notes", x.Notes != nil},
-		{"location", x.Location != nil},
-		{"busy", x.Busy != nil},
-		{"class", x.Class != nil},
-		{"reminder", x.Reminder != nil},
-		{"resources", x.Resources != nil},
-		{"attendees", x.Attendees != nil},
-	} {
-		if f.said {
-			list = append(list, f.name)
-		}
-	}
-	return list
-}

@@ -881,7 +881,7 @@ type Explanation struct {
 	Links     []map[string]interface{} `json:"links"`
 	Organizer *string                  `json:"organizer,omitempty"`
 
-	// Series Of a series: `recurrence`, `zone`, `exceptions` and the `next` occurrences.
+	// Series Of a series: `recurrence`, `zone` and the `next` occurrences.
 	Series *map[string]interface{} `json:"series,omitempty"`
 	Status *string                 `json:"status,omitempty"`
 
