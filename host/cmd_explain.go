@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -90,6 +91,9 @@ func printSides(out io.Writer, x *syncer.Explanation) error {
 	if x.Unlinked != "" {
 		fmt.Fprintf(out, "no item: %s\n", x.Unlinked)
 	}
+	if x.Series != nil {
+		printSeries(out, x.Series)
+	}
 	var err error
 	for i, l := range x.Links {
 		if i == 0 {
@@ -115,6 +119,23 @@ func printSides(out io.Writer, x *syncer.Explanation) error {
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", local(a.At), a.Person, a.What, a.Why)
 	}
 	return errors.Join(err, w.Flush())
+}
+
+func printSeries(out io.Writer, s *syncer.ExplainedSeries) {
+	fmt.Fprintf(out, "series: %s, by the clock of %s\n", s.Recurrence, cmp.Or(s.Zone, "UTC"))
+	if len(s.Next) == 0 {
+		fmt.Fprintln(out, "  it is over")
+	}
+	for i, o := range s.Next {
+		if i == 0 {
+			fmt.Fprintln(out, "  next:")
+		}
+		mark := ""
+		if o.Exception {
+			mark = "  (an exception)"
+		}
+		fmt.Fprintf(out, "    %s to %s  %s%s\n", moment(o.Start, o.AllDay), moment(o.End, o.AllDay), strings.Join(o.Resources, " "), mark)
+	}
 }
 
 func printSide(out io.Writer, booking *syncer.ExplainedFields, l *syncer.ExplainedLink) error {
@@ -168,15 +189,55 @@ func printSide(out io.Writer, booking *syncer.ExplainedFields, l *syncer.Explain
 	return nil
 }
 
+// A shownField is a row of what booking and item say.
+type shownField struct {
+	name string
+	show func(*syncer.ExplainedFields) string
+}
+
+// seriesRows are those that only a series has: its rule, and a row for each occurrence that is not as the rule makes it.
+func seriesRows(columns []*syncer.ExplainedFields) []shownField {
+	var series bool
+	var at []time.Time
+	for _, f := range columns {
+		if f == nil {
+			continue
+		}
+		series = series || f.Recurrence != ""
+		for _, x := range f.Exceptions {
+			at = append(at, x.Occurrence)
+		}
+	}
+	if !series {
+		return nil
+	}
+	rows := []shownField{{"rule", func(f *syncer.ExplainedFields) string { return cmp.Or(f.Recurrence, "none") }}}
+	slices.SortFunc(at, time.Time.Compare)
+	for _, t := range slices.CompactFunc(at, time.Time.Equal) {
+		rows = append(rows, shownField{t.Format("01-02 15:04Z"), func(f *syncer.ExplainedFields) string { return occurrenceIn(f, t) }})
+	}
+	return rows
+}
+
+// occurrenceIn says what is different about an occurrence.
+func occurrenceIn(f *syncer.ExplainedFields, at time.Time) string {
+	i := slices.IndexFunc(f.Exceptions, func(x syncer.ExplainedException) bool { return x.Occurrence.Equal(at) })
+	switch {
+	case i < 0:
+		return "as the rule"
+	case f.Exceptions[i].Skipped:
+		return "left out"
+	}
+	x := f.Exceptions[i]
+	return fmt.Sprintf("%s %s (%s)", moment(x.Is.Start, x.Is.AllDay), clipped(x.Is.Title), strings.Join(x.Differs, ", "))
+}
+
 // printFields shows the three versions beside each other, and marks what is not the same on both sides.
 func printFields(out io.Writer, booking, base, item *syncer.ExplainedFields) error {
 	columns := []*syncer.ExplainedFields{booking, base, item}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "  \tBOOKING\tAGREED\tCALENDAR")
-	for _, row := range []struct {
-		name string
-		show func(*syncer.ExplainedFields) string
-	}{
+	rows := []shownField{
 		{"title", func(f *syncer.ExplainedFields) string { return clipped(f.Title) }},
 		{"start", func(f *syncer.ExplainedFields) string { return moment(f.Start, f.AllDay) }},
 		{"end", func(f *syncer.ExplainedFields) string { return moment(f.End, f.AllDay) }},
@@ -198,7 +259,8 @@ func printFields(out io.Writer, booking, base, item *syncer.ExplainedFields) err
 			return fmt.Sprintf("%d min", *f.ReminderMinutes)
 		}},
 		{"notes", func(f *syncer.ExplainedFields) string { return clipped(f.Notes) }},
-	} {
+	}
+	for _, row := range append(rows, seriesRows(columns)...) {
 		text := make([]string, len(columns))
 		for i, c := range columns {
 			text[i] = "-"

@@ -17,20 +17,28 @@ func ruleOf(n int) string {
 func (m *model) series(a act) {
 	id := fmt.Sprintf("b%d", a.A%4)
 	b := m.booking(id)
-	if b == nil || b.Status != booking.Confirmed || !b.Series() {
-		m.put(act{A: a.A, B: 10 + a.B%2, C: 1 + a.C/2*2}) // the booking system makes one, or another rule
+	some := []int{1, 3, 4, 5, 7}[a.C%5] // a rule
+	switch {
+	case b == nil:
+		m.put(act{A: a.A, B: 3 * some, C: a.C})
 		return
-	}
-	if a.B%3 == 0 {
+	case b.Status != booking.Confirmed, !b.Series():
+		m.put(act{A: a.A, B: 10, C: some})
+		return
+	case a.B%3 == 0:
 		m.put(act{A: a.A, B: 10 + a.B/3%5, C: a.C})
 		return
 	}
 	address := m.people[b.Organizer].Email
 	for _, it := range m.server.items(address) {
 		if it.ForeignKey == id {
-			m.edit(address, it, 12*a.C+8+a.B/3%4)
+			kind := []int{3, 8, 9, 10, 11}[a.B/3%5]
+			m.edit(address, it, 12*a.C+kind)
 			return
 		}
+	}
+	if m.passing == "" {
+		m.pass(b.Organizer, 0)
 	}
 }
 

@@ -203,6 +203,7 @@ func (m *model) beforeCall(call string) error {
 			return m.takeOver()
 		case a.amid:
 			m.say("  amid %s:", call)
+			m.recognize() // what was adopted and let go within one pass was the booking's when it was written to
 			m.do(a.act)
 			return nil
 		}
