@@ -86,6 +86,9 @@ func printSides(out io.Writer, x *syncer.Explanation) error {
 	if x.Unlinked != "" {
 		fmt.Fprintf(out, "no item: %s\n", x.Unlinked)
 	}
+	if x.Series != nil {
+		printSeries(out, x.Series)
+	}
 	var err error
 	for i, l := range x.Links {
 		if i == 0 {
@@ -111,6 +114,23 @@ func printSides(out io.Writer, x *syncer.Explanation) error {
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", local(a.At), a.Person, a.What, a.Why)
 	}
 	return errors.Join(err, w.Flush())
+}
+
+func printSeries(out io.Writer, s *syncer.ExplainedSeries) {
+	fmt.Fprintf(out, "series: %s, by the clock of %s\n", s.Recurrence, cmp.Or(s.Zone, "UTC"))
+	if len(s.Next) == 0 {
+		fmt.Fprintln(out, "  it is over")
+	}
+	for i, o := range s.Next {
+		if i == 0 {
+			fmt.Fprintln(out, "  next:")
+		}
+		mark := ""
+		if o.Exception {
+			mark = "  (an exception)"
+		}
+		fmt.Fprintf(out, "    %s to %s  %s%s\n", moment(o.Start, o.AllDay), moment(o.End, o.AllDay), strings.Join(o.Resources, " "), mark)
+	}
 }
 
 func printSide(out io.Writer, booking *syncer.ExplainedFields, l *syncer.ExplainedLink) error {
@@ -164,7 +184,6 @@ func printSide(out io.Writer, booking *syncer.ExplainedFields, l *syncer.Explain
 	return nil
 }
 
-// printFields shows the three versions beside each other, and marks what is not the same on both sides.
 // A shownField is a row of what booking and item say.
 type shownField struct {
 	name string
@@ -208,6 +227,7 @@ func occurrenceIn(f *syncer.ExplainedFields, at time.Time) string {
 	return fmt.Sprintf("%s %s (%s)", moment(x.Is.Start, x.Is.AllDay), clipped(x.Is.Title), strings.Join(x.Differs, ", "))
 }
 
+// printFields shows the three versions beside each other, and marks what is not the same on both sides.
 func printFields(out io.Writer, booking, base, item *syncer.ExplainedFields) error {
 	columns := []*syncer.ExplainedFields{booking, base, item}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)

@@ -185,6 +185,7 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.schedule.Run(run) })
 	g.Go(func() error { return a.tidy(run) })
 	g.Go(func() error { return a.endLeftovers(run) })
+	g.Go(func() error { return a.extendSeries(run) })
 	g.Go(func() error { return a.watch.Run(run) })
 	g.Go(func() error { return a.tests.Serve(run) })
 	g.Go(func() error { return a.hooks.Run(run) })

@@ -34,6 +34,23 @@ func (a *App) endLeftovers(ctx context.Context) error {
 	}
 }
 
+// extendSeries lets series that go on occupy their resources ever further. Hosts on one database may do so at once: each finds what
+// the others have not done.
+func (a *App) extendSeries(ctx context.Context) error {
+	t := time.NewTicker(6 * time.Hour) // what it does once a day is done on the day that begins
+	defer t.Stop()
+	for {
+		if _, err := a.engine.ExtendSeries(ctx); err != nil && ctx.Err() == nil {
+			a.Log.Warn("the resources of series that go on could not be reserved any further; it is tried again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.C:
+		}
+	}
+}
+
 // tidy removes what is older than anybody asks for.
 func (a *App) tidy(ctx context.Context) error {
 	t := time.NewTicker(6 * time.Hour)

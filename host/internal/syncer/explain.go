@@ -27,6 +27,8 @@ type Explanation struct {
 	SyncProblem       string          `json:"sync_problem,omitempty"`
 	ItemExpectedUntil time.Time       `json:"item_expected_until,omitzero"` // the add-in's item is waited for
 	Fields            ExplainedFields `json:"fields"`                       // what the item should say
+	// Series is absent of a single booking.
+	Series *ExplainedSeries `json:"series,omitempty"`
 	// Unlinked says why no item belongs to the booking now; empty if one does, or is on its way.
 	Unlinked string          `json:"unlinked,omitempty"`
 	Links    []ExplainedLink `json:"links"` // newest first, with those that are over
@@ -123,7 +125,7 @@ func (e *Engine) Explain(ctx context.Context, tenant, id string) (Explanation, e
 	}
 	x := Explanation{
 		Booking: b.ID, Version: b.Version, Status: string(b.Status), Organizer: b.Organizer, SyncOff: b.SyncOff,
-		SyncDisabled: b.SyncDisabled, SyncProblem: b.SyncProblem, Fields: explainFields(f),
+		SyncDisabled: b.SyncDisabled, SyncProblem: b.SyncProblem, Fields: explainFields(f), Series: explainSeries(b, e.now()),
 		Links: []ExplainedLink{}, Differences: []ExplainedDifference{}, Activities: []ExplainedActivity{},
 	}
 	if b.ItemExpected {

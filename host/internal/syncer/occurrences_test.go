@@ -160,3 +160,24 @@ func TestSeriesThatGoOnTellOfWhoIsInTheWay(t *testing.T) {
 		}
 	})
 }
+
+func TestExplainTellsOfASeries(t *testing.T) {
+	each(t, func(w *world) {
+		from, to := december(2).Add(time.Hour), december(2).Add(2*time.Hour)
+		w.book("s", daily, func(b *booking.Booking) {
+			b.Exceptions = []booking.Exception{{Occurrence: december(2), Start: &from, End: &to, Resources: &[]string{"room-b"}}, {Occurrence: december(3), Skipped: true}}
+		})
+		w.later(december(2).Sub(w.now()))
+		x := w.explain("s").Series
+		if x == nil || x.Recurrence != "FREQ=DAILY;COUNT=10" || x.Zone != "Europe/Berlin" || len(x.Next) != 8 {
+			w.Fatalf("%+v", x)
+		}
+		if o := x.Next[0]; !o.Start.Equal(from) || !o.Exception || !slices.Equal(o.Resources, []string{"room-b"}) {
+			w.Errorf("next %+v", o)
+		}
+		w.book("b1", at(14))
+		if x := w.explain("b1").Series; x != nil {
+			w.Errorf("a single booking: %+v", x)
+		}
+	})
+}

@@ -880,7 +880,10 @@ type Explanation struct {
 	// would do now, and why), `holds` (why it does not yet) and `intent` (the write that is still to be made).
 	Links     []map[string]interface{} `json:"links"`
 	Organizer *string                  `json:"organizer,omitempty"`
-	Status    *string                  `json:"status,omitempty"`
+
+	// Series Of a series: `recurrence`, `zone` and the `next` occurrences.
+	Series *map[string]interface{} `json:"series,omitempty"`
+	Status *string                 `json:"status,omitempty"`
 
 	// Unlinked Why no item belongs to it; missing if one does, or is on its way.
 	Unlinked             *string                `json:"unlinked,omitempty"`
@@ -2121,6 +2124,14 @@ func (a *Explanation) UnmarshalJSON(b []byte) error {
 		delete(object, "organizer")
 	}
 
+	if raw, found := object["series"]; found {
+		err = json.Unmarshal(raw, &a.Series)
+		if err != nil {
+			return fmt.Errorf("error reading 'series': %w", err)
+		}
+		delete(object, "series")
+	}
+
 	if raw, found := object["status"]; found {
 		err = json.Unmarshal(raw, &a.Status)
 		if err != nil {
@@ -2201,6 +2212,13 @@ func (a Explanation) MarshalJSON() ([]byte, error) {
 		object["organizer"], err = json.Marshal(a.Organizer)
 		if err != nil {
 			return nil, fmt.Errorf("error marshaling 'organizer': %w", err)
+		}
+	}
+
+	if a.Series != nil {
+		object["series"], err = json.Marshal(a.Series)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'series': %w", err)
 		}
 	}
 
