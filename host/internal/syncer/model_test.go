@@ -56,6 +56,9 @@ func schedule(seed uint64) []act {
 	acts := make([]act, 8+r.IntN(40))
 	for i := range acts {
 		acts[i] = randomAct(r, "")
+		if seed%3 == 0 && r.IntN(2) == 0 { // a schedule about one or two series
+			acts[i] = act{"series", r.IntN(2), r.IntN(1 << 16), r.IntN(1 << 16)}
+		}
 	}
 	return acts
 }

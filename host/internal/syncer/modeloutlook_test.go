@@ -238,7 +238,11 @@ func (m *model) recognize() {
 		if !found || l.State != store.LinkLive && l.State != store.LinkDeleting {
 			continue
 		}
-		if d.of != "" && (d.settled || m.item(d.box, d.of).Ref != "") {
+		original := m.item(d.box, d.of)
+		if hidden := m.modes.other.hidden[d.of] && !d.settled; hidden {
+			// Nobody ever met the copy beside its original, which the mode does not tell of: now the original is the other one.
+			m.copies[d.of] = &duplicate{box: d.box, booking: d.booking, of: ref, event: original.Event}
+		} else if d.of != "" && (d.settled || original.Ref != "") {
 			m.fail("the copy %s of %s in %s was taken for the item of %s", ref, d.of, d.box, l.Booking)
 		}
 		delete(m.copies, ref)
