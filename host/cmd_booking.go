@@ -39,6 +39,9 @@ func bookingListCmd(f *flags) *cobra.Command {
 					return err
 				}
 				for _, b := range res.JSON200.Items {
+					if b.ExternalOrganizer != nil {
+						b.Organizer = b.ExternalOrganizer.Email
+					}
 					fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\n",
 						b.ID, b.Version, b.Organizer, b.Start, b.End, strings.Join(b.Resources, " "), b.Status, deref(b.SyncProblem))
 				}

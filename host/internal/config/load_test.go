@@ -99,6 +99,31 @@ func TestOnlineKeysSetUpThreeModes(t *testing.T) {
 	}
 }
 
+func TestRoomsAreSyncedWhereThatIsSaid(t *testing.T) {
+	t.Parallel()
+	const key = `<RoomsAppSettings><add key="ExchangeRessourceSyncEnabled" value="true"/></RoomsAppSettings>`
+	for name, tc := range map[string]struct {
+		hcl, rooms string
+		want       bool
+	}{
+		"by default":           {"", "", false},
+		"by the block":         {"rooms {\n sync = true\n}\n", "", true},
+		"by the ROOMS key":     {"", key, true},
+		"not by one tenant":    {"rooms {\n sync = true\n}\ntenant \"Default\" {\n room_sync = false\n}\n", "", false},
+		"by one tenant":        {"tenant \"Default\" {\n room_sync = true\n}\n", "", true},
+		"the block before key": {"rooms {\n sync = false\n}\n", key, false},
+	} {
+		files := map[string]string{"roomwire.hcl": tc.hcl}
+		if tc.rooms != "" {
+			files["RoomsAppSettings.config"] = tc.rooms
+		}
+		c := mustLoad(t, files)
+		if got, _ := c.Tenant("Default"); got.RoomSync != tc.want {
+			t.Errorf("%s: %t, want %t", name, got.RoomSync, tc.want)
+		}
+	}
+}
+
 func TestRoomsFileInAnyEncoding(t *testing.T) {
 	t.Parallel()
 	text := strings.ReplaceAll(roomsOnPremises, "svc-rooms", "svc-räume")

@@ -146,6 +146,14 @@ func TestOwnBookingsMayBeLeftOut(t *testing.T) {
 	}
 }
 
+func TestSyncMasterOfAResource(t *testing.T) {
+	t.Parallel()
+	rows, errs := parse("id,email,kind,sync_master\na,a@example.com,resource,ja\nb,b@example.com,resource,\n")
+	if len(errs) != 0 || len(rows) != 2 || !rows[0].Person.SyncMaster || rows[1].Person.SyncMaster {
+		t.Errorf("%+v, %v", rows, errs)
+	}
+}
+
 func TestRepeatedPersons(t *testing.T) {
 	t.Parallel()
 	rows, errs := parse(header + "1,a@example.com,,,,,,,\n2,A@Example.COM,,,,,,,\n1,b@example.com,,,,,,,\n")

@@ -75,11 +75,6 @@ func (e *Engine) Put(ctx context.Context, b *booking.Booking, match booking.Matc
 				return nil
 			}
 		}
-		next.SyncDisabled, next.SyncProblem = false, ""
-		if found {
-			next.Answers = slices.Clone(old.Answers)
-			next.SyncProblem = declinedProblem(next)
-		}
 		if next.ItemExpected {
 			next.ExpectedUntil = e.now().Add(e.limits().ExpectWait)
 		}
@@ -95,6 +90,10 @@ func (e *Engine) Put(ctx context.Context, b *booking.Booking, match booking.Matc
 // accept saves what the booking system made of a booking, and records what its calendar needs.
 func (e *Engine) accept(ctx context.Context, tx *store.Tx, old, next *booking.Booking) error {
 	next.SyncDisabled, next.SyncProblem = false, ""
+	if old != nil {
+		next.Answers = slices.Clone(old.Answers)
+		next.SyncProblem = declinedProblem(next)
+	}
 	if err := e.save(ctx, tx, old, next, sourceAPI, ""); err != nil {
 		return err
 	}

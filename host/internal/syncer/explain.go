@@ -193,6 +193,8 @@ func (e *Engine) explainUnlinked(ctx context.Context, b *booking.Booking) (strin
 	switch {
 	case b.Status != booking.Confirmed:
 		return "the booking is cancelled", nil
+	case b.External != nil:
+		return "the meeting is that of somebody from outside, and was made in the calendar of a room", nil
 	case b.SyncOff:
 		return "whoever made the booking does not want it in a calendar", nil
 	case b.SyncDisabled:

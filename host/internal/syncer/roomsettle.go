@@ -43,7 +43,7 @@ func (s *roomSettling) settle(ctx context.Context) error {
 		return err
 	}
 	if s.item.Kind != calendar.Single || s.item.Event.Recurrence != "" {
-		return s.leave(ctx, roomDifference{roomSeries, "", "the meeting is a series; series in rooms' calendars are not booked yet: book it in the booking system, or as single meetings"})
+		return s.series(ctx)
 	}
 	var err error
 	if s.base, err = loadFields(s.row.Base); err != nil {
@@ -68,6 +68,34 @@ func (s *roomSettling) settle(ctx context.Context) error {
 		return s.copyOf(ctx, b)
 	}
 	return s.follow(ctx, b)
+}
+
+// series settles a series: that of a booking tells the room's answer as any meeting does, another is left alone.
+func (s *roomSettling) series(ctx context.Context) error {
+	var b *booking.Booking
+	var from origin
+	var err error
+	if !s.own {
+		if b, from, err = s.byLink(ctx); err == nil && from == nowhere {
+			b, from, err = s.byOriginal(ctx)
+		}
+	}
+	switch {
+	case err != nil || from == waits:
+		return err
+	case from != byOrganizer:
+		return s.leave(ctx, roomDifference{roomSeries, "", "the meeting is a series; series in rooms' calendars are not booked yet: book it in the booking system, or as single meetings"})
+	}
+	if s.row.Role == store.RoomLeft {
+		if err := s.engine.closeRoomDifferences(ctx, s.tx, *s.row, ""); err != nil {
+			return err
+		}
+	}
+	s.row.Role, s.row.Booking, s.row.Base = store.RoomCopy, b.ID, nil
+	if b.Status != booking.Confirmed || !slices.Contains(b.Resources, s.row.Room) {
+		return nil
+	}
+	return s.answers(ctx, b)
 }
 
 // decided reports whether the item was declined or left alone, and nothing has changed since.
