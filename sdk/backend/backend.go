@@ -226,6 +226,20 @@ const (
 	ByUID                    // Item.Event.UID
 )
 
+// A DriftChecker tells cheaply whether anything has changed in a calendar, so that one in which nothing did need not be read
+// in full.
+type DriftChecker interface {
+	// State returns what stands for the present state of the calendar folder, opaque to the host, by one request at most. If
+	// it returns the same again later, nothing was made, changed or deleted in the calendar in between, as far as the server
+	// tells. An empty string says nothing, and is equal to none: a change may hide in the moment of the request.
+	//
+	// since is the mailbox's present cursor; empty, when it is about to be read from the beginning. A protocol without such
+	// a state, but with a delta, may return one string for a calendar to which the delta since the cursor adds nothing (and
+	// for an empty cursor), and another one each time for all others. fault.StateExpired when the server no longer knows the
+	// cursor.
+	State(ctx context.Context, m Mailbox, since Cursor) (string, error)
+}
+
 // A Partial backend's calendar keeps only a part of what an Event has.
 type Partial interface {
 	// Omits returns the fields that the calendar does not keep. It is asked once, after Open; FieldTime is always kept.
@@ -237,6 +251,7 @@ type Partial interface {
 // Abilities are the optional interfaces that a backend implements, and what it cannot carry.
 type Abilities struct {
 	Pusher, Finder, Watcher bool
+	Drift                   bool            // a DriftChecker
 	AskingOnly              bool            // of a Watcher
 	Omits                   calendar.Fields // of a Partial; never FieldTime
 }
@@ -247,6 +262,7 @@ func AbilitiesOf(b Backend) Abilities {
 	_, a.Pusher = b.(Pusher)
 	_, a.Finder = b.(Finder)
 	_, a.Watcher = b.(Watcher)
+	_, a.Drift = b.(DriftChecker)
 	if w, ok := b.(AskingOnly); ok && a.Watcher {
 		a.AskingOnly = w.AskingOnly()
 	}

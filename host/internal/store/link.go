@@ -86,6 +86,8 @@ func (t *Tx) PutLink(ctx context.Context, l Link) error {
 		Problem:   l.Problem,
 		Created:   millis(l.Created),
 		Held:      l.Held,
+
+		Quarantine: l.Quarantine,
 	})
 	if err != nil {
 		return fmt.Errorf("save link of booking %s: %w", l.Booking, err)
@@ -118,5 +120,7 @@ func linkFromRow(row db.Link) Link {
 		Problem:   row.Problem,
 		Created:   moment(row.Created),
 		Held:      bytesOf(row.Held),
+
+		Quarantine: row.Quarantine,
 	}
 }

@@ -67,6 +67,10 @@ func (t *Tx) SaveMailbox(ctx context.Context, m Mailbox) error {
 		Silences:       int64(m.Silences),
 		WayReason:      m.WayReason,
 		Quiet:          m.Quiet,
+		Quarantined:    int64(m.Quarantined),
+		DriftState:     m.Drift,
+		DriftNext:      m.DriftNext,
+		DriftAt:        millis(m.DriftAt),
 	})
 	if err != nil {
 		return fmt.Errorf("save mailbox %s: %w", m.Person, err)
@@ -313,5 +317,9 @@ func mailboxFromRow(row db.Mailbox) Mailbox {
 		Quiet:             row.Quiet,
 		Notices:           row.Notices,
 		LastNotice:        moment(row.LastNotice),
+		Quarantined:       int(row.Quarantined),
+		Drift:             row.DriftState,
+		DriftNext:         row.DriftNext,
+		DriftAt:           moment(row.DriftAt),
 	}
 }

@@ -31,10 +31,11 @@ type Mode struct {
 	Breadth int
 
 	Backend backend.Backend
-	Pusher  backend.Pusher  // nil: it cannot be subscribed to
-	Watcher backend.Watcher // nil: it cannot be listened to
-	Asking  bool            // it can only be asked, not listened to on a connection
-	Finder  backend.Finder  // nil: it cannot search
+	Pusher  backend.Pusher       // nil: it cannot be subscribed to
+	Watcher backend.Watcher      // nil: it cannot be listened to
+	Asking  bool                 // it can only be asked, not listened to on a connection
+	Finder  backend.Finder       // nil: it cannot search
+	Drift   backend.DriftChecker // nil: whether anything has changed is only known by reading
 	// Notices is the preferred way to learn of changes: "push" (also if empty), "streaming", "pull" or "poll". What does
 	// not work gives way to the next: push, streaming, poll.
 	Notices string

@@ -39,6 +39,7 @@ type pass struct {
 	advanced bool   // something is done that the next pass need not do again
 	after    *pause // the server was left alone, and this is the first pass since
 	answered bool   // the server let us in, whatever it said then
+	wanted   int64  // the reasons to look at the mailbox that there were at the beginning
 }
 
 // inPass runs f in one write transaction of a pass. It begins with p.mb as the store has it by then, so that what others
@@ -123,6 +124,11 @@ func (e *Engine) conclude(ctx context.Context, p *pass, err error) (Outcome, err
 	if _, ours := errors.AsType[storeError](err); ours {
 		return Outcome{}, err
 	}
+	if reactionTo(err).status == store.StatusAttention {
+		if failed := e.endScans(ctx, p.mb.Tenant, p.mb.Person, sentence(err)); failed != nil {
+			return Outcome{}, failed
+		}
+	}
 	return e.trouble(ctx, p, err, zeroTime)
 }
 
@@ -136,8 +142,11 @@ func (e *Engine) begin(ctx context.Context, tenant, person string) (p *pass, out
 	if err != nil || !found {
 		return nil, Outcome{Clean: true}, err
 	}
-	p = &pass{person: row, mb: mb}
+	p = &pass{person: row, mb: mb, wanted: mb.Wanted}
 	if row.SyncDisabled || row.Email == "" || row.SyncMode == "" || row.Kind == directory.KindResource {
+		if err := e.endScans(ctx, tenant, person, unsynced(row, true)); err != nil {
+			return nil, Outcome{}, err
+		}
 		return nil, Outcome{Clean: true}, e.switchedOff(ctx, p)
 	}
 	now := e.now()
@@ -216,6 +225,9 @@ func (e *Engine) work(ctx context.Context, p *pass) error {
 		return err
 	}
 	if err := e.carryAll(ctx, p); err != nil {
+		return err
+	}
+	if err := e.scan(ctx, p); err != nil {
 		return err
 	}
 	if held {

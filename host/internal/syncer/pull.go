@@ -18,8 +18,12 @@ func (e *Engine) reconcileDue(p *pass) bool {
 // pull reads what changed and settles every page together with its cursor.
 func (e *Engine) pull(ctx context.Context, p *pass) error {
 	if e.reconcileDue(p) && !p.mb.RoundOpen {
-		if err := e.beginRound(ctx, p); err != nil {
+		if done, err := e.reconcileUnread(ctx, p); err != nil {
 			return err
+		} else if !done {
+			if err := e.beginRound(ctx, p); err != nil {
+				return err
+			}
 		}
 	}
 	for attempt := 0; ; attempt++ {
@@ -45,9 +49,14 @@ func (e *Engine) pull(ctx context.Context, p *pass) error {
 
 // beginRound makes the next pull a full read. Items that it does not mention by its end are gone.
 func (e *Engine) beginRound(ctx context.Context, p *pass) error {
+	state, err := e.calendarState(ctx, p, "")
+	if err != nil {
+		return err
+	}
 	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 		p.mb.Round++
 		p.mb.RoundOpen, p.mb.Cursor = true, ""
+		p.mb.DriftNext = state // from before it is read: what happens meanwhile makes another one
 		// Set now, not at the end: who wants another full read while this one is under way sets it to zero again.
 		p.mb.ReconcileAt = e.now().Add(e.limits().ReconcileInterval)
 		return tx.SaveMailbox(ctx, p.mb)
@@ -81,6 +90,7 @@ func (e *Engine) page(ctx context.Context, p *pass, page backend.Page) error {
 		p.mb.Cursor = string(page.Next)
 		if page.Last && p.mb.RoundOpen {
 			p.mb.RoundOpen = false
+			p.mb.Drift, p.mb.DriftNext, p.mb.DriftAt = p.mb.DriftNext, "", e.now()
 			if err := e.unseen(ctx, tx, p); err != nil {
 				return err
 			}
@@ -244,9 +254,9 @@ func (e *Engine) fulfilled(ctx context.Context, tx *store.Tx, p *pair, v verdict
 func untouchable(item *calendar.Item) string {
 	switch {
 	case item.Kind != calendar.Single || item.Event.Recurrence != "":
-		return "series left alone"
+		return seriesLeftAlone
 	case item.ReadOnly:
-		return "invitation left alone"
+		return invitationLeftAlone
 	}
 	return ""
 }
@@ -254,7 +264,7 @@ func untouchable(item *calendar.Item) string {
 // leaveAlone keeps a pair as it is and lays it before a person.
 func (e *Engine) leaveAlone(ctx context.Context, tx *store.Tx, p *pair, kind string) error {
 	detail := "the item is part of a series; series are not synchronized yet, so neither side is changed"
-	if kind != "series left alone" {
+	if kind != seriesLeftAlone {
 		detail = "the calendar's owner is not the organizer of the item, so it cannot be changed here"
 	}
 	if p.link.State == store.LinkPending || p.link.State == store.LinkExpected {

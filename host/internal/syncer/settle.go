@@ -156,6 +156,11 @@ func (e *Engine) agree(ctx context.Context, tx *store.Tx, p *pair, in plan.Input
 	if err := tx.PutLink(ctx, *l); err != nil {
 		return err
 	}
+	if p.item != nil && d.ItemFields == 0 {
+		if err := tx.CloseEither(ctx, l.Tenant, l.Booking, fieldsDiffer, itemMissing); err != nil {
+			return err
+		}
+	}
 	if awaited {
 		if err := e.arrived(ctx, tx, l); err != nil {
 			return err
@@ -221,7 +226,7 @@ func (e *Engine) showLosses(ctx context.Context, tx *store.Tx, p *pair, d plan.D
 		case len(p.link.Base) == 0:
 			detail = fmt.Sprintf("the item found in the calendar had another %s: the booking's was taken", inWords(loss.Fields))
 		}
-		if err := e.differ(ctx, tx, p, "edit lost", detail); err != nil {
+		if err := e.differ(ctx, tx, p, editLost, detail); err != nil {
 			return err
 		}
 	}
@@ -238,14 +243,15 @@ func (e *Engine) showUndone(ctx context.Context, tx *store.Tx, p *pair, in plan.
 	if undone == 0 {
 		return nil
 	}
-	return e.differ(ctx, tx, p, "edit lost", fmt.Sprintf("the calendar's change of %s was undone: the item was reset to the booking", inWords(undone)))
+	return e.differ(ctx, tx, p, editLost, fmt.Sprintf("the calendar's change of %s was undone: the item was reset to the booking", inWords(undone)))
 }
 
 // differ lays something before a person; saying it again adds nothing.
 func (e *Engine) differ(ctx context.Context, tx *store.Tx, p *pair, kind, detail string) error {
+	advice := advised[kind]
 	return tx.AddDifference(ctx, store.Difference{
 		Tenant: p.link.Tenant, Person: p.link.Person, Booking: p.link.Booking, At: e.now(), Kind: kind, Detail: detail,
-		Ref: p.link.Ref, Open: true,
+		Ref: p.link.Ref, Newer: store.SideUnknown, Recommend: advice.side, Why: advice.why,
 	})
 }
 
@@ -361,7 +367,7 @@ func (e *Engine) giveUp(ctx context.Context, tx *store.Tx, p *pair, why string) 
 		}
 		p.booking = next
 	}
-	if err := e.differ(ctx, tx, p, "sync disabled", why); err != nil {
+	if err := e.differ(ctx, tx, p, syncDisabled, why); err != nil {
 		return err
 	}
 	if err := e.mailOnError(ctx, tx, l, mailNews{MailSyncDisabled, why}); err != nil {

@@ -28,9 +28,9 @@ LIMIT @max_rows;
 
 -- name: UpsertLink :exec
 INSERT INTO link (tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at,
-    problem, created, held)
+    problem, created, held, quarantine)
 VALUES (@tenant, @key, @booking, @person, @epoch, @state, @ref, @revision, @base, @sent, @tries, @seen_round, @gone_at,
-    @problem, @created, @held)
+    @problem, @created, @held, @quarantine)
 ON CONFLICT (tenant, key) DO UPDATE SET
     booking = excluded.booking,
     person = excluded.person,
@@ -44,8 +44,9 @@ ON CONFLICT (tenant, key) DO UPDATE SET
     seen_round = excluded.seen_round,
     gone_at = excluded.gone_at,
     problem = excluded.problem,
-    held = excluded.held;
+    held = excluded.held,
+    quarantine = excluded.quarantine;
 
 -- name: KillLinksOfPerson :exec
-UPDATE link SET state = 'dead', base = NULL, sent = NULL, held = NULL, gone_at = 0, problem = ''
+UPDATE link SET state = 'dead', base = NULL, sent = NULL, held = NULL, gone_at = 0, problem = '', quarantine = 0
 WHERE tenant = @tenant AND person = @person;
