@@ -1,7 +1,8 @@
 // Package backend is the contract of a backend plugin: it reads and writes the calendars of one kind of server.
 //
 // A backend keeps nothing but connections. The host owns time, storage, retries and policy; it calls Probe, Pull,
-// Fetch and Apply, and whichever of the optional interfaces (Pusher, Finder, Watcher, Partial) the value returned by Open implements.
+// Fetch and Apply, and whichever of the optional interfaces (Pusher, Finder, Watcher, Partial, and
+// those of rooms.go) the value returned by Open implements.
 // Errors carry a kind of package fault; the host reacts to kinds alone. Requests go through Env.HTTP, which authorizes
 // them and ends them with their context.
 package backend
@@ -55,6 +56,10 @@ type Status struct {
 type PullRequest struct {
 	Mailbox Mailbox
 	Since   Cursor // empty: from the beginning
+	// Everything asks for every item in full, whether it bears a marker or not: it is for rooms' mailboxes, which hold nobody's
+	// own affairs. Only a Complete backend heeds it. A Since of a pull without it is fault.StateExpired then, because what
+	// that pull did not read would never be told.
+	Everything bool
 }
 
 // A Page is a part of the changes, in order.
@@ -226,20 +231,6 @@ const (
 	ByUID                    // Item.Event.UID
 )
 
-// A DriftChecker tells cheaply whether anything has changed in a calendar, so that one in which nothing did need not be read
-// in full.
-type DriftChecker interface {
-	// State returns what stands for the present state of the calendar folder, opaque to the host, by one request at most. If
-	// it returns the same again later, nothing was made, changed or deleted in the calendar in between, as far as the server
-	// tells. An empty string says nothing, and is equal to none: a change may hide in the moment of the request.
-	//
-	// since is the mailbox's present cursor; empty, when it is about to be read from the beginning. A protocol without such
-	// a state, but with a delta, may return one string for a calendar to which the delta since the cursor adds nothing (and
-	// for an empty cursor), and another one each time for all others. fault.StateExpired when the server no longer knows the
-	// cursor.
-	State(ctx context.Context, m Mailbox, since Cursor) (string, error)
-}
-
 // A Partial backend's calendar keeps only a part of what an Event has.
 type Partial interface {
 	// Omits returns the fields that the calendar does not keep. It is asked once, after Open; FieldTime is always kept.
@@ -254,22 +245,66 @@ type Abilities struct {
 	Drift                   bool            // a DriftChecker
 	AskingOnly              bool            // of a Watcher
 	Omits                   calendar.Fields // of a Partial; never FieldTime
+	Everything              bool            // of a Complete
+	Responder, Answers      bool
 }
 
-// AbilitiesOf returns what b can do.
+// A Limited value has the methods of optional interfaces without being able to serve all of them, because it stands for a
+// backend in another process.
+type Limited interface {
+	// Abilities returns what the backend can do.
+	Abilities() Abilities
+}
+
+// AbilitiesOf returns what b can do: what it says if it is Limited, else which of the optional interfaces it has.
 func AbilitiesOf(b Backend) Abilities {
+	if l, ok := b.(Limited); ok {
+		return l.Abilities()
+	}
 	var a Abilities
 	_, a.Pusher = b.(Pusher)
 	_, a.Finder = b.(Finder)
 	_, a.Watcher = b.(Watcher)
 	_, a.Drift = b.(DriftChecker)
+	_, a.Responder = b.(Responder)
+	_, a.Answers = b.(Answers)
 	if w, ok := b.(AskingOnly); ok && a.Watcher {
 		a.AskingOnly = w.AskingOnly()
+	}
+	if c, ok := b.(Complete); ok {
+		a.Everything = c.PullsEverything()
 	}
 	if p, ok := b.(Partial); ok {
 		a.Omits = p.Omits() & calendar.AllFields &^ calendar.FieldTime
 	}
 	return a
+}
+
+// As returns b as one of the optional interfaces that have methods of their own to serve (Pusher, Finder, Watcher, Responder,
+// Answers, DriftChecker), and whether b is able to serve it.
+func As[A any](b Backend) (A, bool) {
+	can := AbilitiesOf(b)
+	able := false
+	switch any((*A)(nil)).(type) {
+	case *Pusher:
+		able = can.Pusher
+	case *Finder:
+		able = can.Finder
+	case *Watcher:
+		able = can.Watcher
+	case *Responder:
+		able = can.Responder
+	case *Answers:
+		able = can.Answers
+	case *DriftChecker:
+		able = can.Drift
+	}
+	a, has := b.(A)
+	if !able || !has {
+		var none A
+		return none, false
+	}
+	return a, true
 }
 
 // Env is what the host gives an instance.

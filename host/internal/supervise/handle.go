@@ -127,7 +127,7 @@ func late(plugin string, err error) error {
 
 // able is open as one of the optional interfaces.
 func able[A any](open launch.Backend, plugin, what string) (A, error) {
-	a, ok := open.(A)
+	a, ok := backend.As[A](open)
 	if !ok {
 		return a, fmt.Errorf("plugin %s has no %s: %w", plugin, what, fault.Unsupported)
 	}
@@ -215,6 +215,9 @@ const (
 	push   = "push notifications"
 	listen = "streaming or pull notifications"
 	search = "search by marker"
+	answer = "answers of invitations"
+	texts  = "look at what attendees wrote"
+	drift  = "cheap look whether anything has changed"
 )
 
 // Subscribe implements backend.Pusher.
@@ -285,11 +288,50 @@ func (b *Backend) Find(ctx context.Context, m backend.Mailbox, by backend.Marker
 	})
 }
 
+// Respond implements backend.Responder.
+func (b *Backend) Respond(ctx context.Context, r backend.Reaction) error {
+	_, err := timed(ctx, b, func(open launch.Backend) (struct{}, error) {
+		a, err := able[backend.Responder](open, b.spec.Plugin, answer)
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, a.Respond(ctx, r)
+	})
+	return err
+}
+
+// Answer implements backend.Answers.
+func (b *Backend) Answer(ctx context.Context, m backend.Mailbox, ref backend.Ref, attendee string) (string, error) {
+	return timed(ctx, b, func(open launch.Backend) (string, error) {
+		a, err := able[backend.Answers](open, b.spec.Plugin, texts)
+		if err != nil {
+			return "", err
+		}
+		return a.Answer(ctx, m, ref, attendee)
+	})
+}
+
+// State implements backend.DriftChecker.
+func (b *Backend) State(ctx context.Context, m backend.Mailbox, since backend.Cursor) (string, error) {
+	return timed(ctx, b, func(open launch.Backend) (string, error) {
+		d, err := able[backend.DriftChecker](open, b.spec.Plugin, drift)
+		if err != nil {
+			return "", err
+		}
+		return d.State(ctx, m, since)
+	})
+}
+
 var (
-	_ backend.Backend    = (*Backend)(nil)
-	_ backend.Pusher     = (*Backend)(nil)
-	_ backend.Finder     = (*Backend)(nil)
-	_ backend.Watcher    = (*Backend)(nil)
+	_ backend.Backend   = (*Backend)(nil)
+	_ backend.Pusher    = (*Backend)(nil)
+	_ backend.Finder    = (*Backend)(nil)
+	_ backend.Watcher   = (*Backend)(nil)
+	_ backend.Responder = (*Backend)(nil)
+	_ backend.Answers   = (*Backend)(nil)
+
+	_ backend.DriftChecker = (*Backend)(nil)
+
 	_ auth.Authenticator = (*authenticator)(nil)
 )
 
@@ -309,7 +351,7 @@ func (b *Backend) abilities() []string {
 	for _, one := range []struct {
 		is   bool
 		name string
-	}{{can.Pusher, "push"}, {can.Watcher, "watch"}, {can.Finder, "find"}} {
+	}{{can.Pusher, "push"}, {can.Watcher, "watch"}, {can.Finder, "find"}, {can.Everything, "everything"}, {can.Responder, "respond"}, {can.Answers, "answers"}, {can.Drift, "drift"}} {
 		if one.is {
 			out = append(out, one.name)
 		}

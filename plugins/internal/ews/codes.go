@@ -99,6 +99,18 @@ var codes = map[string]meaning{
 	"ErrorInvalidChangeKey":                    {fault.Conflict, box, "the item's revision is not valid"},
 	"ErrorChangeKeyRequired":                   {fault.Conflict, box, "the item's revision is needed"},
 
+	// Answering an invitation.
+	"ErrorCalendarIsCancelledForAccept":      {fault.Conflict, box, "the meeting was called off"},
+	"ErrorCalendarIsCancelledForDecline":     {fault.Conflict, box, "the meeting was called off"},
+	"ErrorCalendarIsCancelledForTentative":   {fault.Conflict, box, "the meeting was called off"},
+	"ErrorCalendarMeetingRequestIsOutOfDate": {fault.Conflict, box, "the meeting was changed meanwhile"},
+	"ErrorCalendarIsOrganizerForAccept":      {fault.Invalid, box, "the mailbox is the meeting's organizer itself"},
+	"ErrorCalendarIsOrganizerForDecline":     {fault.Invalid, box, "the mailbox is the meeting's organizer itself"},
+	"ErrorCalendarIsOrganizerForTentative":   {fault.Invalid, box, "the mailbox is the meeting's organizer itself"},
+	"ErrorCalendarIsDelegatedForAccept":      {fault.Forbidden, box, "the invitation was passed on to somebody else"},
+	"ErrorCalendarIsDelegatedForDecline":     {fault.Forbidden, box, "the invitation was passed on to somebody else"},
+	"ErrorCalendarIsDelegatedForTentative":   {fault.Forbidden, box, "the invitation was passed on to somebody else"},
+
 	// The mailbox.
 	"ErrorNonExistentMailbox":    {fault.MailboxNotFound, box, "there is no mailbox with this address"},
 	"ErrorMailboxConfiguration":  {fault.MailboxNotFound, box, "the mailbox is not set up properly"},

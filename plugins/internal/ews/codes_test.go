@@ -32,12 +32,13 @@ var table = map[fault.Kind]string{
 	fault.NotFound: `ErrorItemNotFound ErrorCalendarOccurrenceIsDeletedFromRecurrence
 		ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange`,
 	fault.Conflict: `ErrorIrresolvableConflict ErrorStaleObject ErrorChangeKeyRequiredForWriteOperations ErrorInvalidChangeKey
-		ErrorChangeKeyRequired`,
+		ErrorChangeKeyRequired ErrorCalendarIsCancelledForAccept ErrorCalendarIsCancelledForDecline ErrorCalendarIsCancelledForTentative
+		ErrorCalendarMeetingRequestIsOutOfDate`,
 	fault.MailboxNotFound: `ErrorNonExistentMailbox ErrorMailboxConfiguration ErrorAccountDisabled ErrorMailRecipientNotFound
 		ErrorInvalidSmtpAddress`,
 	fault.Forbidden: `ErrorImpersonateUserDenied ErrorImpersonationDenied ErrorImpersonationFailed
 		ErrorInvalidExchangeImpersonationHeaderData ErrorAccessDenied ErrorSubscriptionAccessDenied ErrorCalendarIsNotOrganizer
-		ErrorFolderNotFound`,
+		ErrorFolderNotFound ErrorCalendarIsDelegatedForAccept ErrorCalendarIsDelegatedForDecline ErrorCalendarIsDelegatedForTentative`,
 	fault.Invalid: `ErrorSchemaValidation ErrorInvalidRequest ErrorInvalidServerVersion ErrorInvalidIdMalformed ErrorInvalidId
 		ErrorInvalidPropertySet ErrorInvalidPropertyDelete ErrorInvalidPropertyRequest ErrorInvalidExtendedProperty
 		ErrorInvalidExtendedPropertyValue ErrorSendMeetingInvitationsRequired ErrorSendMeetingCancellationsRequired
@@ -45,7 +46,8 @@ var table = map[fault.Kind]string{
 		ErrorDuplicateSOAPHeader ErrorInvalidPushSubscriptionUrl ErrorInvalidSubscriptionRequest ErrorCannotDeleteObject
 		ErrorQuotaExceeded ErrorMessageSizeExceeded ErrorItemSavePropertyError ErrorPropertyUpdate ErrorItemCorrupt
 		ErrorOccurrenceCrossingBoundary ErrorCalendarDurationIsTooLong ErrorCalendarEndDateIsEarlierThanStartDate
-		ErrorRecurrenceHasNoOccurrence`,
+		ErrorRecurrenceHasNoOccurrence ErrorCalendarIsOrganizerForAccept ErrorCalendarIsOrganizerForDecline
+		ErrorCalendarIsOrganizerForTentative`,
 }
 
 const soapHead = `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>`

@@ -40,6 +40,7 @@ func (c *Conn) OpenBackend(ctx context.Context, gate *Gate, id string, cfg Backe
 	a := resp.GetAbilities()
 	b.Abilities = backend.Abilities{
 		Pusher: a.GetPusher(), Finder: a.GetFinder(), Watcher: a.GetWatcher(), AskingOnly: a.GetAskingOnly(),
+		Everything: a.GetEverything(), Responder: a.GetResponder(), Answers: a.GetAnswers(), Drift: a.GetDrift(),
 		Omits: calendar.Fields(a.GetOmits()) & calendar.AllFields &^ calendar.FieldTime,
 	}
 	return b, nil
@@ -90,7 +91,7 @@ func (b *BackendClient) Pull(ctx context.Context, req backend.PullRequest, emit 
 		return err
 	}
 	next := &roomwirev1.PullRequest{Start: &roomwirev1.PullStart{
-		Id: b.id, Mailbox: mailboxToProto(req.Mailbox), Since: []byte(req.Since),
+		Id: b.id, Mailbox: mailboxToProto(req.Mailbox), Since: []byte(req.Since), Everything: req.Everything,
 	}}
 	for {
 		if err := firstSend(stream.Send(next)); err != nil {
