@@ -107,6 +107,7 @@ func grouped(only func(string) bool) []group {
 		{"Finder", finderChecks()},
 		{"Pusher", pusherChecks()},
 		{"Watcher", watcherChecks()},
+		{"DriftChecker", driftChecks()},
 		{"Mailboxes", mailboxChecks()},
 		{"Unavailable", unavailableChecks()},
 		{"Cancellation", cancellationChecks()},

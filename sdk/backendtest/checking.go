@@ -32,6 +32,7 @@ const (
 	finder
 	pusher
 	watcher
+	drift
 	series
 	attendees
 	atURL // the mailbox has a URL, which can be another's
@@ -56,6 +57,7 @@ func (s *suite) missing(n needs) string {
 		{finder, s.can.Finder, "the backend is no Finder"},
 		{pusher, s.can.Pusher, "the backend is no Pusher"},
 		{watcher, s.can.Watcher, "the backend is no Watcher"},
+		{drift, s.can.Drift, "the backend is no DriftChecker"},
 		{pusher, !s.delegate, "the mailbox is a delegate's and cannot be subscribed to"},
 		{watcher, !s.delegate, "the mailbox is a delegate's and cannot be listened to"},
 		{series, !s.can.Omits.Has(calendar.FieldRecurrence), "the calendar keeps no series: Omits has the recurrence"},

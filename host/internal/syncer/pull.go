@@ -18,12 +18,11 @@ func (e *Engine) reconcileDue(p *pass) bool {
 // pull reads what changed and settles every page together with its cursor.
 func (e *Engine) pull(ctx context.Context, p *pass) error {
 	if e.reconcileDue(p) && !p.mb.RoundOpen {
-		if done, err := e.reconcileUnread(ctx, p); err != nil {
+		if done, err := e.reconcileUnread(ctx, p); err != nil || done {
+			return err // what has not changed since it was read in full has nothing new to tell either
+		}
+		if err := e.beginRound(ctx, p); err != nil {
 			return err
-		} else if !done {
-			if err := e.beginRound(ctx, p); err != nil {
-				return err
-			}
 		}
 	}
 	for attempt := 0; ; attempt++ {
