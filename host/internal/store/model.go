@@ -73,9 +73,6 @@ type Mailbox struct {
 	HeldDeletions     int
 	DeletionsApproved bool
 
-	// Quarantined counts the links that wait with a unit of the quarantine until somebody decides.
-	Quarantined int
-
 	// Drift stands for the calendar as it was when the last full read began, which ended at DriftAt; DriftNext for the
 	// calendar when the one under way began. Empty where nobody can tell.
 	Drift, DriftNext string

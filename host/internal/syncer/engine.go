@@ -101,6 +101,8 @@ type Limits struct {
 	WorkersPerServer     int
 	MassDeletionLimit    int     // more items found gone in one pass stop it …
 	MassDeletionShare    float64 // … if they are also more than this share of the mailbox's items
+	MassChangeLimit      int     // more bookings changed by the calendar in one pass wait for a person's word …
+	MassChangeShare      float64 // … if they are also more than this share of the mailbox's items
 	RollbackTries        int
 	CancelTries          int
 	FollowMoves          bool // a person whose mailbox is found by another sync mode is moved there
@@ -113,7 +115,7 @@ func DefaultLimits() Limits {
 		PollInterval: 5 * time.Minute, ClimbInterval: time.Hour, ClimbMax: 24 * time.Hour,
 		AttemptTimeout: 4 * time.Minute, ExpectWait: 15 * time.Minute,
 		RetryBase: 30 * time.Second, RetryMax: 10 * time.Minute, WorkersPerServer: 10,
-		MassDeletionLimit: 20, MassDeletionShare: 0.1, RollbackTries: 5, CancelTries: 2,
+		MassDeletionLimit: 20, MassDeletionShare: 0.1, MassChangeLimit: 50, MassChangeShare: 0.2, RollbackTries: 5, CancelTries: 2,
 	}
 }
 

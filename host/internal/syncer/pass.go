@@ -39,6 +39,8 @@ type pass struct {
 	advanced bool   // something is done that the next pass need not do again
 	after    *pause // the server was left alone, and this is the first pass since
 	answered bool   // the server let us in, whatever it said then
+	mass     int64  // the unit of the quarantine into which changes of bookings go from now on; 0: none
+	changes  int    // of bookings, by the calendar
 	wanted   int64  // the reasons to look at the mailbox that there were at the beginning
 }
 
@@ -277,8 +279,15 @@ func (e *Engine) finish(ctx context.Context, p *pass) (Outcome, error) {
 			p.mb.PollAt = now.Add(e.limits().PollInterval)
 		}
 		state := store.PersonState{Status: store.StatusOK, Reason: wayReason(p.mb), Since: now}
-		if p.mb.HeldDeletions > 0 {
+		units, err := tx.Quarantines(ctx, p.mb.Tenant, store.QuarantineFilter{Person: p.mb.Person, State: store.QuarantineWaiting})
+		if err != nil {
+			return err
+		}
+		switch {
+		case p.mb.HeldDeletions > 0:
 			state = heldState(p.mb.HeldDeletions, now)
+		case len(units) > 0:
+			state = e.unitsState(units)
 		}
 		if err := tx.SetPersonState(ctx, p.mb.Tenant, p.mb.Person, state); err != nil {
 			return err

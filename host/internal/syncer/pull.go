@@ -68,10 +68,14 @@ func (e *Engine) page(ctx context.Context, p *pass, page backend.Page) error {
 	if err != nil {
 		return err
 	}
-	before := p.mb
+	before, mass, changes := p.mb, p.mass, p.changes
 	var marks []string
 	err = e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 		marks, before = nil, p.mb
+		p.mass, p.changes = mass, changes
+		if err := e.weighChanges(ctx, tx, p, page, fetched); err != nil {
+			return err
+		}
 		for _, ch := range page.Changes {
 			item := ch.Item
 			if item == nil && fetched[ch.Ref] != nil {
@@ -220,10 +224,16 @@ func (e *Engine) pairItem(ctx context.Context, tx *store.Tx, p *pass, l store.Li
 		pr.link.GoneAt = e.now()
 		return tx.PutLink(ctx, pr.link)
 	}
-	pr.item = item
+	pr.item, pr.mass = item, p.mass
+	if l.Quarantine != 0 {
+		pr.mass = l.Quarantine
+	}
 	v, err := e.settle(ctx, tx, &pr)
-	if err != nil {
+	if err != nil || v.aside {
 		return err
+	}
+	if v.BookingFields != 0 {
+		p.changes++
 	}
 	if err := e.fulfilled(ctx, tx, &pr, v); err != nil {
 		return err

@@ -169,5 +169,5 @@ func (e *Engine) writeHeld(ctx context.Context, tx *store.Tx, d store.Difference
 	if err := e.record(ctx, tx, d.Tenant, d.Person, d.Booking, "difference resolved", "the booking is written though it mails"); err != nil {
 		return err
 	}
-	return e.intend(ctx, tx, l, op, mail, "decided by a person")
+	return e.intend(ctx, tx, l, op, mail, byPerson)
 }

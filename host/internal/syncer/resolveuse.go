@@ -99,8 +99,11 @@ func (e *Engine) decidedFor(ctx context.Context, tx *store.Tx, l store.Link, op 
 	if err := e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "difference resolved", what); err != nil {
 		return err
 	}
-	return e.intend(ctx, tx, l, op, mail, "decided by a person")
+	return e.intend(ctx, tx, l, op, mail, byPerson)
 }
+
+// byPerson is the cause of what a person decided.
+const byPerson = "decided by a person"
 
 // switchOn ends that a booking is out of the sync because of a problem.
 func (e *Engine) switchOn(ctx context.Context, tx *store.Tx, p *pair) error {
@@ -136,7 +139,7 @@ func (e *Engine) linkAnew(ctx context.Context, tx *store.Tx, d store.Difference,
 	if err := e.record(ctx, tx, d.Tenant, d.Person, d.Booking, "difference resolved", "the item is to be made"); err != nil {
 		return err
 	}
-	return e.link(ctx, tx, pr.booking, links, linking{mail: audienceOf(mail), cause: "decided by a person"})
+	return e.link(ctx, tx, pr.booking, links, linking{mail: audienceOf(mail), cause: byPerson})
 }
 
 // removeItem has an item removed that is not its booking's own. l is the link that has it, if any.

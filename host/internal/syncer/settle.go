@@ -19,7 +19,9 @@ type pair struct {
 	person  store.PersonRow
 	// item is nil when the calendar says explicitly that it is gone, or it was never made.
 	item  *calendar.Item
-	reset bool // the booking prevails
+	reset bool  // the booking prevails
+	mass  int64 // the unit of the quarantine that a change of the booking goes into; 0: none
+	meant bool  // because a person has looked at both and said so
 	// carrying: the caller carries the decision out at once, so that it needs no intent.
 	carrying bool
 }
@@ -28,6 +30,7 @@ type pair struct {
 type verdict struct {
 	plan.Decision
 	fields   plan.Fields
+	aside    bool // it waits in quarantine
 	rebuffed bool // the booking's rules refused what the calendar says
 }
 
@@ -63,6 +66,12 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, p *pair) (verdict, er
 		return verdict{}, err
 	}
 	d := plan.Plan(in)
+	switch {
+	case d.BookingFields != 0 && p.mass != 0 && p.item != nil && p.booking != nil:
+		return verdict{aside: true}, e.setAside(ctx, tx, p, d)
+	case p.booking != nil:
+		p.link.Quarantine = 0 // the item says again what it said
+	}
 	if err := e.showLosses(ctx, tx, p, d); err != nil {
 		return verdict{}, err
 	}
@@ -235,7 +244,7 @@ func (e *Engine) showLosses(ctx context.Context, tx *store.Tx, p *pair, d plan.D
 
 // showUndone lays before a person what somebody changed in the calendar and a reset takes back.
 func (e *Engine) showUndone(ctx context.Context, tx *store.Tx, p *pair, in plan.Input, d plan.Decision) error {
-	if !p.reset || in.Base == nil || in.Booking == nil || in.Item == nil {
+	if !p.reset || p.meant || in.Base == nil || in.Booking == nil || in.Item == nil {
 		return nil
 	}
 	_, byItem, _ := plan.Compare(in)
@@ -395,7 +404,7 @@ func (e *Engine) cancelFromCalendar(ctx context.Context, tx *store.Tx, p *pair, 
 func (e *Engine) settleDeletion(ctx context.Context, tx *store.Tx, p *pair) error {
 	l := &p.link
 	l.State, l.Ref, l.Revision, l.GoneAt = store.LinkDeleting, p.item.Ref, p.item.Revision, zeroTime
-	if err := tx.PutLink(ctx, *l); err != nil || p.carrying || len(l.Held) > 0 {
+	if err := tx.PutLink(ctx, *l); err != nil || p.carrying || len(l.Held) > 0 || l.Quarantine != 0 {
 		return err
 	}
 	return e.note(ctx, tx, *l, store.OpDelete, calendar.MailNobody, "the booking no longer stands")
@@ -460,7 +469,7 @@ func (e *Engine) bury(ctx context.Context, tx *store.Tx, l *store.Link) error {
 	if err != nil {
 		return err
 	}
-	l.State, l.GoneAt, l.Sent = store.LinkDead, zeroTime, sent
+	l.State, l.GoneAt, l.Sent, l.Quarantine = store.LinkDead, zeroTime, sent, 0
 	if err := tx.PutLink(ctx, *l); err != nil {
 		return err
 	}

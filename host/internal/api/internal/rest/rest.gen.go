@@ -186,6 +186,51 @@ func (e ConflictBehaviour) Valid() bool {
 	}
 }
 
+// Defines values for DifferenceNewer.
+const (
+	DifferenceNewerBooking  DifferenceNewer = "booking"
+	DifferenceNewerCalendar DifferenceNewer = "calendar"
+	DifferenceNewerUnknown  DifferenceNewer = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the DifferenceNewer enum.
+func (e DifferenceNewer) Valid() bool {
+	switch e {
+	case DifferenceNewerBooking:
+		return true
+	case DifferenceNewerCalendar:
+		return true
+	case DifferenceNewerUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DifferenceStatus.
+const (
+	DifferenceStatusClosed  DifferenceStatus = "closed"
+	DifferenceStatusIgnored DifferenceStatus = "ignored"
+	DifferenceStatusOpen    DifferenceStatus = "open"
+	DifferenceStatusSolved  DifferenceStatus = "solved"
+)
+
+// Valid indicates whether the value is a known member of the DifferenceStatus enum.
+func (e DifferenceStatus) Valid() bool {
+	switch e {
+	case DifferenceStatusClosed:
+		return true
+	case DifferenceStatusIgnored:
+		return true
+	case DifferenceStatusOpen:
+		return true
+	case DifferenceStatusSolved:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FindingLevel.
 const (
 	FindingLevelError   FindingLevel = "error"
@@ -327,10 +372,101 @@ func (e MoveState) Valid() bool {
 	}
 }
 
+// Defines values for QuarantineKind.
+const (
+	QuarantineKindBookingCancellations QuarantineKind = "booking cancellations"
+	QuarantineKindCalendarChanges      QuarantineKind = "calendar changes"
+	QuarantineKindCalendarDeletions    QuarantineKind = "calendar deletions"
+)
+
+// Valid indicates whether the value is a known member of the QuarantineKind enum.
+func (e QuarantineKind) Valid() bool {
+	switch e {
+	case QuarantineKindBookingCancellations:
+		return true
+	case QuarantineKindCalendarChanges:
+		return true
+	case QuarantineKindCalendarDeletions:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for QuarantineDecisionDecision.
+const (
+	QuarantineDecisionDecisionApprove QuarantineDecisionDecision = "approve"
+	QuarantineDecisionDecisionDiscard QuarantineDecisionDecision = "discard"
+	QuarantineDecisionDecisionUndo    QuarantineDecisionDecision = "undo"
+)
+
+// Valid indicates whether the value is a known member of the QuarantineDecisionDecision enum.
+func (e QuarantineDecisionDecision) Valid() bool {
+	switch e {
+	case QuarantineDecisionDecisionApprove:
+		return true
+	case QuarantineDecisionDecisionDiscard:
+		return true
+	case QuarantineDecisionDecisionUndo:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for QuarantineState.
+const (
+	QuarantineStateApproved  QuarantineState = "approved"
+	QuarantineStateClosed    QuarantineState = "closed"
+	QuarantineStateDiscarded QuarantineState = "discarded"
+	QuarantineStateUndone    QuarantineState = "undone"
+	QuarantineStateWaiting   QuarantineState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the QuarantineState enum.
+func (e QuarantineState) Valid() bool {
+	switch e {
+	case QuarantineStateApproved:
+		return true
+	case QuarantineStateClosed:
+		return true
+	case QuarantineStateDiscarded:
+		return true
+	case QuarantineStateUndone:
+		return true
+	case QuarantineStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Recommendation.
+const (
+	RecommendationBooking  Recommendation = "booking"
+	RecommendationCalendar Recommendation = "calendar"
+	RecommendationNeither  Recommendation = "neither"
+)
+
+// Valid indicates whether the value is a known member of the Recommendation enum.
+func (e Recommendation) Valid() bool {
+	switch e {
+	case RecommendationBooking:
+		return true
+	case RecommendationCalendar:
+		return true
+	case RecommendationNeither:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ResolveInputUse.
 const (
 	ResolveInputUseBooking  ResolveInputUse = "booking"
 	ResolveInputUseCalendar ResolveInputUse = "calendar"
+	ResolveInputUseCheck    ResolveInputUse = "check"
 	ResolveInputUseIgnore   ResolveInputUse = "ignore"
 )
 
@@ -341,7 +477,36 @@ func (e ResolveInputUse) Valid() bool {
 		return true
 	case ResolveInputUseCalendar:
 		return true
+	case ResolveInputUseCheck:
+		return true
 	case ResolveInputUseIgnore:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResolveManyInputUse.
+const (
+	ResolveManyInputUseBooking     ResolveManyInputUse = "booking"
+	ResolveManyInputUseCalendar    ResolveManyInputUse = "calendar"
+	ResolveManyInputUseCheck       ResolveManyInputUse = "check"
+	ResolveManyInputUseIgnore      ResolveManyInputUse = "ignore"
+	ResolveManyInputUseRecommended ResolveManyInputUse = "recommended"
+)
+
+// Valid indicates whether the value is a known member of the ResolveManyInputUse enum.
+func (e ResolveManyInputUse) Valid() bool {
+	switch e {
+	case ResolveManyInputUseBooking:
+		return true
+	case ResolveManyInputUseCalendar:
+		return true
+	case ResolveManyInputUseCheck:
+		return true
+	case ResolveManyInputUseIgnore:
+		return true
+	case ResolveManyInputUseRecommended:
 		return true
 	default:
 		return false
@@ -360,6 +525,36 @@ func (e Role) Valid() bool {
 	case RoleOptional:
 		return true
 	case RoleRequired:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ScanTarget.
+const (
+	ScanTargetAll     ScanTarget = "all"
+	ScanTargetBooking ScanTarget = "booking"
+	ScanTargetPerson  ScanTarget = "person"
+	ScanTargetRoom    ScanTarget = "room"
+	ScanTargetSeries  ScanTarget = "series"
+	ScanTargetWindow  ScanTarget = "window"
+)
+
+// Valid indicates whether the value is a known member of the ScanTarget enum.
+func (e ScanTarget) Valid() bool {
+	switch e {
+	case ScanTargetAll:
+		return true
+	case ScanTargetBooking:
+		return true
+	case ScanTargetPerson:
+		return true
+	case ScanTargetRoom:
+		return true
+	case ScanTargetSeries:
+		return true
+	case ScanTargetWindow:
 		return true
 	default:
 		return false
@@ -740,14 +935,31 @@ type DeadMessagePage struct {
 
 // Difference defines model for Difference.
 type Difference struct {
-	At      time.Time `json:"at"`
-	Booking *string   `json:"booking,omitempty"`
-	Detail  string    `json:"detail"`
-	ID      int64     `json:"id"`
-	Kind    string    `json:"kind"`
-	Open    bool      `json:"open"`
-	Person  string    `json:"person"`
+	At      time.Time  `json:"at"`
+	Booking *string    `json:"booking,omitempty"`
+	Detail  string     `json:"detail"`
+	Ended   *time.Time `json:"ended,omitempty"`
+	ID      int64      `json:"id"`
+	Kind    string     `json:"kind"`
+
+	// Newer Which side was changed last.
+	Newer          *DifferenceNewer `json:"newer,omitempty"`
+	Open           bool             `json:"open"`
+	Person         string           `json:"person"`
+	Recommendation *Recommendation  `json:"recommendation,omitempty"`
+
+	// Settles true: passes settle it by themselves, nothing is to be done.
+	Settles *bool `json:"settles,omitempty"`
+
+	// Status `closed`: by itself.
+	Status DifferenceStatus `json:"status"`
+
+	// Why Of the recommendation.
+	Why *string `json:"why,omitempty"`
 }
+
+// DifferenceNewer Which side was changed last.
+type DifferenceNewer string
 
 // DifferencePage defines model for DifferencePage.
 type DifferencePage struct {
@@ -756,6 +968,9 @@ type DifferencePage struct {
 	// Next `before` of the next page; missing on the last.
 	Next *int64 `json:"next,omitempty"`
 }
+
+// DifferenceStatus `closed`: by itself.
+type DifferenceStatus string
 
 // Examination defines model for Examination.
 type Examination struct {
@@ -1201,6 +1416,50 @@ type Problem struct {
 	Violations *[]Violation `json:"violations,omitempty"`
 }
 
+// Quarantine defines model for Quarantine.
+type Quarantine struct {
+	Created time.Time  `json:"created"`
+	Decided *time.Time `json:"decided,omitempty"`
+	ID      int64      `json:"id"`
+	Items   *[]struct {
+		Booking string `json:"booking"`
+		Does    string `json:"does"`
+
+		// Problem Why it was not put back.
+		Problem *string `json:"problem,omitempty"`
+	} `json:"items,omitempty"`
+	Kind   QuarantineKind `json:"kind"`
+	Person string         `json:"person"`
+
+	// State `closed`: nothing of it was left.
+	State QuarantineState `json:"state"`
+
+	// Total How many bookings it is about.
+	Total int64 `json:"total"`
+}
+
+// QuarantineKind defines model for Quarantine.Kind.
+type QuarantineKind string
+
+// QuarantineDecision defines model for QuarantineDecision.
+type QuarantineDecision struct {
+	Decision QuarantineDecisionDecision `json:"decision"`
+}
+
+// QuarantineDecisionDecision defines model for QuarantineDecision.Decision.
+type QuarantineDecisionDecision string
+
+// QuarantinePage defines model for QuarantinePage.
+type QuarantinePage struct {
+	Items []Quarantine `json:"items"`
+
+	// Next `before` of the next page; missing on the last.
+	Next *int64 `json:"next,omitempty"`
+}
+
+// QuarantineState `closed`: nothing of it was left.
+type QuarantineState string
+
 // Queue defines model for Queue.
 type Queue struct {
 	// DeadMessages Messages that webhooks were given up for.
@@ -1219,6 +1478,9 @@ type Queue struct {
 	// OpenWrites Writes to calendars that are still to be made.
 	OpenWrites *int64 `json:"open_writes,omitempty"`
 }
+
+// Recommendation defines model for Recommendation.
+type Recommendation string
 
 // RejectInput defines model for RejectInput.
 type RejectInput struct {
@@ -1262,8 +1524,115 @@ type ResolveInput struct {
 // ResolveInputUse defines model for ResolveInput.Use.
 type ResolveInputUse string
 
+// ResolveManyInput defines model for ResolveManyInput.
+type ResolveManyInput struct {
+	// Mail true: attendees may be mailed.
+	Mail    *bool   `json:"mail,omitempty"`
+	Numbers []int64 `json:"numbers"`
+
+	// Preview true: only say what would be done.
+	Preview *bool `json:"preview,omitempty"`
+
+	// Use `recommended`: for each what is recommended for it.
+	Use ResolveManyInputUse `json:"use"`
+}
+
+// ResolveManyInputUse `recommended`: for each what is recommended for it.
+type ResolveManyInputUse string
+
+// Resolved defines model for Resolved.
+type Resolved struct {
+	Booking *string `json:"booking,omitempty"`
+
+	// Does What is done or would be.
+	Does *string `json:"does,omitempty"`
+
+	// Fields Which fields are written.
+	Fields *string `json:"fields,omitempty"`
+	ID     int64   `json:"id"`
+	Kind   *string `json:"kind,omitempty"`
+
+	// Mails Who may be mailed.
+	Mails  []string `json:"mails"`
+	Person *string  `json:"person,omitempty"`
+
+	// Refused Why it cannot be done.
+	Refused *string `json:"refused,omitempty"`
+	Use     string  `json:"use"`
+}
+
+// ResolvedMany defines model for ResolvedMany.
+type ResolvedMany struct {
+	Items []Resolved `json:"items"`
+}
+
 // Role defines model for Role.
 type Role string
+
+// Scan defines model for Scan.
+type Scan struct {
+	// Compared Bookings and items.
+	Compared int64 `json:"compared"`
+
+	// Differing Of those.
+	Differing int64 `json:"differing"`
+
+	// Ended Missing while it is under way.
+	Ended *time.Time `json:"ended,omitempty"`
+
+	// Failed Of those that cannot be read.
+	Failed   int64 `json:"failed"`
+	Failures *[]struct {
+		Person  string `json:"person"`
+		Problem string `json:"problem"`
+	} `json:"failures,omitempty"`
+	From *time.Time `json:"from,omitempty"`
+	ID   int64      `json:"id"`
+
+	// Mailboxes That it is about.
+	Mailboxes int64   `json:"mailboxes"`
+	Name      *string `json:"name,omitempty"`
+
+	// Settling Of those: passes settle them by themselves.
+	Settling int64      `json:"settling"`
+	Started  time.Time  `json:"started"`
+	Target   ScanTarget `json:"target"`
+	Thorough *bool      `json:"thorough,omitempty"`
+	To       *time.Time `json:"to,omitempty"`
+
+	// Unchanged Of those that need not be read, because nothing has changed in them.
+	Unchanged int64 `json:"unchanged"`
+
+	// Waiting Of those that are not done.
+	Waiting int64 `json:"waiting"`
+}
+
+// ScanInput defines model for ScanInput.
+type ScanInput struct {
+	// From Only what ends after this moment.
+	From *time.Time `json:"from,omitempty"`
+
+	// Name The id of the booking, series, person or room.
+	Name   *string    `json:"name,omitempty"`
+	Target ScanTarget `json:"target"`
+
+	// Thorough true: calendars in which nothing has changed since they were read in full are read all the same.
+	Thorough *bool `json:"thorough,omitempty"`
+
+	// To Only what starts before this moment.
+	To *time.Time `json:"to,omitempty"`
+}
+
+// ScanPage defines model for ScanPage.
+type ScanPage struct {
+	Items []Scan `json:"items"`
+
+	// Next `before` of the next page; missing on the last.
+	Next *int64 `json:"next,omitempty"`
+}
+
+// ScanTarget defines model for ScanTarget.
+type ScanTarget string
 
 // Scope Each holds what those before it hold.
 type Scope string
@@ -1571,8 +1940,11 @@ type ListBookingsParams struct {
 	// To Only those that start before this moment.
 	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
 
-	// Problem true: only those with a sync problem.
-	Problem          *bool `form:"problem,omitempty" json:"problem,omitempty"`
+	// Problem true: only those with a sync problem: out of the sync, waiting for a person, or with an open difference.
+	Problem *bool `form:"problem,omitempty" json:"problem,omitempty"`
+
+	// NeverFound true: only those that should be in a calendar and were never found there.
+	NeverFound       *bool `form:"never_found,omitempty" json:"never_found,omitempty"`
 	IncludeCancelled *bool `form:"include_cancelled,omitempty" json:"include_cancelled,omitempty"`
 }
 
@@ -1626,9 +1998,23 @@ type ListDifferencesParams struct {
 	Before  *BeforeNumber `form:"before,omitempty" json:"before,omitempty"`
 	Person  *string       `form:"person,omitempty" json:"person,omitempty"`
 	Booking *string       `form:"booking,omitempty" json:"booking,omitempty"`
+	Kind    *string       `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Status Only those of this status; another than `open` implies `all`.
+	Status *DifferenceStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Recommendation Only those for which this is recommended.
+	Recommendation *Recommendation `form:"recommendation,omitempty" json:"recommendation,omitempty"`
 
 	// All true: those that are closed, too.
 	All *bool `form:"all,omitempty" json:"all,omitempty"`
+}
+
+// ResolveDifferencesParams defines parameters for ResolveDifferences.
+type ResolveDifferencesParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ResolveDifferenceParams defines parameters for ResolveDifference.
@@ -1785,6 +2171,40 @@ type GetTestParams struct {
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
 }
 
+// ListQuarantineParams defines parameters for ListQuarantine.
+type ListQuarantineParams struct {
+	// Limit How many entries at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Before The `next` of the page before; only what is older than that.
+	Before *BeforeNumber    `form:"before,omitempty" json:"before,omitempty"`
+	Person *string          `form:"person,omitempty" json:"person,omitempty"`
+	State  *QuarantineState `form:"state,omitempty" json:"state,omitempty"`
+}
+
+// DecideQuarantineParams defines parameters for DecideQuarantine.
+type DecideQuarantineParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListScansParams defines parameters for ListScans.
+type ListScansParams struct {
+	// Limit How many entries at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Before The `next` of the page before; only what is older than that.
+	Before *BeforeNumber `form:"before,omitempty" json:"before,omitempty"`
+}
+
+// StartScanParams defines parameters for StartScan.
+type StartScanParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // CreateWebhookParams defines parameters for CreateWebhook.
 type CreateWebhookParams struct {
 	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
@@ -1838,6 +2258,9 @@ type PutBookingJSONRequestBody = BookingInput
 // RejectChangeJSONRequestBody defines body for RejectChange for application/json ContentType.
 type RejectChangeJSONRequestBody = RejectInput
 
+// ResolveDifferencesJSONRequestBody defines body for ResolveDifferences for application/json ContentType.
+type ResolveDifferencesJSONRequestBody = ResolveManyInput
+
 // ResolveDifferenceJSONRequestBody defines body for ResolveDifference for application/json ContentType.
 type ResolveDifferenceJSONRequestBody = ResolveInput
 
@@ -1855,6 +2278,12 @@ type PutPersonJSONRequestBody = PersonInput
 
 // SyncPersonJSONRequestBody defines body for SyncPerson for application/json ContentType.
 type SyncPersonJSONRequestBody = SyncInput
+
+// DecideQuarantineJSONRequestBody defines body for DecideQuarantine for application/json ContentType.
+type DecideQuarantineJSONRequestBody = QuarantineDecision
+
+// StartScanJSONRequestBody defines body for StartScan for application/json ContentType.
+type StartScanJSONRequestBody = ScanInput
 
 // CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
 type CreateWebhookJSONRequestBody = WebhookInput
@@ -2083,6 +2512,12 @@ type ServerInterface interface {
 	// ListDifferences What the two sides do not agree on, and edits that lost
 	// (GET /{tenant}/api/v1/differences)
 	ListDifferences(w http.ResponseWriter, r *http.Request, tenant Tenant, params ListDifferencesParams)
+	// ResolveDifferences Decide on many differences, or see what a decision would do
+	// (POST /{tenant}/api/v1/differences/resolve)
+	ResolveDifferences(w http.ResponseWriter, r *http.Request, tenant Tenant, params ResolveDifferencesParams)
+	// GetDifference A difference
+	// (GET /{tenant}/api/v1/differences/{number})
+	GetDifference(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number)
 	// ResolveDifference Decide on a difference
 	// (POST /{tenant}/api/v1/differences/{number}/resolve)
 	ResolveDifference(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number, params ResolveDifferenceParams)
@@ -2152,6 +2587,24 @@ type ServerInterface interface {
 	// GetTest A test, step by step
 	// (GET /{tenant}/api/v1/persons/{id}/tests/{run})
 	GetTest(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, run string, params GetTestParams)
+	// ListQuarantine What waits because it was too much at once, newest first
+	// (GET /{tenant}/api/v1/quarantine)
+	ListQuarantine(w http.ResponseWriter, r *http.Request, tenant Tenant, params ListQuarantineParams)
+	// GetQuarantine A unit of the quarantine, with what it would do
+	// (GET /{tenant}/api/v1/quarantine/{number})
+	GetQuarantine(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number)
+	// DecideQuarantine Decide on a unit of the quarantine
+	// (POST /{tenant}/api/v1/quarantine/{number}/decide)
+	DecideQuarantine(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number, params DecideQuarantineParams)
+	// ListScans Scans, newest first
+	// (GET /{tenant}/api/v1/scans)
+	ListScans(w http.ResponseWriter, r *http.Request, tenant Tenant, params ListScansParams)
+	// StartScan Compare bookings and items in full
+	// (POST /{tenant}/api/v1/scans)
+	StartScan(w http.ResponseWriter, r *http.Request, tenant Tenant, params StartScanParams)
+	// GetScan How far a scan is
+	// (GET /{tenant}/api/v1/scans/{number})
+	GetScan(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number)
 	// ListWebhooks The tenant's webhooks
 	// (GET /{tenant}/api/v1/webhooks)
 	ListWebhooks(w http.ResponseWriter, r *http.Request, tenant Tenant)
@@ -2409,6 +2862,19 @@ func (siw *ServerInterfaceWrapper) ListBookings(w http.ResponseWriter, r *http.R
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "problem"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "problem", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "never_found" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "never_found", r.URL.Query(), &params.NeverFound, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "never_found"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "never_found", Err: err})
 		}
 		return
 	}
@@ -2886,6 +3352,45 @@ func (siw *ServerInterfaceWrapper) ListDifferences(w http.ResponseWriter, r *htt
 		return
 	}
 
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", r.URL.Query(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "kind"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "kind", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", r.URL.Query(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "status"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "status", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "recommendation" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "recommendation", r.URL.Query(), &params.Recommendation, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "recommendation"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "recommendation", Err: err})
+		}
+		return
+	}
+
 	// ------------- Optional query parameter "all" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "all", r.URL.Query(), &params.All, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
@@ -2901,6 +3406,91 @@ func (siw *ServerInterfaceWrapper) ListDifferences(w http.ResponseWriter, r *htt
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListDifferences(w, r, tenant, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ResolveDifferences operation middleware
+func (siw *ServerInterfaceWrapper) ResolveDifferences(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResolveDifferencesParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ResolveDifferences(w, r, tenant, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetDifference operation middleware
+func (siw *ServerInterfaceWrapper) GetDifference(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "number" -------------
+	var number Number
+
+	err = runtime.BindStyledParameterWithOptions("simple", "number", r.PathValue("number"), &number, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "number", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetDifference(w, r, tenant, number)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4213,6 +4803,321 @@ func (siw *ServerInterfaceWrapper) GetTest(w http.ResponseWriter, r *http.Reques
 	handler.ServeHTTP(w, r)
 }
 
+// ListQuarantine operation middleware
+func (siw *ServerInterfaceWrapper) ListQuarantine(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListQuarantineParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "before" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "before", r.URL.Query(), &params.Before, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "before"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "before", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "person" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "person", r.URL.Query(), &params.Person, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "person"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "person", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", r.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "state"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "state", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListQuarantine(w, r, tenant, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetQuarantine operation middleware
+func (siw *ServerInterfaceWrapper) GetQuarantine(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "number" -------------
+	var number Number
+
+	err = runtime.BindStyledParameterWithOptions("simple", "number", r.PathValue("number"), &number, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "number", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetQuarantine(w, r, tenant, number)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DecideQuarantine operation middleware
+func (siw *ServerInterfaceWrapper) DecideQuarantine(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "number" -------------
+	var number Number
+
+	err = runtime.BindStyledParameterWithOptions("simple", "number", r.PathValue("number"), &number, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "number", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DecideQuarantineParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DecideQuarantine(w, r, tenant, number, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListScans operation middleware
+func (siw *ServerInterfaceWrapper) ListScans(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListScansParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "before" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "before", r.URL.Query(), &params.Before, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "before"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "before", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListScans(w, r, tenant, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// StartScan operation middleware
+func (siw *ServerInterfaceWrapper) StartScan(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StartScanParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.StartScan(w, r, tenant, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetScan operation middleware
+func (siw *ServerInterfaceWrapper) GetScan(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "number" -------------
+	var number Number
+
+	err = runtime.BindStyledParameterWithOptions("simple", "number", r.PathValue("number"), &number, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "number", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetScan(w, r, tenant, number)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListWebhooks operation middleware
 func (siw *ServerInterfaceWrapper) ListWebhooks(w http.ResponseWriter, r *http.Request) {
 
@@ -4858,6 +5763,14 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/moves/{id}", wrapper.GetMove)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/moves/{id}/decision", wrapper.DecideMove)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/differences", wrapper.ListDifferences)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/differences/resolve", wrapper.ResolveDifferences)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/differences/{number}", wrapper.GetDifference)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/scans", wrapper.ListScans)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/scans", wrapper.StartScan)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/scans/{number}", wrapper.GetScan)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/quarantine", wrapper.ListQuarantine)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/quarantine/{number}", wrapper.GetQuarantine)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/quarantine/{number}/decide", wrapper.DecideQuarantine)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/differences/{number}/resolve", wrapper.ResolveDifference)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/doctor", wrapper.Examine)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/host", wrapper.GetHost)
@@ -5419,6 +6332,87 @@ type ListDifferencesdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListDifferencesdefaultApplicationProblemPlusJSONResponse) VisitListDifferencesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveDifferencesRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Params ResolveDifferencesParams
+	Body   *ResolveDifferencesJSONRequestBody
+}
+
+type ResolveDifferencesResponseObject interface {
+	VisitResolveDifferencesResponse(w http.ResponseWriter) error
+}
+
+type ResolveDifferences200JSONResponse ResolvedMany
+
+func (response ResolveDifferences200JSONResponse) VisitResolveDifferencesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveDifferencesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResolveDifferencesdefaultApplicationProblemPlusJSONResponse) VisitResolveDifferencesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDifferenceRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Number Number `json:"number"`
+}
+
+type GetDifferenceResponseObject interface {
+	VisitGetDifferenceResponse(w http.ResponseWriter) error
+}
+
+type GetDifference200JSONResponse Difference
+
+func (response GetDifference200JSONResponse) VisitGetDifferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDifferencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetDifferencedefaultApplicationProblemPlusJSONResponse) VisitGetDifferenceResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6426,6 +7420,249 @@ func (response GetTestdefaultApplicationProblemPlusJSONResponse) VisitGetTestRes
 	return err
 }
 
+type ListQuarantineRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Params ListQuarantineParams
+}
+
+type ListQuarantineResponseObject interface {
+	VisitListQuarantineResponse(w http.ResponseWriter) error
+}
+
+type ListQuarantine200JSONResponse QuarantinePage
+
+func (response ListQuarantine200JSONResponse) VisitListQuarantineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListQuarantinedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListQuarantinedefaultApplicationProblemPlusJSONResponse) VisitListQuarantineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetQuarantineRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Number Number `json:"number"`
+}
+
+type GetQuarantineResponseObject interface {
+	VisitGetQuarantineResponse(w http.ResponseWriter) error
+}
+
+type GetQuarantine200JSONResponse Quarantine
+
+func (response GetQuarantine200JSONResponse) VisitGetQuarantineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetQuarantinedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetQuarantinedefaultApplicationProblemPlusJSONResponse) VisitGetQuarantineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideQuarantineRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Number Number `json:"number"`
+	Params DecideQuarantineParams
+	Body   *DecideQuarantineJSONRequestBody
+}
+
+type DecideQuarantineResponseObject interface {
+	VisitDecideQuarantineResponse(w http.ResponseWriter) error
+}
+
+type DecideQuarantine200JSONResponse Quarantine
+
+func (response DecideQuarantine200JSONResponse) VisitDecideQuarantineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideQuarantinedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DecideQuarantinedefaultApplicationProblemPlusJSONResponse) VisitDecideQuarantineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListScansRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Params ListScansParams
+}
+
+type ListScansResponseObject interface {
+	VisitListScansResponse(w http.ResponseWriter) error
+}
+
+type ListScans200JSONResponse ScanPage
+
+func (response ListScans200JSONResponse) VisitListScansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListScansdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListScansdefaultApplicationProblemPlusJSONResponse) VisitListScansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartScanRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Params StartScanParams
+	Body   *StartScanJSONRequestBody
+}
+
+type StartScanResponseObject interface {
+	VisitStartScanResponse(w http.ResponseWriter) error
+}
+
+type StartScan202JSONResponse Scan
+
+func (response StartScan202JSONResponse) VisitStartScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartScandefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StartScandefaultApplicationProblemPlusJSONResponse) VisitStartScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetScanRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Number Number `json:"number"`
+}
+
+type GetScanResponseObject interface {
+	VisitGetScanResponse(w http.ResponseWriter) error
+}
+
+type GetScan200JSONResponse Scan
+
+func (response GetScan200JSONResponse) VisitGetScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetScandefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetScandefaultApplicationProblemPlusJSONResponse) VisitGetScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListWebhooksRequestObject struct {
 	Tenant Tenant `json:"tenant"`
 }
@@ -6872,6 +8109,12 @@ type StrictServerInterface interface {
 	// ListDifferences What the two sides do not agree on, and edits that lost
 	// (GET /{tenant}/api/v1/differences)
 	ListDifferences(ctx context.Context, request ListDifferencesRequestObject) (ListDifferencesResponseObject, error)
+	// ResolveDifferences Decide on many differences, or see what a decision would do
+	// (POST /{tenant}/api/v1/differences/resolve)
+	ResolveDifferences(ctx context.Context, request ResolveDifferencesRequestObject) (ResolveDifferencesResponseObject, error)
+	// GetDifference A difference
+	// (GET /{tenant}/api/v1/differences/{number})
+	GetDifference(ctx context.Context, request GetDifferenceRequestObject) (GetDifferenceResponseObject, error)
 	// ResolveDifference Decide on a difference
 	// (POST /{tenant}/api/v1/differences/{number}/resolve)
 	ResolveDifference(ctx context.Context, request ResolveDifferenceRequestObject) (ResolveDifferenceResponseObject, error)
@@ -6941,6 +8184,24 @@ type StrictServerInterface interface {
 	// GetTest A test, step by step
 	// (GET /{tenant}/api/v1/persons/{id}/tests/{run})
 	GetTest(ctx context.Context, request GetTestRequestObject) (GetTestResponseObject, error)
+	// ListQuarantine What waits because it was too much at once, newest first
+	// (GET /{tenant}/api/v1/quarantine)
+	ListQuarantine(ctx context.Context, request ListQuarantineRequestObject) (ListQuarantineResponseObject, error)
+	// GetQuarantine A unit of the quarantine, with what it would do
+	// (GET /{tenant}/api/v1/quarantine/{number})
+	GetQuarantine(ctx context.Context, request GetQuarantineRequestObject) (GetQuarantineResponseObject, error)
+	// DecideQuarantine Decide on a unit of the quarantine
+	// (POST /{tenant}/api/v1/quarantine/{number}/decide)
+	DecideQuarantine(ctx context.Context, request DecideQuarantineRequestObject) (DecideQuarantineResponseObject, error)
+	// ListScans Scans, newest first
+	// (GET /{tenant}/api/v1/scans)
+	ListScans(ctx context.Context, request ListScansRequestObject) (ListScansResponseObject, error)
+	// StartScan Compare bookings and items in full
+	// (POST /{tenant}/api/v1/scans)
+	StartScan(ctx context.Context, request StartScanRequestObject) (StartScanResponseObject, error)
+	// GetScan How far a scan is
+	// (GET /{tenant}/api/v1/scans/{number})
+	GetScan(ctx context.Context, request GetScanRequestObject) (GetScanResponseObject, error)
 	// ListWebhooks The tenant's webhooks
 	// (GET /{tenant}/api/v1/webhooks)
 	ListWebhooks(ctx context.Context, request ListWebhooksRequestObject) (ListWebhooksResponseObject, error)
@@ -7326,6 +8587,67 @@ func (sh *strictHandler) ListDifferences(w http.ResponseWriter, r *http.Request,
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListDifferencesResponseObject); ok {
 		if err := validResponse.VisitListDifferencesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResolveDifferences operation middleware
+func (sh *strictHandler) ResolveDifferences(w http.ResponseWriter, r *http.Request, tenant Tenant, params ResolveDifferencesParams) {
+	var request ResolveDifferencesRequestObject
+
+	request.Tenant = tenant
+	request.Params = params
+
+	var body ResolveDifferencesJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ResolveDifferences(ctx, request.(ResolveDifferencesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResolveDifferences")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ResolveDifferencesResponseObject); ok {
+		if err := validResponse.VisitResolveDifferencesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetDifference operation middleware
+func (sh *strictHandler) GetDifference(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number) {
+	var request GetDifferenceRequestObject
+
+	request.Tenant = tenant
+	request.Number = number
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDifference(ctx, request.(GetDifferenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDifference")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetDifferenceResponseObject); ok {
+		if err := validResponse.VisitGetDifferenceResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -8011,6 +9333,183 @@ func (sh *strictHandler) GetTest(w http.ResponseWriter, r *http.Request, tenant 
 	}
 }
 
+// ListQuarantine operation middleware
+func (sh *strictHandler) ListQuarantine(w http.ResponseWriter, r *http.Request, tenant Tenant, params ListQuarantineParams) {
+	var request ListQuarantineRequestObject
+
+	request.Tenant = tenant
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListQuarantine(ctx, request.(ListQuarantineRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListQuarantine")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListQuarantineResponseObject); ok {
+		if err := validResponse.VisitListQuarantineResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetQuarantine operation middleware
+func (sh *strictHandler) GetQuarantine(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number) {
+	var request GetQuarantineRequestObject
+
+	request.Tenant = tenant
+	request.Number = number
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetQuarantine(ctx, request.(GetQuarantineRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetQuarantine")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetQuarantineResponseObject); ok {
+		if err := validResponse.VisitGetQuarantineResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DecideQuarantine operation middleware
+func (sh *strictHandler) DecideQuarantine(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number, params DecideQuarantineParams) {
+	var request DecideQuarantineRequestObject
+
+	request.Tenant = tenant
+	request.Number = number
+	request.Params = params
+
+	var body DecideQuarantineJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideQuarantine(ctx, request.(DecideQuarantineRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideQuarantine")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DecideQuarantineResponseObject); ok {
+		if err := validResponse.VisitDecideQuarantineResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListScans operation middleware
+func (sh *strictHandler) ListScans(w http.ResponseWriter, r *http.Request, tenant Tenant, params ListScansParams) {
+	var request ListScansRequestObject
+
+	request.Tenant = tenant
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListScans(ctx, request.(ListScansRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListScans")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListScansResponseObject); ok {
+		if err := validResponse.VisitListScansResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartScan operation middleware
+func (sh *strictHandler) StartScan(w http.ResponseWriter, r *http.Request, tenant Tenant, params StartScanParams) {
+	var request StartScanRequestObject
+
+	request.Tenant = tenant
+	request.Params = params
+
+	var body StartScanJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.StartScan(ctx, request.(StartScanRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartScan")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(StartScanResponseObject); ok {
+		if err := validResponse.VisitStartScanResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetScan operation middleware
+func (sh *strictHandler) GetScan(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number) {
+	var request GetScanRequestObject
+
+	request.Tenant = tenant
+	request.Number = number
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetScan(ctx, request.(GetScanRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetScan")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetScanResponseObject); ok {
+		if err := validResponse.VisitGetScanResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListWebhooks operation middleware
 func (sh *strictHandler) ListWebhooks(w http.ResponseWriter, r *http.Request, tenant Tenant) {
 	var request ListWebhooksRequestObject
@@ -8305,224 +9804,250 @@ func (sh *strictHandler) TestWebhook(w http.ResponseWriter, r *http.Request, ten
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5H3bkhs3luCvILizIXsm6yLZ7p2uelnJlru1LckaSR49uLRFVOYhiWYmkE4gi+IoFDFfMx82X7KBcwAk",
-	"kkQmyRJLcse+dMtFEpeDc79+nOSqqpUEafTk4uOk5g2vwECD//V4ZqB59pP9ZwE6b0RthJKTi8nbBbCp",
-	"hA9mytSMmQWwms+B3cBMNXA6ySbCfuv3Fpr1JJtIXsHkYsLtapNsovMFVNwuWvEPz0HOzWJy8fDRv2YT",
-	"s67tF7VphJxPPn3K6AQv2+oGmu1T/CLLNVstuGELrhln8wa4gYZJ/P7+x5ippuJmcjER0vzp+0k2qYQU",
-	"VVtNLs7DmYQ0MIcGD/UErzl0qlHYXDIVDi00U2UBDTMLLu3/mKEj02/3PPPD5JnpFXHxmptFt7YoJtmk",
-	"gd9b0UAxuTBNC2NPVAkZ/jv1YM8KqGplQObrv8F6GzqP5ZoZ+GAsbNaqbTRenEnFlFlAw+xJQBt2A7zR",
-	"GdNtvmD4uL/++uynU/aYNVCDEXY1thJmgQDWvAK2hLUFKZd6BQ0U9ldmAVdyJhptwrorrjP64TQ66slr",
-	"qEu+huKCWQBMT6+kf4oF8ALxxcEr/pW94QCwHv3wwx7Amr3gJl+koMSevuVzhy2C0OhGqaWQc6aNKEu8",
-	"qiHg3UKjhZKnbPrPU1YBlw6oFqDAqhbByZTsKHPrUrMTOkl8m+3zPheVMNun/atasYrLNQNpGgF4sErp",
-	"QXQucZl4qwJmvC3N5OLh+XlmwUio/AP+1zhij5FhIWYzaEDm8EAzUYTz9CmA2MUoFRxKba/Kdi7kS1x/",
-	"82BPT+enbHrD8yXI4gQ+5Asu5/Do/OF304ED1rjaUcn0Dfy+fbI3lkZkDo6BWhLljI43cDINvx8Vbm9B",
-	"cmnSj2nwM/bNCy4LLs23GRIFUbc9FYMSKpDGc91GKcN+ff184Oi03FGB+o4PUUep5JwZxVZcGDZTDdOq",
-	"ArOw1CxhlbG2tp9O/3Sup0NEY3/ao5maGwON/eb//e385M/vPz7MHn3S/zTZPtkne0ldK6kBxfqrRt2U",
-	"UNl/5koaIIjzui5Fzu2pz2r6xr/8XdsrfIx2/acGZpOLyf846/SGM/pUn/l1ccc+EJ4ZVoiCSWXYSjXL",
-	"S3yhQuUtvpjma81WizXjsiDZaBQr1ClC1a2O+sirZ06o1I2qoTGCLpSj4C96GFdwAydGVLANkMwKvW0G",
-	"l01Krs11qw9ZSToa3/qggVu1PGQlnauariMMVHoXsN/Yr9vfuYV40/D1hN7aI/RvJN3xjGGDLIDrffix",
-	"uvk75MauRiB+JuuWkKIoUNby8lUE8RkvNWQbjyCT3O7dQmknm63GkyH216DqEnkKfOBVXaKO46XbWhuo",
-	"JlmP+pwcGKa+GHybB7CqlmEVX7NCXbKp20hPrVwtYWaYaklUHQT2in94Rj/4Ds/m/uPhjgdBKA0D/rnQ",
-	"Zhu/w8n2OqKjkp2ogWslj5IbcStMgtC42R+fHZyTxCGKpHTYlAjZxDKD5AqrxTqto2xhP7dsE9cZu+sr",
-	"PofPBryH2xbos4k1CLaRc0qafbAU7LfQXLhkldDa0oOS+IllTRZJd8Js/1c2BmQBcCCZQ8VFmXySYVao",
-	"StgFu9f2O5uHp71Sh3/SIdcGhpbldcFj3LhRqgQu7a+4u/IBT+qBlHjSm1avd/3+if3Op2ySl1zv3OxH",
-	"/NKn7HB5BrIYobPtPxuS/ttKFq9rJaRBqextCMaL4kRIVvECrNlB9scNWOwslRVylqkjN5dWtfttAh9q",
-	"yPsSJhKyipSMNA4pQ6+z9Ylq5lyK/yBVPyFtKyELaK4rIVuTkgMvHD2RMdXgTaRi/oenSfbTgFZtk28g",
-	"zNbum5ihDW/SbEsbblqiIwerXFkLtQLLqnIucyjLAcDptczTr+Zlp9BWcboBJohpBJg90CznJciCxxeN",
-	"KMOufV0IzW9KwrvNTYQOu6ysZc2XIK3g9JzLLoCynTM05S5Z3RqDhzKMz7k9EV+CRjVAjhyi7pTTTUGO",
-	"OoQEKDTjrIZGq3ih6DmEKdOcqK2LwwjLmdZ7Sqv/UBL2lEp+4YAS/tieBjwWEXFngbG5XWKCiPE0ZnIR",
-	"rTlu5RmRQ6bNd+84TweqEe57Fy0x4s8b9MnXFnO9QnbJ8PpoEYAsmIGyTGPNPwpTdzx6wxnwIS9bLW7h",
-	"knFmAe6dPXR7ob3bplOUH50/+tPJw0cn5w/fPnx4cX5+cX7+L+f2H8OGzg5IQ6nBkhb83vJSE+eQgYlY",
-	"szlJZmkpMvXMf3pBwiOSKJZzkBSR7JfWWOHBbtaxjLHPja6/2OOFzhvGNXvcrfWLKE6v5DMEUSeE8PdG",
-	"QGH5YOwzE1Ib4IXlViS4HKKTo+9gudW/8s8NADo1yawNxPiAWZVIM94A0wu1kpsWx7D462/wqkT+6dym",
-	"zrvGvnvE/iaeJNfpCcsNS7wgvw7xz8s+lDTycSiCa1U0PcHRYSEvRZ7kmLslMbnPOyy/jOWwBZFsy5Kp",
-	"pgcq+zfLpLyXZoes3ryzjrxClUY0KUAvSahB0bvbbxP7pZOHjywa3EHob7hyWaUI+S1I1WymwTCUk0ju",
-	"3/CyZAVffztM5Oe7iDytGLxbAHrUzaEKAnvu4G55gjZ8rS3tCSRfy6YkrMKCJNPRzx6vNVUreR0MbSKy",
-	"bc4d5PQGxBx+P/rhB5YveMNzA43uw+dVyaW010+Aw0vhDRx4/PIxs2Ke2c83oVIBl1YxuWS/vv1xk0y7",
-	"bZ+2VpidPYGmFHKS7RD0fQHe0eSISD2GGepto/2tUAyJHWCE7tBvBk3OJ064en47awB5CEjDjbiFTk1R",
-	"amatdtXYm5xYAbWySnuSMf+IHuqjOSv2BG1Ksv7SC9QkOfNSkBowqjLghf5mv4mg5XrAWtLkxd9DMyXW",
-	"mHTPOQ9/wYSJbTheC7RIiCl4jfH9Z+rImxSC8QOESThjtqkgowPHP1AKrSJ4xYbVliobG1iol6KhMYxS",
-	"aWIkcO1Pjg49E9RoySlt0ElYgTbuZYK9upf/5xAid0HRu/iVPBTcdu4yydfxWrJ/mLq9KYU1PkgF4SU+",
-	"hrjlxj4+2sMFSCN4mX4bJWelyM0TWPBbodpmwOd7A7my2lcUxfJiz2N15+LwoqBpS9CsgVmr4ZRNG1WW",
-	"NzxfOl3WvreVFg1oMKdXckr45D6NxEnAs75+6ZcLmJi84E/AixegNR9maluSXjr5zObiFiRr696bjrI+",
-	"az9VtYmVnAiZInN8iP0keWAXNrwbT0CiD0dLUWuHYRHAjiE/Y/jfnww9niP3pxDlvj+HfQFmyO27ty/f",
-	"i75ta6UGmXbYEoc4xNHvfhGEiju422QcfEdBnu4x/iGiAE8/8ErIYNjeHXtmQhZW298bUj/TD3bGqfBZ",
-	"w+rpO9Ql7+6Q9kaR2ZiKDWq2lNY4R0HhdTf2rsugQU8xReuNYpqv7Vet0UCPczrZcnJRIEgMxiMtpy6s",
-	"GVJyA+U68wIfsxl6scixy2wBYsuZ1VH0Zjje58NsU3pA4LHDl1wULqUt+BLQqhaaWUo73h1mAspC3+Fd",
-	"O4G9IfT1QrVlYd8xAkB3gFLI5dDV7ZZW0hqFS+uNh2NPeb7AZMTpEtbTjE0JMlMEzVQbbmB6ydCUIaTL",
-	"2NQuNGXfkIkttDvulQznlWr1bcamN1zDlH2D6RE3yiyYFgVoZAmMzxuAgilpvzhvVFtr/CqQn2XtMqHs",
-	"pwXkwirWfinvvL+SKwRLoeyGmUvFWNufLFRZ0HrogS8UIEGwNZhv6WYCs0im7Bu72qoRBki1CtEi8jpU",
-	"vIBvXW7dUZBjPCjUBVu2AwHSPnMq1PFusWaSnpfdQKnkXNNzd8xYzNA/auGQMdWQl5YJo9mqh1NHMZE8",
-	"DXvETDFAz0q3GXgDfCgDDRXtedsg30RcxTQzbf+pjZVHyauUcAtlrM4rq86ueOPcMdA0qknqtUMJIp6l",
-	"kBeXm4yBPSBKQl4B8WWML1WqgNMBpyMU6yGiVRap+Q15tJK/92kGA0ebqVYWux0fCO2QbkOAGkk9+KtK",
-	"5XrYO+4vRF+oIqlouLfcex1KWEyt9HsL7c7o/b/hl7wT9I4BtnHg9gJmDZnz/paZg5o/bQraz6paNea5",
-	"kAkVD2VM2hLPVdlWknFDYc3TQ7LJRMoP+aNqpYGCzRpVsYcZa3XLy5KCIJSWy+wPL9k5WZWrhSqBzUQJ",
-	"GbmNnbCNGbHFuKEAtncepTWfVaPkPNvKu0uSmMYM3XEHSwOVusV/zbggP4tnDe93kQ/CK2w0/Iavwf5v",
-	"gtnVdSlSLB0DkRfeQuasaNasaeVl0Orsn50XLB1jjBIytmHsbrq1rcU1l4m9soI4EfmJVrG3H1Q7vBra",
-	"qZ/49azz4xeUr0spsSWcsl+l9+sp6WJQFlVKoQ3dci++EFFNgjf4106CpfUHGPi4C8XvkID+XbMkxnXb",
-	"JLGPwJpCpk1/YbAcfSApKcSQ4W6jXmsWh6WIuPzvwxKpduVG5FzaN74B1mpIq/dtUyZ9NlZ70dDcQtPT",
-	"c8AqtI7jWL3WRaPHCdkJQH/FjMCTeoMX6jYBzaJZXzftgEtgJqTQi0NEzEw513disUalXVvWBL82zXr/",
-	"XQZdFWNMeE1MyQJfNciG7PtZNRmtBOlMAmsqZsSgx9SRffSg3us6/jewlOey4/rHLTh+7JAA9EHy/2CF",
-	"AY2ofY71Br9oSU+lTYAUJURZYgR6y1CtcvFAM7WSu3E/cBFELdw8CwjtcdHfIobYEHn8BLkoCEAbVNJ9",
-	"MFCO4wOwQfLdDEifjTv4lceOpEedLcnUH3+cFHqKfBEw84JxazFalLVSa8udsKNqME7Nfnh+fr7Ne4vo",
-	"/BueuIov4YRLWG14/DFrRcncIkMDVnO4UcWaPrGS5pRNSzAnc7UdC0imyl16G/NKolhv8wUtotTyBNPl",
-	"3ELBC4BhB15YiT9ry5J0Ni7phIYCHj5vpuLNEhqXWiPDIfrBiHBVtFXs2TFhzO+/W18LYBzCk/3yw7YC",
-	"kpXlVFaQo/sAHU1rNLjVzDtU0EjlZXmtZs63MlNlqVbThC8Ov5Uwgm+hWeMjulwXl/yC1G61bu2SGtG6",
-	"P90oSNhZDpTFUiyUtyWvbK13xA9i8OiFWfC6BvKoudDVNq+O5RjefvSSeCGLrDfqQydFLGi5pNLLcPsL",
-	"yp7iZkPc9zYM4eSxq1ksYHALmPmESR1IxUEbxTOgXYMfWt22q4zCtDSsjXU5YvgymMGFZcbMGzFhJSb0",
-	"lUSUj/2Ta9Ui+hAWRcYOOcV0R6S+MstC7IFmUAijh5JXHCL2tL4DMaTPp85Hy0i8GNu2UDvPCHuHda2O",
-	"FJwAQzfjHdA3KR7tfu7iD2jjX18/93wmY8HhGInMzkqdkfMlLpI9/z5Z9Z3mJi7dMClUkhK+cx33b0Ex",
-	"GpQ0QrKVFT6Mvtvj+fbMVmqib3XUbeRZauEXxkpHFGZW+61uxLxVmONbQAnpBMNBt9+g/8gCZSBFQbWu",
-	"nj/NefcK1w0oFZYxh2w6V5NpyVlIMhZQs8m8ja0Zr7D2cQFV0tt+WHQN7YWvm9eUeegOPclrTB5IKGx7",
-	"WQh7apfuB8NnGHCRBFRMFP/eQsNLx6AryhEW5oJJzAUOSgprpRFlYJOMlEV9OoBDhO7bJEgfbMVm/k7F",
-	"6iFB1GLbwNKB1rbzcUmqdMKzwPy+1UKUcNFVK8wtY/JtBMSAWyag5SYjVBoi347lFVpUdbn2Mo1Keh+d",
-	"n+/tawlMLpUqlA5KPfEaPt7Ba4ObQFVNFJ8gZ1L6sp5nbe3z0kvYCyZBoLaAGrFVH5lUTSQ/3ZMfhCZS",
-	"mbHIgGPE6CmNWkJIpsqClAJ8iBw1p8gBwohfNemYgc862LwpwXANJiPAdaEsCmK5C6ZvUidTul52qo5F",
-	"SnUL+CghS+iClWDYXKXXvIVGzJKOzQjRuR4ICu5h7xFyRRtlB0gyB0h39SGG9MZb7RscWmGw2dcK7Kee",
-	"nrLpigsj5HxKTl0qR2OmEWhDNS2mBk8vGGc119q1yhCYsVUoCW4370jXyGWKS0s3wTl8EatP25r5KZti",
-	"3QnGzoJr2Ttv8EWcwn4lI+/yJdMAbErc21ku5LOZnrJpwIfoXg6d7ap9881BDh3sCAwrFVqfFF1QjVA4",
-	"487iMvtI+rFepgQX1wORUhVgjxDscbqdHtCmk5OJnFTvyQyB6IPYqJfBO3NL8GbdWVLo+xJWQ30HBgI/",
-	"y1Tjm6dVbdaeNVOTGstQODa04ZZjOl/QpcM8e/8l1AOFIkMu4i/XRcDecgBe7+BmodRyG2Aa8gZSmtpq",
-	"oSG//u///K9pUs/u1hu7jN928/j+55nfP3XsV0E729SlKd30+ibONx1N+N1KUL1LSW8hdF3y9fXgSw8X",
-	"Yg+h5R6p5z7p3K59reQ1RfOTvvO4xCP9DV+XMoqAa5kHT+1WFepAjWjlgjDJSphrZ7l+bvFnigYI5huP",
-	"0yWwh7NFJ0nUWG5j1CbAN6AbyjX3K88kVL5LdeaRkH1/3N2oc2tExZs1e/Pi7SvGi6IBHUxNpxtQCzAK",
-	"0KHWq1oTp4eg5TJX/qNE0dr/dv99mpODvne2bPLhZK5O7B9P9FLUJ6om0J1g5SE0lJp0z5WVn0WpwSPX",
-	"y6EaIdyNHwx5fB7oLqCAFY1YKXjJXHQdO5UZNIvI1zi1X5ii3ty0sHfZed+duIMBbCgODh0siH1oP5Q0",
-	"bhRyRW23hkrqrpMusJ+F1aHIceS9XR32uRgpJoiakZDRAM0eIwPZCbI/XvWXyzHaVi9vRDmWLMuZiyQz",
-	"Rf7aG1grWTiuIAtuVLPOrAU0401XqoiBIygif2+cMrMEqA/TV3Nelokj/mj/zLSQOeHCQmnzQFNla4a5",
-	"a2WJuFA3KgetYd8ynrxurzXkShZ9j12h2psykleufd1IIgqVZFSXBAXu4vyuykUz8mdZwK1ckf0ep5uJ",
-	"VOnmS5evhyEwIS0vR+O5aaUe5XT9ZXhrFtZAdu+ezkPk2lwna+rfLShc4ADu3UkgC0CDUhgN5Wx00etD",
-	"Mt9LNb8uGlXXw0lAjh2Uah75jIxS6FLdE+LRNteDVUCUKdRbfrtoYMdtVJ1KGO9IRxu+dhVG2+y5gko1",
-	"CfPnNWis6mL0Bcs/b9YGNNItuitC/uee8AiJkht+TM+LXepVixL4MFIfTsD54TymyXTlEzIERwR4MwOS",
-	"uWr4XvpF9FjSRdr2oPL6z38+kC/UothZ3JXMTAlP3rTpTit1o4zKVSqRgv9dNb4zqYfGSjTem2aYroEv",
-	"ddfEdaG0GezCY7lp6rHx7wwlGFIY5uFfWpu65Dm2g3RoEByRaPJTr4gI7qlNTbMerrUTjsVbjJ1z6miz",
-	"H4F5J03avAFsmqMHQn3u0wDDAvKSNyRSDsjzfUPrJLsYLPijH/6UrhjRbZXEAhR+icdBmRilMWm1P5Ts",
-	"34tr1ZoBOgvudxJ6e/KMsOowB8XMflEcyDWjNOaU28eJoIChhDt7Z9J1uc+dhy8QxbCq5Z95O3VI5Qd2",
-	"cAtnSiOt9+okejzgXzahQitn1qAoM+YeKHN9ZzNWuKqEDNNVMT2A13tDC78UfTLu9ulY4IYp3DYNSHM9",
-	"+LLWAPMM7mKjXY3ne1KtLtn5Rs8xCXtia1d0mdCKCe8ztlqs98rfRie6HriGuoWm5HXvGr4SyRe1HOLZ",
-	"RUfmdcpE/llIF2b3HbndLk5vLlU6HRHdjgOnn6nmRhQFuGfAr3al3UuwKlC+TCugWzVCPW4x1EcsjdUv",
-	"sdsP7olAnTEnYF1Fy7Rt5EWjVGXl4IX77MLBPl1tcytUiaSgB5J7qCwhdLchmGZWzcWMhr0Fw7/7jXY6",
-	"gx15+W5loX2Zw9YUkf2bryHZzGDkxXVFldapjn3uE68yoxNXk77ky9x958F9qEk0Jtl3DP1KYRtO5X03",
-	"cLhC6lfaM8FClYWlkoFzRdKz63NNz1xRyvD+0slawtf2eDp9/+27a5D7XhsXx5q/lAGPf7eL+mi07jI7",
-	"N0sD71LZ3AHdv3AKAV+D/dddPKIjudtxL2MftHFtvujN7HOUYrN/21vXhQr7RJRKQ0EQKYjNRulRP+xs",
-	"e7wBjJGsEIJAsspbtSZXg6V5URuNrq+DZ2iNQmcYtsjYLZ/9RunzlYon85yjKpJ0DZOvWDZUuIpl1UIC",
-	"piNdMpL96N648mtdTQ4VaAPNvSivHntgwWwGuWFO6KAXjXr4KVkeJD+TjVaKTuMbAJ92bdw3co7GLDyv",
-	"6kqVDjL6JcfY8lzZCzeqnS9O9+ntIQfPr8p9M4Y3CiaDjjSWiWqaFi5Y6BXpE5yqYD1sq66thji5r8vI",
-	"i5oiiblUybZUGxe3ayXv7Vojhw4xndLqIw/JcP2btDpE9eeqLLRTB9FOCtYHfhQ3eWqAF11zJeweWlTJ",
-	"3O/M2tobrWspd9zV//ochDjlIHj2k+uteH2X9y4aLuSwFyaMWyA/TItNBVd87QNDKrBnVRbeR3jJvkMt",
-	"PeroEIaQPHy0YwjJLmco967QlTALH/pBA43NcADQVlbseYoYBwxz9Au0VXAJ4LiXBae0uY0ZEfxk9vjk",
-	"5/cf//T9p3/aLyxhH6lOcuXWXKvZLM1Yei6wCMyku+VYCjG7pM4EVhGgnBl0o7B+n+Z157a1io+G8hbS",
-	"irwv5eqf5t+dIeanL1W9+h4/kmLIvSWkNnxHJwyKMnickrDa9DtzSQBhK2qqPZh9V/NWwzBiv3UaRZez",
-	"LBUtTIlvNzDfdEMNegRTueQeVMFhb8VpuoZQphN3XqooEoahBWFCbhTGB53LLOt0azRdtUG3dudJ22TG",
-	"myaImsSPswm6cMIUx32zlvld2M6sLfcQM6+BF1HZdkjBxFxUVdWYKW0Grpg860DmnGVzJo7NulqVU2bx",
-	"hNwmM5+rj2qpdnYE5rm7gTN8AbyYBhVlIy5nPxzCfMxNA3xCx+8ztlAruHUdR33pjFSrC0Kpp+/eWNT1",
-	"kVf2iyQtTRYaKwekd2NQ8KKfDtkhX16K6mbYfcfZDViehywfY8/icBct5jZao/ua13WzUeIcaQgLKIvr",
-	"8OWU0xQqn8k4d4F/l5NoPP/wuH8DuUViYnq9AM4lc6dgqmFWCXTJ0dXpaJutlJtnRu6C4I+QvDUL1Yj/",
-	"gGI6HBBbAG9SoS2uDXPmO7UzwIfH4OIB8Sa7g1RGpNtTQhd7DtZv7todHLBBHah36wbIU3v50vZZsNYO",
-	"YxO6zS07P3hDvRjbsCtzsrtZ89nYq6reSfbfkwCok6nH9gMXBOGiiHZ2pkXGYPPFPtva3+6ymDL42Te5",
-	"64ZB/Ojh+fn5twPCEUKLmy2xaIVsA4ysX9weO4s7U8wnFfs5g0h+C65ZAbyktsxp/X+0dwa5X+Pk1KM3",
-	"pQlhlf0Lo9vdCZ/0Lfv99sae6iZtWju6s2jM3DfxQ6w/VZh85Zq5HxDTadbXK76zvf47MrqxgGA0AHcn",
-	"3r7/AVZ8fb2jdN+l6Toveedz7tSguoGZ6169s1m0fZiUyvIWtPlxAfky5UI1B4/jCRX0vQ5OoWOGXgpU",
-	"+TPUH82sLXebtz432FW1j7iC7V1etwkvFOr5wwX5WLxjQe5TST5r0Fvk8gqmcIisWQbRbyKCmX9NWw+N",
-	"Bhip7LpDfwOo90/2suB8Y6BOea1WqTEbVm90wiKMp3Xd+5pG3MIeba4wEzZUonlQxn2Z6A4jz3+MMWce",
-	"k+4+5ywAb7uqFOZc7v9mqLkNMonZpo8p+qGlar1PUzQrMGbCZb3hfnuHdjr28SnVC2EkxhjaVKpmpOnI",
-	"SNT4MwXgJqPySkAcB08zrxSVGqWW19WYywjDH2rZuQmiuL3LQzs0PtHjjCkk7AJvw23Jogxm78D87bv3",
-	"pz4b/c7lpLTBaDXpuyEmQtKvBN74UWG80/h8My02tQqEq7dyaYfkHBLylE21aYBXoZDLALqN7Jc4y5WU",
-	"FLHA1a8kTaJQVHxl9fmpr9GilB6r3y5UYzCdoLnlpfOBRmdRZTnUVsO1GMhLlS/7hVaoydsXdGe1zM9a",
-	"E9nErpfEtMH6l7jX9kZc3OmT7gsYWuriLSHDKa0c36W4ZKTGwlKTkPPrgbyevkjmNIt6K3X0LmLZmq6H",
-	"Ntb3efCp5vrX9AZJN4E3XNGy3IhifOboV2we5V7y+ArsaEgn2Mpu+zHhk2zf/tYvEGYPeDnQs5b2sBTT",
-	"ZTgjlWVULUM4EKFoXPXie8M7KkoyLKK9O0UWDipECMi67WhB1cpNSMCefSCLS6KUGbNH37+acRzJR1qq",
-	"EobNVLM5cndzru5Q549O6CyMqfXF2ZnvjR0V0Jz5dJatEMaBoWu76chzHkNhDOWBd1YY3Qqv/ND+O+LW",
-	"CC4dESf2feeDn20ILG9CGuARij63AseDGXxud6vlJnIblgODBXZlPrvI0BxS4e2h/IZl4oCUH9k2wqzf",
-	"2Pejc7kSYXxRPBrwBic5ul9bkqM56kLOEsGavwHUup+th5FGTCzx081Yf6Y2/p34wAPd+eHjxBxgmldw",
-	"eiWvJGWX+SQ96i02fezcxaiwXrAneGrWrPARM8Yle/zqGWbc9RvExAVvjFbGejXU3nyW3JUMA+G/ef3z",
-	"j+zP3//wv749ZW+Fn6Fn//jdd9/9OXS7oGlqbpg8N27YS1meFHzdL1abdgPVppcYc7B/vpLg5y/inR/j",
-	"0RfYJBazCC+wVr9wvdIxuEFxrIVaaWzKHoaJf2MlZZSJyTehXyjAn2CE3X//SnY/kAw/Eto03KiGfnDK",
-	"ph9O8CxTq+Fiix2L4PgCfnC+yBdhNOolmy6UNlPfvDB6jAU14NJQzrIrST/LVVVxlFjUIaTi+UJIDN/5",
-	"l/LF6kB6O5u+5gaei0qYKVv4tkAOUbo9K752/t6KL2OUevXLm7cuZ4ZLNn1WQFUrAzJfn/wN1tOLriA+",
-	"lAZYpMRFXQT9+39lC9U2Oot8cGin0qDZm9a4Q0NxJbuCsC6PzupWrrEX5XhOXndyLGT8Th56jzevxeRi",
-	"8t3p+el3FFVfIBWffST8/nTGa3F2+9D+3xLW+NmcWF54q2cFVgNpQ80ENCX01Epq4giPzs9dBa5xaTfY",
-	"95ZmTp793dlzJAL2mwCPMhN5yLaKZ0+ZhfpZGvToMqVOyS3g1J/0RuHkZz5/GvlcW1W8WftYNYLmgfYs",
-	"AUfc8rl2w8XwL++zicNuy/OUNhQHb3gFBrOVf0vv333l7C1uM/n03tpjOgHzH1F7dC0cDl09wk6cqf8+",
-	"ZDc/UeTaOOKDkc76qS9WXLnxBq48PNrWXXuLYVQ5Zc+i7EZslYi9MF3svgHsP8Mt51wcA31e8CVEwmQ/",
-	"xPmUDdLj2UdRfCIhWgK5lPo48hpu1bLDkQ1gf582k5Cz1iC76TBdv6HPhwEd6WAo3JV8st2k8NPk0/sU",
-	"kONa8kGu96RLMTvsgCho9jnf45mBxh4y2yoY6krTURJa9PWDQ9AQs1/6vYVm7Y3Ri86/3VHRjr6ze+2L",
-	"+hl2ydLLoa1D//FjbY42PMjCeZHwIDSU9pS9IJ8yKix12WqmxVxSngIei4YEUHR6+j8fPZkOndr1O+5O",
-	"vF+PjV3Hphza0BGuO/nAMTA16HMPQcmicUcDVDgprOe01UHEcdQcn2KXM8GeILWWkHnZFnAdj608YNX3",
-	"96hixPNqE4LjMbYQ8Bkbx+CHnoFgbQu6jTw3DPynxw4xtfXu2sQYo0uIk82eAPhe5CSlJPXwhMEv5Bv6",
-	"YsJWsBXQyW3Pzm/IXbOhzOAyT0Iq8oHazOwFui6+BGYMqRMdIKIxuTT4BI/y9C2f9zfbJNdPn49MBMbO",
-	"RtuJTeGvn7K0jPsLmMFX2SANyewdL9l359/7af/d8wtyp3MXU3G2SGA2BKiOQzybnbxUEk7oXbMRqH3F",
-	"J/+ch/4upX09M2ikW7MvGtvypZHo8d7Y83m8aE/VLJvUqWrpN3wtqAEvmdFkIm8woQxhiY267Rcd1mVM",
-	"U4M68gG5kolgnms+g3J9yh53NH0lw2B4x/dqa4vjltqgn4GiHWh79ynoVWs+m69tSfLpP0+dIO/X4FIX",
-	"UX/YNZhjUdjxbUMHlAOMwy9N2Aw+4FQhPwBSqhXzo4jvRJjHtG/3vII9NqwOPm02ea7yEL6/X5mFfgzK",
-	"AcbuFncSXzv1mjP4UJec+jTNYWA+eTcImxdd6m8IqlPw2oox9MJdxt24Qjj+5xCVYquFS9nEthyUo3zh",
-	"K5jgSpIvXWP5EtXxNGqV4iFP6ewdH7k3yohnziZQ60noxXsM3TdIGqZk1OY3rvsPSYfoWMV+Qzuxgmq9",
-	"vobLIJqhn8Sxx3rppAZaXr5FmQbjk4sJsx5oNpXwwUx7KOb778VteBlVsZqVyMOghBUXZkoY5nzc9CWu",
-	"mVZKMnIZk8jgofJVNRTC7WqzqSqHMlfQ0U3LP85zqM0FM/DBnFnZak4oiWQa94DFtenv9tkoSeZEgyR5",
-	"bEKdJTUrp7barge3xQIMZlxJYS7YVBTB7a+tJJI5hJ4aU1wNP5/SVaYZmxbc8Cmd4UeXaaLZ/3nzy0t0",
-	"+WFJkW+vM33OtTl5ivd49tM0u5LY3dB9SC+EGoPzJtw0aqXxifA3b6hlo79H6MPlCj6ci97VhqFSoSqM",
-	"BWGVCD7MlQSMIDw6Z67U55RNSwpEYCtletAw6i7U7yc4xXOhzY8OC3co7CElYgOmqdyIS3be8UMEn3Sa",
-	"b8q+R6ClbfrzRI5FKEI8T6WdpV0ICJ70FlReHsocfex3sM5xD4J/x52vbqtjD5eEzg7VL1JI2muaRd8e",
-	"SD9Jamo9/Ex7gfaC5H1aSoRyzmuSTbZYww4tImlQO1XeO/d8cwwl4ZLVSmtxU65d25nPF0WYW0I90KHA",
-	"Uo7glxGS5lBGcsfz+fv2zLh9zj5q+P3TWYO9DjAZ4J4E2xv4vRdxGtYro+AvzTFAoRDESeiVitzRcWen",
-	"Rk3JNRQq/HxzXhaa8/qpCldytdGqwYqD2LHAXeYwKm5YigMG2zagPNuYWBbMuRTjpEYShMd/1HBa3O7j",
-	"C1tMXZ+NBLm+23ql40SKZi123e3n4BY9J2mSEsfNAt9XI4fx0M5P0ffuLbrzBCMAL30F88cjBm1SK3WG",
-	"1WeEYCiMEAUzLOFRy5eMGaUG1QLMLv6DOPq71x3y9VsmFeFKZg1p0IZSLY4mc1DRXik34KRQxE3nDQBT",
-	"rnQY57URpEvLmDvsj1H5vmVRtNfZR1JsrEjC/ib3KZM8bQyKpSk1K5kSCmqMVneHRQiWwG+hN0mGbCBs",
-	"02CV8uj7TlnDVmfTiouSLaB0vYCsCKFZOThJ9EoqeRGSpabovA3SKNS+LlQ7X2ASUtemhbpD+E53Il/Q",
-	"VlNqc2Elomiqy0hmusyizneAe2CelJDOdnTnyKgLhGZNW9qtyhLLGtJCD5+vo4U/ruSL+ujsJfoeJd3r",
-	"Qvu3u/QV6zlvGmHllp9UmSuZQyO7pzwGrdO4W2sh8gjZ9iFl581IkqTKDTXHT3obnmNfOe7waR6aT1KT",
-	"Fp1RjkvGfm+hhcyZ6DpjdXtTChyBmFHhCGVeCr2kTlSEsISQWlUQrNYr+RZT0bCaiZDcd8jFthELpY37",
-	"eWioQFe6tAZ2aDzvCp+1G91GX9GZj1yHpopqJdkS1ley4tgAN+0641UYwH9fPjO7BR/VjsLop4zNlSKX",
-	"8g0vjoFaz72H0cdkV43q+U4xg+aYHrKkfFg45pxExXd3fFrmX3brXf8C5q8kDO/tXf+q0omGXZkYdpI5",
-	"Tloh0QY21CfypKiD0USeX+U5z9xRzj7SPz6daUNd1O9L2FOD35dWXxwW+M9moVO1KEtWC4nzEAa6V/fR",
-	"5o1RtRvYcBRRtyuhjmQOFoEfA1OeyoISmubCms6uJVNGaYsWWagKETnvbc9lsY01w+mFA2+/4l//7d9u",
-	"NKOKX1wWzkWE7lRyj/t4raqh1yANvUg4UpkgNlfMKCZcpnv0rSuJWfWu3Tcxpj6QT9mzmVU6acMZ9h0N",
-	"iV3csG++f/To2yxeM3iLuba6mnflL3jBbgDnmfuRL9OZKGG61YJL6NQ0CqEdLZyyV8hAnMPYh6YS0vHN",
-	"ih+VHI6v+XXt9L6wx8O3iEsIACJqF64sjuPr8KHPTdoOHSI0W6lm6VHncyi7wZ6kdyflQeJ8TCHOdV/h",
-	"JFjhIEJPC4HGqHcUNV7BHLFT9sr19nKj6v1oAF+51I2NFzlcSZ9tljRu7DV/xKPcA7M/pm/N9YgdUh5D",
-	"MtARVA2+JK5Fke3eO1FFCSbBo7Z/RxzDSdqjnjUcyvmVM6aFS/jHDgZDHivf+GW/d+wGwt6v6yoMSB9w",
-	"WuEDHEsvLbnBJCns0zajQi3yR2a+uUDw5Pc8s4QGR9VTh/jO0+5QYewtjtglC78/ae8i2Emu7UaUCp6N",
-	"NlGwErhSBWQ+YNsNRvCJI9QTD+2cwOXkxlRevRIGJ46T8uAnMwvNXEE4i8ZNYzzZrmRZHQ56sRek4nf2",
-	"WC/Z9C9P37L//s//IrLDVBcqXxMGO3Oessf0eF5FiAbFpFLm0pwU5frdyPYL6Qk4ZfxA99DRNnYThhP0",
-	"+IprDZr6SlaW95pjEqjdOzTDNGp7pvRe9DjIxHfWF1G+sT3FZE9jaGv48zF8a8pNqF5aBaqH7GFy9RrM",
-	"nrxpKA06fcvjcvUxjn5PDJ2zEF26P879GSlVHSKeFZALP7PmvlOOkyWX5MR1iPCH5YI/eTB9YYPJ7z2m",
-	"ybp0KGyPZSUTymfkCTlvGpR1ON32aA5334gLKh3Kwby6giTg7YqZkEUWGoIFB6Wa3ZmFOr48qgk7Y+cr",
-	"68LO1HKtjffWjHE8zp7GtGvPORSX9pOm91qMOoSM34hK7N2UXBSFQzfxg62PUpJIkPSNCKn1IJ3DT5tK",
-	"nGDF13vf/R01dtl5BFFkDE4wfBkGTjfMbuizH0uxpKNlLDSBIO1XD8Lq9yFAPfrhTwcDirpBo3RWobUa",
-	"VQiFckj7iRVYg/Wsbl646+l1cInkfZpp0ejjL1JJ6B0n1uzwtbaJskLPlu47X8DtcyaqWjXmHrxNlI5G",
-	"FpHb7DTXt9HkTUykxETbKzkVRYaNBbN4intmGU8WZm9nfj521pvgnW3Pj89688mzePb4NGNq5vuQYFwL",
-	"E5gxkxcoyo+eWYACjTjvNMOEYPIrquDQ7mauo78Mh93hzw1fgrTWowPBlWyADN9Wlpbcp/Tf167n45SS",
-	"BbRKZHLHOP7hRBYWz8eSue1J9QWbfryaFErCFeXcXk3U7IoSbs8/TbvOtivVLLXrCOMSXsD5/+iqIVfP",
-	"1Ri7KRa5ZVZGjRmmzxC3BoXoVtgIxwY7MBPUM8wgxexyC9DgmYwv7o9FnbZxGB7wfDGS5nStmmt37IML",
-	"prfK3MhfsXLDMHJVdY4YexfyM3Ru0cVIYnbRrK+bVn7mmV6Ds7Ei29OnMs3so4esULstNdmo6lKAZtM+",
-	"cKaZr63yDmIsZ/OTpHlZXkm3BSJJ5YIqki14OQvMEzEj3XIgJoHPvDbRzAZVZYz+EIZEYNegEOge7Cqg",
-	"Nhsh7HOeY9oYmKKd69udmdlfzoAgan6NPAFlW4ovHZhJ7lNT+QbVHEPgdpVrpIXQ29eBG41K3N2Gw85y",
-	"/H4WdeS0RKHhvfmXrg1S6BuGc86RGWN8EFsEO58RFRxvGr1291feSbBfD5nO2zk/UoL+z6qZg0m5K8bA",
-	"O+zOGbrQsfW/IZcOnfo4VXTeH28fdUEDdETj7bn7Vf0OLeLeqo2O3uH47hBa/KuEj/d5/fEC4yMXDO91",
-	"oGS58FctBT6I3Hdx0zOeG3EraC7tcCc7/6Uvl/W/jxcn+nrCrN5MXRU67k9xrFqA+7SXPdjHQpvd6Nnj",
-	"8c0HOizbz/H/Q3DOnSgd5nSduXFaX9A9Plgf5tM3yPFqFQ2cE7ZdUo+lI13rnHU3ZbbmNJyqT5+P6Y4/",
-	"heFkx0/seJRKbLk/RzUmf0JZnNzwfMnCa1KJANh3ORLv6xDFDVv7qogSu+Q9evRnZgZsiZXXLQzpPCDR",
-	"0NutKgd73f9PcIazSmjDl3AsvLF65FcLub1ZyzyoiH/MBMUwePOTUzEPwYymlZcbAy+N1YGoK3Gcx3EE",
-	"tLFHDSqV1TZ3och4IWUPSwxoMx7reovfuKNOdZ+KRzy8aUjvsGc/XgdhbXQce+/Y4BJqM6iEEIi/ivGW",
-	"ZOMvfLNrXtdKSIMBGyH76NxvnqMq1TQWqSUzINkaeKOzkIIkTMZWXERjYqgm6YEO+Z7UA74Eg1/H7KmC",
-	"Gx4SPpznrbSAoUGpqs0XUDhHo2F5CVzioFg/e0ZDOUvmRhveINL+oZNHw7iwVIgJMz3649BwArKDz6Wf",
-	"10Kdj+HOdt8x86lGLuSJBy9xyab+gNhfIAzYnSlf8fiVzFh7g65zUUzn31gOvGiUFBqPou1tvh0n8X3F",
-	"NP707GPTyk/DZVj9/kBspD0QAZqayjkPYddxPrQI8j30cl5RC6HN5kFXUt1Cc8k4rWeozYariGGhlRYF",
-	"fq31mqLEv8Dd6JDatnwl6vPIehxT1a6UMW2gtiqw/f+vLxh8LkfNzSKKubTem9c52sZcDONjWZL274pG",
-	"o4yrG+/8l+7x+eMpPgMo4M/6paYSrLpre/QIf/oyydiYGu3ikWjCSbViLvXZagg3NCsjw5bc1GL/jeFW",
-	"RyiYfzTkEVa+Y/wmxBOjsTUu5O16dnKDvfMwmzuMyXMBZ2y7VHJhd8KUMOy6lCyHIgekH6j0BzU4epPA",
-	"vvxUhTBuahTfKQvDqnKE6L5qfHvawteS0n/lt12TKURMoxhnv75+vi/pjLGmnanTFFbrUG13XO1l1wkQ",
-	"j3vMqQwhuubOn3XvZ2nFTxU8gKsMxd0Gb3x0rrwDQ48jlwO8fOwNB+M2cO/8d3/bzU91S6XjRk0lqUW7",
-	"jxqfsnC3YFt1hSvSeei6WY8m0HL/xX/FyHj86PfGEGl83RcO8+3JDUNp3ZE6Bvimln6Do7GsM0vu422x",
-	"gBcvOnZwn3nLUeuf++sD1V3ny6VqYk2Hg2GU70TV622dhUr1pgjtI4XPkf2jsJb9cMnCAmTx1RzIr3H7",
-	"z0LaL1sLbGX7UNcRTDCKhvpexrPfepoyNi04Th++Nzhipyz7mgD5NQJ/s+LguEwoNL38EuhzeGvMHVj2",
-	"D4pk7xaABYRiY3b0kbBISehh0bHxphvJ+nV4jTKdsuPGxv6R8aB/0gEVhmBqrXay4AIDwD5OZMJHZv7A",
-	"TL1joNBfxC3EPAcLsrUH85FQyPh5u18Dgd6CNkf1Ptwv4qBTdkBUhXIF6uZu7IsdUx4FFmIUM806wgtr",
-	"ue6ND9EYYwQyDjD+7b2Fnltg03B6hbMdMhx5p8NMYt3Lvgyef8w3FpjH0uvlqhNpXJbYUvGBOIKQMeUd",
-	"77z0HQ2i1ckTnF47nqhstlo5n24lhqXWGWmTvVooTIAvROFiL245r7WmT+UdhQBF1nfD2HOuVdvE0AuP",
-	"ub2YL38iAImGrfiaGJOVOqEMMCqTP42LAG9h8L6jLVqjReIWjunLRpOKo9+5CZcDszh1GLL4+NWz6Fd+",
-	"WOan95/+XwAAAP//",
+	"5L3rdtw4kif+Kjj5n/+pqhnqYtdlp6Uva9el29u2y227xh9KXiVEIpXoJAEWACqd7eNz5mnmweZJ9iAC",
+	"AEEmyGRKKdm9+6W7rCRBXAJxj198nOWyqqVgwujZ2cdZTRWtmGEK/vVkYZh69pP9z4LpXPHacClmZ7O3",
+	"S0bmgn0wcyIXxCwZqek1I1dsIRU7nmUzbp/6o2FqM8tmglZsdjajdrRZNtP5klXUDlrRD8+ZuDbL2dmj",
+	"x/+ezcymtg9qo7i4nn36lOEMXjbVFVPbs/hVlBuyXlJDllQTSq4Vo4YpIuD56dNYSFVRMzubcWF++G6W",
+	"zSoueNVUs7PTMCcuDLtmCib1FJY5NKvRvTknMkyaayLLgilillTY/zFDU8Z3J875UXLOeIoweE3Nsh2b",
+	"F7NsptgfDVesmJ0Z1bCxI6q4CP9OHdizglW1NEzkm7+yzfbuPBEbYtgHY/dmIxulYeFESCLNkiliZ8K0",
+	"IVeMKp0R3eRLAof722/PfjomT4hiNTPcjkbW3CxhgzWtGFmxjd1SKvSaKVbYt8ySXYgFV9qEcddUZ/ji",
+	"PJrq0WtWl3TDijNiN2B+fCH8USwZLYBe3H7Fb9kVDmzW4++/n7BZixfU5MvULpGf39JrRy0cyehKyhUX",
+	"10QbXpawVIObd8OU5lIck/m/zknFqHCbajeUkaqB7SRStDdza1GLI5xJvJrt+T7nFTfbs/2LXJOKig1h",
+	"wijOYGKV1IPkXMIw8acKtqBNaWZnj05PM7uNSMrfw7/GCXvsGhZ8sWCKiZx9pQkvwny6NwDZxegt2Pe2",
+	"vSqbay5ewvj9if18fH1M5lc0XzFRHLEP+ZKKa/b49NG384EJ1jDaQa/pG/bH9sze2DsicuYYqL2ilOD0",
+	"Bmam2R8H3be3TFBh0odp4Dfy9QsqCirMNxlcCrzddlaElaxiwniuq6Q05LfXzwemjsMddFPf0aHbUUpx",
+	"TYwka8oNWUhFtKyYWdrbLNg6I01tf53/cKrnQ5fGvtq5MzU1hin75P/+/fToT+8/Psoef9L/Mtue2Se7",
+	"SF1LoRmI9VdKXpWssv+ZS2EY7jit65Ln1M76pMYn/u3v2i7hY/TVf1FsMTub/X8nrd5wgr/qEz8ufLG7",
+	"Cc8MKXhBhDRkLdXqHE6okHkDJ6bpRpP1ckOoKFA2GkkKeQy76kYHfeTVMydUaiVrpgzHBeUg+IsOxRXU",
+	"sCPDK7a9IZkVetsMLpuVVJvLRu8zknB3fOsHxW7kap+RdC5rXA43rNK7NvuNfdy+5waiStHNDM/aE/Tv",
+	"KN1hjuEDWdiu9+FlefV3lhs7Gm7xM1E3SBRFAbKWlq+iHV/QUrOsdwgiye3eLaV2stlqPBlQf81kXQJP",
+	"YR9oVZeg43jpttGGVbOsc/ucHBi+ffH29SdgVS1DKrohhTwnc/chPbdytWQLQ2SDomqvba/oh2f4wrcw",
+	"N/ePRzsOBHZpeOOfc2226TvMbNIU3S3ZSRowVnIqueE33CQuGjXT6dntc/Jy8CIpHfoSIZtZZpAcYb3c",
+	"pHWULeqnlm3COGNrfUWv2Z033u/b1tZnM2sQbBPnHDX7YCnYp8BcOCcV19reByngF8uaLJHu3LPpp2wM",
+	"EwVje15zVlFeJo9kmBXKku3au9f2mf7k8VupyT9tiatHoWV5WdCYNq6kLBkV9i3qlrzHkfpNShzpVaM3",
+	"u95/ap/5lM3ykuqdH/sRHvqU7S/PmChG7tn2nw1K/20li9a15MKAVPY2BKFFccQFqWjBrNmB9scVs9RZ",
+	"SivkLFMHbi6savf7jH2oWd6VMJGQlahkpGlIGjydrV+kuqaC/wNV/YS0rbgomLqsuGhMSg68cPcJjSkF",
+	"KxGS+BePk+xHMS0blfcIZuvrfcrQhqo029KGmgbvkdurXFoLtWKWVeVU5KwsBzZOb0SePjUvO7m2itMV",
+	"IxyZRtizrzTJaclEQeOFRjfDjn1ZcE2vSqS7/ke4Dl9ZW8uarpiwgtNzLjsAyHZKwJQ7J3VjDEzKEHpN",
+	"7YzoimlQA8TIJOpWOe0LctAhBGOFJpTUTGkZDxQdBzdlmhM1dbHfxXKm9URp9Q8p2ESp5AcOJOGn7e+A",
+	"pyK83FlgbO4r8YWI6TRmctFdc9zKMyJHTP1zbzlPu1Uj3Pc2WmLEn3v3k24s5XqF7JzA8sEiYKIghpVl",
+	"mmr+WZi649E9Z8CHvGw0v2HnhBK74d7Zg6vn2rttWkX58enjH44ePT46ffT20aOz09Oz09N/O7X/MWzo",
+	"7NhpVmpmrxb7o6GlRs4hAhOxZnPymqWlyNwz//kZCo9IoljOgVJEkF8bY4UHudrEMsYeN7j+Yo8XOG8I",
+	"1eRJO9avvDi+EM9gi1ohBO8bzgrLB2OfGRfaMFpYboWCyxE6Ovr2llvdJf+iGAOnJpq14TJ+RaxKpAlV",
+	"jOilXIu+xTEs/rofeFUC/3RuU+ddI98+Jn/lT5PjdIRlzxIv0K+D/PO8u0sa+DgrgmuVq47gaKmQljxP",
+	"cszdkhjd5y2Vn8dy2G6RaMqSSNXZKvs3y6S8l2aHrO6vWUdeoUoDmRRMr1CosaKztt9n9qGjR48tGdxC",
+	"6PdcuaSSSPx2S+VioZkhICfhun9Ny5IUdPPN8CU/3XXJ04rBuyUDj7rZV0Egz92+W56gDd1oe/c4XF/L",
+	"pgRbhwFRpoOfPR5rLtfiMhjaeMm2OXeQ070dc/T9+PvvSb6kiuaGKd3dn1clFcIuP7EdXgr3aODJyyfE",
+	"inlif+/vSsWosIrJOfnt7Y/9a9p+9ufGCrOTp0yVXMyyHYK+K8DbOzkiUg9hhnrbaLoVCiGxPYzQHfrN",
+	"oMn51AlXz28XigEPYcJQw29Yq6ZIubBWu1R2JUdWQK2t0p5kzD+Ch/pgzoqJW5uSrL92AjVJzrziqAaM",
+	"qgywoL/aJ2FrqR6wljR68Sdopsgak+455+EvCDexDUdrDhYJMgWvMb6/o47cvyEQP4A9CXPM+goyOHD8",
+	"AaXIKtqv2LDaUmVjAwv0UjA0hkkqfRlxu6ZfR0eeidtor1PaoBNszbRxJxPs1Un+n30uuQuK3sav5HfB",
+	"fc4tJnk6Xkv2B1M3VyW3xgeqILSEw+A31NjDB3u4YMJwWqbPRopFyXPzlC3pDZeNGvD5XrFcWu0rimJ5",
+	"seepunVxeFGgmpJpotii0eyYzJUsyyuar5wua8/bSgvFNDPHF2KO9OR+jcRJoLOufumHC5SYXOBPjBYv",
+	"mNZ0mKltSXrh5DO55jdMkKbunOko67P2U1WbWMmJiCkyx4fYT5IHtmHD2/EEuPRhaqnb2lJYtGGHkJ/x",
+	"/t+fDD2cI/enEOW+P4d9wcyQ29ea0nuH3iawMS8pt40ktmbJS8/zJdG8YHARvFTz++3voF9lR7Y1YiXk",
+	"WiSvo6yZSLuTkX8N+CNzWVV2eG8yjjq/u0/D1TKmTJky1vo5IzXVmmmCT9mrj1Z0pVl5w3RGhMTgctD3",
+	"C+dGSDjdgkdy9E4EGnuDz7chmOT1765/gs4YIjVuU4NW4CjPnUOY7/hFOAgbaK/VP0U8Z+uItmeXl1KD",
+	"Y+ZqQ7jRrFzEN8NvsCxvQEHi10IqVJvgveTt+PkDrbgIVH577rPgorDW4uTz+QVf2BnnBKoKo6d27ucP",
+	"dUnbNaS9meh2SMWWNQHmgYqG1/3JuzYDCyINeCGNJJpu7KPW6ESSOJ5tOUkxkMgH49mWwdkrTUpqWLnJ",
+	"vMII2TCdWPbYYrY2YssZ2kqEfjqHz6falhSBDMcmX1JeuJTI4IsCrwzXxNLh4daw4Kws9C3OtVX4ekqj",
+	"XsqmLOw5RhvQTqDkYjW0dPtJy66NhKF17+DIzzRfQjLrfMU284zMcWfmsDVzy/rY/JyAKYxEl5G5HWhO",
+	"vkYXDdduuhcizFfI9TcZmV9Rzebka0ivuZIGRaUGRkTotWKsIFLYB6+VbGoNjzL0021cJp39tWA5t4aZ",
+	"H8oHfy7EGralkPaDmUvl2dhXlrIscDyI4BSSwYUgG2a+wZVxyEKak6/taGvFDUPVPEQbUYpVtGDfuNzM",
+	"gxDHeFCxFY3bgSRhjzkVKnu33BCBx0uuWCnFtcbjbkUAX4B/3e5DRqRCL79lyGTdoamDmNitvoOEmWKA",
+	"npVuM3DF6FAGIxhq140Cvgm0CmmK2v6nNlYKJpdSshtWxuagtObQmirnzmNKSZUUNUMJRp6lYBSAmoww",
+	"O0GQv7RiyJchPlnJgh0POK1ZsRm6tNISNb1Cj2jyfZ+mMjC1hWxEsVsJgt0O6Vq4USOpK3+RqVwhu8bp",
+	"QvSFLJLqjTvLyeNgwmtqpD8a1uzM/vgbPOSd6LcM0I5vbifgqtAd5FeZuV3zs03t9rOqlso85yKhWIKM",
+	"SXtyclk2lSDUYFj8eJ9sRJ7yY/8oG2FYQRZKVuRRRhrd0LLEIBqmdRP74jk5Ra/EeilLRha8ZBmGHZyw",
+	"jRmxpbihBAjvfExrPmslxXW2lbeZvGIaMrzHHXSKVRK1zwXl6KfzrOH9rusD+xU+NHyGr5n93wSzq+uS",
+	"p1g6BLLPvIeFkkJtiGrEedDqInszbWRFCT3be+xWuvVZS2suk39tBXEichiNYlc/qHZ4NbRVP+HxrI0D",
+	"FZjvjSnVJTsmvwlvQUvhYpiWVEquDa5yEl+Ibk2CN/jTTm5L4ycw8HObyrFDAvpzzZIU134mSX24rSli",
+	"6vubg+HqA5FJIQYMd5v0GrPcL8XI1Q/sl4i3K7cmp8Ke8RUjjWZp9b5RZdLot9qLZuqGqY6ew6xC6ziO",
+	"1Wu7boiBi+wEoF9ihtuTOoMX8iaxm4XaXKpmwGmz4ILr5T4iZiFd6CQxmJLVgI/qg7k0ajP9K6POpCEm",
+	"vEGmZDdfKmBD9vysmgxWgnAmgTUVM2TQY+rIFD2oc7qO/w0M5bnsuP5xwxw/dkTA9F7yf2+FAYyoKdN6",
+	"Aw/aqyfTJkDqJkRZhrj1lqFa5eIrTeR6giMscBEgLfh4Fgja06JfRbxjQ9fjJ5Zz56Dt3ZL2h4FyLh/A",
+	"D5LvakD69NbgRx6bkh51tiRTx/x0Bly/gTLPCLUWoyVZK7W23Ak7qk7j1P5Hp6en27y3iObf87BVdMWO",
+	"qGDrXsQIsp6kyC0xKGY1hytZbPAXK2mOybxk5uhabseSkqmW597GvBAg1pt8iYNIuTqCdEs3UPACQNiK",
+	"FlbiL5qyRJ2NCpyhwYCZz7uqqFox5ZzKIkyiG8wKSwVbxc4dEg7993fra2Ebh+hkWn7hVkC7spzKCnJw",
+	"H4CjaQMGt1x4hwoYqbQsL+XC+VYWsizlep7wxcFTCSP4hqkNHKLLlXLJU3DbrdatXVIsWPfHvYKWneVk",
+	"WSzFQnlkcsnWegf6QAYPXpglrWuGHjUX+tzm1bEcg9WPLhIWZIn1Sn5opYjdWiqwdDes/gyz76ghg1GH",
+	"IFPHl2apgLAbBplzkBQEtzhoozAHsGvgR6vbtpV1kNYItdUuxxBOBjIAoUydeCMmjES4vhBA8rF/ciMb",
+	"IB+kosjYQaeYbi+pr+yzO/aVJqzgRg8lPzlC7Gh9e1JIl0+djpYheTG2baG2nhHyDuqi3VVwAgzcjLcg",
+	"36R4tN9zC/8KP/zb6+eez2QkOBwjkdlaqQt0vsRF1qffJVED0tzEpasmhUpSwreu4+4qMNICkoYLsoa4",
+	"Iz7b4fl2zlZqgm911G3kWWrhB4ZKWRBmVvutrvh1IyFHvGAlSyeoDrr9Bv1HdlMGUlxk4/Ag0px3Uvx2",
+	"QKmwjDlkY7qaXnuduUBjATSbzNvYmtAKameXrEp62/eL6YG98Hnz4jK/u0NH8hqSTxIK2yQLYaJ26V4Y",
+	"nsOAiySQYqJ4/IYpWjoGXWGOOTdnREAueVBSSCMMLwObJKgs6uMBGkJy376C+MNWbObvCHYQEowttQ0M",
+	"He7adj43SpVWeBaQH7pe8pKdtdUu15YxeRgKPuCWCWTZZ4RSs8i3Y3mF5lVdbrxMw5Lwx6enk30tgcml",
+	"Us3SQamnXsOHNXhtsL+pUkXxCXQmpRfredbWd156CXtGBOOgLYBGbNVHIqSK5Kc78r3IREgzFhlwjBg8",
+	"pRGkiCCyLFApgIPIQXOKHCAE+ZVKxwx8Xkh/pbiHG2Yy3Lg2lOVSMXCB6ZXUyZTAl62qY4lS3jA4lJBl",
+	"dkZKZsi1TI95wxRfJB2bEaFTPRAUnGDvIXFFH8r2kGQhsaMeSiBsjfFtDi0h2OxrTaapp8dkvqbccHE9",
+	"R6culjMSozjYUKqB1PL5GaGQaOOgVjhk/BVSMPc170jXwGWKc3tvgnP4LFaftjXzYzKHuiWInQXXsnfe",
+	"wIk4hf1CRN7lc6IZI3Pk3s5yQZ/N/JjMAz1E63LkbEftmm9u58DBDpthpULjk+oLrDELc9xZnGgPST/R",
+	"q5TgonogUirD3sMOdjjdTg+oauVkIqfZezJDIHovNupl8M7cElhZO5cU+b5k6yHcioHAzyoFnPRzVZuN",
+	"Z80IcmQZCgVAJGo5pvMFnTvKs+tfsXqg0GjIRfxwKBR2lQP79Y5dLaVcbW+YZrliKU1tvdQsv/zv//yv",
+	"eVLPbscbW4z/bH/6/vXMfz817VdBO+vr0piufHkV5yuPJoxvJTjfpiS84Lou6eZy8KSHC/mHyHJC6YIv",
+	"WrBjX0pxidH8pO88LhFKP+HrmkYJcCPy4KndqmIeqDGuXBAmWUl16SzXuxYPp+4A7nnvcNoCiDC3aCaJ",
+	"Gt1tiupveG93Q7nvtPJeJOXbVPceiNin026vTlLxiqoNefPi7StCi0IxHUxNpxsghBwG6EDrlY2J00PA",
+	"crmW/qdE0eP/dP8+ztFB35lbNvtwdC2P7B+P9IrXR7LGrTuCylWmMDXpnitz73RTg0euk0M1cnF7Lwx5",
+	"fL7SbUABKmKh0vScuOg6IN0ZMIvQ1zi3D8xBb1YNmwxb0HUn7mAAPcXBkYPd4iiDGifaKwSMYNuGSjIv",
+	"ky6wX7jVodBx5L1dLfW5GCkkiJqRkNHAnT1E3rMTZF9e9aDLMdpWL694OZYsS4mLJBOJ/tortpGicFxB",
+	"FNRItcmsBbSgqi11hcARKyJ/b5wys2Ks3k9fzWlZJqb4o/0z0VzkSAtLqc1XGiujM8hdK0ughVrJnGnN",
+	"ppaB5XVzqVkuRdH12BWyuSojeeXgD0cSUTCnvzrHXaAuzu+qpDRBf5bduLUDaZgwuwVPlf6+dPl6EALj",
+	"wvJyMJ5VI/Qop+sOQxuztAayO/d0HiLV5jKJyfBuieECt+HenQR1Lt3M+cFBL/fJfC/l9WWhZF0PJwE5",
+	"dlDK68hnZKQEl+rEHY8+czlYRYaZQp3ht0sVdqxG1qmE8fbqaEM3rkJtmz1XrJIqYf68ZhqqAgk+YPnn",
+	"1cYwDfcW3BUh/3PifoREyZ4f0/Nil3rVgATe76oPJ+B8fxrfyXTlHDAEdwlgZYYJ4tAUOukX0WEJF2mb",
+	"cMvrP/1pT75Q82JncWAyMyUcuWrSSD21kkbmMpVIQf8ulUe29bux5sp70wzRNaMr3YIAL6U2gyhOlpum",
+	"Dhv+TkCCwQ2DPPxza1OXNAc4UUcGwREJJj9ijUT7nvqoUZvhWk3uWLyl2GuKiEjTLph30qTNGwagS3og",
+	"1Od+DXtYsLykCkXKHnm+b3CcJArGkj7+/od0xYhuqiQVgPBLHA7IxCiNScvpu2T/XlzKxgzcs+B+R6E3",
+	"kWeEUYc5KGT282JPrhmlMafcPk4EBQpF2pmcSdfmPrcevnAphlUtf8zbqUMy3xMBMMwpTbTeq5PACIG/",
+	"9HcFR86sQVFmxB1Q5nCLM1K4qoQM0lUhPYDWk3cLHop+GXf7tCywZwo3SjFhLgdP1hpgnsGd9eCOPN8T",
+	"cn1OTnuYdYJNpNa2aDehFSPdZ2S93EzK3wYnuh5YhrxhqqR1Zxm+EskXtezj2QVH5mXKRP6FCxdm94ju",
+	"7itOby5lOh0R3I4Ds19IdcWLgrljgEdbaIAVsypQvkoroFs1Qh1uMYRDl6bql4AWBd+ETV0QJ2BdRcu8",
+	"UeJMSVlZOXjmfjtze5+utrnhsoSroAeSe7AsIaAj4Z5mVs2FjIbJguE//Id2OoPd9fJodwH+zlFr6pL9",
+	"raGKCpOsvdjfMdrmPR64Yn3bzp6ea2JVpVvlbPu4Ud0YsHd2s7k2NQQ++n5Cndyqj63iQ8MQxQPyauvp",
+	"SYsN4tMYXezIUeL7/dKfJ2XstiQS5e0aWk5Mb+VRduveJdlFomzdJ+jiJMYxt9u53zIzNk5IbfF7aiUB",
+	"UqngOqcKax0Kece8zHauh/A1RRf7n6LGvk9lIyX23oEIpjsWKLJFB4mijbu6syraw2L+uCAMO1J//zdf",
+	"XtenCFpcVghikgLDdb94bwLEtzSakh5BxoP6TlE0uDJJSE9wuYfPUKx8vmL72+p+pImcWJaFVSAG5hUZ",
+	"Fm0LCaSmCqsppivusmbi0k5Pp9e/vXbNxNRlw+BQDp3ybcLf7aCe8eo26b1fNX2ba9Buuj/h1JV4vYV0",
+	"Moq04tJ/krT8mtlBbxN3GqmQiTsO+NC4A+PE47cnW/I+yupbhxUJaE5w/XBzC1RmoyTU73c2J+jt60ju",
+	"He5AEktDNiaXgwXQEdhVi77k1UYlIeQAQFa71QP/ofT8SkmT1SRRrV66UtTjQhiEBwDwCi4YJH2eE7Sw",
+	"wIl84ce6mO1rNgxAcGL1EiBVssWC5YY41R5EByLtSlHuZaUk4dCK1q4e2D7tmq30MjvHdDzvUBAyncrh",
+	"hxzj8NfSLljJ5np5PAWBSwzOX5ZT6zJ6ZenBEh3L90d0o4Do7NNIq+Cj2XYQNJrtZDqIZGP/tmT5arcG",
+	"ZMccWf8LKjZf1B6g36Ordu3VeimuJXi8s5KgVuyGs/XUpUBkV9NNnAU3CknljrSnWQVIKVCvLFOHfHHf",
+	"Si/6GX7ku1G/emQRoXZNybD3m57tIpfidpbgABuF6LAK23icxlJKFy68i0sVrJpgdQvDxPH9ALUNqEXv",
+	"lnKbqKez+dE0+MGUwF59c5EuRA60NyGXxz7p1zh2+pZb3NVOCpR0+6Y+r10TloBF2bo3fY5KUil7k9Nk",
+	"VltVU5Xa6pBSDmhOdjqTjYjBhHzvsZ84UkAkTNfmQh6/0wQbwBx3HsqJ5eBjUfIQVmhJTTE6Nbxgh24U",
+	"G/MhjVD/MFTnUBXIGKjmFo6WK3U/sM+sY9n1I1YYpNrLNzOW2sqMKUfpqw+sCAZhB1px4hz2rko3VF0z",
+	"szvbloq3+KR9ZylBoxsInMjpX+9AbYxRtWAsVEhYus6s4UEb3eZLLSPoTTSwqol75t0hO6bgSz+LqXGQ",
+	"FO922x1jAcXWbuuZCTggMUxIYH7dOodAX6nrZI/uNjqjv3ZDnY+ZKHz8GkqQsdnAdG6WBtWy1i8vQiYO",
+	"svSMaKY405mvfJAKTORUcejBCXyKotn6QUJZZoosQ67VBh1ecVk8kBf8ATEEsLdwWk1NFdS2B4PR1bYW",
+	"be+z6YdNcFuGaOsQ3lgQ9f8UftiITpK2HxJq7Ja3hGpvNheFXGM7pQF1JxknRGBGafVmh3poGVIIy8NP",
+	"sb1hSaiNf0BbpqLiaYDhN1s9wRBUwQHjBSdxVIsTUl6T461pfRtWUyjKxXB6UuhjiwlKQXPyGdMyeNRk",
+	"WfjkuXPyLYSvI6jT0N350ePTXVbpeJYg9TmCa25vOSbtQeYCWUBn9a1y8dOU/2QgYwUSZpoq5MpAH+0l",
+	"xXrSXvNderR4cvTL+48/fPfpX6bl69pDqpOOtMZcysUibcN0csOibUZGlgNGyOIceZvlZFhMBvlFpNsA",
+	"b9PmM3a1m219NymB/sNlKPi29lUH+Mb3+h3K++JCG7oDIhbTbz1NCbbuJ2RSgRtC1titcLAstbYayjBh",
+	"v3VO4Fhq4MC5M7Kv+/lZg6lyKZngtypkshIh12njU6TN15cyShGHnFtuQtEguldQj8nayArYX9pAvmeb",
+	"YtaXYn0hI2fx4fS3LswwyZM3Ir+VhtOUE7xir61MbvEMQ6wZirRRH+vWYMdLTM51IIJn2ZyJixYciMsx",
+	"sXSC+UQLD2IBkQTtokjgVXGdvOmS0WIevMq9hHX74xDlQ9EmgyN0/D4jS7lmN66Vk8eUEXJ9hiT187s3",
+	"lnR9SQL5VaBjXRQaIDWEz+/BrN5unXBLfHnJq6vhvDZKrpjlecDyoSiD75+7GNIFLkPIM2m8LFlZXLa5",
+	"BYlsQlb5Et9rVxHjinWN5x+e9r2F0ip8PrP5nLhZgCbLALS2jzSR8HOl8p8WmEcTEnUEbaz2yv/Bivlw",
+	"pviSUZXK+abaEBe8RZxPOHjIut8jEdt+QUjD031/WKubhdhn7nTdPT5Qh9u7tQLgqR0gAXssoFxD0q5u",
+	"csvO9/6gXo59sMX/sV9zDk7fDjDuZTfRPoIN1MmafPuDyw6mvIi+7CyNjLD+id051rvdviYV7iVf5w4m",
+	"FvnRo9PT028GhCML2M9bYtEKWbSHgNkZCeLFR898tT16BiReP2toFYyW2O8ubTiNgsqixR1XbR8crTnk",
+	"G09HDNzdIaPti6GbKzurq7Qj2t07S8bEPQk/ggUqoSrRdcncI9lZbS7XdGff0ndozgGyxmhm+q14+/QJ",
+	"rOnmcgempatfd+mjbTJmqwbVii1cW8CdXfiGGoa8Zdr8CLGfRAKN2bvPeUhU60CbBxeSXnFQ+TPQH82i",
+	"KScEmVzRvMsmG8mRtGt53SRc9VO94b7Gah8H73Y6TJulEEzhkHIOztUOui6UxKqmHuq5Op4VuC/wJ6un",
+	"+0Lsdr4xrE75Q9ap/sVWb3TCwhtovq2FUvyGFROb4ASPhd/K2EmJaxg5/uc8hQm/nxvIU9LtY01h87YD",
+	"n+yaiulnBprbIJNY9EPi0Yv2Vusp3QKswFhwVw4K35uc89yyj08pkNCR5PvQv0WqETTekXKKOwrAPqPy",
+	"SkBcIJJmXqlbaqRcXVZjLiNIfpOr1k0QFbS4As19nYMdzpgiwjYjfRivPyrt9/kWv3/7/tjDNNwaZw0/",
+	"MAqz9m6IiaD0KxlV4NWAitteanVxTOZWgXBARK4eF51DXByTuTaK0SogHBkGbiP7ECW5FAKTzGD0C4Et",
+	"fiWiEll9fu7Bi7DWzeq3S6kM1NmoG1o6H2g0F1mWQ3izDnszL2W+6iIQgSZvT9DN1TI/a01kMztektIG",
+	"gWHiJoa9ghGnT7oHIDekTZELpX9p5fg2qCsj4CP2NnFxfTlQ8NYVyVD3naipvo1Ytqbrvh1LPUBEqmvp",
+	"JZ5B0k3gDVewLHuJZ/vFpNKo6u4kD6/AjmbhBVvZfX5M+CT7Yr71A4Smrl4OdKylCZZiGp9mBHIJYWSQ",
+	"BiISjeFgfNNNd4uSDAvv3q0iC3shdARi3Xa0gGrlykugmQUTxTnelAWxU58O8zVO5CO9hpDCFlLFmcX9",
+	"GGgy0uAOrhU6S2NqfXZy4pvGRcgyJ77OayuEsWe2sf3oyHEeQmEMuFm3VhjdCK+oyZd3oK0RWjogTUw9",
+	"572PbWhb3oT62AOgoW3l+g6WtrqvWy03kY6+GuiJugsSwEWGrlkqI3koJX2VmCAWDjeKm80be344L4ed",
+	"BycKU2NUMdV+wV652adPEINaJII1f2Ws1t0yVog0Qi0AFQUpmF4FeH690Ybh35EPfKVbP3xcluHyCC7E",
+	"hcCyS1+9iqD78yfOXQwK6xl5CrMmag2HmBEqyJNXz6AUtYucHCNBERwZgJxAe/PloxeikHlTMWHI169/",
+	"+ZH86bvv/8c3x+Qtr1xjH/vHb7/99k8BBlYuFpoZCCQSKzO1A6I5Kuimi+I0f3z6+IejR4+PTh/Nz102",
+	"imIXgn3Iy0bzG1zzE5j6EronQXntGYBYFq6JIAQ3MI61lGsN3QrdR6AnIDVRiTLt734hGbwCEXb//IVo",
+	"XxAEfuLaKGqkwheOyfzDEcxlbjVcyCW2BA4nQLRViTEYyDHtSZ+T+VJqM/ddPaLDWCIyvWblIrsQ+Fou",
+	"q4qCxELo3IrmSy4gfOdPyqM4MtTbyfw1New5r7iZk6WvUnSE0n6zohvn763oKiapV7++eevKHKgg82cF",
+	"q2ppmMg3R39lm/lZixQZMDMsUcKgLoL+3b+TpWyUziIfHNipoEqRq8a4SbPiQrRISW0VldWtHOI9Fj/P",
+	"XrdyLJTCzx55jzet+exs9u3x6fG3GFVfwi0++Yj0/emE1vzk5pH9vxXbwG8u6SOc1bMCYHK0QZRNjTUY",
+	"tRQaOcLj01MHTWdcpQQ0hMrh5ZO/O3sORcAuAYGfAJkJPGRbxbOzzAKwnFkyrnxxyzG6BZz6k/5QmPmJ",
+	"BxYAPtdUFVUbH6uGrflKe5agIaHtWmPVJ+7T+2zmqNvyPKkNxsEVrZiBSoHf099vHzl5C5+ZfXpv7TGd",
+	"2PMfQXt02Kb7jh5Rp33dfsVR+lOJro0DHhjqrJ+6YsXh8PVo5dHBPt3ivg6TyjF5FhWkQZIYNIlxsXvF",
+	"AJiZWs65PAT5vKArFgmTaYTzKRu8jycfefEJhWjJ0KXUpZHX7EauWhrpbfZ3aTMJOGvNRNs2uQXivvse",
+	"4JT23oXbXp9s91X4afbpfWqTY5DFQa73tE0x22+CIGimzO/JwjBlJ5klsx0xFQ4koSVf31EXDDH70B8N",
+	"UxtvjJ61/u32Fu1IHp30XdDPAD5er4Y+HRrzHerjxmXgJhJwyQv0KYPCUpeNJppfC8xTgGlh90yMTs//",
+	"/8dP50Ozdo3A2hlPSx7dNW0se0ynp6amAalBd51EVBDmoD5B4cSwngc06fe6yohLgkTULRdWAXT9oK/W",
+	"TJC28/gg7TmGEC9klz9iwiJwP5e+sA3OuJOghBBtoOVizkpIVkvNEh68hAf3nmlqPC7ysinYZQvgvteo",
+	"7+9Rn3LMC5KXE1LyCeQT+/SUQzB/zy0B4caVAiDrD8y2w/shj/f2qtMYV0/Izj4yKJwXeoSx+i8cYXCC",
+	"+bZekJ0WDCPw6Nu50yv0TfU0NxjmaUiX3lN1W7wAP81DUMaQ7tRuhPedzbIZtj+Gqfz8ll53P9bnTZ/u",
+	"Tky4ja1BupOawl8/ZWmB/mdmBk+ldzUEsWs8J9+efudSeqPj5xg7oC6A5AyvwHBwo1oO8Wxx9FIKdoTn",
+	"mo3s2mc88rsc9LcpVfOZAY+EtXGj5s0PTURPJlPP3XjRRD00m9UpzMQ3dMOxDRf6DNAf0GNCGewltOuz",
+	"Dzqqy4jGNhXo8HKVv8EXoemClZtj8qS90xfCU7LvnFM3xn1SG3CqYGgHHA3dG/SqMXfma1sSf/6vcyfw",
+	"u0h82EvIT3bDzKFu2OENYbcpe1jCD32xCfsAvcWxcBgSnK3xC3BEt7qYhzTmJy7BTput955tNnsu85Cr",
+	"cL8yC5w2mPAMGLe3El879ZoT9qEuKaK1X6diFG+jRomQJxDynIPmjJF6K8bA5XgeY/KH3INfQgiOrJcu",
+	"PxXNBNimM1+uxS4EBg401Gph0ZKS6xQP+Rnn3vKRe7sZ8CXhcBO3Setp6Mh1CN03SBoiRdTsK0b/DBmW",
+	"4EUG6LKdVIGFbZ/DP+JxBodo7IleOakBdqJvVKCZ8ZnUSFlfaTIX7IOZd0jMd+GIm3ERRFkya56HdqnW",
+	"OJ0jhTmHPj5ENdFSCoL+cRQZNCAzSYXx6haGDEuQME0HvPo4/JM8Z7U5I4Z9MCdWtpojzJiZx52gYGz8",
+	"uz02zAg60kygPDYBBwhbFmJzPdeJz1IBRG4uBDdnZM6LEOPQVhKJnAVk3TmMBr/PcSnzjMwLaugc5/Cj",
+	"S6vR5H+9+fUl+DehfsoXKc+fU22OfoZ1PPtpnl0I6HHifsQTAo3BuU6ulFxrOCJ45w02bvHrCGj8rrrF",
+	"xSNcIRwoFQDoYhBrCg7mAuzrDXl8Slxd0zGZlxh1gYZqeKC+zryFqktwiudcmx8D2uWowh7yP3p7mkoE",
+	"OSenLT+E7RNO803Z97BpaZv+NBvBATpN5dilXQiwPelPIPxZqOn0ge7Bos4JF/4ddY7JLRwAKpCcHamf",
+	"pYi0A52PTw/k2iQ1tQ59pl1ek3byPi0lJDnnNclmW6xhhxaRNKidKu89mR4HUgp2TmqpNb8qNw58+u6i",
+	"CBJpsBMiK6BuJfhluCBS4Yl4ueP5/H17Ztx3Tj5q9senEwVYfJD5cE+C7Q37oxNeG9Yro0g3djMFoRDE",
+	"SeiYBNzRcWenRs3RNRTKGX2LLhJadPneqhdi3YMStOIgdixQlyYNihvUHTEEHQZ5ZrqKcDDnUowTgQ6R",
+	"jr/U2GEMR/nAFlOLA5m4ru+2TukwYbFFA723ugnHRcdJmryJ42ZB65Ufj2P9FD13b6GspxDueOnLtT8e",
+	"MEKVGikCpLjrUB5WOjXOD9/dLmaGlVHnoUOuWVJB5rJmYk54VZecaTKnZTkYmgrY7dOouj1iXyw3Ok1r",
+	"xmEuDcy2i/E3HOPrwNFmky9c57XBqE8PiAiRYTNipBzUziCj/QuJt7QnMBRysbIiurIZEWzNtMH0noOJ",
+	"frB31tJ1my4kCrVrxRiRrlydFdxbLaWVjy0TijnKfasE0bfsymR5w26vEQyKekCX4doJ4qJj2UCDq6sN",
+	"mcdT+Yiq7ic/p/lZhIMJGIhwewBkl9Eb11UCW3ig3Xoh5g7Gcx4bvW4G50HM6xYRCXB7vQrg7E6XJxfj",
+	"evqgNnoVZPuDA3tMagOwiruIgAfTCXoIsA+uGESgkkO6AVo6cJBZFyv07tf3JxjXUihkJ3ZYhVTQntyp",
+	"EL6NgPt8IadcYedM2nUVPf0PahR/ZpFCMXsQjrqbmx7GiVfE67pnnrhbo/K61PupR3Z3NrrHpIYYrk8v",
+	"nqOnMyMIvIBu8Up6hol2ju5ZNueRceXybYP3NOjNwBi5cH7GgKDHFxfCyjXVlNbYLkso+Dsnc8Qinnt2",
+	"3bpn3fcBzylrYyPG5QyifxP9ea5xLEJ5oKZu57pk+Wp+IRxKTndswdbH5KWEznZcOxZNGlEyrcnc/nOO",
+	"S9HymDzBbWrdKUtWIqx8AFnhBsbQF+JreLt9ZP4NplG7t6Uqjsm7LlKqF38lX7FI50N5FnKWsaZykhj5",
+	"wqXIHhLkcTJ8HQtsB3+TU6Ws3i4b46o0pciZEi1BH1YK0D350RiDl7nBFtRJb/5zaFGCK1rw69DiDRHf",
+	"dIYJsxn5o2ENy5wLXGekbq5KnpPfXj/PsAoVyzi4XqFG40wMuMdaVix4hS/EW8hrh9Jo1IN8H0rAoFpK",
+	"bdzrAZ0Jl3ROtGzbOzsUFW0foqV7xIpLNHVC6zJ7nVdscyEqCm0m06EpWnHB7jcmZT9BR70P9vJDglpG",
+	"rqXEkO0VLQ5BWs99BM8rtGslO7FJSMc9ZAQqKbqWTm4kSfHdLY+W+JPdOtc/M/MXtHLu7Vz/ItNVC23N",
+	"OcDSHaZGAe8GtK3G6+ngwDVez89ynCduKicf8T8+nWiDvYrvSw/BNpovacVGdJFni9APlpclqbmAruMD",
+	"PWK7ZPPGyNq1RT+IqNuVnY8yxzlg7k4pP4sCs6OvufgqdDjPsAbCEgtCGgDnvemEBLapZrhWYeDs1/Tz",
+	"n/3bHrJlfOKicCEYCFeihe7zoSDfOUJbhSiNWTLhduxaEiMJN6297p66EFCi55rqImPqbvIxebYgVLgP",
+	"LqCFVcgSp4Z8/d3jx99k8ZghGks14YsIctnanMxqau9cOdR8wUs238Lz5DrV851rdxeOyStgIC4g61M/",
+	"EtLxzZoe9DocXvNrsXkf2HHg8WYTAuCZ8xtBOlBxmFiCTy3q3+0AN6WtCbDypHOXm62gJ9U9eOWeYArR",
+	"pqtwxjaJuwvhjiEQJaK4QQ72MXnlgEIxQhcacPsyaBe/Q+CoC+GzuZPGjV3mjzCVe2D2h3RRuR5hQ8pj",
+	"SLY9gKpBV8i10PjunBP1jT2lAG3/ljQG3oDRyNULeOLzll9x0YZ02Fi4hk0OidhluV6q90ov9jtj0Qg4",
+	"gEPppSU1kIQMoK8LrPr29UQOqShEyjuRTySDg+qpo9EAhx0HZVk3iNPtLHwnKh36Zuv4dxheUV1ZNorI",
+	"ZCVwJQuW+YSotv24T8yMipUClxMxtJ2luDU3+ZIVTnl4KcPbDl0Gq/JKZnAVHBLqLKvrOp2OyRO9IvM/",
+	"//yW/Pd//hdeO0glxVp4bgDm+5g8wcPzKgJCVEHGZyolPc1JQa7f7to+kJ5gJ7eve+hgH9ZP7Kam7uMr",
+	"bI+z9ugDSImHuqD22wFZ28gQlw6gn5Pu4yAT31msjPU8L7Br8iRjCNG60XuJkK0H8K1hNBS2l3aJHf9e",
+	"MLJhZiJvGoqOpFd5WK4+xtHviaH76tB75dx3SFluCfEkbtp93yU9SfwGdOI6QvhiuWBoif7ABpP/9pgm",
+	"69KNsTsZeYLyGXhCTpUCWQd9yw7mcPeonqzSobbcqytwBbxdseACY78owr2DUi5uzUIdXx7VhJ2x85l1",
+	"YWdquT4JkzXjPRKZ4vSlSclaY4Mh3Nj4ijD2xXUrCodW4sTkYfANcCc9qjHiGOM8XMfE1AzWdDN57e8Q",
+	"JW7nFHiREXYEAUVaFIppCNXaD/rqghAzzEhAlELtVw/u1R9DG/X4+x/23igs8gfpLANOK1bgBmwF+4sV",
+	"WIPgGE1dWJXZAYTujbdwn2Ya3u2Hq9T3jhNrdnjgjkTZvmdL950I5r5zwqtaKnMP3iZM90aLyH3sONc3",
+	"bdwbCxWgkOVCzHmRAUpxVnBdl3RzaSkos4wnszziEiw7+K9GlfgfHikx8ynglyEFPLNDXUpxCeBxmVyL",
+	"ywDAlhG58KBmENeCAiGolGGYIACeWcYKMOK80wwKbtCvKIND29dUnUf5aPC6oSsmokyEC4F5GG0uAv77",
+	"0gFIt1kJ25VSMY1/OBKFpfOxYik7U31G5h8vZoUU7AJrWi5mcnGBBS2nn+YtTP5aqpV28HIu6YM5/x8u",
+	"NeTCO7QR1xIrt8zKyDHD9BnQ1qAQ3QobUdFuM+56BhUaUL1lN7SfrReDArq2HbRiGtwgI/mrl1Jdumnf",
+	"ETrlTb8LeC6r1hFj14J+htYtuhwpfCrU5lI14o5zes2cjRXZnj6dZ2EPPVRd2M8iYleUHB1tzjzk53gH",
+	"MZSL2+VCpLgsL4T7BBBJ5YIqgixpuQjMEygjndscX4E7LhvvTO9WZS79KXScgiS/EOgehCiSfVSlKfM5",
+	"pI0BJVC5vtlZ+fRwBgTe5tfAE0C2pfjSnpVavvSD9m7NIQRuWxmOWgiefR240ajE3W047IS76VYpRU5L",
+	"EBrem3/uMBUDCKk2dAPXDuOD0G/A+YywSqBv9NqvvwptQScB0rXezusDFcD9ItU1Myl3xdj2DrtzhhZ0",
+	"aP1vyKWDsz5Mgqv3x9tDXWI3Pq68PXe/qt++IClb2CPRORzeHYKDf5bw8ZTTHwfwODAgx6QJJeE4PivU",
+	"xl7XfRc3PaG54TfcbMZhcf1DD1dVN8WLEz0+1EI7Sl3lOsZ/OlSt3X3ay37bx0Kb1ow/lPh+0gpPP2y3",
+	"eOuL4Jw7STo0/TxxvTkf0D0+WH/t0zfagihoOroNWQM1gS003SZujI6dLrv38wmu8afQ6fTwiR2PU4kt",
+	"9+eohuRPVhZHUBYQThO7UTN7LgfifS2huM6tn5VQYpe8J49uA+5ALbHyukUhW7UYx6kqB7vc/0dohpKK",
+	"a0NX7FB0Y/XIzxZye7MReVARv8wExdDF+5NTMfehDNWI8173bGN1IGxxEOdxHIBs7FSDSmW1zV0kMg5U",
+	"0KESw7QZj3W9hSduqVPdp+IRd4Ic0jvs3A/XjkAbHcfeWza4YrUZVEJwiz+L8ZZk4y985wxa15ILAwEb",
+	"Lrrk3AWnk5VUyhK1IIYJsmFU6SykIHGDyNVtzzmsSfpKh3xPbChTMgOPQ/ZUQQ0NCR/O81bajcGu67LJ",
+	"l6xwjkZD8pJRAV3nfSM7zcpFMjfaUAVE+0Unj4beo6kQE2R6dHurqsbKCdyfc9/8DdsosFvbfYfMpxpZ",
+	"kL88sIhzMvcTBPye0K1/IV2R6OcyY+0KWmTA+J5/bTnwUknBNUxF29V8M37Fp4ppePXko2rEp+EyrC7+",
+	"HhmB38ONRtBW5yFs29cECD6PUZvTCiH6+uB8F0LeMHVOKI5nEMbKVcSQAFWJgV9rvaZu4p/Z7e4hwqJ9",
+	"ptvnifUwpqodKSPasNqqwPb/P79g8LkcNTXLKObSeG9e62gbczGM93hL2r9/NFRRYbhgowrH39rH/m/B",
+	"R9ovIb3dgIdIS2+/NubBaQQ3Ub8njwOwAZDZg8HloBYR1dhD0y0pSdXkS89qBhWth8TLaWl5EkZHh6Yf",
+	"4CjHjvEwnM2O5HWUdjOQQlyqvtkLEeWzAngkjvMEEQc+L3yH8w3OQfhCg7p1uCfnZF5wnVNVzIlzDUXw",
+	"RwB80V5YCm6WczJvRCE9mge4Ida+zt19qzhDjN9O98O6QfzDANKxjksluHJ+IZ8VFqCRAihxO4eUpoBZ",
+	"n3dg/A/kNGhn+Lmydadd8bYm7ECl7jEORvrm3xETQ+d0R87tG3jigTSC+xS4diFjoha24iB+IzvQg0vL",
+	"wfJ/NDAsF7lWCKlxxZZcFGShmF56b4JDaXcsA/4IPRNaCG8Hp4Pzh6Lq0oVjdQzTNegbsNvyxXolcyo+",
+	"SzkUbEq6ZtqKnit23Rwk6+FHBGeKeuuCf8cKDy7IogEQyTszkkk6maODe73nY3f8ENv5F7kmC6qg2zAV",
+	"3bSRL1PTWmOz7XFe/84/dI/HE/eFHzglP9eH6nO7bpftDzH86WEqcqE+1iWlQhxPyDVx9a9MGHKF3Zcz",
+	"aPKILPeNoaKgqiD+0IBhcOPZtE8qjRqhu7xn1xiJGmhQAiW9wjB1Q0tkC9Qgtn1Juf0S1AUBtH0SEwOz",
+	"UHyL/i+Uv7vpfa4+vX53xukdbThriSOhe+iw7f69n8tV+xd60yL5A2EaSSj57fXzqVdnjDXtrJ/F3MqW",
+	"1HYnV75skWdhuofs8xtSLN38s/b87F0hFdOaYuOOiVxlSGIOrvjgXHkHhR7GhRH2yydgcmOFKbt3/js9",
+	"gAdd1BKwbBg1C517sA+mN/oAwNJdZR9ga9ELvFXONTGKRx78LY76G6RHx4d+bwzxFTake1hbeiI3PLQt",
+	"7TsH+Q8cjGWd2Os+3nuA0eJFyw7us3j1ISzpaDkPV68Hhf1uD6OiF4Qwa+oswJWpIvTo4b5Q8kthLdNo",
+	"ye4FE8VnyyJ6DZ+/E9E+LCCUle1D0JNQZXItgxJ87gqvlI+vBk0ZkOsO46d/A03by7KrCWBwO/A3Kw4O",
+	"y4RCZ6GHIJ/9+w/toLJ/UiJ7t2TgI+MmJrODUZEUrENFh6YbtDU+H6+RplV23uBcvmQ66M50yM0Ev1qr",
+	"HS24wAAAzBdN+MjMx5rPhJV3dxL6M79hMc8BVC7tt/lAJGSY/nwE9JZpc1Dvw/0SDmTmDIiqbhCRGHti",
+	"h5RHgYUYSYzaRHRhLdfJ9GBHZnmjoDDo94+zFbP//97unhugbzi9gga6GVFSVuhjKphe6U4JXkj/Ytis",
+	"5rifEKITtTz2sqWSxOI0soxIn31FSw9rF42O6UDpsYO7XPY64EO/vOOt6qDUOCO9CNdLCVXQBS9cAp4b",
+	"zmut6Vl5RyFjRdZ1w9h5bmSj4t0Lh7k9mMfAwA3iiqzpBhmTlToBCybCSjuOkWBu2OB6RxswRYPEzvL0",
+	"YpdSG5922r6HeJrJF1Zso0MLsievnkVv0ZrbX60i/n8CAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -206,7 +206,6 @@ type Mailbox struct {
 	Notices           int64
 	LastNotice        int64
 	Quiet             bool
-	Quarantined       int64
 	DriftState        string
 	DriftNext         string
 	DriftAt           int64

@@ -61,7 +61,6 @@ CREATE TABLE quarantine (
 CREATE INDEX quarantine_person ON quarantine (tenant, person, id);
 
 ALTER TABLE link ADD COLUMN quarantine BIGINT NOT NULL DEFAULT 0;      -- waits with that unit
-ALTER TABLE mailbox ADD COLUMN quarantined BIGINT NOT NULL DEFAULT 0;  -- links that do
 ALTER TABLE mailbox ADD COLUMN drift_state TEXT NOT NULL DEFAULT '';   -- the calendar's state before the last full read
 ALTER TABLE mailbox ADD COLUMN drift_next TEXT NOT NULL DEFAULT '';    -- the same of the one under way
 ALTER TABLE mailbox ADD COLUMN drift_at BIGINT NOT NULL DEFAULT 0;     -- when the last full read ended
@@ -70,7 +69,6 @@ ALTER TABLE mailbox ADD COLUMN drift_at BIGINT NOT NULL DEFAULT 0;     -- when t
 ALTER TABLE mailbox DROP COLUMN drift_at;
 ALTER TABLE mailbox DROP COLUMN drift_next;
 ALTER TABLE mailbox DROP COLUMN drift_state;
-ALTER TABLE mailbox DROP COLUMN quarantined;
 ALTER TABLE link DROP COLUMN quarantine;
 DROP TABLE quarantine;
 DROP TABLE scan_part;
