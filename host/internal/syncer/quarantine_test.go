@@ -102,7 +102,9 @@ func TestMassChangesOfACalendarWait(t *testing.T) {
 				w.pass("alice")
 				q := w.waiting(CalendarChanges, n)
 				w.are(n, 0, n, "shifted by a tool")
-				w.book("b03", func(b *booking.Booking) { b.Start, b.End, b.Location = w.booking("b03").Start, w.booking("b03").End, "annex" })
+				w.book("b03", func(b *booking.Booking) {
+					b.Start, b.End, b.Location = w.booking("b03").Start, w.booking("b03").End, "annex"
+				})
 				w.pass("alice") // the pair waits with its unit, whoever else changes it
 				w.are(n, n, 0, "Planning")
 				if decision == Discard {
@@ -116,7 +118,9 @@ func TestMassChangesOfACalendarWait(t *testing.T) {
 					t.Errorf("the booking system's change is lost: %q", got)
 				}
 				if decision == Undo {
-					w.book("b07", func(b *booking.Booking) { b.Start, b.End, b.Title = w.booking("b07").Start, w.booking("b07").End, "meant" })
+					w.book("b07", func(b *booking.Booking) {
+						b.Start, b.End, b.Title = w.booking("b07").Start, w.booking("b07").End, "meant"
+					})
 					w.pass("alice")
 					mails = len(w.server.mails)
 					q = w.decideUnit(q, Undo)
