@@ -20,7 +20,7 @@ func (w *world) many(n int) {
 		return &b, json.Unmarshal(data, &b)
 	}
 	limits := *w.engine.limits()
-	limits.MassChangeLimit, limits.MassDeletionLimit = 10, 10
+	limits.MassChangeLimit, limits.MassDeletionLimit = 4, 4
 	w.engine.SetLimits(limits)
 	w.server.page = 100
 	w.daily(0, n)
@@ -89,7 +89,7 @@ func (w *world) are(n, bookings, items int, title string) {
 }
 
 func TestMassChangesOfACalendarWait(t *testing.T) {
-	const n = 30
+	const n = 12
 	for _, decision := range []string{Approve, Discard, Undo} {
 		t.Run(decision, func(t *testing.T) {
 			each(t, func(w *world) {
@@ -146,19 +146,19 @@ func TestMassChangesOfACalendarWait(t *testing.T) {
 
 func TestAFewChangesOfACalendarDoNotWait(t *testing.T) {
 	each(t, func(w *world) {
-		w.many(30)
-		for _, it := range w.server.items(alice)[:10] {
+		w.many(12)
+		for _, it := range w.server.items(alice)[:4] {
 			w.server.edit(alice, it.Ref, func(ev *calendar.Event) { ev.Subject = "moved" })
 		}
 		w.dirty()
 		w.pass("alice")
-		w.are(30, 10, 10, "moved")
+		w.are(12, 4, 4, "moved")
 	})
 }
 
 func TestWhatIsChangedBackLeavesTheQuarantine(t *testing.T) {
 	each(t, func(w *world) {
-		const n = 20
+		const n = 12
 		w.many(n)
 		change := func(title string) {
 			for _, it := range w.server.items(alice) {
@@ -181,7 +181,7 @@ func TestWhatIsChangedBackLeavesTheQuarantine(t *testing.T) {
 
 func TestMassDeletionsOfACalendarCanBeUndone(t *testing.T) {
 	each(t, func(w *world) {
-		const n = 30
+		const n = 12
 		w.many(n)
 		for _, it := range w.server.items(alice) {
 			w.server.remove(alice, it.Ref)
@@ -204,7 +204,7 @@ func TestMassDeletionsOfACalendarCanBeUndone(t *testing.T) {
 
 func TestMassDeletionsOfACalendarCanBeDiscarded(t *testing.T) {
 	each(t, func(w *world) {
-		const n = 30
+		const n = 12
 		w.many(n)
 		for _, it := range w.server.items(alice) {
 			w.server.remove(alice, it.Ref)
@@ -223,7 +223,7 @@ func TestMassDeletionsOfACalendarCanBeDiscarded(t *testing.T) {
 }
 
 func TestMassCancellationsOfTheBookingSystemWait(t *testing.T) {
-	const n = 30
+	const n = 12
 	for _, decision := range []string{Approve, Discard, Undo} {
 		t.Run(decision, func(t *testing.T) {
 			each(t, func(w *world) {
