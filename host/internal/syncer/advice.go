@@ -20,8 +20,6 @@ var advised = map[string]struct {
 }
 
 const (
-	editLost            = "edit lost"
-	syncDisabled        = "sync disabled"
-	seriesLeftAlone     = "series left alone"
-	invitationLeftAlone = "invitation left alone"
+	editLost     = "edit lost"
+	syncDisabled = "sync disabled"
 )

@@ -178,7 +178,7 @@ func (e *Engine) judge(p *pair, in plan.Input, writing bool) finding {
 		return e.judgeSurplus(l, writing)
 	case in.Item == nil:
 		return e.judgeMissing(p, in, writing)
-	case p.item != nil && untouchable(p.item) != "":
+	case p.item != nil && untouchable(p.item, p.booking) != "":
 		return finding{known: true}
 	}
 	differ := apart(in)

@@ -24,6 +24,9 @@ func (m *model) checkBooking(b *booking.Booking) {
 		return
 	}
 	open := m.differences(b.ID)
+	if len(open) == 0 {
+		m.checkOccurrences(b)
+	}
 	if b.SyncDisabled {
 		if b.SyncProblem == "" {
 			m.fail("%s is out of the sync and nobody knows why", b.ID)
@@ -67,6 +70,8 @@ func (m *model) checkEdits(b *booking.Booking, history []store.ChangeRecord, ope
 			switch {
 			case field == "subject":
 				kept = kept || strings.Contains(string(c.Data), token)
+			case strings.HasPrefix(field, "occurrence"):
+				kept = kept || token == "" || strings.Contains(string(c.Data), token)
 			case field == "place":
 				kept = kept || strings.Contains(string(c.Data), token)
 			case field == "time":

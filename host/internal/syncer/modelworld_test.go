@@ -40,6 +40,7 @@ type model struct {
 	tests  map[string]testItem // by person
 	told   map[string]string   // by person: epoch and way that is listened on
 	unique int
+	day    string // of the occurrence that somebody changed last
 
 	armed []*arm
 	crash int // failpoints until the host dies; 0: it lives
@@ -60,7 +61,8 @@ type note struct {
 	cancelled bool // last word of the booking system
 	wasOff    bool // it was out of the calendars, and may have left an item
 	edits     map[string]string
-	editedIn  *who // whose calendar
+	own       map[string]string // by day: titles of occurrences of their own, or that they are left out, which nobody changed since
+	editedIn  *who              // whose calendar
 }
 
 // duplicate is an item that bears a booking's marker and is not known to be the booking's: a copy, or one that the
@@ -252,6 +254,8 @@ func (m *model) do(a act) {
 	switch a.Do {
 	case "put":
 		m.put(a)
+	case "series":
+		m.series(a)
 	case "cancel":
 		m.cancel(a)
 	case "edit", "remove", "move", "copy", "touch", "forget", "wipe", "migrate":
@@ -323,6 +327,8 @@ func (m *model) do(a act) {
 		m.stage.set(m.stage.now().Add(d))
 	case "fault":
 		m.armed = append(m.armed, &arm{calls: 1 + a.A%6, kind: a.B})
+	case "cut":
+		m.server.cut = 1 + a.A%3
 	case "amid":
 		inner := act{innerActs[a.B%len(innerActs)], a.C, a.A / 7, a.B / len(innerActs)}
 		m.armed = append(m.armed, &arm{calls: 1 + a.A%6, act: inner, amid: true})
@@ -342,7 +348,7 @@ func (m *model) unanswered(person string) {
 	}
 }
 
-var innerActs = []string{"put", "put", "put", "cancel", "edit", "edit", "remove", "move", "sync", "restore", "approve", "switch", "relocate", "lost", "migrate",
+var innerActs = []string{"put", "put", "put", "series", "series", "cancel", "edit", "edit", "remove", "move", "sync", "restore", "approve", "switch", "relocate", "lost", "migrate",
 	"off", "reject", "ways", "transfer", "config", "takeover", "takeover", "takeover"}
 
 // leaseOfPass is how long a pass has its mailbox for itself.

@@ -79,7 +79,7 @@ func (e *Engine) preview(ctx context.Context, tenant string, id int64, r Resolut
 		out.Does = "both sides stay as they are"
 		return out, nil
 	}
-	if out.Refused = refusal(d, r); out.Refused != "" {
+	if out.Refused = undecided(d, r); out.Refused != "" {
 		return out, nil
 	}
 	if d.Kind == mailHeldBack && r.Use == UseBooking && !r.Mail {

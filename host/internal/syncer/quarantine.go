@@ -123,7 +123,7 @@ func (e *Engine) weighChanges(ctx context.Context, tx *store.Tx, p *pass, page b
 		if item == nil {
 			item = fetched[ch.Ref]
 		}
-		if item == nil || ch.Deleted || item.Event.Cancelled || untouchable(item) != "" {
+		if item == nil || ch.Deleted || item.Event.Cancelled || untouchable(item, nil) != "" {
 			continue
 		}
 		l, linked, err := tx.LinkByRef(ctx, p.mb.Tenant, p.mb.Person, ch.Ref)

@@ -37,7 +37,7 @@ func (e *Engine) Resolve(ctx context.Context, tenant string, id int64, r Resolut
 	if r.Use == CheckAgain {
 		return e.checkAgain(ctx, d)
 	}
-	if why := refusal(d, r); why != "" {
+	if why := undecided(d, r); why != "" {
 		return unresolvable(d, "use", "%s", why)
 	}
 	switch r.Use {
@@ -65,8 +65,8 @@ func (e *Engine) openDifference(ctx context.Context, tenant string, id int64) (s
 	return d, nil
 }
 
-// refusal says why a kind of difference cannot be decided like that; empty if it can.
-func refusal(d store.Difference, r Resolution) string {
+// undecided says why a kind of difference cannot be decided like that; empty if it can.
+func undecided(d store.Difference, r Resolution) string {
 	switch r.Use {
 	case UseNeither:
 		return ""

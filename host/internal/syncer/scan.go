@@ -106,11 +106,16 @@ func (e *Engine) checkScan(ctx context.Context, s store.Scan) error {
 	}
 	switch s.Target {
 	case store.ScanBooking, store.ScanSeries:
-		_, found, err := e.Store.Booking(ctx, s.Tenant, s.Name)
-		if err == nil && !found {
+		b, found, err := e.Store.Booking(ctx, s.Tenant, s.Name)
+		switch {
+		case err != nil:
+			return err
+		case !found:
 			return fmt.Errorf("booking %q: %w", s.Name, booking.ErrNotFound)
+		case s.Target == store.ScanSeries && !b.Series():
+			return unscannable("name", "%q is a single booking, not a series: scan the booking", s.Name)
 		}
-		return err
+		return nil
 	case store.ScanPerson, store.ScanRoom:
 		row, found, err := e.Store.Person(ctx, s.Tenant, s.Name)
 		switch {

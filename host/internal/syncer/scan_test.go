@@ -60,7 +60,7 @@ func (w *world) scan(s store.Scan) store.Scan {
 	return s
 }
 
-func (w *world) open() (open []store.Difference) {
+func (w *world) allOpen() (open []store.Difference) {
 	w.Helper()
 	open, err := w.store.Differences(w.Context(), tenant, store.DifferenceFilter{})
 	if err != nil {
@@ -72,7 +72,7 @@ func (w *world) open() (open []store.Difference) {
 // one returns the only open difference.
 func (w *world) one(kind string) store.Difference {
 	w.Helper()
-	all := w.open()
+	all := w.allOpen()
 	if len(all) != 1 || all[0].Kind != kind {
 		w.Fatalf("open differences = %+v, want one %q", all, kind)
 	}
@@ -186,7 +186,7 @@ func TestAScanFindsWhatNobodyToldOf(t *testing.T) {
 					default:
 						w.scan(store.Scan{Target: store.ScanAll, Thorough: true})
 					}
-					if open := w.open(); len(open) != 0 {
+					if open := w.allOpen(); len(open) != 0 {
 						t.Errorf("still open: %+v", open)
 					}
 					if len(w.server.mails) != before {
@@ -261,8 +261,8 @@ func TestAScanGoesOnWhereItWas(t *testing.T) {
 			t.Errorf("%d requests, want 4", got)
 		}
 		s, _, err = w.store.Scan(w.Context(), tenant, s.ID)
-		if err != nil || s.Ended.IsZero() || s.Counts.Compared != 130 || len(w.open()) != 1 {
-			t.Errorf("scan = %+v, %v; open %+v", s, err, w.open())
+		if err != nil || s.Ended.IsZero() || s.Counts.Compared != 130 || len(w.allOpen()) != 1 {
+			t.Errorf("scan = %+v, %v; open %+v", s, err, w.allOpen())
 		}
 	})
 }
@@ -295,6 +295,7 @@ func TestWhatCannotBeScanned(t *testing.T) {
 			want string
 		}{
 			{store.Scan{Target: store.ScanBooking, Name: "x"}, "not found"},
+			{store.Scan{Target: store.ScanSeries, Name: "b"}, "not a series"},
 			{store.Scan{Target: store.ScanPerson, Name: "x"}, "not found"},
 			{store.Scan{Target: store.ScanPerson, Name: "room-a"}, "is a room"},
 			{store.Scan{Target: store.ScanRoom, Name: "alice"}, "is a person"},
@@ -315,3 +316,25 @@ func TestWhatCannotBeScanned(t *testing.T) {
 }
 
 var _ backend.DriftChecker = (*memory)(nil)
+
+func TestAScanComparesASeriesByOccurrence(t *testing.T) {
+	each(t, func(w *world) {
+		w.book("b", ruled(fiveDays), with(retitled(1, "Review")))
+		w.pass("alice")
+		w.unheard(func() {
+			w.server.lie(alice, w.only(alice).Ref, func(ev *calendar.Event) {
+				ev.Exceptions = nil
+				changeOccurrence(ev, nth(1), func(one *calendar.Event) { one.Subject = "Retrospective" })
+			})
+		})
+		w.scan(store.Scan{Target: store.ScanSeries, Name: "b"})
+		d := w.one(fieldsDiffer)
+		if d.Detail != "recurrence" {
+			t.Errorf("difference = %+v", d)
+		}
+		w.resolve(d, Resolution{Use: UseCalendar})
+		if got := w.told("b"); got != "2 09:00 Retrospective" {
+			t.Errorf("exceptions = %q", got)
+		}
+	})
+}

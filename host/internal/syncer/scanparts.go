@@ -26,7 +26,7 @@ const scanLinks = 50
 func (e *Engine) scanBatch(ctx context.Context, p *pass, s store.Scan, part *store.ScanPart) error {
 	switch part.Phase {
 	case "":
-		if single(s) || s.Thorough {
+		if ofOneBooking(s) || s.Thorough {
 			part.Phase = phaseLinks
 			return nil
 		}
@@ -43,7 +43,7 @@ func (e *Engine) scanBatch(ctx context.Context, p *pass, s store.Scan, part *sto
 	case phaseLinks:
 		return e.scanLinked(ctx, p, s, part)
 	case phaseItems:
-		if single(s) {
+		if ofOneBooking(s) {
 			part.Phase = phaseBookings
 			return e.scanCopies(ctx, p, s, part)
 		}
@@ -53,13 +53,13 @@ func (e *Engine) scanBatch(ctx context.Context, p *pass, s store.Scan, part *sto
 	return e.scanUnlinked(ctx, p, s, part)
 }
 
-// single reports whether a scan is about one booking, whose items are found by their markers.
-func single(s store.Scan) bool { return s.Target == store.ScanBooking || s.Target == store.ScanSeries }
+// ofOneBooking reports whether a scan is about one booking, whose items are found by their markers.
+func ofOneBooking(s store.Scan) bool { return s.Target == store.ScanBooking || s.Target == store.ScanSeries }
 
 // scannedLinks returns the next links of a part, and the last key looked at; empty when there are no more.
 func (e *Engine) scannedLinks(ctx context.Context, s store.Scan, part *store.ScanPart) (links []store.Link, last string, err error) {
 	var all []store.Link
-	if single(s) {
+	if ofOneBooking(s) {
 		if part.After == "" {
 			all, err = e.Store.LinksOfBooking(ctx, s.Tenant, s.Name)
 		}
@@ -75,7 +75,7 @@ func (e *Engine) scannedLinks(ctx context.Context, s store.Scan, part *store.Sca
 		if err != nil {
 			return nil, "", err
 		}
-		if found && about(s, b) && (!e.past(b) || single(s) || !s.From.IsZero()) {
+		if found && about(s, b) && (!e.past(b) || ofOneBooking(s) || !s.From.IsZero()) {
 			links = append(links, l)
 		}
 	}

@@ -708,6 +708,24 @@ func (e Way) Valid() bool {
 	}
 }
 
+// Defines values for PutBookingParamsConflicts.
+const (
+	PutBookingParamsConflictsRefuse PutBookingParamsConflicts = "refuse"
+	PutBookingParamsConflictsSkip   PutBookingParamsConflicts = "skip"
+)
+
+// Valid indicates whether the value is a known member of the PutBookingParamsConflicts enum.
+func (e PutBookingParamsConflicts) Valid() bool {
+	switch e {
+	case PutBookingParamsConflictsRefuse:
+		return true
+	case PutBookingParamsConflictsSkip:
+		return true
+	default:
+		return false
+	}
+}
+
 // APIKey defines model for APIKey.
 type APIKey struct {
 	Created  time.Time  `json:"created"`
@@ -765,20 +783,43 @@ type Booking struct {
 	Busy      Busy       `json:"busy"`
 	Class     Class      `json:"class"`
 	Created   time.Time  `json:"created"`
-	End       string     `json:"end"`
-	ID        string     `json:"id"`
+
+	// DroppedExceptions In the answer to a PUT: exceptions the booking had that fit to no occurrence any more.
+	DroppedExceptions *[]Exception `json:"dropped_exceptions,omitempty"`
+	End               string       `json:"end"`
+
+	// Exceptions What is different about which occurrence; missing if nothing is. What is as in the series is not listed.
+	Exceptions *[]Exception `json:"exceptions,omitempty"`
+
+	// ExternalOrganizer Somebody outside of the directory. Such bookings come from the calendar of a room.
+	ExternalOrganizer *ExternalOrganizer `json:"external_organizer,omitempty"`
+
+	// FollowMinutes Missing if there are none.
+	FollowMinutes *int   `json:"follow_minutes,omitempty"`
+	ID            string `json:"id"`
 
 	// Item The appointment that the add-in made is still being looked for.
-	Item      *BookingItem `json:"item,omitempty"`
-	Location  string       `json:"location"`
-	Notes     string       `json:"notes"`
-	Organizer string       `json:"organizer"`
+	Item *BookingItem `json:"item,omitempty"`
+
+	// LeadMinutes Missing if there are none.
+	LeadMinutes *int   `json:"lead_minutes,omitempty"`
+	Location    string `json:"location"`
+	Notes       string `json:"notes"`
+
+	// Organizer Empty if there is an `external_organizer`.
+	Organizer string `json:"organizer"`
+
+	// Recurrence The rule of a series, in its canonical form; missing of a single booking.
+	Recurrence *string `json:"recurrence,omitempty"`
 
 	// ReminderMinutes Missing if there is no reminder.
-	ReminderMinutes *int          `json:"reminder_minutes,omitempty"`
-	Resources       []string      `json:"resources"`
-	Start           string        `json:"start"`
-	Status          BookingStatus `json:"status"`
+	ReminderMinutes *int     `json:"reminder_minutes,omitempty"`
+	Resources       []string `json:"resources"`
+
+	// SkippedConflicts In the answer to a PUT with `conflicts=skip`: the occurrences that were left out, and why.
+	SkippedConflicts *[]Conflict   `json:"skipped_conflicts,omitempty"`
+	Start            string        `json:"start"`
+	Status           BookingStatus `json:"status"`
 
 	// Sync The booking is to be in the organizer's calendar.
 	Sync bool `json:"sync"`
@@ -813,12 +854,26 @@ type BookingInput struct {
 	// Example: 2026-12-01T11:00:00+01:00
 	End string `json:"end"`
 
+	// Exceptions What is different about which occurrence. Left out they stay as they are; where the rule or the time changes, each goes
+	// to the occurrence on the same date, and those whose date has none any more are named in `dropped_exceptions` of the
+	// answer. `[]`: there are none.
+	Exceptions *[]Exception `json:"exceptions,omitempty"`
+
+	// ExternalOrganizer Instead of an organizer, and only for a booking that has one already.
+	ExternalOrganizer *ExternalOrganizer `json:"external_organizer,omitempty"`
+
+	// FollowMinutes How much longer than the end they are.
+	FollowMinutes *int `json:"follow_minutes,omitempty"`
+
 	// ID May be left out; else it equals the one in the path.
 	ID *string `json:"id,omitempty"`
 
 	// Item `expected`: the appointment was made in Outlook by the add-in and bears the booking's id as AppointmentOid.
 	// It is looked for and tied to the booking instead of being created.
 	Item *BookingInputItem `json:"item,omitempty"`
+
+	// LeadMinutes How much earlier than the start the resources are occupied; 0 if left out. No calendar is told.
+	LeadMinutes *int `json:"lead_minutes,omitempty"`
 
 	// Location Free text; the resources' names are shown if left out.
 	Location *string `json:"location,omitempty"`
@@ -829,7 +884,11 @@ type BookingInput struct {
 	// Organizer Id of a person; the booking is synced with their calendar.
 	//
 	// Example: alice
-	Organizer string `json:"organizer"`
+	Organizer string `json:"organizer,omitempty"`
+
+	// Recurrence The rule of a series (RFC 5545, RRULE, without that name in front); `start` and `end` are those of the first occurrence.
+	// It counts in `zone`. What a calendar of Exchange cannot keep is refused, with the reason. Left out: a single booking.
+	Recurrence *string `json:"recurrence,omitempty"`
 
 	// ReminderMinutes Before the start; no reminder if null or left out.
 	ReminderMinutes *int `json:"reminder_minutes,omitempty"`
@@ -910,6 +969,19 @@ type ChangePage struct {
 // Class defines model for Class.
 type Class string
 
+// Conflict A resource that others have at the time of an occurrence. Times are in UTC.
+type Conflict struct {
+	End string `json:"end"`
+
+	// Occurrence When the rule has it start; missing of a single booking.
+	Occurrence *string `json:"occurrence,omitempty"`
+
+	// Others Ids of the bookings in the way.
+	Others   []string `json:"others"`
+	Resource string   `json:"resource"`
+	Start    string   `json:"start"`
+}
+
 // ConflictBehaviour What becomes of a change in the calendar that the booking rules refuse. `rollback`: the item is reset.
 // `cancel`: the booking is cancelled.
 type ConflictBehaviour string
@@ -978,6 +1050,39 @@ type Examination struct {
 	Findings []Finding `json:"findings"`
 }
 
+// Exception What is different about one occurrence of a series. What is left out is as in the series.
+type Exception struct {
+	// AllDay May be left out; start and end tell.
+	AllDay    *bool       `json:"all_day,omitempty"`
+	Attendees *[]Attendee `json:"attendees,omitempty"`
+	Busy      *Busy       `json:"busy,omitempty"`
+	Class     *Class      `json:"class,omitempty"`
+
+	// End Exclusive.
+	End      *string `json:"end,omitempty"`
+	Location *string `json:"location,omitempty"`
+
+	// NoReminder true: the series has a reminder, and this occurrence none.
+	NoReminder *bool   `json:"no_reminder,omitempty"`
+	Notes      *string `json:"notes,omitempty"`
+
+	// Occurrence When the rule has it start, of an all-day series the date. Required but where the path says it.
+	//
+	// Example: 2026-12-08T09:00:00Z
+	Occurrence      *string   `json:"occurrence,omitempty"`
+	ReminderMinutes *int      `json:"reminder_minutes,omitempty"`
+	Resources       *[]string `json:"resources,omitempty"`
+
+	// Skipped true: it does not take place; the rest is then of no use.
+	Skipped *bool `json:"skipped,omitempty"`
+
+	// Start A moment with offset, or a date; together with `end`.
+	Start *string `json:"start,omitempty"`
+
+	// Title Example: Planning with the customer
+	Title *string `json:"title,omitempty"`
+}
+
 // Explanation What is known of a booking. What there is nothing to say of is missing.
 type Explanation struct {
 	// Activities What was done lately, newest first.
@@ -1003,6 +1108,12 @@ type Explanation struct {
 	Unlinked             *string                `json:"unlinked,omitempty"`
 	Version              *int64                 `json:"version,omitempty"`
 	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// ExternalOrganizer Somebody outside of the directory. Such bookings come from the calendar of a room.
+type ExternalOrganizer struct {
+	Email string  `json:"email"`
+	Name  *string `json:"name,omitempty"`
 }
 
 // Finding defines model for Finding.
@@ -1245,6 +1356,37 @@ type NewWebhook struct {
 	Webhook Webhook `json:"webhook"`
 }
 
+// Occurrence defines model for Occurrence.
+type Occurrence struct {
+	AllDay    bool       `json:"all_day"`
+	Attendees []Attendee `json:"attendees"`
+	Busy      Busy       `json:"busy"`
+	Class     Class      `json:"class"`
+	End       string     `json:"end"`
+
+	// Exception Something is different about it.
+	Exception bool   `json:"exception"`
+	Location  string `json:"location"`
+	Notes     string `json:"notes"`
+
+	// Occurrence When the rule has it start; missing of a single booking.
+	Occurrence *string `json:"occurrence,omitempty"`
+
+	// ReminderMinutes Missing if there is no reminder.
+	ReminderMinutes *int     `json:"reminder_minutes,omitempty"`
+	Resources       []string `json:"resources"`
+	Start           string   `json:"start"`
+	Title           string   `json:"title"`
+}
+
+// OccurrencePage defines model for OccurrencePage.
+type OccurrencePage struct {
+	Items []Occurrence `json:"items"`
+
+	// Next `after` of the next page; missing on the last.
+	Next *string `json:"next,omitempty"`
+}
+
 // Person defines model for Person.
 type Person struct {
 	// ConflictBehaviour What becomes of a change in the calendar that the booking rules refuse. `rollback`: the item is reset.
@@ -1392,6 +1534,12 @@ type PluginSetting struct {
 
 // Problem defines model for Problem.
 type Problem struct {
+	// Conflicts Kind overlap: where they are in the way, by time; of a long series the first 100.
+	Conflicts *[]Conflict `json:"conflicts,omitempty"`
+
+	// ConflictsTotal Kind overlap: how many there are.
+	ConflictsTotal *int `json:"conflicts_total,omitempty"`
+
 	// CurrentVersion Kind version: the booking's version now; 0 if there is none.
 	CurrentVersion *int64 `json:"current_version,omitempty"`
 
@@ -1886,6 +2034,9 @@ type AfterNumber = int64
 // BeforeNumber defines model for BeforeNumber.
 type BeforeNumber = int64
 
+// From defines model for From.
+type From = time.Time
+
 // ID defines model for ID.
 type ID = string
 
@@ -1909,6 +2060,9 @@ type Seq = int64
 
 // Tenant defines model for Tenant.
 type Tenant = string
+
+// To defines model for To.
+type To = time.Time
 
 // Wait defines model for Wait.
 type Wait = string
@@ -1934,11 +2088,12 @@ type ListBookingsParams struct {
 	// Resource Only those of this room or desk.
 	Resource *string `form:"resource,omitempty" json:"resource,omitempty"`
 
-	// From Only those that end after this moment. Mind that a plus sign in a query is written `%2B`.
-	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+	// From Only what ends after this moment, lead and follow-up time included; a series by its occurrences. Mind that a plus sign in
+	// a query is written `%2B`.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
 
-	// To Only those that start before this moment.
-	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+	// To Only what starts before this moment.
+	To *To `form:"to,omitempty" json:"to,omitempty"`
 
 	// Problem true: only those with a sync problem: out of the sync, waiting for a person, or with an open difference.
 	Problem *bool `form:"problem,omitempty" json:"problem,omitempty"`
@@ -1962,11 +2117,46 @@ type GetBookingParams struct {
 
 // PutBookingParams defines parameters for PutBooking.
 type PutBookingParams struct {
+	// Conflicts What becomes of the occurrences of a series for which a resource is taken. `refuse`: nothing is saved. `skip`: they are
+	// left out, and the answer names them in `skipped_conflicts`. A single booking is refused in any case.
+	Conflicts *PutBookingParamsConflicts `form:"conflicts,omitempty" json:"conflicts,omitempty"`
+
 	// IfMatch An ETag; only if the booking still is at that version. `*` means that there must be one.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 
 	// IfNoneMatch `*`: only if there is no such booking yet.
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// PutBookingParamsConflicts defines parameters for PutBooking.
+type PutBookingParamsConflicts string
+
+// ListOccurrencesParams defines parameters for ListOccurrences.
+type ListOccurrencesParams struct {
+	// Limit How many entries at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// From Only what ends after this moment, lead and follow-up time included; a series by its occurrences. Mind that a plus sign in
+	// a query is written `%2B`.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only what starts before this moment.
+	To *To `form:"to,omitempty" json:"to,omitempty"`
+
+	// After `next` of the page before.
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// SkipOccurrenceParams defines parameters for SkipOccurrence.
+type SkipOccurrenceParams struct {
+	// IfMatch An ETag; only if the booking still is at that version. `*` means that there must be one.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// PutOccurrenceParams defines parameters for PutOccurrence.
+type PutOccurrenceParams struct {
+	// IfMatch An ETag; only if the booking still is at that version. `*` means that there must be one.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // ListChangesParams defines parameters for ListChanges.
@@ -2255,6 +2445,9 @@ type CreateAPIKeyJSONRequestBody = APIKeyInput
 // PutBookingJSONRequestBody defines body for PutBooking for application/json ContentType.
 type PutBookingJSONRequestBody = BookingInput
 
+// PutOccurrenceJSONRequestBody defines body for PutOccurrence for application/json ContentType.
+type PutOccurrenceJSONRequestBody = Exception
+
 // RejectChangeJSONRequestBody defines body for RejectChange for application/json ContentType.
 type RejectChangeJSONRequestBody = RejectInput
 
@@ -2503,6 +2696,15 @@ type ServerInterface interface {
 	// ExplainBooking A booking on both sides, and what the sync makes of it
 	// (GET /{tenant}/api/v1/bookings/{id}/explain)
 	ExplainBooking(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID)
+	// ListOccurrences The occurrences of a series, by time
+	// (GET /{tenant}/api/v1/bookings/{id}/occurrences)
+	ListOccurrences(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params ListOccurrencesParams)
+	// SkipOccurrence Leave out one occurrence
+	// (DELETE /{tenant}/api/v1/bookings/{id}/occurrences/{occurrence})
+	SkipOccurrence(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, occurrence string, params SkipOccurrenceParams)
+	// PutOccurrence Say what is different about one occurrence
+	// (PUT /{tenant}/api/v1/bookings/{id}/occurrences/{occurrence})
+	PutOccurrence(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, occurrence string, params PutOccurrenceParams)
 	// ListChanges What happened to bookings, in order
 	// (GET /{tenant}/api/v1/changes)
 	ListChanges(w http.ResponseWriter, r *http.Request, tenant Tenant, params ListChangesParams)
@@ -3048,6 +3250,19 @@ func (siw *ServerInterfaceWrapper) PutBooking(w http.ResponseWriter, r *http.Req
 	// Parameter object where we will unmarshal all parameters from the context
 	var params PutBookingParams
 
+	// ------------- Optional query parameter "conflicts" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "conflicts", r.URL.Query(), &params.Conflicts, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "conflicts"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "conflicts", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
 
 	// ------------- Optional header parameter "If-Match" -------------
@@ -3125,6 +3340,232 @@ func (siw *ServerInterfaceWrapper) ExplainBooking(w http.ResponseWriter, r *http
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ExplainBooking(w, r, tenant, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListOccurrences operation middleware
+func (siw *ServerInterfaceWrapper) ListOccurrences(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListOccurrencesParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", r.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "to"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "to", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", r.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "after"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "after", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListOccurrences(w, r, tenant, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// SkipOccurrence operation middleware
+func (siw *ServerInterfaceWrapper) SkipOccurrence(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "occurrence" -------------
+	var occurrence string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "occurrence", r.PathValue("occurrence"), &occurrence, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "occurrence", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SkipOccurrenceParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.SkipOccurrence(w, r, tenant, id, occurrence, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PutOccurrence operation middleware
+func (siw *ServerInterfaceWrapper) PutOccurrence(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "occurrence" -------------
+	var occurrence string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "occurrence", r.PathValue("occurrence"), &occurrence, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "occurrence", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutOccurrenceParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PutOccurrence(w, r, tenant, id, occurrence, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -5744,6 +6185,9 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}", wrapper.CancelBooking)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}", wrapper.GetBooking)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}", wrapper.PutBooking)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}/occurrences", wrapper.ListOccurrences)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}/occurrences/{occurrence}", wrapper.SkipOccurrence)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}/occurrences/{occurrence}", wrapper.PutOccurrence)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}/explain", wrapper.ExplainBooking)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/changes", wrapper.ListChanges)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/changes/{seq}/reject", wrapper.RejectChange)
@@ -6167,6 +6611,152 @@ type ExplainBookingdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ExplainBookingdefaultApplicationProblemPlusJSONResponse) VisitExplainBookingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOccurrencesRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	ID     ID     `json:"id"`
+	Params ListOccurrencesParams
+}
+
+type ListOccurrencesResponseObject interface {
+	VisitListOccurrencesResponse(w http.ResponseWriter) error
+}
+
+type ListOccurrences200JSONResponse OccurrencePage
+
+func (response ListOccurrences200JSONResponse) VisitListOccurrencesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOccurrencesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListOccurrencesdefaultApplicationProblemPlusJSONResponse) VisitListOccurrencesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SkipOccurrenceRequestObject struct {
+	Tenant     Tenant `json:"tenant"`
+	ID         ID     `json:"id"`
+	Occurrence string `json:"occurrence"`
+	Params     SkipOccurrenceParams
+}
+
+type SkipOccurrenceResponseObject interface {
+	VisitSkipOccurrenceResponse(w http.ResponseWriter) error
+}
+
+type SkipOccurrence200ResponseHeaders struct {
+	ETag *string
+}
+
+type SkipOccurrence200JSONResponse struct {
+	Body    Booking
+	Headers SkipOccurrence200ResponseHeaders
+}
+
+func (response SkipOccurrence200JSONResponse) VisitSkipOccurrenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SkipOccurrencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SkipOccurrencedefaultApplicationProblemPlusJSONResponse) VisitSkipOccurrenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutOccurrenceRequestObject struct {
+	Tenant     Tenant `json:"tenant"`
+	ID         ID     `json:"id"`
+	Occurrence string `json:"occurrence"`
+	Params     PutOccurrenceParams
+	Body       *PutOccurrenceJSONRequestBody
+}
+
+type PutOccurrenceResponseObject interface {
+	VisitPutOccurrenceResponse(w http.ResponseWriter) error
+}
+
+type PutOccurrence200ResponseHeaders struct {
+	ETag *string
+}
+
+type PutOccurrence200JSONResponse struct {
+	Body    Booking
+	Headers PutOccurrence200ResponseHeaders
+}
+
+func (response PutOccurrence200JSONResponse) VisitPutOccurrenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutOccurrencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutOccurrencedefaultApplicationProblemPlusJSONResponse) VisitPutOccurrenceResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8100,6 +8690,15 @@ type StrictServerInterface interface {
 	// ExplainBooking A booking on both sides, and what the sync makes of it
 	// (GET /{tenant}/api/v1/bookings/{id}/explain)
 	ExplainBooking(ctx context.Context, request ExplainBookingRequestObject) (ExplainBookingResponseObject, error)
+	// ListOccurrences The occurrences of a series, by time
+	// (GET /{tenant}/api/v1/bookings/{id}/occurrences)
+	ListOccurrences(ctx context.Context, request ListOccurrencesRequestObject) (ListOccurrencesResponseObject, error)
+	// SkipOccurrence Leave out one occurrence
+	// (DELETE /{tenant}/api/v1/bookings/{id}/occurrences/{occurrence})
+	SkipOccurrence(ctx context.Context, request SkipOccurrenceRequestObject) (SkipOccurrenceResponseObject, error)
+	// PutOccurrence Say what is different about one occurrence
+	// (PUT /{tenant}/api/v1/bookings/{id}/occurrences/{occurrence})
+	PutOccurrence(ctx context.Context, request PutOccurrenceRequestObject) (PutOccurrenceResponseObject, error)
 	// ListChanges What happened to bookings, in order
 	// (GET /{tenant}/api/v1/changes)
 	ListChanges(ctx context.Context, request ListChangesRequestObject) (ListChangesResponseObject, error)
@@ -8498,6 +9097,99 @@ func (sh *strictHandler) ExplainBooking(w http.ResponseWriter, r *http.Request, 
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ExplainBookingResponseObject); ok {
 		if err := validResponse.VisitExplainBookingResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListOccurrences operation middleware
+func (sh *strictHandler) ListOccurrences(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params ListOccurrencesParams) {
+	var request ListOccurrencesRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOccurrences(ctx, request.(ListOccurrencesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOccurrences")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListOccurrencesResponseObject); ok {
+		if err := validResponse.VisitListOccurrencesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SkipOccurrence operation middleware
+func (sh *strictHandler) SkipOccurrence(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, occurrence string, params SkipOccurrenceParams) {
+	var request SkipOccurrenceRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+	request.Occurrence = occurrence
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.SkipOccurrence(ctx, request.(SkipOccurrenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SkipOccurrence")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(SkipOccurrenceResponseObject); ok {
+		if err := validResponse.VisitSkipOccurrenceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutOccurrence operation middleware
+func (sh *strictHandler) PutOccurrence(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, occurrence string, params PutOccurrenceParams) {
+	var request PutOccurrenceRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+	request.Occurrence = occurrence
+	request.Params = params
+
+	var body PutOccurrenceJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PutOccurrence(ctx, request.(PutOccurrenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutOccurrence")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PutOccurrenceResponseObject); ok {
+		if err := validResponse.VisitPutOccurrenceResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -9804,250 +10496,276 @@ func (sh *strictHandler) TestWebhook(w http.ResponseWriter, r *http.Request, ten
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5L3rdtw4kif+Kjj5n/+pqhnqYtdlp6Uva9el29u2y227xh9KXiVEIpXoJAEWACqd7eNz5mnmweZJ9iAC",
-	"AEEmyGRKKdm9+6W7rCRBXAJxj198nOWyqqVgwujZ2cdZTRWtmGEK/vVkYZh69pP9z4LpXPHacClmZ7O3",
-	"S0bmgn0wcyIXxCwZqek1I1dsIRU7nmUzbp/6o2FqM8tmglZsdjajdrRZNtP5klXUDlrRD8+ZuDbL2dmj",
-	"x/+ezcymtg9qo7i4nn36lOEMXjbVFVPbs/hVlBuyXlJDllQTSq4Vo4YpIuD56dNYSFVRMzubcWF++G6W",
-	"zSoueNVUs7PTMCcuDLtmCib1FJY5NKvRvTknMkyaayLLgilillTY/zFDU8Z3J875UXLOeIoweE3Nsh2b",
-	"F7NsptgfDVesmJ0Z1bCxI6q4CP9OHdizglW1NEzkm7+yzfbuPBEbYtgHY/dmIxulYeFESCLNkiliZ8K0",
-	"IVeMKp0R3eRLAof722/PfjomT4hiNTPcjkbW3CxhgzWtGFmxjd1SKvSaKVbYt8ySXYgFV9qEcddUZ/ji",
-	"PJrq0WtWl3TDijNiN2B+fCH8USwZLYBe3H7Fb9kVDmzW4++/n7BZixfU5MvULpGf39JrRy0cyehKyhUX",
-	"10QbXpawVIObd8OU5lIck/m/zknFqHCbajeUkaqB7SRStDdza1GLI5xJvJrt+T7nFTfbs/2LXJOKig1h",
-	"wijOYGKV1IPkXMIw8acKtqBNaWZnj05PM7uNSMrfw7/GCXvsGhZ8sWCKiZx9pQkvwny6NwDZxegt2Pe2",
-	"vSqbay5ewvj9if18fH1M5lc0XzFRHLEP+ZKKa/b49NG384EJ1jDaQa/pG/bH9sze2DsicuYYqL2ilOD0",
-	"Bmam2R8H3be3TFBh0odp4Dfy9QsqCirMNxlcCrzddlaElaxiwniuq6Q05LfXzwemjsMddFPf0aHbUUpx",
-	"TYwka8oNWUhFtKyYWdrbLNg6I01tf53/cKrnQ5fGvtq5MzU1hin75P/+/fToT+8/Psoef9L/Mtue2Se7",
-	"SF1LoRmI9VdKXpWssv+ZS2EY7jit65Ln1M76pMYn/u3v2i7hY/TVf1FsMTub/X8nrd5wgr/qEz8ufLG7",
-	"Cc8MKXhBhDRkLdXqHE6okHkDJ6bpRpP1ckOoKFA2GkkKeQy76kYHfeTVMydUaiVrpgzHBeUg+IsOxRXU",
-	"sCPDK7a9IZkVetsMLpuVVJvLRu8zknB3fOsHxW7kap+RdC5rXA43rNK7NvuNfdy+5waiStHNDM/aE/Tv",
-	"KN1hjuEDWdiu9+FlefV3lhs7Gm7xM1E3SBRFAbKWlq+iHV/QUrOsdwgiye3eLaV2stlqPBlQf81kXQJP",
-	"YR9oVZeg43jpttGGVbOsc/ucHBi+ffH29SdgVS1DKrohhTwnc/chPbdytWQLQ2SDomqvba/oh2f4wrcw",
-	"N/ePRzsOBHZpeOOfc2226TvMbNIU3S3ZSRowVnIqueE33CQuGjXT6dntc/Jy8CIpHfoSIZtZZpAcYb3c",
-	"pHWULeqnlm3COGNrfUWv2Z033u/b1tZnM2sQbBPnHDX7YCnYp8BcOCcV19reByngF8uaLJHu3LPpp2wM",
-	"EwVje15zVlFeJo9kmBXKku3au9f2mf7k8VupyT9tiatHoWV5WdCYNq6kLBkV9i3qlrzHkfpNShzpVaM3",
-	"u95/ap/5lM3ykuqdH/sRHvqU7S/PmChG7tn2nw1K/20li9a15MKAVPY2BKFFccQFqWjBrNmB9scVs9RZ",
-	"SivkLFMHbi6savf7jH2oWd6VMJGQlahkpGlIGjydrV+kuqaC/wNV/YS0rbgomLqsuGhMSg68cPcJjSkF",
-	"KxGS+BePk+xHMS0blfcIZuvrfcrQhqo029KGmgbvkdurXFoLtWKWVeVU5KwsBzZOb0SePjUvO7m2itMV",
-	"IxyZRtizrzTJaclEQeOFRjfDjn1ZcE2vSqS7/ke4Dl9ZW8uarpiwgtNzLjsAyHZKwJQ7J3VjDEzKEHpN",
-	"7YzoimlQA8TIJOpWOe0LctAhBGOFJpTUTGkZDxQdBzdlmhM1dbHfxXKm9URp9Q8p2ESp5AcOJOGn7e+A",
-	"pyK83FlgbO4r8YWI6TRmctFdc9zKMyJHTP1zbzlPu1Uj3Pc2WmLEn3v3k24s5XqF7JzA8sEiYKIghpVl",
-	"mmr+WZi649E9Z8CHvGw0v2HnhBK74d7Zg6vn2rttWkX58enjH44ePT46ffT20aOz09Oz09N/O7X/MWzo",
-	"7NhpVmpmrxb7o6GlRs4hAhOxZnPymqWlyNwz//kZCo9IoljOgVJEkF8bY4UHudrEMsYeN7j+Yo8XOG8I",
-	"1eRJO9avvDi+EM9gi1ohBO8bzgrLB2OfGRfaMFpYboWCyxE6Ovr2llvdJf+iGAOnJpq14TJ+RaxKpAlV",
-	"jOilXIu+xTEs/rofeFUC/3RuU+ddI98+Jn/lT5PjdIRlzxIv0K+D/PO8u0sa+DgrgmuVq47gaKmQljxP",
-	"cszdkhjd5y2Vn8dy2G6RaMqSSNXZKvs3y6S8l2aHrO6vWUdeoUoDmRRMr1CosaKztt9n9qGjR48tGdxC",
-	"6PdcuaSSSPx2S+VioZkhICfhun9Ny5IUdPPN8CU/3XXJ04rBuyUDj7rZV0Egz92+W56gDd1oe/c4XF/L",
-	"pgRbhwFRpoOfPR5rLtfiMhjaeMm2OXeQ070dc/T9+PvvSb6kiuaGKd3dn1clFcIuP7EdXgr3aODJyyfE",
-	"inlif+/vSsWosIrJOfnt7Y/9a9p+9ufGCrOTp0yVXMyyHYK+K8DbOzkiUg9hhnrbaLoVCiGxPYzQHfrN",
-	"oMn51AlXz28XigEPYcJQw29Yq6ZIubBWu1R2JUdWQK2t0p5kzD+Ch/pgzoqJW5uSrL92AjVJzrziqAaM",
-	"qgywoL/aJ2FrqR6wljR68Sdopsgak+455+EvCDexDUdrDhYJMgWvMb6/o47cvyEQP4A9CXPM+goyOHD8",
-	"AaXIKtqv2LDaUmVjAwv0UjA0hkkqfRlxu6ZfR0eeidtor1PaoBNszbRxJxPs1Un+n30uuQuK3sav5HfB",
-	"fc4tJnk6Xkv2B1M3VyW3xgeqILSEw+A31NjDB3u4YMJwWqbPRopFyXPzlC3pDZeNGvD5XrFcWu0rimJ5",
-	"seepunVxeFGgmpJpotii0eyYzJUsyyuar5wua8/bSgvFNDPHF2KO9OR+jcRJoLOufumHC5SYXOBPjBYv",
-	"mNZ0mKltSXrh5DO55jdMkKbunOko67P2U1WbWMmJiCkyx4fYT5IHtmHD2/EEuPRhaqnb2lJYtGGHkJ/x",
-	"/t+fDD2cI/enEOW+P4d9wcyQ29ea0nuH3iawMS8pt40ktmbJS8/zJdG8YHARvFTz++3voF9lR7Y1YiXk",
-	"WiSvo6yZSLuTkX8N+CNzWVV2eG8yjjq/u0/D1TKmTJky1vo5IzXVmmmCT9mrj1Z0pVl5w3RGhMTgctD3",
-	"C+dGSDjdgkdy9E4EGnuDz7chmOT1765/gs4YIjVuU4NW4CjPnUOY7/hFOAgbaK/VP0U8Z+uItmeXl1KD",
-	"Y+ZqQ7jRrFzEN8NvsCxvQEHi10IqVJvgveTt+PkDrbgIVH577rPgorDW4uTz+QVf2BnnBKoKo6d27ucP",
-	"dUnbNaS9meh2SMWWNQHmgYqG1/3JuzYDCyINeCGNJJpu7KPW6ESSOJ5tOUkxkMgH49mWwdkrTUpqWLnJ",
-	"vMII2TCdWPbYYrY2YssZ2kqEfjqHz6falhSBDMcmX1JeuJTI4IsCrwzXxNLh4daw4Kws9C3OtVX4ekqj",
-	"XsqmLOw5RhvQTqDkYjW0dPtJy66NhKF17+DIzzRfQjLrfMU284zMcWfmsDVzy/rY/JyAKYxEl5G5HWhO",
-	"vkYXDdduuhcizFfI9TcZmV9Rzebka0ivuZIGRaUGRkTotWKsIFLYB6+VbGoNjzL0021cJp39tWA5t4aZ",
-	"H8oHfy7EGralkPaDmUvl2dhXlrIscDyI4BSSwYUgG2a+wZVxyEKak6/taGvFDUPVPEQbUYpVtGDfuNzM",
-	"gxDHeFCxFY3bgSRhjzkVKnu33BCBx0uuWCnFtcbjbkUAX4B/3e5DRqRCL79lyGTdoamDmNitvoOEmWKA",
-	"npVuM3DF6FAGIxhq140Cvgm0CmmK2v6nNlYKJpdSshtWxuagtObQmirnzmNKSZUUNUMJRp6lYBSAmoww",
-	"O0GQv7RiyJchPlnJgh0POK1ZsRm6tNISNb1Cj2jyfZ+mMjC1hWxEsVsJgt0O6Vq4USOpK3+RqVwhu8bp",
-	"QvSFLJLqjTvLyeNgwmtqpD8a1uzM/vgbPOSd6LcM0I5vbifgqtAd5FeZuV3zs03t9rOqlso85yKhWIKM",
-	"SXtyclk2lSDUYFj8eJ9sRJ7yY/8oG2FYQRZKVuRRRhrd0LLEIBqmdRP74jk5Ra/EeilLRha8ZBmGHZyw",
-	"jRmxpbihBAjvfExrPmslxXW2lbeZvGIaMrzHHXSKVRK1zwXl6KfzrOH9rusD+xU+NHyGr5n93wSzq+uS",
-	"p1g6BLLPvIeFkkJtiGrEedDqInszbWRFCT3be+xWuvVZS2suk39tBXEichiNYlc/qHZ4NbRVP+HxrI0D",
-	"FZjvjSnVJTsmvwlvQUvhYpiWVEquDa5yEl+Ibk2CN/jTTm5L4ycw8HObyrFDAvpzzZIU134mSX24rSli",
-	"6vubg+HqA5FJIQYMd5v0GrPcL8XI1Q/sl4i3K7cmp8Ke8RUjjWZp9b5RZdLot9qLZuqGqY6ew6xC6ziO",
-	"1Wu7boiBi+wEoF9ihtuTOoMX8iaxm4XaXKpmwGmz4ILr5T4iZiFd6CQxmJLVgI/qg7k0ajP9K6POpCEm",
-	"vEGmZDdfKmBD9vysmgxWgnAmgTUVM2TQY+rIFD2oc7qO/w0M5bnsuP5xwxw/dkTA9F7yf2+FAYyoKdN6",
-	"Aw/aqyfTJkDqJkRZhrj1lqFa5eIrTeR6giMscBEgLfh4Fgja06JfRbxjQ9fjJ5Zz56Dt3ZL2h4FyLh/A",
-	"D5LvakD69NbgRx6bkh51tiRTx/x0Bly/gTLPCLUWoyVZK7W23Ak7qk7j1P5Hp6en27y3iObf87BVdMWO",
-	"qGDrXsQIsp6kyC0xKGY1hytZbPAXK2mOybxk5uhabseSkqmW597GvBAg1pt8iYNIuTqCdEs3UPACQNiK",
-	"FlbiL5qyRJ2NCpyhwYCZz7uqqFox5ZzKIkyiG8wKSwVbxc4dEg7993fra2Ebh+hkWn7hVkC7spzKCnJw",
-	"H4CjaQMGt1x4hwoYqbQsL+XC+VYWsizlep7wxcFTCSP4hqkNHKLLlXLJU3DbrdatXVIsWPfHvYKWneVk",
-	"WSzFQnlkcsnWegf6QAYPXpglrWuGHjUX+tzm1bEcg9WPLhIWZIn1Sn5opYjdWiqwdDes/gyz76ghg1GH",
-	"IFPHl2apgLAbBplzkBQEtzhoozAHsGvgR6vbtpV1kNYItdUuxxBOBjIAoUydeCMmjES4vhBA8rF/ciMb",
-	"IB+kosjYQaeYbi+pr+yzO/aVJqzgRg8lPzlC7Gh9e1JIl0+djpYheTG2baG2nhHyDuqi3VVwAgzcjLcg",
-	"36R4tN9zC/8KP/zb6+eez2QkOBwjkdlaqQt0vsRF1qffJVED0tzEpasmhUpSwreu4+4qMNICkoYLsoa4",
-	"Iz7b4fl2zlZqgm911G3kWWrhB4ZKWRBmVvutrvh1IyFHvGAlSyeoDrr9Bv1HdlMGUlxk4/Ag0px3Uvx2",
-	"QKmwjDlkY7qaXnuduUBjATSbzNvYmtAKameXrEp62/eL6YG98Hnz4jK/u0NH8hqSTxIK2yQLYaJ26V4Y",
-	"nsOAiySQYqJ4/IYpWjoGXWGOOTdnREAueVBSSCMMLwObJKgs6uMBGkJy376C+MNWbObvCHYQEowttQ0M",
-	"He7adj43SpVWeBaQH7pe8pKdtdUu15YxeRgKPuCWCWTZZ4RSs8i3Y3mF5lVdbrxMw5Lwx6enk30tgcml",
-	"Us3SQamnXsOHNXhtsL+pUkXxCXQmpRfredbWd156CXtGBOOgLYBGbNVHIqSK5Kc78r3IREgzFhlwjBg8",
-	"pRGkiCCyLFApgIPIQXOKHCAE+ZVKxwx8Xkh/pbiHG2Yy3Lg2lOVSMXCB6ZXUyZTAl62qY4lS3jA4lJBl",
-	"dkZKZsi1TI95wxRfJB2bEaFTPRAUnGDvIXFFH8r2kGQhsaMeSiBsjfFtDi0h2OxrTaapp8dkvqbccHE9",
-	"R6culjMSozjYUKqB1PL5GaGQaOOgVjhk/BVSMPc170jXwGWKc3tvgnP4LFaftjXzYzKHuiWInQXXsnfe",
-	"wIk4hf1CRN7lc6IZI3Pk3s5yQZ/N/JjMAz1E63LkbEftmm9u58DBDpthpULjk+oLrDELc9xZnGgPST/R",
-	"q5TgonogUirD3sMOdjjdTg+oauVkIqfZezJDIHovNupl8M7cElhZO5cU+b5k6yHcioHAzyoFnPRzVZuN",
-	"Z80IcmQZCgVAJGo5pvMFnTvKs+tfsXqg0GjIRfxwKBR2lQP79Y5dLaVcbW+YZrliKU1tvdQsv/zv//yv",
-	"eVLPbscbW4z/bH/6/vXMfz817VdBO+vr0piufHkV5yuPJoxvJTjfpiS84Lou6eZy8KSHC/mHyHJC6YIv",
-	"WrBjX0pxidH8pO88LhFKP+HrmkYJcCPy4KndqmIeqDGuXBAmWUl16SzXuxYPp+4A7nnvcNoCiDC3aCaJ",
-	"Gt1tiupveG93Q7nvtPJeJOXbVPceiNin026vTlLxiqoNefPi7StCi0IxHUxNpxsghBwG6EDrlY2J00PA",
-	"crmW/qdE0eP/dP8+ztFB35lbNvtwdC2P7B+P9IrXR7LGrTuCylWmMDXpnitz73RTg0euk0M1cnF7Lwx5",
-	"fL7SbUABKmKh0vScuOg6IN0ZMIvQ1zi3D8xBb1YNmwxb0HUn7mAAPcXBkYPd4iiDGifaKwSMYNuGSjIv",
-	"ky6wX7jVodBx5L1dLfW5GCkkiJqRkNHAnT1E3rMTZF9e9aDLMdpWL694OZYsS4mLJBOJ/tortpGicFxB",
-	"FNRItcmsBbSgqi11hcARKyJ/b5wys2Ks3k9fzWlZJqb4o/0z0VzkSAtLqc1XGiujM8hdK0ughVrJnGnN",
-	"ppaB5XVzqVkuRdH12BWyuSojeeXgD0cSUTCnvzrHXaAuzu+qpDRBf5bduLUDaZgwuwVPlf6+dPl6EALj",
-	"wvJyMJ5VI/Qop+sOQxuztAayO/d0HiLV5jKJyfBuieECt+HenQR1Lt3M+cFBL/fJfC/l9WWhZF0PJwE5",
-	"dlDK68hnZKQEl+rEHY8+czlYRYaZQp3ht0sVdqxG1qmE8fbqaEM3rkJtmz1XrJIqYf68ZhqqAgk+YPnn",
-	"1cYwDfcW3BUh/3PifoREyZ4f0/Nil3rVgATe76oPJ+B8fxrfyXTlHDAEdwlgZYYJ4tAUOukX0WEJF2mb",
-	"cMvrP/1pT75Q82JncWAyMyUcuWrSSD21kkbmMpVIQf8ulUe29bux5sp70wzRNaMr3YIAL6U2gyhOlpum",
-	"Dhv+TkCCwQ2DPPxza1OXNAc4UUcGwREJJj9ijUT7nvqoUZvhWk3uWLyl2GuKiEjTLph30qTNGwagS3og",
-	"1Od+DXtYsLykCkXKHnm+b3CcJArGkj7+/od0xYhuqiQVgPBLHA7IxCiNScvpu2T/XlzKxgzcs+B+R6E3",
-	"kWeEUYc5KGT282JPrhmlMafcPk4EBQpF2pmcSdfmPrcevnAphlUtf8zbqUMy3xMBMMwpTbTeq5PACIG/",
-	"9HcFR86sQVFmxB1Q5nCLM1K4qoQM0lUhPYDWk3cLHop+GXf7tCywZwo3SjFhLgdP1hpgnsGd9eCOPN8T",
-	"cn1OTnuYdYJNpNa2aDehFSPdZ2S93EzK3wYnuh5YhrxhqqR1Zxm+EskXtezj2QVH5mXKRP6FCxdm94ju",
-	"7itOby5lOh0R3I4Ds19IdcWLgrljgEdbaIAVsypQvkoroFs1Qh1uMYRDl6bql4AWBd+ETV0QJ2BdRcu8",
-	"UeJMSVlZOXjmfjtze5+utrnhsoSroAeSe7AsIaAj4Z5mVs2FjIbJguE//Id2OoPd9fJodwH+zlFr6pL9",
-	"raGKCpOsvdjfMdrmPR64Yn3bzp6ea2JVpVvlbPu4Ud0YsHd2s7k2NQQ++n5Cndyqj63iQ8MQxQPyauvp",
-	"SYsN4tMYXezIUeL7/dKfJ2XstiQS5e0aWk5Mb+VRduveJdlFomzdJ+jiJMYxt9u53zIzNk5IbfF7aiUB",
-	"UqngOqcKax0Kece8zHauh/A1RRf7n6LGvk9lIyX23oEIpjsWKLJFB4mijbu6syraw2L+uCAMO1J//zdf",
-	"XtenCFpcVghikgLDdb94bwLEtzSakh5BxoP6TlE0uDJJSE9wuYfPUKx8vmL72+p+pImcWJaFVSAG5hUZ",
-	"Fm0LCaSmCqsppivusmbi0k5Pp9e/vXbNxNRlw+BQDp3ybcLf7aCe8eo26b1fNX2ba9Buuj/h1JV4vYV0",
-	"Moq04tJ/krT8mtlBbxN3GqmQiTsO+NC4A+PE47cnW/I+yupbhxUJaE5w/XBzC1RmoyTU73c2J+jt60ju",
-	"He5AEktDNiaXgwXQEdhVi77k1UYlIeQAQFa71QP/ofT8SkmT1SRRrV66UtTjQhiEBwDwCi4YJH2eE7Sw",
-	"wIl84ce6mO1rNgxAcGL1EiBVssWC5YY41R5EByLtSlHuZaUk4dCK1q4e2D7tmq30MjvHdDzvUBAyncrh",
-	"hxzj8NfSLljJ5np5PAWBSwzOX5ZT6zJ6ZenBEh3L90d0o4Do7NNIq+Cj2XYQNJrtZDqIZGP/tmT5arcG",
-	"ZMccWf8LKjZf1B6g36Ordu3VeimuJXi8s5KgVuyGs/XUpUBkV9NNnAU3CknljrSnWQVIKVCvLFOHfHHf",
-	"Si/6GX7ku1G/emQRoXZNybD3m57tIpfidpbgABuF6LAK23icxlJKFy68i0sVrJpgdQvDxPH9ALUNqEXv",
-	"lnKbqKez+dE0+MGUwF59c5EuRA60NyGXxz7p1zh2+pZb3NVOCpR0+6Y+r10TloBF2bo3fY5KUil7k9Nk",
-	"VltVU5Xa6pBSDmhOdjqTjYjBhHzvsZ84UkAkTNfmQh6/0wQbwBx3HsqJ5eBjUfIQVmhJTTE6Nbxgh24U",
-	"G/MhjVD/MFTnUBXIGKjmFo6WK3U/sM+sY9n1I1YYpNrLNzOW2sqMKUfpqw+sCAZhB1px4hz2rko3VF0z",
-	"szvbloq3+KR9ZylBoxsInMjpX+9AbYxRtWAsVEhYus6s4UEb3eZLLSPoTTSwqol75t0hO6bgSz+LqXGQ",
-	"FO922x1jAcXWbuuZCTggMUxIYH7dOodAX6nrZI/uNjqjv3ZDnY+ZKHz8GkqQsdnAdG6WBtWy1i8vQiYO",
-	"svSMaKY405mvfJAKTORUcejBCXyKotn6QUJZZoosQ67VBh1ecVk8kBf8ATEEsLdwWk1NFdS2B4PR1bYW",
-	"be+z6YdNcFuGaOsQ3lgQ9f8UftiITpK2HxJq7Ja3hGpvNheFXGM7pQF1JxknRGBGafVmh3poGVIIy8NP",
-	"sb1hSaiNf0BbpqLiaYDhN1s9wRBUwQHjBSdxVIsTUl6T461pfRtWUyjKxXB6UuhjiwlKQXPyGdMyeNRk",
-	"WfjkuXPyLYSvI6jT0N350ePTXVbpeJYg9TmCa25vOSbtQeYCWUBn9a1y8dOU/2QgYwUSZpoq5MpAH+0l",
-	"xXrSXvNderR4cvTL+48/fPfpX6bl69pDqpOOtMZcysUibcN0csOibUZGlgNGyOIceZvlZFhMBvlFpNsA",
-	"b9PmM3a1m219NymB/sNlKPi29lUH+Mb3+h3K++JCG7oDIhbTbz1NCbbuJ2RSgRtC1titcLAstbYayjBh",
-	"v3VO4Fhq4MC5M7Kv+/lZg6lyKZngtypkshIh12njU6TN15cyShGHnFtuQtEguldQj8nayArYX9pAvmeb",
-	"YtaXYn0hI2fx4fS3LswwyZM3Ir+VhtOUE7xir61MbvEMQ6wZirRRH+vWYMdLTM51IIJn2ZyJixYciMsx",
-	"sXSC+UQLD2IBkQTtokjgVXGdvOmS0WIevMq9hHX74xDlQ9EmgyN0/D4jS7lmN66Vk8eUEXJ9hiT187s3",
-	"lnR9SQL5VaBjXRQaIDWEz+/BrN5unXBLfHnJq6vhvDZKrpjlecDyoSiD75+7GNIFLkPIM2m8LFlZXLa5",
-	"BYlsQlb5Et9rVxHjinWN5x+e9r2F0ip8PrP5nLhZgCbLALS2jzSR8HOl8p8WmEcTEnUEbaz2yv/Bivlw",
-	"pviSUZXK+abaEBe8RZxPOHjIut8jEdt+QUjD031/WKubhdhn7nTdPT5Qh9u7tQLgqR0gAXssoFxD0q5u",
-	"csvO9/6gXo59sMX/sV9zDk7fDjDuZTfRPoIN1MmafPuDyw6mvIi+7CyNjLD+id051rvdviYV7iVf5w4m",
-	"FvnRo9PT028GhCML2M9bYtEKWbSHgNkZCeLFR898tT16BiReP2toFYyW2O8ubTiNgsqixR1XbR8crTnk",
-	"G09HDNzdIaPti6GbKzurq7Qj2t07S8bEPQk/ggUqoSrRdcncI9lZbS7XdGff0ndozgGyxmhm+q14+/QJ",
-	"rOnmcgempatfd+mjbTJmqwbVii1cW8CdXfiGGoa8Zdr8CLGfRAKN2bvPeUhU60CbBxeSXnFQ+TPQH82i",
-	"KScEmVzRvMsmG8mRtGt53SRc9VO94b7Gah8H73Y6TJulEEzhkHIOztUOui6UxKqmHuq5Op4VuC/wJ6un",
-	"+0Lsdr4xrE75Q9ap/sVWb3TCwhtovq2FUvyGFROb4ASPhd/K2EmJaxg5/uc8hQm/nxvIU9LtY01h87YD",
-	"n+yaiulnBprbIJNY9EPi0Yv2Vusp3QKswFhwVw4K35uc89yyj08pkNCR5PvQv0WqETTekXKKOwrAPqPy",
-	"SkBcIJJmXqlbaqRcXVZjLiNIfpOr1k0QFbS4As19nYMdzpgiwjYjfRivPyrt9/kWv3/7/tjDNNwaZw0/",
-	"MAqz9m6IiaD0KxlV4NWAitteanVxTOZWgXBARK4eF51DXByTuTaK0SogHBkGbiP7ECW5FAKTzGD0C4Et",
-	"fiWiEll9fu7Bi7DWzeq3S6kM1NmoG1o6H2g0F1mWQ3izDnszL2W+6iIQgSZvT9DN1TI/a01kMztektIG",
-	"gWHiJoa9ghGnT7oHIDekTZELpX9p5fg2qCsj4CP2NnFxfTlQ8NYVyVD3naipvo1Ytqbrvh1LPUBEqmvp",
-	"JZ5B0k3gDVewLHuJZ/vFpNKo6u4kD6/AjmbhBVvZfX5M+CT7Yr71A4Smrl4OdKylCZZiGp9mBHIJYWSQ",
-	"BiISjeFgfNNNd4uSDAvv3q0iC3shdARi3Xa0gGrlykugmQUTxTnelAWxU58O8zVO5CO9hpDCFlLFmcX9",
-	"GGgy0uAOrhU6S2NqfXZy4pvGRcgyJ77OayuEsWe2sf3oyHEeQmEMuFm3VhjdCK+oyZd3oK0RWjogTUw9",
-	"572PbWhb3oT62AOgoW3l+g6WtrqvWy03kY6+GuiJugsSwEWGrlkqI3koJX2VmCAWDjeKm80be344L4ed",
-	"BycKU2NUMdV+wV652adPEINaJII1f2Ws1t0yVog0Qi0AFQUpmF4FeH690Ybh35EPfKVbP3xcluHyCC7E",
-	"hcCyS1+9iqD78yfOXQwK6xl5CrMmag2HmBEqyJNXz6AUtYucHCNBERwZgJxAe/PloxeikHlTMWHI169/",
-	"+ZH86bvv/8c3x+Qtr1xjH/vHb7/99k8BBlYuFpoZCCQSKzO1A6I5Kuimi+I0f3z6+IejR4+PTh/Nz102",
-	"imIXgn3Iy0bzG1zzE5j6EronQXntGYBYFq6JIAQ3MI61lGsN3QrdR6AnIDVRiTLt734hGbwCEXb//IVo",
-	"XxAEfuLaKGqkwheOyfzDEcxlbjVcyCW2BA4nQLRViTEYyDHtSZ+T+VJqM/ddPaLDWCIyvWblIrsQ+Fou",
-	"q4qCxELo3IrmSy4gfOdPyqM4MtTbyfw1New5r7iZk6WvUnSE0n6zohvn763oKiapV7++eevKHKgg82cF",
-	"q2ppmMg3R39lm/lZixQZMDMsUcKgLoL+3b+TpWyUziIfHNipoEqRq8a4SbPiQrRISW0VldWtHOI9Fj/P",
-	"XrdyLJTCzx55jzet+exs9u3x6fG3GFVfwi0++Yj0/emE1vzk5pH9vxXbwG8u6SOc1bMCYHK0QZRNjTUY",
-	"tRQaOcLj01MHTWdcpQQ0hMrh5ZO/O3sORcAuAYGfAJkJPGRbxbOzzAKwnFkyrnxxyzG6BZz6k/5QmPmJ",
-	"BxYAPtdUFVUbH6uGrflKe5agIaHtWmPVJ+7T+2zmqNvyPKkNxsEVrZiBSoHf099vHzl5C5+ZfXpv7TGd",
-	"2PMfQXt02Kb7jh5Rp33dfsVR+lOJro0DHhjqrJ+6YsXh8PVo5dHBPt3ivg6TyjF5FhWkQZIYNIlxsXvF",
-	"AJiZWs65PAT5vKArFgmTaYTzKRu8jycfefEJhWjJ0KXUpZHX7EauWhrpbfZ3aTMJOGvNRNs2uQXivvse",
-	"4JT23oXbXp9s91X4afbpfWqTY5DFQa73tE0x22+CIGimzO/JwjBlJ5klsx0xFQ4koSVf31EXDDH70B8N",
-	"UxtvjJ61/u32Fu1IHp30XdDPAD5er4Y+HRrzHerjxmXgJhJwyQv0KYPCUpeNJppfC8xTgGlh90yMTs//",
-	"/8dP50Ozdo3A2hlPSx7dNW0se0ynp6amAalBd51EVBDmoD5B4cSwngc06fe6yohLgkTULRdWAXT9oK/W",
-	"TJC28/gg7TmGEC9klz9iwiJwP5e+sA3OuJOghBBtoOVizkpIVkvNEh68hAf3nmlqPC7ysinYZQvgvteo",
-	"7+9Rn3LMC5KXE1LyCeQT+/SUQzB/zy0B4caVAiDrD8y2w/shj/f2qtMYV0/Izj4yKJwXeoSx+i8cYXCC",
-	"+bZekJ0WDCPw6Nu50yv0TfU0NxjmaUiX3lN1W7wAP81DUMaQ7tRuhPedzbIZtj+Gqfz8ll53P9bnTZ/u",
-	"Tky4ja1BupOawl8/ZWmB/mdmBk+ldzUEsWs8J9+efudSeqPj5xg7oC6A5AyvwHBwo1oO8Wxx9FIKdoTn",
-	"mo3s2mc88rsc9LcpVfOZAY+EtXGj5s0PTURPJlPP3XjRRD00m9UpzMQ3dMOxDRf6DNAf0GNCGewltOuz",
-	"Dzqqy4jGNhXo8HKVv8EXoemClZtj8qS90xfCU7LvnFM3xn1SG3CqYGgHHA3dG/SqMXfma1sSf/6vcyfw",
-	"u0h82EvIT3bDzKFu2OENYbcpe1jCD32xCfsAvcWxcBgSnK3xC3BEt7qYhzTmJy7BTput955tNnsu85Cr",
-	"cL8yC5w2mPAMGLe3El879ZoT9qEuKaK1X6diFG+jRomQJxDynIPmjJF6K8bA5XgeY/KH3INfQgiOrJcu",
-	"PxXNBNimM1+uxS4EBg401Gph0ZKS6xQP+Rnn3vKRe7sZ8CXhcBO3Setp6Mh1CN03SBoiRdTsK0b/DBmW",
-	"4EUG6LKdVIGFbZ/DP+JxBodo7IleOakBdqJvVKCZ8ZnUSFlfaTIX7IOZd0jMd+GIm3ERRFkya56HdqnW",
-	"OJ0jhTmHPj5ENdFSCoL+cRQZNCAzSYXx6haGDEuQME0HvPo4/JM8Z7U5I4Z9MCdWtpojzJiZx52gYGz8",
-	"uz02zAg60kygPDYBBwhbFmJzPdeJz1IBRG4uBDdnZM6LEOPQVhKJnAVk3TmMBr/PcSnzjMwLaugc5/Cj",
-	"S6vR5H+9+fUl+DehfsoXKc+fU22OfoZ1PPtpnl0I6HHifsQTAo3BuU6ulFxrOCJ45w02bvHrCGj8rrrF",
-	"xSNcIRwoFQDoYhBrCg7mAuzrDXl8Slxd0zGZlxh1gYZqeKC+zryFqktwiudcmx8D2uWowh7yP3p7mkoE",
-	"OSenLT+E7RNO803Z97BpaZv+NBvBATpN5dilXQiwPelPIPxZqOn0ge7Bos4JF/4ddY7JLRwAKpCcHamf",
-	"pYi0A52PTw/k2iQ1tQ59pl1ek3byPi0lJDnnNclmW6xhhxaRNKidKu89mR4HUgp2TmqpNb8qNw58+u6i",
-	"CBJpsBMiK6BuJfhluCBS4Yl4ueP5/H17Ztx3Tj5q9senEwVYfJD5cE+C7Q37oxNeG9Yro0g3djMFoRDE",
-	"SeiYBNzRcWenRs3RNRTKGX2LLhJadPneqhdi3YMStOIgdixQlyYNihvUHTEEHQZ5ZrqKcDDnUowTgQ6R",
-	"jr/U2GEMR/nAFlOLA5m4ru+2TukwYbFFA723ugnHRcdJmryJ42ZB65Ufj2P9FD13b6GspxDueOnLtT8e",
-	"MEKVGikCpLjrUB5WOjXOD9/dLmaGlVHnoUOuWVJB5rJmYk54VZecaTKnZTkYmgrY7dOouj1iXyw3Ok1r",
-	"xmEuDcy2i/E3HOPrwNFmky9c57XBqE8PiAiRYTNipBzUziCj/QuJt7QnMBRysbIiurIZEWzNtMH0noOJ",
-	"frB31tJ1my4kCrVrxRiRrlydFdxbLaWVjy0TijnKfasE0bfsymR5w26vEQyKekCX4doJ4qJj2UCDq6sN",
-	"mcdT+Yiq7ic/p/lZhIMJGIhwewBkl9Eb11UCW3ig3Xoh5g7Gcx4bvW4G50HM6xYRCXB7vQrg7E6XJxfj",
-	"evqgNnoVZPuDA3tMagOwiruIgAfTCXoIsA+uGESgkkO6AVo6cJBZFyv07tf3JxjXUihkJ3ZYhVTQntyp",
-	"EL6NgPt8IadcYedM2nUVPf0PahR/ZpFCMXsQjrqbmx7GiVfE67pnnrhbo/K61PupR3Z3NrrHpIYYrk8v",
-	"nqOnMyMIvIBu8Up6hol2ju5ZNueRceXybYP3NOjNwBi5cH7GgKDHFxfCyjXVlNbYLkso+Dsnc8Qinnt2",
-	"3bpn3fcBzylrYyPG5QyifxP9ea5xLEJ5oKZu57pk+Wp+IRxKTndswdbH5KWEznZcOxZNGlEyrcnc/nOO",
-	"S9HymDzBbWrdKUtWIqx8AFnhBsbQF+JreLt9ZP4NplG7t6Uqjsm7LlKqF38lX7FI50N5FnKWsaZykhj5",
-	"wqXIHhLkcTJ8HQtsB3+TU6Ws3i4b46o0pciZEi1BH1YK0D350RiDl7nBFtRJb/5zaFGCK1rw69DiDRHf",
-	"dIYJsxn5o2ENy5wLXGekbq5KnpPfXj/PsAoVyzi4XqFG40wMuMdaVix4hS/EW8hrh9Jo1IN8H0rAoFpK",
-	"bdzrAZ0Jl3ROtGzbOzsUFW0foqV7xIpLNHVC6zJ7nVdscyEqCm0m06EpWnHB7jcmZT9BR70P9vJDglpG",
-	"rqXEkO0VLQ5BWs99BM8rtGslO7FJSMc9ZAQqKbqWTm4kSfHdLY+W+JPdOtc/M/MXtHLu7Vz/ItNVC23N",
-	"OcDSHaZGAe8GtK3G6+ngwDVez89ynCduKicf8T8+nWiDvYrvSw/BNpovacVGdJFni9APlpclqbmAruMD",
-	"PWK7ZPPGyNq1RT+IqNuVnY8yxzlg7k4pP4sCs6OvufgqdDjPsAbCEgtCGgDnvemEBLapZrhWYeDs1/Tz",
-	"n/3bHrJlfOKicCEYCFeihe7zoSDfOUJbhSiNWTLhduxaEiMJN6297p66EFCi55rqImPqbvIxebYgVLgP",
-	"LqCFVcgSp4Z8/d3jx99k8ZghGks14YsIctnanMxqau9cOdR8wUs238Lz5DrV851rdxeOyStgIC4g61M/",
-	"EtLxzZoe9DocXvNrsXkf2HHg8WYTAuCZ8xtBOlBxmFiCTy3q3+0AN6WtCbDypHOXm62gJ9U9eOWeYArR",
-	"pqtwxjaJuwvhjiEQJaK4QQ72MXnlgEIxQhcacPsyaBe/Q+CoC+GzuZPGjV3mjzCVe2D2h3RRuR5hQ8pj",
-	"SLY9gKpBV8i10PjunBP1jT2lAG3/ljQG3oDRyNULeOLzll9x0YZ02Fi4hk0OidhluV6q90ov9jtj0Qg4",
-	"gEPppSU1kIQMoK8LrPr29UQOqShEyjuRTySDg+qpo9EAhx0HZVk3iNPtLHwnKh36Zuv4dxheUV1ZNorI",
-	"ZCVwJQuW+YSotv24T8yMipUClxMxtJ2luDU3+ZIVTnl4KcPbDl0Gq/JKZnAVHBLqLKvrOp2OyRO9IvM/",
-	"//yW/Pd//hdeO0glxVp4bgDm+5g8wcPzKgJCVEHGZyolPc1JQa7f7to+kJ5gJ7eve+hgH9ZP7Kam7uMr",
-	"bI+z9ugDSImHuqD22wFZ28gQlw6gn5Pu4yAT31msjPU8L7Br8iRjCNG60XuJkK0H8K1hNBS2l3aJHf9e",
-	"MLJhZiJvGoqOpFd5WK4+xtHviaH76tB75dx3SFluCfEkbtp93yU9SfwGdOI6QvhiuWBoif7ABpP/9pgm",
-	"69KNsTsZeYLyGXhCTpUCWQd9yw7mcPeonqzSobbcqytwBbxdseACY78owr2DUi5uzUIdXx7VhJ2x85l1",
-	"YWdquT4JkzXjPRKZ4vSlSclaY4Mh3Nj4ijD2xXUrCodW4sTkYfANcCc9qjHiGOM8XMfE1AzWdDN57e8Q",
-	"JW7nFHiREXYEAUVaFIppCNXaD/rqghAzzEhAlELtVw/u1R9DG/X4+x/23igs8gfpLANOK1bgBmwF+4sV",
-	"WIPgGE1dWJXZAYTujbdwn2Ya3u2Hq9T3jhNrdnjgjkTZvmdL950I5r5zwqtaKnMP3iZM90aLyH3sONc3",
-	"bdwbCxWgkOVCzHmRAUpxVnBdl3RzaSkos4wnszziEiw7+K9GlfgfHikx8ynglyEFPLNDXUpxCeBxmVyL",
-	"ywDAlhG58KBmENeCAiGolGGYIACeWcYKMOK80wwKbtCvKIND29dUnUf5aPC6oSsmokyEC4F5GG0uAv77",
-	"0gFIt1kJ25VSMY1/OBKFpfOxYik7U31G5h8vZoUU7AJrWi5mcnGBBS2nn+YtTP5aqpV28HIu6YM5/x8u",
-	"NeTCO7QR1xIrt8zKyDHD9BnQ1qAQ3QobUdFuM+56BhUaUL1lN7SfrReDArq2HbRiGtwgI/mrl1Jdumnf",
-	"ETrlTb8LeC6r1hFj14J+htYtuhwpfCrU5lI14o5zes2cjRXZnj6dZ2EPPVRd2M8iYleUHB1tzjzk53gH",
-	"MZSL2+VCpLgsL4T7BBBJ5YIqgixpuQjMEygjndscX4E7LhvvTO9WZS79KXScgiS/EOgehCiSfVSlKfM5",
-	"pI0BJVC5vtlZ+fRwBgTe5tfAE0C2pfjSnpVavvSD9m7NIQRuWxmOWgiefR240ajE3W047IS76VYpRU5L",
-	"EBrem3/uMBUDCKk2dAPXDuOD0G/A+YywSqBv9NqvvwptQScB0rXezusDFcD9ItU1Myl3xdj2DrtzhhZ0",
-	"aP1vyKWDsz5Mgqv3x9tDXWI3Pq68PXe/qt++IClb2CPRORzeHYKDf5bw8ZTTHwfwODAgx6QJJeE4PivU",
-	"xl7XfRc3PaG54TfcbMZhcf1DD1dVN8WLEz0+1EI7Sl3lOsZ/OlSt3X3ay37bx0Kb1ow/lPh+0gpPP2y3",
-	"eOuL4Jw7STo0/TxxvTkf0D0+WH/t0zfagihoOroNWQM1gS003SZujI6dLrv38wmu8afQ6fTwiR2PU4kt",
-	"9+eohuRPVhZHUBYQThO7UTN7LgfifS2huM6tn5VQYpe8J49uA+5ALbHyukUhW7UYx6kqB7vc/0dohpKK",
-	"a0NX7FB0Y/XIzxZye7MReVARv8wExdDF+5NTMfehDNWI8173bGN1IGxxEOdxHIBs7FSDSmW1zV0kMg5U",
-	"0KESw7QZj3W9hSduqVPdp+IRd4Ic0jvs3A/XjkAbHcfeWza4YrUZVEJwiz+L8ZZk4y985wxa15ILAwEb",
-	"Lrrk3AWnk5VUyhK1IIYJsmFU6SykIHGDyNVtzzmsSfpKh3xPbChTMgOPQ/ZUQQ0NCR/O81bajcGu67LJ",
-	"l6xwjkZD8pJRAV3nfSM7zcpFMjfaUAVE+0Unj4beo6kQE2R6dHurqsbKCdyfc9/8DdsosFvbfYfMpxpZ",
-	"kL88sIhzMvcTBPye0K1/IV2R6OcyY+0KWmTA+J5/bTnwUknBNUxF29V8M37Fp4ppePXko2rEp+EyrC7+",
-	"HhmB38ONRtBW5yFs29cECD6PUZvTCiH6+uB8F0LeMHVOKI5nEMbKVcSQAFWJgV9rvaZu4p/Z7e4hwqJ9",
-	"ptvnifUwpqodKSPasNqqwPb/P79g8LkcNTXLKObSeG9e62gbczGM93hL2r9/NFRRYbhgowrH39rH/m/B",
-	"R9ovIb3dgIdIS2+/NubBaQQ3Ub8njwOwAZDZg8HloBYR1dhD0y0pSdXkS89qBhWth8TLaWl5EkZHh6Yf",
-	"4CjHjvEwnM2O5HWUdjOQQlyqvtkLEeWzAngkjvMEEQc+L3yH8w3OQfhCg7p1uCfnZF5wnVNVzIlzDUXw",
-	"RwB80V5YCm6WczJvRCE9mge4Ida+zt19qzhDjN9O98O6QfzDANKxjksluHJ+IZ8VFqCRAihxO4eUpoBZ",
-	"n3dg/A/kNGhn+Lmydadd8bYm7ECl7jEORvrm3xETQ+d0R87tG3jigTSC+xS4diFjoha24iB+IzvQg0vL",
-	"wfJ/NDAsF7lWCKlxxZZcFGShmF56b4JDaXcsA/4IPRNaCG8Hp4Pzh6Lq0oVjdQzTNegbsNvyxXolcyo+",
-	"SzkUbEq6ZtqKnit23Rwk6+FHBGeKeuuCf8cKDy7IogEQyTszkkk6maODe73nY3f8ENv5F7kmC6qg2zAV",
-	"3bSRL1PTWmOz7XFe/84/dI/HE/eFHzglP9eH6nO7bpftDzH86WEqcqE+1iWlQhxPyDVx9a9MGHKF3Zcz",
-	"aPKILPeNoaKgqiD+0IBhcOPZtE8qjRqhu7xn1xiJGmhQAiW9wjB1Q0tkC9Qgtn1Juf0S1AUBtH0SEwOz",
-	"UHyL/i+Uv7vpfa4+vX53xukdbThriSOhe+iw7f69n8tV+xd60yL5A2EaSSj57fXzqVdnjDXtrJ/F3MqW",
-	"1HYnV75skWdhuofs8xtSLN38s/b87F0hFdOaYuOOiVxlSGIOrvjgXHkHhR7GhRH2yydgcmOFKbt3/js9",
-	"gAdd1BKwbBg1C517sA+mN/oAwNJdZR9ga9ELvFXONTGKRx78LY76G6RHx4d+bwzxFTake1hbeiI3PLQt",
-	"7TsH+Q8cjGWd2Os+3nuA0eJFyw7us3j1ISzpaDkPV68Hhf1uD6OiF4Qwa+oswJWpIvTo4b5Q8kthLdNo",
-	"ye4FE8VnyyJ6DZ+/E9E+LCCUle1D0JNQZXItgxJ87gqvlI+vBk0ZkOsO46d/A03by7KrCWBwO/A3Kw4O",
-	"y4RCZ6GHIJ/9+w/toLJ/UiJ7t2TgI+MmJrODUZEUrENFh6YbtDU+H6+RplV23uBcvmQ66M50yM0Ev1qr",
-	"HS24wAAAzBdN+MjMx5rPhJV3dxL6M79hMc8BVC7tt/lAJGSY/nwE9JZpc1Dvw/0SDmTmDIiqbhCRGHti",
-	"h5RHgYUYSYzaRHRhLdfJ9GBHZnmjoDDo94+zFbP//97unhugbzi9gga6GVFSVuhjKphe6U4JXkj/Ytis",
-	"5rifEKITtTz2sqWSxOI0soxIn31FSw9rF42O6UDpsYO7XPY64EO/vOOt6qDUOCO9CNdLCVXQBS9cAp4b",
-	"zmut6Vl5RyFjRdZ1w9h5bmSj4t0Lh7k9mMfAwA3iiqzpBhmTlToBCybCSjuOkWBu2OB6RxswRYPEzvL0",
-	"YpdSG5922r6HeJrJF1Zso0MLsievnkVv0ZrbX60i/n8CAAD//w==",
+	"7L1vcxs3li/8VVB89qkkuy1KdpJ5JlI9VVd2nInvOI7HUtZVN/KqoW6QxLAb6DTQorkuV+2n2Q+2n+QW",
+	"zgHQaBLdbEqU7Nl738zEItkNHByc/+d3Pk4yWVZSMKHV5PTjpKI1LZlmNfzrfKZZ/fJH8585U1nNK82l",
+	"mJxOLheMpIJ90CmRM6IXjFR0zsgNm8maTSfJhJtv/dGwej1JJoKWbHI6oeZpk2SisgUrqXloST+8YmKu",
+	"F5PTJ0//nEz0ujJfVLrmYj759CnBFbxuyhtWb6/iV1GsyWpBNVlQRSiZ14xqVhMB3x+/jJmsS6onpxMu",
+	"9J++mySTkgteNuXk9MSviQvN5qyGRT2DbfatapA2Z0T6RXNFZJGzmugFFeZ/dN+S8bcj1/wkuuafalkO",
+	"UZCJXBEgDdELrkgpSyZ0QgpGc0JFTmayKOTqqKmI5iUjXGRFk7P8jFCiWM2ZIjdrwrUiMsuaumYiY2pK",
+	"fuEih60RSqqiUUTxuSBcXAlKYJOGCquaa80ESf/fp8/S6ZXoocLMbCFKg5xqdmSWNYnxEDIwPLGietE+",
+	"kOeTZFKzPxpes3xyquuGDXFnyYX/d/Q9OSsrqZnI1n9l621in4s10eyDNmyxlk2tkDBCEqkXrCZmJUxp",
+	"csNorRKimmxBgK9/++3lj1NyTmpWMc3N08iK6wXwlqIlI0sGdKRCrVjNcvMrvWBXYsZrpf1zV1Ql+MM0",
+	"WOrRW1YVdM3yU2IIENJ/wWgOV8XSK/yV2WEPsZ5+//0IYs1+oTpbxKhEXlzSub0oHG/QjZRLLuZEaV4U",
+	"sFWNxLtlteJSTEn6zykpGRWWqIagjJQNkJNI0QqlrU3NjnAl4W621/uKl1xvr/ZnuSIlFWvChIZLQDUp",
+	"peq9yQU8JnxVzma0KfTk9MnJSWLIiLf4e/jX8J0ekkA5n80Y3MKvFOG5X0/3BqCkHLwF+wqaN0Uz5+I1",
+	"PH9zYS+m8ylJb2i2ZCI/Yh+yBRVz9vTkybdpzwIreNpBr+kF+2N7ZRfmjoiMWd1hrigluLyelSn2x0Hp",
+	"dskEFTp+mBo+I1//QkVOhf4mgUuBt9usirCCGXHtFE4tpSa/vX3Vs3R83EGJeimHlIvStNbKqsBQv/Rd",
+	"Ey3vIujf0b4rWkgxJ1qSFeWazGRNlCyZXhiRItgqIUarSZL+6USlfUsyP+0sqqJas9p8899+Pzn64f3H",
+	"J8nTT+qfIiv7ZCitKikUA7PqTS1vCgbqOJNCMzx2WlUFz6hZ9XGF3/iXvyuzhY/BW/+pZrPJ6eT/OW7t",
+	"tmP8VB2758Ibu0R4qUnOcyKkJitZL8+ATXKZNcA2iq4VWS3WoOjhxLQkuZwCVe3TwR5889JqtqqWFas1",
+	"xw1lYHjlY48qMZp3W8omk4Iqfd2ofZ4krKDZ+qBmt3K5z5NUJivcDtesVLuIfWG+bn5nH0Trmq4neNbu",
+	"Vv2OJgas0b8g8eR6738sb/7OMm2ehiR+KaoGmSLPQeHT4k1A8RktFEs2DkFERe67hVTWQDAWZwLcXzFZ",
+	"FSDY2AdaVgXYmE7FrpVmxs4KRYBVRv0iICTf5gKMqatJSdckl2cktS9SqVHuBZtpIhsUBHuRvaQfXuIP",
+	"voW12X882XEgQKV+wr/iSm/zt1/ZqCXaW7KTNeBZ0aVkmt9yHbloVI/nZ0vn6OXgeVRFbaqlZGKEQfQJ",
+	"q8U6bihtcT81YhOeM7TXN3TO7k14R7ct0icT45BtM2eKKsl7auZb4K6dkZIrZe6DFPCJEU2GSXfSbPwp",
+	"G58nZ2zPa85KyovokfSLQlmwXbR7a76zuXh8V2zxz1rm2uDQorjOacgbN1IWjArzK2q3vMeROiJFjvSm",
+	"Uetdv39mvvMpmWQFVTtf9hy+9CnZX5/ltawqll+zDxkD3ooIwpfISOikGQVLyZvfLk9J+5uOq7Og1nGe",
+	"cVDHxk30njUxLkfpYi1jCPnCvSVGSSbi+nhoO+9sCMM5GprQG9loslrwbBEstb1JfGbsDzC6uJoS9wCq",
+	"CEfS2DgCV2CnFFxplh9ogx+MqUaLa1nPqeD/jl7T8OPwF7/6H3wyl78o5Oq65KLRMV33S7tTdEBpzYiw",
+	"3ue2cO2xgsx2434ArSrJhQabzbm5hOb5ERekpDkzpEMX+YaZdRTSmEBG5YOuF8b7+H3CPlQs69ofgQnG",
+	"aH6wDRYS7dm4uJL2FVufdA5pw4MsK71uXw9BD5JuH286jV3TmjmujNO3bgqGrh+yYmI4k2tFMiqk4Bkt",
+	"DC3LQDnAd7mYF/7i9ry45CJn9R6UhVtA3A/j9K2Zkk2dbcjTrbdv3ga15CCtMilmBc/0aGFlo0f+d/+/",
+	"eVJ6Cl8Nwn7ImyuzC2ffJda1WI++z8/tS6IbMP5kdKtKU92gnrTcbhbL65IZUySjImNF0cP6ai2yOF84",
+	"mcyVIcUNcwLLs9tXhkUKJnIanlSg+cyzr3Ou6E2BemXzJVz5t6yoIpoumTCEc5aJeQDY7pRAvOiMVI3W",
+	"sChN6JyaFdGlkZ6acDGwiKp1PjcFOvgIgrFcEUoqVispotysuS7ilkZT5fspThu/G2mN/rsUbKTV6R7s",
+	"WcIt2wkex0Wo/RJvuNi3hFIovGihERMIOGuNOEPDMtPmubeWRUuqAevqLl5gYH9tCBi6NpzrLuQZBmXg",
+	"WjKRE82KIs41/yhGmzViNvTFh6xoFL9lZ4QSQ3AXUcbdc+Viw60j/PTk6Z+Onjw9Only+eTJ6cnJ6cnJ",
+	"v5yY/4jx7yEspCl5ZQ/FrGxtlra2Ify1UbBnZAUaQXsNVcN/Qx4GY5QqIYxmCzKXTF0JLTcksnNiIFlg",
+	"qIDiWENsYAX/C7RZUAXa3JuXqN9pyXIj8tJtM9d5TlcCVcWUpL+/R40QWgeYU3ggM44Wxa+zyenvext0",
+	"77eiZEJpRnNQ66KV7kgtyEegBHaSWrvcI9CsqBnN19MxhiKkDZpsAYHJNgPI8Cracx8yGnfcbVYoZoQ5",
+	"+6OhBfoVZolWbVVUL6KCPW55ps5gtJo+tEKNrkLLU5BfG20MTnKzDu1SQzrIaIXeDeQkDI+ft8/6lefT",
+	"K/ESrkxruCKjcpYTy9VeF7dnhcauFa3Iawewdf0ZMVoXPDwklB1wHZ1eAFY3F67iLD8jJ53YFnktvXmA",
+	"NkSR7zaYu6v5qWYMsodn3Rd/BdcT368WciU2o2r9dnf3BW8KsCFsftKmsci3T8lf+bPocwas9Jd4hawN",
+	"cdY9NwW2DMt9DpPXHeOplcS04Nm21ZBMPhzN5ZH545GxP49khbrxCFjJrEfXDbuDuU++fvvTc/L99999",
+	"n5C3b3979QLTpSiYqQZKG0af1VLob85ICoyQAoumTOQpnAJKVWu2YY4mkPXA4ZlshAa3NzXGRmqdYdpy",
+	"iZyRFzY9ZpwP4w8vGasM9Wo2axTLkzYHXDNqTDWvRk63nRK4FHdwS565lI3l+rPQKQGPvikKo5BCljN/",
+	"MwaPSyvtcFw2eUcFaaxSAXVzppZoIGNEwPPI7xPzpaMnT80F38MDcg7ERu7ZpqWQtHI2U0wTkPigHr+m",
+	"RUFyuv6m32A42WUwxJ2MdwsGJQB6X2ejNR04pNnWGE8BwWxMHsFWrbYC/wCUdfisVK7EtQ/KdzglsAK9",
+	"zb9BMSsnnn7/vTFFapppVqsufd4UVAi8uVvkcBb9Bg+cvz5H88Z8vkmVklFhnJwz8tvl801x1772RWMM",
+	"4+NnrC64iOYLQ6chdAYGTPJDhKld7HR8lBrqcvYIUu/wj3pD0s+sce6056xmIH+Z0FTzW9a6OVLOJslk",
+	"JWuzkyNjboCNGlWzz0GMHSyZMZK0MTvp1041SVSrLTm6EYMuB2zor+abQFqqekJcCksNRni2KA6j6Ttr",
+	"4ueE6zCKRysOEQ0UBM7jfH9PH3vzVkCRA9DErzHZdLAhweMOKMZWAb3CwMyWKxwGaMCvhUBFP0vFL6P1",
+	"iEZfR8uekdtorlPcchBsxZS2J+MDdqPyQ/tcclu5dZe8k6OCfZ3dTPR0nJftDqZqbgqemRMA840WcBj8",
+	"lmpz+BBPy5nQnBbxs3GBu4h6dXof7Skoe1NkQW8ZscFsEPrW/Qoc5EvubFwujNSfTrbSYj0pjPYpUa0r",
+	"Wq96gYrTmjn7RnhxL4PmjNOxTqGvaDcautNqcdTri3xGY6IDei54ot9AlEPsiT5jC3rLZVP3xDpuWCbN",
+	"OQXFU26v3rD1aQun0A3tnVE7JWkti+KGZkvraxrioNGrmJ5eiRQlhP00MAq85Oj6f+5xXrZEWfZHRvNf",
+	"mFK0X01FOAetLDLnt0yQpurc0kFlRrVmZaXDQw/EQxCg7VMoUa3WVqvdTcqDGPdLi8nfliMCgh3CIgrp",
+	"/3BW0eFS9z/64sqHK9HIme5L9DOR719sNUIxOdtnO2TAVix66Xm2IIrnDC6Cs1Mcvd0ddLvsWCuNWAq5",
+	"EtHrKCsm4gUEqJF66r0yWZbm8S6AMlju0P02XC2ti5hDanzYU1JRpZgi+C1z9THKVSpW3DKVBJlt67Xl",
+	"3axomIbxOarBO+F57AK/3xbdRK9/d/8jvABfm2OJ6u08y3n2HPx6hy/CQcRAe63+ISp4to5oe3VZIRUE",
+	"TrE5ghWz8GY4AsviFkxePheyRkMYfhe9HS8+0JILz+V3lz4zLnJjj4w+n5/wBzsr24Cr/NNjlGuj/Luy",
+	"W+NSKlJ00x1tTK+tMyl8pGS75mTbnvy/ebR4Hi1q/O6o87h2AcM+4RoU/2Anl/uBy1PxsK1os+AkoPFA",
+	"Tcmd/IDE+iK0KI5yunaLhOJpqtmUvLVsT24gsefSdFCUD1XVXPcEC/98efIDBgv/19jQ7KELQPqOg2uS",
+	"S4ZVWJouGakKmjGfeIAbpA3N5IwISYzh3qfoxkZZkzbMeka0nGM4FMtNmMjT4TqE7VhjGxzPGqVlCVn8",
+	"bYUYEUxVQVvhGhdNGNWOSyawalAAOXcRJVBQ1YOWgpaGQ8xXuXK6KiKHsKaV95ZWG8vL2BqkoJoV68TF",
+	"JiDz0PEvhzazRYgtedOaqpudBa6/aNuE9fpxaPEF5blrDXEpI7j25tJXTBxuDzPOilzd4VxbT3TDm1UL",
+	"2RS5OceAAO0CCi6WfVvXHIt1tIRHq42DIy9otgBZlC7ZOk1IipSx2SZjk7HUVQYA0yUkNQ9KydcowLjT",
+	"cVfCr1fI1TcJSW+oYin5Gjo9bqRGG16BhUTovGYsJ1KYL85r2VQKvmpF29rqXvNpzjKuuFkTPsrVKV2J",
+	"FZAll+aFvvTL/GQhixyft+6ImTXT3+DOODTEpORrCJHUXNtgkS9tRPO6pDn7ZqOu4F7M0UlnDtSVbdc8",
+	"CXPMMWn6brE28hE454YVUswVHnenJtbcXUMHEIFQkAIlh6sOTx0kmts6YsiYcctss0xiPwvtQpbsRuZr",
+	"YxuBZ2jt8pzXLNOyXk/JRZMt2mBYJktGZrUsuzcLJGgtZRkJ9e1bAT+6qt0ZuNtmdc1oXzsjBETnTQ1K",
+	"Ay4q9Cwq859KG98kbjOxW1aEYVe5nCSTFa1tqozVtayjDkBfo4+Tp1g7QXVCmFkgeEW0dFbxWmSklDnr",
+	"q1Nl+bpPYklzo9Hg5vHaAtcu0rO0mWxEvts1BWr7tikk1EALyc8y1rNj9jje1P5F5lEz257l6Odg92vs",
+	"SX80rNnZhfE3+JIzne5YSDlM3E5hZI1pF7fLxFLNrTZG7ZdlJWv9iouIuw8KNp4xyWTRlIJQjeWr0326",
+	"AnksR/xcNkKzHEXHk4Q0qqFFgaVH2ONNzA/PyAn6F6uFLBiZ8YJZW9NaGqEWMhzXV2ntknxxs29VSzFP",
+	"tvono1dMQbv3cCKsZqXEmMCMcsyHOdHwftf1AXr5F/Wf4Vtm/jci7Kqq4DF9BgL/1MW9KcnrNakbceZN",
+	"2iAKGPcIgsaabRrbnW691vBarKa8p4TKfLtPgjkbvLW94etJW2ORY/M31u4UbEp+Ey6uKYXNQd2hOyW4",
+	"NdHEDp52lCyNW0DPx23J9Q717841iXJc+5oo9yFZY8y0mdf14USfXIopMRC426zX6MV+rqwFE9ivIW5X",
+	"DbytuLphxreN+zZNXURDscZ0U6y+ZXXHyIPqXCtxbMHobj1oFaDbYoLkiZ3BL/I2Qs28Xl/XTU8ofcYF",
+	"V4t9VMxMdnOP4cMsukwkc/BBX+t6Pf4tgyH+PiG8RqEE8DM1iCFzfsZHABdJWH/I+MkJCughc2SMHRRr",
+	"a+t5lJOyw/bHLbPy2DIBU3vp/70NBvAgxyzrAr5orp6M+z+xmxC0M3EXLwKz8ytF5GpEesJLEYv6A4gQ",
+	"jqEdL7pdhBTrux4/sozbtNnGLWk/6MF2aRP3VvPd9GifjT24Jw8tSY0JgncX7JbTk5DznHlKqHGXobK0",
+	"ZtuxlB3oW2GL/ZOTk5Nt2ZsH69/Ie5R0yY6oYKuNPD7UikuRMWgvMJYDOIvwidE0U5IWTB/N5XaGP9oS",
+	"deYc7CsBar3JFvgQKZdH0BZlHxTWX9eMQj/DrCkKtNmowBVqLGNw1eolrZestqk+4RfRLTHwWwVfxawd",
+	"GoPc+3fba56MfXwyrg9oq3CsNJLKKHKInUCUbY2ZkpmLJoGTSoviWs5sYAk7F9J4QkTOIk7wLavXcIg2",
+	"5GoLvOG22+YS+DeENqYbwBI7sWWSUIt5rKTolo33TrDBxgh4CEEtaFUxDCfagpRtWR3qMdj94CZhQ4ZZ",
+	"b+SHVosY0lKBOF5+96fYs0A16U1YeJ06vDXDBYTdMqjuh4JbuMXeGoU1gF8DHxrbtkW4gWYQaF6wnRlw",
+	"MtA3AXB9PkPmn0S4uhLA8mFwdi0bYB/kosDZwYigai+pQ9gxFPtKEZZzrfoKiy0jdqy+PTmkK6dOBuFA",
+	"nBrb9lDbyAh5B3kHexWsAoMY6x3YN6oezfvsxr/CF//29pWTM0mQSGpVZuulzjD4EiKunXz351HpDZAm",
+	"tsknqlSiGr6Nm3d3gflv0DRc2LY2/G5H5ps1G60JgeXBsJETqbl7MMBmgTIz1m95w+eNhF7OnBUs3tbT",
+	"G/PsjR8ZovSUkkKfRr/kHVVV02NUGMHsSwMtwJctcARnASybxPnYitASMKwWrIymGvartAB/4fPWnyeO",
+	"un1H8hb7XLZPZZSHMNK6tD/oX0NPiMSzYgRJ7pbVtLACusRqAa5PsbGyNVJIIzQvvJgkaCyqaQ8PIbtv",
+	"X0H8YCsx9XdEPvTNO4bbeh7t79p2zxlqlVZ55tB7sVrwwiXtjeiaG8HkMCl5T1jGs+WmIJSKBbEdIysU",
+	"LytotYS3IzTb05OT0bEWL+RiJd3xjNwzZ+HDHpw1uElUWQfJGQwmxTfrZNbWe147DXtKBONgLYBFbMxH",
+	"ImQd6E975HuxiZB6KDNgBTFESgN8UUFkkaNRAAeRgeUUBEA6aDO91XqbO0Uarm1uH/t40M6wBXK4wfhO",
+	"qmjp/evW1IGO3FsGh+Jrf09JwTSZy/gzb1nNZ9HAZsDoVPVkREf4e8hcwYuSPTSZL7er+gr1W2d8W0JL",
+	"yLS7Dt1x5umUpCvKNRfzFIO6CBxDdM3Bh6obKKVITwmF8keLu8qhDjuXgtm3uUC6AimTn5l744PDp6H5",
+	"tG2ZT0kKdVGQO/OhZRe8gROxBvuVCKLLZ0QxRlKU3tZzwZhNOiWp54dgX5adzVO77pulHATYgRhGKzSu",
+	"YS1HLAi/xp0gIuaQ1LlaxhQXVT1pYulpDxTctyvA68lI75CLZO4PwBLq4J0Vf7Czdi0x9n3NVn34kT2J",
+	"n2UMRdkiAG3j09Ssgqi265o5s5yHvbNVTzN0X4j48dAgzS576PWO3SykXG4TTLGsZjFLbbVQLLv+r//4",
+	"zzRqZ7fPG9qMe+3m8t3PE/f+2LJ/7RTa/TcEh9sJlhaxCb0vHqld7VhMAT3uCp71SA1PXxikVS8iVB9Y",
+	"0WBfVAsG1J7qNoBQP/pPHC9o+LocooI+uHxfXnfxG++3bXrZ2F52fRP2l43BBmsb0u4E2shVVdD1da8O",
+	"6C806lNYI5qHXduwefa1FNdY5xOViGFjfvwbDk1gUDWtReZzOFs4ZD0oYaVNz0bxC65tTOu+8F8x7Yg0",
+	"3zictgXZry1YSQRla5ujNgm+QV0P2DUOoAtZ+S74XAdi9vG8u4HyUvOS1mty8cvlG0LzvGbKB6Gs14CT",
+	"JmyfrsM/CQrHIKYxl+6jCGTL/7D/nmaYursjfMtDIh3d66b6WH2ntHTg4m78oC8W/JVqU42A5wM4OWfE",
+	"1t0AAFWI2ZWaL6TgUdcNGw082E007BAAGwaEZQdD4qDjDRe6Ab8RTHfoA0K5jgbHf+LGu8KQsouDt9zn",
+	"4LYk1lr0JpN77uwhtKxVZF+ghsXqw227+4YXQz0ElNgaEyIxk3PD1hKRyEhJRU61rNcJoYrMaN0CzEBK",
+	"meVBJigsplsyVu3nyWa0KCJLfG7+bEzSDHlhIZX+SoUNOkUBvFDVMmNKsbFADFnVXCuWSZF3Y/m5bG6K",
+	"QF/ZKSkDJWrYg1meIRWorQCyXe3K4T1RRVa2PWzE6mY8Brjz2lbyQnKcCyPLIaxWN0INSrruY2ijF0TW",
+	"7tzjFcpU6etoN9i7BSYSLcFdoBn6krudjr0Pvd6nU7GQ82uLPdhXHmjFQSHnQTRZSwnJlpEUD15z3dv1",
+	"j65M5/HbraU7diOrWB9Ne3UAARIRBbbFc8lKWUcCI2+ZAlwOgl8w8vNmrZmCewuBTF8ZPpIevoR6w5t1",
+	"stgWZTaggfe76v2led+fhHcyjnQAAsFeAtiZZoJYP7RTmBUclmsaHHHLqx9+2FMuVDzfCeYQrVnzR143",
+	"cazdqpZaZjJWYkX/Lms3AMtRY8VrF2fXRFWMLlXbCreQSvd63TCiJ3LYOLoHJ8OZGwbtSWekZtAUWBrF",
+	"iC/0KQoIBiJ24yA6eM10ve7H1uBWxBuOnVPENB53wVz4Nu7eMIBNVj1FAPZTT8OcZQWtUaXs0QFwgc+J",
+	"hioW9On3f4o30qmmjHIBKL/I4YBODAoclRxPJfP3/Fo2uuee+cQcKr2RMsM/tV+CQsMTz/eUmkGDQywg",
+	"bFWQ51DkndE1tm1XRBv795ei39Ryx7xdVCizPWd0+DXFmdbFeyPIfPCXTargkxPjUBQJsQeU2PFmCclt",
+	"v1IChexQOESr0dSCLwWfDAaEg2lXcVc4chX/ym16r6DVKQmaD22FhIVPSqBkhpfsDMOWMOYr6NFGTniy",
+	"R+54CHXer/daS02LXateuEoPj4UcF4MYsdPXvQwOj7Wfnm6g6DrxL+TKos4GoVbBRl7aFmsm4hzg9U/I",
+	"arEe1eDSh4TVpc6BALEg03MdixT8xIWtQ3LzL+1brPtQyHhcG/IyPaufyfqG5zmzxwBfbRGtlsxYgtky",
+	"bodvdZB2hGYfoH78cr8GyF94JxB1RqydYVv+0qYWp7WUpTEHTu1np5b28XbEWy4L2gNkDtWP2LfloVmR",
+	"pnABoeRr9A37V/eindkyK2Vc1N3j+FtujcmavzW0pkJHm9P2jw+3heEHBlraDjeML8YzFuOdmlpcYr1q",
+	"NLh9u6V9WzsHL30/oot6uQny6GpnoMwB2KuFgSItSKGr87bJdcuJ7/frDxnV0tCySNDYEBXn0fp/HpT/",
+	"740klEfQllwHAy5ieDhgu/Y7tg6EFfstkGhVS8B2zbnKaI3NYLm8Z+F6u9ZDhNyCi/0PAQ21yWUDyFAu",
+	"jgoRDOzgZrMOgFpbmGLPKm8Pi7njgjqVAdiov7n+402OoPl1idh7sRyu/cQFVaAAQKFH7YAP3XypMYYG",
+	"r3UUUwkyD/41FHExbtj+IQv3pJGSWBa5MSB61hX4VwGYO8b6sN1svP8iKyauzfJUfP/be1d2QO6YbZiH",
+	"A1hGLMQLfzcPdYJXtV1Bm5gad7kGLdHdCceuxNstgL5BgEBbHxnl5bfMPPQu6beBFsJwNKqrHbITFYTH",
+	"pi345riYSwtUDyCkcP2QuDkas0GV/vc7p6hu0HWgOBkpEIWAk43OZC9CRIDR2oKGOrOxlpB5AfzV3eaB",
+	"e1F8fYWk0Xa7oJl5F7YbgMcAtBEXDKrizwg6mhBLv3LPuprsjaMbR6bC9k6AyWezGcu0gyUG1YFAb1IU",
+	"e3kpUVzmvA0v9JBP2anQG6XvQzaei6sIGa91c48ckvBzaTZcy2a+mI4BjhW965fF2Ma1DdwO74kONUQh",
+	"UJkvrXF19qUPVW3HSRrFdgodBGA0f1uwbLnbAjLPHNj/L1SsvygaYPina3btNag+bLZ6urPVqqrZLWer",
+	"sVuBBLei67BMeBBJ1R7phmXlkVDBvDJCHRpqVla+BB/Dh3w3WO0GWwRgs2NakBzRk13skt/NE+wRo5Ak",
+	"rz0Zp3EI0Hhn17uwl8uYCca20ExMHwZfuMcsereQ20w9XswP9gn11kxvAEDkcaQGz3sjSprMN90eh07f",
+	"SIv7+kmek+4+ffytnRbtIdTbKK8r1YkaZRcZjRb3lRWtY6T2PTeA9WeWM9qJ6O1YcomLkU/yQNrxwlVo",
+	"dLKWYAMDj2yEciRexlCxgM+utKxWMzo2y2Ie3dRsKIY0wP39CPN9bXJDWPBbKIsWC+TAMbOOZ7eZuMNc",
+	"3V6xmaHaf6Z1Mchfm3jg4BB2EMFHrmFv2A5N6znTu9sRqLjEb5rfLCRYdD35Izn+7R0soiGuFoz5FjLD",
+	"14lxPGij2rKxRYAYjw5WOZJmLhyyYwmuNz4fmweJyW5L7hAsLfR228iMB0oKcZS88Os2gnn+il0nc3R3",
+	"sRndtdsgiTGpwPJhIndpfMBoQAze8dIsjjpovF+eb0w4Sfz4bNsaJmsP5bgTdOS+DD7G0GzjIL5vPcaW",
+	"vuRsjQGvEDcE2Av+gCArOFw1bqbGEAfag8Ekc9usu/fZbKZNkCx9vHWIaCyo+n+IOGzAJ1HfDxk1DMsb",
+	"RjU3m4tcrrAVpMfcieYJEbZXGrvZYuIageSrE+Cj0N8wLNTmP6BfJC95fC7GxdZwc0SdscihPkgcNCv6",
+	"yt/o81a0uouoyWvKRX+V1s9yhZl4rNPylpMrHJc+oiaL3NUQnpFvIX0dAGGX9IP1Q5+e7PJKh4slqSuV",
+	"XHFzy7F2EQo4yEwWthepg6dxEouf9BTuQN1QU/qSobJRGoZaAYiOOY3afO3ffj85+oEezc6Pfnr/8U/f",
+	"ffqncWXL5pCqaCCt0ddyNov7MJ0SuYDMKMgyAFGanbU1FdhtC2VWpNu3tW7LOrvWzba9G9VA/2orFPAK",
+	"dKrzuHbxqt7yNy6UpjsAxLEK2fGUYKvNulQqkCBkxYQe6tuvjIXSz9iXbkBZoDXwwZl1suebZWq9FYMx",
+	"neBI5Qt6iZCruPMp4u7raxlUykPpMde+qxrDK2jHJG1mBfwvpaHsta2029Rim0pGTsLD2SSdX2FUJq9F",
+	"dicLpylGRMXeGp3cAr76XDOgWKA91tNy+alnrT0ZPCPmdNi7YVGupsTwCZZVzRzKD2QSXFESRFUQ1yKl",
+	"C0bz1EeVN+r2zYd9nA9d7QyO0Mr7hCzkit3aObIOdEvI1Smy1It3F4Z1/WDhXwUG1kWuAHNIuPoeLG7u",
+	"Aim0zJcVvLzpL++j5IYZmQciH3pT+P4lnL5c4NqnPKPOy4IV+XVbWxApqmSlw0CY28Ygi2agnfxwvO88",
+	"lNbgcwXeZ8SuAixZBqjem1A8kThXrP5phnU0vlBH0MZYr/zfWc+QCyiYXzBax0rfqdLEJm9bDHVsPtij",
+	"Ht28QUjNB1uGoc7a5T4za+vu8YLK396tHYBM7SCtmGMB4xpql1WTGXG+9wvVYuiFLUCaeZsNcLop8+FA",
+	"8pH+ERBQRUFLzAe2SJryPHiz9TQSwjZP7N653u2pi7F0L/k6szjaKI+enJycfNOjHJkHx99Si1jfaAeR",
+	"w+uNenHZMwdHgpEBidfPOFo5owWOgYk7ToOo2+hxh7AWB4ez92XX4yFVdw92a8e5qebGrOomHoi2986w",
+	"MbHfhA/BA5XQnEnVds5+OHpUr69XdCcwwjt05wB6aLBA/06yffwCVnR9vQP01wJ82PLRthizNYOqms3s",
+	"TPKdEAB9c+4umdLPIfcTKaDRe46jCArVOrMffAjJjWdKwH7Us6YYkWSyqCK2mmygRtLs5W0TCdWPjYa7",
+	"VrN9Arzb5TBtlYJ3hX3lPQRXO/Dj0BlcN5XucWWHqwL3RUZm1fhYiCHnhWZVLB6yig2QM3ajVRbOQXND",
+	"j+qa37J85OxGH7FwpAyDlLiHgeN/xWNDM/YLAzlOunuuyRNvO/HJ5lSMPzOw3HqFxGwzJR780NxqNWac",
+	"ilEYM267YuF9o2ueW/HxKYaiPFB876d7yXoArnygq+SeCnBTUDkjIOyTiQuv2C3VUi6vy6GQERS/yWUb",
+	"Jgj6emyf6r7BwY5kjDFhW5HeP9AkQDhw9Ra/f/t+6tAq7gxEiS8YxKF81ydEuB1rSWuIakDj8UZpdT4l",
+	"qTEg0tPAM7DBIS6mJFW6ZrT0EHCaQdjIfImSTAqBRWbw9Cvj7a/tTDbz2KJIHbobtvwZ+3Yhaw3tRvUt",
+	"LWwMNFiLLIo+QG4LTpwVMlt2IdrAkjcnaNdqhJ/xJpKJeV6U03qRs8LZ2xsNI9aetF+A2pC2RM53QPY0",
+	"8dwBfGYAg8XcJi7m1z19f12VDO3vkdbyu6hl47qOVwDPgTQOJ2MLa9N4YXgG0TCBc1zBs9woPNsvJxUf",
+	"O2FP8vAG7GAVnveV7euHlE90nPule4BlPB+n6HpLIzzFOEzPACYdoukgDwQsGqLiuFnx9hZFBRbevTtl",
+	"FvYCKvHMuh1oAdPKtpfAtB8m8jO8KTNilj4eB3GYyQeGsSGHzWQdVhZv5kCjmQZ7cK3SWWhdqdPjYwfI",
+	"FgDsHLs+r60Uxp7VxualA8d5CIPRAwve2WC0T3hDdba4B28N8NIBeWLsOe99bH1kufBtwgeAi9yq9e3t",
+	"8LVvN1ZupBx92TPKfxcygs0MzVmsIrmvJH0ZWSD2Tzc11+sLc364LgsuCicKS2O0DqcEmys3+fQJclCz",
+	"SLLmr4xVqtvG6mdWQlAqZ2rp55eotdIM/45y4CvVxuHDtgxbR3AlrgS2XbruVZxKkp7bcDEYrKfkGaya",
+	"1Cs4xIRQQc7fvIRW1C60fAiIRfDJgGcF1ptrH70SucwamM389dufnpMfvvv+//tmSi55aSefmT9+++23",
+	"P3icbJzefOYnYiuLxwPTsjtgVqmffP0kPbPVKDW7EsxPFjd7Poel4xBwaK89BZTf3I6YheQG5rEWcqVg",
+	"lq19CUyMpTpoUaab1M8lg59Aht19/0q0PxAEPuJK11TLGn8wJemHI1hLaixcqCU2DA4ngEO+MRnIsexJ",
+	"nZF0IZVO3dij4DAWOLpDsWKWXAn8WSbLkoLGQmzxkmYLLiB9507KwdwytNtJ+pZq9oqXXKdtm7lllPad",
+	"JV3beG9JlyFLvfn14tK2OVBB0pc5KyupmcjWR39l6/S0hdL10CGGKeGhNoP+3Z/JQja1SoIYHPipYErB",
+	"NHRcNMuvRAsY1XZRGdvKjgTB5ufJ21aP+Vb4yRMX8aYVn5xOvp2eTL/FrPoCbvHxR+TvT8e04se3T8z/",
+	"LdkaPrNFH/6sXuaAFqQ0whBbnM5KCoUS4enJiYUl0LZTAibmIcbn8d+tP4cqYCc0LbwCdCbIkG0Tz6wy",
+	"8fh6esF47ZpbphgWsOZP/EV+5ccOXwHkXFOWtF67XDWQ5ivlRIKCgra5wq5PpNP7ZGK528g8qTTmwWta",
+	"Mg2dAr/H399+5fgSXjP59N74YypC8+dgPVrw532fHnCn+bl5i+X0ZxJDGwc8MLRZP3XVioUj3OCVJwd7",
+	"dQuM3c8qU/IyaEiDIjGYomVz9zUD5HpqJOfiEOzzC12yQJmMY5xPSe99PP7I80+oRAuGIaUuj7xlt3LZ",
+	"8sgGsb+Lu0kgWSsm2qH67aSC+9MAl7Q3Fe56fZLdV+HHyaf3MSKHWJO9Uu9ZW2K23wJB0YxZ3/lMs9os",
+	"MolWO2IpHGhCw75uwDg4YuZLfzSsXjtn9LSNb7e3aEfx6Kj3gn0G8zXUsu/VfnLpni/fQZ+falmOoeOl",
+	"jJAwaJGyGKBggmGiy0F8bI7HS4gtC0Q4LptogIEc3oKrmPA9lxnrPQ17RUKK7PLQR2wCk+IL1+oF1Rmd",
+	"kh3EbgO7D6s4fPlWbJXwxWv44t4rjT2Pi6xocnbdznzY66nvH9DCsNcZynkjeuMcKmxdwcYhxKGTH4D5",
+	"YovjURh68dORhlDZendjYkjORbTJJmQonBfGSLEfzh+hDwu5SYBQr+VdBYhxm7XTG4zWbNgy8JhnvoB4",
+	"T2Nm9gtELh6DM/qsiZYQAbw/TkyHpby4pPPuyzYl3af7MxOSsXXRdnKT/+unJK7i/sJ076lsXA1BzB7P",
+	"yLcn39ki1+D4OUbTqU2pWFfECxwkVCshXs6OXkvBjvBckwGqfcYjv89Bfxszvl5q8NGN1xfMe39sJjof",
+	"zT33k0UjLbNkUsXAFC/omuPkPvSi0UPeEEIJ0BImfJovWq5LiMLJNhgCsr2w3jtXdMaK9ZSct3f6SjhO",
+	"dsO2KuOKwyuVhjADJjuuxJV4hxZEWjM3NcINu6S2g6eDBe/Hd8GMModtzDElQb47+SGxcGSIM5bYsEjB",
+	"lVZQ4La+Eu10EqPrHaKeHefkAfZSjAx0L/ibRt9b7G4ZJOk/p9Ye2ZhSAtPRHC3XTB9AACRjADlaAtl4",
+	"ooUzNPYb0pO2J+IHEpszNMcRwAnBzN9byLqqJa8w67rGmJuDz8dgWTBISThgORh+l9pc/nVwMOR8YzgM",
+	"5m+hnRrMN6i1Vza2E7OpWtjHqC1le7M7LTL2D2Y5sUqoBwoJWG7bIybw2AKdsA9caVsEiaXehCoEZrqT",
+	"QD5kWGPkFsyy2Wrv1SaTV8F8pIe1VSB8haXfAHp8J7Nlpz17zD5UBUX4/nksW3MZzNSFiglf8e09JqxZ",
+	"MAIc7vNZKA18FcZPPhlJVgtbqYvuIZDp1DWusSuBKRQFXWvYvlXLVUw4v8C1twL6wW4GvElYBMlt1nrm",
+	"hzcewufxFgaRIpgLGeKg+lpTiKcDiNtOrsAWv88ZKUKOC5RNL9dBQyNG8DFlAFcg8X7V9jgzAofL8jPr",
+	"4zttg41mtr9vW4/YwR7wCei8K+Gi4wy6N3DKLOC53LL6FMQcSbVMIZ6hIWKpMBdSAaIRxcyTnEEuJcK1",
+	"r7jSvwY0eLDI2L0iP6lgH7TvngW33k5u79GwUKr02XyRjYlmjxKbuOy3nDxG9JfhJOx1KY8/tv8YjHe8",
+	"YvQWpFSj/cX01y4a78B2HsEC/BH/gyPrT3Q8Yy6UtgAl3Ut0seRVMHfuHzEkYm1sqnw2c/U5/Flzioy4",
+	"+UoypOn44MhDcm8yfqBkYpyB3y6fIzK78DUBATp7TjWDvBbG3LyD7PE2Q2dRBaNxzZsrqhetxOvQqmul",
+	"7xCDUZcd7dN8jdl9rh3ow+n25eLINsLV14LEUZKkHz+l1ibY2ErBl9jthkDp6I8nhBZKXgk/JtvhwJqX",
+	"TMm5nd3sgCapIH4wJbrf+HnqB0/2udAHu6mH97de+FGbX5az9YVIhwsHjBcxuu4sL2LqyKFy91mE52pp",
+	"I0rAeW66mWLa9R2i9/GVImi6dNyQ1hpsZ3sTDIHoFc/YlEBYCkaTp+iF2OAEfokqoqQUBKtJMF5DPY6p",
+	"MQ5hHogXItiwj0XtbdQrPc8Ms50SzT7oY3bLhD7C+vI0jIdgKAz+buQY1s8fKUN4+I1HzUTbFGf128H+",
+	"xlOAOqcrwfUpSXnuK4KUuT1GFrhxHCk8DT5PcStpQtKcapriGp7bInRF/ufFr69BagLagIP0SV9RpY9e",
+	"wD5e/pgmVwIGI9oP8YRALtk+gZtarhQcEfzmAuNJbh9+hJftBbfVOxY2AgKOAH+oEZkVDuYKcm9r8vSE",
+	"WBSAKUkLrFGC+ex4oA6VqQV27rHLn3ts+MFgvrdlNmgaK5s+IyetzwzkEzYqPs6K9hf4JBlAzTyJdaTE",
+	"04tAnvgrECzYI6C4stBeCJQRGvwdtc7KFmqWUSeGDSyrn8aYtDNvC7/dU5keDZN2+LOz5f0o+ZBWIrKc",
+	"9VqSyZZo2CHio8k2a3s74C2Hmi4FOyOVVIrfFGs7quX+KgICygtaISCKlr4CE6wxWeOJON3g5PxDZ23t",
+	"e44/KvbHp+MakKuhTviBLNUL9kenGK0/9hjUhYJQoqAUvDrxY1ZBOlrpbENtKbpRHvzDRbWJn+tLcH6I",
+	"uhKrjTi/UQeha+WC8BDcgy59hiM6MLDRDZb6VE9McCIsOPLxl1ppF4K3P7Kh16KmR67ru61TOkwR2ayB",
+	"gb3d9ry8U0ARvYnDRlpbsTNc9fVj8L0HC289g3DUawdu9PGA9VyxJwXwbfd9lBvCEnvOn767W4UZ4gic",
+	"EWqdNr2ggqSyYiIlvKwK40yktCjSPsvDTzoax9XtETtoicFltplEWG0XEbu/Iq4zvCEZfeE6P+utCNuA",
+	"7cQ5CgnRUvZaZ9D/+YXUYrUn0BfyNLoiuLIJEWzFlMZi+IOpfvB3VhKTFCSXqNTmNWNEWnAnlnPntRRG",
+	"P7ZCKJQoD20SBO8yO5PFLbu7RdCr6iF1YbxlHOTV8WxgKu7NmqThUj6iqfvJrSk9DVDjMcVtbg+MpGD0",
+	"1sV2II6DfuuVSC3ofRo6vXYFZ17NqxY/FKZcbOThbVdJiILvAIow8yTbDyw0etQagF3cRwU8mk2wMS/h",
+	"0Q2DAIK9zzZATwcOMuki69//+v4IzzUcCvmrjqiQNZTHWBPCDd2yr8/lmCtsE467rqLj/16L4i8sMCgm",
+	"jyJRd0vTwyR683BfDywTd1tUzpZ6P/bI7i9G91hUn8B1zXg28p0QhCnD0olSOoGJfo7a8GzOAufKppp9",
+	"ht3bzRiQFzbO6PGm+exKGL1WN4VxtosC4DHOSIqTO1InrtsUvn0/FEQlbf2Mth02GN/EeB4EVx3wHVrq",
+	"Zq0Lli3TK2ExJbvPFmw1Ja8l5BC4siKaNKJgSpHU/DPFrSg5JedIpjacsmAFDmHykIRcwzPUlfgaft1+",
+	"Jf0Gmw7tr2WdT8m77lwBp/5s4sHZfKjPfIcfIpCMUiNfuBbZQ4M8jZa2hgrbgkVmtIYkgE+wZlJkrBYt",
+	"Qx9WC9A95dGQgJeZlnVvNP8VDPTDHc343M+FRnxklWB7WUL+aFjDEhsCVwmpmpuCZ+S3t68SxGzBpmeu",
+	"lmjRWBcD7rGSJfNR4StxCV2gACTkKzRaxNaFVNr+3GOZ4pbOiJLtMGiLOajMl2hhv2LUJbo6ftCvuc5L",
+	"tr4SJYXZ9PHyJVpywR62bsm8gg5GH8zlh+aVhMylxLK+G5ofgrVeuSovZ9CuatmpX4PmtUNWKUVV18Lq",
+	"jSgrvrvj0RJ3slvn+hemf0Yv58HO9WcZ7/FtEZogX3iYGhe8G0bT2etph+covJ6f5TiP7VKOP+J/fDpW",
+	"WlYPaYfg7P3XtGQDtsjLmZvhCC0dFRfC2O3ubwCU1wL/bJS0aFnhSw6j6nb1sqLOsQGY+3PKC5EbvQUb",
+	"+Eo5NPQEO4YNsyAAGEje205KYJtr+jt7e85+RT//2V9u4MCHJy5ym4KBdCV66K6zAXohg9kEkKXRCyYs",
+	"xeaSaEl4UDdvv3UlANBihcBSKJi6RJ6SlzNChX3hDAa++pEfVJOvv3v69JskfKbPxlJF+CwYUGJ8TmYs",
+	"tXe2PDKd8YKlW+j33DcV2OkHviUE7sKUvAEBYhOyrjw4oh0vVvSg1+Hwll87yeKRAwduOkNEAby0cSOo",
+	"l80Pk0tw5eebd9uDsyrjAiwd69znZtcwwfUBonLnWGa+7hqcoU9i74K/YwjbjpjHUCs2JW8srD5m6BTT",
+	"GoxJBxpk83cIs3olXOVj1Lkx23wOS3kAYX/IEJWdqNtnPPpGvAOYGnSJUgud7845+TIoKcDavyOPQTRg",
+	"MHP1C3zj84IVcNGmdNhQuoaNTomYbeFEiYfNSZj3DGUj4AAOZZcWVEODIoxImCFGksMasLiePlPeyXwi",
+	"GxzUTh3MBlikZVdOahZnPXyrKi1WfRv4t4i36DJBCD4ZxC81GriUOUtcQZQNUpmd2+adAMjASzkRAkEb",
+	"jltxnS1Ybo2H19L/2mIxIoZFwTTugkNBnRF13aDTlJyrJUn/8uKS/Nd//CdeO6gzR+QormEozpSc4+E5",
+	"EwEBXaErKNauGpekoNfvdm0fyU4wi9s3PHSwF6tzQ9TYfXyDwyRXDqsLOfFQF9S828+h0dLnpT1E/qj7",
+	"2CvEd0L7YK+/WcVkpDOEs20weokDDg4QW8NsKJCXdpkd/54zsmZ6pGzqy47Ed3lYqT4k0R9IoDvkmAeV",
+	"3PfooGkZ8djlxx7SCXXt/lG0MwziWkb4YqXgj45Mj+wwuXcPWbK23Bhn+ZJz1M8gEzJa16DrYMrvwQLu",
+	"rnORlcoVSHtzBa6A8ytmXGDuF1W4C1DK2Z1FqJXLg5awdXY+sy1sXS07VWy0ZbxHIVNYvjSqWGvoYQjO",
+	"O7wjzH1x1arCvp1YNXkYKDKkpJsBglM/cB12vnhsBSu6Hr33d4ipvHMJPE8IO4KEIs3zmilI1ZoXuu4C",
+	"nzPEhl+fkAGIh56V/tFHqKff/2lvQiEAGGhn6acaIDqPH5RrPjEKqxdKrqlyYzJbOP1o8fnQfN2HdNPw",
+	"bj9ep6wLnBi3wzeLbUN6ObH00IVg9j3HvKxkrR8g2uRb+cCVg5dNM3Xb5r2xUQEaWa5EyvMEZnokOVdV",
+	"QdfXhoMSI3gSIyOuwbOD/2rqAv/D4YonrgT82peAJ+ZR11JcA9RyIlfi2sMVJ0TOHAQw5LWgQQg6ZRgW",
+	"CEBklrEcnDgXNIOGG4wrSh/Qdj1VZ52+wpo5dBhfiXAlsA6jrUXAf1/btvy2KmG7Uyrk8Q9HIjd8PtQs",
+	"ZVaqTkn68WqSS8GusKflaiJnV9jQcvIpbYdKrWS9VBaM2RZ9MBv/w636WniLRGgHyGZGWGk55Ji+BN7q",
+	"VaJbaSMqWjIj1RPo0Gixjzaq9UIIbTvkDnB0GM0WA/Wr17K+tsu+J6yibw10JWmZLNtAjNkLxhnasOhi",
+	"oPEpr9fXdSPuuaa3zPpYge/pynlm5tB914V5LeLbBsXRAXFSX5/jcYZmttwFMsVFcSXsK4BJSptUEWRB",
+	"i5kXnr2ARN0rcM9t453ZuFWJLX/y81mhyM8nuvsOAiLee6/nkD4GtEBl6nZn59PjORB4m9+CTADdFpNL",
+	"e3ZqudYPunFrDqFwW/QgtEIsQImXRoMad7fjsBMKs9ulFAQtQWm4aP6ZRSD3kP1K0zVcO8wPwnQuGzNi",
+	"ERCIH+Htb/wQ/VHwzW20c36gBrifZD1nOhauGCJvfzinb0OHtv/6Qjq46sMUuLp4vDnUBc6u5rXz5x7W",
+	"9NsXQHELtSA4h8OHQ/DhnyV9POb0h0HeDgzaNmpBUci2zwrHttd13yVNj2mm+S3X6+EhEu5Lj9dVNyaK",
+	"E3w94lZvlq5yFWLDHqrX7iH9ZUf2odSmceMPpb7PW+XpHttt3voiJOdOlvYj8o/tJPtHDI/39l+78o22",
+	"IQpG9G/DGkJPYAtb7RKtHzSEhretkXPc449u0w9Q2PE0VtjycIFqKP5kRX4EbQH+NBFSj5lzOZDsaxml",
+	"ZlD5/VkZJQzJO/agLh6ImWnHLaHxusUhW70Y01iXg9nu/yE8Q0nJlaZLdii+MXbkZ0u5XaxF5k3EL7NA",
+	"cS0yb2F+2pcz6kacdYtoIO1iB4KFdRwHYBuzVG9SGWtzF4sMAxV0uEQzpYdzXZfwjTvaVA9peIRz0/vs",
+	"DrP2ww3vUlqFufdWDC5ZpXuNECTxZ3HeomL8FzdnjlaV5EJDwoaLLjt3AYxlKevaMLUgmgmyZrRWiS9B",
+	"4hqn2rQTmrEn6Svl6z1x/GLBNHwdqqdyqmmLYI+Rt8IQBpSClk22YLkNNGqSFYwKRZrKj31WrJhFa6M1",
+	"rYFpv+jiUT+pP5ZigkoPhy6LrFY3Rk8gfc7cqGQcOsbu7Pcdsp5qYEPu8sAmzkjqFgj4PbZ7TJKZtE2i",
+	"n8uNNTto0aPDe/61kcCLWgquYCnK7Oab4Ss+Vk3DT48/1o341N+G1cXfIwPwe0honJhgI4TtsEcPwefm",
+	"V2S0RIi+TXC+KyFvWX1GKD5PI4yV7YghHs4cE7/Ge43dxL+wu91DhEX7TLfPMethXFXzpIQozSpjApv/",
+	"//yKwdVydAFbMb/Uj9S6GWIYnogc9X//aGhNheaCDRocf2u/9t8FH2m/gvSWAI9Rlt6+bSiC0wiug+mo",
+	"DgdgDYMIDgaXg1ZE0GMPI2qlJGWTLZyo6TW0HhMvp+XlURgdHZ5+hKMcOsbDSDbzJGejtMRADrGl+nov",
+	"RJTPCuAROc5jRBz4vPAdNjaYgvKFcc4rf0/OSJpzldE6T4kNDQXwRwB80V5YCmGWM5I2IpcOzQPCECvX",
+	"527flZ8ixm9nVnjVIP6hB+lYha0SvLZxIVcV5qGRPChxu4aYpYBVn/cQ/I8UNGhX+Lmqdcdd8Q1o7MPi",
+	"YMRv/j0xMVRGd9TcXsA3HskieEiFazYypGqBFAeJG5kHPbq27G3/RwfDSJF5jZAaN2zBRU5mNVMLF02w",
+	"k3ysyIA/wlytFsLbwung+qGpurDpWBXCdPXGBgxZvtioZEbFZ2mHAqLEe6aN6rlh8+YgVQ/PEZypzQxg",
+	"fMcoDzvS4RCCZJRNZvngQe/50B0/BDl/lisyozWh8MRu2ciXaWmt2M1CyuWwrH/nvvSAx2PfMRQ+dmtt",
+	"zShbosOymh0ysGwo9JXy7wsO0f/pcTpyoT/WFqVCHk/IFbH9r0xocrMmb369uEyI4nOBIvdCU5HTOifu",
+	"0OzUGSemXVHpnBny1bKZL2zdsx2aSjUMscORRprVt7RAsUA1YtsXlJs3QV8QQNtHMTGwCsUu4kuV73Z5",
+	"e4j4w1USvWYrR51hfkcfznjiyOgOOswwAWDx2cBzxj5XqPZnetsi+QNjakko+e3tq7FXZ0g07eyfxdrK",
+	"ltV2F1e+DmbAwpAYsYaq6IOWWNr1J+35mbtCSqYUxcEdI6VKn8bs3fHBpfIODj1MCMPTyxVgcm2UKXtw",
+	"+Ts+gQfjnU6jY4rDyT04r8s5fQBgaa+yS7C16AXOK+eK6JoHEfwtifoblEeHh/5gAvENzrF6XF96pDQ8",
+	"tC/tJge5FxxMZB2b6z48e4DR/JdWHDxk8+pjeNLBdh53sqUTqUHTC0KYNVXi4crq3M/o4a5R8ksRLeN4",
+	"ydCCifyzVRG9hdffi2kfFxDK6PY+6EnoMplLbwSf2car2uVXvaUMyHWHidNfMGNHF0XXEsDktpdvRh0c",
+	"Vgj5yUKPwT77zx/awWX/oEz2bsEgRsZ1yGYH4yIpWIeLDs036Gt8PlkjdWvsXOBavmQ+6K60d1Cm+dR4",
+	"7ejBeQEAYL7owgduPvZ8Rry8+7PQX/gtC2UOoHIpR+YDsZBm6vMx0CVT+qDRh4dlHKjM6VFV3SQi0ebE",
+	"DqmPvAjRkuh6HfCF8VxH84N5MsuaGhqDfv84WTLz/+8N9ewDNh2nN0xWBUtgai/GmHKmlqrTgufLvxgO",
+	"q5luFoSoSC+PuWyxIrGwjCwh0lVf0cLB2gVPx3Kg+LN9uNzhx3bm5U23uoNUdDR07yzC1UJCF3TOc1uA",
+	"Zx/nrNb4qlygkLE86YZhzDrXsqlD6vnD3H6Yw8BAAvGarOgaBZPROh4LJsBKm4ZIMLesd7+DA5iCh4TB",
+	"8vhmF1JpV3ba/g7xNKM/WLK18iPIzt+8DH5FK24+NYb4/w4AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
