@@ -51,17 +51,18 @@ var allowed = map[string][]string{
 	"host/internal/syncer": {
 		"host/internal/booking", "host/internal/directory", "host/internal/store", "host/internal/supervise", "host/internal/remedy", "sdk",
 	},
-	"host/internal/remedy":   {"sdk/fault"},
-	"host/internal/sunset":   {"host/internal/config"},
-	"host/internal/schedule": {"host/internal/syncer", "host/internal/store", "host/internal/directory"},
-	"host/internal/looptest": {"host/internal/syncer", "host/internal/booking", "host/internal/store", "host/internal/remedy", "sdk"},
+	"host/internal/remedy":     {"sdk/fault"},
+	"host/internal/sunset":     {"host/internal/config"},
+	"host/internal/roompolicy": {},
+	"host/internal/schedule":   {"host/internal/syncer", "host/internal/store", "host/internal/directory"},
+	"host/internal/looptest":   {"host/internal/syncer", "host/internal/booking", "host/internal/store", "host/internal/remedy", "sdk"},
 	"host/internal/watch": {
 		"host/internal/config", "host/internal/syncer", "host/internal/store", "host/internal/directory", "host/internal/remedy", "sdk",
 	},
 	"host/internal/endpoint": {"host/internal/syncer", "host/internal/store", "host/internal/config", "sdk"},
 	"host/internal/api": {
 		"host/internal/syncer", "host/internal/booking", "host/internal/directory", "host/internal/store",
-		"host/internal/config", "host/internal/apikey", "host/internal/sunset", "sdk/fault",
+		"host/internal/config", "host/internal/apikey", "host/internal/sunset", "host/internal/roompolicy", "sdk/fault",
 	},
 	"host/internal/doctor": {
 		"host/internal/config", "host/internal/directory", "host/internal/store", "host/internal/supervise", "host/internal/remedy",
@@ -77,7 +78,7 @@ var allowed = map[string][]string{
 }
 
 // noIO are packages that decide and must not reach anything outside: no store, no clock, no network.
-var noIO = []string{"host/internal/booking", "host/internal/syncer/plan", "sdk/calendar", "sdk/recurrence"}
+var noIO = []string{"host/internal/booking", "host/internal/roompolicy", "host/internal/syncer/plan", "sdk/calendar", "sdk/recurrence"}
 
 // thirdParty says which packages of others only certain rooms may use.
 var thirdParty = map[string][]string{

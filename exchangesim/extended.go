@@ -142,6 +142,9 @@ func (v *view) computed(key string) (property, bool) {
 	case "0x3ffa":
 		return text(v.it.author)
 	}
+	if v.it.kind == "MeetingResponse" && (key == "Meeting/id:0x3" || key == "Meeting/id:0x23") {
+		return property{"Binary", []string{globalID(v.c.uid)}}, true
+	}
 	if v.it.kind != "CalendarItem" {
 		return property{}, false
 	}

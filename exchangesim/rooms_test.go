@@ -312,7 +312,9 @@ func TestInvitationsAreAnsweredOverGraph(t *testing.T) {
 	event := desk("1", 0)
 	event["attendees"] = []object{{"type": "required", "emailAddress": object{"address": "bob@example.com"}}}
 	made := c.create(event)
-	bob := func() any { return list(c.want(http.StatusOK, http.MethodGet, "/users/bob@example.com/events", nil), "value")[0] }
+	bob := func() any {
+		return list(c.want(http.StatusOK, http.MethodGet, "/users/bob@example.com/events", nil), "value")[0]
+	}
 	path := "/users/bob@example.com/events/" + text(bob(), "id")
 	c.want(http.StatusAccepted, http.MethodPost, path+"/tentativelyAccept", object{"comment": "perhaps", "sendResponse": true})
 	if got := text(bob(), "responseStatus", "response"); got != "tentativelyAccepted" || s.Answers()[0].Text != "perhaps" {

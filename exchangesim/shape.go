@@ -68,6 +68,9 @@ func (s shape) node(v *view) *node {
 			}
 		}
 	}
+	if v.it.kind == "MeetingResponse" && (s.base == inAll || s.fields["message:From"]) {
+		n.kids = append(n.kids, el("t:From", mailboxNode(v.c.organizer)))
+	}
 	if s.base == inAll && !s.light {
 		n.kids = append(n.kids, v.c.extra...)
 	}

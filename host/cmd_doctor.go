@@ -16,16 +16,22 @@ import (
 )
 
 func doctorCmd(f *flags) *cobra.Command {
-	var asJSON, quiet bool
+	var asJSON, quiet, rooms bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Examine the installation: what is well, what is not, and what to do",
 		Long: `Examine configuration, plugins, database, queue, disk, the servers of the sync modes (certificate, ways to log in,
 clock, impersonation, throttling), the public URL and the subscriptions. Nothing is changed.
 
-Exit code for monitoring: 0 all is well, 1 there are warnings, 2 something does not work.`,
+Exit code for monitoring: 0 all is well, 1 there are warnings, 2 something does not work.
+
+With --rooms: for every resource with a mailbox, the commands of Exchange to look at how it decides on invitations and to set that as
+recommended, what its latest refusals point to, and why. Neither EWS nor Graph can read those settings.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if rooms {
+				return f.reviewRooms(cmd, asJSON, quiet)
+			}
 			report, err := f.examine(cmd)
 			if err != nil {
 				fmt.Fprintln(cmd.ErrOrStderr(), "roomwire: "+err.Error())
@@ -51,7 +57,8 @@ Exit code for monitoring: 0 all is well, 1 there are warnings, 2 something does 
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "only what is not well")
+	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "only what is not well; with --rooms, only rooms that refused something")
+	cmd.Flags().BoolVar(&rooms, "rooms", false, "how rooms' mailboxes ought to be set up, and what their refusals point to")
 	return cmd
 }
 

@@ -45,6 +45,7 @@ type Options struct {
 	Webhooks  Webhooks
 	Doctor    Doctor
 	Host      Host
+	Refusals  Refusals // nil: none are known
 	// Observe is told of each request what it was, as METHOD and path, and how it was answered; nil: nobody.
 	Observe func(operation string, status int, took time.Duration)
 	// Answers keeps answers for repeated requests; nil: an Idempotency-Key means nothing.

@@ -40,11 +40,28 @@ func bookingOut(b *booking.Booking) rest.Booking {
 	if b.External != nil {
 		out.ExternalOrganizer = &rest.ExternalOrganizer{Name: given(b.External.Name), Email: b.External.Email}
 	}
+	out.ResourceStates = resourceStates(b)
 	if b.ItemExpected {
 		expected := rest.BookingItemExpected
 		out.Item = &expected
 	}
 	return out
+}
+
+// resourceStates returns what the rooms have answered; nil if nothing is known.
+func resourceStates(b *booking.Booking) *[]rest.ResourceState {
+	var states []rest.ResourceState
+	for _, a := range b.Answers {
+		if a.Resource != "" && slices.Contains(b.Resources, a.Resource) {
+			states = append(states, rest.ResourceState{
+				Resource: a.Resource, State: rest.ResourceStateState(a.State), Reason: given(a.Reason), At: a.At.UTC(),
+			})
+		}
+	}
+	if states == nil {
+		return nil
+	}
+	return &states
 }
 
 func attendeesOut(list []booking.Attendee) []rest.Attendee {

@@ -179,6 +179,19 @@ type Doctor interface {
 	Examine(ctx context.Context) (Examination, error)
 }
 
+// A Refusal is what a room wrote when it declined.
+type Refusal struct {
+	Resource, Booking string // ids
+	At                time.Time
+	Reason            string
+}
+
+// Refusals tells what rooms wrote when they declined.
+type Refusals interface {
+	// Refusals returns the newest refusals of a resource that are known with a reason, the newest first.
+	Refusals(ctx context.Context, tenant, resource string, limit int) ([]Refusal, error)
+}
+
 // A Plugin is a plugin that the host uses.
 type Plugin struct {
 	Name, Version    string

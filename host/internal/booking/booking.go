@@ -108,6 +108,10 @@ type Booking struct {
 	ItemExpected  bool
 	ExpectedUntil time.Time
 
+	// Answers are what those invited have answered, sorted by address. They are kept beside the booking, and saving it does
+	// not change them.
+	Answers []Answer
+
 	Created, Updated time.Time
 }
 
@@ -177,7 +181,7 @@ func samePointer[T comparable](a, b *T) bool {
 // Clone returns a copy that shares nothing with b.
 func (b *Booking) Clone() *Booking {
 	c := *b
-	c.Resources, c.Attendees = slices.Clone(b.Resources), slices.Clone(b.Attendees)
+	c.Resources, c.Attendees, c.Answers = slices.Clone(b.Resources), slices.Clone(b.Attendees), slices.Clone(b.Answers)
 	c.ReminderMinutes, c.External = copied(b.ReminderMinutes), copied(b.External)
 	c.Exceptions = slices.Clone(b.Exceptions)
 	for i, x := range c.Exceptions {

@@ -39,6 +39,11 @@ func (r Reads) Booking(ctx context.Context, tenant, id string) (*booking.Booking
 		return nil, false, nil
 	}
 	b, err := bookingFromRow(row)
+	if err != nil {
+		return nil, false, err
+	}
+	answers, err := r.Answers(ctx, tenant, id)
+	b.Answers = sayings(answers)
 	return b, err == nil, err
 }
 
@@ -78,7 +83,7 @@ func (r Reads) Bookings(ctx context.Context, tenant string, f BookingFilter) ([]
 			}
 		}
 		if len(got) < f.Limit || len(list) == most {
-			return list, nil
+			return list, r.answered(ctx, tenant, list)
 		}
 		f.After = got[len(got)-1].ID
 	}

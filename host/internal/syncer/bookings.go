@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
@@ -89,6 +90,10 @@ func (e *Engine) Put(ctx context.Context, b *booking.Booking, match booking.Matc
 // accept saves what the booking system made of a booking, and records what its calendar needs.
 func (e *Engine) accept(ctx context.Context, tx *store.Tx, old, next *booking.Booking) error {
 	next.SyncDisabled, next.SyncProblem = false, ""
+	if old != nil {
+		next.Answers = slices.Clone(old.Answers)
+		next.SyncProblem = declinedProblem(next)
+	}
 	if err := e.save(ctx, tx, old, next, sourceAPI, ""); err != nil {
 		return err
 	}
@@ -216,7 +221,13 @@ func (e *Engine) save(ctx context.Context, tx *store.Tx, old, next *booking.Book
 	case next.SyncDisabled && !old.SyncDisabled:
 		kind = "problem"
 	}
+	if err := forgetAnswers(ctx, tx, next); err != nil {
+		return err
+	}
 	if err := tx.PutBooking(ctx, next); err != nil {
+		return err
+	}
+	if err := e.roomsFreed(ctx, tx, old, next); err != nil {
 		return err
 	}
 	data, err := e.Render(next)
@@ -253,6 +264,9 @@ func (e *Engine) relink(ctx context.Context, tx *store.Tx, old, next *booking.Bo
 				return err
 			}
 		}
+	}
+	if err := e.wakeSources(ctx, tx, next); err != nil {
+		return err
 	}
 	if next.Status != booking.Confirmed {
 		return nil

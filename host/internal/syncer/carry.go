@@ -345,7 +345,9 @@ func (e *Engine) arm(ctx context.Context, tx *store.Tx, s *step) error {
 	}
 	var err error
 	texts := s.CreateItem || s.ItemFields.Any(calendar.FieldBody)
-	if s.event, err = eventOf(ctx, tx, s.pair.booking, &s.fields, s.pair.item, texts); err != nil || s.CreateItem {
+	s.event, err = eventOf(ctx, tx, s.pair.booking, &s.fields, s.pair.item, texts)
+	s.event.Attendees = append(s.event.Attendees, s.pair.excused...)
+	if err != nil || s.CreateItem {
 		return err
 	}
 	if s.writes = toSend(s.ItemFields, s.event, s.pair.item); !s.writes.Any(calendar.FieldRecurrence) {

@@ -51,8 +51,8 @@ func (e *Engine) calendarState(ctx context.Context, p *pass, since calendar.Curs
 // reconcileUnread does what a full read is for without one, where the calendar is as it was at the last: what was agreed on
 // with it is what its items say, and is compared with the bookings. It reports whether that was enough.
 func (e *Engine) reconcileUnread(ctx context.Context, p *pass) (bool, error) {
-	if p.mb.ReconcileAt.IsZero() {
-		return false, nil // somebody asked for a full read
+	if p.mb.ReconcileAt.IsZero() || p.isRoom() {
+		return false, nil // somebody asked for a full read; of a room's calendar everything matters, linked or not
 	}
 	same, err := e.unchanged(ctx, p)
 	if err != nil || !same {

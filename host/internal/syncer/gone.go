@@ -37,7 +37,7 @@ func (e *Engine) gone(ctx context.Context, p *pass) (held bool, err error) {
 			e.Log.Warn("too many items vanished from a calendar at once; their bookings are kept until somebody decides",
 				"tenant", p.mb.Tenant, "person", p.mb.Person, "items", len(missing))
 		}
-		return true, e.hold(ctx, p, missing, approved)
+		return true, e.hold(ctx, p, vanishedItems(missing), approved)
 	}
 	for _, l := range missing {
 		err := e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
@@ -105,7 +105,7 @@ func (e *Engine) past(b *booking.Booking) bool {
 
 // hold stores which deletions are held back from now on. An approval that was looked at is used up: it was meant for
 // those that were held when it was given.
-func (e *Engine) hold(ctx context.Context, p *pass, missing []store.Link, approved bool) error {
+func (e *Engine) hold(ctx context.Context, p *pass, missing []QuarantineItem, approved bool) error {
 	n := len(missing)
 	if p.mb.HeldDeletions == n && !approved {
 		return nil
@@ -185,10 +185,34 @@ func (e *Engine) elsewhereByKey(ctx context.Context, p *pass, l store.Link) (fou
 		return false, nil // what bears its key elsewhere is not ours to delete
 	}
 	item, err := e.find(ctx, p, l, backend.OurKey)
+	if err == nil && item == nil {
+		item, err = e.findUnmarked(ctx, p, l)
+	}
 	if err != nil || item == nil {
 		return false, err
 	}
 	return true, e.restore(ctx, p, l, item)
+}
+
+// findUnmarked looks for the item of a link that was taken over without our marker, because somebody made it in the
+// calendar and invited a room.
+func (e *Engine) findUnmarked(ctx context.Context, p *pass, l store.Link) (*calendar.Item, error) {
+	if l.UID == "" || p.mode.Finder == nil || l.State != store.LinkLive {
+		return nil, nil
+	}
+	items, err := p.mode.Finder.Find(ctx, p.mailbox, backend.ByUID, l.UID)
+	if errors.Is(err, fault.Unsupported) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i := range items {
+		if it := &items[i]; it.Key == "" && it.ForeignKey == "" && !it.ReadOnly && !it.Event.Cancelled && it.Ref != l.Ref {
+			return it, nil
+		}
+	}
+	return nil, nil
 }
 
 func (e *Engine) restore(ctx context.Context, p *pass, l store.Link, item *calendar.Item) error {

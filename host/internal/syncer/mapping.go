@@ -59,7 +59,8 @@ func fieldsOfBooking(ctx context.Context, p people, b *booking.Booking) (plan.Fi
 	return plan.Canonical(f), nil
 }
 
-// fieldsOfItem returns what an item of the organizer's calendar says. Rooms and equipment that the directory does not
+// fieldsOfItem returns what an item of the organizer's calendar says. One that has rooms and no location is where the rooms
+// are, as a booking without a location is. Rooms and equipment that the directory does not
 // know are left out: they are not ours to move.
 func fieldsOfItem(ctx context.Context, p people, tenant, organizerEmail string, ev *calendar.Event) (plan.Fields, error) {
 	if ev.Recurrence != "" {
@@ -73,6 +74,7 @@ func fieldsOfItem(ctx context.Context, p people, tenant, organizerEmail string, 
 		m := int(ev.Reminder.Before / time.Minute)
 		f.Reminder = &m
 	}
+	var rooms []directory.Person
 	for _, a := range ev.Attendees {
 		if strings.EqualFold(a.Email, organizerEmail) {
 			continue
@@ -84,11 +86,26 @@ func fieldsOfItem(ctx context.Context, p people, tenant, organizerEmail string, 
 		switch {
 		case known && row.Kind == directory.KindResource:
 			f.Resources = append(f.Resources, a.Email)
+			rooms = append(rooms, row.Person)
 		case a.Role != calendar.Resource:
 			f.Attendees = append(f.Attendees, plan.Person{Email: a.Email, Name: a.Name, Optional: a.Role == calendar.Optional})
 		}
 	}
+	if strings.TrimSpace(f.Location) == "" {
+		f.Location = namesOf(rooms)
+	}
 	return plan.Canonical(f), nil
+}
+
+// namesOf lists rooms in the order in which a booking has them.
+func namesOf(rooms []directory.Person) string {
+	slices.SortFunc(rooms, func(a, b directory.Person) int { return strings.Compare(a.ID, b.ID) })
+	rooms = slices.CompactFunc(rooms, func(a, b directory.Person) bool { return a.ID == b.ID })
+	names := make([]string, len(rooms))
+	for i, r := range rooms {
+		names[i] = displayName(r)
+	}
+	return strings.Join(names, ", ")
 }
 
 // applyFields carries the fields which of f into b. Resources without a mailbox stay as they are: no calendar can say

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/store"
@@ -82,8 +83,17 @@ func putInto(ctx context.Context, tx *store.Tx, q store.Quarantine, more ...Quar
 	return tx.SaveQuarantine(ctx, q)
 }
 
+// vanishedItems are what is held back of links whose items vanished.
+func vanishedItems(links []store.Link) []QuarantineItem {
+	items := make([]QuarantineItem, len(links))
+	for i, l := range links {
+		items[i] = QuarantineItem{Booking: l.Booking, Key: l.Key, Does: "the booking is cancelled, because its item was deleted"}
+	}
+	return items
+}
+
 // holdDeletions lays the bookings of items that vanished into a unit, or closes the one that waits if none are held any more.
-func (e *Engine) holdDeletions(ctx context.Context, tx *store.Tx, p *pass, missing []store.Link) error {
+func (e *Engine) holdDeletions(ctx context.Context, tx *store.Tx, p *pass, missing []QuarantineItem) error {
 	if len(missing) == 0 {
 		q, found, err := tx.WaitingQuarantine(ctx, p.mb.Tenant, p.mb.Person, CalendarDeletions)
 		if err != nil || !found {
@@ -92,15 +102,13 @@ func (e *Engine) holdDeletions(ctx context.Context, tx *store.Tx, p *pass, missi
 		q.State = store.QuarantineClosed
 		return tx.SaveQuarantine(ctx, q)
 	}
-	items := make([]QuarantineItem, 0, len(missing))
-	for _, l := range missing {
-		it := QuarantineItem{Booking: l.Booking, Key: l.Key, Does: "the booking is cancelled, because its item was deleted"}
-		if b, found, err := tx.Booking(ctx, l.Tenant, l.Booking); err != nil {
+	items := slices.Clone(missing)
+	for i, it := range items {
+		if b, found, err := tx.Booking(ctx, p.mb.Tenant, it.Booking); err != nil {
 			return err
 		} else if found {
-			it.Version = b.Version
+			items[i].Version = b.Version
 		}
-		items = append(items, it)
 	}
 	q, err := e.unit(ctx, tx, p.mb.Tenant, p.mb.Person, CalendarDeletions)
 	if err != nil {

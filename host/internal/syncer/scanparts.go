@@ -54,7 +54,9 @@ func (e *Engine) scanBatch(ctx context.Context, p *pass, s store.Scan, part *sto
 }
 
 // ofOneBooking reports whether a scan is about one booking, whose items are found by their markers.
-func ofOneBooking(s store.Scan) bool { return s.Target == store.ScanBooking || s.Target == store.ScanSeries }
+func ofOneBooking(s store.Scan) bool {
+	return s.Target == store.ScanBooking || s.Target == store.ScanSeries
+}
 
 // scannedLinks returns the next links of a part, and the last key looked at; empty when there are no more.
 func (e *Engine) scannedLinks(ctx context.Context, s store.Scan, part *store.ScanPart) (links []store.Link, last string, err error) {

@@ -100,14 +100,17 @@ func (c *Client) envelope(m calendar.Mailbox, r request) []byte {
 }
 
 // calendarFolder names the mailbox's calendar.
-func (c *Client) calendarFolder(w *writer, m calendar.Mailbox) {
+func (c *Client) calendarFolder(w *writer, m calendar.Mailbox) { c.folder(w, m, "calendar") }
+
+// folder names one of the folders that every mailbox has.
+func (c *Client) folder(w *writer, m calendar.Mailbox, name string) {
 	if c.ActAs {
-		w.empty("t:DistinguishedFolderId", "Id", "calendar")
+		w.empty("t:DistinguishedFolderId", "Id", name)
 		return
 	}
 	w.inside("t:DistinguishedFolderId", func() {
 		w.inside("t:Mailbox", func() { w.text("t:EmailAddress", m.Address) })
-	}, "Id", "calendar")
+	}, "Id", name)
 }
 
 // moment writes t as an absolute xs:dateTime.

@@ -115,6 +115,7 @@ func (e ChangeSource) Valid() bool {
 
 // Defines values for ChangeKind.
 const (
+	ChangeKindAnswered  ChangeKind = "answered"
 	ChangeKindCancelled ChangeKind = "cancelled"
 	ChangeKindCreated   ChangeKind = "created"
 	ChangeKindProblem   ChangeKind = "problem"
@@ -124,6 +125,8 @@ const (
 // Valid indicates whether the value is a known member of the ChangeKind enum.
 func (e ChangeKind) Valid() bool {
 	switch e {
+	case ChangeKindAnswered:
+		return true
 	case ChangeKindCancelled:
 		return true
 	case ChangeKindCreated:
@@ -506,6 +509,30 @@ func (e ResolveManyInputUse) Valid() bool {
 	}
 }
 
+// Defines values for ResourceStateState.
+const (
+	ResourceStateStateAccepted  ResourceStateState = "accepted"
+	ResourceStateStateDeclined  ResourceStateState = "declined"
+	ResourceStateStatePending   ResourceStateState = "pending"
+	ResourceStateStateTentative ResourceStateState = "tentative"
+)
+
+// Valid indicates whether the value is a known member of the ResourceStateState enum.
+func (e ResourceStateState) Valid() bool {
+	switch e {
+	case ResourceStateStateAccepted:
+		return true
+	case ResourceStateStateDeclined:
+		return true
+	case ResourceStateStatePending:
+		return true
+	case ResourceStateStateTentative:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Role.
 const (
 	RoleOptional Role = "optional"
@@ -806,8 +833,11 @@ type Booking struct {
 	Recurrence *string `json:"recurrence,omitempty"`
 
 	// ReminderMinutes Missing if there is no reminder.
-	ReminderMinutes *int     `json:"reminder_minutes,omitempty"`
-	Resources       []string `json:"resources"`
+	ReminderMinutes *int `json:"reminder_minutes,omitempty"`
+
+	// ResourceStates What the rooms have answered, as far as it is known; missing if nothing is.
+	ResourceStates *[]ResourceState `json:"resource_states,omitempty"`
+	Resources      []string         `json:"resources"`
 
 	// SkippedConflicts In the answer to a PUT with `conflicts=skip`: the occurrences that were left out, and why.
 	SkippedConflicts *[]Conflict   `json:"skipped_conflicts,omitempty"`
@@ -932,7 +962,10 @@ type Change struct {
 	Booking Booking   `json:"booking"`
 
 	// ID Of the booking.
-	ID     string     `json:"id"`
+	ID string `json:"id"`
+
+	// Kind `problem`: the booking was taken out of the sync. `answered`: a room or an attendee has answered, and nothing else is
+	// different.
 	Kind   ChangeKind `json:"kind"`
 	Reason *string    `json:"reason,omitempty"`
 	Seq    int64      `json:"seq"`
@@ -945,7 +978,8 @@ type Change struct {
 // ChangeSource Who changed it.
 type ChangeSource string
 
-// ChangeKind defines model for ChangeKind.
+// ChangeKind `problem`: the booking was taken out of the sync. `answered`: a room or an attendee has answered, and nothing else is
+// different.
 type ChangeKind string
 
 // ChangePage defines model for ChangePage.
@@ -1396,6 +1430,7 @@ type Person struct {
 	// Sync How the person's sync is. The list of persons shows the fields up to `ahead` only.
 	Sync         SyncState `json:"sync"`
 	SyncDisabled bool      `json:"sync_disabled"`
+	SyncMaster   bool      `json:"sync_master"`
 	SyncMode     string    `json:"sync_mode"`
 	SyncURL      string    `json:"sync_url"`
 	Updated      time.Time `json:"updated"`
@@ -1421,6 +1456,10 @@ type PersonInput struct {
 	// OwnBookings The person's bookings are synced; false: only those whose `sync` is true.
 	OwnBookings  *bool `json:"own_bookings,omitempty"`
 	SyncDisabled *bool `json:"sync_disabled,omitempty"`
+
+	// SyncMaster Of a resource whose calendar is synced: a meeting in it that collides with a booking is declined there. `false`: it
+	// stays, and is listed as a difference.
+	SyncMaster *bool `json:"sync_master,omitempty"`
 
 	// SyncMode Without one nothing is synced.
 	//
@@ -1707,8 +1746,70 @@ type ResolvedMany struct {
 	Items []Resolved `json:"items"`
 }
 
+// ResourceState defines model for ResourceState.
+type ResourceState struct {
+	// At When this became known.
+	At time.Time `json:"at"`
+
+	// Reason Why, as far as it is known.
+	Reason *string `json:"reason,omitempty"`
+
+	// Resource Its id.
+	Resource string `json:"resource"`
+
+	// State `pending`: it was invited and has not answered.
+	State ResourceStateState `json:"state"`
+}
+
+// ResourceStateState `pending`: it was invited and has not answered.
+type ResourceStateState string
+
+// ReviewedRoom defines model for ReviewedRoom.
+type ReviewedRoom struct {
+	DisplayName *string `json:"display_name,omitempty"`
+	Email       string  `json:"email"`
+
+	// Get The command that shows the settings.
+	Get string `json:"get"`
+	ID  string `json:"id"`
+
+	// Refusals The latest ones that are known with a reason, the newest first.
+	Refusals []RoomRefusal `json:"refusals"`
+
+	// Set The command that sets them as recommended.
+	Set      string `json:"set"`
+	SyncMode string `json:"sync_mode"`
+}
+
 // Role defines model for Role.
 type Role string
+
+// RoomRefusal defines model for RoomRefusal.
+type RoomRefusal struct {
+	At      time.Time `json:"at"`
+	Booking string    `json:"booking"`
+
+	// Reason What the room wrote.
+	Reason string `json:"reason"`
+
+	// Settings The settings that it points to, the likeliest first; none if it says nothing that is known.
+	Settings []string `json:"settings"`
+}
+
+// RoomReview defines model for RoomReview.
+type RoomReview struct {
+	Rooms    []ReviewedRoom `json:"rooms"`
+	Settings []RoomSetting  `json:"settings"`
+}
+
+// RoomSetting defines model for RoomSetting.
+type RoomSetting struct {
+	Name string `json:"name"`
+
+	// Value What is recommended, as PowerShell takes it; missing: as the house likes.
+	Value *string `json:"value,omitempty"`
+	Why   string  `json:"why"`
+}
 
 // Scan defines model for Scan.
 type Scan struct {
@@ -2943,6 +3044,14 @@ type ClientInterface interface {
 	// Corresponds with GET /{tenant}/api/v1/doctor (the `Examine` operationId).
 	Examine(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ReviewRooms How rooms' mailboxes ought to be set up
+	//
+	// Exchange decides on invitations of a room by settings (`Set-CalendarProcessing`) that no interface reads. For every resource with a
+	// mailbox: the commands to look at them and to set them as recommended, and what the room's latest refusals point to.
+	//
+	// Corresponds with GET /{tenant}/api/v1/doctor/rooms (the `ReviewRooms` operationId).
+	ReviewRooms(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetHost The host, its plugins and its queue
 	//
 	// Where there are several tenants, only the host's own key may ask.
@@ -3046,7 +3155,7 @@ type ClientInterface interface {
 	// ImportPersonsWithBody Create or update many persons
 	//
 	// The body is persons.csv with the header line
-	// `id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error,own_bookings`, of
+	// `id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error,own_bookings,sync_master`, of
 	// which only `id` and `email` are needed. A faulty line is reported and left out; the others are taken. Nobody is
 	// removed unless `remove_missing` says so.
 	//
@@ -3721,6 +3830,24 @@ func (c *Client) Examine(ctx context.Context, tenant Tenant, reqEditors ...Reque
 	return c.Client.Do(req)
 }
 
+// ReviewRooms How rooms' mailboxes ought to be set up
+//
+// Exchange decides on invitations of a room by settings (`Set-CalendarProcessing`) that no interface reads. For every resource with a
+// mailbox: the commands to look at them and to set them as recommended, and what the room's latest refusals point to.
+//
+// Corresponds with GET /{tenant}/api/v1/doctor/rooms (the `ReviewRooms` operationId).
+func (c *Client) ReviewRooms(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReviewRoomsRequest(c.Server, tenant)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetHost The host, its plugins and its queue
 //
 // Where there are several tenants, only the host's own key may ask.
@@ -3954,7 +4081,7 @@ func (c *Client) ListPersons(ctx context.Context, tenant Tenant, params *ListPer
 // ImportPersonsWithBody Create or update many persons
 //
 // The body is persons.csv with the header line
-// `id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error,own_bookings`, of
+// `id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error,own_bookings,sync_master`, of
 // which only `id` and `email` are needed. A faulty line is reported and left out; the others are taken. Nobody is
 // removed unless `remove_missing` says so.
 //
@@ -5812,6 +5939,40 @@ func NewExamineRequest(server string, tenant Tenant) (*http.Request, error) {
 	}
 
 	operationPath := fmt.Sprintf("/%s/api/v1/doctor", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReviewRoomsRequest constructs an http.Request for the ReviewRooms method
+func NewReviewRoomsRequest(server string, tenant Tenant) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/doctor/rooms", pathParam0)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -8414,6 +8575,16 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /{tenant}/api/v1/doctor (the `Examine` operationId).
 	ExamineWithResponse(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*ExamineResponse, error)
 
+	// ReviewRoomsWithResponse How rooms' mailboxes ought to be set up
+	//
+	// Exchange decides on invitations of a room by settings (`Set-CalendarProcessing`) that no interface reads. For every resource with a
+	// mailbox: the commands to look at them and to set them as recommended, and what the room's latest refusals point to.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /{tenant}/api/v1/doctor/rooms (the `ReviewRooms` operationId).
+	ReviewRoomsWithResponse(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*ReviewRoomsResponse, error)
+
 	// GetHostWithResponse The host, its plugins and its queue
 	//
 	// Where there are several tenants, only the host's own key may ask.
@@ -8531,7 +8702,7 @@ type ClientWithResponsesInterface interface {
 	// ImportPersonsWithBodyWithResponse Create or update many persons
 	//
 	// The body is persons.csv with the header line
-	// `id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error,own_bookings`, of
+	// `id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error,own_bookings,sync_master`, of
 	// which only `id` and `email` are needed. A faulty line is reported and left out; the others are taken. Nobody is
 	// removed unless `remove_missing` says so.
 	//
@@ -9701,6 +9872,54 @@ func (r ExamineResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ExamineResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReviewRoomsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RoomReview
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReviewRoomsResponse) GetJSON200() *RoomReview {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReviewRoomsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReviewRoomsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReviewRoomsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReviewRoomsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReviewRoomsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -11850,6 +12069,22 @@ func (c *ClientWithResponses) ExamineWithResponse(ctx context.Context, tenant Te
 	return ParseExamineResponse(rsp)
 }
 
+// ReviewRoomsWithResponse How rooms' mailboxes ought to be set up
+//
+// Exchange decides on invitations of a room by settings (`Set-CalendarProcessing`) that no interface reads. For every resource with a
+// mailbox: the commands to look at them and to set them as recommended, and what the room's latest refusals point to.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /{tenant}/api/v1/doctor/rooms (the `ReviewRooms` operationId).
+func (c *ClientWithResponses) ReviewRoomsWithResponse(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*ReviewRoomsResponse, error) {
+	rsp, err := c.ReviewRooms(ctx, tenant, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReviewRoomsResponse(rsp)
+}
+
 // GetHostWithResponse The host, its plugins and its queue
 //
 // Where there are several tenants, only the host's own key may ask.
@@ -12045,7 +12280,7 @@ func (c *ClientWithResponses) ListPersonsWithResponse(ctx context.Context, tenan
 // ImportPersonsWithBodyWithResponse Create or update many persons
 //
 // The body is persons.csv with the header line
-// `id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error,own_bookings`, of
+// `id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error,own_bookings,sync_master`, of
 // which only `id` and `email` are needed. A faulty line is reported and left out; the others are taken. Nobody is
 // removed unless `remove_missing` says so.
 //
@@ -13185,6 +13420,39 @@ func ParseExamineResponse(rsp *http.Response) (*ExamineResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Examination
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReviewRoomsResponse parses an HTTP response from a ReviewRoomsWithResponse call
+func ParseReviewRoomsResponse(rsp *http.Response) (*ReviewRoomsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReviewRoomsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RoomReview
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

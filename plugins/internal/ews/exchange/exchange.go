@@ -24,7 +24,7 @@ const pageSize = 256
 const maxPages = 4096
 
 // A Backend serves the mailboxes of one sync mode. It implements backend.Backend, backend.Pusher, backend.Watcher,
-// backend.Finder, backend.Complete, backend.Responder and backend.DriftChecker.
+// backend.Finder, backend.Complete, backend.Responder, backend.Answers and backend.DriftChecker.
 type Backend struct {
 	ews     *ews.Client
 	key     ews.Property
@@ -40,6 +40,7 @@ var (
 	_ backend.Partial   = (*Backend)(nil)
 	_ backend.Complete  = (*Backend)(nil)
 	_ backend.Responder = (*Backend)(nil)
+	_ backend.Answers   = (*Backend)(nil)
 
 	_ backend.DriftChecker = (*Backend)(nil)
 )

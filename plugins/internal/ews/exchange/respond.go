@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/roomwire/roomwire/plugins/internal/ews"
 	"github.com/roomwire/roomwire/plugins/internal/zones"
@@ -65,4 +66,23 @@ func (b *Backend) occurrence(ctx context.Context, r backend.Reaction, series bac
 			r.Mailbox.Address, r.Occurrence.UTC().Format("2006-01-02 15:04 MST"), fault.NotFound)
 	}
 	return b.readOne(ctx, r.Mailbox, found.ID)
+}
+
+// Answer implements backend.Answers.
+func (b *Backend) Answer(ctx context.Context, m backend.Mailbox, ref backend.Ref, attendee string) (string, error) {
+	item, err := b.readOne(ctx, m, string(ref))
+	if err != nil {
+		return "", err
+	}
+	replies, err := b.ews.Replies(ctx, m, item.Event.UID)
+	if err != nil {
+		return "", err
+	}
+	newest := ews.Reply{}
+	for _, r := range replies {
+		if strings.EqualFold(r.From.SMTP(), attendee) && (newest.ID == "" || r.Received.After(newest.Received)) {
+			newest = r
+		}
+	}
+	return clipped(plainText(newest.Text)), nil
 }

@@ -122,6 +122,7 @@ func (e ChangeSource) Valid() bool {
 
 // Defines values for ChangeKind.
 const (
+	ChangeKindAnswered  ChangeKind = "answered"
 	ChangeKindCancelled ChangeKind = "cancelled"
 	ChangeKindCreated   ChangeKind = "created"
 	ChangeKindProblem   ChangeKind = "problem"
@@ -131,6 +132,8 @@ const (
 // Valid indicates whether the value is a known member of the ChangeKind enum.
 func (e ChangeKind) Valid() bool {
 	switch e {
+	case ChangeKindAnswered:
+		return true
 	case ChangeKindCancelled:
 		return true
 	case ChangeKindCreated:
@@ -513,6 +516,30 @@ func (e ResolveManyInputUse) Valid() bool {
 	}
 }
 
+// Defines values for ResourceStateState.
+const (
+	ResourceStateStateAccepted  ResourceStateState = "accepted"
+	ResourceStateStateDeclined  ResourceStateState = "declined"
+	ResourceStateStatePending   ResourceStateState = "pending"
+	ResourceStateStateTentative ResourceStateState = "tentative"
+)
+
+// Valid indicates whether the value is a known member of the ResourceStateState enum.
+func (e ResourceStateState) Valid() bool {
+	switch e {
+	case ResourceStateStateAccepted:
+		return true
+	case ResourceStateStateDeclined:
+		return true
+	case ResourceStateStatePending:
+		return true
+	case ResourceStateStateTentative:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Role.
 const (
 	RoleOptional Role = "optional"
@@ -813,8 +840,11 @@ type Booking struct {
 	Recurrence *string `json:"recurrence,omitempty"`
 
 	// ReminderMinutes Missing if there is no reminder.
-	ReminderMinutes *int     `json:"reminder_minutes,omitempty"`
-	Resources       []string `json:"resources"`
+	ReminderMinutes *int `json:"reminder_minutes,omitempty"`
+
+	// ResourceStates What the rooms have answered, as far as it is known; missing if nothing is.
+	ResourceStates *[]ResourceState `json:"resource_states,omitempty"`
+	Resources      []string         `json:"resources"`
 
 	// SkippedConflicts In the answer to a PUT with `conflicts=skip`: the occurrences that were left out, and why.
 	SkippedConflicts *[]Conflict   `json:"skipped_conflicts,omitempty"`
@@ -939,7 +969,10 @@ type Change struct {
 	Booking Booking   `json:"booking"`
 
 	// ID Of the booking.
-	ID     string     `json:"id"`
+	ID string `json:"id"`
+
+	// Kind `problem`: the booking was taken out of the sync. `answered`: a room or an attendee has answered, and nothing else is
+	// different.
 	Kind   ChangeKind `json:"kind"`
 	Reason *string    `json:"reason,omitempty"`
 	Seq    int64      `json:"seq"`
@@ -952,7 +985,8 @@ type Change struct {
 // ChangeSource Who changed it.
 type ChangeSource string
 
-// ChangeKind defines model for ChangeKind.
+// ChangeKind `problem`: the booking was taken out of the sync. `answered`: a room or an attendee has answered, and nothing else is
+// different.
 type ChangeKind string
 
 // ChangePage defines model for ChangePage.
@@ -1403,6 +1437,7 @@ type Person struct {
 	// Sync How the person's sync is. The list of persons shows the fields up to `ahead` only.
 	Sync         SyncState `json:"sync"`
 	SyncDisabled bool      `json:"sync_disabled"`
+	SyncMaster   bool      `json:"sync_master"`
 	SyncMode     string    `json:"sync_mode"`
 	SyncURL      string    `json:"sync_url"`
 	Updated      time.Time `json:"updated"`
@@ -1428,6 +1463,10 @@ type PersonInput struct {
 	// OwnBookings The person's bookings are synced; false: only those whose `sync` is true.
 	OwnBookings  *bool `json:"own_bookings,omitempty"`
 	SyncDisabled *bool `json:"sync_disabled,omitempty"`
+
+	// SyncMaster Of a resource whose calendar is synced: a meeting in it that collides with a booking is declined there. `false`: it
+	// stays, and is listed as a difference.
+	SyncMaster *bool `json:"sync_master,omitempty"`
 
 	// SyncMode Without one nothing is synced.
 	//
@@ -1714,8 +1753,70 @@ type ResolvedMany struct {
 	Items []Resolved `json:"items"`
 }
 
+// ResourceState defines model for ResourceState.
+type ResourceState struct {
+	// At When this became known.
+	At time.Time `json:"at"`
+
+	// Reason Why, as far as it is known.
+	Reason *string `json:"reason,omitempty"`
+
+	// Resource Its id.
+	Resource string `json:"resource"`
+
+	// State `pending`: it was invited and has not answered.
+	State ResourceStateState `json:"state"`
+}
+
+// ResourceStateState `pending`: it was invited and has not answered.
+type ResourceStateState string
+
+// ReviewedRoom defines model for ReviewedRoom.
+type ReviewedRoom struct {
+	DisplayName *string `json:"display_name,omitempty"`
+	Email       string  `json:"email"`
+
+	// Get The command that shows the settings.
+	Get string `json:"get"`
+	ID  string `json:"id"`
+
+	// Refusals The latest ones that are known with a reason, the newest first.
+	Refusals []RoomRefusal `json:"refusals"`
+
+	// Set The command that sets them as recommended.
+	Set      string `json:"set"`
+	SyncMode string `json:"sync_mode"`
+}
+
 // Role defines model for Role.
 type Role string
+
+// RoomRefusal defines model for RoomRefusal.
+type RoomRefusal struct {
+	At      time.Time `json:"at"`
+	Booking string    `json:"booking"`
+
+	// Reason What the room wrote.
+	Reason string `json:"reason"`
+
+	// Settings The settings that it points to, the likeliest first; none if it says nothing that is known.
+	Settings []string `json:"settings"`
+}
+
+// RoomReview defines model for RoomReview.
+type RoomReview struct {
+	Rooms    []ReviewedRoom `json:"rooms"`
+	Settings []RoomSetting  `json:"settings"`
+}
+
+// RoomSetting defines model for RoomSetting.
+type RoomSetting struct {
+	Name string `json:"name"`
+
+	// Value What is recommended, as PowerShell takes it; missing: as the house likes.
+	Value *string `json:"value,omitempty"`
+	Why   string  `json:"why"`
+}
 
 // Scan defines model for Scan.
 type Scan struct {
@@ -2726,6 +2827,9 @@ type ServerInterface interface {
 	// Examine Look for what is wrong
 	// (GET /{tenant}/api/v1/doctor)
 	Examine(w http.ResponseWriter, r *http.Request, tenant Tenant)
+	// ReviewRooms How rooms' mailboxes ought to be set up
+	// (GET /{tenant}/api/v1/doctor/rooms)
+	ReviewRooms(w http.ResponseWriter, r *http.Request, tenant Tenant)
 	// GetHost The host, its plugins and its queue
 	// (GET /{tenant}/api/v1/host)
 	GetHost(w http.ResponseWriter, r *http.Request, tenant Tenant)
@@ -4017,6 +4121,32 @@ func (siw *ServerInterfaceWrapper) Examine(w http.ResponseWriter, r *http.Reques
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.Examine(w, r, tenant)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReviewRooms operation middleware
+func (siw *ServerInterfaceWrapper) ReviewRooms(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReviewRooms(w, r, tenant)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -6217,6 +6347,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/quarantine/{number}/decide", wrapper.DecideQuarantine)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/differences/{number}/resolve", wrapper.ResolveDifference)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/doctor", wrapper.Examine)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/doctor/rooms", wrapper.ReviewRooms)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/host", wrapper.GetHost)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/host/reload", wrapper.ReloadConfig)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/host/plugins/{plugin}/swap", wrapper.SwapPlugin)
@@ -7078,6 +7209,45 @@ type ExaminedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ExaminedefaultApplicationProblemPlusJSONResponse) VisitExamineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReviewRoomsRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+}
+
+type ReviewRoomsResponseObject interface {
+	VisitReviewRoomsResponse(w http.ResponseWriter) error
+}
+
+type ReviewRooms200JSONResponse RoomReview
+
+func (response ReviewRooms200JSONResponse) VisitReviewRoomsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReviewRoomsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReviewRoomsdefaultApplicationProblemPlusJSONResponse) VisitReviewRoomsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8720,6 +8890,9 @@ type StrictServerInterface interface {
 	// Examine Look for what is wrong
 	// (GET /{tenant}/api/v1/doctor)
 	Examine(ctx context.Context, request ExamineRequestObject) (ExamineResponseObject, error)
+	// ReviewRooms How rooms' mailboxes ought to be set up
+	// (GET /{tenant}/api/v1/doctor/rooms)
+	ReviewRooms(ctx context.Context, request ReviewRoomsRequestObject) (ReviewRoomsResponseObject, error)
 	// GetHost The host, its plugins and its queue
 	// (GET /{tenant}/api/v1/host)
 	GetHost(ctx context.Context, request GetHostRequestObject) (GetHostResponseObject, error)
@@ -9401,6 +9574,32 @@ func (sh *strictHandler) Examine(w http.ResponseWriter, r *http.Request, tenant 
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ExamineResponseObject); ok {
 		if err := validResponse.VisitExamineResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReviewRooms operation middleware
+func (sh *strictHandler) ReviewRooms(w http.ResponseWriter, r *http.Request, tenant Tenant) {
+	var request ReviewRoomsRequestObject
+
+	request.Tenant = tenant
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReviewRooms(ctx, request.(ReviewRoomsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReviewRooms")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReviewRoomsResponseObject); ok {
+		if err := validResponse.VisitReviewRoomsResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -10496,276 +10695,287 @@ func (sh *strictHandler) TestWebhook(w http.ResponseWriter, r *http.Request, ten
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L1vcxs3li/8VVB89qkkuy1KdpJ5JlI9VVd2nInvOI7HUtZVN/KqoW6QxLAb6DTQorkuV+2n2Q+2n+QW",
-	"zgHQaBLdbEqU7Nl738zEItkNHByc/+d3Pk4yWVZSMKHV5PTjpKI1LZlmNfzrfKZZ/fJH8585U1nNK82l",
-	"mJxOLheMpIJ90CmRM6IXjFR0zsgNm8maTSfJhJtv/dGwej1JJoKWbHI6oeZpk2SisgUrqXloST+8YmKu",
-	"F5PTJ0//nEz0ujJfVLrmYj759CnBFbxuyhtWb6/iV1GsyWpBNVlQRSiZ14xqVhMB3x+/jJmsS6onpxMu",
-	"9J++mySTkgteNuXk9MSviQvN5qyGRT2DbfatapA2Z0T6RXNFZJGzmugFFeZ/dN+S8bcj1/wkuuafalkO",
-	"UZCJXBEgDdELrkgpSyZ0QgpGc0JFTmayKOTqqKmI5iUjXGRFk7P8jFCiWM2ZIjdrwrUiMsuaumYiY2pK",
-	"fuEih60RSqqiUUTxuSBcXAlKYJOGCquaa80ESf/fp8/S6ZXoocLMbCFKg5xqdmSWNYnxEDIwPLGietE+",
-	"kOeTZFKzPxpes3xyquuGDXFnyYX/d/Q9OSsrqZnI1n9l621in4s10eyDNmyxlk2tkDBCEqkXrCZmJUxp",
-	"csNorRKimmxBgK9/++3lj1NyTmpWMc3N08iK6wXwlqIlI0sGdKRCrVjNcvMrvWBXYsZrpf1zV1Ql+MM0",
-	"WOrRW1YVdM3yU2IIENJ/wWgOV8XSK/yV2WEPsZ5+//0IYs1+oTpbxKhEXlzSub0oHG/QjZRLLuZEaV4U",
-	"sFWNxLtlteJSTEn6zykpGRWWqIagjJQNkJNI0QqlrU3NjnAl4W621/uKl1xvr/ZnuSIlFWvChIZLQDUp",
-	"peq9yQU8JnxVzma0KfTk9MnJSWLIiLf4e/jX8J0ekkA5n80Y3MKvFOG5X0/3BqCkHLwF+wqaN0Uz5+I1",
-	"PH9zYS+m8ylJb2i2ZCI/Yh+yBRVz9vTkybdpzwIreNpBr+kF+2N7ZRfmjoiMWd1hrigluLyelSn2x0Hp",
-	"dskEFTp+mBo+I1//QkVOhf4mgUuBt9usirCCGXHtFE4tpSa/vX3Vs3R83EGJeimHlIvStNbKqsBQv/Rd",
-	"Ey3vIujf0b4rWkgxJ1qSFeWazGRNlCyZXhiRItgqIUarSZL+6USlfUsyP+0sqqJas9p8899+Pzn64f3H",
-	"J8nTT+qfIiv7ZCitKikUA7PqTS1vCgbqOJNCMzx2WlUFz6hZ9XGF3/iXvyuzhY/BW/+pZrPJ6eT/OW7t",
-	"tmP8VB2758Ibu0R4qUnOcyKkJitZL8+ATXKZNcA2iq4VWS3WoOjhxLQkuZwCVe3TwR5889JqtqqWFas1",
-	"xw1lYHjlY48qMZp3W8omk4Iqfd2ofZ4krKDZ+qBmt3K5z5NUJivcDtesVLuIfWG+bn5nH0Trmq4neNbu",
-	"Vv2OJgas0b8g8eR6738sb/7OMm2ehiR+KaoGmSLPQeHT4k1A8RktFEs2DkFERe67hVTWQDAWZwLcXzFZ",
-	"FSDY2AdaVgXYmE7FrpVmxs4KRYBVRv0iICTf5gKMqatJSdckl2cktS9SqVHuBZtpIhsUBHuRvaQfXuIP",
-	"voW12X882XEgQKV+wr/iSm/zt1/ZqCXaW7KTNeBZ0aVkmt9yHbloVI/nZ0vn6OXgeVRFbaqlZGKEQfQJ",
-	"q8U6bihtcT81YhOeM7TXN3TO7k14R7ct0icT45BtM2eKKsl7auZb4K6dkZIrZe6DFPCJEU2GSXfSbPwp",
-	"G58nZ2zPa85KyovokfSLQlmwXbR7a76zuXh8V2zxz1rm2uDQorjOacgbN1IWjArzK2q3vMeROiJFjvSm",
-	"Uetdv39mvvMpmWQFVTtf9hy+9CnZX5/ltawqll+zDxkD3ooIwpfISOikGQVLyZvfLk9J+5uOq7Og1nGe",
-	"cVDHxk30njUxLkfpYi1jCPnCvSVGSSbi+nhoO+9sCMM5GprQG9loslrwbBEstb1JfGbsDzC6uJoS9wCq",
-	"CEfS2DgCV2CnFFxplh9ogx+MqUaLa1nPqeD/jl7T8OPwF7/6H3wyl78o5Oq65KLRMV33S7tTdEBpzYiw",
-	"3ue2cO2xgsx2434ArSrJhQabzbm5hOb5ERekpDkzpEMX+YaZdRTSmEBG5YOuF8b7+H3CPlQs69ofgQnG",
-	"aH6wDRYS7dm4uJL2FVufdA5pw4MsK71uXw9BD5JuH286jV3TmjmujNO3bgqGrh+yYmI4k2tFMiqk4Bkt",
-	"DC3LQDnAd7mYF/7i9ry45CJn9R6UhVtA3A/j9K2Zkk2dbcjTrbdv3ga15CCtMilmBc/0aGFlo0f+d/+/",
-	"eVJ6Cl8Nwn7ImyuzC2ffJda1WI++z8/tS6IbMP5kdKtKU92gnrTcbhbL65IZUySjImNF0cP6ai2yOF84",
-	"mcyVIcUNcwLLs9tXhkUKJnIanlSg+cyzr3Ou6E2BemXzJVz5t6yoIpoumTCEc5aJeQDY7pRAvOiMVI3W",
-	"sChN6JyaFdGlkZ6acDGwiKp1PjcFOvgIgrFcEUoqVispotysuS7ilkZT5fspThu/G2mN/rsUbKTV6R7s",
-	"WcIt2wkex0Wo/RJvuNi3hFIovGihERMIOGuNOEPDMtPmubeWRUuqAevqLl5gYH9tCBi6NpzrLuQZBmXg",
-	"WjKRE82KIs41/yhGmzViNvTFh6xoFL9lZ4QSQ3AXUcbdc+Viw60j/PTk6Z+Onjw9Only+eTJ6cnJ6cnJ",
-	"v5yY/4jx7yEspCl5ZQ/FrGxtlra2Ify1UbBnZAUaQXsNVcN/Qx4GY5QqIYxmCzKXTF0JLTcksnNiIFlg",
-	"qIDiWENsYAX/C7RZUAXa3JuXqN9pyXIj8tJtM9d5TlcCVcWUpL+/R40QWgeYU3ggM44Wxa+zyenvext0",
-	"77eiZEJpRnNQ66KV7kgtyEegBHaSWrvcI9CsqBnN19MxhiKkDZpsAYHJNgPI8Cracx8yGnfcbVYoZoQ5",
-	"+6OhBfoVZolWbVVUL6KCPW55ps5gtJo+tEKNrkLLU5BfG20MTnKzDu1SQzrIaIXeDeQkDI+ft8/6lefT",
-	"K/ESrkxruCKjcpYTy9VeF7dnhcauFa3Iawewdf0ZMVoXPDwklB1wHZ1eAFY3F67iLD8jJ53YFnktvXmA",
-	"NkSR7zaYu6v5qWYMsodn3Rd/BdcT368WciU2o2r9dnf3BW8KsCFsftKmsci3T8lf+bPocwas9Jd4hawN",
-	"cdY9NwW2DMt9DpPXHeOplcS04Nm21ZBMPhzN5ZH545GxP49khbrxCFjJrEfXDbuDuU++fvvTc/L99999",
-	"n5C3b3979QLTpSiYqQZKG0af1VLob85ICoyQAoumTOQpnAJKVWu2YY4mkPXA4ZlshAa3NzXGRmqdYdpy",
-	"iZyRFzY9ZpwP4w8vGasM9Wo2axTLkzYHXDNqTDWvRk63nRK4FHdwS565lI3l+rPQKQGPvikKo5BCljN/",
-	"MwaPSyvtcFw2eUcFaaxSAXVzppZoIGNEwPPI7xPzpaMnT80F38MDcg7ERu7ZpqWQtHI2U0wTkPigHr+m",
-	"RUFyuv6m32A42WUwxJ2MdwsGJQB6X2ejNR04pNnWGE8BwWxMHsFWrbYC/wCUdfisVK7EtQ/KdzglsAK9",
-	"zb9BMSsnnn7/vTFFapppVqsufd4UVAi8uVvkcBb9Bg+cvz5H88Z8vkmVklFhnJwz8tvl801x1772RWMM",
-	"4+NnrC64iOYLQ6chdAYGTPJDhKld7HR8lBrqcvYIUu/wj3pD0s+sce6056xmIH+Z0FTzW9a6OVLOJslk",
-	"JWuzkyNjboCNGlWzz0GMHSyZMZK0MTvp1041SVSrLTm6EYMuB2zor+abQFqqekJcCksNRni2KA6j6Ttr",
-	"4ueE6zCKRysOEQ0UBM7jfH9PH3vzVkCRA9DErzHZdLAhweMOKMZWAb3CwMyWKxwGaMCvhUBFP0vFL6P1",
-	"iEZfR8uekdtorlPcchBsxZS2J+MDdqPyQ/tcclu5dZe8k6OCfZ3dTPR0nJftDqZqbgqemRMA840WcBj8",
-	"lmpz+BBPy5nQnBbxs3GBu4h6dXof7Skoe1NkQW8ZscFsEPrW/Qoc5EvubFwujNSfTrbSYj0pjPYpUa0r",
-	"Wq96gYrTmjn7RnhxL4PmjNOxTqGvaDcautNqcdTri3xGY6IDei54ot9AlEPsiT5jC3rLZVP3xDpuWCbN",
-	"OQXFU26v3rD1aQun0A3tnVE7JWkti+KGZkvraxrioNGrmJ5eiRQlhP00MAq85Oj6f+5xXrZEWfZHRvNf",
-	"mFK0X01FOAetLDLnt0yQpurc0kFlRrVmZaXDQw/EQxCg7VMoUa3WVqvdTcqDGPdLi8nfliMCgh3CIgrp",
-	"/3BW0eFS9z/64sqHK9HIme5L9DOR719sNUIxOdtnO2TAVix66Xm2IIrnDC6Cs1Mcvd0ddLvsWCuNWAq5",
-	"EtHrKCsm4gUEqJF66r0yWZbm8S6AMlju0P02XC2ti5hDanzYU1JRpZgi+C1z9THKVSpW3DKVBJlt67Xl",
-	"3axomIbxOarBO+F57AK/3xbdRK9/d/8jvABfm2OJ6u08y3n2HPx6hy/CQcRAe63+ISp4to5oe3VZIRUE",
-	"TrE5ghWz8GY4AsviFkxePheyRkMYfhe9HS8+0JILz+V3lz4zLnJjj4w+n5/wBzsr24Cr/NNjlGuj/Luy",
-	"W+NSKlJ00x1tTK+tMyl8pGS75mTbnvy/ebR4Hi1q/O6o87h2AcM+4RoU/2Anl/uBy1PxsK1os+AkoPFA",
-	"Tcmd/IDE+iK0KI5yunaLhOJpqtmUvLVsT24gsefSdFCUD1XVXPcEC/98efIDBgv/19jQ7KELQPqOg2uS",
-	"S4ZVWJouGakKmjGfeIAbpA3N5IwISYzh3qfoxkZZkzbMeka0nGM4FMtNmMjT4TqE7VhjGxzPGqVlCVn8",
-	"bYUYEUxVQVvhGhdNGNWOSyawalAAOXcRJVBQ1YOWgpaGQ8xXuXK6KiKHsKaV95ZWG8vL2BqkoJoV68TF",
-	"JiDz0PEvhzazRYgtedOaqpudBa6/aNuE9fpxaPEF5blrDXEpI7j25tJXTBxuDzPOilzd4VxbT3TDm1UL",
-	"2RS5OceAAO0CCi6WfVvXHIt1tIRHq42DIy9otgBZlC7ZOk1IipSx2SZjk7HUVQYA0yUkNQ9KydcowLjT",
-	"cVfCr1fI1TcJSW+oYin5Gjo9bqRGG16BhUTovGYsJ1KYL85r2VQKvmpF29rqXvNpzjKuuFkTPsrVKV2J",
-	"FZAll+aFvvTL/GQhixyft+6ImTXT3+DOODTEpORrCJHUXNtgkS9tRPO6pDn7ZqOu4F7M0UlnDtSVbdc8",
-	"CXPMMWn6brE28hE454YVUswVHnenJtbcXUMHEIFQkAIlh6sOTx0kmts6YsiYcctss0xiPwvtQpbsRuZr",
-	"YxuBZ2jt8pzXLNOyXk/JRZMt2mBYJktGZrUsuzcLJGgtZRkJ9e1bAT+6qt0ZuNtmdc1oXzsjBETnTQ1K",
-	"Ay4q9Cwq859KG98kbjOxW1aEYVe5nCSTFa1tqozVtayjDkBfo4+Tp1g7QXVCmFkgeEW0dFbxWmSklDnr",
-	"q1Nl+bpPYklzo9Hg5vHaAtcu0rO0mWxEvts1BWr7tikk1EALyc8y1rNj9jje1P5F5lEz257l6Odg92vs",
-	"SX80rNnZhfE3+JIzne5YSDlM3E5hZI1pF7fLxFLNrTZG7ZdlJWv9iouIuw8KNp4xyWTRlIJQjeWr0326",
-	"AnksR/xcNkKzHEXHk4Q0qqFFgaVH2ONNzA/PyAn6F6uFLBiZ8YJZW9NaGqEWMhzXV2ntknxxs29VSzFP",
-	"tvono1dMQbv3cCKsZqXEmMCMcsyHOdHwftf1AXr5F/Wf4Vtm/jci7Kqq4DF9BgL/1MW9KcnrNakbceZN",
-	"2iAKGPcIgsaabRrbnW691vBarKa8p4TKfLtPgjkbvLW94etJW2ORY/M31u4UbEp+Ey6uKYXNQd2hOyW4",
-	"NdHEDp52lCyNW0DPx23J9Q717841iXJc+5oo9yFZY8y0mdf14USfXIopMRC426zX6MV+rqwFE9ivIW5X",
-	"DbytuLphxreN+zZNXURDscZ0U6y+ZXXHyIPqXCtxbMHobj1oFaDbYoLkiZ3BL/I2Qs28Xl/XTU8ofcYF",
-	"V4t9VMxMdnOP4cMsukwkc/BBX+t6Pf4tgyH+PiG8RqEE8DM1iCFzfsZHABdJWH/I+MkJCughc2SMHRRr",
-	"a+t5lJOyw/bHLbPy2DIBU3vp/70NBvAgxyzrAr5orp6M+z+xmxC0M3EXLwKz8ytF5GpEesJLEYv6A4gQ",
-	"jqEdL7pdhBTrux4/sozbtNnGLWk/6MF2aRP3VvPd9GifjT24Jw8tSY0JgncX7JbTk5DznHlKqHGXobK0",
-	"ZtuxlB3oW2GL/ZOTk5Nt2ZsH69/Ie5R0yY6oYKuNPD7UikuRMWgvMJYDOIvwidE0U5IWTB/N5XaGP9oS",
-	"deYc7CsBar3JFvgQKZdH0BZlHxTWX9eMQj/DrCkKtNmowBVqLGNw1eolrZestqk+4RfRLTHwWwVfxawd",
-	"GoPc+3fba56MfXwyrg9oq3CsNJLKKHKInUCUbY2ZkpmLJoGTSoviWs5sYAk7F9J4QkTOIk7wLavXcIg2",
-	"5GoLvOG22+YS+DeENqYbwBI7sWWSUIt5rKTolo33TrDBxgh4CEEtaFUxDCfagpRtWR3qMdj94CZhQ4ZZ",
-	"b+SHVosY0lKBOF5+96fYs0A16U1YeJ06vDXDBYTdMqjuh4JbuMXeGoU1gF8DHxrbtkW4gWYQaF6wnRlw",
-	"MtA3AXB9PkPmn0S4uhLA8mFwdi0bYB/kosDZwYigai+pQ9gxFPtKEZZzrfoKiy0jdqy+PTmkK6dOBuFA",
-	"nBrb9lDbyAh5B3kHexWsAoMY6x3YN6oezfvsxr/CF//29pWTM0mQSGpVZuulzjD4EiKunXz351HpDZAm",
-	"tsknqlSiGr6Nm3d3gflv0DRc2LY2/G5H5ps1G60JgeXBsJETqbl7MMBmgTIz1m95w+eNhF7OnBUs3tbT",
-	"G/PsjR8ZovSUkkKfRr/kHVVV02NUGMHsSwMtwJctcARnASybxPnYitASMKwWrIymGvartAB/4fPWnyeO",
-	"un1H8hb7XLZPZZSHMNK6tD/oX0NPiMSzYgRJ7pbVtLACusRqAa5PsbGyNVJIIzQvvJgkaCyqaQ8PIbtv",
-	"X0H8YCsx9XdEPvTNO4bbeh7t79p2zxlqlVZ55tB7sVrwwiXtjeiaG8HkMCl5T1jGs+WmIJSKBbEdIysU",
-	"LytotYS3IzTb05OT0bEWL+RiJd3xjNwzZ+HDHpw1uElUWQfJGQwmxTfrZNbWe147DXtKBONgLYBFbMxH",
-	"ImQd6E975HuxiZB6KDNgBTFESgN8UUFkkaNRAAeRgeUUBEA6aDO91XqbO0Uarm1uH/t40M6wBXK4wfhO",
-	"qmjp/evW1IGO3FsGh+Jrf09JwTSZy/gzb1nNZ9HAZsDoVPVkREf4e8hcwYuSPTSZL7er+gr1W2d8W0JL",
-	"yLS7Dt1x5umUpCvKNRfzFIO6CBxDdM3Bh6obKKVITwmF8keLu8qhDjuXgtm3uUC6AimTn5l744PDp6H5",
-	"tG2ZT0kKdVGQO/OhZRe8gROxBvuVCKLLZ0QxRlKU3tZzwZhNOiWp54dgX5adzVO77pulHATYgRhGKzSu",
-	"YS1HLAi/xp0gIuaQ1LlaxhQXVT1pYulpDxTctyvA68lI75CLZO4PwBLq4J0Vf7Czdi0x9n3NVn34kT2J",
-	"n2UMRdkiAG3j09Ssgqi265o5s5yHvbNVTzN0X4j48dAgzS576PWO3SykXG4TTLGsZjFLbbVQLLv+r//4",
-	"zzRqZ7fPG9qMe+3m8t3PE/f+2LJ/7RTa/TcEh9sJlhaxCb0vHqld7VhMAT3uCp71SA1PXxikVS8iVB9Y",
-	"0WBfVAsG1J7qNoBQP/pPHC9o+LocooI+uHxfXnfxG++3bXrZ2F52fRP2l43BBmsb0u4E2shVVdD1da8O",
-	"6C806lNYI5qHXduwefa1FNdY5xOViGFjfvwbDk1gUDWtReZzOFs4ZD0oYaVNz0bxC65tTOu+8F8x7Yg0",
-	"3zictgXZry1YSQRla5ujNgm+QV0P2DUOoAtZ+S74XAdi9vG8u4HyUvOS1mty8cvlG0LzvGbKB6Gs14CT",
-	"JmyfrsM/CQrHIKYxl+6jCGTL/7D/nmaYursjfMtDIh3d66b6WH2ntHTg4m78oC8W/JVqU42A5wM4OWfE",
-	"1t0AAFWI2ZWaL6TgUdcNGw082E007BAAGwaEZQdD4qDjDRe6Ab8RTHfoA0K5jgbHf+LGu8KQsouDt9zn",
-	"4LYk1lr0JpN77uwhtKxVZF+ghsXqw227+4YXQz0ElNgaEyIxk3PD1hKRyEhJRU61rNcJoYrMaN0CzEBK",
-	"meVBJigsplsyVu3nyWa0KCJLfG7+bEzSDHlhIZX+SoUNOkUBvFDVMmNKsbFADFnVXCuWSZF3Y/m5bG6K",
-	"QF/ZKSkDJWrYg1meIRWorQCyXe3K4T1RRVa2PWzE6mY8Brjz2lbyQnKcCyPLIaxWN0INSrruY2ijF0TW",
-	"7tzjFcpU6etoN9i7BSYSLcFdoBn6krudjr0Pvd6nU7GQ82uLPdhXHmjFQSHnQTRZSwnJlpEUD15z3dv1",
-	"j65M5/HbraU7diOrWB9Ne3UAARIRBbbFc8lKWUcCI2+ZAlwOgl8w8vNmrZmCewuBTF8ZPpIevoR6w5t1",
-	"stgWZTaggfe76v2led+fhHcyjnQAAsFeAtiZZoJYP7RTmBUclmsaHHHLqx9+2FMuVDzfCeYQrVnzR143",
-	"cazdqpZaZjJWYkX/Lms3AMtRY8VrF2fXRFWMLlXbCreQSvd63TCiJ3LYOLoHJ8OZGwbtSWekZtAUWBrF",
-	"iC/0KQoIBiJ24yA6eM10ve7H1uBWxBuOnVPENB53wVz4Nu7eMIBNVj1FAPZTT8OcZQWtUaXs0QFwgc+J",
-	"hioW9On3f4o30qmmjHIBKL/I4YBODAoclRxPJfP3/Fo2uuee+cQcKr2RMsM/tV+CQsMTz/eUmkGDQywg",
-	"bFWQ51DkndE1tm1XRBv795ei39Ryx7xdVCizPWd0+DXFmdbFeyPIfPCXTargkxPjUBQJsQeU2PFmCclt",
-	"v1IChexQOESr0dSCLwWfDAaEg2lXcVc4chX/ym16r6DVKQmaD22FhIVPSqBkhpfsDMOWMOYr6NFGTniy",
-	"R+54CHXer/daS02LXateuEoPj4UcF4MYsdPXvQwOj7Wfnm6g6DrxL+TKos4GoVbBRl7aFmsm4hzg9U/I",
-	"arEe1eDSh4TVpc6BALEg03MdixT8xIWtQ3LzL+1brPtQyHhcG/IyPaufyfqG5zmzxwBfbRGtlsxYgtky",
-	"bodvdZB2hGYfoH78cr8GyF94JxB1RqydYVv+0qYWp7WUpTEHTu1np5b28XbEWy4L2gNkDtWP2LfloVmR",
-	"pnABoeRr9A37V/eindkyK2Vc1N3j+FtujcmavzW0pkJHm9P2jw+3heEHBlraDjeML8YzFuOdmlpcYr1q",
-	"NLh9u6V9WzsHL30/oot6uQny6GpnoMwB2KuFgSItSKGr87bJdcuJ7/frDxnV0tCySNDYEBXn0fp/HpT/",
-	"740klEfQllwHAy5ieDhgu/Y7tg6EFfstkGhVS8B2zbnKaI3NYLm8Z+F6u9ZDhNyCi/0PAQ21yWUDyFAu",
-	"jgoRDOzgZrMOgFpbmGLPKm8Pi7njgjqVAdiov7n+402OoPl1idh7sRyu/cQFVaAAQKFH7YAP3XypMYYG",
-	"r3UUUwkyD/41FHExbtj+IQv3pJGSWBa5MSB61hX4VwGYO8b6sN1svP8iKyauzfJUfP/be1d2QO6YbZiH",
-	"A1hGLMQLfzcPdYJXtV1Bm5gad7kGLdHdCceuxNstgL5BgEBbHxnl5bfMPPQu6beBFsJwNKqrHbITFYTH",
-	"pi345riYSwtUDyCkcP2QuDkas0GV/vc7p6hu0HWgOBkpEIWAk43OZC9CRIDR2oKGOrOxlpB5AfzV3eaB",
-	"e1F8fYWk0Xa7oJl5F7YbgMcAtBEXDKrizwg6mhBLv3LPuprsjaMbR6bC9k6AyWezGcu0gyUG1YFAb1IU",
-	"e3kpUVzmvA0v9JBP2anQG6XvQzaei6sIGa91c48ckvBzaTZcy2a+mI4BjhW965fF2Ma1DdwO74kONUQh",
-	"UJkvrXF19qUPVW3HSRrFdgodBGA0f1uwbLnbAjLPHNj/L1SsvygaYPina3btNag+bLZ6urPVqqrZLWer",
-	"sVuBBLei67BMeBBJ1R7phmXlkVDBvDJCHRpqVla+BB/Dh3w3WO0GWwRgs2NakBzRk13skt/NE+wRo5Ak",
-	"rz0Zp3EI0Hhn17uwl8uYCca20ExMHwZfuMcsereQ20w9XswP9gn11kxvAEDkcaQGz3sjSprMN90eh07f",
-	"SIv7+kmek+4+ffytnRbtIdTbKK8r1YkaZRcZjRb3lRWtY6T2PTeA9WeWM9qJ6O1YcomLkU/yQNrxwlVo",
-	"dLKWYAMDj2yEciRexlCxgM+utKxWMzo2y2Ie3dRsKIY0wP39CPN9bXJDWPBbKIsWC+TAMbOOZ7eZuMNc",
-	"3V6xmaHaf6Z1Mchfm3jg4BB2EMFHrmFv2A5N6znTu9sRqLjEb5rfLCRYdD35Izn+7R0soiGuFoz5FjLD",
-	"14lxPGij2rKxRYAYjw5WOZJmLhyyYwmuNz4fmweJyW5L7hAsLfR228iMB0oKcZS88Os2gnn+il0nc3R3",
-	"sRndtdsgiTGpwPJhIndpfMBoQAze8dIsjjpovF+eb0w4Sfz4bNsaJmsP5bgTdOS+DD7G0GzjIL5vPcaW",
-	"vuRsjQGvEDcE2Av+gCArOFw1bqbGEAfag8Ekc9usu/fZbKZNkCx9vHWIaCyo+n+IOGzAJ1HfDxk1DMsb",
-	"RjU3m4tcrrAVpMfcieYJEbZXGrvZYuIageSrE+Cj0N8wLNTmP6BfJC95fC7GxdZwc0SdscihPkgcNCv6",
-	"yt/o81a0uouoyWvKRX+V1s9yhZl4rNPylpMrHJc+oiaL3NUQnpFvIX0dAGGX9IP1Q5+e7PJKh4slqSuV",
-	"XHFzy7F2EQo4yEwWthepg6dxEouf9BTuQN1QU/qSobJRGoZaAYiOOY3afO3ffj85+oEezc6Pfnr/8U/f",
-	"ffqncWXL5pCqaCCt0ddyNov7MJ0SuYDMKMgyAFGanbU1FdhtC2VWpNu3tW7LOrvWzba9G9VA/2orFPAK",
-	"dKrzuHbxqt7yNy6UpjsAxLEK2fGUYKvNulQqkCBkxYQe6tuvjIXSz9iXbkBZoDXwwZl1suebZWq9FYMx",
-	"neBI5Qt6iZCruPMp4u7raxlUykPpMde+qxrDK2jHJG1mBfwvpaHsta2029Rim0pGTsLD2SSdX2FUJq9F",
-	"dicLpylGRMXeGp3cAr76XDOgWKA91tNy+alnrT0ZPCPmdNi7YVGupsTwCZZVzRzKD2QSXFESRFUQ1yKl",
-	"C0bz1EeVN+r2zYd9nA9d7QyO0Mr7hCzkit3aObIOdEvI1Smy1It3F4Z1/WDhXwUG1kWuAHNIuPoeLG7u",
-	"Aim0zJcVvLzpL++j5IYZmQciH3pT+P4lnL5c4NqnPKPOy4IV+XVbWxApqmSlw0CY28Ygi2agnfxwvO88",
-	"lNbgcwXeZ8SuAixZBqjem1A8kThXrP5phnU0vlBH0MZYr/zfWc+QCyiYXzBax0rfqdLEJm9bDHVsPtij",
-	"Ht28QUjNB1uGoc7a5T4za+vu8YLK396tHYBM7SCtmGMB4xpql1WTGXG+9wvVYuiFLUCaeZsNcLop8+FA",
-	"8pH+ERBQRUFLzAe2SJryPHiz9TQSwjZP7N653u2pi7F0L/k6szjaKI+enJycfNOjHJkHx99Si1jfaAeR",
-	"w+uNenHZMwdHgpEBidfPOFo5owWOgYk7ToOo2+hxh7AWB4ez92XX4yFVdw92a8e5qebGrOomHoi2986w",
-	"MbHfhA/BA5XQnEnVds5+OHpUr69XdCcwwjt05wB6aLBA/06yffwCVnR9vQP01wJ82PLRthizNYOqms3s",
-	"TPKdEAB9c+4umdLPIfcTKaDRe46jCArVOrMffAjJjWdKwH7Us6YYkWSyqCK2mmygRtLs5W0TCdWPjYa7",
-	"VrN9Arzb5TBtlYJ3hX3lPQRXO/Dj0BlcN5XucWWHqwL3RUZm1fhYiCHnhWZVLB6yig2QM3ajVRbOQXND",
-	"j+qa37J85OxGH7FwpAyDlLiHgeN/xWNDM/YLAzlOunuuyRNvO/HJ5lSMPzOw3HqFxGwzJR780NxqNWac",
-	"ilEYM267YuF9o2ueW/HxKYaiPFB876d7yXoArnygq+SeCnBTUDkjIOyTiQuv2C3VUi6vy6GQERS/yWUb",
-	"Jgj6emyf6r7BwY5kjDFhW5HeP9AkQDhw9Ra/f/t+6tAq7gxEiS8YxKF81ydEuB1rSWuIakDj8UZpdT4l",
-	"qTEg0tPAM7DBIS6mJFW6ZrT0EHCaQdjIfImSTAqBRWbw9Cvj7a/tTDbz2KJIHbobtvwZ+3Yhaw3tRvUt",
-	"LWwMNFiLLIo+QG4LTpwVMlt2IdrAkjcnaNdqhJ/xJpKJeV6U03qRs8LZ2xsNI9aetF+A2pC2RM53QPY0",
-	"8dwBfGYAg8XcJi7m1z19f12VDO3vkdbyu6hl47qOVwDPgTQOJ2MLa9N4YXgG0TCBc1zBs9woPNsvJxUf",
-	"O2FP8vAG7GAVnveV7euHlE90nPule4BlPB+n6HpLIzzFOEzPACYdoukgDwQsGqLiuFnx9hZFBRbevTtl",
-	"FvYCKvHMuh1oAdPKtpfAtB8m8jO8KTNilj4eB3GYyQeGsSGHzWQdVhZv5kCjmQZ7cK3SWWhdqdPjYwfI",
-	"FgDsHLs+r60Uxp7VxualA8d5CIPRAwve2WC0T3hDdba4B28N8NIBeWLsOe99bH1kufBtwgeAi9yq9e3t",
-	"8LVvN1ZupBx92TPKfxcygs0MzVmsIrmvJH0ZWSD2Tzc11+sLc364LgsuCicKS2O0DqcEmys3+fQJclCz",
-	"SLLmr4xVqtvG6mdWQlAqZ2rp55eotdIM/45y4CvVxuHDtgxbR3AlrgS2XbruVZxKkp7bcDEYrKfkGaya",
-	"1Cs4xIRQQc7fvIRW1C60fAiIRfDJgGcF1ptrH70SucwamM389dufnpMfvvv+//tmSi55aSefmT9+++23",
-	"P3icbJzefOYnYiuLxwPTsjtgVqmffP0kPbPVKDW7EsxPFjd7Poel4xBwaK89BZTf3I6YheQG5rEWcqVg",
-	"lq19CUyMpTpoUaab1M8lg59Aht19/0q0PxAEPuJK11TLGn8wJemHI1hLaixcqCU2DA4ngEO+MRnIsexJ",
-	"nZF0IZVO3dij4DAWOLpDsWKWXAn8WSbLkoLGQmzxkmYLLiB9507KwdwytNtJ+pZq9oqXXKdtm7lllPad",
-	"JV3beG9JlyFLvfn14tK2OVBB0pc5KyupmcjWR39l6/S0hdL10CGGKeGhNoP+3Z/JQja1SoIYHPipYErB",
-	"NHRcNMuvRAsY1XZRGdvKjgTB5ufJ21aP+Vb4yRMX8aYVn5xOvp2eTL/FrPoCbvHxR+TvT8e04se3T8z/",
-	"LdkaPrNFH/6sXuaAFqQ0whBbnM5KCoUS4enJiYUl0LZTAibmIcbn8d+tP4cqYCc0LbwCdCbIkG0Tz6wy",
-	"8fh6esF47ZpbphgWsOZP/EV+5ccOXwHkXFOWtF67XDWQ5ivlRIKCgra5wq5PpNP7ZGK528g8qTTmwWta",
-	"Mg2dAr/H399+5fgSXjP59N74YypC8+dgPVrw532fHnCn+bl5i+X0ZxJDGwc8MLRZP3XVioUj3OCVJwd7",
-	"dQuM3c8qU/IyaEiDIjGYomVz9zUD5HpqJOfiEOzzC12yQJmMY5xPSe99PP7I80+oRAuGIaUuj7xlt3LZ",
-	"8sgGsb+Lu0kgWSsm2qH67aSC+9MAl7Q3Fe56fZLdV+HHyaf3MSKHWJO9Uu9ZW2K23wJB0YxZ3/lMs9os",
-	"MolWO2IpHGhCw75uwDg4YuZLfzSsXjtn9LSNb7e3aEfx6Kj3gn0G8zXUsu/VfnLpni/fQZ+falmOoeOl",
-	"jJAwaJGyGKBggmGiy0F8bI7HS4gtC0Q4LptogIEc3oKrmPA9lxnrPQ17RUKK7PLQR2wCk+IL1+oF1Rmd",
-	"kh3EbgO7D6s4fPlWbJXwxWv44t4rjT2Pi6xocnbdznzY66nvH9DCsNcZynkjeuMcKmxdwcYhxKGTH4D5",
-	"YovjURh68dORhlDZendjYkjORbTJJmQonBfGSLEfzh+hDwu5SYBQr+VdBYhxm7XTG4zWbNgy8JhnvoB4",
-	"T2Nm9gtELh6DM/qsiZYQAbw/TkyHpby4pPPuyzYl3af7MxOSsXXRdnKT/+unJK7i/sJ076lsXA1BzB7P",
-	"yLcn39ki1+D4OUbTqU2pWFfECxwkVCshXs6OXkvBjvBckwGqfcYjv89Bfxszvl5q8NGN1xfMe39sJjof",
-	"zT33k0UjLbNkUsXAFC/omuPkPvSi0UPeEEIJ0BImfJovWq5LiMLJNhgCsr2w3jtXdMaK9ZSct3f6SjhO",
-	"dsO2KuOKwyuVhjADJjuuxJV4hxZEWjM3NcINu6S2g6eDBe/Hd8GMModtzDElQb47+SGxcGSIM5bYsEjB",
-	"lVZQ4La+Eu10EqPrHaKeHefkAfZSjAx0L/ibRt9b7G4ZJOk/p9Ye2ZhSAtPRHC3XTB9AACRjADlaAtl4",
-	"ooUzNPYb0pO2J+IHEpszNMcRwAnBzN9byLqqJa8w67rGmJuDz8dgWTBISThgORh+l9pc/nVwMOR8YzgM",
-	"5m+hnRrMN6i1Vza2E7OpWtjHqC1le7M7LTL2D2Y5sUqoBwoJWG7bIybw2AKdsA9caVsEiaXehCoEZrqT",
-	"QD5kWGPkFsyy2Wrv1SaTV8F8pIe1VSB8haXfAHp8J7Nlpz17zD5UBUX4/nksW3MZzNSFiglf8e09JqxZ",
-	"MAIc7vNZKA18FcZPPhlJVgtbqYvuIZDp1DWusSuBKRQFXWvYvlXLVUw4v8C1twL6wW4GvElYBMlt1nrm",
-	"hzcewufxFgaRIpgLGeKg+lpTiKcDiNtOrsAWv88ZKUKOC5RNL9dBQyNG8DFlAFcg8X7V9jgzAofL8jPr",
-	"4zttg41mtr9vW4/YwR7wCei8K+Gi4wy6N3DKLOC53LL6FMQcSbVMIZ6hIWKpMBdSAaIRxcyTnEEuJcK1",
-	"r7jSvwY0eLDI2L0iP6lgH7TvngW33k5u79GwUKr02XyRjYlmjxKbuOy3nDxG9JfhJOx1KY8/tv8YjHe8",
-	"YvQWpFSj/cX01y4a78B2HsEC/BH/gyPrT3Q8Yy6UtgAl3Ut0seRVMHfuHzEkYm1sqnw2c/U5/Flzioy4",
-	"+UoypOn44MhDcm8yfqBkYpyB3y6fIzK78DUBATp7TjWDvBbG3LyD7PE2Q2dRBaNxzZsrqhetxOvQqmul",
-	"7xCDUZcd7dN8jdl9rh3ow+n25eLINsLV14LEUZKkHz+l1ibY2ErBl9jthkDp6I8nhBZKXgk/JtvhwJqX",
-	"TMm5nd3sgCapIH4wJbrf+HnqB0/2udAHu6mH97de+FGbX5az9YVIhwsHjBcxuu4sL2LqyKFy91mE52pp",
-	"I0rAeW66mWLa9R2i9/GVImi6dNyQ1hpsZ3sTDIHoFc/YlEBYCkaTp+iF2OAEfokqoqQUBKtJMF5DPY6p",
-	"MQ5hHogXItiwj0XtbdQrPc8Ms50SzT7oY3bLhD7C+vI0jIdgKAz+buQY1s8fKUN4+I1HzUTbFGf128H+",
-	"xlOAOqcrwfUpSXnuK4KUuT1GFrhxHCk8DT5PcStpQtKcapriGp7bInRF/ufFr69BagLagIP0SV9RpY9e",
-	"wD5e/pgmVwIGI9oP8YRALtk+gZtarhQcEfzmAuNJbh9+hJftBbfVOxY2AgKOAH+oEZkVDuYKcm9r8vSE",
-	"WBSAKUkLrFGC+ex4oA6VqQV27rHLn3ts+MFgvrdlNmgaK5s+IyetzwzkEzYqPs6K9hf4JBlAzTyJdaTE",
-	"04tAnvgrECzYI6C4stBeCJQRGvwdtc7KFmqWUSeGDSyrn8aYtDNvC7/dU5keDZN2+LOz5f0o+ZBWIrKc",
-	"9VqSyZZo2CHio8k2a3s74C2Hmi4FOyOVVIrfFGs7quX+KgICygtaISCKlr4CE6wxWeOJON3g5PxDZ23t",
-	"e44/KvbHp+MakKuhTviBLNUL9kenGK0/9hjUhYJQoqAUvDrxY1ZBOlrpbENtKbpRHvzDRbWJn+tLcH6I",
-	"uhKrjTi/UQeha+WC8BDcgy59hiM6MLDRDZb6VE9McCIsOPLxl1ppF4K3P7Kh16KmR67ru61TOkwR2ayB",
-	"gb3d9ry8U0ARvYnDRlpbsTNc9fVj8L0HC289g3DUawdu9PGA9VyxJwXwbfd9lBvCEnvOn767W4UZ4gic",
-	"EWqdNr2ggqSyYiIlvKwK40yktCjSPsvDTzoax9XtETtoicFltplEWG0XEbu/Iq4zvCEZfeE6P+utCNuA",
-	"7cQ5CgnRUvZaZ9D/+YXUYrUn0BfyNLoiuLIJEWzFlMZi+IOpfvB3VhKTFCSXqNTmNWNEWnAnlnPntRRG",
-	"P7ZCKJQoD20SBO8yO5PFLbu7RdCr6iF1YbxlHOTV8WxgKu7NmqThUj6iqfvJrSk9DVDjMcVtbg+MpGD0",
-	"1sV2II6DfuuVSC3ofRo6vXYFZ17NqxY/FKZcbOThbVdJiILvAIow8yTbDyw0etQagF3cRwU8mk2wMS/h",
-	"0Q2DAIK9zzZATwcOMuki69//+v4IzzUcCvmrjqiQNZTHWBPCDd2yr8/lmCtsE467rqLj/16L4i8sMCgm",
-	"jyJRd0vTwyR683BfDywTd1tUzpZ6P/bI7i9G91hUn8B1zXg28p0QhCnD0olSOoGJfo7a8GzOAufKppp9",
-	"ht3bzRiQFzbO6PGm+exKGL1WN4VxtosC4DHOSIqTO1InrtsUvn0/FEQlbf2Mth02GN/EeB4EVx3wHVrq",
-	"Zq0Lli3TK2ExJbvPFmw1Ja8l5BC4siKaNKJgSpHU/DPFrSg5JedIpjacsmAFDmHykIRcwzPUlfgaft1+",
-	"Jf0Gmw7tr2WdT8m77lwBp/5s4sHZfKjPfIcfIpCMUiNfuBbZQ4M8jZa2hgrbgkVmtIYkgE+wZlJkrBYt",
-	"Qx9WC9A95dGQgJeZlnVvNP8VDPTDHc343M+FRnxklWB7WUL+aFjDEhsCVwmpmpuCZ+S3t68SxGzBpmeu",
-	"lmjRWBcD7rGSJfNR4StxCV2gACTkKzRaxNaFVNr+3GOZ4pbOiJLtMGiLOajMl2hhv2LUJbo6ftCvuc5L",
-	"tr4SJYXZ9PHyJVpywR62bsm8gg5GH8zlh+aVhMylxLK+G5ofgrVeuSovZ9CuatmpX4PmtUNWKUVV18Lq",
-	"jSgrvrvj0RJ3slvn+hemf0Yv58HO9WcZ7/FtEZogX3iYGhe8G0bT2etph+covJ6f5TiP7VKOP+J/fDpW",
-	"WlYPaYfg7P3XtGQDtsjLmZvhCC0dFRfC2O3ubwCU1wL/bJS0aFnhSw6j6nb1sqLOsQGY+3PKC5EbvQUb",
-	"+Eo5NPQEO4YNsyAAGEje205KYJtr+jt7e85+RT//2V9u4MCHJy5ym4KBdCV66K6zAXohg9kEkKXRCyYs",
-	"xeaSaEl4UDdvv3UlANBihcBSKJi6RJ6SlzNChX3hDAa++pEfVJOvv3v69JskfKbPxlJF+CwYUGJ8TmYs",
-	"tXe2PDKd8YKlW+j33DcV2OkHviUE7sKUvAEBYhOyrjw4oh0vVvSg1+Hwll87yeKRAwduOkNEAby0cSOo",
-	"l80Pk0tw5eebd9uDsyrjAiwd69znZtcwwfUBonLnWGa+7hqcoU9i74K/YwjbjpjHUCs2JW8srD5m6BTT",
-	"GoxJBxpk83cIs3olXOVj1Lkx23wOS3kAYX/IEJWdqNtnPPpGvAOYGnSJUgud7845+TIoKcDavyOPQTRg",
-	"MHP1C3zj84IVcNGmdNhQuoaNTomYbeFEiYfNSZj3DGUj4AAOZZcWVEODIoxImCFGksMasLiePlPeyXwi",
-	"GxzUTh3MBlikZVdOahZnPXyrKi1WfRv4t4i36DJBCD4ZxC81GriUOUtcQZQNUpmd2+adAMjASzkRAkEb",
-	"jltxnS1Ybo2H19L/2mIxIoZFwTTugkNBnRF13aDTlJyrJUn/8uKS/Nd//CdeO6gzR+QormEozpSc4+E5",
-	"EwEBXaErKNauGpekoNfvdm0fyU4wi9s3PHSwF6tzQ9TYfXyDwyRXDqsLOfFQF9S828+h0dLnpT1E/qj7",
-	"2CvEd0L7YK+/WcVkpDOEs20weokDDg4QW8NsKJCXdpkd/54zsmZ6pGzqy47Ed3lYqT4k0R9IoDvkmAeV",
-	"3PfooGkZ8djlxx7SCXXt/lG0MwziWkb4YqXgj45Mj+wwuXcPWbK23Bhn+ZJz1M8gEzJa16DrYMrvwQLu",
-	"rnORlcoVSHtzBa6A8ytmXGDuF1W4C1DK2Z1FqJXLg5awdXY+sy1sXS07VWy0ZbxHIVNYvjSqWGvoYQjO",
-	"O7wjzH1x1arCvp1YNXkYKDKkpJsBglM/cB12vnhsBSu6Hr33d4ipvHMJPE8IO4KEIs3zmilI1ZoXuu4C",
-	"nzPEhl+fkAGIh56V/tFHqKff/2lvQiEAGGhn6acaIDqPH5RrPjEKqxdKrqlyYzJbOP1o8fnQfN2HdNPw",
-	"bj9ep6wLnBi3wzeLbUN6ObH00IVg9j3HvKxkrR8g2uRb+cCVg5dNM3Xb5r2xUQEaWa5EyvMEZnokOVdV",
-	"QdfXhoMSI3gSIyOuwbOD/2rqAv/D4YonrgT82peAJ+ZR11JcA9RyIlfi2sMVJ0TOHAQw5LWgQQg6ZRgW",
-	"CEBklrEcnDgXNIOGG4wrSh/Qdj1VZ52+wpo5dBhfiXAlsA6jrUXAf1/btvy2KmG7Uyrk8Q9HIjd8PtQs",
-	"ZVaqTkn68WqSS8GusKflaiJnV9jQcvIpbYdKrWS9VBaM2RZ9MBv/w636WniLRGgHyGZGWGk55Ji+BN7q",
-	"VaJbaSMqWjIj1RPo0Gixjzaq9UIIbTvkDnB0GM0WA/Wr17K+tsu+J6yibw10JWmZLNtAjNkLxhnasOhi",
-	"oPEpr9fXdSPuuaa3zPpYge/pynlm5tB914V5LeLbBsXRAXFSX5/jcYZmttwFMsVFcSXsK4BJSptUEWRB",
-	"i5kXnr2ARN0rcM9t453ZuFWJLX/y81mhyM8nuvsOAiLee6/nkD4GtEBl6nZn59PjORB4m9+CTADdFpNL",
-	"e3ZqudYPunFrDqFwW/QgtEIsQImXRoMad7fjsBMKs9ulFAQtQWm4aP6ZRSD3kP1K0zVcO8wPwnQuGzNi",
-	"ERCIH+Htb/wQ/VHwzW20c36gBrifZD1nOhauGCJvfzinb0OHtv/6Qjq46sMUuLp4vDnUBc6u5rXz5x7W",
-	"9NsXQHELtSA4h8OHQ/DhnyV9POb0h0HeDgzaNmpBUci2zwrHttd13yVNj2mm+S3X6+EhEu5Lj9dVNyaK",
-	"E3w94lZvlq5yFWLDHqrX7iH9ZUf2odSmceMPpb7PW+XpHttt3voiJOdOlvYj8o/tJPtHDI/39l+78o22",
-	"IQpG9G/DGkJPYAtb7RKtHzSEhretkXPc449u0w9Q2PE0VtjycIFqKP5kRX4EbQH+NBFSj5lzOZDsaxml",
-	"ZlD5/VkZJQzJO/agLh6ImWnHLaHxusUhW70Y01iXg9nu/yE8Q0nJlaZLdii+MXbkZ0u5XaxF5k3EL7NA",
-	"cS0yb2F+2pcz6kacdYtoIO1iB4KFdRwHYBuzVG9SGWtzF4sMAxV0uEQzpYdzXZfwjTvaVA9peIRz0/vs",
-	"DrP2ww3vUlqFufdWDC5ZpXuNECTxZ3HeomL8FzdnjlaV5EJDwoaLLjt3AYxlKevaMLUgmgmyZrRWiS9B",
-	"4hqn2rQTmrEn6Svl6z1x/GLBNHwdqqdyqmmLYI+Rt8IQBpSClk22YLkNNGqSFYwKRZrKj31WrJhFa6M1",
-	"rYFpv+jiUT+pP5ZigkoPhy6LrFY3Rk8gfc7cqGQcOsbu7Pcdsp5qYEPu8sAmzkjqFgj4PbZ7TJKZtE2i",
-	"n8uNNTto0aPDe/61kcCLWgquYCnK7Oab4Ss+Vk3DT48/1o341N+G1cXfIwPwe0honJhgI4TtsEcPwefm",
-	"V2S0RIi+TXC+KyFvWX1GKD5PI4yV7YghHs4cE7/Ge43dxL+wu91DhEX7TLfPMethXFXzpIQozSpjApv/",
-	"//yKwdVydAFbMb/Uj9S6GWIYnogc9X//aGhNheaCDRocf2u/9t8FH2m/gvSWAI9Rlt6+bSiC0wiug+mo",
-	"DgdgDYMIDgaXg1ZE0GMPI2qlJGWTLZyo6TW0HhMvp+XlURgdHZ5+hKMcOsbDSDbzJGejtMRADrGl+nov",
-	"RJTPCuAROc5jRBz4vPAdNjaYgvKFcc4rf0/OSJpzldE6T4kNDQXwRwB80V5YCmGWM5I2IpcOzQPCECvX",
-	"527flZ8ixm9nVnjVIP6hB+lYha0SvLZxIVcV5qGRPChxu4aYpYBVn/cQ/I8UNGhX+Lmqdcdd8Q1o7MPi",
-	"YMRv/j0xMVRGd9TcXsA3HskieEiFazYypGqBFAeJG5kHPbq27G3/RwfDSJF5jZAaN2zBRU5mNVMLF02w",
-	"k3ysyIA/wlytFsLbwung+qGpurDpWBXCdPXGBgxZvtioZEbFZ2mHAqLEe6aN6rlh8+YgVQ/PEZypzQxg",
-	"fMcoDzvS4RCCZJRNZvngQe/50B0/BDl/lisyozWh8MRu2ciXaWmt2M1CyuWwrH/nvvSAx2PfMRQ+dmtt",
-	"zShbosOymh0ysGwo9JXy7wsO0f/pcTpyoT/WFqVCHk/IFbH9r0xocrMmb369uEyI4nOBIvdCU5HTOifu",
-	"0OzUGSemXVHpnBny1bKZL2zdsx2aSjUMscORRprVt7RAsUA1YtsXlJs3QV8QQNtHMTGwCsUu4kuV73Z5",
-	"e4j4w1USvWYrR51hfkcfznjiyOgOOswwAWDx2cBzxj5XqPZnetsi+QNjakko+e3tq7FXZ0g07eyfxdrK",
-	"ltV2F1e+DmbAwpAYsYaq6IOWWNr1J+35mbtCSqYUxcEdI6VKn8bs3fHBpfIODj1MCMPTyxVgcm2UKXtw",
-	"+Ts+gQfjnU6jY4rDyT04r8s5fQBgaa+yS7C16AXOK+eK6JoHEfwtifoblEeHh/5gAvENzrF6XF96pDQ8",
-	"tC/tJge5FxxMZB2b6z48e4DR/JdWHDxk8+pjeNLBdh53sqUTqUHTC0KYNVXi4crq3M/o4a5R8ksRLeN4",
-	"ydCCifyzVRG9hdffi2kfFxDK6PY+6EnoMplLbwSf2car2uVXvaUMyHWHidNfMGNHF0XXEsDktpdvRh0c",
-	"Vgj5yUKPwT77zx/awWX/oEz2bsEgRsZ1yGYH4yIpWIeLDs036Gt8PlkjdWvsXOBavmQ+6K60d1Cm+dR4",
-	"7ejBeQEAYL7owgduPvZ8Rry8+7PQX/gtC2UOoHIpR+YDsZBm6vMx0CVT+qDRh4dlHKjM6VFV3SQi0ebE",
-	"DqmPvAjRkuh6HfCF8VxH84N5MsuaGhqDfv84WTLz/+8N9ewDNh2nN0xWBUtgai/GmHKmlqrTgufLvxgO",
-	"q5luFoSoSC+PuWyxIrGwjCwh0lVf0cLB2gVPx3Kg+LN9uNzhx3bm5U23uoNUdDR07yzC1UJCF3TOc1uA",
-	"Zx/nrNb4qlygkLE86YZhzDrXsqlD6vnD3H6Yw8BAAvGarOgaBZPROh4LJsBKm4ZIMLesd7+DA5iCh4TB",
-	"8vhmF1JpV3ba/g7xNKM/WLK18iPIzt+8DH5FK24+NYb4/w4AAP//",
+	"7H39ctu4lueroLSzle4ZWnbSH3vbrq1aJ52+nb3pdG6cnlRtO2PCJCThigTYBGhFN5WqeZp5sHmSLZwD",
+	"gKAEUpQtO7mz+8+9HUsigYOD831+5+Mkk2UlBRNaTU4/Tipa05JpVsO/zmea1S9+NP+ZM5XVvNJcisnp",
+	"5O2CkVSwDzolckb0gpGKzhm5ZjNZs+kkmXDzrT8aVq8nyUTQkk1OJ9Q8bZJMVLZgJTUPLemHl0zM9WJy",
+	"+vjJn5KJXlfmi0rXXMwnnz4luIJXTXnN6u1V/CqKNVktqCYLqggl85pRzWoi4PvjlzGTdUn15HTChf7+",
+	"20kyKbngZVNOTk/8mrjQbM5qWNRT2GbfqgZpc0akXzRXRBY5q4leUGH+R/ctGX87cs2Po2v+qZblEAWZ",
+	"yBUB0hC94IqUsmRCJ6RgNCdU5GQmi0KujpqKaF4ywkVWNDnLzwglitWcKXK9JlwrIrOsqWsmMqam5Bcu",
+	"ctgaoaQqGkUUnwvCxaWgBDZpqLCqudZMkPS/P3maTi9FDxVmZgtRGuRUsyOzrEmMh5CB4YkV1Yv2gTyf",
+	"JJOa/dHwmuWTU103bIg7Sy78v6PvyVlZSc1Etv4LW28T+1ysiWYftGGLtWxqhYQRkki9YDUxK2FKk2tG",
+	"a5UQ1WQLAnz9228vfpySc1KzimlunkZWXC+AtxQtGVkyoCMVasVqlptf6QW7FDNeK+2fu6IqwR+mwVKP",
+	"3rCqoGuWnxJDgJD+C0ZzuCqWXuGvzA57iPXku+9GEGv2C9XZIkYl8vwtnduLwvEGXUu55GJOlOZFAVvV",
+	"SLwbVisuxZSk/5ySklFhiWoIykjZADmJFK1Q2trU7AhXEu5me70vecn19mp/litSUrEmTGi4BFSTUqre",
+	"m1zAY8JX5WxGm0JPTh+fnCSGjHiLv4N/Dd/pIQmU89mMwS18pAjP/Xq6NwAl5eAt2FfQvC6aORev4Pmb",
+	"C3s+nU9Jek2zJRP5EfuQLaiYsycnj79JexZYwdMOek0v2B/bK7swd0RkzOoOc0UpweX1rEyxPw5Kt7dM",
+	"UKHjh6nhM/LVL1TkVOivE7gUeLvNqggrmBHXTuHUUmry25uXPUvHxx2UqG/lkHJRmtZaWRUY6pe+a6Ll",
+	"bQT9O9p3RQsp5kRLsqJck5msiZIl0wsjUgRbJcRoNUnS709U2rck89POoiqqNavNN//t95OjH95/fJw8",
+	"+aT+KbKyT4bSqpJCMTCrXtfyumCgjjMpNMNjp1VV8IyaVR9X+I1/+ZsyW/gYvPWfajabnE7+23Frtx3j",
+	"p+rYPRfe2CXCC01ynhMhNVnJenkGbJLLrAG2UXStyGqxBkUPJ6YlyeUUqGqfDvbg6xdWs1W1rFitOW4o",
+	"A8MrH3tUidG821I2mRRU6atG7fMkYQXN1gc1u5HLfZ6kMlnhdrhmpdpF7AvzdfM7+yBa13Q9wbN2t+p3",
+	"NDFgjf4FiSfXe/9jef03lmnzNCTxC1E1yBR5DgqfFq8Dis9ooViycQgiKnLfLaSyBoKxOBPg/orJqgDB",
+	"xj7QsirAxnQqdq00M3ZWKAKsMuoXASH5NhdgTF1NSromuTwjqX2RSo1yL9hME9mgINiL7CX98AJ/8A2s",
+	"zf7j8Y4DASr1E/4lV3qbv/3KRi3R3pKdrAHPii4l0/yG68hFo3o8P1s6Ry8Hz6MqalMtJRMjDKJPWC3W",
+	"cUNpi/upEZvwnKG9vqZzdmfCO7ptkT6ZGIdsmzlTVEneUzPfAnftjJRcKXMfpIBPjGgyTLqTZuNP2fg8",
+	"OWN7XnNWUl5Ej6RfFMqC7aLdG/OdzcXju2KLf9oy1waHFsVVTkPeuJayYFSYX1G75T2O1BEpcqTXjVrv",
+	"+v1T851PySQrqNr5smfwpU/J/vosr2VVsfyKfcgY8FZEEL5ARkInzShYSl7/9vaUtL/puDoLah3nGQd1",
+	"bNxE71kT43KULtYyhpDP3VtilGQiro+HtvPOhjCco6EJvZaNJqsFzxbBUtubxGfG/gCji6spcQ+ginAk",
+	"jY0jcAV2SsGVZvmBNvjBmGq0uJL1nAr+d/Sahh+Hv/jV/+CTufxFIVdXJReNjum6X9qdogNKa0aE9T63",
+	"hWuPFWS2G/cDaFVJLjTYbM7NJTTPj7ggJc2ZIR26yNfMrKOQxgQyKh90vTDex+8T9qFiWdf+CEwwRvOD",
+	"bbCQaM/GxZW0r9j6pHNIGx5kWel1+3oIepB0+3jTaeya1sxxZZy+dVMwdP2QFRPDmVwrklEhBc9oYWhZ",
+	"BsoBvsvFvPAXt+fFJRc5q/egLNwC4n4Yp2/NlGzqjF0pTXWv8WU9wlKRBb1hPkqUmJs3ozVcQLiJSyFX",
+	"ou++jr2Hb+yaLsySYnfRLbqrBLZItvkzteQgYjMpZgXP9GgJa0Ne/nf/0zwpPYWvBrFKvFCGMt4oTaw/",
+	"tB69+Wf2JdENGCc4ulVzeg0qd3tFzWJ5XTJjP2VUZKwoeu6rWosszsxOkXBlSHHNnJT1d+SR4euCiZyG",
+	"7BWoa/Psq5wrel2gMtx8CVf+LSuqiKZLJgzhnDllHgAOByUQ5DojVaM1LEoTOqdmRXTJkP/EwCKq1mPe",
+	"ZHBwbARjuSKUVKxWUkSvoOa6iJtHTZXvp+1t0HGkCf13KdhIU9k92LOEW7aTlo6LUGUn3tqybwlFZ3jR",
+	"QssrkMrWhHLWkWWmzXNvzaGWVAMm4W1c18Bo3JCKdG04113IM4wkwbVkIieaFUWca/5RLE1reW0ouQ9Z",
+	"0Sh+w84IJYbgLgyOu+fKBbRb7/3JyZPvjx4/OTp5/Pbx49OTk9OTk385Mf8R499DmHVT8tIeilnZ2ixt",
+	"bfMOa2MVnJEVqDHt1WoN/w3JIwysqoQwmi3IXDJ1KbTckMjO84IMh6ECimMNAY0V/C/QZkEVmCDeJkaj",
+	"hJYsNyIv3bbNnbt3KVBVTEn6+3vUCKFJg4mQe7I9aVH8Opuc/r63Ffp+K7QnlGY0B1tEtNIdqQVJFJTA",
+	"TlJrlzAFmhU1o/l6Osa6hVxHky0gmtqmLRleRXvuQ5bujrvNCsWMMGd/NLRAZ8gs0aqtiupFVLDHzeXU",
+	"WblW04ems9FVaC4L8mujjZVMrtehMW1IB2m40CWDRIrh8fP2Wb/yfHopXsCVaa1tZFTOcmK52uvi9qzQ",
+	"QreiFXntAAa6PyNG64KHh4SyA66j0wvA6ubCVZzlZ+SkE5Ajr6Q3D9CGKPLdVn53NT/VjEHK86z74kdw",
+	"PfH9aiFXYjMU2O8sdF/wugAbwiZVbe6NfPOE/IU/jT5nwLV4gVfI2hBn3XNTYMuw3Cdeed0xnlpJTAue",
+	"bVsNyeTD0VwemT8eGfvzSFaoG4+Alcx6dN2wW/go5Ks3Pz0j33337XcJefPmt5fPMceLgplqoLRh9Fkt",
+	"hf76jKTACCmwaMpEnsIpoFS1ZhsmlgJZDxyeyUZo8NVTY2yk1oOnLZfIGXluc3rGYzJO/JKxylCvZrNG",
+	"GZ/DJ65rRo2p5tXI6bYnBZfiFr7UU5dnslx/FnpS4NY0RWEUUshy5m/G4HG5sH5vK+Z55CrIvZUKqJsz",
+	"tUQDGcMYnkd+n5gvHT1+Yi74Hh6QcyA2EuY2l4aklbOZYpqAxAf1+BUtCpLT9df9BsPJLoMh7mS8WzCo",
+	"W9D7Ohut6cAhN7hW1gddUWVMHsFWrbYC/wCUdfisVK7Elc8kdDglsAK9zb9BMSsnnnz3nTFFapppVqsu",
+	"fV4XVAi8uVvkcBb9Bg+cvzpH88Z8vkmVklFhnJwz8tvbZ5virn3t88YYxsdPWV1wEU1yhk5D6AwMmOSH",
+	"iK27gO/40DoUE+0RWd/hH/XG0Z9a49xpz1nNQP4yoanmN6x1c6ScTZLJStZmJ0fG3AAbNapmn4EYO1gG",
+	"ZiRpY3bSr50SmKhWW3J0IwZdDtjQX8w3gbRU9cTlFNZHjPBsURxGc47WxM8J12HokVYcIhooCJzH+f6O",
+	"PvbmrYDKDKCJX2Oy6WBDVsodUIytAnpt87aNR1jbcmcMZEpSF3VLjZ4z4h9EtCDOUcUSxjY0J3IffEO7",
+	"WF0K75N1zcVt9zwMGoGvDcGTZOKeP8DxcVlhHbbR0sLenoiwMLc9btgItmJKW8bxQdBRObd9ZJCthrtN",
+	"Ls9Rwb7ObibKPC4I4M6oaq4LnpnDAOuSFnAu/IZqw5sQ7suZ0JwW8bNxccWI9ndmCZp7UEroIr26dbmt",
+	"dxj472+5M8G5MEppOtlKNfakhdqnRI0C0Tr9C9Tr1grbN2qOexm0tpwJ4OyNFe0Ga3caVY56fYHZaMh2",
+	"QA0HT/QbiHKIPdGnbEFvuGzqnlDMNcukOaegIM3t1dvdPhXkBJGhvbO5pyStZVFc02xpxZUhDtrkihlR",
+	"kqKw2BBmHLIeKES68sY9zouZKMv+yGj+C1OK9mvRCOegEUjm/IYJ0lSdWzqoa40cLSsdHnogHoL4cZ++",
+	"iyrdtgLwdkoItIxfWruOGEcEBDuEwRbS//6MtsOVQ/zoC1bvr+wlZ7qveMIo4b0L2EYoJmeabUc02IpF",
+	"Lz3PFkTxnMFFcGaUo7e7g26XHWOqEZDBi15HWTERL8pAjdRTQ5fJsjSPd/Gd4cxf59twtbQuYv6ycbFP",
+	"SUWVYorgt8zVxyBcqVhxw1QSZB+tU5l3M81hlsin0AbvhOexC/x+W8gUvf7d/Y9wUny9kyWqN0Mt59lz",
+	"8OsdvggHEQPttfqHqIraOqLt1WWFVGBIY8MJK2bhzXAElsUNWL98LmSNNjH8Lno7nn+gJReey28vfWZc",
+	"5MYeGX0+P+EPdlYLAlf5p8co1yYhdiXfxmV8pOhmY9qQY1u7U/hAznYdz7Y9+f/TfPE0X9T43VE7c+Xi",
+	"mX3CNSiowu449wOXRuNhq9ZmEU9A44E6nVv5AYn1RWhRHOV07RYJBelUsyl5Y9meXEPe0WURodEBKtW5",
+	"7oll/untyQ8Yy/w/YyPHO8K8e9en9B0H1ySXDCvbNF0yUhU0Yz4vAjdIG5rJGRGSGMO9T9GNDQInbRT4",
+	"jGg5x2gtVsMwkafDZRLbodA2dp81SssSigy2FWJEMFUFbYVrXDRh0D0umcCqQQHk3EXyru3ywnpBsBS0",
+	"NBxivsqV01UROYR1wry3YspYXsbWIAXVrFgnLjYBiZGOfzm0mS1CbMmb1lTd7NZwPVvbJqzXj0OLLyjP",
+	"XbuNy2jBtTeXvmLicHuYcVbk6hbn2nqiG96sWsimyM05BgRoF1BwseytdONYS6QlPFptHBx5TrMFyKJ0",
+	"ydZpQlKkjE2GQRFd6goXgOkSkpoHpeQrXySHy70Ufr1Crr5OSHpNFUvJV9A9cy012vAKLCRC5zVjOZHC",
+	"fHFey6ZS8FUr2tZW95pPc5Zxxc2a8FEuhHgpVkCWXJoX+so085OFLHJ83rojZtZMf40749BklJKvIERS",
+	"c22DRb5cFM3rkubs642yhzsxRyfbOlD2tl2SJcwxx6Tpu8XayEfgnGtWSDFXeNydukVzdw0dQARCvQyU",
+	"ca46PHWQYHPriCFjxi2zzSqO/Sy0C1mya5mvjW0EnqG1y3Nes0zLej0lF022aINhmSwZmdWy7N4skKC1",
+	"lGUk1LdvV8HoTgFn4G6b1TWjfS2iEBCdNzUoDbio0AeqzH8qbXyTuM3EblgRhl3lcpJMVrS2mTxW17KO",
+	"OgB9zVNOnmJpB9UJYWaB4BXR0lnFa5GRUuasr/aX5es+iSXNjUaDm8dLH1wLTs/SZrIR+W7XFKjtW9GQ",
+	"UANtOT/LWB+U2eN4U/sXmUfNbHuWo5+DHcWxJ/3RsGZnZ8tf4UvOdLplnecwcTt1mzVmYNwuE0s1t9oY",
+	"tV+Ulaz1Sy4i7j4o2HjGJJNFUwpCNVbXTvfptOSxFPYz2QjNchQdjxPSqIYWBVZGYd88MT88IyfoX6wW",
+	"smBkxgtmbU1raYRayHBcX/W6y0HGzb5VLcU82epJjV4xBS30HwdzYjUrJcYEZpRjasyJhve7rg/Qy7+o",
+	"/wzfMPO/EWFXVQWP6TMQ+Kcu7k1JXq9J3Ygzb9IGUcC4RxA0K23T2O5067WG12Il7z0VXubb/d0FaIO3",
+	"tjd8PWlLQHJsqMfSooJNyW/CxTWlsDmoW3T8BLcmmtjB046SpXEL6Pm4rQjfof7duSZRjmtfE+U+JGuM",
+	"mVza2acPXTjRJ5diSgwE7jbrNXqxnytrARr2azLcVaJvC8KumfFt475NUxfRUKwx3RSrb1jdMfKgeNhK",
+	"HFvPulsPWgXotpggeWJn8Iu8iVAzr9dXddMTSp9xwdViHxUzk93cY/gwi9gTyRx80Fe6Xo9/y2CIv08I",
+	"r1EoAaRPDWLInJ/xEcBFEtYfMn5yggJ6yBwZYwfFWo96HuWk7LD9ccOsPLZMwNRe+n9vgwE8yDHLapuj",
+	"ZNz/id2EoEWMu3gRmJ2PFJGrEekJL0UskhKgbDiGdrzodhFSrO96/MgybtNmG7ek/aAHL6dN3FvNd92j",
+	"fTb24J48tCQ1JgjeXbBbTk9CznPmKaHGXYbC15ptx1J2IJqFsAWPT05OtmVvHqx/I+9R0iU7ooKtNvL4",
+	"UMouRcag+8FYDuAswidG00xJWjB9NJfbGf5otdKZc7AvBaj1JlvgQ6RcHkHXln1QWB5eMwrtFrOmKNBm",
+	"owJXqLGMwRXTl7Restqm+oRfRLfEwG8VfBWzduhbcu/fba95Mvbxybg2pa26ttJIKqPIIXYCUbY1Zkpm",
+	"LpoETiotiis5s4ElbKxI4wkROYs4wTesXsMh2pCrrT+H2257X+DfENqYboB17MTrSUIt5vGnols23jvB",
+	"/h8j4CEEtaBVxTCcaAtStmV1qMdg94ObhA0ZZr2WH1otYkhLBWKj+d2fYksF1aQ3YeF16vDWDBcQdsOg",
+	"+QDqgeEWe2sU1gB+DXxobNsWNQhq8qC3wjaOwMlAWwdAIPoMmX8SVPABy4fB2bVsgH2QiwJnByOCqr2k",
+	"DrXIUOyRIiznWvXVPVtG7Fh9e3JIV06dDEKsODW27aG2kRHyDvIO9iqEDce3YN+oejTvsxt/hC/+7c1L",
+	"J2eSIJHUqszWS51h8CVEsTv59k+j0hsgTWwPUlSpRDV8Gzfv7gLz36BpuLBdd/jdjsw3azZaEwLLg2Ej",
+	"J1Jz92CAIgNlZqzf8prPGwmtpjkrWLzrqDfm2Rs/MkTpKSWFNpJ+yTuqqqbHqDCC2ZcGWtA0W+AIzgJY",
+	"NonzsRWhJeCCLVgZTTXsV2kB/sLnLY9PHHX7juQNtuFsn8ooD2GkdWl/0L+GnhCJZ8UIOt8Nq2lhBXSJ",
+	"1QJcn2LfZ2ukkEZoXngxSdBYVNMeHkJ2376C+MFWYupviCbpe4sMt/U82t+17ZY41Cqt8syhNWS14IVL",
+	"2hvRNTeCyeF88p6wjGfLTUEoFQtiO0ZWKF5W0AkKb0e4uycnJ6NjLV7IxUq64xm5p87Chz04a3CTqLIO",
+	"kjMYTIpv1smsrfe8chr2lAjGwVoAi9iYj0TIOtCf9sj3YhMh9VBmwApiiJQGmK2CyCJHowAOIgPLKQiA",
+	"dBB8eqv1NneKNFzb3D62GaGdYQvkcIPxnVTR0vtXrakDDcM3DA7F1/6ekoJpMpfxZ96wms+igc2A0anq",
+	"yYiO8PeQuYIXJXtoMl9uV/UV6rfO+LaElpBpdw3E48zTKUlXlGsu5ikGdRGMh+iagw9VN1BKAV0gFVXK",
+	"YtlyqMPOpWD2bS6QrkDK5Gfm3vjg8GloPm1b5lOSQl0U5M58aNkFb8LWkksRRJfPiGKMpCi9reeCMZt0",
+	"SlLPD8G+LDubp3bdN0s5CLADMYxWaFw/XY5QFX6NOzFOzCGpc7WMKS6qetLE0tMeKLhvV4DXk5HWJhfJ",
+	"3B8fJtTBOyv+YGftWmLs+4qt+jA5exI/yxgytUVV2obPqVkFUW3XNXNmOQ9be6ueXu2+EPHDIWyaXfbQ",
+	"6x27Xki53CaYYlnNYpbaaqFYdvWf//4fadTObp83tBn32s3lu58n7v2xZf/aKbT7Lwi4txOALmITel88",
+	"UrvasZgCetwWkOyBGp7uGSZs34rGXsCqPiylwb6oFquoPdVtfKN+cKI4nNHwdTlEBX1w+b685ufX3m/b",
+	"9LKxvezqOuwvGwNd1jak3QoIk6uqoOurXh3QX2jUp7BG9Da7rmbz7CsprrDOJyoRQ9yA+Dcc2MGgalqL",
+	"zOdwtmDSekDMSqo0q4e+YPO3UfyFKxv0uit8WUx94qFsnF7bQu3XFqwkghK2zXKbJ7JB/i5dPPzYOLgx",
+	"5PzboI0d6G6MZ/UNzJqal7Rek4tf3r4mNM9rpnzMyjoZOOzDtvU6NJegzgxCIHPpPooA0Pwv++9phpm+",
+	"W4LR3Cdu050utg/tdypRB+75xg/6QsePVJuZBHQiQP05I7ZMB+C0QgSy1HwhBQe8bthoGMVuXmKnvBhO",
+	"ZPwKZZ2eXWBdYWoO92A8zpIxRF+E5L0NTBQFuOUYpQmTgznLCi5YbqMyJIW3g/93KQC2JXE15Vi5g9Nq",
+	"2gr1vvRER9htWFOW2Q0DBe1/uIUNqJRgfEgfaM1VNFPwEzeuJsbXXVKgvVsOGk1i4UlvZr1HIh3C5LBa",
+	"/Qs0N7AUc9sJuebFUEMFJbbghkhMa12ztUTUOFJSkVMt6/UGIO2KYq+Cg8NY2UECPmezZKzaz63PaFFE",
+	"lvjM/NnY5xnywkIq/UiF3UpFAbxQ1TJjSrGxqBRZ1VwplkmRdxMbuWyui0A32zE8A/V62JBaniEVqC2H",
+	"si3+ymFzUUVWtlduxOpmPAaO9MqWNUOlABdGU4GgqBuhBuV49zG00Qsia3fu8XJtqvRVtDXu3QKzqpbg",
+	"LuoOTdrdts/eh17t07ZZyPmVxYnsq5W04qCQ8yC0rqWEzNNIigevueqFQEC/rvP47T7bHbuRVaypqL06",
+	"gNaJ8Arb4rlkpawjUaI3TAFICcEvGPl5vdZMwb2FqK4vkx9JD19PvuHaO1lsK1QbsC/2u+r9dYrfnYR3",
+	"Mg77AALBXgLYmWaCWKe8U6UWHJbroBxxy6sffthTLlQ834lsES3g80deN3Fc5KqWWmYyVm9G/yZrN2HN",
+	"UWPFa5d00ERVjC5V2xe4kEr3hiBgBlTksHE2FI4eNDcMerXOSM2gQ7I0ihFf6PM1EBlFnM1B+Pma6Xrd",
+	"DzTCrYg3HDuniD897oK5WHbclWMAca16KiLsp56GxsqiNRsPsI46+AKfE43bLOiT776PdxWqpoxyASi/",
+	"yOGATgyqPZUcTyXz9/xKNrrnnvksJSq9kTLDP7VfgkL3F8/3lJpBt0csOm5VkOdQ5J3RBcdti0ibCPGX",
+	"ot/Ucse8XWEpsz2HwPg1xZnWBb8jKIrwl02q4JMT4zAUCbEHlNj5eQnJbfNWAr4BVFHRajS14EvBJ4PR",
+	"8WCcWtzRj1zFv3Cb6yxodUqCTkxbLmKxpBKoH+IlO8MYLsyRCxrWkRMe75FIH5oQ4Nd7paWmxa5VL1zZ",
+	"i8etjotBDF/qq14Gh8faT083EI+d+BdyZRGCg7izYCMvbQu8E3EO8PonZLVYj+r26YMF61LnQOhgkPa6",
+	"isVBfuLCFmW5Aav2LdZ9KGQ8yA9Jqp7Vz2R9zfOc2WOAr7bwXktmLMFsGbfDt9ppO0Kzb/hB/HK/Anhm",
+	"eCcQdUasnWH7H9OmFqe1lKUxB07tZ6eW9vHezBsuC9oDOg+loNjE5mF0kaZwAaH+bfQN+1f3op2pQytl",
+	"XArCz1yw3BqTNX9taE2Fjnbq7R8sb6vkD4w6tR1uGF+ZaCzGW3X4uCqDqtHg9u2W9m0hIbz0/YiW8uVG",
+	"Z5QPdEHNB7BXi4lFWsRGF9eylQaWE9/v1ywzqr+jZZGgyyMqzqPNEDzohdgbVimPQE+5dg5cxPD0yXbt",
+	"t+yjCNsXWtDXqpaAw5tzldEaO+Nyeccq/nathwi5BRf7HwIna5PLBmCyXBwVIhjYzs5mHTS5tkrHnlXe",
+	"HhZzxwVFOwMYWn91zdibHEHzqxKBCGMJbfuJC6pANYRCj9qhQLoBZmMMDV7rKMAU5FX8ayiChFyz/UMW",
+	"7kkjJbEscmNA9Kwr8K8C4H2M9WHv3Xj/RVZMXJnlqfj+t/eu7ATmMdswDwfkkFiIF/5uHuoEr2pbpDYB",
+	"Rm5zDVqiuxOOXYk3W2iFg2iJtlg0ystvmHnobZKLA/2U4exdV0hlp18ID9Rb8M3RPm/tUAFAZIXrh8TN",
+	"0ZgNWha+2zmmd4OuA5XaSIEoHp5sdCZ74TICwNoWQdWZjbWEzAuA0e42D9yL4usrJI32Hgad3buA7gBJ",
+	"B3CeuGDQInBG0NGEWPqle9blZG9Q4ThMF/a6wkgDNpuxTDuMZlAdiHonRbGXlxIFqc7b8EIP+ZQdO77R",
+	"BzBk47m4ipDxwj/3yCEJP5dmw7Vs5ovpGBRd0bt+WYzt4tsAMfGe6FBSFVHbfJ2RazoofahqO07SKLZT",
+	"6CAapfnbgmXL3RaQeebA/n+hYv1F0QDDP12za0val1zw0hDpcVzDus6zJzv7zqqa3XC2GrsVSN8rug5r",
+	"pgdhZe2RblhWHhYWzCsj1KG7aGXlS/AxfMh3I/dusEWAvDumH8sRPdnFLvntPMEeMQpJ8tqTcRrHQ423",
+	"ub0LG9uMmWBsC83E9H7AlnvMoncLuc3U48X8YNNUbwH5BhpGHoet8Lw3onzLfNPtcej0jbS4q5/kOen2",
+	"4+27E2LHY8NDG/Q1y2jJ2s7RkQmbIassOga3D2eoZ+TJAGKj6vHPKgbAaG2HBhc3HJJRIrdDDbWfCBJK",
+	"EPtD461lGauwVC4cd+MKd3ZLjmBWgQsT0D6FawQty99IGYm036Hsc850H7pVWSJSLdVgJyuLaYsJtH3Q",
+	"ruA20qInJVdQzZRGKCLvttjeGiyKQvZJrKXWAwU6PF1flm9wEdGM3TgaMMiEstKwaqAgpr3VTz0FpUMl",
+	"oGGxpzkaXFxAwihzyKJj+gR5G1daGHezArLcG+j/IMyYm9hGVrXUrMeq3SufCyWUxhlGdin4khXcc8yZ",
+	"bVmFUAyAGXvo2hDs9g72f2tfUN024wbbiB+gOQhnSm14tFLupR8CORFndb0XQLp5UG+ye1OcwVJH7LU3",
+	"rdorwG5o0bB+Yyi4jqBQXssVqy8WrCj8hOsQQ0bZRFGjkENUTwv/evfttRlT893Ybi8yGm0PKCtax+wT",
+	"37ULlZ3mgEZH3np7nl22f+ST/CiOeOsLtEpbVd3AREeb1huJuDVUYedLElr7rGZ0bGmCeXRTs6HEy4DJ",
+	"2D+jpq/RfmiazBZOs0UTO3CiqRMO3ZSOKBD3SmgMdQ8yrYtB/tqcKAK6sjNTZOQa9gb+0rS2dsxwQyMV",
+	"b/Gb5jcLCWGQnqILOf7tHTTDIa4WjPkmdMPXCZjTRgg5LbQIZs5gVLIcSTOXQ9ixBIeuk48tHogZK5bc",
+	"IdxqGCJu0xkeajFEYvTCr9tK7vmrT4zeJtDirt0GSURhYxBM5K72DdwbRPEfL83iuMXGMOH5xoy0xBau",
+	"JK65XNYeDHonbNldGXxMdKZNHnjkmxhb+jrtNWaJQuQxYC/4A8K04fT4eGwnhlnUHgxWZrVwH3ufzWat",
+	"AZKlj7cOkcIEVf8PkbwM+CQaMEVGDXPZhlHNzeYilytsJo16FBfx4hoE/pdFrmxxEQgkX9IHH4UutmGh",
+	"tmgAOk7zkscna7VzityvEbfOYo/7zGoAd+CbgaLPW9HqNqImrykX/aXNP8sVlq9hcbO3nFwvmfRpKFnk",
+	"rvD+jHwDNV/BKI2SfrDB2ycnu0K5wx0G1PUXGC/bdYtB1SOZycJ2M3cQuU5i7llPtSs4Z03p/bKyURrG",
+	"YgIMnzmN2nzt334/OfqBHs3Oj356//H7bz/907heH3NIVTT71OgrOZvFA3+duvKAzCjIMoBhnJ21hYiI",
+	"1wG1yaTb+b1ueyG61s22vRvVQP9qy/rwCnRK2rl2SZ7emnEulKY7RpBg647jKcFWm80cVCBByIoJPYT8",
+	"UxkLpZ+x37oRp4HWwAdnNjI936zt7i2zj+kERyrfBUOEXMUjtiIe830lg/Yy6Nfh2kf9MCeBdkzSliOA",
+	"/6U09Iq05embWmxTychJeDibpPMrjMrktchuZeE0xYhU0hujk1vIeF+gBThYaI/1gDZ86llrT9mLEXM6",
+	"bOe0OJlTAqE+jvUVFicwCCvaVAQiY6V0wWie+lTsRmDKfNjH+YCLw+AIrbxPyEKu2I0dlO9gO4VcnSJL",
+	"PX93YVjXtTOSXwVmo0WuALVQuKJY7AjqQjG1zJcVvLzur4mn5JoZmQciH9pV+f59D77G7srXCUWdlwUr",
+	"8qu2IC8SLWelQ1Ga215hi4eknfxwvO88lNbgc11RZ8SuAixZBnNBNsH8IsmhWNHwDItPfXWroI2xXvnf",
+	"Wc+YLOgyWzBax/rFqNLEVjy1U1iwY2+PJi7zBiE1HwQdgeYkVzCUWVt3jxdU/vZu7QBkagerbUUtzi+E",
+	"xVWTGXG+9wvVYuiFLcSqeZvNCiLma7uSPfwjIKCKwp6ZD2xknfI8eLP1NBLCNk/szgVS23ObYzVS5KvM",
+	"TuJAefT45OTk6x7lyPx4nS21iE0BNnsBrzfqxZWcOEAzjAxIvH7G0coZLXCQXNxxGgyoo8cdAmMdfCCO",
+	"71UaD8q+ezRsOxBWNddmVdfx7K29d4aNif0mfAgeqIQGfKq2C92Go0f1+mpFd0IrvUN3DsALB7vabiXb",
+	"xy9gRddXO8YGWIgw23PRdjC0ZlBVsxmr1e4isIFJuW+Z0s+gYCJSdar3HGgVJGo706N8CMkNeEzAftSz",
+	"phhRmWFxyWxudaCxwOzlTRMJ1Y+Nhrv+7H0CvNs1pG1pn3eFfbsaBFc7A0wALKRuKt3jyg6X0u87W4FV",
+	"42MhhpwXmlWxeMgqNoLW2I1WWTgHzY1NrGt+w/KR0599xMKRMgxS4h4Gjv8lj43d2i8M5Djp9gUannjb",
+	"1UJsTsX4MwPLrVdIzDbryIIfmlutxgxkMwpjxi2UBLxvdFK+FR+fYnMYBjrW/HxQWQ8MPBloxbyjAtwU",
+	"VG1FSHtb48Irdku1lMurcihkBBXjctmGCYJmWAvusG9wsCMZY0zYtnH1j0QLQI9ckeLv37yfulqGW0NZ",
+	"4wsGkazf9QkRbgdj01pYiB1KNvqR8ilJjQGRngaegQ0OcTElqdI1o6UvDtIMwkbmS5RkUgiszIanWyQe",
+	"nERiHlsUqcOHxT55rJ6pNfTo1je0sDHQYC0SfhQd6WHHG2SFzJZdkFew5M0J2rUa4We8iWRinhfltF7s",
+	"TXN8ZRVr1P3J2pP2C1BQ2daVe9iAns7XW8DXDaC4mdvExfyqp1m+q5IBMyaCx3IbtWxc1/EK4BmQxkFn",
+	"baF1Gy8MzyAaJnCOK3iWG9Xa++Wk4oOr7Eke3oAdLF33vrJ9/ZDyUeyPvkIx5a5NG6foeksjPMU4jt8A",
+	"qi3C7SEPBCwaAuWZJSftLYoKLLx7t8os7IVd5pl1O9ACppXtyYR5gUzkZ3hTZsQsfTyS8jCTD4xzRQ6b",
+	"yTpsx9nMgUYzDfbgWqWz0LpSp8fHDtI1wNw7ds3RWymMPVt0zEsHjvMQBqOHJr61wWif8JrqbHEH3hrg",
+	"pQPyxNhz3vvY+shy4bE1DgA4vdUg0wuLYd9urNxID9cyTvCdcEI2MzRnsTaevj6uZWSBCDrS1FyvL8z5",
+	"4bosPDmcKCyN0RqwQe2vzZWbfPoEOahZJFnzF8Yq1cV+8FOvISiVM7X0IIdqrTTDv6MceKTaOHzYy2jr",
+	"CC7FpUCsAgf5gHPN0nMbLgaD9ZQ8hVWTegWHmBAqyPnrF4Df0B1OE2JkEnwyQFyC9eYwFy5FLrOmZEKT",
+	"r9789Iz88O13/+PrKXnLSzs71fzxm2+++cFP2pCzmWL6DIeEU40uLS2Ko5yuu/iW6ZOTJ98fPX5ydPI4",
+	"PbPVKDW7FOxDVjSK3+Cez2HpC4B3BEyKU5gTkNsh9ZDcwDzWQq4UTMO3L4GZ81QHuB50k/q5ZPATyLC7",
+	"71+K9geCwEdc6ZpqWeMPpiT9cARrSY2FCw04hsHhBLCyFpOBHMue1BlJF1Lp1A1ODA5jgcO/FCtmyaXA",
+	"n9nKaz86vqTZggtI37mTckD5DO12kr6hmr3kJddpi81iGaV9Z0nXNt5b0mXIUq9/vXhri0WpIOmLnJWV",
+	"1Exk66O/sHV62oLxe7wtBa0QzGfQv/0TWcimVkkQgwM/FUwpct20DQWXokVZbFuPjW1lUTsRMQSqZa0e",
+	"8/gxk8cu4k0rPjmdfDM9mX6DWfUF3OLjj8jfn45pxY9vHpv/W7I1fGaLPvxZvcgBYk9pHGRgkb4rKRRK",
+	"hCcnJxbLR9v2Qpi5iyjhx3+z/hyqgJ3g9vAK0JkgQ7ZNPLPKxEPu6gXjtesInWJYwJo/8Rf5lR87UCKQ",
+	"c01Z0nrtctVAmkfKiQQFBW1zhVAJSKf3ycRyt5F5UmnMg9e0ZBra636Pv7/9yvFbeM3k03vjj6kIzZ+B",
+	"9WjHR+z79IA7zc/NWyynP5UY2jjggaHN+qmrVixC8QavPD7Yq9vRGv2sMiUvgi5uKBKDOZw2d187SNwF",
+	"VYtDsM8vdMkCZTKOcT4lvffx+CPPP6ESLRiGlLo88obdyGXLIxvE/jbuJoFkrZhoexvaWUd3pwEuaW8q",
+	"3Pb6JLuvwo+TT+9jRA7hp3ul3tO2xGy/BYKiGbO+85lmtVlkEq12xFI40ISGfes5FfzvmPbk5kt/NKxe",
+	"O2f0tI1vt7doR/HoqPeCfQYTutSy79Vhs9o+L99Bn59q6FTZzREyQsKgr9jCgmPHGCS6HC7W5oDdhNiy",
+	"QMSwtIkGGOnlLbiKiRBJu+807BUJKbLLQx+xCddyZ/ujoTqjU7KDgKdg92EVhy/fiq0SvngFX9x7pbHn",
+	"cZEVTc6u2qlRez31/T1aGPY6QzlvRG+cQ4WtK9g4hDh08gOA0mxxPApDL3460hAqW29vTAzJuYg22cTZ",
+	"hvPCGCn2Tfkj9GEhN0sY6rW8qwAxbrN2eo3Rmg1bBh7z1BcQ72nMzH6ByMVDcEafNdESIhgQtGA0t2gK",
+	"z9/Sefdlm5Lu092ZCcnYumg7ucn/tW3k7R7Mn5nuPZWNqyGI2eMZ+ebkW1vkGhw/x2g6tSkV64p4gYOE",
+	"aiXEi9nRKynYEZ5rMkC1z3jkdznob2LG1wvt+8ZdcuczMNH5aO65mywaaZklkyqGQHxB19h1a71o9JA3",
+	"hFACtIQZ4eaLlusSonA2HoaALICE984VnbFiPSXn7Z2+FI6TXZdvZVxxeKXSEGbAZMeluBTv0IJIa+bm",
+	"Trlx2dR28HTGw/gBoDDl1A0E4JiSIN+e/JBYDE8E50xsWKTgSisocFtfina+mdH1DobWDoT0qLQpRga6",
+	"F/x1o+8sdrcMkvSfU2uPbMw5g/mqjpZrpg8gAJIxKFYtgWw80WIAG/sN6RlMYHGHMTVnaI4jwOAzziK9",
+	"gayrWvIKs65rjLm5iToYLAtGMQqHxgrjc1Oby78KDoacb4yXw/wtYJCA+Qa19srGdmI2VYuVHLWlLKBJ",
+	"p0XG/sEsJ1YJdU8hActte8QEHlqgE/bBjsPB4ThCrghViGZ4K4F8yLDGyC2YZbPV3qtNJi+DCYv3a6tA",
+	"+ApLv2FSwK3Mlp327DH7UBUUZ970QpW4qfxQMeErvr3HhDULRoDDfT4LpYGvwvjJJyPJamErddE9BDKd",
+	"usY1dikwhaKgaw3bt2q5ignn57j2VkDf282ANwkLu7zNWk/9+OdD+DzewiBSBJOlQ/BwX2sK8XRAPt3J",
+	"Fdji9zkjRchxgbLp5TpoaMQIPqYM4Aok3q/aHohK4HBZfmZ9fKdtsNHM9vdt6xE7DQs+AZ13KVx0nEH3",
+	"Bs6pBxC0G1afgpgjqZYpxDM0RCwV5kIqgAGkmHmSM8ilRLj2JVf614AG9xYZu1PkJxXsg/bds+DWY1Vc",
+	"XxQESpU+my+yMRP1QWITb/stJz9Y4ctwEva6lMcf238MxjteMnoDUqrR/mL6axeNd2A7j2AB/oj/wZH1",
+	"JzqeMRdKW4CS7iW6WPIqmFz7jxgSsTa2x2WzbZcP7c+aU2TEDSWUIU3HB0fuk3uT8SOpE+MM/Pb2GY4z",
+	"Eb4mIBhpklPNIK+FMTfvIHuQ6tBZVMFwffPmiupFK/E6tOpa6TvEYNRlR/s0X2N2n2sH+nC6fbk4so1w",
+	"9bUgcZQk6cdPqbUJNrZS8CV2u+F0EfTHE0ILJS8BsssX/LmXTMm5gC97dGYqiB9tje43fp760dV9LvTB",
+	"burh/a3nflj3l+VsfSHS4cKhyUaMrlvLi5g6cqMs+izCc7W0ESXgPDcSVDHt+g7R+3ikCJouHTektQZF",
+	"7v+OIRC94hmbEghLpSvKdYpeiA1O4JeoIkpKYZHNMF5DPfi3MQ5hiJYXItiwj0XtbdQrPQdAy1Oi2Qd9",
+	"zG6Y0EdYX56G8RAMhcHfjRzD+vkjZQgPv/FQ02ibQsMcQbR38BSgzulScH1KUp77iiBlbo+RBW6GVQpP",
+	"g89T3EqakDSnmqa4hme2CF2R/33x6yuQmoA24CB90pdU6aPnsI8XP6bJpYBZyfZDPCGQS7ZP4LqWKwVH",
+	"BL+5wHiS24efe2l7wW31joWNgIAjYNBphDOHg7mE3NuaPDkhFgVgStICa5TMUdsDdahM7TSEHrv8mR+o",
+	"MhjM97bMBk1jZdNn5KT1mYF8wkbFx1nR/gKfJANQ0yexjpR4ehHIE38FIux7BBRXFtoLgTJCg7+j1lnZ",
+	"HuoskJ0tq5/GmLQzpBK/3VOZHg2Tdvizs+X9KHmfViKynPVaksmWaNgh4qPJNmt7O+AtN2pECnZGKqkU",
+	"vy7Wdr7Z3VUEBJQXtEJAFC19BSZYY7LGE3G6wcn5+87a2vccf1Tsj0/HNYx7gDrhe7JUL9gfnWK0/thj",
+	"UBeKGMigFLw68ZPXQTpa6WxDbSm6UR78w0W1iR/1T3DolroUq404v1EHoWvlgvAQ3IMufYZzrTCw0Q2W",
+	"+lRPTHDiLA3k4y+10i6cePLAhl47aiRyXd9tndJhishmDczw77bn5Z0CiuhNHDbS2oqd4aqvH4Pv3Vt4",
+	"6ymEo145cKOPB6znij0pgG+766Pc5LLYc77/9nYVZogjcEaoddr0ggqSyoqJlPCyKowzkdKiSPssDz8e",
+	"cBxXt0fsoCUGl9lmEmG1fAvhO14R15l4lIy+cJ2f9VaEbcB24vChhGgpe60z6P/8Qmqx2hPoC3kaXRFc",
+	"2WQD3P1Aqh/8nZXEJAXJJSq1ec0YkRbcieXceS2F0Y+tEAolyn2bBMG7zM5kccNubxH0qnpIXRhvGadf",
+	"djwbwM6+XpM0XMpHNHU/uTWlp8GoFUxxm9sDc5wYvXGxHYjjoN96KVI7KSYNnV67gjOv5lWLHwqjoTby",
+	"8LarJBwd4wCKMPMk2w/sPJGoNQC7uIsKeDCbYGPI0IMbBsHckj7bAD0dOMikO47m7tf3R3iu4VDIX3VE",
+	"hayhPMaaEG5SpX19LsdcYZtw3HUVHf/3WhR/ZoFBMXkQibpbmh4m0ZuH+7pnmbjbonK21PuxR3Z3MbrH",
+	"ovoErmvGs5HvhCBMGZZOlNIJTPRz1IZncxY4VzbV7DPs3m7GgLywcUaPN81nl8LotbopjLNdFACPcUZS",
+	"HHeVOnHdpvDt+6EgKmnrZ7TtsMH4JsbzILjqgO/QUjdrXbBsmV4KiynZfbZgqyl5JSGHwJUV0aQRBVOK",
+	"pOafKW5FySk5RzK14ZQFK3ByoYck5BqeoS7FV/Dr9ivp19h0aH8t63xK3nXnCjj1ZxMPzuZDfeY7/BCB",
+	"ZJQa+cK1yB4a5Em0tDVU2BYsMqM1JAF8gjWTImO1aBn6sFqA7imPhgS8zLSse6P5L2EKLu5oxucNHnxi",
+	"8ZFVgu1lCfmjYQ1LbAhcJaRqrguekd/evEwQswWbnrlaokVjXQy4x0qWzEeFL8Vb6AIFICFfodEiti6k",
+	"0vbnHssUt3RGlHTopB5zUJkv0cJ+xahLdHX8dHxznZdsfSlKuiZULePlS7Tkgt1v3ZJ5BR2MPpjLD80r",
+	"CZlLiWV91zQ/BGu9dFVezqBd1bJTvwbNa4esUnrfz4zHftJPvOTINcbbCBoiht9wjbPUgz7763U7Fumr",
+	"9ILpo2dWU7xGCGijjL72wJOASzSjGVreCkvhmG2ztzW12BdluAVAKy1YkevR7iJbYkM/wIvo2LysjTox",
+	"s+RHyk0Bc3OucI4T0TIue40v8cZOG7o/+7edyhThzecxCjlUz8T6VIT77a5jAyoPwcQ/yxUQUT0ifgoH",
+	"kc180c6Z1qSpHpyrF9YainLzu1sKLOLk1RZT/Jnpn9F3vzeG+FnGO9db3DHIgh+mcgslvuEhq3TsSCiF",
+	"SuezHOexXcrxR/yPT8dKy+o+revX8J5XtGQDFvaLmRvnDY1KFRfCiBn3N4B/bOGsNgq1tKzwJYcx4HZ1",
+	"aKMldbDL/1zkxhqDDTxSDuM/wT54wywIawf2xE0n0bXNNf396j1nv6Kf/+zfbkw3CE9c5DaxCNqsO+cP",
+	"OnyDiRuQe9QLJizF5tJITx50g9hvXQqAaVkhXBoKpi6Rp+TFjFBhXziD2f9+kA3V5Ktvnzz5Ogmf6WsM",
+	"qCJ8Fozdyck1Y8b/eGeLftMZL1i6NdOB+1YZO9PDNzrBXZiS1yBAbJmBK3qPqNaLFT3odTi8P9POZ3ng",
+	"cJibORJRAC+sXocq8PwwGTLXVLF5tz3ksDKO7dKxzl1udg3D/O8h1nyOzRPrrhsVetr2Lvg7hsMIEMkb",
+	"KiCn5LUdFoF5Z2/ZOigsaxUjePClcPW8UbPRbPMZLOUehP0hA69moXFWexdihx7C1KBLlFrWpA/PyRf3",
+	"SQE+7C15DGJcg/nYX+AbnxeCg4s2UcmGkpBsdKLPbAvnpNxvps28ZyjHBgdwKLvUOmolDP6YIfKXQ9Cw",
+	"aLW+/qOTz0c2OKidOpjjsvjhrkjaLM7Grayq9M6sc8wsjjMGAiCxlAyi8hoNXMqcJa7Mz4Zezc5tS1oA",
+	"z+GlnAjhzQ3HrbjOFiy3xsMr6X9tEUYRmaVgGnfBoUzUiLpuKHVKztWSpH9+/pb857//B1476J5APDSu",
+	"YdTTlJzj4TkTAWGKodct1oQdl6Sg1293bR/ITjCL2zfoebAXq3ND1Nh9fI0jUlcOgQ458VAX1LzbT1fS",
+	"0ldb+MEPo+5jrxDfCViFCBZmFZORzhBObMKYPI7tOEDEGHP8QF7aZXb8e87ImumRsqkv5xff5WGl+pBE",
+	"vyeB7vCQ7lVy36EvrGXEY5f1vU8n1IFYRDH8MDVhGeGLlYI/OjI9sMPk3j1kydoiepxQTc5RP4NMyGhd",
+	"g66D2dUHSyO5flxWKlf2780VuALOr5hxgRUNqMJdgFLObi1CrVwetISts/OZbWHratlZeaMt4z3K88Ki",
+	"vFEliEMPQ8jp4R1hRperVhX27cSqycMA7CEl3WQbnGWD67BT82MrWNH16L2/Q6TwnUvgeULYEaTJaZ7X",
+	"TEEBgnmh65nxmXBsY/dpRgAu6VnpH32EevLd93sTCmHtQDtLP6sDk0p+/LP5xCisXoDEpsqNyWyHRERb",
+	"KoamRt+nm4Z3++H6v13gxLgdvgVyG6jOiaX7Lm+07znmZSVrfQ/RJt+gCq4cvGyaqZu2mgPbb6A961Kk",
+	"PE9gUk2Sc1UVdH1lOCgxgicxMuIKPDv4r6Yu8D8cWn7iGhuufGNDYh51JcUVAIgnciWufJ8JPo4q7DeT",
+	"MwdyDTkuaIGDXjCGJTAQpWUsB4fOBdCgpQxjjNIHt13X4Fmnc7ZmDv/I19pcCqw0aqtt8N9XFniirbvZ",
+	"7gUM+f3DkcgNzw+1A5qVqlOSfryc5FKwS+zaupzI2SW2bJ18StuxaStZL5WFG7cJYWZjgbhV3+1hsTbt",
+	"iOTMCC4th5zUF8BnvQp1K4VERUtmpHoCPUgtutdGPWoIEm+z6YAUxWi2GKjQvpL1lV32HYFDffOrK7rM",
+	"ZNkGZcxeMObQhkgXA619eb2+qhtxxzW9YdbfCvxQl+qfmUP3fUXmtYjgHJT/B8RJfQWaR9Ka2YIuyBoX",
+	"xaWwrwAmKW2CRZAFLWZekPZCbnWvwB23jXdm41YltsDPTyCGMlaf9O47CIh+772eQ/ob0OSXqZudvX0P",
+	"50zgbX4DMgH0XEwu7dmL6Jqb6MatOYTybfGx0CKxEDxeGg1q391OxE6w124fXhDABKXhIvtnFmPfD6VQ",
+	"mq7h2mGuEObP2fgRi8Cc/Ahvf+0CBuMAytvI5/xALZ4/yXrOdCx0MUTe/tBO34YObQv2hXdw1Ycp4Xax",
+	"eXOoC5zOzmvn292vGbgvROgWLkdwDocPjeDDP0sqeczpD8MYHhiWcNSCoqCEnxVwcK/rvkuaHtNM8xuu",
+	"18NjUtyXHq5vdExEJ/h6xMXeLM7mKkQ/PlQ36X36zo7sQ2lO49IfSn2ft8rTPbbbnvhFSM6dLA3WATf/",
+	"pFVVy/vthNkIlfciDLhSjrblz9gBEeBO6Hptgdld0vWDhjDxtjVyjnv80W36Hoo8nsSKXO4vaA2FoKzI",
+	"j6DxxZ8mgkYycy4Hkn0to9QMehs+K6OE4XnHHtTFBjFL7bglNF63OGSr22ga6+Mx2/1/hGcoKbnSdMkO",
+	"xTfGjvxs6beLtci8ifhlFiuuReYtzE/7ckbdiLNuQQ2kYOzIu7Cm4wBsY5bqTSpjbe5ikWEojg6XaKb0",
+	"cN7rLXzjljbVfRoedpz/0NA62N3hxtMprcI8fCsGl6zSvUYIkvizOG9RMf6Lm6RIK2jlgeQNF1127kJ0",
+	"y1LWtWFqQTQTZM1orRJfjsQ1zm1qZ5Bj190j5Ws/ccBowTR8HSqpcqppO6MBI2+FIQwoBS2bbOE6krgm",
+	"WcGoUKSp/GBzxYpZtE5a0xqY9osuJLXMG083QdWHw09GVqsboyeQPmduGDiO1WO39vsOWVs1sCF3eWAT",
+	"ZyR1CwSEKtsfKclM2jboz+XGmh20+OjhPf/KSOBFLQVX2NJndvP18BUfq6bhp8cf60Z86m/J6iJMkgGA",
+	"SSQ0zgSxEcJ2nKkHmXQTWjJaIgjlJvzkpZA3rD4jFJ+nEajNdscQD9iPSWDjvcZu4p/Z7e4hAv99ptvn",
+	"mPUwrqp5UkKUZhX0fmpWfX7F4Oo6upDEmF/qxyLeDDEMz/yO+r9/NLSmQnPBBg2Ov7Zf+6+CALZfcXpL",
+	"gIcoUW/fNhTBaQTXwfxf1yO8hlEbBwOEQisiQJGAIcxSkrLJFk7U9BpaD4kI1fLyKBSaDk8/wFEOHeNh",
+	"JJt5krNRWmIgh9iyfb0X5s9nhaiJHOcxdvN/XoAaGxtMQfnCwPKVvydnJM25ymidp8SGhgKAL4B2aS8s",
+	"9r+fkbQRuXR4NRCGWDkkB/uu/BRRrDvT8KsGET49DM0qbJvgtY0LuQoxD/7lYbfbNcQsBawAvYPgf6Cg",
+	"QbvCz1W5O+6Kb4C/HxbpJX7z74j6ojK6o/72Ar7xQBbBfSpcs5EhVQukOEjcyDzowbVlLxQAOhhGisxr",
+	"BI25ZgsucjKrmVq4aIIF5bAiA/4Ik+NakHoLGIXrhwbrwqZjVQhE1xsbMGT5YqOSGRWfpTUKiBLvnzaq",
+	"55rNm4NUPTxD+LE2M4DxHaM87NCSQwiSUTaZ5YN7vedDd/xQCDMzWhMKT+yWjXyZltaKXS+kXA7L+nfu",
+	"S/d4PPYdQ+Fjt9bWjLIlOiyr2SEDy4ZCj5R/X3CI/k8P050LvbK2KBXyeEKuiO2FZUKT6zV5/evF24Qo",
+	"Phcoci80FTmtc+IOzc5VcmLaFZXOAXOqls18Yeue7VhgqmFMIw7t0qy+oQWKBapxekNBuXkT9AjB8IYo",
+	"PgZWodhFfKny3S5vDxF/uEqiV2zlqDPM7+jDGU8cGd2B4xkmALRJG3jO2OcK1f5Mb9pZFcCYWhJKfnvz",
+	"cuzVGRJNO3tpsbayZbXdxZWvginHMAZJrKEq+qAllnb9SXt+5q6QkilFcTTNSKnSpzF7d3xwqbyDQw8T",
+	"wvD0cgWYXBtlyu5d/o5P4MEAs9PoIO5wNhVOpHNOH0C02qvsEmwtkoHzyrkiuuZBBH9Lov4G5dHhod+b",
+	"QHyNk9oe1pceKQ0P7Uu72VjuBQcTWcfmug9P12A0/6UVB/fZyPoQnnSwnYed3epEatD0gnBmTZV46LI6",
+	"91OouGua/FJEyzheMrRgIv9sVURv4PV3YtqHBYcyur0PhhK6TObSG8FntvGqdvlVbykDit1h4vQXzNjR",
+	"RdG1BDC57eWbUQeHFUJ+dtZDsM/+E7Z2cNk/KJO9WzCIkXEdstnBuEgK1uGiQ/MN+hqfT9ZI3Ro7F7iW",
+	"L5kPuivtHQVrPjVeO3pwXgAAsC+68IGbjz2fES/v7iz0Z37DQpkDCF3KkflALKSZ+nwM9JYpfdDow/0y",
+	"DlTm9KiqbhKRaHNih9RHXoRoSXS9DvjCeK6j+cE8mWVNDY1Bv3+cLJn5//eGevYBm47TayargiUIyo0D",
+	"AJhaqk4Lni//YjiOabpZEKIivTzmssWKxMIysoRIV31FCwdxFzwdy4Hiz/bhcocl25kIOd3qDlLR4ee9",
+	"0zZXCwld0DnPbQGefZyzWuOrcoFCxvKkG4Yx61zLpg6p5w9z+2EODwMJxGuyomsUTEbreFyYADdtGqLC",
+	"3LDe/Q6OGAseEgbL45tdSKVd2Wn7O8TWjP5gydbKD9k7f/0i+BWtuPnUGOL/NwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

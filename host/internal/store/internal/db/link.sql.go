@@ -10,7 +10,7 @@ import (
 )
 
 const getLink = `-- name: GetLink :one
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, quarantine FROM link WHERE tenant = $1 AND key = $2
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine FROM link WHERE tenant = $1 AND key = $2
 `
 
 type GetLinkParams struct {
@@ -38,13 +38,14 @@ func (q *Queries) GetLink(ctx context.Context, arg GetLinkParams) (Link, error) 
 		&i.Problem,
 		&i.Created,
 		&i.Held,
+		&i.Uid,
 		&i.Quarantine,
 	)
 	return i, err
 }
 
 const getLinkByRef = `-- name: GetLinkByRef :one
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, quarantine FROM link
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine FROM link
 WHERE tenant = $1 AND person = $2 AND ref = $3 AND state <> 'dead'
 ORDER BY epoch DESC, created DESC, key
 LIMIT 1
@@ -76,6 +77,7 @@ func (q *Queries) GetLinkByRef(ctx context.Context, arg GetLinkByRefParams) (Lin
 		&i.Problem,
 		&i.Created,
 		&i.Held,
+		&i.Uid,
 		&i.Quarantine,
 	)
 	return i, err
@@ -96,8 +98,60 @@ func (q *Queries) KillLinksOfPerson(ctx context.Context, arg KillLinksOfPersonPa
 	return err
 }
 
+const listLinksByUID = `-- name: ListLinksByUID :many
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine FROM link WHERE tenant = $1 AND uid = $2 AND uid <> '' ORDER BY created, key
+`
+
+type ListLinksByUIDParams struct {
+	Tenant string
+	Uid    string
+}
+
+// The index leaves out those without a UID, so the query must, too, to be served by it.
+func (q *Queries) ListLinksByUID(ctx context.Context, arg ListLinksByUIDParams) ([]Link, error) {
+	rows, err := q.db.QueryContext(ctx, listLinksByUID, arg.Tenant, arg.Uid)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Link
+	for rows.Next() {
+		var i Link
+		if err := rows.Scan(
+			&i.Tenant,
+			&i.Key,
+			&i.Booking,
+			&i.Person,
+			&i.Epoch,
+			&i.State,
+			&i.Ref,
+			&i.Revision,
+			&i.Base,
+			&i.Sent,
+			&i.Tries,
+			&i.SeenRound,
+			&i.GoneAt,
+			&i.Problem,
+			&i.Created,
+			&i.Held,
+			&i.Uid,
+			&i.Quarantine,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listLinksGone = `-- name: ListLinksGone :many
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, quarantine FROM link WHERE tenant = $1 AND person = $2 AND gone_at > 0 AND state <> 'dead'
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine FROM link WHERE tenant = $1 AND person = $2 AND gone_at > 0 AND state <> 'dead'
 ORDER BY gone_at, key
 `
 
@@ -132,6 +186,7 @@ func (q *Queries) ListLinksGone(ctx context.Context, arg ListLinksGoneParams) ([
 			&i.Problem,
 			&i.Created,
 			&i.Held,
+			&i.Uid,
 			&i.Quarantine,
 		); err != nil {
 			return nil, err
@@ -148,7 +203,7 @@ func (q *Queries) ListLinksGone(ctx context.Context, arg ListLinksGoneParams) ([
 }
 
 const listLinksOfBooking = `-- name: ListLinksOfBooking :many
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, quarantine FROM link WHERE tenant = $1 AND booking = $2 ORDER BY created, key
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine FROM link WHERE tenant = $1 AND booking = $2 ORDER BY created, key
 `
 
 type ListLinksOfBookingParams struct {
@@ -182,6 +237,7 @@ func (q *Queries) ListLinksOfBooking(ctx context.Context, arg ListLinksOfBooking
 			&i.Problem,
 			&i.Created,
 			&i.Held,
+			&i.Uid,
 			&i.Quarantine,
 		); err != nil {
 			return nil, err
@@ -198,7 +254,7 @@ func (q *Queries) ListLinksOfBooking(ctx context.Context, arg ListLinksOfBooking
 }
 
 const listLinksOfPerson = `-- name: ListLinksOfPerson :many
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, quarantine FROM link
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine FROM link
 WHERE tenant = $1 AND person = $2 AND state <> 'dead' AND key > $3
 ORDER BY key
 LIMIT $4
@@ -242,6 +298,7 @@ func (q *Queries) ListLinksOfPerson(ctx context.Context, arg ListLinksOfPersonPa
 			&i.Problem,
 			&i.Created,
 			&i.Held,
+			&i.Uid,
 			&i.Quarantine,
 		); err != nil {
 			return nil, err
@@ -258,7 +315,7 @@ func (q *Queries) ListLinksOfPerson(ctx context.Context, arg ListLinksOfPersonPa
 }
 
 const listLinksUnseen = `-- name: ListLinksUnseen :many
-SELECT link.tenant, link.key, link.booking, link.person, link.epoch, link.state, link.ref, link.revision, link.base, link.sent, link.tries, link.seen_round, link.gone_at, link.problem, link.created, link.held, link.quarantine FROM link
+SELECT link.tenant, link.key, link.booking, link.person, link.epoch, link.state, link.ref, link.revision, link.base, link.sent, link.tries, link.seen_round, link.gone_at, link.problem, link.created, link.held, link.uid, link.quarantine FROM link
 JOIN mailbox ON mailbox.tenant = link.tenant AND mailbox.person = link.person AND mailbox.epoch = link.epoch
 WHERE link.tenant = $1 AND link.person = $2 AND link.state = 'live' AND link.seen_round < $3
 ORDER BY link.key
@@ -296,6 +353,7 @@ func (q *Queries) ListLinksUnseen(ctx context.Context, arg ListLinksUnseenParams
 			&i.Problem,
 			&i.Created,
 			&i.Held,
+			&i.Uid,
 			&i.Quarantine,
 		); err != nil {
 			return nil, err
@@ -313,9 +371,9 @@ func (q *Queries) ListLinksUnseen(ctx context.Context, arg ListLinksUnseenParams
 
 const upsertLink = `-- name: UpsertLink :exec
 INSERT INTO link (tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at,
-    problem, created, held, quarantine)
+    problem, created, held, quarantine, uid)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-    $14, $15, $16, $17)
+    $14, $15, $16, $17, $18)
 ON CONFLICT (tenant, key) DO UPDATE SET
     booking = excluded.booking,
     person = excluded.person,
@@ -330,7 +388,8 @@ ON CONFLICT (tenant, key) DO UPDATE SET
     gone_at = excluded.gone_at,
     problem = excluded.problem,
     held = excluded.held,
-    quarantine = excluded.quarantine
+    quarantine = excluded.quarantine,
+    uid = excluded.uid
 `
 
 type UpsertLinkParams struct {
@@ -351,6 +410,7 @@ type UpsertLinkParams struct {
 	Created    int64
 	Held       []byte
 	Quarantine int64
+	Uid        string
 }
 
 func (q *Queries) UpsertLink(ctx context.Context, arg UpsertLinkParams) error {
@@ -372,6 +432,7 @@ func (q *Queries) UpsertLink(ctx context.Context, arg UpsertLinkParams) error {
 		arg.Created,
 		arg.Held,
 		arg.Quarantine,
+		arg.Uid,
 	)
 	return err
 }

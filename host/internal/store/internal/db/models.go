@@ -64,6 +64,17 @@ type Booking struct {
 	OccupiedUntil   int64
 }
 
+type BookingAnswer struct {
+	Tenant   string
+	Booking  string
+	Address  string
+	Resource string
+	State    string
+	Reason   string
+	At       int64
+	Heard    string
+}
+
 type Change struct {
 	Tenant  string
 	Seq     int64
@@ -159,6 +170,7 @@ type Link struct {
 	Problem    string
 	Created    int64
 	Held       []byte
+	Uid        string
 	Quarantine int64
 }
 
@@ -257,6 +269,7 @@ type Person struct {
 	Created           int64
 	Updated           int64
 	OwnBookings       bool
+	SyncMaster        bool
 }
 
 type Quarantine struct {
@@ -269,6 +282,24 @@ type Quarantine struct {
 	Total   int64
 	Created int64
 	Decided int64
+}
+
+type RoomItem struct {
+	Tenant    string
+	Room      string
+	Ref       string
+	Uid       string
+	Booking   string
+	Epoch     int64
+	Role      string
+	Base      []byte
+	Answer    string
+	Reason    string
+	SeenRound int64
+	GoneAt    int64
+	Due       int64
+	Tries     int64
+	Created   int64
 }
 
 type Scan struct {
