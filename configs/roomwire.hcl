@@ -82,6 +82,8 @@ sync {
   # share of the mailbox's synced items: stop and ask an administrator.
   # mass_deletion_limit = 20
   # mass_deletion_share = 0.1
+  # mass_change_limit = 50
+  # mass_change_share = 0.2
 
   # rollback_tries = 5 # conflict behaviour Rollback
   # cancel_tries   = 2 # conflict behaviour Cancel

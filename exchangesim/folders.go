@@ -126,19 +126,18 @@ func (f *folder) extended(key string) (property, bool) {
 		return property{"SystemTime", []string{stamp(f.created)}}, true
 	case "0x3008", "0x670a": // last modification, last commit of anything in it
 		return property{"SystemTime", []string{stamp(f.lastChange())}}, true
+	case "0x670b": // PR_DELETED_COUNT_TOTAL
+		return property{"Integer", []string{strconv.Itoa(f.deleted)}}, true
 	}
 	return property{}, false
 }
 
 // lastChange is when something in the folder changed last.
 func (f *folder) lastChange() time.Time {
-	at := f.created
-	for _, it := range f.items {
-		if it.modified.After(at) {
-			at = it.modified
-		}
+	if f.committed.IsZero() {
+		return f.created
 	}
-	return at
+	return f.committed
 }
 
 // field returns a field of a folder for restrictions.

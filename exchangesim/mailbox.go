@@ -36,7 +36,9 @@ type folder struct {
 	arrived       uint64 // change of the hierarchy with which it came
 	changed       uint64
 	created       time.Time
-	items         []*item // oldest first
+	committed     time.Time // when something in it was made or changed last
+	deleted       int       // how many items have left it, ever
+	items         []*item   // oldest first
 	gone          []tombstone
 }
 
@@ -130,6 +132,7 @@ func (b *mailbox) arrive(f *folder, it *item) {
 	it.folder, it.arrived, it.changed, it.article = f, b.seq, b.seq, b.articles
 	it.key = b.number()
 	f.items = append(f.items, it)
+	f.committed = b.server.now()
 	if b.items == nil {
 		b.items, b.steady = map[string]*item{}, map[uint64]*item{}
 	}
@@ -155,6 +158,7 @@ func (b *mailbox) bump(it *item) {
 	b.articles++
 	it.changed, it.article, it.key, it.modified = b.seq, b.articles, b.number(), b.server.now()
 	it.folder.key = b.number()
+	it.folder.committed = it.modified
 }
 
 // leave takes an item out of its folder.
@@ -166,6 +170,7 @@ func (b *mailbox) leave(it *item) {
 		grave.series = it.clone()
 	}
 	f.gone = append(f.gone, grave)
+	f.deleted++
 	f.items = slices.DeleteFunc(f.items, func(o *item) bool { return o == it })
 	f.key = b.number()
 	delete(b.items, it.id)

@@ -18,7 +18,7 @@ func bookingCmd(f *flags) *cobra.Command {
 
 func bookingListCmd(f *flags) *cobra.Command {
 	var person string
-	var problem, cancelled bool
+	var problem, neverFound, cancelled bool
 	cmd := &cobra.Command{
 		Use: "list", Short: "List bookings", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -29,7 +29,7 @@ func bookingListCmd(f *flags) *cobra.Command {
 			defer a.close()
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			fmt.Fprintln(w, "ID\tVERSION\tORGANIZER\tSTART\tEND\tRESOURCES\tSTATUS\tPROBLEM")
-			params := &client.ListBookingsParams{Problem: &problem, IncludeCancelled: &cancelled}
+			params := &client.ListBookingsParams{Problem: &problem, IncludeCancelled: &cancelled, NeverFound: &neverFound}
 			if person != "" {
 				params.Person = &person
 			}
@@ -53,7 +53,11 @@ func bookingListCmd(f *flags) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&person, "person", "", "only those of this organizer")
-	cmd.Flags().BoolVar(&problem, "problem", false, "only those with a sync problem")
+	for _, name := range []string{"problems", "problem"} {
+		cmd.Flags().BoolVar(&problem, name, false, "only those with a sync problem: out of the sync, waiting for a person, or with an open difference")
+	}
+	_ = cmd.Flags().MarkHidden("problem") // as it was called first
+	cmd.Flags().BoolVar(&neverFound, "never-found", false, "only those that should be in a calendar and were never found there")
 	cmd.Flags().BoolVar(&cancelled, "cancelled", false, "cancelled ones, too")
 	return cmd
 }

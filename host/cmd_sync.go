@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strconv"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +10,7 @@ import (
 )
 
 func syncCmd(f *flags) *cobra.Command {
-	cmd := &cobra.Command{Use: "sync", Short: "Sync a person now; decide on what is held back"}
+	cmd := &cobra.Command{Use: "sync", Short: "Sync a person now; decide on what is held back or waits in quarantine"}
 	var full bool
 	now := f.onPerson("now ID", "Sync a person now, whatever their sync was waiting for", "a pass will run",
 		func(ctx context.Context, a *admin, id string) error {
@@ -38,7 +35,7 @@ func syncCmd(f *flags) *cobra.Command {
 				res, err := a.RestoreDeletionsWithResponse(ctx, a.tenant, id, nil)
 				return client.Check(res, err)
 			}),
-		resolveCmd(f))
+		resolveCmd(f), quarantineCmd(f))
 	return cmd
 }
 
@@ -49,22 +46,20 @@ func resolveCmd(f *flags) *cobra.Command {
 	var mail bool
 	cmd := &cobra.Command{
 		Use: "resolve ID --use booking|calendar|ignore", Short: "Decide on a difference that roomwire diff lists",
-		Long: `Decide on a difference; ID is its number in roomwire diff.
+		Long: `Decide on a difference; ID is its number in roomwire diff. roomwire diff resolve does the same for many, and has a preview.
 
---use ignore closes any difference: both sides stay as they are, and it is not shown again until one of them changes.
+--use booking makes, writes or removes the item as the booking is; --use calendar takes what the calendar says into the
+booking; --use ignore leaves both sides as they are, and it is not shown again until one of them changes.
 A difference "mail held back" is a write that was not made because the calendar cannot make it without mail:
---use booking --mail makes it, and the attendees are mailed; --use calendar takes what the calendar says into the booking.`,
+--use booking --mail makes it, and the attendees are mailed.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			number, err := strconv.ParseInt(args[0], 10, 64)
-			if err != nil || number < 1 {
-				return fmt.Errorf("%q is no number of a difference: roomwire diff lists them in its first column", args[0])
+			number, err := numberOf(args[0])
+			if err != nil {
+				return err
 			}
 			if use != "booking" && use != "calendar" && use != "ignore" {
 				return fmt.Errorf("--use %q is none of booking, calendar and ignore", use)
-			}
-			if use == "booking" && !mail {
-				return errors.New("--use booking has the attendees mailed: add --mail if that is meant")
 			}
 			a, err := f.connect(cmd)
 			if err != nil {
@@ -117,44 +112,4 @@ func (f *flags) onPerson(use, short, done string, do func(context.Context, *admi
 			return nil
 		},
 	}
-}
-
-func diffCmd(f *flags) *cobra.Command {
-	var person, booking string
-	var all bool
-	cmd := &cobra.Command{
-		Use: "diff", Short: "List what the two sides do not agree on, and edits that lost", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := f.connect(cmd)
-			if err != nil {
-				return err
-			}
-			defer a.close()
-			most := 500
-			params := &client.ListDifferencesParams{All: &all, Limit: &most}
-			if person != "" {
-				params.Person = &person
-			}
-			if booking != "" {
-				params.Booking = &booking
-			}
-			res, err := a.ListDifferencesWithResponse(cmd.Context(), a.tenant, params)
-			if err := client.Check(res, err); err != nil {
-				return err
-			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "ID\tAT\tPERSON\tBOOKING\tWHAT\tDETAIL")
-			for _, d := range res.JSON200.Items {
-				fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", d.ID, when(&d.At), d.Person, deref(d.Booking), d.Kind, d.Detail)
-			}
-			if len(res.JSON200.Items) == most {
-				fmt.Fprintf(cmd.ErrOrStderr(), "only the latest %d are shown: choose with --person or --booking\n", most)
-			}
-			return w.Flush()
-		},
-	}
-	cmd.Flags().StringVar(&person, "person", "", "only those of this person")
-	cmd.Flags().StringVar(&booking, "booking", "", "only those of this booking")
-	cmd.Flags().BoolVar(&all, "all", false, "those that are closed, too")
-	return cmd
 }

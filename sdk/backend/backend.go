@@ -242,6 +242,7 @@ type Partial interface {
 // Abilities are the optional interfaces that a backend implements, and what it cannot carry.
 type Abilities struct {
 	Pusher, Finder, Watcher bool
+	Drift                   bool            // a DriftChecker
 	AskingOnly              bool            // of a Watcher
 	Omits                   calendar.Fields // of a Partial; never FieldTime
 	Everything              bool            // of a Complete
@@ -264,6 +265,7 @@ func AbilitiesOf(b Backend) Abilities {
 	_, a.Pusher = b.(Pusher)
 	_, a.Finder = b.(Finder)
 	_, a.Watcher = b.(Watcher)
+	_, a.Drift = b.(DriftChecker)
 	_, a.Responder = b.(Responder)
 	_, a.Answers = b.(Answers)
 	if w, ok := b.(AskingOnly); ok && a.Watcher {
@@ -279,7 +281,7 @@ func AbilitiesOf(b Backend) Abilities {
 }
 
 // As returns b as one of the optional interfaces that have methods of their own to serve (Pusher, Finder, Watcher, Responder,
-// Answers), and whether b is able to serve it.
+// Answers, DriftChecker), and whether b is able to serve it.
 func As[A any](b Backend) (A, bool) {
 	can := AbilitiesOf(b)
 	able := false
@@ -294,6 +296,8 @@ func As[A any](b Backend) (A, bool) {
 		able = can.Responder
 	case *Answers:
 		able = can.Answers
+	case *DriftChecker:
+		able = can.Drift
 	}
 	a, has := b.(A)
 	if !able || !has {

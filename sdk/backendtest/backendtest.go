@@ -108,6 +108,7 @@ func grouped(only func(string) bool) []group {
 		{"Pusher", pusherChecks()},
 		{"Watcher", watcherChecks()},
 		{"Responder", responderChecks()},
+		{"DriftChecker", driftChecks()},
 		{"Mailboxes", mailboxChecks()},
 		{"Unavailable", unavailableChecks()},
 		{"Cancellation", cancellationChecks()},

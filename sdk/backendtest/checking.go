@@ -34,6 +34,7 @@ const (
 	watcher
 	complete
 	responder
+	drift
 	series
 	attendees
 	atURL // the mailbox has a URL, which can be another's
@@ -58,6 +59,7 @@ func (s *suite) missing(n needs) string {
 		{finder, s.can.Finder, "the backend is no Finder"},
 		{pusher, s.can.Pusher, "the backend is no Pusher"},
 		{watcher, s.can.Watcher, "the backend is no Watcher"},
+		{drift, s.can.Drift, "the backend is no DriftChecker"},
 		{pusher, !s.delegate, "the mailbox is a delegate's and cannot be subscribed to"},
 		{watcher, !s.delegate, "the mailbox is a delegate's and cannot be listened to"},
 		{complete, s.can.Everything, "the backend is not Complete"},

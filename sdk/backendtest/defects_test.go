@@ -15,6 +15,8 @@ var defects = map[string]string{
 	"Find finds what is gone":               "Finder/FindsNothingThatIsGone",
 	"Find reads otherwise":                  "Finder/FindsItAsItIs",
 	"Find knows no keys":                    "Finder/FindsByKey",
+	"the state knows no deletes":            "DriftChecker/NoChangeHides",
+	"there is no state without a cursor":    "DriftChecker/AFullPullHasAState",
 	"years wrap":                            "Event/AcrossTheEndOfTheYear",
 	"after the gap is an hour later":        "Event/AroundTheGapInEuropeBerlin",
 	"an update leaves the Zone":             "Update/ToAnotherZoneAtTheSameMoment",

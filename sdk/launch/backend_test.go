@@ -28,6 +28,7 @@ func TestAbilitiesAreTrueAcrossTheWire(t *testing.T) {
 		{"both", backend.Abilities{Pusher: true, Finder: true}},
 		{"watcher", backend.Abilities{Watcher: true}},
 		{"asked", backend.Abilities{Watcher: true, AskingOnly: true}},
+		{"drift", backend.Abilities{Drift: true}},
 		{"all", backend.Abilities{Pusher: true, Finder: true, Watcher: true}},
 	} {
 		b := openBackend(t, p, BackendConfig{Settings: map[string]any{"abilities": tc.abilities}})
@@ -43,9 +44,10 @@ func abilitiesOf(b Backend) backend.Abilities {
 	_, watcher := backend.As[backend.Watcher](b)
 	_, responder := backend.As[backend.Responder](b)
 	_, answers := backend.As[backend.Answers](b)
+	_, drift := backend.As[backend.DriftChecker](b)
 	can := backend.AbilitiesOf(b)
 	return backend.Abilities{
-		Pusher: pusher, Finder: finder, Watcher: watcher, Responder: responder, Answers: answers,
+		Pusher: pusher, Finder: finder, Watcher: watcher, Responder: responder, Answers: answers, Drift: drift,
 		AskingOnly: can.AskingOnly, Everything: can.Everything, Omits: can.Omits,
 	}
 }
@@ -99,6 +101,20 @@ func TestWhatRoomsNeedCrossesTheWire(t *testing.T) {
 	answers, _ := backend.As[backend.Answers](b)
 	if text, err := answers.Answer(t.Context(), r.Mailbox, r.Ref, "room2@example.com"); err != nil || text != "room@example.com u \"r\" room2@example.com" {
 		t.Errorf("answer = %q, %v", text, err)
+	}
+}
+
+func TestTheStateOfACalendarCrossesTheWire(t *testing.T) {
+	t.Parallel()
+	p, _ := startPlugin(t, "backend")
+	b := openBackend(t, p, BackendConfig{Settings: map[string]any{"abilities": "drift"}})
+	d, able := backend.As[backend.DriftChecker](b)
+	if !able {
+		t.Fatal("it is no DriftChecker")
+	}
+	got, err := d.State(t.Context(), backend.Mailbox{Address: "a@example.com", URL: "u"}, "since\x00")
+	if want := `a@example.com u "since\x00" for a@example.com`; err != nil || got != want {
+		t.Errorf("State = %q, %v; want %q", got, err, want)
 	}
 }
 

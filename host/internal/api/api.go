@@ -40,6 +40,7 @@ type Options struct {
 	Explainer Explainer
 	Rejecter  Rejecter
 	Resolver  Resolver
+	Reviewer  Reviewer // may be nil
 	Tests     Tests
 	Webhooks  Webhooks
 	Doctor    Doctor

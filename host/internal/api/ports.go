@@ -34,6 +34,39 @@ type Resolver interface {
 	Resolve(ctx context.Context, tenant string, id int64, use string, mail bool) error
 }
 
+// A Resolution says how differences are decided.
+type Resolution struct {
+	Use     string // booking, calendar, ignore, check or recommended
+	Mail    bool   // attendees may be mailed
+	Preview bool   // only say what would be done
+}
+
+// A Resolved is what was decided about one difference, or would be.
+type Resolved struct {
+	ID                    int64
+	Person, Booking, Kind string
+	Use                   string
+	Does, Fields          string
+	Mails                 []string
+	Refused               string // why it cannot be; empty if it can
+}
+
+// A HeldItem is one booking of a unit in quarantine.
+type HeldItem struct{ Booking, Does, Problem string }
+
+// Reviewer lets a person see and decide what the two sides do not agree on, many at once.
+type Reviewer interface {
+	// ResolveAll decides on differences, each by itself. Its error is none of a single one.
+	ResolveAll(ctx context.Context, tenant string, ids []int64, how Resolution) ([]Resolved, error)
+	// StartScan begins a comparison in the background. What cannot be scanned is *booking.InvalidError or booking.ErrNotFound.
+	StartScan(ctx context.Context, s store.Scan) (store.Scan, error)
+	// DecideQuarantine carries out approve, discard or undo. An unknown unit is booking.ErrNotFound, what cannot be decided
+	// *booking.InvalidError.
+	DecideQuarantine(ctx context.Context, tenant string, id int64, decision string) (store.Quarantine, error)
+	// Held returns what a unit holds.
+	Held(q store.Quarantine) ([]HeldItem, error)
+}
+
 // Rejecter lets the booking system refuse what a calendar did.
 type Rejecter interface {
 	// Reject refuses the given change of the feed and says what becomes of it. A change that is not known is
@@ -287,6 +320,12 @@ type Reads interface {
 	WatchChanges(tenant string) (<-chan struct{}, func())
 	Timeline(ctx context.Context, tenant string, f store.ActivityFilter) ([]store.Activity, error)
 	Differences(ctx context.Context, tenant string, f store.DifferenceFilter) ([]store.Difference, error)
+	Difference(ctx context.Context, tenant string, id int64) (store.Difference, bool, error)
+	Scan(ctx context.Context, tenant string, id int64) (store.Scan, bool, error)
+	Scans(ctx context.Context, tenant string, before int64, limit int) ([]store.Scan, error)
+	ScanParts(ctx context.Context, scan int64, state store.ScanState, after string, limit int) ([]store.ScanPart, error)
+	Quarantine(ctx context.Context, tenant string, id int64) (store.Quarantine, bool, error)
+	Quarantines(ctx context.Context, tenant string, f store.QuarantineFilter) ([]store.Quarantine, error)
 	Move(ctx context.Context, tenant, person string) (store.Move, bool, error)
 	Moves(ctx context.Context, tenant string, f store.MoveFilter) ([]store.Move, error)
 	CountMoves(ctx context.Context) ([]store.MoveCount, error)

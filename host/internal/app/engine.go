@@ -33,6 +33,7 @@ func limitsOf(cfg *config.Config) syncer.Limits {
 	limits.ReconcileInterval, limits.PollInterval, limits.AttemptTimeout = s.ReconcileInterval, s.PollInterval, s.AttemptTimeout
 	limits.WorkersPerServer, limits.RetryBase = s.WorkersPerServer, s.RetryDelay
 	limits.MassDeletionLimit, limits.MassDeletionShare = s.MassDeletionLimit, s.MassDeletionShare
+	limits.MassChangeLimit, limits.MassChangeShare = s.MassChangeLimit, s.MassChangeShare
 	limits.RollbackTries, limits.CancelTries, limits.FollowMoves = s.RollbackTries, s.CancelTries, s.FollowMoves
 	return limits
 }

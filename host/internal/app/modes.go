@@ -166,6 +166,9 @@ func (m *modes) Mode(ctx context.Context, name, address string) (syncer.Mode, er
 	if can.Finder {
 		mode.Finder = one.handle
 	}
+	if can.Drift {
+		mode.Drift = one.handle
+	}
 	if can.Responder {
 		mode.Responder = one.handle
 	}

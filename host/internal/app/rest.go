@@ -22,6 +22,7 @@ func apiOptions(ctx context.Context, force *inForce, st *store.Store, e *syncer.
 		Persons:      persons{e},
 		Rejecter:     e,
 		Resolver:     resolver{e},
+		Reviewer:     reviewer{e},
 		Moves:        e,
 		Reads:        st,
 		Keys:         keys{st},
@@ -77,6 +78,30 @@ type resolver struct{ e *syncer.Engine }
 
 func (r resolver) Resolve(ctx context.Context, tenant string, id int64, use string, mail bool) error {
 	return r.e.Resolve(ctx, tenant, id, syncer.Resolution{Use: use, Mail: mail})
+}
+
+// reviewer is the engine's deciding on many things at once under the names that the API uses.
+type reviewer struct{ *syncer.Engine }
+
+func (r reviewer) ResolveAll(ctx context.Context, tenant string, ids []int64, how api.Resolution) ([]api.Resolved, error) {
+	done, err := r.Engine.ResolveAll(ctx, tenant, ids, syncer.Resolution{Use: how.Use, Mail: how.Mail}, how.Preview)
+	out := make([]api.Resolved, len(done))
+	for i, d := range done {
+		out[i] = api.Resolved{
+			ID: d.Difference.ID, Person: d.Difference.Person, Booking: d.Difference.Booking, Kind: d.Difference.Kind, Use: d.Use,
+			Does: d.Does, Fields: d.Fields, Mails: d.Mails, Refused: d.Refused,
+		}
+	}
+	return out, err
+}
+
+func (r reviewer) Held(q store.Quarantine) ([]api.HeldItem, error) {
+	items, err := syncer.ParseQuarantine(q)
+	out := make([]api.HeldItem, len(items))
+	for i, it := range items {
+		out[i] = api.HeldItem{Booking: it.Booking, Does: it.Does, Problem: it.Problem}
+	}
+	return out, err
 }
 
 // answers is the store's keeping of answers to repeated requests, a transaction for each call.

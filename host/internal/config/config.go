@@ -99,6 +99,8 @@ type Sync struct {
 	WorkersPerMailbox    int           // calls under way for one mailbox
 	MassDeletionLimit    int           // more deletions than this in one pass stop the mailbox, if also more than the share
 	MassDeletionShare    float64       // share of the mailbox's linked items, 0 to 1
+	MassChangeLimit      int           // more bookings changed by a calendar in one pass wait for a word, if also more than the share
+	MassChangeShare      float64       // share of the mailbox's linked items, 0 to 1
 	RollbackTries        int           // then sync of that booking is disabled
 	CancelTries          int           // then sync of that booking is disabled
 	FollowMoves          bool          // a person whose mailbox is found by another sync mode is moved there

@@ -270,6 +270,8 @@ func (l *loader) sync(s section) Sync {
 		WorkersPerMailbox:    s.whole("workers_per_mailbox"),
 		MassDeletionLimit:    s.whole("mass_deletion_limit"),
 		MassDeletionShare:    s.share("mass_deletion_share"),
+		MassChangeLimit:      s.whole("mass_change_limit"),
+		MassChangeShare:      s.share("mass_change_share"),
 		RollbackTries:        s.whole("rollback_tries"),
 		CancelTries:          s.whole("cancel_tries"),
 		FollowMoves:          s.boolean("follow_moves"),

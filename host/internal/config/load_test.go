@@ -42,7 +42,7 @@ func TestDefaultsWorkWithoutAnyFile(t *testing.T) {
 	want := Sync{
 		SubscriptionInterval: 240 * time.Minute, StatusFrequency: 30 * time.Minute, Coalesce: 2 * time.Second,
 		ReconcileInterval: 24 * time.Hour, PollInterval: 5 * time.Minute, AttemptTimeout: 2 * time.Minute, RetryDelay: 30 * time.Second,
-		WorkersPerServer: 10, WorkersPerMailbox: 1, MassDeletionLimit: 20, MassDeletionShare: 0.1, RollbackTries: 5, CancelTries: 2,
+		WorkersPerServer: 10, WorkersPerMailbox: 1, MassDeletionLimit: 20, MassDeletionShare: 0.1, MassChangeLimit: 50, MassChangeShare: 0.2, RollbackTries: 5, CancelTries: 2,
 		KeepTimeline: 90 * 24 * time.Hour, KeepChanges: 400 * 24 * time.Hour,
 	}
 	if c.Sync != want {

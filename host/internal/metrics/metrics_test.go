@@ -52,6 +52,19 @@ func (f *figures) CountMoves(context.Context) ([]store.MoveCount, error) {
 }
 func (f *figures) Silent(context.Context, time.Time) (int64, error) { return 2, nil }
 func (f *figures) CountDeadMessages(context.Context) (int64, error) { return 3, nil }
+
+func (f *figures) CountDifferences(context.Context) ([]store.DifferenceCount, error) {
+	return []store.DifferenceCount{{Kind: "fields differ", Open: 4}}, nil
+}
+
+func (f *figures) CountScanParts(context.Context) ([]store.ScanCount, error) {
+	return []store.ScanCount{{State: store.ScanWaiting, Parts: 6}}, nil
+}
+
+func (f *figures) CountQuarantine(context.Context) ([]store.QuarantineCount, error) {
+	return []store.QuarantineCount{{Kind: "calendar changes", Units: 1}}, nil
+}
+
 func scrape(t *testing.T, m *Meter) string {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -110,6 +123,9 @@ func TestFigures(t *testing.T) {
 		`roomwire_subscription_oldest_seconds{way="push"} 3600`,
 		`roomwire_subscriptions_silent 2`,
 		`roomwire_moves{state="done"} 7`,
+		`roomwire_differences_open{kind="fields_differ"} 4`,
+		`roomwire_scan_mailboxes{state="waiting"} 6`,
+		`roomwire_quarantine_waiting{kind="calendar_changes"} 1`,
 		`roomwire_persons{kind="mailbox_moved",status="waiting"} 6`,
 		`roomwire_plugin_up{plugin="auth-ntlm",version="1"} 1`,
 		`roomwire_plugin_restarts_total{plugin="auth-ntlm"} 2`,

@@ -52,6 +52,9 @@ type Store interface {
 	Silent(ctx context.Context, before time.Time) (int64, error)
 	CountMoves(ctx context.Context) ([]store.MoveCount, error)
 	CountDeadMessages(ctx context.Context) (int64, error)
+	CountDifferences(ctx context.Context) ([]store.DifferenceCount, error)
+	CountScanParts(ctx context.Context) ([]store.ScanCount, error)
+	CountQuarantine(ctx context.Context) ([]store.QuarantineCount, error)
 }
 
 // freshFor is how long what was read of the store is told again, so that many who scrape cost no more than one. In a very
@@ -107,6 +110,9 @@ var (
 	hooks         = desc("roomwire_webhooks", "Outgoing webhooks by state.", "state")
 	ends          = desc("roomwire_sync_mode_end_timestamp_seconds", "When what a sync mode uses ends (EWS in Exchange Online), for modes that somebody is in.", "mode")
 	dead          = desc("roomwire_webhook_dead_messages", "Webhook messages given up, which somebody may send again.")
+	differing     = desc("roomwire_differences_open", "Differences that are open, by their kind.", "kind")
+	scanParts     = desc("roomwire_scan_mailboxes", "Mailboxes of the scans that are kept, by state: waiting, done, unchanged, failed.", "state")
+	quarantined   = desc("roomwire_quarantine_waiting", "Units in quarantine that wait until somebody decides, by their kind.", "kind")
 	unread        = desc("roomwire_scrape_failed", "1 if the store could not be read for this scrape.")
 )
 
@@ -184,6 +190,9 @@ func (s *states) stored(ctx context.Context, now time.Time) ([]prometheus.Metric
 	for state, n := range byState {
 		list = append(list, gauge(moves, float64(n), string(state)))
 	}
+	if list, err = s.compared(ctx, list); err != nil {
+		return list, err
+	}
 	if s.StatusFrequency != nil {
 		n, err := s.Store.Silent(ctx, now.Add(-2*s.StatusFrequency()))
 		if err != nil {
@@ -213,6 +222,32 @@ func (s *states) stored(ctx context.Context, now time.Time) ([]prometheus.Metric
 		for state, n := range states {
 			list = append(list, gauge(hooks, float64(n), state))
 		}
+	}
+	return list, nil
+}
+
+// compared adds what the two sides do not agree on, and what waits for a person's word.
+func (s *states) compared(ctx context.Context, list []prometheus.Metric) ([]prometheus.Metric, error) {
+	kinds, err := s.Store.CountDifferences(ctx)
+	if err != nil {
+		return list, err
+	}
+	for _, k := range kinds {
+		list = append(list, gauge(differing, float64(k.Open), strings.ReplaceAll(k.Kind, " ", "_")))
+	}
+	parts, err := s.Store.CountScanParts(ctx)
+	if err != nil {
+		return list, err
+	}
+	for _, p := range parts {
+		list = append(list, gauge(scanParts, float64(p.Parts), string(p.State)))
+	}
+	units, err := s.Store.CountQuarantine(ctx)
+	if err != nil {
+		return list, err
+	}
+	for _, u := range units {
+		list = append(list, gauge(quarantined, float64(u.Units), strings.ReplaceAll(u.Kind, " ", "_")))
 	}
 	return list, nil
 }

@@ -20,7 +20,8 @@ type BookingFilter struct {
 	Person           string    // organizer; empty: all
 	Resource         string    // id of a room or desk; empty: all
 	From, To         time.Time // those that touch the time between; zero: open
-	Problem          bool      // those with a SyncProblem only
+	Problem          bool      // only those with a SyncProblem, a link that needs a person, or an open difference
+	NeverFound       bool      // only those that should have an item and were never seen with one
 	IncludeCancelled bool
 }
 
@@ -131,13 +132,13 @@ func (r Reads) listBookings(ctx context.Context, tenant string, f BookingFilter)
 	if f.Person == "" {
 		return r.q.ListBookings(ctx, db.ListBookingsParams{
 			Tenant: tenant, After: f.After, FromMs: from, ToMs: to,
-			OnlyProblems: f.Problem, IncludeCancelled: f.IncludeCancelled, Resource: resource,
+			OnlyProblems: f.Problem, NeverFound: f.NeverFound, IncludeCancelled: f.IncludeCancelled, Resource: resource,
 			MaxRows: page(f.Limit),
 		})
 	}
 	return r.q.ListBookingsOfPerson(ctx, db.ListBookingsOfPersonParams{
 		Tenant: tenant, Organizer: f.Person, After: f.After, FromMs: from, ToMs: to,
-		OnlyProblems: f.Problem, IncludeCancelled: f.IncludeCancelled, Resource: resource,
+		OnlyProblems: f.Problem, NeverFound: f.NeverFound, IncludeCancelled: f.IncludeCancelled, Resource: resource,
 		MaxRows: page(f.Limit),
 	})
 }

@@ -96,6 +96,8 @@ func (t *Tx) PutLink(ctx context.Context, l Link) error {
 		Created:   millis(l.Created),
 		Held:      l.Held,
 		Uid:       l.UID,
+
+		Quarantine: l.Quarantine,
 	})
 	if err != nil {
 		return fmt.Errorf("save link of booking %s: %w", l.Booking, err)
@@ -129,5 +131,7 @@ func linkFromRow(row db.Link) Link {
 		Created:   moment(row.Created),
 		Held:      bytesOf(row.Held),
 		UID:       row.Uid,
+
+		Quarantine: row.Quarantine,
 	}
 }

@@ -67,6 +67,9 @@ func (t *Tx) SaveMailbox(ctx context.Context, m Mailbox) error {
 		Silences:       int64(m.Silences),
 		WayReason:      m.WayReason,
 		Quiet:          m.Quiet,
+		DriftState:     m.Drift,
+		DriftNext:      m.DriftNext,
+		DriftAt:        millis(m.DriftAt),
 	})
 	if err != nil {
 		return fmt.Errorf("save mailbox %s: %w", m.Person, err)
@@ -314,5 +317,8 @@ func mailboxFromRow(row db.Mailbox) Mailbox {
 		TakeOver:          row.TakeOver,
 		Notices:           row.Notices,
 		LastNotice:        moment(row.LastNotice),
+		Drift:             row.DriftState,
+		DriftNext:         row.DriftNext,
+		DriftAt:           moment(row.DriftAt),
 	}
 }

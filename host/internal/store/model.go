@@ -75,6 +75,11 @@ type Mailbox struct {
 	// TakeOver: what another sync left in the calendar is still to be matched with the bookings, also by what it says. It is
 	// written by SetTakeOver alone.
 	TakeOver bool
+
+	// Drift stands for the calendar as it was when the last full read began, which ended at DriftAt; DriftNext for the
+	// calendar when the one under way began. Empty where nobody can tell.
+	Drift, DriftNext string
+	DriftAt          time.Time
 }
 
 // LinkState tells how a booking and an item hang together.
@@ -112,6 +117,8 @@ type Link struct {
 	UID       string    // of the item (iCalendar), as last read; empty while unknown
 	Held      []byte    // what both sides said when a write was held back that would have mailed; nil if none is
 	Created   time.Time
+
+	Quarantine int64 // the unit that the pair waits with until somebody decides; 0: none
 }
 
 // Op is what an Intent wants done to the calendar.
@@ -168,7 +175,37 @@ type Difference struct {
 	Detail                  string // which fields; no subject and no body
 	Ref                     calendar.Ref
 	Open                    bool
+
+	Status    DifferenceStatus
+	Newer     Side   // which side was changed last
+	Recommend Side   // which side to use
+	Why       string // of the recommendation
+	Settles   bool   // a pass ends it by itself: nothing is to be done
+	Said      []byte // stands for what both sides said; nil if that was not looked at
+	Ended     time.Time
 }
+
+// A DifferenceStatus is what became of a difference.
+type DifferenceStatus string
+
+// The statuses of differences.
+const (
+	DifferenceOpen    DifferenceStatus = "open"
+	DifferenceSolved  DifferenceStatus = "solved"  // a person chose a side
+	DifferenceIgnored DifferenceStatus = "ignored" // a person leaves both sides as they are
+	DifferenceClosed  DifferenceStatus = "closed"  // by itself
+)
+
+// A Side of a difference.
+type Side string
+
+// The sides.
+const (
+	SideBooking  Side = "booking"
+	SideCalendar Side = "calendar"
+	SideNeither  Side = "neither" // of a recommendation
+	SideUnknown  Side = "unknown" // of what is newer
+)
 
 // An APIKey is a credential of the REST API; the secret itself is not stored.
 type APIKey struct {

@@ -180,7 +180,11 @@ func (t *Tx) DeletePerson(ctx context.Context, tenant, id string) error {
 			return t.q.KillLinksOfPerson(ctx, db.KillLinksOfPersonParams{Tenant: tenant, Person: id})
 		},
 		func() error {
-			return t.q.CloseDifferencesOfPerson(ctx, db.CloseDifferencesOfPersonParams{Tenant: tenant, Person: id})
+			return t.q.CloseDifferencesOfPerson(ctx, db.CloseDifferencesOfPersonParams{Tenant: tenant, Person: id, Ended: millis(t.s.now())})
+		},
+		func() error { return t.CloseQuarantine(ctx, tenant, id) },
+		func() error {
+			return t.q.DropScanPartsOfPerson(ctx, db.DropScanPartsOfPersonParams{Tenant: tenant, Person: id})
 		},
 		func() error {
 			return t.q.DropRoomItems(ctx, db.DropRoomItemsParams{Tenant: tenant, Room: id})

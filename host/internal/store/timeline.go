@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/store/internal/db"
-	"github.com/roomwire/roomwire/sdk/calendar"
 )
 
 // AddActivity adds a to the timeline; a.ID is not looked at.
@@ -61,84 +60,9 @@ func (r Reads) Timeline(ctx context.Context, tenant string, f ActivityFilter) ([
 	return mapped(rows, activityFromRow), nil
 }
 
-// AddDifference lays d before a person. It changes nothing while one that says the same is open. d.ID and d.Open are not
-// looked at.
-func (t *Tx) AddDifference(ctx context.Context, d Difference) error {
-	if d.At.IsZero() {
-		d.At = t.s.now()
-	}
-	_, err := t.q.GetOpenDifference(ctx, db.GetOpenDifferenceParams{
-		Tenant: d.Tenant, Person: d.Person, Booking: d.Booking, Kind: d.Kind, Detail: d.Detail, Ref: string(d.Ref),
-	})
-	if ok, err := found(err); err != nil {
-		return fmt.Errorf("look for open difference of %s: %w", d.Person, err)
-	} else if ok {
-		return nil
-	}
-	_, err = t.q.InsertDifference(ctx, db.InsertDifferenceParams{
-		Tenant: d.Tenant, Person: d.Person, Booking: d.Booking, At: millis(d.At), Kind: d.Kind, Detail: d.Detail,
-		Ref: string(d.Ref),
-	})
-	if err != nil {
-		return fmt.Errorf("record difference of %s: %w", d.Person, err)
-	}
-	return nil
-}
-
-// A DifferenceFilter chooses differences; its zero value chooses all open ones.
-type DifferenceFilter struct {
-	Person, Booking, Kind string // empty: any
-	IncludeClosed         bool
-	Before                int64 // only those with a smaller ID; 0: all
-	Limit                 int   // 0: as many as a page may hold, 1000
-}
-
-// Differences returns the differences that f chooses, newest first.
-func (r Reads) Differences(ctx context.Context, tenant string, f DifferenceFilter) ([]Difference, error) {
-	rows, err := r.q.ListDifferences(ctx, db.ListDifferencesParams{
-		Tenant: tenant, Person: f.Person, Booking: f.Booking, Kind: f.Kind, IncludeClosed: f.IncludeClosed,
-		Before: open(f.Before), MaxRows: page(f.Limit),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list differences: %w", err)
-	}
-	return mapped(rows, differenceFromRow), nil
-}
-
-// Difference returns one, open or not.
-func (r Reads) Difference(ctx context.Context, tenant string, id int64) (Difference, bool, error) {
-	row, err := r.q.GetDifference(ctx, db.GetDifferenceParams{Tenant: tenant, ID: id})
-	ok, err := found(err)
-	if err != nil {
-		return Difference{}, false, fmt.Errorf("read difference %d: %w", id, err)
-	}
-	if !ok {
-		return Difference{}, false, nil
-	}
-	return differenceFromRow(row), true, nil
-}
-
-// CloseDifferences closes the open differences of a booking of one kind, or of all kinds if it is empty.
-func (t *Tx) CloseDifferences(ctx context.Context, tenant, booking, kind string) error {
-	_, err := t.q.CloseDifferences(ctx, db.CloseDifferencesParams{Tenant: tenant, Booking: booking, Kind: kind})
-	if err != nil {
-		return fmt.Errorf("close differences of booking %s: %w", booking, err)
-	}
-	return nil
-}
-
-// CloseDifference closes one difference; false if there is no such open one.
-func (t *Tx) CloseDifference(ctx context.Context, tenant string, id int64) (bool, error) {
-	n, err := t.q.CloseDifference(ctx, db.CloseDifferenceParams{Tenant: tenant, ID: id})
-	if err != nil {
-		return false, fmt.Errorf("close difference %d: %w", id, err)
-	}
-	return n == 1, nil
-}
-
 // Before says up to when things are removed; what is zero is kept.
 type Before struct {
-	// Timeline is for activities, closed differences, subscriptions that never came into force, test runs, mails and
+	// Timeline is for activities, closed differences, scans and quarantine decided on, subscriptions that never came into force, test runs, mails and
 	// webhook messages given up.
 	Timeline time.Time
 	Changes  time.Time // the feed, with what was rejected of it
@@ -161,6 +85,9 @@ func (t *Tx) Prune(ctx context.Context, b Before) (int64, error) {
 		{"webhook messages", b.Timeline, t.q.PruneDead},
 		{"changes", b.Changes, t.q.PruneChanges},
 		{"rejections", b.Changes, t.q.PruneRejections},
+		{"parts of scans", b.Timeline, t.q.PruneScanParts},
+		{"scans", b.Timeline, t.q.PruneScans},
+		{"quarantine", b.Timeline, t.q.PruneQuarantine},
 		{"answers", b.Answers, t.q.PruneIdempotency},
 	}
 	for _, s := range steps {
@@ -193,19 +120,5 @@ func activityFromRow(row db.Activity) Activity {
 		At:      moment(row.At),
 		What:    row.What,
 		Why:     row.Why,
-	}
-}
-
-func differenceFromRow(row db.Difference) Difference {
-	return Difference{
-		Tenant:  row.Tenant,
-		Person:  row.Person,
-		Booking: row.Booking,
-		ID:      row.ID,
-		At:      moment(row.At),
-		Kind:    row.Kind,
-		Detail:  row.Detail,
-		Ref:     calendar.Ref(row.Ref),
-		Open:    row.IsOpen,
 	}
 }

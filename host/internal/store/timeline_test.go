@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"testing"
 	"time"
 
@@ -72,8 +73,8 @@ func TestADifferenceIsLaidBeforeAPersonOnce(t *testing.T) {
 		add()
 		if got := list(store.DifferenceFilter{}, 1); len(got) == 1 {
 			want := d
-			want.ID, want.Open = got[0].ID, true
-			if got[0] != want {
+			want.ID, want.Open, want.Status = got[0].ID, true, store.DifferenceOpen
+			if !reflect.DeepEqual(got[0], want) {
 				t.Errorf("difference = %+v, want %+v", got[0], want)
 			}
 		}
@@ -93,11 +94,11 @@ func TestADifferenceIsLaidBeforeAPersonOnce(t *testing.T) {
 		add() // the former one is closed, so this is news
 		list(store.DifferenceFilter{}, 2)
 		tx(t, s, func(ctx context.Context, tx *store.Tx) error {
-			closed, err := tx.CloseDifference(ctx, tenant, open[0].ID)
-			again, err2 := tx.CloseDifference(ctx, tenant, open[0].ID)
-			foreign, err3 := tx.CloseDifference(ctx, "Other", open[0].ID+1)
+			closed, err := tx.EndDifference(ctx, tenant, open[0].ID, store.DifferenceClosed)
+			again, err2 := tx.EndDifference(ctx, tenant, open[0].ID, store.DifferenceClosed)
+			foreign, err3 := tx.EndDifference(ctx, "Other", open[0].ID+1, store.DifferenceClosed)
 			if !closed || again || foreign {
-				t.Errorf("CloseDifference = %v, %v, %v; want true, false, false", closed, again, foreign)
+				t.Errorf("EndDifference = %v, %v, %v; want true, false, false", closed, again, foreign)
 			}
 			return errors.Join(err, err2, err3)
 		})

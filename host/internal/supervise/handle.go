@@ -217,6 +217,7 @@ const (
 	search = "search by marker"
 	answer = "answers of invitations"
 	texts  = "look at what attendees wrote"
+	drift  = "cheap look whether anything has changed"
 )
 
 // Subscribe implements backend.Pusher.
@@ -310,13 +311,27 @@ func (b *Backend) Answer(ctx context.Context, m backend.Mailbox, ref backend.Ref
 	})
 }
 
+// State implements backend.DriftChecker.
+func (b *Backend) State(ctx context.Context, m backend.Mailbox, since backend.Cursor) (string, error) {
+	return timed(ctx, b, func(open launch.Backend) (string, error) {
+		d, err := able[backend.DriftChecker](open, b.spec.Plugin, drift)
+		if err != nil {
+			return "", err
+		}
+		return d.State(ctx, m, since)
+	})
+}
+
 var (
-	_ backend.Backend    = (*Backend)(nil)
-	_ backend.Pusher     = (*Backend)(nil)
-	_ backend.Finder     = (*Backend)(nil)
-	_ backend.Watcher    = (*Backend)(nil)
-	_ backend.Responder  = (*Backend)(nil)
-	_ backend.Answers    = (*Backend)(nil)
+	_ backend.Backend   = (*Backend)(nil)
+	_ backend.Pusher    = (*Backend)(nil)
+	_ backend.Finder    = (*Backend)(nil)
+	_ backend.Watcher   = (*Backend)(nil)
+	_ backend.Responder = (*Backend)(nil)
+	_ backend.Answers   = (*Backend)(nil)
+
+	_ backend.DriftChecker = (*Backend)(nil)
+
 	_ auth.Authenticator = (*authenticator)(nil)
 )
 
@@ -336,7 +351,7 @@ func (b *Backend) abilities() []string {
 	for _, one := range []struct {
 		is   bool
 		name string
-	}{{can.Pusher, "push"}, {can.Watcher, "watch"}, {can.Finder, "find"}, {can.Everything, "everything"}, {can.Responder, "respond"}, {can.Answers, "answers"}} {
+	}{{can.Pusher, "push"}, {can.Watcher, "watch"}, {can.Finder, "find"}, {can.Everything, "everything"}, {can.Responder, "respond"}, {can.Answers, "answers"}, {can.Drift, "drift"}} {
 		if one.is {
 			out = append(out, one.name)
 		}

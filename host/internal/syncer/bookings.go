@@ -249,6 +249,9 @@ func (e *Engine) relink(ctx context.Context, tx *store.Tx, old, next *booking.Bo
 	var mine *store.Link
 	for i, l := range links {
 		switch {
+		case l.State == store.LinkDeleting && l.Quarantine != 0 && next.Status == booking.Confirmed && l.Person == next.Organizer && !next.SyncOff:
+			revive(&links[i]) // its item was to be removed and still waits
+			mine = &links[i]
 		case l.State == store.LinkDead || l.State == store.LinkDeleting:
 		case next.Status == booking.Confirmed && l.Person == next.Organizer:
 			mine = &links[i]
@@ -367,7 +370,7 @@ func (e *Engine) retire(ctx context.Context, tx *store.Tx, l store.Link, cause s
 	if l.State == store.LinkUnclear {
 		return e.disown(ctx, tx, &l)
 	}
-	l.State = store.LinkDeleting
+	l.State, l.Quarantine = store.LinkDeleting, 0
 	if err := tx.PutLink(ctx, l); err != nil {
 		return err
 	}

@@ -28,10 +28,18 @@ var errStale = errors.New("the pair changed meanwhile")
 // carryAll carries the mailbox's due intents out. A fault of one item defers that item; a fault of the mailbox ends
 // the pass.
 func (e *Engine) carryAll(ctx context.Context, p *pass) error {
-	for {
+	for weighed := false; ; {
 		intents, err := e.Store.Intents(ctx, p.mb.Tenant, p.mb.Person, e.now(), intentBatch)
 		if err != nil {
 			return ours(err)
+		}
+		if !weighed {
+			weighed = true
+			if aside, err := e.weighRemovals(ctx, p, intents); err != nil {
+				return err
+			} else if aside {
+				continue
+			}
 		}
 		// What failed before may be what the server cannot stand: the others are not to wait for it.
 		slices.SortStableFunc(intents, func(a, b store.Intent) int { return cmp.Compare(a.Failures, b.Failures) })
@@ -224,7 +232,7 @@ func (e *Engine) prepare(ctx context.Context, p *pass, in store.Intent, was seen
 			s.settled = true
 			return err
 		}
-		pr.reset = latest.Op == store.OpReset
+		pr.reset, pr.meant = latest.Op == store.OpReset, latest.Cause == byPerson
 		if item == nil {
 			pr.link.Ref, pr.link.Revision = "", ""
 		}
@@ -298,6 +306,9 @@ func (e *Engine) vanished(ctx context.Context, tx *store.Tx, pr *pair, in store.
 
 // standStill handles pairs that are not to be touched now.
 func (e *Engine) standStill(ctx context.Context, tx *store.Tx, pr *pair, in store.Intent) (bool, error) {
+	if pr.link.Quarantine != 0 && pr.link.State != store.LinkDeleting {
+		return true, e.dropTx(ctx, tx, in) // whoever decides has both sides brought together
+	}
 	if pr.item != nil {
 		if pr.booking != nil && pr.booking.SyncDisabled {
 			return true, e.dropTx(ctx, tx, in)

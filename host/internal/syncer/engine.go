@@ -31,10 +31,11 @@ type Mode struct {
 	Breadth int
 
 	Backend backend.Backend
-	Pusher  backend.Pusher  // nil: it cannot be subscribed to
-	Watcher backend.Watcher // nil: it cannot be listened to
-	Asking  bool            // it can only be asked, not listened to on a connection
-	Finder  backend.Finder  // nil: it cannot search
+	Pusher  backend.Pusher       // nil: it cannot be subscribed to
+	Watcher backend.Watcher      // nil: it cannot be listened to
+	Asking  bool                 // it can only be asked, not listened to on a connection
+	Finder  backend.Finder       // nil: it cannot search
+	Drift   backend.DriftChecker // nil: whether anything has changed is only known by reading
 	// Everything: its Pull heeds backend.PullRequest.Everything.
 	Everything bool
 	// Responder answers invitations, Answers finds what attendees wrote; nil: it cannot.
@@ -107,6 +108,8 @@ type Limits struct {
 	WorkersPerServer     int
 	MassDeletionLimit    int     // more items found gone in one pass stop it …
 	MassDeletionShare    float64 // … if they are also more than this share of the mailbox's items
+	MassChangeLimit      int     // more bookings changed by the calendar in one pass wait for a person's word …
+	MassChangeShare      float64 // … if they are also more than this share of the mailbox's items
 	RollbackTries        int
 	CancelTries          int
 	FollowMoves          bool // a person whose mailbox is found by another sync mode is moved there
@@ -119,7 +122,7 @@ func DefaultLimits() Limits {
 		PollInterval: 5 * time.Minute, ClimbInterval: time.Hour, ClimbMax: 24 * time.Hour,
 		AttemptTimeout: 4 * time.Minute, ExpectWait: 15 * time.Minute,
 		RetryBase: 30 * time.Second, RetryMax: 10 * time.Minute, WorkersPerServer: 10,
-		MassDeletionLimit: 20, MassDeletionShare: 0.1, RollbackTries: 5, CancelTries: 2,
+		MassDeletionLimit: 20, MassDeletionShare: 0.1, MassChangeLimit: 50, MassChangeShare: 0.2, RollbackTries: 5, CancelTries: 2,
 	}
 }
 

@@ -21,7 +21,7 @@ func (e *Engine) gone(ctx context.Context, p *pass) (held bool, err error) {
 	}
 	approved := p.mb.DeletionsApproved // an approval that comes while we look is for the next pass
 	if len(links) == 0 {
-		return false, e.hold(ctx, p, 0, approved)
+		return false, e.hold(ctx, p, nil, approved)
 	}
 	missing, err := e.verify(ctx, p, links)
 	if err != nil {
@@ -37,7 +37,7 @@ func (e *Engine) gone(ctx context.Context, p *pass) (held bool, err error) {
 			e.Log.Warn("too many items vanished from a calendar at once; their bookings are kept until somebody decides",
 				"tenant", p.mb.Tenant, "person", p.mb.Person, "items", len(missing))
 		}
-		return true, e.hold(ctx, p, len(missing), approved)
+		return true, e.hold(ctx, p, vanishedItems(missing), approved)
 	}
 	for _, l := range missing {
 		err := e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
@@ -45,7 +45,7 @@ func (e *Engine) gone(ctx context.Context, p *pass) (held bool, err error) {
 			if err != nil || !found || now.GoneAt.IsZero() || now.State == store.LinkDead {
 				return err
 			}
-			now.GoneAt = zeroTime
+			now.GoneAt, now.Quarantine = zeroTime, 0
 			pr, err := pairUp(ctx, tx, now)
 			if err != nil {
 				return err
@@ -59,7 +59,7 @@ func (e *Engine) gone(ctx context.Context, p *pass) (held bool, err error) {
 		}
 		e.Failpoint("gone:settled")
 	}
-	return false, e.hold(ctx, p, 0, approved)
+	return false, e.hold(ctx, p, nil, approved)
 }
 
 // forget ends the links that put nothing at stake and returns the rest: their booking is cancelled already, or out of the
@@ -103,14 +103,18 @@ func (e *Engine) past(b *booking.Booking) bool {
 	return !end.After(e.now())
 }
 
-// hold stores how many deletions are held back from now on. An approval that was looked at is used up: it was meant for
+// hold stores which deletions are held back from now on. An approval that was looked at is used up: it was meant for
 // those that were held when it was given.
-func (e *Engine) hold(ctx context.Context, p *pass, n int, approved bool) error {
+func (e *Engine) hold(ctx context.Context, p *pass, missing []QuarantineItem, approved bool) error {
+	n := len(missing)
 	if p.mb.HeldDeletions == n && !approved {
 		return nil
 	}
 	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 		p.mb.HeldDeletions = n
+		if err := e.holdDeletions(ctx, tx, p, missing); err != nil {
+			return err
+		}
 		if err := tx.SaveMailbox(ctx, p.mb); err != nil || !approved {
 			return err
 		}

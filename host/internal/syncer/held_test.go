@@ -237,7 +237,7 @@ func TestWhatCannotBeResolved(t *testing.T) {
 		w.book("b")
 		w.pass("alice")
 		w.tx(func(ctx context.Context, tx *store.Tx) error {
-			return tx.AddDifference(ctx, store.Difference{Tenant: tenant, Person: "alice", Booking: "b", Kind: "edit lost", Detail: "x"})
+			return tx.AddDifference(ctx, store.Difference{Tenant: tenant, Person: "alice", Booking: "b", Kind: seriesLeftAlone, Detail: "x"})
 		})
 		all, err := w.store.Differences(w.Context(), tenant, store.DifferenceFilter{})
 		if err != nil || len(all) != 1 {
@@ -263,7 +263,7 @@ func TestWhatCannotBeResolved(t *testing.T) {
 		if err := w.engine.Resolve(w.Context(), tenant, id, Resolution{Use: UseNeither}); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.engine.Resolve(w.Context(), tenant, id, Resolution{Use: UseNeither}); err == nil || !strings.Contains(err.Error(), "closed already") {
+		if err := w.engine.Resolve(w.Context(), tenant, id, Resolution{Use: UseNeither}); err == nil || !strings.Contains(err.Error(), "ignored already") {
 			t.Errorf("a second time: %v", err)
 		}
 	})

@@ -372,7 +372,7 @@ func (m *model) check() {
 	m.must(err)
 	m.tx(func(ctx context.Context, tx *store.Tx) error {
 		for _, d := range open {
-			if _, err := tx.CloseDifference(ctx, m.tenant, d.ID); err != nil {
+			if _, err := tx.EndDifference(ctx, m.tenant, d.ID, store.DifferenceIgnored); err != nil {
 				return err
 			}
 		}

@@ -164,7 +164,7 @@ func TestSeriesThatGoOnTellOfWhoIsInTheWay(t *testing.T) {
 func TestExplainTellsOfASeries(t *testing.T) {
 	each(t, func(w *world) {
 		from, to := december(2).Add(time.Hour), december(2).Add(2*time.Hour)
-		w.book("s", daily, func(b *booking.Booking) {
+		w.book("s", tenDays, func(b *booking.Booking) {
 			b.Exceptions = []booking.Exception{{Occurrence: december(2), Start: &from, End: &to, Resources: &[]string{"room-b"}}, {Occurrence: december(3), Skipped: true}}
 		})
 		w.later(december(2).Sub(w.now()))

@@ -43,7 +43,10 @@ type pass struct {
 	// shadowAgain is when a calendar in shadow mode is read again, because something changed in it just after it was read.
 	shadowAgain time.Time
 	// items are those of a room's calendar as they were pulled, so that they need not be read again.
-	items map[calendar.Ref]*calendar.Item
+	items   map[calendar.Ref]*calendar.Item
+	mass    int64 // the unit of the quarantine into which changes of bookings go from now on; 0: none
+	changes int   // of bookings, by the calendar
+	wanted  int64 // the reasons to look at the mailbox that there were at the beginning
 }
 
 // isRoom reports whether the mailbox is that of a room or another resource.
@@ -131,6 +134,11 @@ func (e *Engine) conclude(ctx context.Context, p *pass, err error) (Outcome, err
 	if _, ours := errors.AsType[storeError](err); ours {
 		return Outcome{}, err
 	}
+	if reactionTo(err).status == store.StatusAttention {
+		if failed := e.endScans(ctx, p.mb.Tenant, p.mb.Person, sentence(err)); failed != nil {
+			return Outcome{}, failed
+		}
+	}
 	return e.trouble(ctx, p, err, zeroTime)
 }
 
@@ -144,8 +152,11 @@ func (e *Engine) begin(ctx context.Context, tenant, person string) (p *pass, out
 	if err != nil || !found {
 		return nil, Outcome{Clean: true}, err
 	}
-	p = &pass{person: row, mb: mb}
+	p = &pass{person: row, mb: mb, wanted: mb.Wanted}
 	if row.SyncDisabled || row.Email == "" || row.SyncMode == "" || p.isRoom() && !e.RoomSync(tenant) {
+		if err := e.endScans(ctx, tenant, person, unsynced(row, true)); err != nil {
+			return nil, Outcome{}, err
+		}
 		return nil, Outcome{Clean: true}, e.switchedOff(ctx, p)
 	}
 	now := e.now()
@@ -237,6 +248,9 @@ func (e *Engine) work(ctx context.Context, p *pass) error {
 	if err := e.carryAll(ctx, p); err != nil {
 		return err
 	}
+	if err := e.scan(ctx, p); err != nil {
+		return err
+	}
 	if held {
 		return errStopped
 	}
@@ -287,8 +301,15 @@ func (e *Engine) finish(ctx context.Context, p *pass) (Outcome, error) {
 		if p.person.Shadow {
 			state.Reason = shadowReason(p.mb.Person)
 		}
-		if p.mb.HeldDeletions > 0 {
+		units, err := tx.Quarantines(ctx, p.mb.Tenant, store.QuarantineFilter{Person: p.mb.Person, State: store.QuarantineWaiting})
+		if err != nil {
+			return err
+		}
+		switch {
+		case p.mb.HeldDeletions > 0:
 			state = heldState(p.mb.HeldDeletions, now)
+		case len(units) > 0:
+			state = e.unitsState(units)
 		}
 		if err := tx.SetPersonState(ctx, p.mb.Tenant, p.mb.Person, state); err != nil {
 			return err

@@ -57,6 +57,9 @@ func (e *Engine) uproot(ctx context.Context, tx *store.Tx, tenant, person string
 	if err != nil || !found {
 		return err
 	}
+	if err := tx.CloseQuarantine(ctx, tenant, person); err != nil {
+		return err
+	}
 	const batch = 200
 	for after := ""; ; {
 		links, err := tx.LinksOfPerson(ctx, tenant, person, after, batch)
@@ -64,7 +67,7 @@ func (e *Engine) uproot(ctx context.Context, tx *store.Tx, tenant, person string
 			return err
 		}
 		for _, l := range links {
-			after = l.Key
+			after, l.Quarantine = l.Key, 0
 			if leftByMove(l) { // somebody decides about it, here as there
 				l.Epoch = mb.Epoch
 				if err := tx.PutLink(ctx, l); err != nil {
@@ -168,6 +171,9 @@ func (e *Engine) ApproveDeletions(ctx context.Context, tenant, id string) error 
 		if err := e.record(ctx, tx, tenant, id, "", "deletions approved", "by an administrator"); err != nil {
 			return err
 		}
+		if err := decideDeletions(ctx, tx, tenant, id, store.QuarantineApproved); err != nil {
+			return err
+		}
 		return tx.ApproveDeletions(ctx, tenant, id, true)
 	})
 }
@@ -194,11 +200,24 @@ func (e *Engine) RestoreDeletions(ctx context.Context, tenant, id string) error 
 			return err
 		}
 		mb.HeldDeletions = 0
+		if err := decideDeletions(ctx, tx, tenant, id, store.QuarantineDiscarded); err != nil {
+			return err
+		}
 		if len(links)+kept == 0 {
 			return nil
 		}
 		return e.record(ctx, tx, tenant, id, "", "deletions undone", plural(len(links)+kept, "item", "items"))
 	})
+}
+
+// decideDeletions gives the unit of the quarantine that holds vanished items its state.
+func decideDeletions(ctx context.Context, tx *store.Tx, tenant, person string, state store.QuarantineState) error {
+	q, found, err := tx.WaitingQuarantine(ctx, tenant, person, CalendarDeletions)
+	if err != nil || !found {
+		return err
+	}
+	q.State = state
+	return tx.SaveQuarantine(ctx, q)
 }
 
 func (e *Engine) withMailbox(ctx context.Context, tenant, id string, f func(context.Context, *store.Tx, *store.Mailbox) error) error {

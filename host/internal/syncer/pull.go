@@ -19,6 +19,9 @@ func (e *Engine) reconcileDue(p *pass) bool {
 // pull reads what changed and settles every page together with its cursor.
 func (e *Engine) pull(ctx context.Context, p *pass) error {
 	if e.reconcileDue(p) && !p.mb.RoundOpen {
+		if done, err := e.reconcileUnread(ctx, p); err != nil || done {
+			return err // what has not changed since it was read in full has nothing new to tell either
+		}
 		if err := e.beginRound(ctx, p); err != nil {
 			return err
 		}
@@ -51,9 +54,14 @@ func (e *Engine) pull(ctx context.Context, p *pass) error {
 
 // beginRound makes the next pull a full read. Items that it does not mention by its end are gone.
 func (e *Engine) beginRound(ctx context.Context, p *pass) error {
+	state, err := e.calendarState(ctx, p, "")
+	if err != nil {
+		return err
+	}
 	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 		p.mb.Round++
 		p.mb.RoundOpen, p.mb.Cursor = true, ""
+		p.mb.DriftNext = state // from before it is read: what happens meanwhile makes another one
 		// Set now, not at the end: who wants another full read while this one is under way sets it to zero again.
 		p.mb.ReconcileAt = e.now().Add(e.limits().ReconcileInterval)
 		return tx.SaveMailbox(ctx, p.mb)
@@ -66,10 +74,14 @@ func (e *Engine) page(ctx context.Context, p *pass, page backend.Page) error {
 	if err != nil {
 		return err
 	}
-	before := p.mb
+	before, mass, changes := p.mb, p.mass, p.changes
 	var marks []string
 	err = e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 		marks, before = nil, p.mb
+		p.mass, p.changes = mass, changes
+		if err := e.weighChanges(ctx, tx, p, page, fetched); err != nil {
+			return err
+		}
 		for _, ch := range page.Changes {
 			item := ch.Item
 			if item == nil && fetched[ch.Ref] != nil {
@@ -87,6 +99,7 @@ func (e *Engine) page(ctx context.Context, p *pass, page backend.Page) error {
 		p.mb.Cursor = string(page.Next)
 		if page.Last && p.mb.RoundOpen {
 			p.mb.RoundOpen = false
+			p.mb.Drift, p.mb.DriftNext, p.mb.DriftAt = p.mb.DriftNext, "", e.now()
 			if err := e.unseen(ctx, tx, p); err != nil {
 				return err
 			}
@@ -217,10 +230,16 @@ func (e *Engine) pairItem(ctx context.Context, tx *store.Tx, p *pass, l store.Li
 		pr.link.GoneAt = e.now()
 		return tx.PutLink(ctx, pr.link)
 	}
-	pr.item = item
+	pr.item, pr.mass = item, p.mass
+	if l.Quarantine != 0 {
+		pr.mass = l.Quarantine
+	}
 	v, err := e.settle(ctx, tx, &pr)
-	if err != nil {
+	if err != nil || v.aside {
 		return err
+	}
+	if v.BookingFields != 0 {
+		p.changes++
 	}
 	if err := e.hear(ctx, tx, &pr); err != nil {
 		return err

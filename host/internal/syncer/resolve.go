@@ -7,16 +7,15 @@ import (
 
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/store"
-	"github.com/roomwire/roomwire/host/internal/syncer/plan"
 	"github.com/roomwire/roomwire/sdk/calendar"
-	"github.com/roomwire/roomwire/sdk/fault"
 )
 
 // What a person may decide about a difference.
 const (
 	UseBooking  = "booking"  // the item shall be as the booking
 	UseCalendar = "calendar" // the booking shall be as the item
-	UseNeither  = "ignore"   // both stay as they are, and it is not shown again
+	UseNeither  = "ignore"   // both stay as they are, and it is not shown again until one of them changes
+	CheckAgain  = "check"    // both sides are compared anew, in the background
 )
 
 // A Resolution is a person's word on a difference.
@@ -25,32 +24,79 @@ type Resolution struct {
 	Mail bool // it may mail the attendees
 }
 
-// Resolve carries out a person's decision on an open difference. What concerns the item is done by the next pass. A write that
-// was held back because it mails can be resolved in each of the ways, every other difference only be ignored.
+// Resolve carries out a person's decision on an open difference. What concerns the item is done by the next pass. Nobody is
+// mailed unless the person says so.
 //
 // Errors: booking.ErrNotFound for an unknown difference; *booking.InvalidError for what cannot be, and when the booking's
 // rules do not allow what the calendar says; a fault when the item cannot be read.
 func (e *Engine) Resolve(ctx context.Context, tenant string, id int64, r Resolution) error {
+	d, err := e.openDifference(ctx, tenant, id)
+	if err != nil {
+		return err
+	}
+	if r.Use == CheckAgain {
+		return e.checkAgain(ctx, d)
+	}
+	if why := undecided(d, r); why != "" {
+		return unresolvable(d, "use", "%s", why)
+	}
+	switch r.Use {
+	case UseNeither:
+		return e.tx(ctx, func(ctx context.Context, tx *store.Tx) error { return e.ignore(ctx, tx, d) })
+	case UseCalendar:
+		return e.useCalendar(ctx, d)
+	}
+	if d.Kind == mailHeldBack && !r.Mail {
+		return unresolvable(d, "mail", "to write the item mails its attendees: say that this is meant")
+	}
+	return e.tx(ctx, func(ctx context.Context, tx *store.Tx) error { return e.useBooking(ctx, tx, d, r.Mail) })
+}
+
+func (e *Engine) openDifference(ctx context.Context, tenant string, id int64) (store.Difference, error) {
 	d, found, err := e.Store.Difference(ctx, tenant, id)
 	switch {
 	case err != nil:
-		return err
+		return d, err
 	case !found:
-		return fmt.Errorf("difference %d: %w", id, booking.ErrNotFound)
+		return d, fmt.Errorf("difference %d: %w", id, booking.ErrNotFound)
 	case !d.Open:
-		return unresolvable(d, "id", "%d is closed already", id)
-	case r.Use == UseNeither:
-		return e.tx(ctx, func(ctx context.Context, tx *store.Tx) error { return e.ignore(ctx, tx, d) })
-	case r.Use != UseBooking && r.Use != UseCalendar:
-		return unresolvable(d, "use", "%q is none of booking, calendar and ignore", r.Use)
-	case d.Kind != mailHeldBack:
-		return unresolvable(d, "use", "a difference of the kind %q can only be ignored: change the booking or the item if one of them is wrong", d.Kind)
-	case r.Use == UseBooking && !r.Mail:
-		return unresolvable(d, "mail", "to write the item mails its attendees: say that this is meant")
-	case r.Use == UseBooking:
-		return e.tx(ctx, func(ctx context.Context, tx *store.Tx) error { return e.useBooking(ctx, tx, d) })
+		return d, unresolvable(d, "id", "%d is %s already", id, d.Status)
 	}
-	return e.useCalendar(ctx, d)
+	return d, nil
+}
+
+// undecided says why a kind of difference cannot be decided like that; empty if it can.
+func undecided(d store.Difference, r Resolution) string {
+	switch r.Use {
+	case UseNeither:
+		return ""
+	case UseBooking, UseCalendar:
+	default:
+		return fmt.Sprintf("%q is none of booking, calendar, ignore and check", r.Use)
+	}
+	switch d.Kind {
+	case notFoundAfterMove, ambiguousAfterMove:
+		return "somebody must say which item it is: roomwire person move-decide " + d.Person
+	case seriesLeftAlone, invitationLeftAlone:
+		return fmt.Sprintf("a difference of the kind %q can only be ignored: change the booking or the item if one of them is wrong", d.Kind)
+	case copyLeftAlone, doubledItem:
+		if r.Use == UseCalendar {
+			return "a second item is no side of the booking: use the booking to have it removed, or ignore it"
+		}
+	}
+	return ""
+}
+
+// checkAgain compares the booking's sides anew.
+func (e *Engine) checkAgain(ctx context.Context, d store.Difference) error {
+	scan := store.Scan{Tenant: d.Tenant, Target: store.ScanBooking, Name: d.Booking}
+	if _, found, err := e.Store.Booking(ctx, d.Tenant, d.Booking); err != nil {
+		return err
+	} else if !found {
+		scan = store.Scan{Tenant: d.Tenant, Target: store.ScanPerson, Name: d.Person, Thorough: true}
+	}
+	_, err := e.StartScan(ctx, scan)
+	return err
 }
 
 func unresolvable(d store.Difference, field, format string, args ...any) error {
@@ -76,8 +122,17 @@ func heldLink(ctx context.Context, s linksOf, d store.Difference) (store.Link, e
 	return store.Link{}, unresolvable(d, "id", "%d is about a write that is not held back any more", d.ID)
 }
 
+// decided ends a difference by a person's word. Somebody else may have been faster.
+func (e *Engine) decided(ctx context.Context, tx *store.Tx, d store.Difference, status store.DifferenceStatus) error {
+	done, err := tx.EndDifference(ctx, d.Tenant, d.ID, status)
+	if err == nil && !done {
+		err = unresolvable(d, "id", "%d was decided on meanwhile", d.ID)
+	}
+	return err
+}
+
 func (e *Engine) ignore(ctx context.Context, tx *store.Tx, d store.Difference) error {
-	if _, err := tx.CloseDifference(ctx, d.Tenant, d.ID); err != nil {
+	if err := e.decided(ctx, tx, d, store.DifferenceIgnored); err != nil {
 		return err
 	}
 	if d.Kind == mailHeldBack {
@@ -94,8 +149,8 @@ func (e *Engine) ignore(ctx context.Context, tx *store.Tx, d store.Difference) e
 	return e.record(ctx, tx, d.Tenant, d.Person, d.Booking, "difference ignored", d.Kind)
 }
 
-// useBooking has the item written though it mails.
-func (e *Engine) useBooking(ctx context.Context, tx *store.Tx, d store.Difference) error {
+// writeHeld has the item written though it mails.
+func (e *Engine) writeHeld(ctx context.Context, tx *store.Tx, d store.Difference) error {
 	l, err := heldLink(ctx, tx, d)
 	if err != nil {
 		return err
@@ -114,102 +169,5 @@ func (e *Engine) useBooking(ctx context.Context, tx *store.Tx, d store.Differenc
 	if err := e.record(ctx, tx, d.Tenant, d.Person, d.Booking, "difference resolved", "the booking is written though it mails"); err != nil {
 		return err
 	}
-	return e.intend(ctx, tx, l, op, mail, "decided by a person")
-}
-
-// useCalendar takes what the item says into the booking, if its rules allow it. The item stays as it is.
-func (e *Engine) useCalendar(ctx context.Context, d store.Difference) error {
-	l, err := heldLink(ctx, e.Store, d)
-	if err != nil {
-		return err
-	}
-	var item *calendar.Item
-	if l.State != store.LinkDeleting {
-		if item, err = e.itemOf(ctx, d, l); err != nil {
-			return err
-		}
-	}
-	return e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		now, err := heldLink(ctx, tx, d)
-		if err != nil {
-			return err
-		}
-		if now.Key != l.Key || now.Ref != l.Ref || now.State != l.State {
-			return unresolvable(d, "id", "%d was worked on meanwhile: look at it again", d.ID)
-		}
-		if err := e.letGo(ctx, tx, &now); err != nil {
-			return err
-		}
-		if item == nil {
-			if err := e.bury(ctx, tx, &now); err != nil {
-				return err
-			}
-			return e.record(ctx, tx, d.Tenant, d.Person, d.Booking, "difference resolved", "the item of a booking that is over stays")
-		}
-		if err := e.record(ctx, tx, d.Tenant, d.Person, d.Booking, "difference resolved", "the booking takes what the calendar says"); err != nil {
-			return err
-		}
-		return e.yield(ctx, tx, d, pair{link: now, item: item})
-	})
-}
-
-// itemOf reads the item as it is now.
-func (e *Engine) itemOf(ctx context.Context, d store.Difference, l store.Link) (*calendar.Item, error) {
-	p, problem, err := e.onlooker(ctx, l)
-	if err != nil {
-		return nil, err
-	}
-	if problem != "" {
-		return nil, unresolvable(d, "use", "the item cannot be read: %s", problem)
-	}
-	limited, cancel := context.WithTimeout(ctx, explainTimeout)
-	defer cancel()
-	item, err := e.current(limited, p, l)
-	switch _, ours := errors.AsType[storeError](err); {
-	case ours || ctx.Err() != nil:
-		return nil, err
-	case err != nil && fault.Of(err) != "":
-		return nil, unresolvable(d, "use", "the item cannot be read: %s", sentence(err))
-	case item == nil:
-		return nil, unresolvable(d, "use", "there is no item in the calendar")
-	}
-	if why := untouchable(item, nil); why != "" {
-		return nil, unresolvable(d, "use", "the item is one that cannot be taken over: %s", why)
-	}
-	return item, nil
-}
-
-func (e *Engine) yield(ctx context.Context, tx *store.Tx, d store.Difference, of pair) error {
-	pr, err := pairUp(ctx, tx, of.link)
-	if err != nil {
-		return err
-	}
-	pr.item = of.item
-	if pr.booking == nil {
-		return unresolvable(d, "use", "the booking is over")
-	}
-	in, err := e.input(ctx, tx, &pr)
-	if err != nil {
-		return err
-	}
-	if decision := plan.Yield(in); decision.BookingFields != 0 {
-		not, err := e.changeFromCalendar(ctx, tx, &pr, decision)
-		if err != nil {
-			return err
-		}
-		if not.why != "" {
-			return unresolvable(d, "use", "the booking's rules do not allow what the calendar says: %s", not.why)
-		}
-	}
-	f, err := fieldsOfBooking(ctx, tx, pr.booking)
-	if err != nil {
-		return err
-	}
-	in.Booking = &f
-	rest := plan.Diff(f, *in.Item) &^ in.Omits &^ calendar.FieldBody
-	if rest != 0 {
-		// A booking cannot say all that an item can, such as a room without its name in the location. The item is to stay.
-		pr.link.Held = stateOf(in)
-	}
-	return e.agree(ctx, tx, &pr, in, plan.Decision{ItemFields: rest})
+	return e.intend(ctx, tx, l, op, mail, byPerson)
 }

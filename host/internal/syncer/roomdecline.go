@@ -83,7 +83,7 @@ func (e *Engine) closeRoomDifferences(ctx context.Context, tx *store.Tx, r store
 	}
 	for _, d := range open {
 		if d.Ref == r.Ref {
-			if _, err := tx.CloseDifference(ctx, d.Tenant, d.ID); err != nil {
+			if _, err := tx.EndDifference(ctx, d.Tenant, d.ID, store.DifferenceClosed); err != nil {
 				return err
 			}
 		}

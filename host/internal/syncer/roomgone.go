@@ -37,7 +37,7 @@ func (e *Engine) roomGone(ctx context.Context, p *pass) (held bool, err error) {
 			e.Log.Warn("too many items vanished from a room's calendar at once; their bookings are kept until somebody decides",
 				"tenant", p.mb.Tenant, "room", p.mb.Person, "items", len(missing))
 		}
-		return true, e.hold(ctx, p, len(missing), approved)
+		return true, e.hold(ctx, p, vanishedFromRoom(missing), approved)
 	}
 	for _, r := range missing {
 		if err := e.leftRoom(ctx, p, r); err != nil {
@@ -45,7 +45,16 @@ func (e *Engine) roomGone(ctx context.Context, p *pass) (held bool, err error) {
 		}
 		e.Failpoint("room:gone-settled")
 	}
-	return false, e.hold(ctx, p, 0, approved)
+	return false, e.hold(ctx, p, nil, approved)
+}
+
+// vanishedFromRoom are what is held back of items that vanished from a room's calendar.
+func vanishedFromRoom(rows []store.RoomItem) []QuarantineItem {
+	items := make([]QuarantineItem, len(rows))
+	for i, r := range rows {
+		items[i] = QuarantineItem{Booking: r.Booking, Key: string(r.Ref), Does: "the booking leaves the room, because the room's item was deleted"}
+	}
+	return items
 }
 
 // tooManyInRoom is tooMany for a room.

@@ -18,7 +18,9 @@ type pair struct {
 	person  store.PersonRow
 	// item is nil when the calendar says explicitly that it is gone, or it was never made.
 	item  *calendar.Item
-	reset bool // the booking prevails
+	reset bool  // the booking prevails
+	mass  int64 // the unit of the quarantine that a change of the booking goes into; 0: none
+	meant bool  // because a person has looked at both and said so
 	// carrying: the caller carries the decision out at once, so that it needs no intent.
 	carrying bool
 	// excused are invited rooms that the booking does not have because they are taken. They stay invited.
@@ -29,6 +31,7 @@ type pair struct {
 type verdict struct {
 	plan.Decision
 	fields   plan.Fields
+	aside    bool // it waits in quarantine
 	rebuffed bool // the booking's rules refused what the calendar says
 }
 
@@ -64,6 +67,12 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, p *pair) (verdict, er
 		return verdict{}, err
 	}
 	d := plan.Plan(in)
+	switch {
+	case d.BookingFields != 0 && p.mass != 0 && p.item != nil && p.booking != nil:
+		return verdict{aside: true}, e.setAside(ctx, tx, p, d)
+	case p.booking != nil:
+		p.link.Quarantine = 0 // the item says again what it said
+	}
 	if err := e.showLosses(ctx, tx, p, d); err != nil {
 		return verdict{}, err
 	}
@@ -180,6 +189,11 @@ func (e *Engine) agree(ctx context.Context, tx *store.Tx, p *pair, in plan.Input
 	if err := tx.PutLink(ctx, *l); err != nil {
 		return err
 	}
+	if p.item != nil && d.ItemFields == 0 {
+		if err := tx.CloseEither(ctx, l.Tenant, l.Booking, fieldsDiffer, itemMissing); err != nil {
+			return err
+		}
+	}
 	if awaited {
 		if err := e.arrived(ctx, tx, l); err != nil {
 			return err
@@ -247,7 +261,7 @@ func (e *Engine) showLosses(ctx context.Context, tx *store.Tx, p *pair, d plan.D
 		case len(p.link.Base) == 0:
 			detail = fmt.Sprintf("the item found in the calendar had another %s: the booking's was taken", inWords(loss.Fields))
 		}
-		if err := e.differ(ctx, tx, p, "edit lost", detail); err != nil {
+		if err := e.differ(ctx, tx, p, editLost, detail); err != nil {
 			return err
 		}
 	}
@@ -256,7 +270,7 @@ func (e *Engine) showLosses(ctx context.Context, tx *store.Tx, p *pair, d plan.D
 
 // showUndone lays before a person what somebody changed in the calendar and a reset takes back.
 func (e *Engine) showUndone(ctx context.Context, tx *store.Tx, p *pair, in plan.Input, d plan.Decision) error {
-	if !p.reset || in.Base == nil || in.Booking == nil || in.Item == nil {
+	if !p.reset || p.meant || in.Base == nil || in.Booking == nil || in.Item == nil {
 		return nil
 	}
 	_, byItem, _ := plan.Compare(in)
@@ -264,14 +278,15 @@ func (e *Engine) showUndone(ctx context.Context, tx *store.Tx, p *pair, in plan.
 	if undone == 0 {
 		return nil
 	}
-	return e.differ(ctx, tx, p, "edit lost", fmt.Sprintf("the calendar's change of %s was undone: the item was reset to the booking", inWords(undone)))
+	return e.differ(ctx, tx, p, editLost, fmt.Sprintf("the calendar's change of %s was undone: the item was reset to the booking", inWords(undone)))
 }
 
 // differ lays something before a person; saying it again adds nothing.
 func (e *Engine) differ(ctx context.Context, tx *store.Tx, p *pair, kind, detail string) error {
+	advice := advised[kind]
 	return tx.AddDifference(ctx, store.Difference{
 		Tenant: p.link.Tenant, Person: p.link.Person, Booking: p.link.Booking, At: e.now(), Kind: kind, Detail: detail,
-		Ref: p.link.Ref, Open: true,
+		Ref: p.link.Ref, Newer: store.SideUnknown, Recommend: advice.side, Why: advice.why,
 	})
 }
 
@@ -308,7 +323,7 @@ func (e *Engine) giveUp(ctx context.Context, tx *store.Tx, p *pair, why string) 
 		}
 		p.booking = next
 	}
-	if err := e.differ(ctx, tx, p, "sync disabled", why); err != nil {
+	if err := e.differ(ctx, tx, p, syncDisabled, why); err != nil {
 		return err
 	}
 	if err := e.mailOnError(ctx, tx, l, mailNews{MailSyncDisabled, why}); err != nil {
@@ -336,7 +351,7 @@ func (e *Engine) cancelFromCalendar(ctx context.Context, tx *store.Tx, p *pair, 
 func (e *Engine) settleDeletion(ctx context.Context, tx *store.Tx, p *pair) error {
 	l := &p.link
 	l.State, l.Ref, l.Revision, l.GoneAt = store.LinkDeleting, p.item.Ref, p.item.Revision, zeroTime
-	if err := tx.PutLink(ctx, *l); err != nil || p.carrying || len(l.Held) > 0 {
+	if err := tx.PutLink(ctx, *l); err != nil || p.carrying || len(l.Held) > 0 || l.Quarantine != 0 {
 		return err
 	}
 	return e.note(ctx, tx, *l, store.OpDelete, calendar.MailNobody, "the booking no longer stands")
@@ -401,7 +416,7 @@ func (e *Engine) bury(ctx context.Context, tx *store.Tx, l *store.Link) error {
 	if err != nil {
 		return err
 	}
-	l.State, l.GoneAt, l.Sent = store.LinkDead, zeroTime, sent
+	l.State, l.GoneAt, l.Sent, l.Quarantine = store.LinkDead, zeroTime, sent, 0
 	if err := tx.PutLink(ctx, *l); err != nil {
 		return err
 	}

@@ -48,13 +48,20 @@ type oneMode struct {
 	notices string
 	watcher backend.Watcher
 	asking  bool
+	drift   bool
 }
 
 func (o oneMode) Mode(_ context.Context, name, _ string) (Mode, error) {
 	if name != "Memory" {
 		return Mode{}, fmt.Errorf("sync mode %q: %w", name, fault.Invalid)
 	}
-	return Mode{Name: name, Backend: o.m, Everything: true, Pusher: o.m, Finder: o.m, Responder: o.m, Watcher: o.watcher, Asking: o.asking, Notices: o.notices}, nil
+	mode := Mode{
+		Name: name, Backend: o.m, Everything: true, Pusher: o.m, Finder: o.m, Responder: o.m, Watcher: o.watcher, Asking: o.asking, Notices: o.notices,
+	}
+	if o.drift {
+		mode.Drift = o.m
+	}
+	return mode, nil
 }
 
 // each runs f on both databases.

@@ -128,6 +128,9 @@ func (e *Engine) written(ctx context.Context, p *pass, s step, item *calendar.It
 		if err := tx.PutLink(ctx, l); err != nil {
 			return err
 		}
+		if err := tx.CloseEither(ctx, l.Tenant, l.Booking, fieldsDiffer, itemMissing); err != nil {
+			return err
+		}
 		if s.pair.booking != nil && s.pair.booking.ItemExpected {
 			if err := e.arrived(ctx, tx, &l); err != nil {
 				return err
@@ -189,6 +192,9 @@ func (e *Engine) deleteItem(ctx context.Context, p *pass, s step) error {
 			return err
 		}
 		if err := tx.CloseDifferences(ctx, l.Tenant, l.Booking, itemNotDeleted); err != nil {
+			return err
+		}
+		if err := tx.CloseDifferencesOfItem(ctx, l.Tenant, l.Booking, s.pair.item.Ref, editLost); err != nil {
 			return err
 		}
 		return e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "item deleted", s.intent.Cause)

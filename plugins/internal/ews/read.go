@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/roomwire/roomwire/plugins/internal/ews/xmlscan"
 	"github.com/roomwire/roomwire/sdk/calendar"
@@ -31,6 +33,74 @@ func (c *Client) GetFolder(ctx context.Context, m calendar.Mailbox) (Folder, err
 	f, err := only(a, err)
 	f.Version = a.version
 	return f, c.folderFault(err)
+}
+
+// A FolderState says, as far as Exchange tells without reading any item, how a folder is: equal ones are of a folder in which
+// nothing has happened in between.
+type FolderState struct {
+	Committed time.Time // when something in it was made or changed last, to the second; zero: it does not say
+	Deleted   string    // how many items have left it, ever; empty: it does not say
+	Items     string    // how many it holds
+}
+
+// The tags of PR_LOCAL_COMMIT_TIME_MAX and PR_DELETED_COUNT_TOTAL.
+const (
+	tagCommitted = "0x670a"
+	tagDeleted   = "0x670b"
+)
+
+// CalendarState reads the state of the calendar folder.
+func (c *Client) CalendarState(ctx context.Context, m calendar.Mailbox) (FolderState, error) {
+	a, err := send(ctx, c, m, request{op: "GetFolder", doing: "asking for the state of the calendar", body: func(w *writer) {
+		w.inside("m:GetFolder", func() {
+			w.inside("m:FolderShape", func() {
+				w.text("t:BaseShape", "IdOnly")
+				w.inside("t:AdditionalProperties", func() {
+					w.empty("t:FieldURI", "FieldURI", "folder:TotalCount")
+					w.empty("t:ExtendedFieldURI", "PropertyTag", tagCommitted, "PropertyType", "SystemTime")
+					w.empty("t:ExtendedFieldURI", "PropertyTag", tagDeleted, "PropertyType", "Integer")
+				})
+			})
+			w.inside("m:FolderIds", func() { c.calendarFolder(w, m) })
+		})
+	}}, decodeFolderState)
+	f, err := only(a, err)
+	return f, c.folderFault(err)
+}
+
+func decodeFolderState(s *xmlscan.Scanner, child string, into *FolderState) {
+	if child != "Folders" {
+		return
+	}
+	for range s.Children() {
+		for field := range s.Children() {
+			switch field {
+			case "TotalCount":
+				into.Items = s.Text()
+			case "ExtendedProperty":
+				tag, value := decodeTagged(s)
+				switch tag {
+				case tagCommitted:
+					into.Committed, _ = time.Parse(time.RFC3339, value) // what cannot be read says nothing
+				case tagDeleted:
+					into.Deleted = value
+				}
+			}
+		}
+	}
+}
+
+// decodeTagged reads an ExtendedProperty that is known by its tag, in lower case.
+func decodeTagged(s *xmlscan.Scanner) (tag, value string) {
+	for child := range s.Children() {
+		switch child {
+		case "ExtendedFieldURI":
+			tag = strings.ToLower(s.Attr("PropertyTag"))
+		case "Value":
+			value = s.Text()
+		}
+	}
+	return tag, value
 }
 
 func decodeFolder(s *xmlscan.Scanner, child string, into *Folder) {

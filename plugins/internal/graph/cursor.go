@@ -36,6 +36,7 @@ type cursor struct {
 	Delta   string    `json:"d,omitempty"` // where the next delta begins; empty in the round
 	From    time.Time `json:"f"`           // the window
 	To      time.Time `json:"t"`
+	Beyond  bool      `json:"b,omitempty"` // some items that bear a marker lie later than the window
 	All     bool      `json:"a,omitempty"` // everything was asked for from the beginning
 }
 

@@ -31,7 +31,7 @@ const (
 const maxPages = 4096
 
 // A Backend serves the mailboxes of one sync mode. It implements backend.Backend, backend.Pusher, backend.Watcher,
-// backend.Finder, backend.Complete and backend.Responder.
+// backend.Finder, backend.Complete, backend.Responder and backend.DriftChecker.
 type Backend struct {
 	client
 	key      property
@@ -50,6 +50,8 @@ var (
 	_ backend.Finder    = (*Backend)(nil)
 	_ backend.Complete  = (*Backend)(nil)
 	_ backend.Responder = (*Backend)(nil)
+
+	_ backend.DriftChecker = (*Backend)(nil)
 )
 
 // New returns a backend that works with env's client and markers. version is the product's, for the User-Agent header.

@@ -165,6 +165,7 @@ func (p *pull) listed(ctx context.Context, filter, then string) (changes []backe
 			return nil, false, err
 		}
 		p.told[e.ID] = e.ETag
+		p.at.Beyond = p.at.Beyond || !item.Event.Start.Before(p.at.To)
 		changes = append(changes, p.change(item))
 	}
 	if p.at.Next = next; next == "" {

@@ -586,9 +586,11 @@ type Abilities struct {
 	// A watcher that knows no streaming.
 	AskingOnly bool `protobuf:"varint,5,opt,name=asking_only,json=askingOnly,proto3" json:"asking_only,omitempty"`
 	// Pull heeds PullStart.everything.
-	Everything    bool `protobuf:"varint,6,opt,name=everything,proto3" json:"everything,omitempty"`
-	Responder     bool `protobuf:"varint,7,opt,name=responder,proto3" json:"responder,omitempty"`
-	Answers       bool `protobuf:"varint,8,opt,name=answers,proto3" json:"answers,omitempty"`
+	Everything bool `protobuf:"varint,6,opt,name=everything,proto3" json:"everything,omitempty"`
+	Responder  bool `protobuf:"varint,7,opt,name=responder,proto3" json:"responder,omitempty"`
+	Answers    bool `protobuf:"varint,8,opt,name=answers,proto3" json:"answers,omitempty"`
+	// 9 and 10 are free_busy and group_expander.
+	Drift         bool `protobuf:"varint,11,opt,name=drift,proto3" json:"drift,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -675,6 +677,13 @@ func (x *Abilities) GetResponder() bool {
 func (x *Abilities) GetAnswers() bool {
 	if x != nil {
 		return x.Answers
+	}
+	return false
+}
+
+func (x *Abilities) GetDrift() bool {
+	if x != nil {
+		return x.Drift
 	}
 	return false
 }
@@ -2410,6 +2419,110 @@ func (x *WatchResponse) GetHints() []*Hint {
 	return nil
 }
 
+type StateRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Mailbox       *Mailbox               `protobuf:"bytes,2,opt,name=mailbox,proto3" json:"mailbox,omitempty"`
+	Since         []byte                 `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StateRequest) Reset() {
+	*x = StateRequest{}
+	mi := &file_roomwire_v1_backend_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StateRequest) ProtoMessage() {}
+
+func (x *StateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_roomwire_v1_backend_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StateRequest.ProtoReflect.Descriptor instead.
+func (*StateRequest) Descriptor() ([]byte, []int) {
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *StateRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *StateRequest) GetMailbox() *Mailbox {
+	if x != nil {
+		return x.Mailbox
+	}
+	return nil
+}
+
+func (x *StateRequest) GetSince() []byte {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+type StateResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	State         string                 `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StateResponse) Reset() {
+	*x = StateResponse{}
+	mi := &file_roomwire_v1_backend_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StateResponse) ProtoMessage() {}
+
+func (x *StateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_roomwire_v1_backend_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StateResponse.ProtoReflect.Descriptor instead.
+func (*StateResponse) Descriptor() ([]byte, []int) {
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *StateResponse) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
 type RespondRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Id      string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -2426,7 +2539,7 @@ type RespondRequest struct {
 
 func (x *RespondRequest) Reset() {
 	*x = RespondRequest{}
-	mi := &file_roomwire_v1_backend_proto_msgTypes[37]
+	mi := &file_roomwire_v1_backend_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2438,7 +2551,7 @@ func (x *RespondRequest) String() string {
 func (*RespondRequest) ProtoMessage() {}
 
 func (x *RespondRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_roomwire_v1_backend_proto_msgTypes[37]
+	mi := &file_roomwire_v1_backend_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2451,7 +2564,7 @@ func (x *RespondRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RespondRequest.ProtoReflect.Descriptor instead.
 func (*RespondRequest) Descriptor() ([]byte, []int) {
-	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{37}
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *RespondRequest) GetId() string {
@@ -2504,7 +2617,7 @@ type RespondResponse struct {
 
 func (x *RespondResponse) Reset() {
 	*x = RespondResponse{}
-	mi := &file_roomwire_v1_backend_proto_msgTypes[38]
+	mi := &file_roomwire_v1_backend_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2516,7 +2629,7 @@ func (x *RespondResponse) String() string {
 func (*RespondResponse) ProtoMessage() {}
 
 func (x *RespondResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_roomwire_v1_backend_proto_msgTypes[38]
+	mi := &file_roomwire_v1_backend_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2529,7 +2642,7 @@ func (x *RespondResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RespondResponse.ProtoReflect.Descriptor instead.
 func (*RespondResponse) Descriptor() ([]byte, []int) {
-	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{38}
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{40}
 }
 
 type AnswerRequest struct {
@@ -2544,7 +2657,7 @@ type AnswerRequest struct {
 
 func (x *AnswerRequest) Reset() {
 	*x = AnswerRequest{}
-	mi := &file_roomwire_v1_backend_proto_msgTypes[39]
+	mi := &file_roomwire_v1_backend_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2556,7 +2669,7 @@ func (x *AnswerRequest) String() string {
 func (*AnswerRequest) ProtoMessage() {}
 
 func (x *AnswerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_roomwire_v1_backend_proto_msgTypes[39]
+	mi := &file_roomwire_v1_backend_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2569,7 +2682,7 @@ func (x *AnswerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerRequest.ProtoReflect.Descriptor instead.
 func (*AnswerRequest) Descriptor() ([]byte, []int) {
-	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{39}
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *AnswerRequest) GetId() string {
@@ -2609,7 +2722,7 @@ type AnswerResponse struct {
 
 func (x *AnswerResponse) Reset() {
 	*x = AnswerResponse{}
-	mi := &file_roomwire_v1_backend_proto_msgTypes[40]
+	mi := &file_roomwire_v1_backend_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2621,7 +2734,7 @@ func (x *AnswerResponse) String() string {
 func (*AnswerResponse) ProtoMessage() {}
 
 func (x *AnswerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_roomwire_v1_backend_proto_msgTypes[40]
+	mi := &file_roomwire_v1_backend_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2634,7 +2747,7 @@ func (x *AnswerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerResponse.ProtoReflect.Descriptor instead.
 func (*AnswerResponse) Descriptor() ([]byte, []int) {
-	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{40}
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *AnswerResponse) GetText() string {
@@ -2672,7 +2785,7 @@ const file_roomwire_v1_backend_proto_rawDesc = "" +
 	"\x05proxy\x18\x02 \x01(\tB\x03\x80\x01\x01R\x05proxy\x123\n" +
 	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"K\n" +
 	"\x13BackendOpenResponse\x124\n" +
-	"\tabilities\x18\x01 \x01(\v2\x16.roomwire.v1.AbilitiesR\tabilities\"\xe4\x01\n" +
+	"\tabilities\x18\x01 \x01(\v2\x16.roomwire.v1.AbilitiesR\tabilities\"\xfa\x01\n" +
 	"\tAbilities\x12\x16\n" +
 	"\x06pusher\x18\x01 \x01(\bR\x06pusher\x12\x16\n" +
 	"\x06finder\x18\x02 \x01(\bR\x06finder\x12\x18\n" +
@@ -2684,7 +2797,8 @@ const file_roomwire_v1_backend_proto_rawDesc = "" +
 	"everything\x18\x06 \x01(\bR\n" +
 	"everything\x12\x1c\n" +
 	"\tresponder\x18\a \x01(\bR\tresponder\x12\x18\n" +
-	"\aanswers\x18\b \x01(\bR\aanswers\"%\n" +
+	"\aanswers\x18\b \x01(\bR\aanswers\x12\x14\n" +
+	"\x05drift\x18\v \x01(\bR\x05drift\"%\n" +
 	"\x13BackendCloseRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\x16\n" +
 	"\x14BackendCloseResponse\"N\n" +
@@ -2796,7 +2910,13 @@ const file_roomwire_v1_backend_proto_rawDesc = "" +
 	"\amailbox\x18\x01 \x01(\v2\x14.roomwire.v1.MailboxR\amailbox\x12=\n" +
 	"\fsubscription\x18\x02 \x01(\v2\x19.roomwire.v1.SubscriptionR\fsubscription\"8\n" +
 	"\rWatchResponse\x12'\n" +
-	"\x05hints\x18\x01 \x03(\v2\x11.roomwire.v1.HintR\x05hints\"\xeb\x01\n" +
+	"\x05hints\x18\x01 \x03(\v2\x11.roomwire.v1.HintR\x05hints\"d\n" +
+	"\fStateRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
+	"\amailbox\x18\x02 \x01(\v2\x14.roomwire.v1.MailboxR\amailbox\x12\x14\n" +
+	"\x05since\x18\x03 \x01(\fR\x05since\"%\n" +
+	"\rStateResponse\x12\x14\n" +
+	"\x05state\x18\x01 \x01(\tR\x05state\"\xeb\x01\n" +
 	"\x0eRespondRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\amailbox\x18\x02 \x01(\v2\x14.roomwire.v1.MailboxR\amailbox\x12\x10\n" +
@@ -2834,7 +2954,7 @@ const file_roomwire_v1_backend_proto_rawDesc = "" +
 	"\x0fWAY_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rWAY_STREAMING\x10\x01\x12\x0e\n" +
 	"\n" +
-	"WAY_ASKING\x10\x022\xd2\a\n" +
+	"WAY_ASKING\x10\x022\x92\b\n" +
 	"\aBackend\x12I\n" +
 	"\x04Open\x12\x1f.roomwire.v1.BackendOpenRequest\x1a .roomwire.v1.BackendOpenResponse\x12L\n" +
 	"\x05Close\x12 .roomwire.v1.BackendCloseRequest\x1a!.roomwire.v1.BackendCloseResponse\x12>\n" +
@@ -2845,7 +2965,8 @@ const file_roomwire_v1_backend_proto_rawDesc = "" +
 	"\x04Find\x12\x18.roomwire.v1.FindRequest\x1a\x19.roomwire.v1.FindResponse\x12J\n" +
 	"\tSubscribe\x12\x1d.roomwire.v1.SubscribeRequest\x1a\x1e.roomwire.v1.SubscribeResponse\x12P\n" +
 	"\vUnsubscribe\x12\x1f.roomwire.v1.UnsubscribeRequest\x1a .roomwire.v1.UnsubscribeResponse\x12D\n" +
-	"\aReceive\x12\x1b.roomwire.v1.ReceiveRequest\x1a\x1c.roomwire.v1.ReceiveResponse\x12A\n" +
+	"\aReceive\x12\x1b.roomwire.v1.ReceiveRequest\x1a\x1c.roomwire.v1.ReceiveResponse\x12>\n" +
+	"\x05State\x12\x19.roomwire.v1.StateRequest\x1a\x1a.roomwire.v1.StateResponse\x12A\n" +
 	"\x06Listen\x12\x1a.roomwire.v1.ListenRequest\x1a\x1b.roomwire.v1.ListenResponse\x12@\n" +
 	"\x05Watch\x12\x19.roomwire.v1.WatchRequest\x1a\x1a.roomwire.v1.WatchResponse0\x01\x12D\n" +
 	"\aRespond\x12\x1b.roomwire.v1.RespondRequest\x1a\x1c.roomwire.v1.RespondResponse\x12A\n" +
@@ -2864,7 +2985,7 @@ func file_roomwire_v1_backend_proto_rawDescGZIP() []byte {
 }
 
 var file_roomwire_v1_backend_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_roomwire_v1_backend_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_roomwire_v1_backend_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
 var file_roomwire_v1_backend_proto_goTypes = []any{
 	(FaultScope)(0),               // 0: roomwire.v1.FaultScope
 	(Marker)(0),                   // 1: roomwire.v1.Marker
@@ -2907,102 +3028,107 @@ var file_roomwire_v1_backend_proto_goTypes = []any{
 	(*WatchRequest)(nil),          // 38: roomwire.v1.WatchRequest
 	(*Watched)(nil),               // 39: roomwire.v1.Watched
 	(*WatchResponse)(nil),         // 40: roomwire.v1.WatchResponse
-	(*RespondRequest)(nil),        // 41: roomwire.v1.RespondRequest
-	(*RespondResponse)(nil),       // 42: roomwire.v1.RespondResponse
-	(*AnswerRequest)(nil),         // 43: roomwire.v1.AnswerRequest
-	(*AnswerResponse)(nil),        // 44: roomwire.v1.AnswerResponse
-	(*AuthTraits)(nil),            // 45: roomwire.v1.AuthTraits
-	(*durationpb.Duration)(nil),   // 46: google.protobuf.Duration
-	(*Mailbox)(nil),               // 47: roomwire.v1.Mailbox
-	(*timestamppb.Timestamp)(nil), // 48: google.protobuf.Timestamp
-	(*Change)(nil),                // 49: roomwire.v1.Change
-	(*Item)(nil),                  // 50: roomwire.v1.Item
-	(*Mutation)(nil),              // 51: roomwire.v1.Mutation
-	(Response)(0),                 // 52: roomwire.v1.Response
+	(*StateRequest)(nil),          // 41: roomwire.v1.StateRequest
+	(*StateResponse)(nil),         // 42: roomwire.v1.StateResponse
+	(*RespondRequest)(nil),        // 43: roomwire.v1.RespondRequest
+	(*RespondResponse)(nil),       // 44: roomwire.v1.RespondResponse
+	(*AnswerRequest)(nil),         // 45: roomwire.v1.AnswerRequest
+	(*AnswerResponse)(nil),        // 46: roomwire.v1.AnswerResponse
+	(*AuthTraits)(nil),            // 47: roomwire.v1.AuthTraits
+	(*durationpb.Duration)(nil),   // 48: google.protobuf.Duration
+	(*Mailbox)(nil),               // 49: roomwire.v1.Mailbox
+	(*timestamppb.Timestamp)(nil), // 50: google.protobuf.Timestamp
+	(*Change)(nil),                // 51: roomwire.v1.Change
+	(*Item)(nil),                  // 52: roomwire.v1.Item
+	(*Mutation)(nil),              // 53: roomwire.v1.Mutation
+	(Response)(0),                 // 54: roomwire.v1.Response
 }
 var file_roomwire_v1_backend_proto_depIdxs = []int32{
 	5,  // 0: roomwire.v1.BackendOpenRequest.identities:type_name -> roomwire.v1.Identity
 	6,  // 1: roomwire.v1.BackendOpenRequest.markers:type_name -> roomwire.v1.Markers
 	8,  // 2: roomwire.v1.BackendOpenRequest.http:type_name -> roomwire.v1.HttpOptions
-	45, // 3: roomwire.v1.Identity.traits:type_name -> roomwire.v1.AuthTraits
+	47, // 3: roomwire.v1.Identity.traits:type_name -> roomwire.v1.AuthTraits
 	7,  // 4: roomwire.v1.Markers.key:type_name -> roomwire.v1.Property
 	7,  // 5: roomwire.v1.Markers.foreign:type_name -> roomwire.v1.Property
-	46, // 6: roomwire.v1.HttpOptions.timeout:type_name -> google.protobuf.Duration
+	48, // 6: roomwire.v1.HttpOptions.timeout:type_name -> google.protobuf.Duration
 	10, // 7: roomwire.v1.BackendOpenResponse.abilities:type_name -> roomwire.v1.Abilities
-	47, // 8: roomwire.v1.ProbeRequest.mailbox:type_name -> roomwire.v1.Mailbox
-	48, // 9: roomwire.v1.ProbeResponse.horizon:type_name -> google.protobuf.Timestamp
+	49, // 8: roomwire.v1.ProbeRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	50, // 9: roomwire.v1.ProbeResponse.horizon:type_name -> google.protobuf.Timestamp
 	16, // 10: roomwire.v1.PullRequest.start:type_name -> roomwire.v1.PullStart
-	47, // 11: roomwire.v1.PullStart.mailbox:type_name -> roomwire.v1.Mailbox
+	49, // 11: roomwire.v1.PullStart.mailbox:type_name -> roomwire.v1.Mailbox
 	18, // 12: roomwire.v1.PullResponse.page:type_name -> roomwire.v1.Page
-	49, // 13: roomwire.v1.Page.changes:type_name -> roomwire.v1.Change
-	47, // 14: roomwire.v1.FetchRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	51, // 13: roomwire.v1.Page.changes:type_name -> roomwire.v1.Change
+	49, // 14: roomwire.v1.FetchRequest.mailbox:type_name -> roomwire.v1.Mailbox
 	21, // 15: roomwire.v1.FetchResponse.fetched:type_name -> roomwire.v1.Fetched
-	50, // 16: roomwire.v1.Fetched.item:type_name -> roomwire.v1.Item
+	52, // 16: roomwire.v1.Fetched.item:type_name -> roomwire.v1.Item
 	22, // 17: roomwire.v1.Fetched.fault:type_name -> roomwire.v1.Fault
-	46, // 18: roomwire.v1.Fault.after:type_name -> google.protobuf.Duration
+	48, // 18: roomwire.v1.Fault.after:type_name -> google.protobuf.Duration
 	0,  // 19: roomwire.v1.Fault.scope:type_name -> roomwire.v1.FaultScope
-	51, // 20: roomwire.v1.ApplyRequest.mutation:type_name -> roomwire.v1.Mutation
-	50, // 21: roomwire.v1.ApplyResponse.item:type_name -> roomwire.v1.Item
-	47, // 22: roomwire.v1.FindRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	53, // 20: roomwire.v1.ApplyRequest.mutation:type_name -> roomwire.v1.Mutation
+	52, // 21: roomwire.v1.ApplyResponse.item:type_name -> roomwire.v1.Item
+	49, // 22: roomwire.v1.FindRequest.mailbox:type_name -> roomwire.v1.Mailbox
 	1,  // 23: roomwire.v1.FindRequest.by:type_name -> roomwire.v1.Marker
-	50, // 24: roomwire.v1.FindResponse.items:type_name -> roomwire.v1.Item
-	48, // 25: roomwire.v1.Subscription.expires:type_name -> google.protobuf.Timestamp
-	47, // 26: roomwire.v1.SubscribeRequest.mailbox:type_name -> roomwire.v1.Mailbox
-	46, // 27: roomwire.v1.SubscribeRequest.status_interval:type_name -> google.protobuf.Duration
+	52, // 24: roomwire.v1.FindResponse.items:type_name -> roomwire.v1.Item
+	50, // 25: roomwire.v1.Subscription.expires:type_name -> google.protobuf.Timestamp
+	49, // 26: roomwire.v1.SubscribeRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	48, // 27: roomwire.v1.SubscribeRequest.status_interval:type_name -> google.protobuf.Duration
 	27, // 28: roomwire.v1.SubscribeRequest.existing:type_name -> roomwire.v1.Subscription
 	27, // 29: roomwire.v1.SubscribeResponse.subscription:type_name -> roomwire.v1.Subscription
-	47, // 30: roomwire.v1.UnsubscribeRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	49, // 30: roomwire.v1.UnsubscribeRequest.mailbox:type_name -> roomwire.v1.Mailbox
 	27, // 31: roomwire.v1.UnsubscribeRequest.subscription:type_name -> roomwire.v1.Subscription
 	33, // 32: roomwire.v1.ReceiveRequest.header:type_name -> roomwire.v1.HttpField
 	35, // 33: roomwire.v1.ReceiveResponse.hints:type_name -> roomwire.v1.Hint
 	2,  // 34: roomwire.v1.Hint.kind:type_name -> roomwire.v1.HintKind
-	47, // 35: roomwire.v1.ListenRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	49, // 35: roomwire.v1.ListenRequest.mailbox:type_name -> roomwire.v1.Mailbox
 	3,  // 36: roomwire.v1.ListenRequest.way:type_name -> roomwire.v1.Way
-	46, // 37: roomwire.v1.ListenRequest.timeout:type_name -> google.protobuf.Duration
+	48, // 37: roomwire.v1.ListenRequest.timeout:type_name -> google.protobuf.Duration
 	27, // 38: roomwire.v1.ListenResponse.subscription:type_name -> roomwire.v1.Subscription
 	3,  // 39: roomwire.v1.WatchRequest.way:type_name -> roomwire.v1.Way
 	39, // 40: roomwire.v1.WatchRequest.watched:type_name -> roomwire.v1.Watched
-	46, // 41: roomwire.v1.WatchRequest.for:type_name -> google.protobuf.Duration
-	47, // 42: roomwire.v1.Watched.mailbox:type_name -> roomwire.v1.Mailbox
+	48, // 41: roomwire.v1.WatchRequest.for:type_name -> google.protobuf.Duration
+	49, // 42: roomwire.v1.Watched.mailbox:type_name -> roomwire.v1.Mailbox
 	27, // 43: roomwire.v1.Watched.subscription:type_name -> roomwire.v1.Subscription
 	35, // 44: roomwire.v1.WatchResponse.hints:type_name -> roomwire.v1.Hint
-	47, // 45: roomwire.v1.RespondRequest.mailbox:type_name -> roomwire.v1.Mailbox
-	48, // 46: roomwire.v1.RespondRequest.occurrence:type_name -> google.protobuf.Timestamp
-	52, // 47: roomwire.v1.RespondRequest.response:type_name -> roomwire.v1.Response
-	47, // 48: roomwire.v1.AnswerRequest.mailbox:type_name -> roomwire.v1.Mailbox
-	4,  // 49: roomwire.v1.Backend.Open:input_type -> roomwire.v1.BackendOpenRequest
-	11, // 50: roomwire.v1.Backend.Close:input_type -> roomwire.v1.BackendCloseRequest
-	13, // 51: roomwire.v1.Backend.Probe:input_type -> roomwire.v1.ProbeRequest
-	15, // 52: roomwire.v1.Backend.Pull:input_type -> roomwire.v1.PullRequest
-	19, // 53: roomwire.v1.Backend.Fetch:input_type -> roomwire.v1.FetchRequest
-	23, // 54: roomwire.v1.Backend.Apply:input_type -> roomwire.v1.ApplyRequest
-	25, // 55: roomwire.v1.Backend.Find:input_type -> roomwire.v1.FindRequest
-	28, // 56: roomwire.v1.Backend.Subscribe:input_type -> roomwire.v1.SubscribeRequest
-	30, // 57: roomwire.v1.Backend.Unsubscribe:input_type -> roomwire.v1.UnsubscribeRequest
-	32, // 58: roomwire.v1.Backend.Receive:input_type -> roomwire.v1.ReceiveRequest
-	36, // 59: roomwire.v1.Backend.Listen:input_type -> roomwire.v1.ListenRequest
-	38, // 60: roomwire.v1.Backend.Watch:input_type -> roomwire.v1.WatchRequest
-	41, // 61: roomwire.v1.Backend.Respond:input_type -> roomwire.v1.RespondRequest
-	43, // 62: roomwire.v1.Backend.Answer:input_type -> roomwire.v1.AnswerRequest
-	9,  // 63: roomwire.v1.Backend.Open:output_type -> roomwire.v1.BackendOpenResponse
-	12, // 64: roomwire.v1.Backend.Close:output_type -> roomwire.v1.BackendCloseResponse
-	14, // 65: roomwire.v1.Backend.Probe:output_type -> roomwire.v1.ProbeResponse
-	17, // 66: roomwire.v1.Backend.Pull:output_type -> roomwire.v1.PullResponse
-	20, // 67: roomwire.v1.Backend.Fetch:output_type -> roomwire.v1.FetchResponse
-	24, // 68: roomwire.v1.Backend.Apply:output_type -> roomwire.v1.ApplyResponse
-	26, // 69: roomwire.v1.Backend.Find:output_type -> roomwire.v1.FindResponse
-	29, // 70: roomwire.v1.Backend.Subscribe:output_type -> roomwire.v1.SubscribeResponse
-	31, // 71: roomwire.v1.Backend.Unsubscribe:output_type -> roomwire.v1.UnsubscribeResponse
-	34, // 72: roomwire.v1.Backend.Receive:output_type -> roomwire.v1.ReceiveResponse
-	37, // 73: roomwire.v1.Backend.Listen:output_type -> roomwire.v1.ListenResponse
-	40, // 74: roomwire.v1.Backend.Watch:output_type -> roomwire.v1.WatchResponse
-	42, // 75: roomwire.v1.Backend.Respond:output_type -> roomwire.v1.RespondResponse
-	44, // 76: roomwire.v1.Backend.Answer:output_type -> roomwire.v1.AnswerResponse
-	63, // [63:77] is the sub-list for method output_type
-	49, // [49:63] is the sub-list for method input_type
-	49, // [49:49] is the sub-list for extension type_name
-	49, // [49:49] is the sub-list for extension extendee
-	0,  // [0:49] is the sub-list for field type_name
+	49, // 45: roomwire.v1.StateRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	49, // 46: roomwire.v1.RespondRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	50, // 47: roomwire.v1.RespondRequest.occurrence:type_name -> google.protobuf.Timestamp
+	54, // 48: roomwire.v1.RespondRequest.response:type_name -> roomwire.v1.Response
+	49, // 49: roomwire.v1.AnswerRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	4,  // 50: roomwire.v1.Backend.Open:input_type -> roomwire.v1.BackendOpenRequest
+	11, // 51: roomwire.v1.Backend.Close:input_type -> roomwire.v1.BackendCloseRequest
+	13, // 52: roomwire.v1.Backend.Probe:input_type -> roomwire.v1.ProbeRequest
+	15, // 53: roomwire.v1.Backend.Pull:input_type -> roomwire.v1.PullRequest
+	19, // 54: roomwire.v1.Backend.Fetch:input_type -> roomwire.v1.FetchRequest
+	23, // 55: roomwire.v1.Backend.Apply:input_type -> roomwire.v1.ApplyRequest
+	25, // 56: roomwire.v1.Backend.Find:input_type -> roomwire.v1.FindRequest
+	28, // 57: roomwire.v1.Backend.Subscribe:input_type -> roomwire.v1.SubscribeRequest
+	30, // 58: roomwire.v1.Backend.Unsubscribe:input_type -> roomwire.v1.UnsubscribeRequest
+	32, // 59: roomwire.v1.Backend.Receive:input_type -> roomwire.v1.ReceiveRequest
+	41, // 60: roomwire.v1.Backend.State:input_type -> roomwire.v1.StateRequest
+	36, // 61: roomwire.v1.Backend.Listen:input_type -> roomwire.v1.ListenRequest
+	38, // 62: roomwire.v1.Backend.Watch:input_type -> roomwire.v1.WatchRequest
+	43, // 63: roomwire.v1.Backend.Respond:input_type -> roomwire.v1.RespondRequest
+	45, // 64: roomwire.v1.Backend.Answer:input_type -> roomwire.v1.AnswerRequest
+	9,  // 65: roomwire.v1.Backend.Open:output_type -> roomwire.v1.BackendOpenResponse
+	12, // 66: roomwire.v1.Backend.Close:output_type -> roomwire.v1.BackendCloseResponse
+	14, // 67: roomwire.v1.Backend.Probe:output_type -> roomwire.v1.ProbeResponse
+	17, // 68: roomwire.v1.Backend.Pull:output_type -> roomwire.v1.PullResponse
+	20, // 69: roomwire.v1.Backend.Fetch:output_type -> roomwire.v1.FetchResponse
+	24, // 70: roomwire.v1.Backend.Apply:output_type -> roomwire.v1.ApplyResponse
+	26, // 71: roomwire.v1.Backend.Find:output_type -> roomwire.v1.FindResponse
+	29, // 72: roomwire.v1.Backend.Subscribe:output_type -> roomwire.v1.SubscribeResponse
+	31, // 73: roomwire.v1.Backend.Unsubscribe:output_type -> roomwire.v1.UnsubscribeResponse
+	34, // 74: roomwire.v1.Backend.Receive:output_type -> roomwire.v1.ReceiveResponse
+	42, // 75: roomwire.v1.Backend.State:output_type -> roomwire.v1.StateResponse
+	37, // 76: roomwire.v1.Backend.Listen:output_type -> roomwire.v1.ListenResponse
+	40, // 77: roomwire.v1.Backend.Watch:output_type -> roomwire.v1.WatchResponse
+	44, // 78: roomwire.v1.Backend.Respond:output_type -> roomwire.v1.RespondResponse
+	46, // 79: roomwire.v1.Backend.Answer:output_type -> roomwire.v1.AnswerResponse
+	65, // [65:80] is the sub-list for method output_type
+	50, // [50:65] is the sub-list for method input_type
+	50, // [50:50] is the sub-list for extension type_name
+	50, // [50:50] is the sub-list for extension extendee
+	0,  // [0:50] is the sub-list for field type_name
 }
 
 func init() { file_roomwire_v1_backend_proto_init() }
@@ -3018,7 +3144,7 @@ func file_roomwire_v1_backend_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_roomwire_v1_backend_proto_rawDesc), len(file_roomwire_v1_backend_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   41,
+			NumMessages:   43,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

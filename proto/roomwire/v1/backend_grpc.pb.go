@@ -29,6 +29,7 @@ const (
 	Backend_Subscribe_FullMethodName   = "/roomwire.v1.Backend/Subscribe"
 	Backend_Unsubscribe_FullMethodName = "/roomwire.v1.Backend/Unsubscribe"
 	Backend_Receive_FullMethodName     = "/roomwire.v1.Backend/Receive"
+	Backend_State_FullMethodName       = "/roomwire.v1.Backend/State"
 	Backend_Listen_FullMethodName      = "/roomwire.v1.Backend/Listen"
 	Backend_Watch_FullMethodName       = "/roomwire.v1.Backend/Watch"
 	Backend_Respond_FullMethodName     = "/roomwire.v1.Backend/Respond"
@@ -57,6 +58,8 @@ type BackendClient interface {
 	Subscribe(ctx context.Context, in *SubscribeRequest, opts ...grpc.CallOption) (*SubscribeResponse, error)
 	Unsubscribe(ctx context.Context, in *UnsubscribeRequest, opts ...grpc.CallOption) (*UnsubscribeResponse, error)
 	Receive(ctx context.Context, in *ReceiveRequest, opts ...grpc.CallOption) (*ReceiveResponse, error)
+	// State is served where abilities.drift.
+	State(ctx context.Context, in *StateRequest, opts ...grpc.CallOption) (*StateResponse, error)
 	// Listen and Watch are served where abilities.watcher.
 	Listen(ctx context.Context, in *ListenRequest, opts ...grpc.CallOption) (*ListenResponse, error)
 	// Watch lasts for minutes and has no deadline. It ends without an error also when the instance is replaced or closed.
@@ -178,6 +181,16 @@ func (c *backendClient) Receive(ctx context.Context, in *ReceiveRequest, opts ..
 	return out, nil
 }
 
+func (c *backendClient) State(ctx context.Context, in *StateRequest, opts ...grpc.CallOption) (*StateResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StateResponse)
+	err := c.cc.Invoke(ctx, Backend_State_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *backendClient) Listen(ctx context.Context, in *ListenRequest, opts ...grpc.CallOption) (*ListenResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListenResponse)
@@ -249,6 +262,8 @@ type BackendServer interface {
 	Subscribe(context.Context, *SubscribeRequest) (*SubscribeResponse, error)
 	Unsubscribe(context.Context, *UnsubscribeRequest) (*UnsubscribeResponse, error)
 	Receive(context.Context, *ReceiveRequest) (*ReceiveResponse, error)
+	// State is served where abilities.drift.
+	State(context.Context, *StateRequest) (*StateResponse, error)
 	// Listen and Watch are served where abilities.watcher.
 	Listen(context.Context, *ListenRequest) (*ListenResponse, error)
 	// Watch lasts for minutes and has no deadline. It ends without an error also when the instance is replaced or closed.
@@ -296,6 +311,9 @@ func (UnimplementedBackendServer) Unsubscribe(context.Context, *UnsubscribeReque
 }
 func (UnimplementedBackendServer) Receive(context.Context, *ReceiveRequest) (*ReceiveResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Receive not implemented")
+}
+func (UnimplementedBackendServer) State(context.Context, *StateRequest) (*StateResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method State not implemented")
 }
 func (UnimplementedBackendServer) Listen(context.Context, *ListenRequest) (*ListenResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Listen not implemented")
@@ -499,6 +517,24 @@ func _Backend_Receive_Handler(srv interface{}, ctx context.Context, dec func(int
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Backend_State_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(StateRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BackendServer).State(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Backend_State_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BackendServer).State(ctx, req.(*StateRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Backend_Listen_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListenRequest)
 	if err := dec(in); err != nil {
@@ -606,6 +642,10 @@ var Backend_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Receive",
 			Handler:    _Backend_Receive_Handler,
+		},
+		{
+			MethodName: "State",
+			Handler:    _Backend_State_Handler,
 		},
 		{
 			MethodName: "Listen",

@@ -40,7 +40,7 @@ func (c *Conn) OpenBackend(ctx context.Context, gate *Gate, id string, cfg Backe
 	a := resp.GetAbilities()
 	b.Abilities = backend.Abilities{
 		Pusher: a.GetPusher(), Finder: a.GetFinder(), Watcher: a.GetWatcher(), AskingOnly: a.GetAskingOnly(),
-		Everything: a.GetEverything(), Responder: a.GetResponder(), Answers: a.GetAnswers(),
+		Everything: a.GetEverything(), Responder: a.GetResponder(), Answers: a.GetAnswers(), Drift: a.GetDrift(),
 		Omits: calendar.Fields(a.GetOmits()) & calendar.AllFields &^ calendar.FieldTime,
 	}
 	return b, nil

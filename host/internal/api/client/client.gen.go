@@ -182,6 +182,51 @@ func (e ConflictBehaviour) Valid() bool {
 	}
 }
 
+// Defines values for DifferenceNewer.
+const (
+	DifferenceNewerBooking  DifferenceNewer = "booking"
+	DifferenceNewerCalendar DifferenceNewer = "calendar"
+	DifferenceNewerUnknown  DifferenceNewer = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the DifferenceNewer enum.
+func (e DifferenceNewer) Valid() bool {
+	switch e {
+	case DifferenceNewerBooking:
+		return true
+	case DifferenceNewerCalendar:
+		return true
+	case DifferenceNewerUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DifferenceStatus.
+const (
+	DifferenceStatusClosed  DifferenceStatus = "closed"
+	DifferenceStatusIgnored DifferenceStatus = "ignored"
+	DifferenceStatusOpen    DifferenceStatus = "open"
+	DifferenceStatusSolved  DifferenceStatus = "solved"
+)
+
+// Valid indicates whether the value is a known member of the DifferenceStatus enum.
+func (e DifferenceStatus) Valid() bool {
+	switch e {
+	case DifferenceStatusClosed:
+		return true
+	case DifferenceStatusIgnored:
+		return true
+	case DifferenceStatusOpen:
+		return true
+	case DifferenceStatusSolved:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FindingLevel.
 const (
 	FindingLevelError   FindingLevel = "error"
@@ -323,10 +368,101 @@ func (e MoveState) Valid() bool {
 	}
 }
 
+// Defines values for QuarantineKind.
+const (
+	QuarantineKindBookingCancellations QuarantineKind = "booking cancellations"
+	QuarantineKindCalendarChanges      QuarantineKind = "calendar changes"
+	QuarantineKindCalendarDeletions    QuarantineKind = "calendar deletions"
+)
+
+// Valid indicates whether the value is a known member of the QuarantineKind enum.
+func (e QuarantineKind) Valid() bool {
+	switch e {
+	case QuarantineKindBookingCancellations:
+		return true
+	case QuarantineKindCalendarChanges:
+		return true
+	case QuarantineKindCalendarDeletions:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for QuarantineDecisionDecision.
+const (
+	QuarantineDecisionDecisionApprove QuarantineDecisionDecision = "approve"
+	QuarantineDecisionDecisionDiscard QuarantineDecisionDecision = "discard"
+	QuarantineDecisionDecisionUndo    QuarantineDecisionDecision = "undo"
+)
+
+// Valid indicates whether the value is a known member of the QuarantineDecisionDecision enum.
+func (e QuarantineDecisionDecision) Valid() bool {
+	switch e {
+	case QuarantineDecisionDecisionApprove:
+		return true
+	case QuarantineDecisionDecisionDiscard:
+		return true
+	case QuarantineDecisionDecisionUndo:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for QuarantineState.
+const (
+	QuarantineStateApproved  QuarantineState = "approved"
+	QuarantineStateClosed    QuarantineState = "closed"
+	QuarantineStateDiscarded QuarantineState = "discarded"
+	QuarantineStateUndone    QuarantineState = "undone"
+	QuarantineStateWaiting   QuarantineState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the QuarantineState enum.
+func (e QuarantineState) Valid() bool {
+	switch e {
+	case QuarantineStateApproved:
+		return true
+	case QuarantineStateClosed:
+		return true
+	case QuarantineStateDiscarded:
+		return true
+	case QuarantineStateUndone:
+		return true
+	case QuarantineStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Recommendation.
+const (
+	RecommendationBooking  Recommendation = "booking"
+	RecommendationCalendar Recommendation = "calendar"
+	RecommendationNeither  Recommendation = "neither"
+)
+
+// Valid indicates whether the value is a known member of the Recommendation enum.
+func (e Recommendation) Valid() bool {
+	switch e {
+	case RecommendationBooking:
+		return true
+	case RecommendationCalendar:
+		return true
+	case RecommendationNeither:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ResolveInputUse.
 const (
 	ResolveInputUseBooking  ResolveInputUse = "booking"
 	ResolveInputUseCalendar ResolveInputUse = "calendar"
+	ResolveInputUseCheck    ResolveInputUse = "check"
 	ResolveInputUseIgnore   ResolveInputUse = "ignore"
 )
 
@@ -337,7 +473,36 @@ func (e ResolveInputUse) Valid() bool {
 		return true
 	case ResolveInputUseCalendar:
 		return true
+	case ResolveInputUseCheck:
+		return true
 	case ResolveInputUseIgnore:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResolveManyInputUse.
+const (
+	ResolveManyInputUseBooking     ResolveManyInputUse = "booking"
+	ResolveManyInputUseCalendar    ResolveManyInputUse = "calendar"
+	ResolveManyInputUseCheck       ResolveManyInputUse = "check"
+	ResolveManyInputUseIgnore      ResolveManyInputUse = "ignore"
+	ResolveManyInputUseRecommended ResolveManyInputUse = "recommended"
+)
+
+// Valid indicates whether the value is a known member of the ResolveManyInputUse enum.
+func (e ResolveManyInputUse) Valid() bool {
+	switch e {
+	case ResolveManyInputUseBooking:
+		return true
+	case ResolveManyInputUseCalendar:
+		return true
+	case ResolveManyInputUseCheck:
+		return true
+	case ResolveManyInputUseIgnore:
+		return true
+	case ResolveManyInputUseRecommended:
 		return true
 	default:
 		return false
@@ -380,6 +545,36 @@ func (e Role) Valid() bool {
 	case RoleOptional:
 		return true
 	case RoleRequired:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ScanTarget.
+const (
+	ScanTargetAll     ScanTarget = "all"
+	ScanTargetBooking ScanTarget = "booking"
+	ScanTargetPerson  ScanTarget = "person"
+	ScanTargetRoom    ScanTarget = "room"
+	ScanTargetSeries  ScanTarget = "series"
+	ScanTargetWindow  ScanTarget = "window"
+)
+
+// Valid indicates whether the value is a known member of the ScanTarget enum.
+func (e ScanTarget) Valid() bool {
+	switch e {
+	case ScanTargetAll:
+		return true
+	case ScanTargetBooking:
+		return true
+	case ScanTargetPerson:
+		return true
+	case ScanTargetRoom:
+		return true
+	case ScanTargetSeries:
+		return true
+	case ScanTargetWindow:
 		return true
 	default:
 		return false
@@ -839,14 +1034,31 @@ type DeadMessagePage struct {
 
 // Difference defines model for Difference.
 type Difference struct {
-	At      time.Time `json:"at"`
-	Booking *string   `json:"booking,omitempty"`
-	Detail  string    `json:"detail"`
-	ID      int64     `json:"id"`
-	Kind    string    `json:"kind"`
-	Open    bool      `json:"open"`
-	Person  string    `json:"person"`
+	At      time.Time  `json:"at"`
+	Booking *string    `json:"booking,omitempty"`
+	Detail  string     `json:"detail"`
+	Ended   *time.Time `json:"ended,omitempty"`
+	ID      int64      `json:"id"`
+	Kind    string     `json:"kind"`
+
+	// Newer Which side was changed last.
+	Newer          *DifferenceNewer `json:"newer,omitempty"`
+	Open           bool             `json:"open"`
+	Person         string           `json:"person"`
+	Recommendation *Recommendation  `json:"recommendation,omitempty"`
+
+	// Settles true: passes settle it by themselves, nothing is to be done.
+	Settles *bool `json:"settles,omitempty"`
+
+	// Status `closed`: by itself.
+	Status DifferenceStatus `json:"status"`
+
+	// Why Of the recommendation.
+	Why *string `json:"why,omitempty"`
 }
+
+// DifferenceNewer Which side was changed last.
+type DifferenceNewer string
 
 // DifferencePage defines model for DifferencePage.
 type DifferencePage struct {
@@ -855,6 +1067,9 @@ type DifferencePage struct {
 	// Next `before` of the next page; missing on the last.
 	Next *int64 `json:"next,omitempty"`
 }
+
+// DifferenceStatus `closed`: by itself.
+type DifferenceStatus string
 
 // Examination defines model for Examination.
 type Examination struct {
@@ -1387,6 +1602,50 @@ type Problem struct {
 	Violations *[]Violation `json:"violations,omitempty"`
 }
 
+// Quarantine defines model for Quarantine.
+type Quarantine struct {
+	Created time.Time  `json:"created"`
+	Decided *time.Time `json:"decided,omitempty"`
+	ID      int64      `json:"id"`
+	Items   *[]struct {
+		Booking string `json:"booking"`
+		Does    string `json:"does"`
+
+		// Problem Why it was not put back.
+		Problem *string `json:"problem,omitempty"`
+	} `json:"items,omitempty"`
+	Kind   QuarantineKind `json:"kind"`
+	Person string         `json:"person"`
+
+	// State `closed`: nothing of it was left.
+	State QuarantineState `json:"state"`
+
+	// Total How many bookings it is about.
+	Total int64 `json:"total"`
+}
+
+// QuarantineKind defines model for Quarantine.Kind.
+type QuarantineKind string
+
+// QuarantineDecision defines model for QuarantineDecision.
+type QuarantineDecision struct {
+	Decision QuarantineDecisionDecision `json:"decision"`
+}
+
+// QuarantineDecisionDecision defines model for QuarantineDecision.Decision.
+type QuarantineDecisionDecision string
+
+// QuarantinePage defines model for QuarantinePage.
+type QuarantinePage struct {
+	Items []Quarantine `json:"items"`
+
+	// Next `before` of the next page; missing on the last.
+	Next *int64 `json:"next,omitempty"`
+}
+
+// QuarantineState `closed`: nothing of it was left.
+type QuarantineState string
+
 // Queue defines model for Queue.
 type Queue struct {
 	// DeadMessages Messages that webhooks were given up for.
@@ -1405,6 +1664,9 @@ type Queue struct {
 	// OpenWrites Writes to calendars that are still to be made.
 	OpenWrites *int64 `json:"open_writes,omitempty"`
 }
+
+// Recommendation defines model for Recommendation.
+type Recommendation string
 
 // RejectInput defines model for RejectInput.
 type RejectInput struct {
@@ -1447,6 +1709,48 @@ type ResolveInput struct {
 
 // ResolveInputUse defines model for ResolveInput.Use.
 type ResolveInputUse string
+
+// ResolveManyInput defines model for ResolveManyInput.
+type ResolveManyInput struct {
+	// Mail true: attendees may be mailed.
+	Mail    *bool   `json:"mail,omitempty"`
+	Numbers []int64 `json:"numbers"`
+
+	// Preview true: only say what would be done.
+	Preview *bool `json:"preview,omitempty"`
+
+	// Use `recommended`: for each what is recommended for it.
+	Use ResolveManyInputUse `json:"use"`
+}
+
+// ResolveManyInputUse `recommended`: for each what is recommended for it.
+type ResolveManyInputUse string
+
+// Resolved defines model for Resolved.
+type Resolved struct {
+	Booking *string `json:"booking,omitempty"`
+
+	// Does What is done or would be.
+	Does *string `json:"does,omitempty"`
+
+	// Fields Which fields are written.
+	Fields *string `json:"fields,omitempty"`
+	ID     int64   `json:"id"`
+	Kind   *string `json:"kind,omitempty"`
+
+	// Mails Who may be mailed.
+	Mails  []string `json:"mails"`
+	Person *string  `json:"person,omitempty"`
+
+	// Refused Why it cannot be done.
+	Refused *string `json:"refused,omitempty"`
+	Use     string  `json:"use"`
+}
+
+// ResolvedMany defines model for ResolvedMany.
+type ResolvedMany struct {
+	Items []Resolved `json:"items"`
+}
 
 // ResourceState defines model for ResourceState.
 type ResourceState struct {
@@ -1512,6 +1816,71 @@ type RoomSetting struct {
 	Value *string `json:"value,omitempty"`
 	Why   string  `json:"why"`
 }
+
+// Scan defines model for Scan.
+type Scan struct {
+	// Compared Bookings and items.
+	Compared int64 `json:"compared"`
+
+	// Differing Of those.
+	Differing int64 `json:"differing"`
+
+	// Ended Missing while it is under way.
+	Ended *time.Time `json:"ended,omitempty"`
+
+	// Failed Of those that cannot be read.
+	Failed   int64 `json:"failed"`
+	Failures *[]struct {
+		Person  string `json:"person"`
+		Problem string `json:"problem"`
+	} `json:"failures,omitempty"`
+	From *time.Time `json:"from,omitempty"`
+	ID   int64      `json:"id"`
+
+	// Mailboxes That it is about.
+	Mailboxes int64   `json:"mailboxes"`
+	Name      *string `json:"name,omitempty"`
+
+	// Settling Of those: passes settle them by themselves.
+	Settling int64      `json:"settling"`
+	Started  time.Time  `json:"started"`
+	Target   ScanTarget `json:"target"`
+	Thorough *bool      `json:"thorough,omitempty"`
+	To       *time.Time `json:"to,omitempty"`
+
+	// Unchanged Of those that need not be read, because nothing has changed in them.
+	Unchanged int64 `json:"unchanged"`
+
+	// Waiting Of those that are not done.
+	Waiting int64 `json:"waiting"`
+}
+
+// ScanInput defines model for ScanInput.
+type ScanInput struct {
+	// From Only what ends after this moment.
+	From *time.Time `json:"from,omitempty"`
+
+	// Name The id of the booking, series, person or room.
+	Name   *string    `json:"name,omitempty"`
+	Target ScanTarget `json:"target"`
+
+	// Thorough true: calendars in which nothing has changed since they were read in full are read all the same.
+	Thorough *bool `json:"thorough,omitempty"`
+
+	// To Only what starts before this moment.
+	To *time.Time `json:"to,omitempty"`
+}
+
+// ScanPage defines model for ScanPage.
+type ScanPage struct {
+	Items []Scan `json:"items"`
+
+	// Next `before` of the next page; missing on the last.
+	Next *int64 `json:"next,omitempty"`
+}
+
+// ScanTarget defines model for ScanTarget.
+type ScanTarget string
 
 // Scope Each holds what those before it hold.
 type Scope string
@@ -1872,8 +2241,11 @@ type ListBookingsParams struct {
 	// To Only what starts before this moment.
 	To *To `form:"to,omitempty" json:"to,omitempty"`
 
-	// Problem true: only those with a sync problem.
-	Problem          *bool `form:"problem,omitempty" json:"problem,omitempty"`
+	// Problem true: only those with a sync problem: out of the sync, waiting for a person, or with an open difference.
+	Problem *bool `form:"problem,omitempty" json:"problem,omitempty"`
+
+	// NeverFound true: only those that should be in a calendar and were never found there.
+	NeverFound       *bool `form:"never_found,omitempty" json:"never_found,omitempty"`
 	IncludeCancelled *bool `form:"include_cancelled,omitempty" json:"include_cancelled,omitempty"`
 }
 
@@ -1962,9 +2334,23 @@ type ListDifferencesParams struct {
 	Before  *BeforeNumber `form:"before,omitempty" json:"before,omitempty"`
 	Person  *string       `form:"person,omitempty" json:"person,omitempty"`
 	Booking *string       `form:"booking,omitempty" json:"booking,omitempty"`
+	Kind    *string       `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Status Only those of this status; another than `open` implies `all`.
+	Status *DifferenceStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Recommendation Only those for which this is recommended.
+	Recommendation *Recommendation `form:"recommendation,omitempty" json:"recommendation,omitempty"`
 
 	// All true: those that are closed, too.
 	All *bool `form:"all,omitempty" json:"all,omitempty"`
+}
+
+// ResolveDifferencesParams defines parameters for ResolveDifferences.
+type ResolveDifferencesParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ResolveDifferenceParams defines parameters for ResolveDifference.
@@ -2124,6 +2510,40 @@ type GetTestParams struct {
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
 }
 
+// ListQuarantineParams defines parameters for ListQuarantine.
+type ListQuarantineParams struct {
+	// Limit How many entries at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Before The `next` of the page before; only what is older than that.
+	Before *BeforeNumber    `form:"before,omitempty" json:"before,omitempty"`
+	Person *string          `form:"person,omitempty" json:"person,omitempty"`
+	State  *QuarantineState `form:"state,omitempty" json:"state,omitempty"`
+}
+
+// DecideQuarantineParams defines parameters for DecideQuarantine.
+type DecideQuarantineParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListScansParams defines parameters for ListScans.
+type ListScansParams struct {
+	// Limit How many entries at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Before The `next` of the page before; only what is older than that.
+	Before *BeforeNumber `form:"before,omitempty" json:"before,omitempty"`
+}
+
+// StartScanParams defines parameters for StartScan.
+type StartScanParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // CreateWebhookParams defines parameters for CreateWebhook.
 type CreateWebhookParams struct {
 	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
@@ -2180,6 +2600,9 @@ type PutOccurrenceJSONRequestBody = Exception
 // RejectChangeJSONRequestBody defines body for RejectChange for application/json ContentType.
 type RejectChangeJSONRequestBody = RejectInput
 
+// ResolveDifferencesJSONRequestBody defines body for ResolveDifferences for application/json ContentType.
+type ResolveDifferencesJSONRequestBody = ResolveManyInput
+
 // ResolveDifferenceJSONRequestBody defines body for ResolveDifference for application/json ContentType.
 type ResolveDifferenceJSONRequestBody = ResolveInput
 
@@ -2200,6 +2623,12 @@ type SetShadowJSONRequestBody = ShadowInput
 
 // SyncPersonJSONRequestBody defines body for SyncPerson for application/json ContentType.
 type SyncPersonJSONRequestBody = SyncInput
+
+// DecideQuarantineJSONRequestBody defines body for DecideQuarantine for application/json ContentType.
+type DecideQuarantineJSONRequestBody = QuarantineDecision
+
+// StartScanJSONRequestBody defines body for StartScan for application/json ContentType.
+type StartScanJSONRequestBody = ScanInput
 
 // CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
 type CreateWebhookJSONRequestBody = WebhookInput
@@ -2630,11 +3059,37 @@ type ClientInterface interface {
 	// Corresponds with GET /{tenant}/api/v1/differences (the `ListDifferences` operationId).
 	ListDifferences(ctx context.Context, tenant Tenant, params *ListDifferencesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ResolveDifferencesWithBody Decide on many differences, or see what a decision would do
+	//
+	// Each is decided on by itself, as by `differences/{number}/resolve`: what is refused for one leaves the others. With
+	// `preview` nothing is decided; the items are read now, and the answer says what would be written and who would be mailed.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /{tenant}/api/v1/differences/resolve (the `ResolveDifferences` operationId).
+	ResolveDifferencesWithBody(ctx context.Context, tenant Tenant, params *ResolveDifferencesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResolveDifferences Decide on many differences, or see what a decision would do
+	//
+	// Each is decided on by itself, as by `differences/{number}/resolve`: what is refused for one leaves the others. With
+	// `preview` nothing is decided; the items are read now, and the answer says what would be written and who would be mailed.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /{tenant}/api/v1/differences/resolve (the `ResolveDifferences` operationId).
+	ResolveDifferences(ctx context.Context, tenant Tenant, params *ResolveDifferencesParams, body ResolveDifferencesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetDifference A difference
+	//
+	// Corresponds with GET /{tenant}/api/v1/differences/{number} (the `GetDifference` operationId).
+	GetDifference(ctx context.Context, tenant Tenant, number Number, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ResolveDifferenceWithBody Decide on a difference
 	//
-	// `ignore` closes any difference and leaves both sides as they are. A difference of the kind `mail held back` can be decided
-	// on: `booking` has the item written though its attendees are mailed, which `mail` must confirm; `calendar` takes what the
-	// item says into the booking, if its rules allow it.
+	// `booking` makes, writes or removes the item as the booking is; `calendar` takes what the calendar says into the booking, if
+	// its rules allow it; `ignore` leaves both sides as they are, and is not shown again until one of them changes; `check`
+	// compares both sides anew. Nobody is mailed unless `mail` says so. A write that was held back because it mails
+	// (`mail held back`) needs that word. What cannot be decided like this is refused with the reason.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2643,9 +3098,10 @@ type ClientInterface interface {
 
 	// ResolveDifference Decide on a difference
 	//
-	// `ignore` closes any difference and leaves both sides as they are. A difference of the kind `mail held back` can be decided
-	// on: `booking` has the item written though its attendees are mailed, which `mail` must confirm; `calendar` takes what the
-	// item says into the booking, if its rules allow it.
+	// `booking` makes, writes or removes the item as the booking is; `calendar` takes what the calendar says into the booking, if
+	// its rules allow it; `ignore` leaves both sides as they are, and is not shown again until one of them changes; `check`
+	// compares both sides anew. Nobody is mailed unless `mail` says so. A write that was held back because it mails
+	// (`mail held back`) needs that word. What cannot be decided like this is refused with the reason.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2893,6 +3349,64 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /{tenant}/api/v1/persons/{id}/tests/{run} (the `GetTest` operationId).
 	GetTest(ctx context.Context, tenant Tenant, id ID, run string, params *GetTestParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListQuarantine What waits because it was too much at once, newest first
+	//
+	// Corresponds with GET /{tenant}/api/v1/quarantine (the `ListQuarantine` operationId).
+	ListQuarantine(ctx context.Context, tenant Tenant, params *ListQuarantineParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetQuarantine A unit of the quarantine, with what it would do
+	//
+	// Corresponds with GET /{tenant}/api/v1/quarantine/{number} (the `GetQuarantine` operationId).
+	GetQuarantine(ctx context.Context, tenant Tenant, number Number, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DecideQuarantineWithBody Decide on a unit of the quarantine
+	//
+	// `approve` has done what waits; `discard` restores the other side, without a mail; `undo` takes back what was approved: the
+	// bookings are put back as they were, and their items made or written again without a mail.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /{tenant}/api/v1/quarantine/{number}/decide (the `DecideQuarantine` operationId).
+	DecideQuarantineWithBody(ctx context.Context, tenant Tenant, number Number, params *DecideQuarantineParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DecideQuarantine Decide on a unit of the quarantine
+	//
+	// `approve` has done what waits; `discard` restores the other side, without a mail; `undo` takes back what was approved: the
+	// bookings are put back as they were, and their items made or written again without a mail.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /{tenant}/api/v1/quarantine/{number}/decide (the `DecideQuarantine` operationId).
+	DecideQuarantine(ctx context.Context, tenant Tenant, number Number, params *DecideQuarantineParams, body DecideQuarantineJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListScans Scans, newest first
+	//
+	// Corresponds with GET /{tenant}/api/v1/scans (the `ListScans` operationId).
+	ListScans(ctx context.Context, tenant Tenant, params *ListScansParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartScanWithBody Compare bookings and items in full
+	//
+	// In the background, behind fresh changes, and without changing either side. What differs is listed as differences.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /{tenant}/api/v1/scans (the `StartScan` operationId).
+	StartScanWithBody(ctx context.Context, tenant Tenant, params *StartScanParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartScan Compare bookings and items in full
+	//
+	// In the background, behind fresh changes, and without changing either side. What differs is listed as differences.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /{tenant}/api/v1/scans (the `StartScan` operationId).
+	StartScan(ctx context.Context, tenant Tenant, params *StartScanParams, body StartScanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetScan How far a scan is
+	//
+	// Corresponds with GET /{tenant}/api/v1/scans/{number} (the `GetScan` operationId).
+	GetScan(ctx context.Context, tenant Tenant, number Number, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListWebhooks The tenant's webhooks
 	//
@@ -3301,11 +3815,67 @@ func (c *Client) ListDifferences(ctx context.Context, tenant Tenant, params *Lis
 	return c.Client.Do(req)
 }
 
+// ResolveDifferencesWithBody Decide on many differences, or see what a decision would do
+//
+// Each is decided on by itself, as by `differences/{number}/resolve`: what is refused for one leaves the others. With
+// `preview` nothing is decided; the items are read now, and the answer says what would be written and who would be mailed.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /{tenant}/api/v1/differences/resolve (the `ResolveDifferences` operationId).
+func (c *Client) ResolveDifferencesWithBody(ctx context.Context, tenant Tenant, params *ResolveDifferencesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResolveDifferencesRequestWithBody(c.Server, tenant, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResolveDifferences Decide on many differences, or see what a decision would do
+//
+// Each is decided on by itself, as by `differences/{number}/resolve`: what is refused for one leaves the others. With
+// `preview` nothing is decided; the items are read now, and the answer says what would be written and who would be mailed.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /{tenant}/api/v1/differences/resolve (the `ResolveDifferences` operationId).
+func (c *Client) ResolveDifferences(ctx context.Context, tenant Tenant, params *ResolveDifferencesParams, body ResolveDifferencesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResolveDifferencesRequest(c.Server, tenant, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetDifference A difference
+//
+// Corresponds with GET /{tenant}/api/v1/differences/{number} (the `GetDifference` operationId).
+func (c *Client) GetDifference(ctx context.Context, tenant Tenant, number Number, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetDifferenceRequest(c.Server, tenant, number)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ResolveDifferenceWithBody Decide on a difference
 //
-// `ignore` closes any difference and leaves both sides as they are. A difference of the kind `mail held back` can be decided
-// on: `booking` has the item written though its attendees are mailed, which `mail` must confirm; `calendar` takes what the
-// item says into the booking, if its rules allow it.
+// `booking` makes, writes or removes the item as the booking is; `calendar` takes what the calendar says into the booking, if
+// its rules allow it; `ignore` leaves both sides as they are, and is not shown again until one of them changes; `check`
+// compares both sides anew. Nobody is mailed unless `mail` says so. A write that was held back because it mails
+// (`mail held back`) needs that word. What cannot be decided like this is refused with the reason.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3324,9 +3894,10 @@ func (c *Client) ResolveDifferenceWithBody(ctx context.Context, tenant Tenant, n
 
 // ResolveDifference Decide on a difference
 //
-// `ignore` closes any difference and leaves both sides as they are. A difference of the kind `mail held back` can be decided
-// on: `booking` has the item written though its attendees are mailed, which `mail` must confirm; `calendar` takes what the
-// item says into the booking, if its rules allow it.
+// `booking` makes, writes or removes the item as the booking is; `calendar` takes what the calendar says into the booking, if
+// its rules allow it; `ignore` leaves both sides as they are, and is not shown again until one of them changes; `check`
+// compares both sides anew. Nobody is mailed unless `mail` says so. A write that was held back because it mails
+// (`mail held back`) needs that word. What cannot be decided like this is refused with the reason.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3895,6 +4466,144 @@ func (c *Client) GetTest(ctx context.Context, tenant Tenant, id ID, run string, 
 	return c.Client.Do(req)
 }
 
+// ListQuarantine What waits because it was too much at once, newest first
+//
+// Corresponds with GET /{tenant}/api/v1/quarantine (the `ListQuarantine` operationId).
+func (c *Client) ListQuarantine(ctx context.Context, tenant Tenant, params *ListQuarantineParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListQuarantineRequest(c.Server, tenant, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetQuarantine A unit of the quarantine, with what it would do
+//
+// Corresponds with GET /{tenant}/api/v1/quarantine/{number} (the `GetQuarantine` operationId).
+func (c *Client) GetQuarantine(ctx context.Context, tenant Tenant, number Number, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetQuarantineRequest(c.Server, tenant, number)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DecideQuarantineWithBody Decide on a unit of the quarantine
+//
+// `approve` has done what waits; `discard` restores the other side, without a mail; `undo` takes back what was approved: the
+// bookings are put back as they were, and their items made or written again without a mail.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /{tenant}/api/v1/quarantine/{number}/decide (the `DecideQuarantine` operationId).
+func (c *Client) DecideQuarantineWithBody(ctx context.Context, tenant Tenant, number Number, params *DecideQuarantineParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDecideQuarantineRequestWithBody(c.Server, tenant, number, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DecideQuarantine Decide on a unit of the quarantine
+//
+// `approve` has done what waits; `discard` restores the other side, without a mail; `undo` takes back what was approved: the
+// bookings are put back as they were, and their items made or written again without a mail.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /{tenant}/api/v1/quarantine/{number}/decide (the `DecideQuarantine` operationId).
+func (c *Client) DecideQuarantine(ctx context.Context, tenant Tenant, number Number, params *DecideQuarantineParams, body DecideQuarantineJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDecideQuarantineRequest(c.Server, tenant, number, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListScans Scans, newest first
+//
+// Corresponds with GET /{tenant}/api/v1/scans (the `ListScans` operationId).
+func (c *Client) ListScans(ctx context.Context, tenant Tenant, params *ListScansParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListScansRequest(c.Server, tenant, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartScanWithBody Compare bookings and items in full
+//
+// In the background, behind fresh changes, and without changing either side. What differs is listed as differences.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /{tenant}/api/v1/scans (the `StartScan` operationId).
+func (c *Client) StartScanWithBody(ctx context.Context, tenant Tenant, params *StartScanParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartScanRequestWithBody(c.Server, tenant, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartScan Compare bookings and items in full
+//
+// In the background, behind fresh changes, and without changing either side. What differs is listed as differences.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /{tenant}/api/v1/scans (the `StartScan` operationId).
+func (c *Client) StartScan(ctx context.Context, tenant Tenant, params *StartScanParams, body StartScanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartScanRequest(c.Server, tenant, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetScan How far a scan is
+//
+// Corresponds with GET /{tenant}/api/v1/scans/{number} (the `GetScan` operationId).
+func (c *Client) GetScan(ctx context.Context, tenant Tenant, number Number, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetScanRequest(c.Server, tenant, number)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListWebhooks The tenant's webhooks
 //
 // Corresponds with GET /{tenant}/api/v1/webhooks (the `ListWebhooks` operationId).
@@ -4340,6 +5049,18 @@ func NewListBookingsRequest(server string, tenant Tenant, params *ListBookingsPa
 		if params.Problem != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "problem", *params.Problem, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.NeverFound != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "never_found", *params.NeverFound, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -5130,6 +5851,42 @@ func NewListDifferencesRequest(server string, tenant Tenant, params *ListDiffere
 
 		}
 
+		if params.Kind != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "kind", *params.Kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Status != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Recommendation != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "recommendation", *params.Recommendation, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.All != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "all", *params.All, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
@@ -5146,6 +5903,109 @@ func NewListDifferencesRequest(server string, tenant Tenant, params *ListDiffere
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
 		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewResolveDifferencesRequest calls the generic ResolveDifferences builder with application/json body
+func NewResolveDifferencesRequest(server string, tenant Tenant, params *ResolveDifferencesParams, body ResolveDifferencesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewResolveDifferencesRequestWithBody(server, tenant, params, "application/json", bodyReader)
+}
+
+// NewResolveDifferencesRequestWithBody constructs an http.Request for the ResolveDifferences method, with any body, and a specified content type
+func NewResolveDifferencesRequestWithBody(server string, tenant Tenant, params *ResolveDifferencesParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/differences/resolve", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetDifferenceRequest constructs an http.Request for the GetDifference method
+func NewGetDifferenceRequest(server string, tenant Tenant, number Number) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "number", number, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/differences/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -6785,6 +7645,389 @@ func NewGetTestRequest(server string, tenant Tenant, id ID, run string, params *
 	return req, nil
 }
 
+// NewListQuarantineRequest constructs an http.Request for the ListQuarantine method
+func NewListQuarantineRequest(server string, tenant Tenant, params *ListQuarantineParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/quarantine", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Before != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "before", *params.Before, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Person != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "person", *params.Person, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetQuarantineRequest constructs an http.Request for the GetQuarantine method
+func NewGetQuarantineRequest(server string, tenant Tenant, number Number) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "number", number, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/quarantine/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDecideQuarantineRequest calls the generic DecideQuarantine builder with application/json body
+func NewDecideQuarantineRequest(server string, tenant Tenant, number Number, params *DecideQuarantineParams, body DecideQuarantineJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewDecideQuarantineRequestWithBody(server, tenant, number, params, "application/json", bodyReader)
+}
+
+// NewDecideQuarantineRequestWithBody constructs an http.Request for the DecideQuarantine method, with any body, and a specified content type
+func NewDecideQuarantineRequestWithBody(server string, tenant Tenant, number Number, params *DecideQuarantineParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "number", number, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/quarantine/%s/decide", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListScansRequest constructs an http.Request for the ListScans method
+func NewListScansRequest(server string, tenant Tenant, params *ListScansParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/scans", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Before != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "before", *params.Before, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewStartScanRequest calls the generic StartScan builder with application/json body
+func NewStartScanRequest(server string, tenant Tenant, params *StartScanParams, body StartScanJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewStartScanRequestWithBody(server, tenant, params, "application/json", bodyReader)
+}
+
+// NewStartScanRequestWithBody constructs an http.Request for the StartScan method, with any body, and a specified content type
+func NewStartScanRequestWithBody(server string, tenant Tenant, params *StartScanParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/scans", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetScanRequest constructs an http.Request for the GetScan method
+func NewGetScanRequest(server string, tenant Tenant, number Number) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "number", number, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/scans/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListWebhooksRequest constructs an http.Request for the ListWebhooks method
 func NewListWebhooksRequest(server string, tenant Tenant) (*http.Request, error) {
 	var err error
@@ -7540,11 +8783,39 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /{tenant}/api/v1/differences (the `ListDifferences` operationId).
 	ListDifferencesWithResponse(ctx context.Context, tenant Tenant, params *ListDifferencesParams, reqEditors ...RequestEditorFn) (*ListDifferencesResponse, error)
 
+	// ResolveDifferencesWithBodyWithResponse Decide on many differences, or see what a decision would do
+	//
+	// Each is decided on by itself, as by `differences/{number}/resolve`: what is refused for one leaves the others. With
+	// `preview` nothing is decided; the items are read now, and the answer says what would be written and who would be mailed.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /{tenant}/api/v1/differences/resolve (the `ResolveDifferences` operationId).
+	ResolveDifferencesWithBodyWithResponse(ctx context.Context, tenant Tenant, params *ResolveDifferencesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResolveDifferencesResponse, error)
+
+	// ResolveDifferencesWithResponse Decide on many differences, or see what a decision would do
+	//
+	// Each is decided on by itself, as by `differences/{number}/resolve`: what is refused for one leaves the others. With
+	// `preview` nothing is decided; the items are read now, and the answer says what would be written and who would be mailed.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /{tenant}/api/v1/differences/resolve (the `ResolveDifferences` operationId).
+	ResolveDifferencesWithResponse(ctx context.Context, tenant Tenant, params *ResolveDifferencesParams, body ResolveDifferencesJSONRequestBody, reqEditors ...RequestEditorFn) (*ResolveDifferencesResponse, error)
+
+	// GetDifferenceWithResponse A difference
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /{tenant}/api/v1/differences/{number} (the `GetDifference` operationId).
+	GetDifferenceWithResponse(ctx context.Context, tenant Tenant, number Number, reqEditors ...RequestEditorFn) (*GetDifferenceResponse, error)
+
 	// ResolveDifferenceWithBodyWithResponse Decide on a difference
 	//
-	// `ignore` closes any difference and leaves both sides as they are. A difference of the kind `mail held back` can be decided
-	// on: `booking` has the item written though its attendees are mailed, which `mail` must confirm; `calendar` takes what the
-	// item says into the booking, if its rules allow it.
+	// `booking` makes, writes or removes the item as the booking is; `calendar` takes what the calendar says into the booking, if
+	// its rules allow it; `ignore` leaves both sides as they are, and is not shown again until one of them changes; `check`
+	// compares both sides anew. Nobody is mailed unless `mail` says so. A write that was held back because it mails
+	// (`mail held back`) needs that word. What cannot be decided like this is refused with the reason.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7553,9 +8824,10 @@ type ClientWithResponsesInterface interface {
 
 	// ResolveDifferenceWithResponse Decide on a difference
 	//
-	// `ignore` closes any difference and leaves both sides as they are. A difference of the kind `mail held back` can be decided
-	// on: `booking` has the item written though its attendees are mailed, which `mail` must confirm; `calendar` takes what the
-	// item says into the booking, if its rules allow it.
+	// `booking` makes, writes or removes the item as the booking is; `calendar` takes what the calendar says into the booking, if
+	// its rules allow it; `ignore` leaves both sides as they are, and is not shown again until one of them changes; `check`
+	// compares both sides anew. Nobody is mailed unless `mail` says so. A write that was held back because it mails
+	// (`mail held back`) needs that word. What cannot be decided like this is refused with the reason.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7839,6 +9111,72 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /{tenant}/api/v1/persons/{id}/tests/{run} (the `GetTest` operationId).
 	GetTestWithResponse(ctx context.Context, tenant Tenant, id ID, run string, params *GetTestParams, reqEditors ...RequestEditorFn) (*GetTestResponse, error)
+
+	// ListQuarantineWithResponse What waits because it was too much at once, newest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /{tenant}/api/v1/quarantine (the `ListQuarantine` operationId).
+	ListQuarantineWithResponse(ctx context.Context, tenant Tenant, params *ListQuarantineParams, reqEditors ...RequestEditorFn) (*ListQuarantineResponse, error)
+
+	// GetQuarantineWithResponse A unit of the quarantine, with what it would do
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /{tenant}/api/v1/quarantine/{number} (the `GetQuarantine` operationId).
+	GetQuarantineWithResponse(ctx context.Context, tenant Tenant, number Number, reqEditors ...RequestEditorFn) (*GetQuarantineResponse, error)
+
+	// DecideQuarantineWithBodyWithResponse Decide on a unit of the quarantine
+	//
+	// `approve` has done what waits; `discard` restores the other side, without a mail; `undo` takes back what was approved: the
+	// bookings are put back as they were, and their items made or written again without a mail.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /{tenant}/api/v1/quarantine/{number}/decide (the `DecideQuarantine` operationId).
+	DecideQuarantineWithBodyWithResponse(ctx context.Context, tenant Tenant, number Number, params *DecideQuarantineParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideQuarantineResponse, error)
+
+	// DecideQuarantineWithResponse Decide on a unit of the quarantine
+	//
+	// `approve` has done what waits; `discard` restores the other side, without a mail; `undo` takes back what was approved: the
+	// bookings are put back as they were, and their items made or written again without a mail.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /{tenant}/api/v1/quarantine/{number}/decide (the `DecideQuarantine` operationId).
+	DecideQuarantineWithResponse(ctx context.Context, tenant Tenant, number Number, params *DecideQuarantineParams, body DecideQuarantineJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideQuarantineResponse, error)
+
+	// ListScansWithResponse Scans, newest first
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /{tenant}/api/v1/scans (the `ListScans` operationId).
+	ListScansWithResponse(ctx context.Context, tenant Tenant, params *ListScansParams, reqEditors ...RequestEditorFn) (*ListScansResponse, error)
+
+	// StartScanWithBodyWithResponse Compare bookings and items in full
+	//
+	// In the background, behind fresh changes, and without changing either side. What differs is listed as differences.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /{tenant}/api/v1/scans (the `StartScan` operationId).
+	StartScanWithBodyWithResponse(ctx context.Context, tenant Tenant, params *StartScanParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartScanResponse, error)
+
+	// StartScanWithResponse Compare bookings and items in full
+	//
+	// In the background, behind fresh changes, and without changing either side. What differs is listed as differences.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /{tenant}/api/v1/scans (the `StartScan` operationId).
+	StartScanWithResponse(ctx context.Context, tenant Tenant, params *StartScanParams, body StartScanJSONRequestBody, reqEditors ...RequestEditorFn) (*StartScanResponse, error)
+
+	// GetScanWithResponse How far a scan is
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /{tenant}/api/v1/scans/{number} (the `GetScan` operationId).
+	GetScanWithResponse(ctx context.Context, tenant Tenant, number Number, reqEditors ...RequestEditorFn) (*GetScanResponse, error)
 
 	// ListWebhooksWithResponse The tenant's webhooks
 	//
@@ -8651,6 +9989,102 @@ func (r ListDifferencesResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListDifferencesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ResolveDifferencesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ResolvedMany
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ResolveDifferencesResponse) GetJSON200() *ResolvedMany {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ResolveDifferencesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ResolveDifferencesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ResolveDifferencesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResolveDifferencesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResolveDifferencesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetDifferenceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Difference
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetDifferenceResponse) GetJSON200() *Difference {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetDifferenceResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetDifferenceResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetDifferenceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetDifferenceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetDifferenceResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -9884,6 +11318,294 @@ func (r GetTestResponse) ContentType() string {
 	return ""
 }
 
+type ListQuarantineResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *QuarantinePage
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListQuarantineResponse) GetJSON200() *QuarantinePage {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListQuarantineResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListQuarantineResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListQuarantineResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListQuarantineResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListQuarantineResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetQuarantineResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Quarantine
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetQuarantineResponse) GetJSON200() *Quarantine {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetQuarantineResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetQuarantineResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetQuarantineResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetQuarantineResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetQuarantineResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type DecideQuarantineResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Quarantine
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r DecideQuarantineResponse) GetJSON200() *Quarantine {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DecideQuarantineResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DecideQuarantineResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DecideQuarantineResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DecideQuarantineResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DecideQuarantineResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListScansResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ScanPage
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListScansResponse) GetJSON200() *ScanPage {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListScansResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListScansResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListScansResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListScansResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListScansResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type StartScanResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Scan
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r StartScanResponse) GetJSON202() *Scan {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r StartScanResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r StartScanResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r StartScanResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StartScanResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r StartScanResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetScanResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Scan
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetScanResponse) GetJSON200() *Scan {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetScanResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetScanResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetScanResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetScanResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetScanResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListWebhooksResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -10640,11 +12362,57 @@ func (c *ClientWithResponses) ListDifferencesWithResponse(ctx context.Context, t
 	return ParseListDifferencesResponse(rsp)
 }
 
+// ResolveDifferencesWithBodyWithResponse Decide on many differences, or see what a decision would do
+//
+// Each is decided on by itself, as by `differences/{number}/resolve`: what is refused for one leaves the others. With
+// `preview` nothing is decided; the items are read now, and the answer says what would be written and who would be mailed.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /{tenant}/api/v1/differences/resolve (the `ResolveDifferences` operationId).
+func (c *ClientWithResponses) ResolveDifferencesWithBodyWithResponse(ctx context.Context, tenant Tenant, params *ResolveDifferencesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResolveDifferencesResponse, error) {
+	rsp, err := c.ResolveDifferencesWithBody(ctx, tenant, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResolveDifferencesResponse(rsp)
+}
+
+// ResolveDifferencesWithResponse Decide on many differences, or see what a decision would do
+//
+// Each is decided on by itself, as by `differences/{number}/resolve`: what is refused for one leaves the others. With
+// `preview` nothing is decided; the items are read now, and the answer says what would be written and who would be mailed.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /{tenant}/api/v1/differences/resolve (the `ResolveDifferences` operationId).
+func (c *ClientWithResponses) ResolveDifferencesWithResponse(ctx context.Context, tenant Tenant, params *ResolveDifferencesParams, body ResolveDifferencesJSONRequestBody, reqEditors ...RequestEditorFn) (*ResolveDifferencesResponse, error) {
+	rsp, err := c.ResolveDifferences(ctx, tenant, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResolveDifferencesResponse(rsp)
+}
+
+// GetDifferenceWithResponse A difference
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /{tenant}/api/v1/differences/{number} (the `GetDifference` operationId).
+func (c *ClientWithResponses) GetDifferenceWithResponse(ctx context.Context, tenant Tenant, number Number, reqEditors ...RequestEditorFn) (*GetDifferenceResponse, error) {
+	rsp, err := c.GetDifference(ctx, tenant, number, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetDifferenceResponse(rsp)
+}
+
 // ResolveDifferenceWithBodyWithResponse Decide on a difference
 //
-// `ignore` closes any difference and leaves both sides as they are. A difference of the kind `mail held back` can be decided
-// on: `booking` has the item written though its attendees are mailed, which `mail` must confirm; `calendar` takes what the
-// item says into the booking, if its rules allow it.
+// `booking` makes, writes or removes the item as the booking is; `calendar` takes what the calendar says into the booking, if
+// its rules allow it; `ignore` leaves both sides as they are, and is not shown again until one of them changes; `check`
+// compares both sides anew. Nobody is mailed unless `mail` says so. A write that was held back because it mails
+// (`mail held back`) needs that word. What cannot be decided like this is refused with the reason.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -10659,9 +12427,10 @@ func (c *ClientWithResponses) ResolveDifferenceWithBodyWithResponse(ctx context.
 
 // ResolveDifferenceWithResponse Decide on a difference
 //
-// `ignore` closes any difference and leaves both sides as they are. A difference of the kind `mail held back` can be decided
-// on: `booking` has the item written though its attendees are mailed, which `mail` must confirm; `calendar` takes what the
-// item says into the booking, if its rules allow it.
+// `booking` makes, writes or removes the item as the booking is; `calendar` takes what the calendar says into the booking, if
+// its rules allow it; `ignore` leaves both sides as they are, and is not shown again until one of them changes; `check`
+// compares both sides anew. Nobody is mailed unless `mail` says so. A write that was held back because it mails
+// (`mail held back`) needs that word. What cannot be decided like this is refused with the reason.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11136,6 +12905,120 @@ func (c *ClientWithResponses) GetTestWithResponse(ctx context.Context, tenant Te
 		return nil, err
 	}
 	return ParseGetTestResponse(rsp)
+}
+
+// ListQuarantineWithResponse What waits because it was too much at once, newest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /{tenant}/api/v1/quarantine (the `ListQuarantine` operationId).
+func (c *ClientWithResponses) ListQuarantineWithResponse(ctx context.Context, tenant Tenant, params *ListQuarantineParams, reqEditors ...RequestEditorFn) (*ListQuarantineResponse, error) {
+	rsp, err := c.ListQuarantine(ctx, tenant, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListQuarantineResponse(rsp)
+}
+
+// GetQuarantineWithResponse A unit of the quarantine, with what it would do
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /{tenant}/api/v1/quarantine/{number} (the `GetQuarantine` operationId).
+func (c *ClientWithResponses) GetQuarantineWithResponse(ctx context.Context, tenant Tenant, number Number, reqEditors ...RequestEditorFn) (*GetQuarantineResponse, error) {
+	rsp, err := c.GetQuarantine(ctx, tenant, number, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetQuarantineResponse(rsp)
+}
+
+// DecideQuarantineWithBodyWithResponse Decide on a unit of the quarantine
+//
+// `approve` has done what waits; `discard` restores the other side, without a mail; `undo` takes back what was approved: the
+// bookings are put back as they were, and their items made or written again without a mail.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /{tenant}/api/v1/quarantine/{number}/decide (the `DecideQuarantine` operationId).
+func (c *ClientWithResponses) DecideQuarantineWithBodyWithResponse(ctx context.Context, tenant Tenant, number Number, params *DecideQuarantineParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideQuarantineResponse, error) {
+	rsp, err := c.DecideQuarantineWithBody(ctx, tenant, number, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDecideQuarantineResponse(rsp)
+}
+
+// DecideQuarantineWithResponse Decide on a unit of the quarantine
+//
+// `approve` has done what waits; `discard` restores the other side, without a mail; `undo` takes back what was approved: the
+// bookings are put back as they were, and their items made or written again without a mail.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /{tenant}/api/v1/quarantine/{number}/decide (the `DecideQuarantine` operationId).
+func (c *ClientWithResponses) DecideQuarantineWithResponse(ctx context.Context, tenant Tenant, number Number, params *DecideQuarantineParams, body DecideQuarantineJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideQuarantineResponse, error) {
+	rsp, err := c.DecideQuarantine(ctx, tenant, number, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDecideQuarantineResponse(rsp)
+}
+
+// ListScansWithResponse Scans, newest first
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /{tenant}/api/v1/scans (the `ListScans` operationId).
+func (c *ClientWithResponses) ListScansWithResponse(ctx context.Context, tenant Tenant, params *ListScansParams, reqEditors ...RequestEditorFn) (*ListScansResponse, error) {
+	rsp, err := c.ListScans(ctx, tenant, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListScansResponse(rsp)
+}
+
+// StartScanWithBodyWithResponse Compare bookings and items in full
+//
+// In the background, behind fresh changes, and without changing either side. What differs is listed as differences.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /{tenant}/api/v1/scans (the `StartScan` operationId).
+func (c *ClientWithResponses) StartScanWithBodyWithResponse(ctx context.Context, tenant Tenant, params *StartScanParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StartScanResponse, error) {
+	rsp, err := c.StartScanWithBody(ctx, tenant, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStartScanResponse(rsp)
+}
+
+// StartScanWithResponse Compare bookings and items in full
+//
+// In the background, behind fresh changes, and without changing either side. What differs is listed as differences.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /{tenant}/api/v1/scans (the `StartScan` operationId).
+func (c *ClientWithResponses) StartScanWithResponse(ctx context.Context, tenant Tenant, params *StartScanParams, body StartScanJSONRequestBody, reqEditors ...RequestEditorFn) (*StartScanResponse, error) {
+	rsp, err := c.StartScan(ctx, tenant, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStartScanResponse(rsp)
+}
+
+// GetScanWithResponse How far a scan is
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /{tenant}/api/v1/scans/{number} (the `GetScan` operationId).
+func (c *ClientWithResponses) GetScanWithResponse(ctx context.Context, tenant Tenant, number Number, reqEditors ...RequestEditorFn) (*GetScanResponse, error) {
+	rsp, err := c.GetScan(ctx, tenant, number, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetScanResponse(rsp)
 }
 
 // ListWebhooksWithResponse The tenant's webhooks
@@ -11850,6 +13733,72 @@ func ParseListDifferencesResponse(rsp *http.Response) (*ListDifferencesResponse,
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest DifferencePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseResolveDifferencesResponse parses an HTTP response from a ResolveDifferencesWithResponse call
+func ParseResolveDifferencesResponse(rsp *http.Response) (*ResolveDifferencesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResolveDifferencesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ResolvedMany
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetDifferenceResponse parses an HTTP response from a GetDifferenceWithResponse call
+func ParseGetDifferenceResponse(rsp *http.Response) (*GetDifferenceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetDifferenceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Difference
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -12729,6 +14678,204 @@ func ParseGetTestResponse(rsp *http.Response) (*GetTestResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest TestRun
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListQuarantineResponse parses an HTTP response from a ListQuarantineWithResponse call
+func ParseListQuarantineResponse(rsp *http.Response) (*ListQuarantineResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListQuarantineResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest QuarantinePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetQuarantineResponse parses an HTTP response from a GetQuarantineWithResponse call
+func ParseGetQuarantineResponse(rsp *http.Response) (*GetQuarantineResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetQuarantineResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Quarantine
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseDecideQuarantineResponse parses an HTTP response from a DecideQuarantineWithResponse call
+func ParseDecideQuarantineResponse(rsp *http.Response) (*DecideQuarantineResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DecideQuarantineResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Quarantine
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListScansResponse parses an HTTP response from a ListScansWithResponse call
+func ParseListScansResponse(rsp *http.Response) (*ListScansResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListScansResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ScanPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseStartScanResponse parses an HTTP response from a StartScanWithResponse call
+func ParseStartScanResponse(rsp *http.Response) (*StartScanResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StartScanResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Scan
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetScanResponse parses an HTTP response from a GetScanWithResponse call
+func ParseGetScanResponse(rsp *http.Response) (*GetScanResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetScanResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Scan
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -3,22 +3,42 @@ SELECT * FROM booking WHERE tenant = @tenant AND id = @id;
 
 -- name: ListBookings :many
 SELECT * FROM booking
-WHERE tenant = @tenant AND id > @after
+WHERE booking.tenant = @tenant AND booking.id > @after
   AND (span_end > @from_ms OR span_start >= @from_ms) AND span_start < @to_ms
-  AND (sync_problem <> '' OR @only_problems = FALSE)
-  AND (status <> 'cancelled' OR @include_cancelled = TRUE)
+  AND (@only_problems = FALSE OR booking.sync_problem <> '' OR EXISTS (
+      SELECT 1 FROM link WHERE link.tenant = booking.tenant AND link.booking = booking.id AND link.problem <> '' AND link.state <> 'dead'
+  ) OR EXISTS (
+      SELECT 1 FROM difference
+      WHERE difference.tenant = booking.tenant AND difference.booking = booking.id AND difference.is_open AND NOT difference.settles
+  ))
+  AND (booking.status <> 'cancelled' OR @include_cancelled = TRUE)
+  AND (@never_found = FALSE OR booking.status = 'confirmed' AND NOT sync_off AND NOT EXISTS (
+      SELECT 1 FROM link
+      WHERE link.tenant = booking.tenant AND link.booking = booking.id
+        AND (link.state IN ('live', 'lost', 'unclear') OR link.base IS NOT NULL)
+  ))
   AND (CAST(@resource AS TEXT) = '' OR replace(resources || exceptions, @resource, '') <> resources || exceptions)
-ORDER BY id
+ORDER BY booking.id
 LIMIT @max_rows;
 
 -- name: ListBookingsOfPerson :many
 SELECT * FROM booking
-WHERE tenant = @tenant AND organizer = @organizer AND id > @after
+WHERE booking.tenant = @tenant AND booking.organizer = @organizer AND booking.id > @after
   AND (span_end > @from_ms OR span_start >= @from_ms) AND span_start < @to_ms
-  AND (sync_problem <> '' OR @only_problems = FALSE)
-  AND (status <> 'cancelled' OR @include_cancelled = TRUE)
+  AND (@only_problems = FALSE OR booking.sync_problem <> '' OR EXISTS (
+      SELECT 1 FROM link WHERE link.tenant = booking.tenant AND link.booking = booking.id AND link.problem <> '' AND link.state <> 'dead'
+  ) OR EXISTS (
+      SELECT 1 FROM difference
+      WHERE difference.tenant = booking.tenant AND difference.booking = booking.id AND difference.is_open AND NOT difference.settles
+  ))
+  AND (booking.status <> 'cancelled' OR @include_cancelled = TRUE)
+  AND (@never_found = FALSE OR booking.status = 'confirmed' AND NOT sync_off AND NOT EXISTS (
+      SELECT 1 FROM link
+      WHERE link.tenant = booking.tenant AND link.booking = booking.id
+        AND (link.state IN ('live', 'lost', 'unclear') OR link.base IS NOT NULL)
+  ))
   AND (CAST(@resource AS TEXT) = '' OR replace(resources || exceptions, @resource, '') <> resources || exceptions)
-ORDER BY id
+ORDER BY booking.id
 LIMIT @max_rows;
 
 -- name: ListUnlinkedBookings :many

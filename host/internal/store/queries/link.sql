@@ -32,9 +32,9 @@ LIMIT @max_rows;
 
 -- name: UpsertLink :exec
 INSERT INTO link (tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at,
-    problem, created, held, uid)
+    problem, created, held, quarantine, uid)
 VALUES (@tenant, @key, @booking, @person, @epoch, @state, @ref, @revision, @base, @sent, @tries, @seen_round, @gone_at,
-    @problem, @created, @held, @uid)
+    @problem, @created, @held, @quarantine, @uid)
 ON CONFLICT (tenant, key) DO UPDATE SET
     booking = excluded.booking,
     person = excluded.person,
@@ -49,8 +49,9 @@ ON CONFLICT (tenant, key) DO UPDATE SET
     gone_at = excluded.gone_at,
     problem = excluded.problem,
     held = excluded.held,
+    quarantine = excluded.quarantine,
     uid = excluded.uid;
 
 -- name: KillLinksOfPerson :exec
-UPDATE link SET state = 'dead', base = NULL, sent = NULL, held = NULL, gone_at = 0, problem = ''
+UPDATE link SET state = 'dead', base = NULL, sent = NULL, held = NULL, gone_at = 0, problem = '', quarantine = 0
 WHERE tenant = @tenant AND person = @person;

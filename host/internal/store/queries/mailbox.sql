@@ -9,7 +9,8 @@ ON CONFLICT (tenant, person) DO NOTHING;
 UPDATE mailbox
 SET quiet = FALSE, epoch = epoch + 1, pull_cursor = '', round_open = FALSE, way = '', subscription_id = '', subscribed_at = 0,
     last_heard = 0, renew_at = 0, poll_at = 0, reconcile_at = 0, wait_until = 0, failures = 0, held_deletions = 0,
-    deletions_approved = FALSE, try_way = '', try_since = 0, climb_at = 0, falls = 0, silences = 0, way_reason = ''
+    deletions_approved = FALSE, try_way = '', try_since = 0, climb_at = 0, falls = 0, silences = 0, way_reason = '',
+    drift_state = '', drift_next = '', drift_at = 0
 WHERE tenant = @tenant AND person = @person;
 
 -- name: SaveMailbox :execrows
@@ -19,7 +20,8 @@ SET pull_cursor = @pull_cursor, round = @round, round_open = @round_open, way = 
     last_push = @last_push, renew_at = @renew_at, poll_at = @poll_at, reconcile_at = @reconcile_at,
     wait_until = @wait_until, failures = @failures, next_due = @next_due, held_deletions = @held_deletions,
     try_way = @try_way, try_since = @try_since, climb_at = @climb_at, falls = @falls, silences = @silences,
-    way_reason = @way_reason, quiet = @quiet
+    way_reason = @way_reason, quiet = @quiet, drift_state = @drift_state,
+    drift_next = @drift_next, drift_at = @drift_at
 WHERE tenant = @tenant AND person = @person AND epoch = @epoch;
 
 -- name: MarkMailbox :one

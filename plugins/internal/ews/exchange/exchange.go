@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/roomwire/roomwire/plugins/internal/ews"
 	"github.com/roomwire/roomwire/sdk/backend"
@@ -23,11 +24,12 @@ const pageSize = 256
 const maxPages = 4096
 
 // A Backend serves the mailboxes of one sync mode. It implements backend.Backend, backend.Pusher, backend.Watcher,
-// backend.Finder, backend.Complete, backend.Responder and backend.Answers.
+// backend.Finder, backend.Complete, backend.Responder, backend.Answers and backend.DriftChecker.
 type Backend struct {
 	ews     *ews.Client
 	key     ews.Property
 	foreign ews.Property
+	now     func() time.Time
 }
 
 var (
@@ -38,6 +40,8 @@ var (
 	_ backend.Complete  = (*Backend)(nil)
 	_ backend.Responder = (*Backend)(nil)
 	_ backend.Answers   = (*Backend)(nil)
+
+	_ backend.DriftChecker = (*Backend)(nil)
 )
 
 // A Place is where the mailboxes are.
@@ -63,6 +67,7 @@ func New(env backend.Env, version string, at Place) (*Backend, error) {
 	}
 	b := &Backend{
 		ews:     client,
+		now:     time.Now,
 		key:     ews.Property{Set: env.Markers.Key.Set, Name: env.Markers.Key.Name},
 		foreign: ews.Property{Set: env.Markers.Foreign.Set, Name: env.Markers.Foreign.Name},
 	}

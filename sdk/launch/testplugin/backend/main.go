@@ -23,7 +23,7 @@ import (
 
 // Settings choose what the value returned by Open can do.
 type Settings struct {
-	Abilities string `json:"abilities" doc:"pusher, finder, both, watcher, all, rooms or nothing"`
+	Abilities string `json:"abilities" doc:"pusher, finder, both, watcher, drift, all, rooms or nothing"`
 	Refuse    string `json:"refuse" doc:"what Open says instead of opening"`
 	Secret    string `json:"secret" secret:"true"`
 }
@@ -202,6 +202,13 @@ func (p pusher) Receive(_ context.Context, in backend.Inbound) (backend.Reply, e
 	}, nil
 }
 
+type drifting struct{ plain }
+
+// State implements backend.DriftChecker. It tells what it was given.
+func (drifting) State(ctx context.Context, m backend.Mailbox, since backend.Cursor) (string, error) {
+	return fmt.Sprintf("%s %s %q for %s", m.Address, m.URL, since, backend.MailboxOf(ctx)), nil
+}
+
 // An asked is a watcher without streaming.
 type asked struct{ watcher }
 
@@ -284,6 +291,8 @@ func open(_ context.Context, s Settings, env backend.Env) (backend.Backend, erro
 		return finder{p}, nil
 	case "both":
 		return both{pusher{p}}, nil
+	case "drift":
+		return drifting{p}, nil
 	case "watcher":
 		return watcher{p}, nil
 	case "asked":

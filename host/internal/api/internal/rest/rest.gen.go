@@ -189,6 +189,51 @@ func (e ConflictBehaviour) Valid() bool {
 	}
 }
 
+// Defines values for DifferenceNewer.
+const (
+	DifferenceNewerBooking  DifferenceNewer = "booking"
+	DifferenceNewerCalendar DifferenceNewer = "calendar"
+	DifferenceNewerUnknown  DifferenceNewer = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the DifferenceNewer enum.
+func (e DifferenceNewer) Valid() bool {
+	switch e {
+	case DifferenceNewerBooking:
+		return true
+	case DifferenceNewerCalendar:
+		return true
+	case DifferenceNewerUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DifferenceStatus.
+const (
+	DifferenceStatusClosed  DifferenceStatus = "closed"
+	DifferenceStatusIgnored DifferenceStatus = "ignored"
+	DifferenceStatusOpen    DifferenceStatus = "open"
+	DifferenceStatusSolved  DifferenceStatus = "solved"
+)
+
+// Valid indicates whether the value is a known member of the DifferenceStatus enum.
+func (e DifferenceStatus) Valid() bool {
+	switch e {
+	case DifferenceStatusClosed:
+		return true
+	case DifferenceStatusIgnored:
+		return true
+	case DifferenceStatusOpen:
+		return true
+	case DifferenceStatusSolved:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FindingLevel.
 const (
 	FindingLevelError   FindingLevel = "error"
@@ -330,10 +375,101 @@ func (e MoveState) Valid() bool {
 	}
 }
 
+// Defines values for QuarantineKind.
+const (
+	QuarantineKindBookingCancellations QuarantineKind = "booking cancellations"
+	QuarantineKindCalendarChanges      QuarantineKind = "calendar changes"
+	QuarantineKindCalendarDeletions    QuarantineKind = "calendar deletions"
+)
+
+// Valid indicates whether the value is a known member of the QuarantineKind enum.
+func (e QuarantineKind) Valid() bool {
+	switch e {
+	case QuarantineKindBookingCancellations:
+		return true
+	case QuarantineKindCalendarChanges:
+		return true
+	case QuarantineKindCalendarDeletions:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for QuarantineDecisionDecision.
+const (
+	QuarantineDecisionDecisionApprove QuarantineDecisionDecision = "approve"
+	QuarantineDecisionDecisionDiscard QuarantineDecisionDecision = "discard"
+	QuarantineDecisionDecisionUndo    QuarantineDecisionDecision = "undo"
+)
+
+// Valid indicates whether the value is a known member of the QuarantineDecisionDecision enum.
+func (e QuarantineDecisionDecision) Valid() bool {
+	switch e {
+	case QuarantineDecisionDecisionApprove:
+		return true
+	case QuarantineDecisionDecisionDiscard:
+		return true
+	case QuarantineDecisionDecisionUndo:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for QuarantineState.
+const (
+	QuarantineStateApproved  QuarantineState = "approved"
+	QuarantineStateClosed    QuarantineState = "closed"
+	QuarantineStateDiscarded QuarantineState = "discarded"
+	QuarantineStateUndone    QuarantineState = "undone"
+	QuarantineStateWaiting   QuarantineState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the QuarantineState enum.
+func (e QuarantineState) Valid() bool {
+	switch e {
+	case QuarantineStateApproved:
+		return true
+	case QuarantineStateClosed:
+		return true
+	case QuarantineStateDiscarded:
+		return true
+	case QuarantineStateUndone:
+		return true
+	case QuarantineStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Recommendation.
+const (
+	RecommendationBooking  Recommendation = "booking"
+	RecommendationCalendar Recommendation = "calendar"
+	RecommendationNeither  Recommendation = "neither"
+)
+
+// Valid indicates whether the value is a known member of the Recommendation enum.
+func (e Recommendation) Valid() bool {
+	switch e {
+	case RecommendationBooking:
+		return true
+	case RecommendationCalendar:
+		return true
+	case RecommendationNeither:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ResolveInputUse.
 const (
 	ResolveInputUseBooking  ResolveInputUse = "booking"
 	ResolveInputUseCalendar ResolveInputUse = "calendar"
+	ResolveInputUseCheck    ResolveInputUse = "check"
 	ResolveInputUseIgnore   ResolveInputUse = "ignore"
 )
 
@@ -344,7 +480,36 @@ func (e ResolveInputUse) Valid() bool {
 		return true
 	case ResolveInputUseCalendar:
 		return true
+	case ResolveInputUseCheck:
+		return true
 	case ResolveInputUseIgnore:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResolveManyInputUse.
+const (
+	ResolveManyInputUseBooking     ResolveManyInputUse = "booking"
+	ResolveManyInputUseCalendar    ResolveManyInputUse = "calendar"
+	ResolveManyInputUseCheck       ResolveManyInputUse = "check"
+	ResolveManyInputUseIgnore      ResolveManyInputUse = "ignore"
+	ResolveManyInputUseRecommended ResolveManyInputUse = "recommended"
+)
+
+// Valid indicates whether the value is a known member of the ResolveManyInputUse enum.
+func (e ResolveManyInputUse) Valid() bool {
+	switch e {
+	case ResolveManyInputUseBooking:
+		return true
+	case ResolveManyInputUseCalendar:
+		return true
+	case ResolveManyInputUseCheck:
+		return true
+	case ResolveManyInputUseIgnore:
+		return true
+	case ResolveManyInputUseRecommended:
 		return true
 	default:
 		return false
@@ -387,6 +552,36 @@ func (e Role) Valid() bool {
 	case RoleOptional:
 		return true
 	case RoleRequired:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ScanTarget.
+const (
+	ScanTargetAll     ScanTarget = "all"
+	ScanTargetBooking ScanTarget = "booking"
+	ScanTargetPerson  ScanTarget = "person"
+	ScanTargetRoom    ScanTarget = "room"
+	ScanTargetSeries  ScanTarget = "series"
+	ScanTargetWindow  ScanTarget = "window"
+)
+
+// Valid indicates whether the value is a known member of the ScanTarget enum.
+func (e ScanTarget) Valid() bool {
+	switch e {
+	case ScanTargetAll:
+		return true
+	case ScanTargetBooking:
+		return true
+	case ScanTargetPerson:
+		return true
+	case ScanTargetRoom:
+		return true
+	case ScanTargetSeries:
+		return true
+	case ScanTargetWindow:
 		return true
 	default:
 		return false
@@ -846,14 +1041,31 @@ type DeadMessagePage struct {
 
 // Difference defines model for Difference.
 type Difference struct {
-	At      time.Time `json:"at"`
-	Booking *string   `json:"booking,omitempty"`
-	Detail  string    `json:"detail"`
-	ID      int64     `json:"id"`
-	Kind    string    `json:"kind"`
-	Open    bool      `json:"open"`
-	Person  string    `json:"person"`
+	At      time.Time  `json:"at"`
+	Booking *string    `json:"booking,omitempty"`
+	Detail  string     `json:"detail"`
+	Ended   *time.Time `json:"ended,omitempty"`
+	ID      int64      `json:"id"`
+	Kind    string     `json:"kind"`
+
+	// Newer Which side was changed last.
+	Newer          *DifferenceNewer `json:"newer,omitempty"`
+	Open           bool             `json:"open"`
+	Person         string           `json:"person"`
+	Recommendation *Recommendation  `json:"recommendation,omitempty"`
+
+	// Settles true: passes settle it by themselves, nothing is to be done.
+	Settles *bool `json:"settles,omitempty"`
+
+	// Status `closed`: by itself.
+	Status DifferenceStatus `json:"status"`
+
+	// Why Of the recommendation.
+	Why *string `json:"why,omitempty"`
 }
+
+// DifferenceNewer Which side was changed last.
+type DifferenceNewer string
 
 // DifferencePage defines model for DifferencePage.
 type DifferencePage struct {
@@ -862,6 +1074,9 @@ type DifferencePage struct {
 	// Next `before` of the next page; missing on the last.
 	Next *int64 `json:"next,omitempty"`
 }
+
+// DifferenceStatus `closed`: by itself.
+type DifferenceStatus string
 
 // Examination defines model for Examination.
 type Examination struct {
@@ -1394,6 +1609,50 @@ type Problem struct {
 	Violations *[]Violation `json:"violations,omitempty"`
 }
 
+// Quarantine defines model for Quarantine.
+type Quarantine struct {
+	Created time.Time  `json:"created"`
+	Decided *time.Time `json:"decided,omitempty"`
+	ID      int64      `json:"id"`
+	Items   *[]struct {
+		Booking string `json:"booking"`
+		Does    string `json:"does"`
+
+		// Problem Why it was not put back.
+		Problem *string `json:"problem,omitempty"`
+	} `json:"items,omitempty"`
+	Kind   QuarantineKind `json:"kind"`
+	Person string         `json:"person"`
+
+	// State `closed`: nothing of it was left.
+	State QuarantineState `json:"state"`
+
+	// Total How many bookings it is about.
+	Total int64 `json:"total"`
+}
+
+// QuarantineKind defines model for Quarantine.Kind.
+type QuarantineKind string
+
+// QuarantineDecision defines model for QuarantineDecision.
+type QuarantineDecision struct {
+	Decision QuarantineDecisionDecision `json:"decision"`
+}
+
+// QuarantineDecisionDecision defines model for QuarantineDecision.Decision.
+type QuarantineDecisionDecision string
+
+// QuarantinePage defines model for QuarantinePage.
+type QuarantinePage struct {
+	Items []Quarantine `json:"items"`
+
+	// Next `before` of the next page; missing on the last.
+	Next *int64 `json:"next,omitempty"`
+}
+
+// QuarantineState `closed`: nothing of it was left.
+type QuarantineState string
+
 // Queue defines model for Queue.
 type Queue struct {
 	// DeadMessages Messages that webhooks were given up for.
@@ -1412,6 +1671,9 @@ type Queue struct {
 	// OpenWrites Writes to calendars that are still to be made.
 	OpenWrites *int64 `json:"open_writes,omitempty"`
 }
+
+// Recommendation defines model for Recommendation.
+type Recommendation string
 
 // RejectInput defines model for RejectInput.
 type RejectInput struct {
@@ -1454,6 +1716,48 @@ type ResolveInput struct {
 
 // ResolveInputUse defines model for ResolveInput.Use.
 type ResolveInputUse string
+
+// ResolveManyInput defines model for ResolveManyInput.
+type ResolveManyInput struct {
+	// Mail true: attendees may be mailed.
+	Mail    *bool   `json:"mail,omitempty"`
+	Numbers []int64 `json:"numbers"`
+
+	// Preview true: only say what would be done.
+	Preview *bool `json:"preview,omitempty"`
+
+	// Use `recommended`: for each what is recommended for it.
+	Use ResolveManyInputUse `json:"use"`
+}
+
+// ResolveManyInputUse `recommended`: for each what is recommended for it.
+type ResolveManyInputUse string
+
+// Resolved defines model for Resolved.
+type Resolved struct {
+	Booking *string `json:"booking,omitempty"`
+
+	// Does What is done or would be.
+	Does *string `json:"does,omitempty"`
+
+	// Fields Which fields are written.
+	Fields *string `json:"fields,omitempty"`
+	ID     int64   `json:"id"`
+	Kind   *string `json:"kind,omitempty"`
+
+	// Mails Who may be mailed.
+	Mails  []string `json:"mails"`
+	Person *string  `json:"person,omitempty"`
+
+	// Refused Why it cannot be done.
+	Refused *string `json:"refused,omitempty"`
+	Use     string  `json:"use"`
+}
+
+// ResolvedMany defines model for ResolvedMany.
+type ResolvedMany struct {
+	Items []Resolved `json:"items"`
+}
 
 // ResourceState defines model for ResourceState.
 type ResourceState struct {
@@ -1519,6 +1823,71 @@ type RoomSetting struct {
 	Value *string `json:"value,omitempty"`
 	Why   string  `json:"why"`
 }
+
+// Scan defines model for Scan.
+type Scan struct {
+	// Compared Bookings and items.
+	Compared int64 `json:"compared"`
+
+	// Differing Of those.
+	Differing int64 `json:"differing"`
+
+	// Ended Missing while it is under way.
+	Ended *time.Time `json:"ended,omitempty"`
+
+	// Failed Of those that cannot be read.
+	Failed   int64 `json:"failed"`
+	Failures *[]struct {
+		Person  string `json:"person"`
+		Problem string `json:"problem"`
+	} `json:"failures,omitempty"`
+	From *time.Time `json:"from,omitempty"`
+	ID   int64      `json:"id"`
+
+	// Mailboxes That it is about.
+	Mailboxes int64   `json:"mailboxes"`
+	Name      *string `json:"name,omitempty"`
+
+	// Settling Of those: passes settle them by themselves.
+	Settling int64      `json:"settling"`
+	Started  time.Time  `json:"started"`
+	Target   ScanTarget `json:"target"`
+	Thorough *bool      `json:"thorough,omitempty"`
+	To       *time.Time `json:"to,omitempty"`
+
+	// Unchanged Of those that need not be read, because nothing has changed in them.
+	Unchanged int64 `json:"unchanged"`
+
+	// Waiting Of those that are not done.
+	Waiting int64 `json:"waiting"`
+}
+
+// ScanInput defines model for ScanInput.
+type ScanInput struct {
+	// From Only what ends after this moment.
+	From *time.Time `json:"from,omitempty"`
+
+	// Name The id of the booking, series, person or room.
+	Name   *string    `json:"name,omitempty"`
+	Target ScanTarget `json:"target"`
+
+	// Thorough true: calendars in which nothing has changed since they were read in full are read all the same.
+	Thorough *bool `json:"thorough,omitempty"`
+
+	// To Only what starts before this moment.
+	To *time.Time `json:"to,omitempty"`
+}
+
+// ScanPage defines model for ScanPage.
+type ScanPage struct {
+	Items []Scan `json:"items"`
+
+	// Next `before` of the next page; missing on the last.
+	Next *int64 `json:"next,omitempty"`
+}
+
+// ScanTarget defines model for ScanTarget.
+type ScanTarget string
 
 // Scope Each holds what those before it hold.
 type Scope string
@@ -1879,8 +2248,11 @@ type ListBookingsParams struct {
 	// To Only what starts before this moment.
 	To *To `form:"to,omitempty" json:"to,omitempty"`
 
-	// Problem true: only those with a sync problem.
-	Problem          *bool `form:"problem,omitempty" json:"problem,omitempty"`
+	// Problem true: only those with a sync problem: out of the sync, waiting for a person, or with an open difference.
+	Problem *bool `form:"problem,omitempty" json:"problem,omitempty"`
+
+	// NeverFound true: only those that should be in a calendar and were never found there.
+	NeverFound       *bool `form:"never_found,omitempty" json:"never_found,omitempty"`
 	IncludeCancelled *bool `form:"include_cancelled,omitempty" json:"include_cancelled,omitempty"`
 }
 
@@ -1969,9 +2341,23 @@ type ListDifferencesParams struct {
 	Before  *BeforeNumber `form:"before,omitempty" json:"before,omitempty"`
 	Person  *string       `form:"person,omitempty" json:"person,omitempty"`
 	Booking *string       `form:"booking,omitempty" json:"booking,omitempty"`
+	Kind    *string       `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Status Only those of this status; another than `open` implies `all`.
+	Status *DifferenceStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Recommendation Only those for which this is recommended.
+	Recommendation *Recommendation `form:"recommendation,omitempty" json:"recommendation,omitempty"`
 
 	// All true: those that are closed, too.
 	All *bool `form:"all,omitempty" json:"all,omitempty"`
+}
+
+// ResolveDifferencesParams defines parameters for ResolveDifferences.
+type ResolveDifferencesParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ResolveDifferenceParams defines parameters for ResolveDifference.
@@ -2131,6 +2517,40 @@ type GetTestParams struct {
 	Wait *Wait `form:"wait,omitempty" json:"wait,omitempty"`
 }
 
+// ListQuarantineParams defines parameters for ListQuarantine.
+type ListQuarantineParams struct {
+	// Limit How many entries at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Before The `next` of the page before; only what is older than that.
+	Before *BeforeNumber    `form:"before,omitempty" json:"before,omitempty"`
+	Person *string          `form:"person,omitempty" json:"person,omitempty"`
+	State  *QuarantineState `form:"state,omitempty" json:"state,omitempty"`
+}
+
+// DecideQuarantineParams defines parameters for DecideQuarantine.
+type DecideQuarantineParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListScansParams defines parameters for ListScans.
+type ListScansParams struct {
+	// Limit How many entries at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Before The `next` of the page before; only what is older than that.
+	Before *BeforeNumber `form:"before,omitempty" json:"before,omitempty"`
+}
+
+// StartScanParams defines parameters for StartScan.
+type StartScanParams struct {
+	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
+	// first request was, with `Idempotency-Replayed: true`.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // CreateWebhookParams defines parameters for CreateWebhook.
 type CreateWebhookParams struct {
 	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
@@ -2187,6 +2607,9 @@ type PutOccurrenceJSONRequestBody = Exception
 // RejectChangeJSONRequestBody defines body for RejectChange for application/json ContentType.
 type RejectChangeJSONRequestBody = RejectInput
 
+// ResolveDifferencesJSONRequestBody defines body for ResolveDifferences for application/json ContentType.
+type ResolveDifferencesJSONRequestBody = ResolveManyInput
+
 // ResolveDifferenceJSONRequestBody defines body for ResolveDifference for application/json ContentType.
 type ResolveDifferenceJSONRequestBody = ResolveInput
 
@@ -2207,6 +2630,12 @@ type SetShadowJSONRequestBody = ShadowInput
 
 // SyncPersonJSONRequestBody defines body for SyncPerson for application/json ContentType.
 type SyncPersonJSONRequestBody = SyncInput
+
+// DecideQuarantineJSONRequestBody defines body for DecideQuarantine for application/json ContentType.
+type DecideQuarantineJSONRequestBody = QuarantineDecision
+
+// StartScanJSONRequestBody defines body for StartScan for application/json ContentType.
+type StartScanJSONRequestBody = ScanInput
 
 // CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
 type CreateWebhookJSONRequestBody = WebhookInput
@@ -2459,6 +2888,12 @@ type ServerInterface interface {
 	// ListDifferences What the two sides do not agree on, and edits that lost
 	// (GET /{tenant}/api/v1/differences)
 	ListDifferences(w http.ResponseWriter, r *http.Request, tenant Tenant, params ListDifferencesParams)
+	// ResolveDifferences Decide on many differences, or see what a decision would do
+	// (POST /{tenant}/api/v1/differences/resolve)
+	ResolveDifferences(w http.ResponseWriter, r *http.Request, tenant Tenant, params ResolveDifferencesParams)
+	// GetDifference A difference
+	// (GET /{tenant}/api/v1/differences/{number})
+	GetDifference(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number)
 	// ResolveDifference Decide on a difference
 	// (POST /{tenant}/api/v1/differences/{number}/resolve)
 	ResolveDifference(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number, params ResolveDifferenceParams)
@@ -2537,6 +2972,24 @@ type ServerInterface interface {
 	// GetTest A test, step by step
 	// (GET /{tenant}/api/v1/persons/{id}/tests/{run})
 	GetTest(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, run string, params GetTestParams)
+	// ListQuarantine What waits because it was too much at once, newest first
+	// (GET /{tenant}/api/v1/quarantine)
+	ListQuarantine(w http.ResponseWriter, r *http.Request, tenant Tenant, params ListQuarantineParams)
+	// GetQuarantine A unit of the quarantine, with what it would do
+	// (GET /{tenant}/api/v1/quarantine/{number})
+	GetQuarantine(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number)
+	// DecideQuarantine Decide on a unit of the quarantine
+	// (POST /{tenant}/api/v1/quarantine/{number}/decide)
+	DecideQuarantine(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number, params DecideQuarantineParams)
+	// ListScans Scans, newest first
+	// (GET /{tenant}/api/v1/scans)
+	ListScans(w http.ResponseWriter, r *http.Request, tenant Tenant, params ListScansParams)
+	// StartScan Compare bookings and items in full
+	// (POST /{tenant}/api/v1/scans)
+	StartScan(w http.ResponseWriter, r *http.Request, tenant Tenant, params StartScanParams)
+	// GetScan How far a scan is
+	// (GET /{tenant}/api/v1/scans/{number})
+	GetScan(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number)
 	// ListWebhooks The tenant's webhooks
 	// (GET /{tenant}/api/v1/webhooks)
 	ListWebhooks(w http.ResponseWriter, r *http.Request, tenant Tenant)
@@ -2794,6 +3247,19 @@ func (siw *ServerInterfaceWrapper) ListBookings(w http.ResponseWriter, r *http.R
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "problem"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "problem", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "never_found" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "never_found", r.URL.Query(), &params.NeverFound, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "never_found"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "never_found", Err: err})
 		}
 		return
 	}
@@ -3510,6 +3976,45 @@ func (siw *ServerInterfaceWrapper) ListDifferences(w http.ResponseWriter, r *htt
 		return
 	}
 
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", r.URL.Query(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "kind"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "kind", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", r.URL.Query(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "status"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "status", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "recommendation" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "recommendation", r.URL.Query(), &params.Recommendation, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "recommendation"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "recommendation", Err: err})
+		}
+		return
+	}
+
 	// ------------- Optional query parameter "all" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "all", r.URL.Query(), &params.All, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
@@ -3525,6 +4030,91 @@ func (siw *ServerInterfaceWrapper) ListDifferences(w http.ResponseWriter, r *htt
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListDifferences(w, r, tenant, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ResolveDifferences operation middleware
+func (siw *ServerInterfaceWrapper) ResolveDifferences(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResolveDifferencesParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ResolveDifferences(w, r, tenant, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetDifference operation middleware
+func (siw *ServerInterfaceWrapper) GetDifference(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "number" -------------
+	var number Number
+
+	err = runtime.BindStyledParameterWithOptions("simple", "number", r.PathValue("number"), &number, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "number", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetDifference(w, r, tenant, number)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4946,6 +5536,321 @@ func (siw *ServerInterfaceWrapper) GetTest(w http.ResponseWriter, r *http.Reques
 	handler.ServeHTTP(w, r)
 }
 
+// ListQuarantine operation middleware
+func (siw *ServerInterfaceWrapper) ListQuarantine(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListQuarantineParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "before" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "before", r.URL.Query(), &params.Before, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "before"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "before", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "person" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "person", r.URL.Query(), &params.Person, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "person"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "person", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", r.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "state"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "state", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListQuarantine(w, r, tenant, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetQuarantine operation middleware
+func (siw *ServerInterfaceWrapper) GetQuarantine(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "number" -------------
+	var number Number
+
+	err = runtime.BindStyledParameterWithOptions("simple", "number", r.PathValue("number"), &number, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "number", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetQuarantine(w, r, tenant, number)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DecideQuarantine operation middleware
+func (siw *ServerInterfaceWrapper) DecideQuarantine(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "number" -------------
+	var number Number
+
+	err = runtime.BindStyledParameterWithOptions("simple", "number", r.PathValue("number"), &number, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "number", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DecideQuarantineParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DecideQuarantine(w, r, tenant, number, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListScans operation middleware
+func (siw *ServerInterfaceWrapper) ListScans(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListScansParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "before" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "before", r.URL.Query(), &params.Before, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "before"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "before", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListScans(w, r, tenant, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// StartScan operation middleware
+func (siw *ServerInterfaceWrapper) StartScan(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StartScanParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.StartScan(w, r, tenant, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetScan operation middleware
+func (siw *ServerInterfaceWrapper) GetScan(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "number" -------------
+	var number Number
+
+	err = runtime.BindStyledParameterWithOptions("simple", "number", r.PathValue("number"), &number, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "number", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetScan(w, r, tenant, number)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListWebhooks operation middleware
 func (siw *ServerInterfaceWrapper) ListWebhooks(w http.ResponseWriter, r *http.Request) {
 
@@ -5596,6 +6501,14 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/moves/{id}", wrapper.GetMove)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/moves/{id}/decision", wrapper.DecideMove)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/differences", wrapper.ListDifferences)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/differences/resolve", wrapper.ResolveDifferences)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/differences/{number}", wrapper.GetDifference)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/scans", wrapper.ListScans)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/scans", wrapper.StartScan)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/scans/{number}", wrapper.GetScan)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/quarantine", wrapper.ListQuarantine)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/quarantine/{number}", wrapper.GetQuarantine)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/quarantine/{number}/decide", wrapper.DecideQuarantine)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/differences/{number}/resolve", wrapper.ResolveDifference)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/doctor", wrapper.Examine)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/doctor/rooms", wrapper.ReviewRooms)
@@ -6304,6 +7217,87 @@ type ListDifferencesdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListDifferencesdefaultApplicationProblemPlusJSONResponse) VisitListDifferencesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveDifferencesRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Params ResolveDifferencesParams
+	Body   *ResolveDifferencesJSONRequestBody
+}
+
+type ResolveDifferencesResponseObject interface {
+	VisitResolveDifferencesResponse(w http.ResponseWriter) error
+}
+
+type ResolveDifferences200JSONResponse ResolvedMany
+
+func (response ResolveDifferences200JSONResponse) VisitResolveDifferencesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResolveDifferencesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResolveDifferencesdefaultApplicationProblemPlusJSONResponse) VisitResolveDifferencesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDifferenceRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Number Number `json:"number"`
+}
+
+type GetDifferenceResponseObject interface {
+	VisitGetDifferenceResponse(w http.ResponseWriter) error
+}
+
+type GetDifference200JSONResponse Difference
+
+func (response GetDifference200JSONResponse) VisitGetDifferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDifferencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetDifferencedefaultApplicationProblemPlusJSONResponse) VisitGetDifferenceResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7425,6 +8419,249 @@ func (response GetTestdefaultApplicationProblemPlusJSONResponse) VisitGetTestRes
 	return err
 }
 
+type ListQuarantineRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Params ListQuarantineParams
+}
+
+type ListQuarantineResponseObject interface {
+	VisitListQuarantineResponse(w http.ResponseWriter) error
+}
+
+type ListQuarantine200JSONResponse QuarantinePage
+
+func (response ListQuarantine200JSONResponse) VisitListQuarantineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListQuarantinedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListQuarantinedefaultApplicationProblemPlusJSONResponse) VisitListQuarantineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetQuarantineRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Number Number `json:"number"`
+}
+
+type GetQuarantineResponseObject interface {
+	VisitGetQuarantineResponse(w http.ResponseWriter) error
+}
+
+type GetQuarantine200JSONResponse Quarantine
+
+func (response GetQuarantine200JSONResponse) VisitGetQuarantineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetQuarantinedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetQuarantinedefaultApplicationProblemPlusJSONResponse) VisitGetQuarantineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideQuarantineRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Number Number `json:"number"`
+	Params DecideQuarantineParams
+	Body   *DecideQuarantineJSONRequestBody
+}
+
+type DecideQuarantineResponseObject interface {
+	VisitDecideQuarantineResponse(w http.ResponseWriter) error
+}
+
+type DecideQuarantine200JSONResponse Quarantine
+
+func (response DecideQuarantine200JSONResponse) VisitDecideQuarantineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideQuarantinedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DecideQuarantinedefaultApplicationProblemPlusJSONResponse) VisitDecideQuarantineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListScansRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Params ListScansParams
+}
+
+type ListScansResponseObject interface {
+	VisitListScansResponse(w http.ResponseWriter) error
+}
+
+type ListScans200JSONResponse ScanPage
+
+func (response ListScans200JSONResponse) VisitListScansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListScansdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListScansdefaultApplicationProblemPlusJSONResponse) VisitListScansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartScanRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Params StartScanParams
+	Body   *StartScanJSONRequestBody
+}
+
+type StartScanResponseObject interface {
+	VisitStartScanResponse(w http.ResponseWriter) error
+}
+
+type StartScan202JSONResponse Scan
+
+func (response StartScan202JSONResponse) VisitStartScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartScandefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StartScandefaultApplicationProblemPlusJSONResponse) VisitStartScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetScanRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Number Number `json:"number"`
+}
+
+type GetScanResponseObject interface {
+	VisitGetScanResponse(w http.ResponseWriter) error
+}
+
+type GetScan200JSONResponse Scan
+
+func (response GetScan200JSONResponse) VisitGetScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetScandefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetScandefaultApplicationProblemPlusJSONResponse) VisitGetScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListWebhooksRequestObject struct {
 	Tenant Tenant `json:"tenant"`
 }
@@ -7880,6 +9117,12 @@ type StrictServerInterface interface {
 	// ListDifferences What the two sides do not agree on, and edits that lost
 	// (GET /{tenant}/api/v1/differences)
 	ListDifferences(ctx context.Context, request ListDifferencesRequestObject) (ListDifferencesResponseObject, error)
+	// ResolveDifferences Decide on many differences, or see what a decision would do
+	// (POST /{tenant}/api/v1/differences/resolve)
+	ResolveDifferences(ctx context.Context, request ResolveDifferencesRequestObject) (ResolveDifferencesResponseObject, error)
+	// GetDifference A difference
+	// (GET /{tenant}/api/v1/differences/{number})
+	GetDifference(ctx context.Context, request GetDifferenceRequestObject) (GetDifferenceResponseObject, error)
 	// ResolveDifference Decide on a difference
 	// (POST /{tenant}/api/v1/differences/{number}/resolve)
 	ResolveDifference(ctx context.Context, request ResolveDifferenceRequestObject) (ResolveDifferenceResponseObject, error)
@@ -7958,6 +9201,24 @@ type StrictServerInterface interface {
 	// GetTest A test, step by step
 	// (GET /{tenant}/api/v1/persons/{id}/tests/{run})
 	GetTest(ctx context.Context, request GetTestRequestObject) (GetTestResponseObject, error)
+	// ListQuarantine What waits because it was too much at once, newest first
+	// (GET /{tenant}/api/v1/quarantine)
+	ListQuarantine(ctx context.Context, request ListQuarantineRequestObject) (ListQuarantineResponseObject, error)
+	// GetQuarantine A unit of the quarantine, with what it would do
+	// (GET /{tenant}/api/v1/quarantine/{number})
+	GetQuarantine(ctx context.Context, request GetQuarantineRequestObject) (GetQuarantineResponseObject, error)
+	// DecideQuarantine Decide on a unit of the quarantine
+	// (POST /{tenant}/api/v1/quarantine/{number}/decide)
+	DecideQuarantine(ctx context.Context, request DecideQuarantineRequestObject) (DecideQuarantineResponseObject, error)
+	// ListScans Scans, newest first
+	// (GET /{tenant}/api/v1/scans)
+	ListScans(ctx context.Context, request ListScansRequestObject) (ListScansResponseObject, error)
+	// StartScan Compare bookings and items in full
+	// (POST /{tenant}/api/v1/scans)
+	StartScan(ctx context.Context, request StartScanRequestObject) (StartScanResponseObject, error)
+	// GetScan How far a scan is
+	// (GET /{tenant}/api/v1/scans/{number})
+	GetScan(ctx context.Context, request GetScanRequestObject) (GetScanResponseObject, error)
 	// ListWebhooks The tenant's webhooks
 	// (GET /{tenant}/api/v1/webhooks)
 	ListWebhooks(ctx context.Context, request ListWebhooksRequestObject) (ListWebhooksResponseObject, error)
@@ -8436,6 +9697,67 @@ func (sh *strictHandler) ListDifferences(w http.ResponseWriter, r *http.Request,
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListDifferencesResponseObject); ok {
 		if err := validResponse.VisitListDifferencesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResolveDifferences operation middleware
+func (sh *strictHandler) ResolveDifferences(w http.ResponseWriter, r *http.Request, tenant Tenant, params ResolveDifferencesParams) {
+	var request ResolveDifferencesRequestObject
+
+	request.Tenant = tenant
+	request.Params = params
+
+	var body ResolveDifferencesJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ResolveDifferences(ctx, request.(ResolveDifferencesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResolveDifferences")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ResolveDifferencesResponseObject); ok {
+		if err := validResponse.VisitResolveDifferencesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetDifference operation middleware
+func (sh *strictHandler) GetDifference(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number) {
+	var request GetDifferenceRequestObject
+
+	request.Tenant = tenant
+	request.Number = number
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDifference(ctx, request.(GetDifferenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDifference")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetDifferenceResponseObject); ok {
+		if err := validResponse.VisitGetDifferenceResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -9208,6 +10530,183 @@ func (sh *strictHandler) GetTest(w http.ResponseWriter, r *http.Request, tenant 
 	}
 }
 
+// ListQuarantine operation middleware
+func (sh *strictHandler) ListQuarantine(w http.ResponseWriter, r *http.Request, tenant Tenant, params ListQuarantineParams) {
+	var request ListQuarantineRequestObject
+
+	request.Tenant = tenant
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListQuarantine(ctx, request.(ListQuarantineRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListQuarantine")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListQuarantineResponseObject); ok {
+		if err := validResponse.VisitListQuarantineResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetQuarantine operation middleware
+func (sh *strictHandler) GetQuarantine(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number) {
+	var request GetQuarantineRequestObject
+
+	request.Tenant = tenant
+	request.Number = number
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetQuarantine(ctx, request.(GetQuarantineRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetQuarantine")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetQuarantineResponseObject); ok {
+		if err := validResponse.VisitGetQuarantineResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DecideQuarantine operation middleware
+func (sh *strictHandler) DecideQuarantine(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number, params DecideQuarantineParams) {
+	var request DecideQuarantineRequestObject
+
+	request.Tenant = tenant
+	request.Number = number
+	request.Params = params
+
+	var body DecideQuarantineJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideQuarantine(ctx, request.(DecideQuarantineRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideQuarantine")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DecideQuarantineResponseObject); ok {
+		if err := validResponse.VisitDecideQuarantineResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListScans operation middleware
+func (sh *strictHandler) ListScans(w http.ResponseWriter, r *http.Request, tenant Tenant, params ListScansParams) {
+	var request ListScansRequestObject
+
+	request.Tenant = tenant
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListScans(ctx, request.(ListScansRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListScans")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListScansResponseObject); ok {
+		if err := validResponse.VisitListScansResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartScan operation middleware
+func (sh *strictHandler) StartScan(w http.ResponseWriter, r *http.Request, tenant Tenant, params StartScanParams) {
+	var request StartScanRequestObject
+
+	request.Tenant = tenant
+	request.Params = params
+
+	var body StartScanJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.StartScan(ctx, request.(StartScanRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartScan")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(StartScanResponseObject); ok {
+		if err := validResponse.VisitStartScanResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetScan operation middleware
+func (sh *strictHandler) GetScan(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number) {
+	var request GetScanRequestObject
+
+	request.Tenant = tenant
+	request.Number = number
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetScan(ctx, request.(GetScanRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetScan")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetScanResponseObject); ok {
+		if err := validResponse.VisitGetScanResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListWebhooks operation middleware
 func (sh *strictHandler) ListWebhooks(w http.ResponseWriter, r *http.Request, tenant Tenant) {
 	var request ListWebhooksRequestObject
@@ -9502,273 +11001,300 @@ func (sh *strictHandler) TestWebhook(w http.ResponseWriter, r *http.Request, ten
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L3vkts4ki/6KgjdveHuXZaq7O6eO10VN+KW3e4Z33G7vS73OuJ0eYsQCUkYkQCbAEvWOhyxT7MPtk9y",
-	"ApkACEogRVWpbM8558tMuySRQCKR//OXHyeZLCspmNBqcv5xUtGalkyzGv51OdesfvGT+c+cqazmleZS",
-	"TM4nb5eMpIJ90CmRc6KXjFR0wciMzWXNppNkws23/mhYvZkkE0FLNjmfUPO0STJR2ZKV1Dy0pB9eMrHQ",
-	"y8n54yd/TiZ6U5kvKl1zsZh8+pTgCl415YzVu6v4VRQbsl5STZZUEUoWNaOa1UTA98cvYy7rkurJ+YQL",
-	"/afvJ8mk5IKXTTk5P/Nr4kKzBathUU9hm32rGqTNBZF+0VwRWeSsJnpJhfkf3bdk/O3INT+OrvnnWpZD",
-	"FGQiVwRIQ/SSK1LKkgmdkILRnFCRk7ksCrk+aSqieckIF1nR5Cy/IJQoVnOmyGxDuFZEZllT10xkTE3J",
-	"L1zksDVCSVU0iii+EISLa0EJbNJQYV1zrZkg6f/95Gk6vRY9VJibLURpkFPNTsyyJjEeQgaGJ1ZUL9sH",
-	"8nySTGr2R8Nrlk/Odd2wIe4sufD/jr4nZ2UlNRPZ5m9ss0vsS7Ehmn3Qhi02sqkVEkZIIvWS1cSshClN",
-	"ZozWKiGqyZYE+Pq33178NCWXpGYV09w8jay5XgJvKVoysmJARyrUmtUsN7/SS3Yt5rxW2j93TVWCP0yD",
-	"pZ68YVVBNyw/J4YAIf2XjOZwVSy9wl+ZHfYQ68kPP4wg1vwXqrNljErk+Vu6sBeF4w2aSbniYkGU5kUB",
-	"W9VIvFtWKy7FlKT/nJKSUWGJagjKSNkAOYkUrVDa2dT8BFcS7mZ3vS95yfXuav8q16SkYkOY0HAJqCal",
-	"VL03uYDHhK/K2Zw2hZ6cPz47SwwZ8Rb/AP8avtNDEijn8zmDW/hIEZ779XRvAErKwVtwqKB5XTQLLl7B",
-	"87cX9ny6mJJ0RrMVE/kJ+5AtqViwJ2ePv0t7FljB0456Ta/YH7sruzJ3RGTM6g5zRSnB5fWsTLE/jkq3",
-	"t0xQoeOHqeEz8s0vVORU6G8TuBR4u82qCCuYEddO4dRSavLbm5c9S8fHHZWob+WQclGa1lpZFRjql75r",
-	"ouVdBP072ndFCykWREuyplyTuayJkiXTSyNSBFsnxGg1SdI/nam0b0nmp51FVVRrVptv/vvvZyc/vv/4",
-	"OHnySf1TZGWfDKVVJYViYFa9ruWsYKCOMyk0w2OnVVXwjJpVn1b4jX/5uzJb+Bi89Z9qNp+cT/6v09Zu",
-	"O8VP1al7LryxS4QXmuQ8J0Jqspb16gLYJJdZA2yj6EaR9XIDih5OTEuSyylQ1T4d7MHXL6xmq2pZsVpz",
-	"3FAGhlc+9qgSo3l3pWwyKajSN4065EnCCpqdD2p2K1eHPEllssLtcM1KtY/YV+br5nf2QbSu6WaCZ+1u",
-	"1e9oYsAa/QsST673/sdy9neWafM0JPELUTXIFHkOCp8WrwOKz2mhWLJ1CCIqct8tpbIGgrE4E+D+ismq",
-	"AMHGPtCyKsDGdCp2ozQzdlYoAqwy6hcBIfm2F2BMXU1KuiG5vCCpfZFKjXIv2FwT2aAgOIjsJf3wAn/w",
-	"HazN/uPxngMBKvUT/iVXepe//cpGLdHekr2sAc+KLiXT/JbryEWjejw/WzpHLwfPoypqWy0lEyMMok9Y",
-	"LzdxQ2mH+6kRm/Ccob2+pgt2b8I7uu2QPpkYh2yXOVNUSd5TM98Cd+2ClFwpcx+kgE+MaDJMupdm40/Z",
-	"+Dw5Ywdec1ZSXkSPpF8UyoLto90b853txeO7Yot/2jLXFocWxU1OQ96YSVkwKsyvqN3yAUfqiBQ50lmj",
-	"Nvt+/9R851MyyQqq9r7sGXzpU3K4PstrWVUsv2EfMga8FRGEL5CR0EkzCpaS17+9PSftbzquzpJax3nO",
-	"QR0bN9F71sS4HKWLtYwh5HP3lhglmYjr46HtvLMhDOdoaEJnstFkveTZMlhqe5P43NgfYHRxNSXuAVQR",
-	"jqSxcQSuwE4puNIsP9IGPxhTjRY3sl5Qwf8Dvabhx+EvfvU/+GQuf1HI9U3JRaNjuu6XdqfogNKaEWG9",
-	"z13h2mMFme3G/QBaVZILDTabc3MJzfMTLkhJc2ZIhy7yjJl1FNKYQEblg64Xxvv4fcI+VCzr2h+BCcZo",
-	"frQNFhLt2bi4kvYVO590DmnLgywrvWlfD0EPku4ebzqNXdOaOa6M07duCoauH7JiYjiTa0UyKqTgGS0M",
-	"LctAOcB3uVgU/uL2vLjkImf1AZSFW0DcD+P0rZmSTZ2xG6Wp7jW+rEdYKrKkt8xHiRJz8+a0hgsIN3El",
-	"5Fr03dex9/CNXdOVWVLsLrpFd5XADsm2f6ZWHERsJsW84JkeLWFtyMv/7v81T0rP4atBrBIvlKGMN0oT",
-	"6w9tRm/+mX1JdAPGCY5u1Zxeg8rdXlGzWF6XzNhPGRUZK4qe+6o2Ioszs1MkXBlSzJiTsv6OPDJ8XTCR",
-	"05C9AnVtnn2Tc0VnBSrD7Zdw5d+ypopoumLCEM6ZU+YB4HBQAkGuC1I1WsOiNKELalZEVwz5Twwsomo9",
-	"5m0GB8dGMJYrQknFaiVF9Apqrou4edRU+WHa3gYdR5rQ/yEFG2kquwd7lnDLdtLScRGq7MRbW/YtoegM",
-	"L1poeQVS2ZpQzjqyzLR97q051JJqwCS8i+saGI1bUpFuDOe6C3mBkSS4lkzkRLOiiHPNP4qlaS2vLSX3",
-	"ISsaxW/ZBaHEENyFwXH3XLmAduu9Pzl78qeTx09Ozh6/ffz4/Ozs/OzsX87Mf8T49xhm3ZS8tIdiVrYx",
-	"S9vYvMPGWAUXZA1qTHu1WsN/Q/IIA6sqIYxmS7KQTF0LLbcksvO8IMNhqIDiWENAYw3/C7RZUgUmiLeJ",
-	"0SihJcuNyEt3bXPn7l0LVBVTkv7+HjVCaNJgIuSBbE9aFL/OJ+e/H2yFvt8J7QmlGc3BFhGtdEdqQRIF",
-	"JbCT1NolTIFmRc1ovpmOsW4h19FkS4imtmlLhlfRnvuQpbvnbrNCMSPM2R8NLdAZMku0aquiehkV7HFz",
-	"OXVWrtX0oelsdBWay4L82mhjJZPZJjSmDekgDRe6ZJBIMTx+2T7rV55Pr8ULuDKttY2MyllOLFd7Xdye",
-	"FVroVrQirx3BQPdnxGhd8PCQUHbAdXR6AVjdXLiKs/yCnHUCcuSV9OYB2hBFvt/K767m55oxSHledF/8",
-	"CK4nvl8t5VpshwL7nYXuC14XYEPYpKrNvZHvnpC/8afR5wy4Fi/wClkb4qJ7bgpsGZb7xCuvO8ZTK4lp",
-	"wbNdqyGZfDhZyBPzxxNjf57ICnXjCbCSWY+uG3YHH4V88+bnZ+SHH77/ISFv3vz28jnmeFEwUw2UNow+",
-	"r6XQ316QFBghBRZNmchTOAWUqtZsw8RSIOuBwzPZCA2+emqMjdR68LTlEjknz21Oz3hMxolfMVYZ6tVs",
-	"3ijjc/jEdc2oMdW8Gjnf9aTgUtzBl3rq8kyW6y9CTwrcmqYojEIKWc78zRg8LhfW723FPI9cBbm3UgF1",
-	"c6ZWaCBjGMPzyO8T86WTx0/MBT/AA3IOxFbC3ObSkLRyPldME5D4oB6/oUVBcrr5tt9gONtnMMSdjHdL",
-	"BnUL+lBnozUdOOQGN8r6oGuqjMkj2LrVVuAfgLIOn5XKtbjxmYQOpwRWoLf5tyhm5cSTH34wpkhNM81q",
-	"1aXP64IKgTd3hxzOot/igctXl2jemM+3qVIyKoyTc0F+e/tsW9y1r33eGMP49CmrCy6iSc7QaQidgQGT",
-	"/BixdRfwHR9ah2KiAyLre/yj3jj6U2ucO+05rxnIXyY01fyWtW6OlPNJMlnL2uzkxJgbYKNG1ewzEGNH",
-	"y8CMJG3MTvq1UwIT1Worjm7EoMsBG/qb+SaQlqqeuJzC+ogRni2Kw2jO0Zr4OeE6DD3SikNEAwWB8zjf",
-	"39PH3r4VUJkBNPFrTLYdbMhKuQOKsVVAr13etvEIa1vujYFMSeqibqnRc0b8g4gWxDmqWMLYhuZE7oNv",
-	"aBera+F9sq65uOueh0Ej8LUheJJM3PMHOD4uK6zDNlpa2NsTERbmtscNG8HWTGnLOD4IOirndogMstVw",
-	"d8nlOSrY19nNRJnHBQHcGVXNrOCZOQywLmkB58JvqTa8CeG+nAnNaRE/GxdXjGh/Z5aguQelhC7Sq1uX",
-	"23qHgf/+ljsTnAujlKaTnVRjT1qofUrUKBCt079EvW6tsEOj5riXQWvLmQDO3ljTbrB2r1HlqNcXmI2G",
-	"bAfUcPBEv4Eoh9gTfcqW9JbLpu4JxcxYJs05BQVpbq/e7vapICeIDO2dzT0laS2LYkazlRVXhjhokytm",
-	"REmKwmJLmHHIeqAQ6cob9zgvZqIs+xOj+S9MKdqvRSOcg0YgWfBbJkhTdW7poK41crSsdHjogXgI4sd9",
-	"+i6qdNsKwLspIdAyfmntOmIcERDsGAZbSP+HM9qOVw7xky9Yfbiyl5zpvuKJ0RUxztbalVYVE/GyB5T5",
-	"h5TL2F94K8Yu3L5kmHxHYZ72MP4hammef6AlFz4KdXfumXORG30ymlI/4w/2VnvBsfqnx/fggsj7kifj",
-	"IvbGCQ2j6W3IqK29KLwjvluHsWsP/J80TTxNEzVe9tQ+3Lh41O5zdd2w87AgBrub3A9cGoSHrTbbRRgB",
-	"jQfqLO5kxyXWlqRFcZLTjVskFBRTzabkjWV7MoO8kcsCQaE6VBpz3ROL+vPbsx8xFvU/xkb+9oTpDq4v",
-	"6DsOrkkuGVYmGR+PVAXNmI9rww3ShmZyToQkxvCKp7PHB/GSNop3QbRcYLQNqxmYyNPhNPduKKuNvWaN",
-	"0rKEJPGuRooIpqqgrXCNiyYMmsYlE9SVoABy5j5513bpYL0XuLpaGg4xX+XKaY2IHMI6T95b8WJMyNzI",
-	"v4JqVmwS51tCYLvjHwxtZocQO/KmNTW2q+1dz82uCeI169DiC8pz1y7hMhJw7c2lr5g43h7mnBW5usO5",
-	"tp7EljeilrIpcnOOAQHaBRRcrHorlTjWgmgJj1ZbB0ee02wJsihdsU2akBQpY5MZUASVusQzMF1CUvOg",
-	"lHzji5xwudfCr1fI9bcJSWdUsZR8A90PM2lEFc+ZAluF0EXNWE6kMF9c1LKpFHzViraN1b3m05xlXHGz",
-	"JnyUCwFdizWQJZfmhb6yyPxkKYscn7fpiJkN09/izjg0iaTkG3Bxa66ts+/L/TDmXtKcfbuVtr4Xc3Sy",
-	"ZRHHqXYXcjTr/NpaIeckbXNd5jAhq2SVW9tCG3STxtiprZ3aresRhtdiIv3dcmOENLDvjBVSLBTyXKf4",
-	"zQgQcxggh6HoAmoB1x3GPkrE0gkSdzvi5uF2KcBhZuKVLNlM5htjoBnWdmZ6zmuWaVlvpuSqyZZtRCWT",
-	"JSPzWpbd6w1ivJayjMSLDi1NH11u7qzsXdu+ZrSvzxCiaoumBs0F0gKaCZX5T6WNqxI33NgtK8LYnVxN",
-	"ksma1jYdxOpa1tGQR18HjhPqWB9AdUKYWSA4SbR0pvlGZKSUOesrIGX5pk9sSiNW0Orn8fy56+PoWdpc",
-	"NiLfn4QBavt+JiTUQG/HX2Wsmcbscby9/4vMo7a+PcvRz8G21NiT/mhYs7c94l/hS85+u2Ox4DBxO8V/",
-	"NYbx3S4TSzW32hi1X5SVrPVLLiLeP2j5eNg9k0VTCkI1lmhOD2nX47E86DPZCM1yFB2PE9KohhYFltdg",
-	"8zUxP7wgZ+jkrJeyYGTOC2YNXmvuhKrQcFxfCbRLZMVtz3UtxSLZaWyMXjEFfdgfBxMrNSvlLfzXnHLM",
-	"rzjR8H7f9QF6+Rf1n+EbZv43IuyqquAxfQYC/9wFTynJ6w2pG3Hh7WrzZ5uRi7slQcfLLo3tTndea3gt",
-	"VjfdUyZkvt1foo6OQOsAwNeTto4gx65srE8p2JT8JlyOUQqbyLhD20hwa6LZATztKFkat4Cej9uy4j3q",
-	"351rEuW49jVR7kOyxpjJ5S59DsoFFX2GIqbEQODusl6jl4f507bL/7BOtX113raqaMaMgx13sJq6iIbz",
-	"jemmWH3L6o6RBxWoVuLYosj9etAqQLfFBMkTO4Nf5G2Emnm9uambnmjxnAuuloeomLnsJrDCh1nYl90j",
-	"YB/0ja4349/SG8UeEsIbFEqAC1ODGDLnZxwV8NOEdcqMs56ggB4yR8bYQbH+lZ5HOSk7bH/cMiuPLRMw",
-	"dZD+P9hgADd2zLLaDhsZ939iNyHoM+IuaAVm5yNF5Frs530vRSwcD0A1OIZ2vOh2EVKs73r8xDKeI4G2",
-	"bkn7QQ/oSpv9tZpv1qN9tvbgnjy0JDUmEt9dsFtOjD15tvSceU6o8dmherJmuwGdPbBYYe/747Ozs13Z",
-	"mwfr30rSlHTFTqhg661kMNRDS5ExKKE3lgM4i/CJ0TRTkhZMnyzkbpo4WvJy4RzsawFqvcmW+BApVyfQ",
-	"+mMfFNYY14xCzf68KQq02ajAFWrMhbuK7JLWK1bbom3hF9HNU/utgq9i1g7NL+79++01T8Y+PhnX67JT",
-	"HFUaSWUUOQRwINS3wXTN3IW0wEmlRXEj5za6hdX5aTwrI+cRJ/iW1Rs4RBv3tUXMcNttAwX8G0Ib0y3E",
-	"h72gL0moxTyIUXTLxnsn2ERiBDzEwZa0qhjGNG1Vw66sDvUY7H5wk7Ahw6wz+aHVIoa0VCDAlt/9Odbl",
-	"U016syZepw5vzXABYbcMKtihqBRusbdGYQ3g18CHxrZtoWegsAsK9G33AZwM9AYAjp5P0/knQRkYsHwY",
-	"Id7IBtgHuShwdjAsqdpL6qBvDMUeKcJyrlVf8axlxI7VdyCHdOXU2SBOh1Njux5qGxkh7yD5Ya9C2LV6",
-	"B/aNqkfzPrvxR/ji3968dHImCbJZrcpsvdQ5Bl9CKLSz7/88KscC0sQ2skSVSlTDt8H77i4wfQ+ahgvb",
-	"uoXf7ch8s2ajNSG6PRg2ciI1dw8GPCtQZsb6LWd80UjoV8xZweKtK70xz974kSFKTz0i9CL0S95RlRw9",
-	"RoURzL6+zCJv2So5cBbAskmcj60ILQFcasnKaID6sMIL8Be+bI114qjbdyRvsJdj91RGeQgjrUv7g/41",
-	"9IRIPCtGIN5uWU0LK6BLLFng+hybB1sjhTRC88KLSYLGopr28BCy++4VxA92smN/R0hC36BiuK3n0f6u",
-	"7fZVoVZplWcO/QXrJS9c5YARXQsjmBxYJO8Jy3i23BaEUrEgtmNkheJlBe2E8HbETHtydjY61uKFXKwu",
-	"OJ4WfOosfNiDswa3iSrrIDmDwaT4Zp3M2nnPK6dhz4lgHKwFsIiN+UiErAP9aY/8IDYRUg9lBqwghkhp",
-	"APwpiCxyNArgIDKwnIIASAcGprcgbXunSMONLTDAXhW0MzCNaDcY30kVrd9+1Zo60HV6y+BQfAHpOSmY",
-	"JgsZf+Ytq/k8GtgMGJ2qnrTsCH8PmSt4UXKAJrOEtFvvE0hXzmvfktAS0v2uC3WceTol6ZpyzcUixaAu",
-	"IroQXXPwoeoG6jmglaCiSllAVA7FvLkUzL7NBdIVSJn8wtwbHxw+D82nXct8SlIozoLcmQ8tu+BN2J9w",
-	"LYLo8gVRjJEUpbf1XDBmk05J6vkh2JdlZ/PUrvtmKQcBdiCG0QqNa8rKEe/Ar3EvUIY5JHWpVjHFRVVP",
-	"mlh62gMFDy0t93oy0h/jIpmHg4yEOnhv2SHsrF1LjH1fsXUfsGNP4mcVgze20Dy7GCw1qyCq7VovLizn",
-	"YX9o1dPw2xci/nwwjWaXPfR6x2ZLKVe7BFMsq1nMUlsvFctu/vs//yuN2tnt84Y24167vXz388S9P7bs",
-	"XzvVfv8LorbtRTGL2ITeF48U0HYspoAed0W1+kxdMw+MNXVoWWUv6lEfIM9gc00LeNOe6i5ITj/CTRwT",
-	"Z/i6HKOgPrh8X18H7Wvvt2172dijdDMLm5TG4F+1XU13QlPkqiro5qZXB/QXGvUprBENsq411jz7Roob",
-	"rPOJSsSw+Tz+DbWkeW+80kuc2g1XqAoqxHbfpx2LYE2q17+9Jf/9n/91aqNTpx95/ukUX5P2I2ftVY8b",
-	"kfk80g7eVw8aV0mVZvXQF2wOOQokcGMDb/fF4YqpcGSMLQ5qe4H92oKVROCudtl+myu2WKBLF3/6HlBr",
-	"HIAWXsO74Gcd6aKOv3dbKCw1L2m9IVe/vH1NaJ7XTPkAmvV4cHyFbVR1+CRB0RvEYxbSfRSBVPn/7L+n",
-	"GaYd7wiv8pBIRPeSMj7P0KnNHRA6Wz/oi2M/Um2aFPB2AMfmgtiaIQCICjG1UvOFFKIBdcNGAwN2kyR7",
-	"BcdwVgWqhFt2gXWFeULcg3F/S8YQTxAqCWyUpCggRoAhozBTmbOs4ILlNkREUng7OKPXAoBIEldlj2VE",
-	"OH+lrdnvy5V0pN6WaWeZ3TBQC6dpt7AF/hEMxOiDYbmJpi1+5sbvxWC/y1C0d8uBfUmsgulN8/dIpGPY",
-	"P9bE+AptH6wL3fWIZrwYajGhxFb/EIk5thnbSFu6XlKRUy3rzRbE6ppi94ZT9GsLje8TSCvGqsNiDBkt",
-	"isgSn5k/G2chQ15YSqUfqbB/qyiAF6paZkwpNhZnIauaG8UyKfJuliWXzawIlLQdLDNQPIgd1uUFUoHa",
-	"2izbtK4c2hRVZG27B0esbs5jcD+vbI01lC1wYTQVCIq6EWpQjncfQxu9JLJ25x6vHadK30SbBd8tMcVr",
-	"Ce5SAMYBye3kLFbMBx96c0gjayEXNxb5sK9w04qDQi6COL+WEtJgIykevOamt6kfnczO43d7gPfsRlax",
-	"Nqv26gD+JAIG7IrnkpWyjoSs3jAFsBsEv2Dk52yjmYJ7CyFmX7M/kh6+uH0rzuBksS2XbcC+OOyq9xdN",
-	"/nAW3sk4kAEIBHsJYGeaCWIjBJ2SueCwXE/piFte/fjjgXKh4vlerIZoNaE/8rqJI/1WtdQyk7HiN/p3",
-	"WbuZYY4aa167DIgmqmJ0pdpOyaVUujceAlONIoeN045wmJ65YdC9dkFqBj2jpVGM+EKfPIIwLSJHDgKq",
-	"10zXm37oDG5FvOHYBUVE5XEXzAXW4z4dA9Bm1VOeYT/1NDRWFq3ZeMhw1MFX+JxoEGlJn/zwp3ifpWrK",
-	"KBeA8oscDujEoPRUyfFUMn/Pb2Sje+6ZT5mi0hspM/xT+yUotKLx/ECpGbSexEL1VgV5DkXeGV393Par",
-	"tFkZfyn6TS13zLvlnjI7cKyJX1OcaV0kPoILCH/Zpgo+OTEOQ5EQe0CJnQiXkNx2kiXgG0BJF61GUwu+",
-	"FHwyGKoPBoTFHf3IVfwbt4nXglbnJOhNtbUrFh0pgWImXrILDCjDZLSghR854fEBWf0hzHu/3hstNS32",
-	"rXrpanA8EnNcDGIsVd/0Mjg81n56voXh68S/kGuLeRsEwQUbeWlbKJmIc4DXPyHr5WZU61Ef0FWXOkfC",
-	"u4Ic3E0sDvIzF7ZCzI0MtW+x7kMh4xkHyJj1rH4u6xnPc2aPAb7aAlatmLEEs1XcDt/p7e0IzT44//jl",
-	"fgWAw/BOIOqcWDvDNmOmTS3OaylLYw6c28/OLe3jjaK3XBa0B0Yd4rzYUeeBYZGmcAGhGG/0Dfs396K9",
-	"eUwrZVw+xE8RsNwakzX/6toft4vvaX5TIn5ULIVkP3GeA+QfFZqNDrzLzZ0Zc5t4raO4MhA89K+hiA0w",
-	"Y4fb5e5JI2sDZZGbW9KzrsCICPCS0aHFbpfxSlpWTNyY5an4/nf3ruzgzDHbMA8HwIBYHAP+bh7qYmuq",
-	"bUrYxhW4C15TS3R3wjEGfMPMf90l7D3QdhTOOXT1BhZpXHhQxIJvj1F4awGcAf2ukIrZGVw5itmgsveH",
-	"vSMRt4gxUNCIFIhiV8lGZ7K3qzwAB2zR6pxAqyXEBAH4b7+Z4l4UX18habRFJ2iA3AdKBagXgMnCBYNK",
-	"2guCJhBEea7ds64nBwM4xiF1sCUM4KPZfM4y7fAwIZiICFVSFAfpzyggaN4avj3kU3bE61a57JCj6yx+",
-	"IeP1Me6RQ2J5Ic2Ga9ksltMxiIWid/2yGNvsstXr722koXA/Iiz5dLyrzS29E7VrwTeKhXXpbTF5gC3M",
-	"F0JG0Z23Nm6e1bfvdpLVeAxL6LSZsQwms7vmhJFu+JBEi47r6mtl74FmHkAmUj0VjBUD7I22CJCLWw4h",
-	"BpHb4SvaIxeHYM/2h5NkQrOMVZgADWG5XTpm/xEFmKqusZD2MestZ2uWv5Ey4j/do7JgwXQfgEJZImgN",
-	"1aBjlMVuw7DIIYAKEPymRU+gpaDa2OTSN91TB3PkUl3IPomVcj2QV8NTQGX5BhcRjcOMowGD+BYrDavW",
-	"RkWVEOae9ua0euoFhjL8YS7fHA0uLiBhlDnsIFSPZNt64y5hHK0dDcnyYOCkg0gWbrIEWddSsx6NcFCU",
-	"DhLjxvpDdin4ihXcc8yF7YqALmEA7fMQbSGo2z10ZyuyqW77PYJtxA/QHIS54bvnAIM3RickO3Iizur6",
-	"ICBQ86DeEOa2OIOljthrb7CsV4Dd0qJh/fZYcB1BobyWa1ZfLZmx9e0kvrBNWVn3v1HIIaqnS2zELGgb",
-	"BzPfje32Kh5DQMQ3WeTKxlAgxuojl/BRqHNqRvMW2B+q/PIy2uubTK6gSue5sCH1XYzBaAM1zWWl04Sk",
-	"WNQDzRTmn1jZ4/+J3QP+n7bH1a4L/gLV6uFfMPWZElmTtGAA4F7AoJ2DJMn4Upi2e3DkFT7g0bKJJUGf",
-	"bsi6gx04APYw/mXe/h8ng0dxq6s6tWwwwLfARHexjWUU/2PbLRMDb+1tghtIxLZ1NGuKBYjjrdN+fAOb",
-	"ZbQNJ2gFaOzfz30vtLztqy3OJRts5hzTuynnmtkOTTw0284yY9i7dUFSq8KguAmrDha18Tf8ELwIpZnQ",
-	"NT+k3yAQKjG4TXcx7rrVtiEOJGH3FkFs0ezsnKQFFysjVRAqwfyXL4TKQf5IBJUcblqNDtiNTI0NSwLY",
-	"PMJ/z5GOreHqKwFsQM/DNm09cbwcwJ2qG+PU94zEtSU7mkE2XBQINQsNodaExockREnfF+obtWASNJIt",
-	"4pWOX6iWcnVT9kzvK2w3MdxNxMSVqzHRt7HvjwGTu87fQG8ip9q72d6DqDTamV+MoBsWONE1b4W9Wr54",
-	"MKqY17S6i0TNa8pFfymEpy4WQzQwDW5NN672VPrgoCxyV6hzQb6DHFEARlzSD7w0+3z8BGOA9l+HVyRR",
-	"V49kmM9Vl0KWlMxlYVsxOnACZzHDvyc7DmZ/U3qLv2yUhsEwgCFiTqM2X/v3389OfqQn88uTn99//NP3",
-	"n/5pXG2gOaQqGhNs9I2cz+NhrU4dSkBmzBxkgCEzv2gTl9hsCLUMpNu2smlrp4yvqVhx22OeOgys7mr+",
-	"zaYB0ZbslMBw7UJvvTUmXBj9NgzijKV+jqcEW28XfxnpZwhC1jjQv7dtuaKNYv2M/dYN+fFgD0LigzOr",
-	"AhfbtSC9ZTkxEA5HKl81R4Rcx8HXRLzj8ZUMylGhvo9rH08COWzrVpI2swO2g9JQW9aWs+yxlwCNqj2c",
-	"bdL5FUbF2EZkdxE786YYEeR8w2ge4F16Mwya+GVZQZpe92wxutaelmMj5nRY/m1BfqYEgkgcU1W2jSQI",
-	"WFmAEGzrT+mS0Tz1AfItA9N82Mf50NTL4AitvE/IUq7ZrR0V6TCHhFyfI0s9f3dlWNfPDv1VYI5A5Aog",
-	"V4RLomMFYbePvGW+rODlrL+GhpIZMzIPRD6Ut/PD66TAreNSqBtaVfUWNmQQn16yIr/xX47FYY3NgZbF",
-	"wvYW2GZu7eSH4/0ZywwTo9DrVFFeELsK4zPWDECNt5FIIqNrYkUGc0xW+2y4oI1eypr/B+sZNABVqUtG",
-	"61h9KVWa2ORxCyGNFb4HFH2aNwip+WDHJBQzutxrZnFiD3hB5W/vzg5ApkZ9JrQWVZMZcX7wC9Vy6IUt",
-	"PpR5m20Cc4OkQ9N73DuRgCqK2WA+sN4a5XnwZpvYSgjbPrF755p3J5fF0s3km8zCCKM8enx2dvZtj3Jk",
-	"Hht8Ry3ace4YXITXw7BvG4JwaAw4J1ni9VtSRXJGCxzFEc8+DYZqsfgn7Oo/Opq3r20cjyjZ7Pdc8Vvm",
-	"+83MrGoWT+zae2fYmNhvwocA3CehYcfOVz+gsLLe3Kzp3r7wd+hEA/LKYBXsnWT7+AWs6eZmD+apxTew",
-	"NVptxVNrBlU1m9uxw3tjUeZgYibLW6b0syXLVrECHn0gGn+QAuxA33uoYTciJwH7Uc+bYn/mzoEq2Kzd",
-	"QCGS2cubJlIDAXZ+fxc7oB4Zkrt+jnGn3ZOCCwoufEzZl7caAdFFXwbHum6qvmn9A5BYdwCGZdX4QJQh",
-	"55VmVSwKtY4N8TJ2o1UWzkFzg2fqmt+yEfMBIEPnIbwcKUNAe9zDwPG/5LGZAYc1mzlO2ov60dsV5om3",
-	"C8fHFlSMPzOw3HqFxHy7wiH4obnVasw0CaMw5ty2nsH7Rqd7W/HxKQYiO1Dh6icsyXoArXmgdPueCnBb",
-	"ULW1Bu1tjQuv2C3dH5CD4ju5asMEQfG8bQY7tDquIxljTNiWffbPcwiapF35zO/fvZ+6LPmdcfjwBYMw",
-	"fO/6hAi3owVpLWxLLm0tPjeFgKTGgEjPA8/ABoe4mJJU6ZrR0ped2ICt+RIlmRQC6+Xg6bZzF2GUzWOL",
-	"InXgVthXg3UZtYaa/vqWFjb8H6xFFkUfHrHFZs0Kma26CFVgyZsTtGs1ws94E8nEPC/Kab3AQeH82q2q",
-	"bGtP2i9AYWNb7efbjHoq5e+AvTEA/2BuExeLm57mmq5Khh7TSP/mXdSycV0PHT/uWu1jI8hv8AyiYQLn",
-	"uIJnuVVDN9Ln6pN7gLpvT/L4BuxgQaH3le3rh5RPdCTyW/cAP6Hd6YGOtzTCU4wDgAxAciFOB/JAwKIh",
-	"sIabt2xvUVRg4d27U2bhIKwDz6y7gRYwrewceRh2wkR+gTdlTszSx8PADTP5wCwq5LC5rMMi6W0A5Wim",
-	"wR5cq3SWWlfq/PTU4VEFGB2nrpliJ4VxYOG0eenAcR7DYPS4anc2GO0TXlOdLe/BWwO8dESeGHvOBx9b",
-	"H1mufC/eEdDydsqWe9vo7NuNlRuprF/1DOve135sM0MLFiuu7quuX0UWiE2KTc315sqcH67LYivCicLS",
-	"GK3DSa3myk0+fYIc1DySrPkbY5Xq9or5kX0QlMqZWnlQFLVRmuHfUQ48Um0cPmwLYUTRkk2vxbXA3ibX",
-	"IoZDGdJLGy4Gg/WcPIVVk3oNh5gQKsjl6xfQ79VF1g4xdQg+GSBxwHpzPVrXIpdZA/Nxv3nz8zPy4/c/",
-	"/D/fTslbXtrBT+aP33333Y8eJhgn6F74qcTKgl7AxOIOHk7qpw8/Ti8g52D+fC2Yn+5s9nwJS8dBzNDD",
-	"BtMraW7HfEJyA/NYS7lW37bVFgqmdlId9AHSbernksFPoFTNff9atD8QBD7iStdUyxp/MCXphxNYS2os",
-	"XKh8MQwOJ4A1m5gM5BryMeqCpEupdOqmvgSHscTJBYoV8+Ra4M9sTa+fe1nSbMkFpO/cSTmUT4Z2O0nf",
-	"UM1e8pLrtO3ltIzSvrOkGxvvLekqZKnXv169tWWIVJD0Rc7KSmomss3J39gmPW+RRH1/voIie+Yz6N//",
-	"mSxlU6skiMGBnwqmFEykdqXq16JFZWm7uIxtZVF+sMMQ6jCtHvP9ppPHLuJNKz45n3w3PZt+h1n1Jdzi",
-	"04/I359OacVPbx+b/1uxDXxmK8n9Wb3IAZJDaURhtTCFlRQKJcKTszPb+6tt0wcMDEOIw9O/W38OVcBe",
-	"ZE54BehMkCG7Jp5ZZeIhuvSS8dr16UwxLGDNn/iL/MpPXRMzyLmmLGm9cblqIM0j5USC2bGmC4Wz0JBO",
-	"75OJ5W4j86TSmAevack09Mr+Hn9/+5XTt/Cayaf3xh9TEZo/A+vRYt8e+vSAO83PzVsspz+VGNo44oGh",
-	"zfqpq1ZsNdEWrzw+2qtbXOB+VpmSF0FvHQ6lFxlzufvaQWgtqVoeg31+oSsWKJNxjPMp6b2PAKOISrRg",
-	"GFLq8sgbditXLY9sEfv7uJsEkrVioq2ab4Ha708DXNLBVLjr9Un2X4WfJp/ex4gcFoz2Sr2nbc3ZYQsE",
-	"RTNmfZdzzWqzyGSnbrVFvwNNaNjXzVcGR8x86Y+G1RvnjJ638e32Fu0Z2DXqvWCfwXgBtep7ddgGdcjL",
-	"99Dn5xp6IPZzhIyQEJv3QhhBLKSERJe133pJafk73M4+99qsIPYsLrKiydlNiwJ/0FPfP6DStRwOOHoR",
-	"UXoJyHauhuEYEsJdKagHhkCKkw/+RnYEBHRN3F2/Dl39iIDdhqqD88KwITap+CP0kRI3GwxKmLz1DGFf",
-	"s3bjP09xUEOo3uExT32f0YH6ff4LOPOfgzP6FGxLiADwG2cow1Kev6WL7su2L/+n+zMTkrH1WvZyk/9r",
-	"2zXZPZi/MN17KltXQxCzxwvy3dn3tu4zOH6OAWZqswzWOvfCBgnVSogX85NXUrATPNdkgGpf8Mjvc9Df",
-	"xeyRF9o36QYToD83E12O5p77yaKRxkoyqWIgXld0w231PTiW6DRuCaEEaAkz/8wXLddBxwD1URHbwu4d",
-	"VkXnrNhMyWV7p6+F42TXUlkZ7xReCc0zysb/jYP8DpVqWjOHI+/G31GL3tRBWPYDfWBqkcPU5BilJ9+f",
-	"/ZhYGBzEt0lspKDgxk9nxhm/Fu28AuPaOyQni0bugZ1SdJa7F/x1o+8tdncMjfSfU2tnbM0tgHlJjpYb",
-	"po8gAJIxcBstgWyIzcJozWVt6RmAGPsRpb7P77wDB0xvIRGpVrzCROQGw1AOlBrjR8FoFeEAjWAcVmrT",
-	"2zfBwZDLrXERmNKEQTBQbwrl58qGO2I2VQs3FrWl7FSZTvul/YNZTqw46IG8ZMttB7jJn1ugE/bBIkoj",
-	"vrSQa+MZA1bSnQTyMT39kVswy2brg1ebTF4GE1Me1lbBnlyohgawzTuZLXvt2VP2oSoowkb34kK4KZtQ",
-	"ROCLoH15AabxjQCH+3wRSgNfmPCzz8+R9dIWrwJKKFZrn/t22muBWQUFHdHY0VTLdUw4P8e1twL6wW4G",
-	"vElY5LJPkVZGN87tGD6PtzCIFMGkuBB/z5dfQogZOv/2cgW2j3/J4AlyXKBserkOmuUxqI1RdLgCifer",
-	"dgccEThcll9Y391pG+y9si1vu3rEAsrDJ6DzroULGDNoaMC5k4ZTjTFxDmKOpFqmMHJQQxBPYXqgArwi",
-	"iskYOYf0QoRrX3Klfw1o8GDBonsFQ1LBPmiPWg9uvZ3l3KNhoXrni/kiWzOOPkts4m2/5eSxSb8OJ+Gg",
-	"S3n6sf3HYLzjJaO3IKXcPHSolbPXLhrvwA4XwdqZge0PTqw/0Z3JL5S2jf3dS3S14lUwieofMSRibWwP",
-	"gmU7ET+3P/sS8DncXA8Z0nR8cOQhuTcZP2IuMc7Ab2+fISKw8GnyABU4p5pBqgdjbt5B9hCYobOogmGZ",
-	"5s0V1ctW4nVo1bXS94jBqMuO9mm+wYQ3h4KCeVMU57uXiyPbCFdyChJHSZJ+/JRam2BrKwVfYQMYAvSi",
-	"P54QWih5LfzgXKjGti+Zkks7zdXBSFJB/Kg6dL/x89SPoutzoY92U4/vbz33w/e+LmfrK5EOV3TTa3Td",
-	"WV7E1JHVF70W4aVa2YgScJ6bqqOYdq146H08UgRNl44b0lqDwVQ6DIHoNc/YlEBYCoYVp+iF2OAEfokq",
-	"oqQUFkYK4zXUo5Qa4xBw6L0QwR52rPNuo17pJaAHnhPNPuhTdsuEPsGS6zSMh2AoDP5u5BiWlJ8oQ3j4",
-	"jcfERNsUp3fbUd/GU4DSn2vB9TlJee6LZJS5PUYWOBj4FJ4Gn1tUJ4B7opqmuIZnti5bkf//6tdXIDWh",
-	"Ad9NhEhfUqVPnsM+XvyUJtcCxo3ZD/GEQC7Z0vlZLdcKjgh+c4XxJLcPPzrGtkfbghaLpAABRwD80oi7",
-	"CgdzLSDER56cEdsYPyVpgWU7MLEZD9Th9rRYyz12+TPLhXuC+d6W2aJprJL4gpy1PjOQT9io+Dgr2l/g",
-	"s0hFsofsOIs1acTTi0Ce+CsQCtiDgrhKyV5UkBEa/B21zsruXDSB7GxZ/TzGpJ05L/jtnmLtaJi0w5+d",
-	"LR9GyYe0EpHlrNeSTHZEwx4RH022WdsbL6KhHwKZS8EuSCWV4rNiY0cE3F9FQEAZR62zHBqffc6WCyJr",
-	"PBGnG5ycf+isrX3P6UfF/vh0WgMuNZTOPpClesX+6NRn9cceg1JJBJwFpeDViR9eCNLRSmcbakvRjfJ4",
-	"GC6qTfy0TJKzjOcQxtiK8xt1ELpWLggPwT1oXGcaYKUwsNENlvpUT0xwIug38vHXWnwWQrN/ZkOvxUSP",
-	"XNd3O6d0nLqqeQNjMLsda3mngCJ6E4eNtHZ85HAh1E/B9x4svPUUwlGvHN7PxyOWOMWe1Abf71EthSVG",
-	"wXglc/EQnj8hWspeswB68b6SIqD2dPtibUZIBbySbEE4H0nngKG9lhgdJ7lEabqoGSPSAu2wnDtzuTCC",
-	"ueX+kJUfWhcF7zr9iIaNUUmARf+QOsndjV61lCKwfIosqCCP2i4WKAjwrSpIQ1gfCJK6xigPvm+NNcjH",
-	"pyXlBVmyws5tMCqEzJjVT/m1kOLctxakEMVpsVQdUsxSNosllOy3kPqIpeamEvFsia9KERTOaERelxeB",
-	"zrQZhDa/BO/AIIuwvqNdR4KYaQoiS4rQooAm4LjSg+Nr78LXq/mCmQejVN+TaOkNDh02Z3fh8J0yWkOQ",
-	"wgeAMykyVov2KI9x13+CtxoPMZxfPOYq24xX9ErKTOO06mi04SXMAKKWnxZ+XhpCGqoEK8IT8kfDGpZY",
-	"F10lpGpmBc/Ib29eJthmjX1KXK1waggyLDKkkiXzXuu1eAuNG9D77zNILcjaUiptf+7hx3BLF8bB9kPS",
-	"LEyQMl+ihf2KSlxVqx+AJdeCrNjmWpQUZjbG06u05II9bF7VvIIOWkcBJuxCSiw7mNH8GKz10mWhXYhr",
-	"XctOfh3qzY+ZRX3fz4ynHvY9nhJ1vWzWwkeQz1uucXBX0Bo327QY+d+kV0yfPLOy8DWiNhqJ+63HigIo",
-	"gTnNEKdVYaqe2c64YM49oYZbAGfK4gu4tqouGBX24EFHsI4NT9jKY5slP1JuJIQbeoCg/kTLuOy95Wz9",
-	"xkLPP5zh3kL0R3jzeYxCDogrcSC73G+3jaN2Bkncn4n/KtdARPWI+DFVxCjOdsqWJk312bl6aU2OKDe/",
-	"u6PAIk5e7TDFX5j+K5p4D8YQf5XxZrMWKgSi9MfJLKPEh8nmqHSw3korVDpf5DhP7VJOP+J/fDpVGsdZ",
-	"P5QJi5NWXxkvqN+MfTH3I4N5UZCKCxhM3zNGeCuRrGVlJ+cfxYDb11SFltTRLv9zkRtrDDbwyA/BT7B1",
-	"DVC+AYkG7InbTiBul2v6W8x6zn5Nv/zZv90CJA5PXOQ28AnarDv0RVasA5INsVG9ZMJSbCGN9ORBtar9",
-	"1rWAzmo7dxkFU5fIU/JiblwpfOEcJh9akCV4+zffP3nybRI+0+dAqDIeiEtQLWlOZoyJKeaPjJmdznnB",
-	"0h0YZu5LeS0Mty/EhrswJa9BgNg0iCvKi6jWqzU96nU4vj/TQqp/5jiegwmPKIAXVq9DlVp+nAieK/rc",
-	"vtseJVCRtaxXjnXuc7NrmIp496vcezkvsbhz03WjwuJtexf8HUP8YATfhAqNKXlt8Z0xLu4tW4deYa1i",
-	"xPu7Fq7eKGo2mm0+g6U8gLA/ZsTYTqnsc4l8+8sRTA26QqllTfrwnHzxgRTgw96Rx0p5uyde/At848t2",
-	"zXLb9A0odn1xWAf+Oe4czbYQ2vxhA7LmPUOhWDiAY9ml1lErAat7jmAdGGVPHMCcz0918g3IBke1U/vk",
-	"zvN2Ub6IyyzOxq2sqvTOrHPMLPQiBgIgBJkMAukZDVzKnCWuDKEdze5K5hEXHfwcL+VEiEhqOG7NdbZk",
-	"uTUeXkn/awsKhs3UBdPMDm8xTzKiDsrFzAYRAI1cqhVJ//L8Lfnv//wvvHZQ3YkQJlzDdIYpucTDcyYC",
-	"IgtCLX6sSSwuSUGv3+3afiY7wSzu0KDn0V6sLg1RY/fxNVWKKZwtUFJblHe0C2re7QciaEmoLeHzWM2j",
-	"7mOvEN+LMYEdtmYVk5HOEA5ZwFpgRNo+QsQYU0FAXtpldvx7zsiG6ZGyqa/xN77L40r1IYn+QAKdEp8z",
-	"fTjJfY+69ZYRT3OWceVQZR+4yTYKu4OpCcsIX60U/MmR6TM7TO7dQ5asLfKDglKjmUA/g0zIaF2DrjOf",
-	"HC+N5PqFWOkmuLXmClwB51fMucgTDwrtA5RyfmcRauXyoCVsnZ0vbAtbV8uOtxltGTdqtGnsRjT0VVvA",
-	"gJexD0OUyOEdIcwaV60q7NuJVZPHwcRBSjoweoSfx3Ws6aZvBWuYUDpu7+8Q3HPvEnieEHYCSXma5zUz",
-	"ZjC2XruaXtsiwBW22fk0IzRW96z0jz5CPfnhTwcTCicCgXaWHl4bk0pgxEPtr6xBYfViGuHw2tziOkdL",
-	"PgeQhx/UTcO7/fn601zgxLgdvkVjF0jHiaWHroKx7znlpZ/1elyvzzfQgCsHL5tm6raFWMTyYCgfvxYp",
-	"zxMAl0/CUfqJETyJH8mO/9XUBf6HA7hNXOHljS+8TMyjbqS4AczPRK7Fja+DxcdRhfXwcu5wKSHHBSX6",
-	"UKvOsI4ForSM5eDQuQAalLxjjFH64LbrarjodPbUzOEzvHIO4rWoGTrBjSjM1U/x3ze2MTbFchglI70K",
-	"Ib9/OBG54fmhdgWzUnVO0o/Xk1wKdo1V5dcTOb/GkvKzT2k76WQt65WyCKE2IcxsLBC36qtRLcKWnWqY",
-	"GcGl5ZCT+gL4rFeh7qSQqGjJjFRP/OBURB/Zwq0IcV1tNh2QLBjNlgOFfDeyvrHLPhgubAfkBWMXbj5w",
-	"Jss2KGP2gjGHNkS6HGg9yOvNTd2Ie67pDbP+VuCHulT/3By6r3s2r0XQxbIqOFMk7RInTRzChEf6mNvq",
-	"f8gaF8W1sK8AJiltgkWQJS3mXpD2QoJ0r8A9t413ZutWJQT/4IcG4pRgl/TuOwiIft9zPUHQ3AqUNep5",
-	"Y80pmOw8aAThVw5exDGdHuiEyNTt3gaIz+fRoEixw8rNq2PC8cCGDVcBTreu7jEsgBZExM70R5wCLxIH",
-	"TYD9nsxeRLxus0IQRQXN5dILFxab14NZK003wbx1mFtjg1gs0gv+E7z9tYtajAM2bcOviyP1wfws6wXT",
-	"sfjJEHn740t9Gzq2QdoXY8JVHwfQxCUIzKEucaorr52D+bC26KE4ajvNy8E5HD8+gw//IvnsMac/jPV0",
-	"ZOymUQuKIjd9UVSmg677Pml6SjPNb7neDMOruy99vuaaMWGl4OsRP3+7QpyrECLyWC03D+nAO7IP5Vo1",
-	"L9mx1PdlqzzdY7utNF+F5NzL0n549Kmd8fwZ4/W9bZiungQjwcbQgOHVu+hm0KHVote6zO8HDbHqXWvk",
-	"Evf4k5+YffxKkyexSpuHi5xDNSor8pMZzVbEnyZ24jBzLkeSfS2j2AngX5RRwhyBYw/qApSYKnfcEhqv",
-	"OxzShmFcnj7WTGS2+78Jz1BScqXpih2Lb6yzOgRhiMGkFk7ANhvQHLq+HOSbahB6cErS78++Ty1AobU8",
-	"jCttM8hdHxqiDyhNvNSwQMXXYsYAtpbmBCLSsUDVX5i+cu72w1Uvwhu86xrVXUiko/ZngokfZJW3SGcj",
-	"V7kc7S19CTDlF901B9XEriAIpk4VFOvOQ4wZW0d0ToQFaPEcImQrNKbEE6yLEnAtXDWOD0JyjEOuKdfw",
-	"Oz9osS0jms+TjvQKi0DA87Z1zx0dh0+XAHKIKc/Z5loES4J6LvLNZQWtOSUT+leef2t4XzY1KWm9YnVC",
-	"AAHGgt/h7BS8Uxdku1zJtrvHipA7F+IBSojh4Qc4Xb11/Eoe47ZcwcnhfQn4LF6McT9JuRHZF6uWuNqI",
-	"zDvTX2dt+UZkni0+HapD60ZcdOsfIWNuh4qFJXjH4Blzmb1UFXBXBllkGNmhwyVGOQ6XKbyFb9zR+3xI",
-	"Fy2cvd7noZm1H28AmNKqo+C8wbhile5115DEXyTMFTV4f3Gz6mgr3v1Ew50ILiA+y1LWtWFqQTQTZMNo",
-	"rRJfPcp1gjrKT3nGJulHypfq4wjHgmn4OhS+5lTTFvIfEyWFIQzoDS0bo+BsXkiTrGBUKNJUfnS0YsU8",
-	"qlE0rYFpv+q6fz/tP1YdABarg+NFVqsbY1EjfS7cuGUcXMbuHCE7ZinswIbc5YFNXJDULRAAj2w7uyRz",
-	"6SAYvlDAz+wgbsh+YyTwspaCK+zANrv5dviKj1XT8NPTj3UjPvV30HYBC8kAXiESGkdM2FxKOzDSYxa6",
-	"gR8ZLZ1L00UzvBbGOrwgFJ+nEffLNjMSj/+ONTuy39m50z1EHLkvdPscsx4nqGeelBClWQWt+ppVX14x",
-	"uDK8LsItlgP0Q9tuB2OHpypHI4VrnGw8bG68c196wOMPh3D3sIBb6+caKrput+3Yw//p8/TRQFeLLR+B",
-	"YJeQa2K7VoyFMMNRtwlRfCFwQuaVpsZGyIk7NIvQbH1cX/4RTJ22FUp2wBDVMPAB4b81q29pgTVsVCMO",
-	"ZEG5eRNU8wIMZLSTFVM1bh76V+pwdAb5f/6hqH5a/CC/YwGdMeWQ0R2Mze6w1C+lpf9Kb1vUS2BMLQkl",
-	"v715OfbqDImmvV0vWIDQstr+6MGrYF4SACofcaiqr0Ow60/a8zN3hZRMKYogtyOlSl+FQu+Ojy6V93Do",
-	"cfSyp5erUuCazGnNHlz+jvfdAAr9PDrSK0S5Rmx7V18zJX5v3rdqg4XC5jKM71DzwHjbkai/QQ1ReOgP",
-	"JhBfI+b75y2IGCkNu5DsR6gpsCjb7gVHE1mn5roP43Qymv/SioOHbDkJsAgfDpiy3c7nnQLjRGpQnorA",
-	"I02VeJCROvd41ty1N3wtomUcLxlaMJF/sQDyG3j9vZj288I4GN3eBxgFpZgL6Y3gC1siXTvX2lvKgDdz",
-	"HGDgK2bs6KLoWgIY1/DyzaiD4wohj8L9OdjncKzuPVz2D8pk75YM0n5ch2x2NC6SgnW46Nh8g77Gl5M1",
-	"UrfGzhWu5Wvmg+5Ke4fKmE+N144enBcAAMGHLnzg5mN3RsTLuz8L/YXfslDmQIOCcmQ+Egtppr4cA71l",
-	"Sh81+vCwjANB2R5V5bvLcLyMNid2TH3kRYiWRNebgC+M5zqaH8yTWdbUUD37+8fJipn/f2+oZx+w2yUj",
-	"q4IlCJ+JUL1MrVSnTt1H/qEzg0PFXwdcXkUKXs1li+UHwgxCQqQLvNPCgdEET8dIcPzZvtpMziNVI9Od",
-	"Elo16RkEHZ/bsV5K6FfKeW5zL26MsrVa46tygULG8qQbhjHr3MimDqnnD7O/ewkJxGuyphsUTEbr+A7u",
-	"AOFkGvZv37Le/Q5ixgcPCTGl45tdSqVdxrH9HaJgRX+wYht7XlyRy9cvgl/RiptPjSH+PwMAAP//",
+	"7L3/ctw4kj/4KgjdXti9S5Vk94+bluIizna7Z3zjdnss9zriWl4RIlFVmCIBNgGqXONwxD7NPtg+yQUy",
+	"ARBkgSyWVLI9+/3+M9NWVZFAIpG/85MfjzJZVlIwodXR2cejita0ZJrV8K8nc83qFz+Z/8yZympeaS7F",
+	"0dnR2yUjqWAfdErknOglIxVdMHLN5rJms6PkiJtv/dGwenOUHAlasqOzI2qedpQcqWzJSmoeWtIPL5lY",
+	"6OXR2aPHf0qO9KYyX1S65mJx9OlTgit41ZTXrN5exa+i2JD1kmqypIpQsqgZ1awmAr4/fRlzWZdUH50d",
+	"caF/+O4oOSq54GVTHp2d+jVxodmC1bCop7DNoVWN0uacSL9orogsclYTvaTC/I8eWjL+duKaH0XX/HMt",
+	"yzEKMpErAqQheskVKWXJhE5IwWhOqMjJXBaFXB83FdG8ZISLrGhylp8TShSrOVPkekO4VkRmWVPXTGRM",
+	"zcgvXOSwNUJJVTSKKL4QhItLQQls0lBhXXOtmSDp//n4aTq7FANUmJstRGmQU82OzbKOYjyEDAxPrKhe",
+	"tg/k+VFyVLM/Gl6z/OhM1w0b486SC//v6HtyVlZSM5Ft/so228R+IjZEsw/asMVGNrVCwghJpF6ympiV",
+	"MKXJNaO1SohqsiUBvv7ttxc/zcgTUrOKaW6eRtZcL4G3FC0ZWTGgIxVqzWqWm1/pJbsUc14r7Z+7pirB",
+	"H6bBUo/fsKqgG5afEUOAkP5LRnO4KpZe4a/MDgeI9fj77ycQa/4L1dkyRiXy/C1d2IvC8QZdS7niYkGU",
+	"5kUBW9VIvBtWKy7FjKT/mpKSUWGJagjKSNkAOYkUrVDa2tT8GFcS7mZ7vS95yfX2av8i16SkYkOY0HAJ",
+	"qCalVIM3uYDHhK/K2Zw2hT46e3R6mhgy4i3+Hv41fqfHJFDO53MGt/CBIjz36+neAJSUo7dgX0HzumgW",
+	"XLyC5/cX9ny2mJH0mmYrJvJj9iFbUrFgj08ffZsOLLCCpx30ml6wP7ZXdmHuiMiY1R3milKCyxtYmWJ/",
+	"HJRub5mgQscPU8Nn5OEvVORU6G8SuBR4u82qCCuYEddO4dRSavLbm5cDS8fHHZSob+WYclGa1lpZFRjq",
+	"l6FrouVtBP07OnRFCykWREuyplyTuayJkiXTSyNSBFsnxGg1SdIfTlU6tCTz086iKqo1q803/+P30+Mf",
+	"3398lDz+pP4lsrJPhtKqkkIxMKte1/K6YKCOMyk0w2OnVVXwjJpVn1T4jX/7uzJb+Bi89V9qNj86O/o/",
+	"Tlq77QQ/VSfuufDGLhFeaJLznAipyVrWq3Ngk1xmDbCNohtF1ssNKHo4MS1JLmdAVft0sAdfv7Carapl",
+	"xWrNcUMZGF751KNKjObdlrLJUUGVvmrUPk8SVtBsfVCzG7na50kqkxVuh2tWql3EvjBfN7+zD6J1TTdH",
+	"eNbuVv2OJgas0b8g8eR6738sr//OMm2ehiR+IaoGmSLPQeHT4nVA8TktFEt6hyCiIvfdUiprIBiLMwHu",
+	"r5isChBs7AMtqwJsTKdiN0ozY2eFIsAqo2EREJKvvwBj6mpS0g3J5TlJ7YtUapR7weaayAYFwV5kL+mH",
+	"F/iDb2Ft9h+PdhwIUGmY8C+50tv87Vc2aYn2luxkDXhWdCmZ5jdcRy4a1dP52dI5ejl4HlVRfbWUHBlh",
+	"EH3CermJG0pb3E+N2ITnjO31NV2wOxPe0W2L9MmRcci2mTNFleQ9NfMtcNfOScmVMvdBCvjEiCbDpDtp",
+	"Nv2Ujc+TM7bnNWcl5UX0SIZFoSzYLtq9Md/pLx7fFVv805a5ehxaFFc5DXnjWsqCUWF+Re2W9zhSR6TI",
+	"kV43arPr90/Ndz4lR1lB1c6XPYMvfUr212d5LauK5VfsQ8aAtyKC8AUyEjppRsFS8vq3t2ek/U3H1VlS",
+	"6zjPOahj4yZ6z5oYl6N0sZYphHzu3hKjJBNxfTy2nXc2hOEcDU3otWw0WS95tgyW2t4kPjf2BxhdXM2I",
+	"ewBVhCNpbByBK7BTCq40yw+0wQ/GVKPFlawXVPB/oNc0/jj8xa/+B5/M5S8Kub4quWh0TNf90u4UHVBa",
+	"MyKs97ktXAesILPduB9Aq0pyocFmc24uoXl+zAUpac4M6dBFvmZmHYU0JpBR+aDrhfE+fj9iHyqWde2P",
+	"wARjND/YBguJ9mxcXEn7iq1POofU8yDLSm/a10PQg6Tbx5vOYte0Zo4r4/Stm4Kh64esmBjO5FqRjAop",
+	"eEYLQ8syUA7wXS4Whb+4Ay8uuchZvQdl4RYQ98M4fWumZFNn7EppqgeNL+sRloos6Q3zUaLE3Lw5reEC",
+	"wk1cCbkWQ/d16j18Y9d0YZYUu4tu0V0lsEWy/s/UioOIzaSYFzzTkyWsDXn53/3f5knpGXw1iFXihTKU",
+	"8UZpYv2hzeTNP7MviW7AOMHRrZrTa1C52ytqFsvrkhn7KaMiY0UxcF/VRmRxZnaKhCtDimvmpKy/Iw8M",
+	"XxdM5DRkr0Bdm2df5VzR6wKVYf8lXPm3rKkimq6YMIRz5pR5ADgclECQ65xUjdawKE3ogpoV0RVD/hMj",
+	"i6haj7nP4ODYCMZyRSipWK2kiF5BzXURN4+aKt9P29ug40QT+h9SsImmsnuwZwm3bCctHRehyk68tWXf",
+	"EorO8KKFllcgla0J5awjy0z9c2/NoZZUIybhbVzXwGjsSUW6MZzrLuQ5RpLgWjKRE82KIs41/yyWprW8",
+	"ekruQ1Y0it+wc0KJIbgLg+PuuXIB7dZ7f3z6+IfjR4+PTx+9ffTo7PT07PT0307Nf8T49xBm3Yy8tIdi",
+	"VrYxS9vYvMPGWAXnZA1qTHu1WsN/Q/IIA6sqIYxmS7KQTF0KLXsS2XlekOEwVEBxrCGgsYb/BdosqQIT",
+	"xNvEaJTQkuVG5KXbtrlz9y4FqooZSX9/jxohNGkwEXJPtictil/nR2e/722Fvt8K7QmlGc3BFhGtdEdq",
+	"QRIFJbCT1NolTIFmRc1ovplNsW4h19FkS4imtmlLhlfRnvuYpbvjbrNCMSPM2R8NLdAZMku0aquiehkV",
+	"7HFzOXVWrtX0oelsdBWay4L82mhjJZPrTWhMG9JBGi50ySCRYnj8SfusX3k+uxQv4Mq01jYyKmc5sVzt",
+	"dXF7VmihW9GKvHYAA92fEaN1wcNDQtkB19HpBWB1c+EqzvJzctoJyJFX0psHaEMU+W4rv7uan2vGIOV5",
+	"3n3xA7ie+H61lGvRDwUOOwvdF7wuwIawSVWbeyPfPiZ/5U+jzxlxLV7gFbI2xHn33BTYMiz3iVded4yn",
+	"VhLTgmfbVkNy9OF4IY/NH4+N/XksK9SNx8BKZj26btgtfBTy8M3Pz8j333/3fULevPnt5XPM8aJgphoo",
+	"bRh9XkuhvzknKTBCCiyaMpGncAooVa3ZhomlQNYDh2eyERp89dQYG6n14GnLJXJOntucnvGYjBO/Yqwy",
+	"1KvZvFHG5/CJ65pRY6p5NXK27UnBpbiFL/XU5Zks15+HnhS4NU1RGIUUspz5mzF4XC5s2NuKeR65CnJv",
+	"pQLq5kyt0EDGMIbnkd+PzJeOHz02F3wPD8g5EL2Euc2lIWnlfK6YJiDxQT0+pEVBcrr5ZthgON1lMMSd",
+	"jHdLBnULel9nozUdOOQGN8r6oGuqjMkj2LrVVuAfgLIOn5XKtbjymYQOpwRWoLf5exSzcuLx998bU6Sm",
+	"mWa16tLndUGFwJu7RQ5n0fd44MmrJ2jemM/7VCkZFcbJOSe/vX3WF3fta583xjA+ecrqgotokjN0GkJn",
+	"YMQkP0Rs3QV8p4fWoZhoj8j6Dv9oMI7+1BrnTnvOawbylwlNNb9hrZsj5fwoOVrL2uzk2JgbYKNG1ewz",
+	"EGMHy8BMJG3MTvq1UwIT1Worjm7EqMsBG/qr+SaQlqqBuJzC+ogJni2Kw2jO0Zr4OeE6DD3SikNEAwWB",
+	"8zjf39HH7t8KqMwAmvg1Jn0HG7JS7oBibBXQa5u3bTzC2pY7YyAzkrqoW2r0nBH/IKIFcY4qljC2oTmR",
+	"++Ab2sXqUnifrGsubrvnYdAIfG0IniRH7vkjHB+XFdZhmywt7O2JCAtz2+OGjWBrprRlHB8EnZRz20cG",
+	"2Wq42+TyHBXs6+xmoszjggDujKrmuuCZOQywLmkB58JvqDa8CeG+nAnNaRE/GxdXjGh/Z5aguQelhC7S",
+	"q1uX23qHgf/+ljsTnAujlGZHW6nGgbRQ+5SoUSBap3+Jet1aYftGzXEvo9aWMwGcvbGm3WDtTqPKUW8o",
+	"MBsN2Y6o4eCJfgNRDrEn+pQt6Q2XTT0QirlmmTTnFBSkub16u9ungpwgMrR3NveMpLUsimuaray4MsRB",
+	"m1wxI0pSFBY9YcYh64FCpCtv3OO8mImy7E+M5r8wpeiwFo1wDhqBZMFvmCBN1bmlo7rWyNGy0uGhB+Ih",
+	"iB8P6buo0m0rAG+nhEDL+KW164hxRECwQxhsIf3vz2g7XDnET75g9f7KXnKmh4onjBLeu4BtgmJyptl2",
+	"RIOtWfTS82xJFM8ZXARnRjl6uzvodtkxphoBGbzodZQVE/GiDNRIAzV0mSxL83gX3xnP/HW+DVdL6yLm",
+	"LxsX+4xUVCmmCH7LXH0MwpWKFTdMJUH20TqVeTfTHGaJfApt9E54HrvA77eFTNHr393/BCfF1ztZonoz",
+	"1HKePQe/3vGLcBAx0F6rf4qqqK0j2l5dVkgFhjQ2nLBiHt4MR2BZ3ID1yxdC1mgTw++it+P5B1py4bn8",
+	"9tJnzkVu7JHJ5/Mz/mBntSBwlX96jHJtEmJX8m1axkeKbjamDTm2tTuFD+Rs1/Fs25P/O80XT/NFjd8d",
+	"tTNXLp45JFyDgirsjnM/cGk0HrZq9Yt4AhqP1Oncyg9IrC9Ci+I4pxu3SChIp5rNyBvL9uQa8o4uiwiN",
+	"DlCpzvVALPNPb09/xFjm/zc1crwjzLt3fcrQcXBNcsmwsk3TFSNVQTPm8yJwg7ShmZwTIYkx3IcU3dQg",
+	"cNJGgc+JlguM1mI1DBN5Ol4msR0KbWP3WaO0LKHIYFshRgRTVdBWuMZFEwbd45IJrBoUQM5dJO/aLi+s",
+	"FwRLQUvDIearXDldFZFDWCfMByumjOVlbA1SUM2KTeJiE5AY6fiXY5vZIsSWvGlN1X63huvZ2jZhvX4c",
+	"W3xBee7abVxGC669ufQVE4fbw5yzIle3ONfWE+15s2opmyI35xgQoF1AwcVqsNKNYy2RlvBo1Ts48pxm",
+	"S5BF6Ypt0oSkSBmbDIMiutQVLgDTJSQ1D0rJQ18kh8u9FH69Qq6/SUh6TRVLyUPonrmWGm14BRYSoYua",
+	"sZxIYb64qGVTKfiqFW0bq3vNpznLuOJmTfgoF0K8FGsgSy7NC31lmvnJUhY5Pm/TETMbpr/BnXFoMkrJ",
+	"QwiR1FzbYJEvF0XzuqQ5+6ZX9nAn5uhkWyOOd+0u5GTW+bW1Qs5I2uZKzWFCVtIqt7YFO+hGjrFT6zhs",
+	"14UJw2sxkf5uuTFCGtj3mhVSLBTyXKd40ggQcxggh6FoB2pJ1x3GPkjEu/UG8XbEzcN+Kcl+ZuKFLNm1",
+	"zDfGQAP31DoHOa9ZpmW9mZGLJlu2EblMlozMa1l2rzeI8VrKMhJv3Le1YXK7grOyt237mtGhPlWIyi6a",
+	"GjQXSAtoRlXmP5U2DlLccGM3rAhjv3J1lBytaW3TiayuZR31QoY6uJxQx/oSqhPCzALBNaOlM803IiOl",
+	"zNlQATLLN0NiUxqxglY/j9dfuD6ggaXNZSPy3f4xUNv3wyGhRnqD/iJjzVhmj9Pt/V9kHrX17VlOfg62",
+	"Ncee9EfDmp3tNX+DLzn77ZbFpuPE7RSP1pgGcrtMLNXcamPUflFWstYvuYjEHEDLx9M2mSyaUhCqscR3",
+	"tk+7J4/l0Z/JRmiWo+h4lJBGNbQosDwLm/eJ+eE5OUUnZ72UBSNzXjBr8FpzJ1SFhuOGSuhdIjRue65r",
+	"KRbJVmNs9Iop6OP/OJqYq1kpMTAxpxzzc040vN91fYBe/kXDZ/iGmf+NCLuqKnhMn4HAP3PBd0ryekPq",
+	"Rpx7uzoIRcbdkqBjapvGdqdbrzW8Fqu7HygzM98ebnFAR6B1AODrSVuHkmNXP9Y3FWxGfhMuuCqFTYTd",
+	"ou0ouDXR7BKedpQsjVvAwMdtWfoO9e/ONYlyXPuaKPchWWPM5HLfPofpYpo+wxVTYiBwt1mv0cv9/GmL",
+	"ErFfp+OuPgFblXbNjIMdd7CauojGg43pplh9w+qOkQcVzFbi2KLa3XrQKkC3xQTJEzuDX+RNhJp5vbmq",
+	"m4F4/pwLrpb7qJi57CZAw4dZ2KBI+uKDvtL1ZvpbRvMMQ0J4g0IJcIVqEEPm/IyjAn6asE6ZcdYTFNBj",
+	"5sgUOyjW/zTwKCdlx+2PG2blsWUCpvbS/3sbDODGTllW26El4/5P7CYEfWrcBa3A7HygiFxPyJF4KWLh",
+	"nADqwzG040W3i5BiQ9fjJ5Zxm7vr3ZL2gwHQnrZ6wGq+6wHt09uDe/LYktSUSHx3wW45A1lBz5lnhBqf",
+	"Hapva7Yd0NkBqxZiJzw6PT3dlr15sP5e8qWkK3ZMBVv3igmgnl6KjEELhrEcwFmET4ymmZG0YPp4IbfL",
+	"DKIlU+fOwb4UoNabbIkPkXJ1DK1j9kFhjXrNKPR8zJuiQJuNClyhxloKV9Ff0nrFaptvFH4R3ToHv1Xw",
+	"VczaoXnKvX+3vebJOMQn03qltorrSiOpjCKHAA6E+jaYrpm7kBY4qbQoruTcRrewuyONZ2XkPOIE37B6",
+	"A4do4762CB5uu23AgX9DaGPWQwzZCRqUhFrMg2BFt2y8d4JNSEbAQxxsSauKYUzTVsVsy+pQj8HuRzcJ",
+	"GzLMei0/tFrEkJYKBGjzuz/Dvg6qyWDWxOvU8a0ZLiDshkEHBBQlwy321iisAfwa+NDYti10ERQGQoOH",
+	"7V6Bk4HeEsBh9Gk6/yQoIwSWDyPEG9kA+yAXBc4OhiVVe0kddJKh2ANFWM61Giq+tozYsfr25JCunDod",
+	"xXlxamzbQ20jI+QdJD/sVQi7nm/BvlH1aN5nN/4AX/zbm5dOziRBNqtVma2XOsfgSwild/rdnyblWECa",
+	"2EaoqFKJavg2eN/dBSbhQdNwYVv/8LsdmW/WbLQmRLdHw0ZOpObuwYCHBsrMWL/lNV80Evpdc1aweOvT",
+	"YMxzMH5kiDJQzwq9LMOSd1Jpz4BRYQSzr0+0yG22yhKcBbBsEudjK0JLACdbsjIaoN6v3AP8hS9bo584",
+	"6g4dyRvsBdo+lUkewkTr0v5geA0DIRLPihGIwBtW08IK6BJLFrg+w+bT1kghjdC88GKSoLGoZgM8hOy+",
+	"fQXxg63s2N8R0tI3OBluG3i0v2vbfXmoVVrlmUN/ynrJC1c5YETXwggmBzbKB8Iyni37glAqFsR2jKxQ",
+	"vKygHRXejph7j09PJ8davJCL1ZXH04JPnYUPe3DWYJ+osg6SMxhMim/Wyayt97xyGvaMCMbBWgCL2JiP",
+	"RMg60J/2yPdiEyH1WGbACmKIlAbAsYLIIkejAA4iA8spCIB0YIQGSwb7O0UabmyBAfY6oZ1hq/Rwg/Gd",
+	"VNH6/1etqQNdyzcMDsUXIJ+RgmmykPFn3rCaz6OBzYDRqRpIy07w95C5ghcle2gyX/NXDXULtM74toSW",
+	"kO53XczTzNMZSdeUay4WKQZ1ERGI6JqDD1U3UM8BrSgVVcoC6nIoBs+lYPZtLpCuQMrk5+be+ODwWWg+",
+	"bVvmM5JCcRbkznxo2QVvwv6WSxFEl8+JYoykKL2t54Ixm3RGUs8Pwb4sO5undt03SzkIsAMxjFZoXFNf",
+	"jngZfo07gVbMIaknahVTXFQNpImlpz1QcN/WBK8nI/1VLpK5P0hNqIN3lh3Cztq1xNj3FVsPAYMOJH5W",
+	"MXhsC+20jeFTswqi2q5159xyHvYXVwMN40Mh4s8H82l2OUCvd+x6KeVqm2CKZTWLWWrrpWLZ1X//53+l",
+	"UTu7fd7YZtxr+8t3P0/c+2PL/rVT7fc/EPVvJwpexCb0vnikgLZjMQX0uC0q2mfqurpnrLJ9yyoHUbOG",
+	"AJ1Gm7NawKT2VLdBloYRkuKYSuPX5RBl/MHl+/o6sF97v63vZWOP29V12OQ2BT+t7Yq7FRonV1VBN1eD",
+	"OmC40GhIYU1osHat1ebZV1JcYZ1PVCKG4AXxb6glzQfjlV7i1G44R1VQIfp9w3ashjWpXv/2lvz3f/7X",
+	"iY1OnXzk+acTfE06jLy2Uz1uRObzSFt4cQNobiVVmtVjX7A55CgQxZUNvN0Vxy2mwpExehzU9pL7tQUr",
+	"icClbbN9nyt6LNCliz99D8g2DYANr+Ft8NcOdFGn37seik/NS1pvyMUvb18Tmuc1Uz6AZj0eHH9iG50d",
+	"vk1Q9AbxmIV0H0Ugef4f++9ZhmnHW8Lz3CeS1Z2kjM8zdGpzR4RO7wdDcewHqk2TAl4T4CCdE1szBABj",
+	"ISZbar6QQjSgbthkYMlukmSn4BjPqkCVcMsusK4wT4h7MO5vyRjiUUIlgY2SFAXECDBkFGYqc5YVXLDc",
+	"hohICm8HZ/RSAJBN4qrssYwI5/e0NftDuZKO1OuZdpbZDQMFDZG4hR54TDBQZQjG5yqatviZG78Xg/0u",
+	"Q9HeLQcWJ7EKZjDNPyCRDmH/WBPjK7R9sC502yO65sVYiwkltvqHSMyxXbONtKXrJRU51bLe9CB61xS7",
+	"N5yiX9vRCj6BtGKs2i/GkNGiiCzxmfmzcRYy5IWlVPqBCvu3igJ4oaplxpRiU3E6sqq5UiyTIu9mWXLZ",
+	"XBeBkraDiUaKB7FFtzxHKlBbm2VBD5RDK6OKrG334ITVzXkMLuqVrbGGsgUujKYCQVE3Qo3K8e5jaKOX",
+	"RNbu3OO141Tpq2iz4LslpngtwV0KANrWu42wgw+92qeRtZCLK4ucOVS4acVBIRdBnF9LCWmwiRQPXnM1",
+	"CAqBTmbn8dudxzt2I6tYm1V7dQC/FAEntsVzyUpZR0JWb5gC2BaCXzDy83qjmYJ7CyFmX7M/kR6+uL0X",
+	"Z3Cy2JbLNmBf7HfVh4smvz8N72QcCAMEgr0EsDPNBLERgk7JXHBYrqd0wi2vfvxxT7lQ8Xwn1ke0mtAf",
+	"ed3EkaKrWmqZyVjxG/27rN3MOUeNNa9dBkQTVTG6Um2n5FIqPRgPgalYkcPGaVk4jNHcMOheOyc1g57R",
+	"0ihGfKFPHkGYFpFHRwH5a6brzTD0Crci3nDsgiIi97QL5gLrcZ+OAei3GijPsJ96Ghori9ZsOuQ86uAL",
+	"fE40iLSkj7//Id5nqZoyygWg/CKHAzoxKD1VcjqVzN/zK9nogXvmU6ao9CbKDP/UYQkKrWg831NqBq0n",
+	"sVC9VUGeQ5F3Jlc/t/0qbVbGX4phU8sd83a5p8z2HIvj1xRnWheJj+BKwl/6VMEnJ8ZhKBJiDyixEwUT",
+	"kttOsgR8AyjpotVkasGXgk9GQ/XBgLm4ox+5in/lNvFa0OqMBL2ptnbFomslUMzES3aOAWWYrBe08CMn",
+	"PNojqz82M8Gv90pLTYtdq166GhyP5B0XgxhL1VeDDA6PtZ+e9TCgnfgXcm0xk4MguGATL20LRRRxDvD6",
+	"J2S93ExqPRoCSutS50B4aZCDu4rFQX7mwlaIuZGz9i3WfShkPOMAGbOB1c9lfc3znNljgK+2gGcrZizB",
+	"bBW3w7d6eztCc2gcRPxyvwLAangnEHVOrJ1hmzHTphZntZSlMQfO7GdnlvbxRtEbLgs6AMMPcV7sqPPA",
+	"wkhTuIBQjDf5hv27e9HOPKaVMi4f4qdQWG6NyZq/NbSmQkfbBveP3Lcl+wfG4doON0wvkzQW463ajVzJ",
+	"Q9VocPt2S/u2qhFe+n5Ck/2q16blA11QgALs1aKEkRbD0sW1bNmD5cT3+3XuTGo2aVkkaDmJivNoZwYP",
+	"GjP2BprKI2BcrrcEFzE+j7Nd+y2bOsJeihYGt6olIBPnXGW0xja9XN6xpaBd6yFCbsHF/qdADutz2Qhw",
+	"mIujQgQDe+vZvIOv15YM2bPK28Ni7riggmgEVexvrjO8zxE0vyoRmjGWXbefuKAKlGYo9KgdLqYb6TbF",
+	"0OC1jkJuQV7Fv4YibMo12z9k4Z40URLLIjcGxMC6Av8qGEWAsT5sBJzuv8iKiSuzPBXf//belZ1JPWUb",
+	"5uGApRIL8cLfzUOd4FVtv1YfcuU216Alujvh2JV4s4XfOIofaStXo7z8hpmH3ia5ONLcGU4jdlVddh6I",
+	"8NDFBe8PO3prxywARi1cPyRujsZs0D/x/c7BxT26jpSNIwWiCIGy0ZkcxO4IIHxbTFlnNtYSMi8Az7vb",
+	"PHAviq+vkDTaCBm0me+C/gNsIUC+4oJBv8I5QUcTYumX7lmXR3vDLMeBy7DxFoY8sPmcZdqhVoPqQBxA",
+	"KYq9vJQobHfehhcGyKfsIPZeU8KYjefiKkLGqxDdI8ck/EKaDdeyWSxnU3CFxeD6ZTG1pbCHqOI90bGk",
+	"KuLY+aIn1wFR+lDVdpykUWyn0EF8TvO3JctWuy0g88yR/f9CxearogGGf7pm15a0L7ngpSHSo7iGdW1w",
+	"j3c2wVU1u+FsPXUrkL5XdBMWcI8C7doj7VlWHigXzCsj1KHVaW3lS/AxfMh3Yxn32CLAIp7SHOaInuxi",
+	"l/x2nuCAGIUkee3JOIsjxMZ77t6FXXbGTLDlW7P7gZ8eMIveLeU2U08X86MdXIPV7D1ojjyOoeF5b0Id",
+	"l/mm2+PY6RtpcVc/yXPS7Qf+d2fmTkfLh57sa5bRkrVtrBMTNmNWWXQw8BDo0cAQmBEMSzXgn1UMUNra",
+	"dhEubjgko0RuxzxqPyMllCD2h8ZbyzJWYalcOADIFe7slhzB9AYXJqBDCtcIWpa/kTISab9DDeqC6SGo",
+	"rbJEeEOqwU5WFuUXE2j7QG/BbaTFQEquoJopjbhI3m2xjT5YFIXsk1hLbQAcdfTWSFm+wUVEM3bTaMAg",
+	"E8pKw6qBgpgNVj8NVJaO1YKGVZ/maHBxAQmjzCGLjukT5G1caWHczQrIcm9jEEYxz9wMO7KupWYDVu1e",
+	"+VwooTTOMLJLwVes4J5jzm3/LIRiAN7Zg/mG8L93sP9b+4LqtjM42Eb8AM1BOFOq59FKuZd+COREnNX1",
+	"XpDx5kGDye6+OIOlTtjrYFp1UIDd0KJhw8ZQcB1BobyWa1ZfLFlR+JnfIaCNsomiRiGHqAE8gc3u22sz",
+	"pua7sd1eZDTaq1BWtI7ZJ76FGCo7zQFNjrwNNmC7bP/EJ/nhJPE+HOjbtqq6gRmXNq03Ef5rrMLOlyS0",
+	"9lnN6NTSBPPopmZjiZcRk3F4as9Q1//YfJ0t5GoLbXbgRFMnHNqXjigQ90pojLUyMq2LUf7qz1gBXdmZ",
+	"sjJxDXujkGlaWztmvLuSirf4TfObpYQwyEDRhZz+9g604hhXC8Z8R7zh6wTMaSOEnBZaBlN4MCpZTqSZ",
+	"yyHsWIKD+smnFg/EjBVL7hD7NQwRt+kMj/sYwkJ64dfta/f8NSRGbxNocdeuRxJR2BgEE7mrfQP3Buca",
+	"TJdmcRBlY5jwvDc1LrGFK4nrdJe1R6beiaF2VwafEp1pkwcehifGlr5Oe4NZohAGDdgL+8QAMw7n6cdj",
+	"OzEApfZgsDKrxR7Z+2z6tQZIliHeOkQKE1T9P0XyMuCTaMDUYuUHuWzDqOZmc4GtYrSIexQX8eIaHIUg",
+	"i1zZ4iIQSL6kDz4KXWzDQm3RALS/5iWPzxq7gPa158LWmm4P34giC9JcVjpNSIrpeDC1zD+x5c3/E2E1",
+	"/D8t+JtdF/wF6hnCv2DoKTXXOy0YTMYsYIL5Xo7T9B6xNsQ30WPZ49GyiXUHPN2QdWeoxggK6vSX+ZTN",
+	"NMk7yTh37diWDUbMdGCi22gYGQXG7WfSxMhbB9GhRjoU2gazNVXbNvIUZ324/N7qJ23lsMCQmLMc5M1Q",
+	"072LVw+hnE0BNZNzzSx0GR5amyYAUKNzklqlBF1/2I6zqBlThBaGDvE5Lkzomu8DxBEIlZg17y7Gbbfa",
+	"IkWBJOzeIii6Mzs7I2nBxcpIFcQQNf/lOwRzkD8Sp62Mo7n1gqVdFhoAQGfzCP89Rzq2tqRvkbHlHB7P",
+	"vPfE6XIAd6qupCg2cdPK9bJpBm0ixmaA2hpW+jZKfEhClPSAaR7BiGtFLNkilsn0hWopV1cx+ho+LizM",
+	"HtxNHBYlV1O0+NT3xyb2OUi8QG8ip9q72d6DqDTyBaxODSMarZ0o4kuUAhAj31UbVcxrWt1GouY15WK4",
+	"R8hTF7uEfAjCNWVLX88hi9x1sJ2Tb6F4OpjSVdIPNgv6+HRXTnS8VY+6Rj3DfK7tGtoHyFwWFqOkg7N5",
+	"GotzDrSNQJSzKX2As2yUhonbAK5rTqM2X/uP30+Pf6TH8yfHP7//+MN3n/5lWtOsOaQqWsbR6Cs5n8cz",
+	"aJ0GrYDM6BFkAK48P28r+hGFC5p8SBfPZdM2FXbDBNuBo6gr9++2Ph5tyU5vGNeuWmKw+YoLo9/Gp5th",
+	"D6zjKcHW/a5II/0MQciaCT2G51cZV3+Ysd+66emB+4UPzqwKXPSbpAb71WLOlSOVbyclQq7jqU8RT56+",
+	"kkGfNjS+cu3TZ5jcx4BA0tb1ge2gNDRdtn1eO+wlgGlvD6dPOr/CqBjbiOxWoYKmmFCT8cY4t+0gGG+G",
+	"AbolBjYGoJg+Dax1oH7UiDkd4iJY9OsZgZwZx0JFi68S5OdsTh/xLlO6ZDRPfU1Tz8A0Hw5xPqDdMThC",
+	"K+8TspRrdgOhkhaMW8j1GbLU83cXhnUdLgD5VWBZl8gVYBEL112CrbVdgMWW+bKCl9fDzWWUXDMj80Dk",
+	"A+4D37+B0BerX/mC22gUcMmK/KqtbI+knY3NgZbFwoJuWJRD7eSH430X6msjJ852Oid2FRASYjDtqw/R",
+	"G6myiHXfzLGLw7eJCNropaz5P9jABE5o114yWscar6nSxJYOt7PVsPV9j25o8wYhNR+FEoMuX1d5m9mg",
+	"0R4vqPzt3doByNSoz4TWomoyI873fqFajr2wBU43b7PlNYjk3jW9JwYagYAqCmZqPrDeGuV58GYbsksI",
+	"65/YnSuNO/QcLDYmDzM7Xwvl0aPT09NvBpQj80PzttQidtfZMgB4vVEvrnbTwZRiiF3i9VtSRXJGC5xR",
+	"G49AjmamMXQdwl0efMydb/qdPmpl99T5dta8aq7Nqq7jZVD23hk2Jvab8CGEciUg2VC1XTE+noapN1dr",
+	"uhMw8R060QBJPNoefivZPn0Ba7q52jEMyAJ/2ubFthWwNYOqms1ZrXZXU48M4X/LlH4GlYeR9g2955jK",
+	"oOKpMxPS52Lc7OgE7Ec9b4oJJY4WbdQWKY106Jm9vGkiOe+paWUHdLJPpnS7GaOtkfcxZd/3DVnKzlgy",
+	"cKzrptIDrux4T9q+E5NYNT0QZch5oVkVi0KtY9Ptjd1olYVz0NxE5rrmN2zC4MxuG5sjZZjtwz2MHP9L",
+	"HhumuV8+xXHS7SsdPfG2y27ZgorpZwaW26CQmPcLsoMfmlutpoxZNQpjzi0mE7xvcnVbKz4+xaYrjbR+",
+	"+9Hjsh4ZYzaCaXBHBdgXVG1pZXtb48Irdkt3B+Sg9Uqu2jBBgCphUZL2zbJ1JGOMCdt+6OFBpwF6oKv2",
+	"//3b9zNXFHjrARX4gtH5FO+GhAhqv4LRWlisOkp6jb35jKTGgLAI7hYUC4NDXMxIqnTNaOmrbG3A1nyJ",
+	"kkwKgS1O8HQLaYfzxcxjiyJ1qO8IOINlqLUGsIv6hhY2/B+sRcKPooO67NCirJDZqgvdDpa8OUG7ViP8",
+	"jDeRHJnnRTltEFHbHF9ZxRAvfrb2pP0CdCa0DVoef2cAQuIWoLQjuKjmNnGxuBpAnemqZABfiwCb3UYt",
+	"G9d1ugJ4BqRxGJRbMziMF4ZnEA0TOMcVPMte29N+xR3xcZT2JA9vwI72gHlf2b5+TPko9sdQxbVy16aN",
+	"U3S9pQmeYhwZdwSrHgFskQcCFg0RZ82Sk/YWRQUW3r1bZRb2AgH1zLodaAHTyoIbwBRgJvJzvClzYpY+",
+	"fT7COJOPDGlHDpvLOuxr7RcTRTMN9uBapbPUulJnJycOqD0Arz1xKCNbKYw9e13NS0eO8xAGox84cGuD",
+	"0T7hNdXZ8g68NcJLB+SJqee897ENkeXCg1QdYIzEVqfpIL6UfbuxciPN0Ks4wXfi8tnM0ILF+mGHGqJX",
+	"kQUieldTc725MOeH67JDR+BEYWmM1pDdtb82V+7o0yfIQc0jyZq/MlapLogSZBqhWYKKnORMrTxasNoo",
+	"zfDvKAceqDYOH4IC2IK8S3EpEPTHYSfhtNL0iQ0Xg8F6Rp7Cqkm9hkNMCBXkyesXAITUHTkXgk0TfDJg",
+	"RYP15sCLLkUus6ZkQpOHb35+Rn787vv/65sZectLOxHd/PHbb7/90c/PkvO5YhoSicToTGXRYI9zuukC",
+	"RaePTx//cPzo8fHpo/TclnXW7FKwD1nRKH6De34CS18CTjKAO53B9J88JQ+NKQnJDcxjLeVafdNWW6iU",
+	"PDSaMgDIon3q55LBT6BUzX3/UrQ/EAQ+4krXVMsafzAj6YdjWEtqLFyofDEMDieALSqYDORYP6zOSbqU",
+	"SqduHHJwGEsc6alYMU8uBf7MtjApN3OspNmSC0jfuZNy428Y2u0kfUM1e8lLrtMW5MwySvvOkm5svLek",
+	"q5ClXv968dZ2XVBB0hc5Kyupmcg2x39lm/SsHbHjgSsV9BQyn0H/7k9kKZtaJUEMDvxUMKXIddN25l2K",
+	"Fq64xfAwtpWFv0boLWg7sXrMA7EdPXIRb1rxo7Ojb2ens28xq76EW3zyEfn70wmt+MnNI/N/K7aBz2z1",
+	"pD+rFzlg1SqN44ns/I5KCoUS4fHpqQXF07ZPHybp4+yPk79bfw5VwM6RNfAK0JkgQ7ZNPLPKxGPX6yXj",
+	"tYNWmGFYwJo/8Rf5lZ84dD+Qc01Z0nrjctVAmgfKiQQFleELhZhDSKf3yZHlbiPzpNKYB69pyTT0qf8e",
+	"f3/7lZO38JqjT++NP6YiNH8G1qMdCrXv0wPuND83b7Gc/lRiaOOAB4Y266euWrHVRD1eeXSwV7cDs4ZZ",
+	"ZUZeBHAoUG0N07Vt7r522PJLqpaHYJ9f6IoFymQa43xKBu8jzBdBJVowDCl1eeQNu5Grlkd6xP4u7iaB",
+	"ZK2YaJsE2wmGd6cBLmlvKtz2+iS7r8JPR5/ex4gcFowOSr2nbc3ZfgsERTNlfU/mmtVmkUm0bQBrykET",
+	"GvatF1Twf2Dak5sv/dGweuOc0bM2vt3eoh1dGJPeC/YZzN1Uq6FXh13f+7x8B31+rqHlczdHyAgJA4AO",
+	"O18DCykh0eUAJvtj8xNiywIRDNomGmBQp7fgKibCkRRDp2GvSEiRXR76hE243nVbQQzVGZ2SHUQOB7sP",
+	"qzh8+VZslfDFK1dSud9KY8/jIiuanF21syD3eur7e7Qw7HWGvpiI3ngCrSquYOMQ4tDJDyh+tl1mKAy9",
+	"+OlIQ2gRub0xMSbnItqkP7ACzgtjpNiA7I/Qh4WszsB6Le8qQIzbrJ1eY7SmZ8vAY576Tpw9jZn5LxC5",
+	"+BycMWRNtIQIxv4tGc0tLNHzt3TRfVlf0n26OzMhGVsXbSc3+b+2iBjdg/kz04On0rsagpg9npNvT7+z",
+	"Ra7B8XOMplObUrGuiBc4SKhWQryYH7+Sgh3juSYjVPuCR36Xg/42Zny90B6AxSV3vgATPZnMPXeTRRMt",
+	"s+SoikH5X9ANt60G4EWjh9wTQgnQkt3Yoh/LddAeQX0IyCIxee9c0TkrNjPypL3Tl8JxsoPLqIwrDq+E",
+	"TiFlkx2X4lK8QwsirZmbJpm6fJ5the3MWfNjvWF2uZuswzElQb47/TGxYNiIcp3YsEjBlVZQ4La5FO3U",
+	"UqPrHZ67nUno4d1TjAx0L/jrRt9Z7G4ZJOm/ptYe6U0vhanpjpYbpg8gAJIpcJAtgWw80YLpG/sN6RmM",
+	"MnOHMfNNjWedoWD0BrKuasUrzLpuMObmRtNhsCwYsCwcrDkMxU9tLv8qOBjypDc0FvO3AOYF5hvU2isb",
+	"24nZVO3QgagtZZHBOr2m9g9mObFKqHsKCVhu2yMm8LkFOmEf7Fw5nDIn5JpQhbDAtxLIhwxrTNyCWTZb",
+	"773a5OhlMDf5fm0VbECG0m8YuXMrs2WnPXvCPlQFxeFxg5hf0IfoKiZ8xbf3mLBmwQhwuM/noTTwVRg/",
+	"+2QkWS9tpS66h0CmM987fCkwhaKg/Rvbt2q5jgnn57j2VkDf282ANwk7v+BTpG9TL4niOTtIFNVbGEQK",
+	"cu0fHU7h8LWmEE+HNsedXIG98l8yUoQcFyibQa4DZACM4GPKAK5A4v2q7THnBA6X5efWx3faBhvNbH/f",
+	"th6xYyXhE9B5l8JFxxl0bzBIkQCa6A2rz0DMkVTLFOIZGiKWCnMhFeDpUsw8yTnkUiJc+5Ir/WtAg3uL",
+	"jN0p8pMK9kF7GApw67EqbigKAqVKX8wX6U06/yyxibfDlpOfUPR1OAl7XcqTj+0/RuMdLxm9ASnVaH8x",
+	"/bWLxjuwnUewAMjL/+DY+hMdz5gLpS2KQfcSXax4Fcyj/2cMiVgb2wOc2rbLz+3PvgQwEjfdV4Y0nR4c",
+	"uU/uTQa7VOqmwMHAXLuxsFyQ394+w7lgwtcEBLPBcqoZ5LUw5uYdZD/tIXQWFSmlrY0HkVdRvWwlXodW",
+	"XSt9hxiMuuxon+YbzO5z7dCTzrYvF0e2Ea6+FiSOkiT9+Cm1NkFvKwVfYbcbjulCfzwhtFDyEqAQfMGf",
+	"e8mMPBHwZT/mgArCPmQM+4HA/cbPU+caDrrQB7uph/e3nrsdfWXO1lciHS4cLHvE6Lq1vIipIzcTasgi",
+	"fKJWNqIEnOdmayumXd8heh8PFEHTpeOGtNagyP3fMQSi1zxjMwJhqXRNuU7RC7HBCfwSVURJKSxEKMZr",
+	"qJ+iYYxDmEbphQg27GNRexv1Sp8AMvQZ0eyDPmE3TOhjrC9Pw3gIhsLg70aOYf38sTKEh9/4mQ1om0LD",
+	"HMGxKeApQJ3TpeD6jKQ89xVBytweIwvcMMgUngafWwgrwLaimqa4hme2CF2R//fi11cgNQFtwGHjpS+p",
+	"0sfPYR8vfkqTS8EK5YrW7QmBXLJ9Ate1XCs4IvjNBcaT3D78AGnbC26rdyxsBAQcAcxV41wQOJhLyL1t",
+	"yONTYlEAZiQtsEbJHLU9UAdS1I4VGrDLn/nJZKPBfG/L9GgaK5s+J6etzwzkEzYqPs2K9hf4NBmZ2XAa",
+	"60iJpxeBPPFX4Kgaj4DiykIHIVAmaPB31DorW5hSRp0YNrCsfhZj0s60Z/z2QGV6NEza4c/Olvej5H1a",
+	"ichy1mtJjrZEww4RH022WdvbIVi6mV1SsHNSSaX4dbGxg0LvriIgoLykFQKiaOkrMMEakzWeiNMNTs7f",
+	"d9bWvufko2J/fDqpYW4S1Anfk6V6wf7oFKMNxx6DulAcJgBKwasTi/2VokllpbMNtaXoRnnwDxfVJtds",
+	"SW+4bGqC0yvVpVj34vxGHYSulQvCQ3APuvQZDojEwEY3WOpTPTHBiUOpkI+/1kq7cHTYZzb02pldkev6",
+	"buuUDlNENm8UcwXJ7TDOTgFF9CaOG2ltxc541ddPwffuLbz1FMJRrxy40ccD1nPFnhTgoN71UW4EaOw5",
+	"P3x3uwozxBE4J9Q6bXpJBUllxURKeFkVxplIaVGkQ5aHn7M7javbI3bQEqPLbDOJsFq+NSojXhHXGR2Y",
+	"TL5wnZ8NVoT18K9xil9CtJSD1hn0f34ltVjtCQyFPI2uCK5s0puSciDVD/7OWmKSguQSldqiZoxIC+7E",
+	"cu68lsLox1YIhRLlvk2C4F1mZ7K4Ybe3CAZVPaQujLeMY6Q7ng0MobjekDRcykc0dT+5NaVnwcwyTHGb",
+	"2wMDERm9cbEdiOOg33opUjtyLQ2dXruCc6/mVQvEDTMWe3l421USzmBzAEWYeZLtB3YwV9QagF3cRQV8",
+	"NpugN63vsxsGwQCwIdsAPR04yKQ71+3u1/cneK7hUMhfdUSFrKE8xpoQbuSzfX0up1xhm3DcdRUd/w9a",
+	"FH9mgUFx9Fkk6m5pephEbx7u655l4m6LytlS76ce2d3F6B6LGhK4rhnPRr4TgjBlWDpRSicw0c9RPc/m",
+	"PHCubKrZZ9i93YwBeWHjjH5wA59fCqPX6qYAnOkC4DHOSYpzI1MnrtsUvn0/FEQlbf2Mth02GN/EeB4E",
+	"Vx3wHVrqZq1Llq3SS2ExJbvPFmw9I68k5BC4siKaNKJgSpHU/DPFrSg5I0+QTG04ZckKHAHsIQm5hmeo",
+	"S/EQft1+Jf0Gmw7tr2Wdz8i77oAep/5s4sHZfKjPfIcfIpBMUiNfuRbZQ4M8jpa2hgrbgkVmtIYkgE+w",
+	"ZlJkrBYtQx9WC9A95dGYgJeZlvVgNP8ljJPHHc35osGDTyw+skqwvSwhfzSsYYkNgauEVM11wTPy25uX",
+	"CWK2YNMzVyu0aKyLAfdYyZL5qPCleAtdoAAk5Cs0WsTWpVTa/txjmeKWzomSDp3UYw4q8yVa2K8YdYmu",
+	"Dj7ogSLmOq/Y5lKUdEOoWsXLl2jJBbvfuiXzCjoafQgA5hdSYlnfNc0PwVovXZWXM2jXtezUr0Hz2iGr",
+	"lN4PM+OJH5kXLzlyjfE2goaI4TdcA/XCPvvrTTtf8GF6wfTxM6spXiMEtFFG33jgScAlmtMMLW+FpXDM",
+	"ttnbmlrsizLcAqCVFqzI9Wh3kS2xoR/gRXRs8GSvTsws+YFy4zTdwEgciEi0jMte40u8sWP77s/+bccb",
+	"RnjzeYxCDtUzcYj93G93E5v0fAgm/otcAxHVA+LHWRHZLJbaQpqac2iqz87VS2sNRbn53S0FFnHyaosp",
+	"/sz0X9B3vzeG+IuMd663uGOQBT9M5RZKfMNDVunY2YoKlc4XOc4Tu5STj/gfn06UltV9Wtev4T2vaMlG",
+	"LOwXc0t+bFSquBBGzLi/AfxjC2fVK9TSssKXHMaA29WhjZbUwS7/c5Ebaww28EA5jP8E++BhZAjA2oE9",
+	"cdNJdG1zzXC/+sDZr+mXP/u3vekG4YmL3CYWQZt1B+ZCh28wcQNyj3rJhKXYQhrpyYNuEPutSwEwLWuE",
+	"S0PB1CXyjLyYEyrsC+fGRWknwlFNHn73+PE3SfhMX2NAFeHzYH5dTq4ZM/7HO1v0m855wdKtmQ7ct8rY",
+	"mR6+0Qnuwoy8BgFiywxc0XtEtV6s6UGvw+H9mXY+y2cOh7mZIxEF8MLqdagCzw+TIXNNFf277SGHlXFs",
+	"V4517nKza1ZIHKlw4FjzE2ye2HTdqNDTtnfB3zEcRoBI3lABOSOv7bAIzDt7y9ZBYVmrGMGDL4Wr542a",
+	"jWabz2Ap9yDsDxl4NQuNs9q7EDv0EKYGXaHUsiZ9eE6+uE8K8GFvyWMQ4xrNx/4C3/iyEBxctIlKNpaE",
+	"ZJMTfWZbOCflfjNt5j1jOTY4gEPZpdZRK2HwxxyRvxyChkWr9fUfnXw+ssFB7dTRHJfFD3dF0mZxNm5l",
+	"VaV3Zp1jZnGcMRAAiaVkFJXXaOBS5ixxZX429Gp2blvSAngOL+VECG9uOG7NdbZkuTUeXkn/a4swisgs",
+	"BdPMToIzTzKirhtKnZEnakXSPz9/S/77P/8Lrx10TyAeGtcw6mlGnuDhORMBYYqh1y3WhB2XpKDXb3dt",
+	"P5OdYBa3b9DzYC9WTwxRY/fxNc4aXzsEOuTEQ11Q824/XUlLX23hBz9Muo+DQnwnYBUiWJhVHE10hnBi",
+	"E8bkcWzHASLGmOMH8tIus+Pfc0Y2TE+UTUM5v/guDyvVxyT6PQl0h4d0r5L7Dn1hLSOeuKzvfTqhDsQi",
+	"iuGHqQnLCF+tFPzJkekzO0zu3WOWrC2ih4YNo5lAP4NMyGhdg64znxwujeT6cVnpxsG25gpcAedXzLnA",
+	"igZU4S5AKee3FqFWLo9awtbZ+cK2sHW17Ky8yZbxHuV5YVHepBLEsYch5PT4jjCjy1WrCod2YtXkYQD2",
+	"kJJusg3OssF1rOlmaAVrGHc+be/vECl85xJ4nhB2DGlymuc1U1CAYF7oemZ8Jhzb2H2aEYBLBlb6xxCh",
+	"Hn//w96EQlg70M7Sz+rApBIY8dBbI2tQWIMAiTgJP7dDIqItFSNjDO7VTcO7/fn6v13gxLgdvgVyG6jO",
+	"iaX7Lm+07znhpR8cf1ivzzeogisHL5tl6qat5sD2G2jPuhQpzxOYVJPkXFUF3VwZDkqM4EmMjLgCzw7+",
+	"q6kL/A+Hlp+4xoYr39iQmEddSXEFAOKJXIsr32eCj6MK+83k3IFcQ44LWuCgF4xhCQxEaRnLwaFzATRo",
+	"KcMYo/TBbdc1eN7pnK2Zwz/ytTaXAiuN2mob/PeVBZ5o6262ewFDfv9wLHLD82PtgGal6oykHy+PcinY",
+	"JXZtXR7J+SW2bJ1+StuxaWtZr5SFG7cJYWZjgbhV3+1hsTbtiOTMCC4tx5zUF8Bngwp1K4VERUtmpHri",
+	"p7AjulevHjUEibfZdECKYjRbjlRoX8n6yi77jsChvvnVFV1msmyDMmYvGHNoQ6TLkda+vN5c1Y2445re",
+	"MOtvBX6oS/XPzaH7viLzWkRwDsr/A+KkvgLNI2nNbUEXZI2L4lLYVwCTlDbBIsiSFnMvSAcht7pX4I7b",
+	"xjvTu1WJLfDzE4ihjNUnvYcOAqLfd1xPEDS3AmWNet5Yc2pJc7keNYLwK3sv4pBOD3QaZupmZ4Ph5/No",
+	"UKS8AcEEyjYmHPdsiHQdVrR3dQ9hAbQgXWgWWRwgLxJHTYDdnsxOxNluM2AQRQXN5dIL5xbo30/GUJpu",
+	"4O5jwhKG4NkgFotgrfwEb3/tohbTUNLb8OviQH2mP8t6wXQsfjJG3uH40tCGDm2QDsWYcNWHqSN3CQJz",
+	"qEscEc9r52Dery26L07pFjhIcA6Hj8/gw79IPnvK6Y9jKR4YG3HSgqLIiF8U9XCv675Lmp7QTPMbrjfj",
+	"s1rclz5f8+qUsFLw9Yif368Q5yqEYD5US+t9OvCO7GO5Vs1Ldij1/aRVnu6x3R7Jr0Jy7mRpsA64+Set",
+	"qlrebztOL14/CHPg6knavkNjB0TQQ6H1tkWHd5nfDxpi1dvWyBPc409u0/dQafI4Vmlzf5FzqEZlRX4M",
+	"3Tf+NBG5kplzOZDsaxmlZtBg8UUZJcwROPagLkCJqXLHLaHxusUhWy1Ps1gzkdnu/yI8Q0nJlaYrdii+",
+	"sc7qGEQwBpNauB7bbEBz6JRzkKqqQWjfGUm/O/0u7cyHAVfaZpC7PjT2vYI08VLDDgK4FNcMYOFpTiAi",
+	"HQtU/ZnpC+du31/1IrzBu65R3YVEOmjjPZj4QVa5R7pYv+64t/QlhhW86K45qCZ2BUEwwrKgWHceYrjZ",
+	"OqIzIiwAmucQIVuhYbsT9RYKz6Vw1Tg+CMlttzvlGn7npza3ZUTzedKRXmERCHjetu65o+Pw6RJAhDHl",
+	"eb25FMGSoJ6LPHxSQWtOyYT+leffGN6XTU1KWq9YnRBAWLPgsjiIDe/UOemXK1k4mVgRcudC3EMJMTx8",
+	"D6drsI5fyUPclgs4ObwvAZ/FizHuJik3Ivti1RIXG5F5Z/rrrC3fiMyzxad9dWjdiPNu/SNkzO2E0rAE",
+	"7xA8Yy6zl6oC7sooi4wjJ3W4xCjH8TKFt/CNW3qf9+mimYW9acTYjFHY3eGmiSqtOgrOG4wrVulBdw1J",
+	"/EXCXFGD9xc3+Ja24t2PR96K4MJEBVnKujZMLYhmgmwYrVXiq0e5xjF7yo5fYLZJ+oHypfo4D7pgGr4O",
+	"ha851bQdqYOJksIQBvSGlo1RcDYvpElWMCoUaSqLJIggNlGNomkNTPtV1/1b5o1XB4DF6uDukdXqxljU",
+	"SJ9zawXYKajs1hGyQ5bCjmzIXR7YxDlJ3QIBUNC2s0sylxa14ksF/MwO4obsQyOBl7UUXGEHttnNN+NX",
+	"fKqahp+efKwb8Wm4g7YLCExG8ICR0DjCyeZS2unTHhPYDdTKaOlcmi5a8KUw1uE5ofg8jbiatpmR+Pkq",
+	"WLMjh52dW91DxGn9QrfPMethgnrmSQlRmlXQqq9Z9eUVgyvD6yLIYznAMHR8PxhbcuH/HQnNxvj+j4bW",
+	"VGgu2KjB8bf2a/9TABv36yVqCfA5Oorat43FuhvBdTCu3UE6bGAy0sHCCGhFBKA/MDNfSlI22dKJmkFD",
+	"63MC+LW8PAk0rMPTn+Eox47xMJLNPMnZKC0xkENsl5XeC6LtiyKKRY7zBMFXviyemM2ipKB8cyksCh7c",
+	"k3OS5lxltM5TYoPoAR4jIHG1FxbhSs5J2ohcOngxCNiuHfCOfVd+hkMHfJTbODhVg4DMHjVsHXa58drG",
+	"oFxBr8dq9FMS2jXELAUs2L+D4P9MQYN2hV+q0WLaFe/N6jgsMFf85t8RpEtldEe7xAV84zNZBPepcM1G",
+	"xlQtkOIgcSPzoM+uLQeRW9DBMFJkUSPG1zVbcpGTec3U0kUTLIaSFRnwRxj02c4UsRF0XD9EywtbuKJC",
+	"3NDB2IAhy1cblcyo+CKdrECUONyFUT3XbNEcpD7sGaJFtjlUjO8Y5WFnTB1CkEyyySwf3Os9H7vjhwIE",
+	"m9OaUHhit8Du67S01ux6KeVqXNa/c1+6x+Ox7xgLH7u1tmaULWZkWc0OGVg2FHqg/PuCQ/R/+jxgCgBt",
+	"YHsIoOJByDWx0AVMaHK9Ia9/vXibEMUXAkXuhaYip3VO3KHZMXhOTLsegAVABNayWSxtm4qd4k41TNXF",
+	"GYua1Te0QLFANQ7bKSg3b4KWTpi1E4Uzwno9u4ivVb7b5e0h4g9Xc/mKrR11xvkdfTjjiSOjOyxTwwQA",
+	"DmwDzxn7UqHav9CbdrQQMKaWhJLf3rycenXGRNNO6AOsQm9ZbXcK+VUwlB6m1okNNLEctBjdrj9pz8/c",
+	"FVIypShOEpsoVYY05uCODy6Vd3DoYUIYnl6uVJ1ro0zZvcvf6Qk8mDcZQdTsDeHEAaLO6QNEbXuVXYKt",
+	"rRhxXjlXRNc8iOBvSdTfoJEkPPR7E4ivcbDm5/WlJ0rDQ/vSbpShe8HBRNaJue7jw5AYzX9pxcF94g58",
+	"Dk862M7nHbXtRGrQo4jok02VeKTJOvdDA7nrcf9aRMs0XjK0YCL/YlVEb+D1d2Laz4vlZ3T7EGow9OMt",
+	"pDeCz22fbO3yq95SBtDRw8TpL5ixo4uiawlgctvLN6MODiuE/KjDz8E++w9E3MFl/6RM9m7JIEbGdchm",
+	"B+MiKViHiw7NN+hrfDlZI3Vr7FzgWr5mPuiudHByt/nUeO3owXkBADjs6MIHbj626Ee8vLuz0J/5DQtl",
+	"DnSpK0fmA7GQZurLMdBbpvRBow/3yzhQmTOgqrpJRKLNiR1SH3kRoiXR9SbgC+O5TuYH82SWNTW0UP7+",
+	"8WjFzP+/N9SzD9iGSpBVwRKcoYDzWphaqU6zsi//Yjg9b9YvCFGRrkdz2WJFYmEZWUKkq76ihUMkDZ6O",
+	"5UDxZ/twuYP+7rQOzLb6KGPPGRmOvF5KAK3IeW4L8OzjnNUaX5ULFDKWJ90wjFnnRjZ1SD1/mMMQFkgg",
+	"XpM13aBgMlrHw3gFMJezEMTrhg3ud3QiZPCQMFge3+xSKu3KTtvfIRRy9AcrtlF+JuqT1y+CX9GKm0+N",
+	"If7/BwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

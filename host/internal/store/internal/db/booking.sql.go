@@ -168,13 +168,23 @@ func (q *Queries) ListBookingResources(ctx context.Context, arg ListBookingResou
 
 const listBookings = `-- name: ListBookings :many
 SELECT tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources, attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected, expected_until, span_start, span_end, created, updated, sync_off, recurrence, exceptions, lead_minutes, follow_minutes, external, occupied_until FROM booking
-WHERE tenant = $1 AND id > $2
+WHERE booking.tenant = $1 AND booking.id > $2
   AND (span_end > $3 OR span_start >= $3) AND span_start < $4
-  AND (sync_problem <> '' OR $5 = FALSE)
-  AND (status <> 'cancelled' OR $6 = TRUE)
-  AND (CAST($7 AS TEXT) = '' OR replace(resources || exceptions, $7, '') <> resources || exceptions)
-ORDER BY id
-LIMIT $8
+  AND ($5 = FALSE OR booking.sync_problem <> '' OR EXISTS (
+      SELECT 1 FROM link WHERE link.tenant = booking.tenant AND link.booking = booking.id AND link.problem <> '' AND link.state <> 'dead'
+  ) OR EXISTS (
+      SELECT 1 FROM difference
+      WHERE difference.tenant = booking.tenant AND difference.booking = booking.id AND difference.is_open AND NOT difference.settles
+  ))
+  AND (booking.status <> 'cancelled' OR $6 = TRUE)
+  AND ($7 = FALSE OR booking.status = 'confirmed' AND NOT sync_off AND NOT EXISTS (
+      SELECT 1 FROM link
+      WHERE link.tenant = booking.tenant AND link.booking = booking.id
+        AND (link.state IN ('live', 'lost', 'unclear') OR link.base IS NOT NULL)
+  ))
+  AND (CAST($8 AS TEXT) = '' OR replace(resources || exceptions, $8, '') <> resources || exceptions)
+ORDER BY booking.id
+LIMIT $9
 `
 
 type ListBookingsParams struct {
@@ -184,6 +194,7 @@ type ListBookingsParams struct {
 	ToMs             int64
 	OnlyProblems     interface{}
 	IncludeCancelled interface{}
+	NeverFound       interface{}
 	Resource         string
 	MaxRows          int32
 }
@@ -196,6 +207,7 @@ func (q *Queries) ListBookings(ctx context.Context, arg ListBookingsParams) ([]B
 		arg.ToMs,
 		arg.OnlyProblems,
 		arg.IncludeCancelled,
+		arg.NeverFound,
 		arg.Resource,
 		arg.MaxRows,
 	)
@@ -255,13 +267,23 @@ func (q *Queries) ListBookings(ctx context.Context, arg ListBookingsParams) ([]B
 
 const listBookingsOfPerson = `-- name: ListBookingsOfPerson :many
 SELECT tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources, attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected, expected_until, span_start, span_end, created, updated, sync_off, recurrence, exceptions, lead_minutes, follow_minutes, external, occupied_until FROM booking
-WHERE tenant = $1 AND organizer = $2 AND id > $3
+WHERE booking.tenant = $1 AND booking.organizer = $2 AND booking.id > $3
   AND (span_end > $4 OR span_start >= $4) AND span_start < $5
-  AND (sync_problem <> '' OR $6 = FALSE)
-  AND (status <> 'cancelled' OR $7 = TRUE)
-  AND (CAST($8 AS TEXT) = '' OR replace(resources || exceptions, $8, '') <> resources || exceptions)
-ORDER BY id
-LIMIT $9
+  AND ($6 = FALSE OR booking.sync_problem <> '' OR EXISTS (
+      SELECT 1 FROM link WHERE link.tenant = booking.tenant AND link.booking = booking.id AND link.problem <> '' AND link.state <> 'dead'
+  ) OR EXISTS (
+      SELECT 1 FROM difference
+      WHERE difference.tenant = booking.tenant AND difference.booking = booking.id AND difference.is_open AND NOT difference.settles
+  ))
+  AND (booking.status <> 'cancelled' OR $7 = TRUE)
+  AND ($8 = FALSE OR booking.status = 'confirmed' AND NOT sync_off AND NOT EXISTS (
+      SELECT 1 FROM link
+      WHERE link.tenant = booking.tenant AND link.booking = booking.id
+        AND (link.state IN ('live', 'lost', 'unclear') OR link.base IS NOT NULL)
+  ))
+  AND (CAST($9 AS TEXT) = '' OR replace(resources || exceptions, $9, '') <> resources || exceptions)
+ORDER BY booking.id
+LIMIT $10
 `
 
 type ListBookingsOfPersonParams struct {
@@ -272,6 +294,7 @@ type ListBookingsOfPersonParams struct {
 	ToMs             int64
 	OnlyProblems     interface{}
 	IncludeCancelled interface{}
+	NeverFound       interface{}
 	Resource         string
 	MaxRows          int32
 }
@@ -285,6 +308,7 @@ func (q *Queries) ListBookingsOfPerson(ctx context.Context, arg ListBookingsOfPe
 		arg.ToMs,
 		arg.OnlyProblems,
 		arg.IncludeCancelled,
+		arg.NeverFound,
 		arg.Resource,
 		arg.MaxRows,
 	)

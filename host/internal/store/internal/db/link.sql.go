@@ -10,7 +10,7 @@ import (
 )
 
 const getLink = `-- name: GetLink :one
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid FROM link WHERE tenant = $1 AND key = $2
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine FROM link WHERE tenant = $1 AND key = $2
 `
 
 type GetLinkParams struct {
@@ -39,12 +39,13 @@ func (q *Queries) GetLink(ctx context.Context, arg GetLinkParams) (Link, error) 
 		&i.Created,
 		&i.Held,
 		&i.Uid,
+		&i.Quarantine,
 	)
 	return i, err
 }
 
 const getLinkByRef = `-- name: GetLinkByRef :one
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid FROM link
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine FROM link
 WHERE tenant = $1 AND person = $2 AND ref = $3 AND state <> 'dead'
 ORDER BY epoch DESC, created DESC, key
 LIMIT 1
@@ -77,12 +78,13 @@ func (q *Queries) GetLinkByRef(ctx context.Context, arg GetLinkByRefParams) (Lin
 		&i.Created,
 		&i.Held,
 		&i.Uid,
+		&i.Quarantine,
 	)
 	return i, err
 }
 
 const killLinksOfPerson = `-- name: KillLinksOfPerson :exec
-UPDATE link SET state = 'dead', base = NULL, sent = NULL, held = NULL, gone_at = 0, problem = ''
+UPDATE link SET state = 'dead', base = NULL, sent = NULL, held = NULL, gone_at = 0, problem = '', quarantine = 0
 WHERE tenant = $1 AND person = $2
 `
 
@@ -97,7 +99,7 @@ func (q *Queries) KillLinksOfPerson(ctx context.Context, arg KillLinksOfPersonPa
 }
 
 const listLinksByUID = `-- name: ListLinksByUID :many
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid FROM link WHERE tenant = $1 AND uid = $2 AND uid <> '' ORDER BY created, key
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine FROM link WHERE tenant = $1 AND uid = $2 AND uid <> '' ORDER BY created, key
 `
 
 type ListLinksByUIDParams struct {
@@ -133,6 +135,7 @@ func (q *Queries) ListLinksByUID(ctx context.Context, arg ListLinksByUIDParams) 
 			&i.Created,
 			&i.Held,
 			&i.Uid,
+			&i.Quarantine,
 		); err != nil {
 			return nil, err
 		}
@@ -148,7 +151,7 @@ func (q *Queries) ListLinksByUID(ctx context.Context, arg ListLinksByUIDParams) 
 }
 
 const listLinksGone = `-- name: ListLinksGone :many
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid FROM link WHERE tenant = $1 AND person = $2 AND gone_at > 0 AND state <> 'dead'
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine FROM link WHERE tenant = $1 AND person = $2 AND gone_at > 0 AND state <> 'dead'
 ORDER BY gone_at, key
 `
 
@@ -184,6 +187,7 @@ func (q *Queries) ListLinksGone(ctx context.Context, arg ListLinksGoneParams) ([
 			&i.Created,
 			&i.Held,
 			&i.Uid,
+			&i.Quarantine,
 		); err != nil {
 			return nil, err
 		}
@@ -199,7 +203,7 @@ func (q *Queries) ListLinksGone(ctx context.Context, arg ListLinksGoneParams) ([
 }
 
 const listLinksOfBooking = `-- name: ListLinksOfBooking :many
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid FROM link WHERE tenant = $1 AND booking = $2 ORDER BY created, key
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine FROM link WHERE tenant = $1 AND booking = $2 ORDER BY created, key
 `
 
 type ListLinksOfBookingParams struct {
@@ -234,6 +238,7 @@ func (q *Queries) ListLinksOfBooking(ctx context.Context, arg ListLinksOfBooking
 			&i.Created,
 			&i.Held,
 			&i.Uid,
+			&i.Quarantine,
 		); err != nil {
 			return nil, err
 		}
@@ -249,7 +254,7 @@ func (q *Queries) ListLinksOfBooking(ctx context.Context, arg ListLinksOfBooking
 }
 
 const listLinksOfPerson = `-- name: ListLinksOfPerson :many
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid FROM link
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine FROM link
 WHERE tenant = $1 AND person = $2 AND state <> 'dead' AND key > $3
 ORDER BY key
 LIMIT $4
@@ -294,6 +299,7 @@ func (q *Queries) ListLinksOfPerson(ctx context.Context, arg ListLinksOfPersonPa
 			&i.Created,
 			&i.Held,
 			&i.Uid,
+			&i.Quarantine,
 		); err != nil {
 			return nil, err
 		}
@@ -309,7 +315,7 @@ func (q *Queries) ListLinksOfPerson(ctx context.Context, arg ListLinksOfPersonPa
 }
 
 const listLinksUnseen = `-- name: ListLinksUnseen :many
-SELECT link.tenant, link.key, link.booking, link.person, link.epoch, link.state, link.ref, link.revision, link.base, link.sent, link.tries, link.seen_round, link.gone_at, link.problem, link.created, link.held, link.uid FROM link
+SELECT link.tenant, link.key, link.booking, link.person, link.epoch, link.state, link.ref, link.revision, link.base, link.sent, link.tries, link.seen_round, link.gone_at, link.problem, link.created, link.held, link.uid, link.quarantine FROM link
 JOIN mailbox ON mailbox.tenant = link.tenant AND mailbox.person = link.person AND mailbox.epoch = link.epoch
 WHERE link.tenant = $1 AND link.person = $2 AND link.state = 'live' AND link.seen_round < $3
 ORDER BY link.key
@@ -348,6 +354,7 @@ func (q *Queries) ListLinksUnseen(ctx context.Context, arg ListLinksUnseenParams
 			&i.Created,
 			&i.Held,
 			&i.Uid,
+			&i.Quarantine,
 		); err != nil {
 			return nil, err
 		}
@@ -364,9 +371,9 @@ func (q *Queries) ListLinksUnseen(ctx context.Context, arg ListLinksUnseenParams
 
 const upsertLink = `-- name: UpsertLink :exec
 INSERT INTO link (tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at,
-    problem, created, held, uid)
+    problem, created, held, quarantine, uid)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-    $14, $15, $16, $17)
+    $14, $15, $16, $17, $18)
 ON CONFLICT (tenant, key) DO UPDATE SET
     booking = excluded.booking,
     person = excluded.person,
@@ -381,27 +388,29 @@ ON CONFLICT (tenant, key) DO UPDATE SET
     gone_at = excluded.gone_at,
     problem = excluded.problem,
     held = excluded.held,
+    quarantine = excluded.quarantine,
     uid = excluded.uid
 `
 
 type UpsertLinkParams struct {
-	Tenant    string
-	Key       string
-	Booking   string
-	Person    string
-	Epoch     int64
-	State     string
-	Ref       string
-	Revision  string
-	Base      []byte
-	Sent      []byte
-	Tries     int64
-	SeenRound int64
-	GoneAt    int64
-	Problem   string
-	Created   int64
-	Held      []byte
-	Uid       string
+	Tenant     string
+	Key        string
+	Booking    string
+	Person     string
+	Epoch      int64
+	State      string
+	Ref        string
+	Revision   string
+	Base       []byte
+	Sent       []byte
+	Tries      int64
+	SeenRound  int64
+	GoneAt     int64
+	Problem    string
+	Created    int64
+	Held       []byte
+	Quarantine int64
+	Uid        string
 }
 
 func (q *Queries) UpsertLink(ctx context.Context, arg UpsertLinkParams) error {
@@ -422,6 +431,7 @@ func (q *Queries) UpsertLink(ctx context.Context, arg UpsertLinkParams) error {
 		arg.Problem,
 		arg.Created,
 		arg.Held,
+		arg.Quarantine,
 		arg.Uid,
 	)
 	return err

@@ -276,7 +276,7 @@ func (q *Queries) GetLease(ctx context.Context, arg GetLeaseParams) (GetLeaseRow
 }
 
 const getMailbox = `-- name: GetMailbox :one
-SELECT tenant, person, epoch, pull_cursor, round, round_open, wanted, done, way, subscription_id, subscribed_at, last_heard, last_pull, last_push, renew_at, poll_at, reconcile_at, wait_until, failures, next_due, held_deletions, deletions_approved, fresh, queued_at, queued_bulk, lease_until, lease_fence, try_way, try_since, climb_at, falls, silences, way_reason, notices, last_notice, quiet, take_over FROM mailbox WHERE tenant = $1 AND person = $2
+SELECT tenant, person, epoch, pull_cursor, round, round_open, wanted, done, way, subscription_id, subscribed_at, last_heard, last_pull, last_push, renew_at, poll_at, reconcile_at, wait_until, failures, next_due, held_deletions, deletions_approved, fresh, queued_at, queued_bulk, lease_until, lease_fence, try_way, try_since, climb_at, falls, silences, way_reason, notices, last_notice, quiet, drift_state, drift_next, drift_at, take_over FROM mailbox WHERE tenant = $1 AND person = $2
 `
 
 type GetMailboxParams struct {
@@ -324,6 +324,9 @@ func (q *Queries) GetMailbox(ctx context.Context, arg GetMailboxParams) (Mailbox
 		&i.Notices,
 		&i.LastNotice,
 		&i.Quiet,
+		&i.DriftState,
+		&i.DriftNext,
+		&i.DriftAt,
 		&i.TakeOver,
 	)
 	return i, err
@@ -466,7 +469,8 @@ const moveMailbox = `-- name: MoveMailbox :exec
 UPDATE mailbox
 SET quiet = FALSE, epoch = epoch + 1, pull_cursor = '', round_open = FALSE, way = '', subscription_id = '', subscribed_at = 0,
     last_heard = 0, renew_at = 0, poll_at = 0, reconcile_at = 0, wait_until = 0, failures = 0, held_deletions = 0,
-    deletions_approved = FALSE, try_way = '', try_since = 0, climb_at = 0, falls = 0, silences = 0, way_reason = ''
+    deletions_approved = FALSE, try_way = '', try_since = 0, climb_at = 0, falls = 0, silences = 0, way_reason = '',
+    drift_state = '', drift_next = '', drift_at = 0
 WHERE tenant = $1 AND person = $2
 `
 
@@ -614,8 +618,9 @@ SET pull_cursor = $1, round = $2, round_open = $3, way = $4,
     last_push = $8, renew_at = $9, poll_at = $10, reconcile_at = $11,
     wait_until = $12, failures = $13, next_due = $14, held_deletions = $15,
     try_way = $16, try_since = $17, climb_at = $18, falls = $19, silences = $20,
-    way_reason = $21, quiet = $22
-WHERE tenant = $23 AND person = $24 AND epoch = $25
+    way_reason = $21, quiet = $22, drift_state = $23,
+    drift_next = $24, drift_at = $25
+WHERE tenant = $26 AND person = $27 AND epoch = $28
 `
 
 type SaveMailboxParams struct {
@@ -641,6 +646,9 @@ type SaveMailboxParams struct {
 	Silences       int64
 	WayReason      string
 	Quiet          bool
+	DriftState     string
+	DriftNext      string
+	DriftAt        int64
 	Tenant         string
 	Person         string
 	Epoch          int64
@@ -670,6 +678,9 @@ func (q *Queries) SaveMailbox(ctx context.Context, arg SaveMailboxParams) (int64
 		arg.Silences,
 		arg.WayReason,
 		arg.Quiet,
+		arg.DriftState,
+		arg.DriftNext,
+		arg.DriftAt,
 		arg.Tenant,
 		arg.Person,
 		arg.Epoch,

@@ -97,15 +97,22 @@ type ChangeRejection struct {
 }
 
 type Difference struct {
-	ID      int64
-	Tenant  string
-	Person  string
-	Booking string
-	At      int64
-	Kind    string
-	Detail  string
-	Ref     string
-	IsOpen  bool
+	ID        int64
+	Tenant    string
+	Person    string
+	Booking   string
+	At        int64
+	Kind      string
+	Detail    string
+	Ref       string
+	IsOpen    bool
+	Status    string
+	Newer     string
+	Recommend string
+	Why       string
+	Settles   bool
+	Said      []byte
+	Ended     int64
 }
 
 type Idempotency struct {
@@ -147,23 +154,24 @@ type Leftover struct {
 }
 
 type Link struct {
-	Tenant    string
-	Key       string
-	Booking   string
-	Person    string
-	Epoch     int64
-	State     string
-	Ref       string
-	Revision  string
-	Base      []byte
-	Sent      []byte
-	Tries     int64
-	SeenRound int64
-	GoneAt    int64
-	Problem   string
-	Created   int64
-	Held      []byte
-	Uid       string
+	Tenant     string
+	Key        string
+	Booking    string
+	Person     string
+	Epoch      int64
+	State      string
+	Ref        string
+	Revision   string
+	Base       []byte
+	Sent       []byte
+	Tries      int64
+	SeenRound  int64
+	GoneAt     int64
+	Problem    string
+	Created    int64
+	Held       []byte
+	Uid        string
+	Quarantine int64
 }
 
 type Mail struct {
@@ -216,6 +224,9 @@ type Mailbox struct {
 	Notices           int64
 	LastNotice        int64
 	Quiet             bool
+	DriftState        string
+	DriftNext         string
+	DriftAt           int64
 	TakeOver          bool
 }
 
@@ -263,6 +274,18 @@ type Person struct {
 	Shadow            bool
 }
 
+type Quarantine struct {
+	ID      int64
+	Tenant  string
+	Person  string
+	Kind    string
+	State   string
+	Items   []byte
+	Total   int64
+	Created int64
+	Decided int64
+}
+
 type RoomItem struct {
 	Tenant    string
 	Room      string
@@ -279,6 +302,32 @@ type RoomItem struct {
 	Due       int64
 	Tries     int64
 	Created   int64
+}
+
+type Scan struct {
+	ID       int64
+	Tenant   string
+	Target   string
+	Name     string
+	FromMs   int64
+	ToMs     int64
+	Thorough bool
+	Started  int64
+	Ended    int64
+}
+
+type ScanPart struct {
+	Scan      int64
+	Tenant    string
+	Person    string
+	State     string
+	Phase     string
+	After     string
+	Problem   string
+	Compared  int64
+	Differing int64
+	Settling  int64
+	Ended     int64
 }
 
 type ShadowReport struct {

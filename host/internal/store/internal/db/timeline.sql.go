@@ -9,113 +9,6 @@ import (
 	"context"
 )
 
-const closeDifference = `-- name: CloseDifference :execrows
-UPDATE difference SET is_open = FALSE WHERE tenant = $1 AND id = $2 AND is_open
-`
-
-type CloseDifferenceParams struct {
-	Tenant string
-	ID     int64
-}
-
-func (q *Queries) CloseDifference(ctx context.Context, arg CloseDifferenceParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, closeDifference, arg.Tenant, arg.ID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-const closeDifferences = `-- name: CloseDifferences :execrows
-UPDATE difference SET is_open = FALSE
-WHERE tenant = $1 AND booking = $2 AND (kind = $3 OR $3 = '') AND is_open
-`
-
-type CloseDifferencesParams struct {
-	Tenant  string
-	Booking string
-	Kind    string
-}
-
-func (q *Queries) CloseDifferences(ctx context.Context, arg CloseDifferencesParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, closeDifferences, arg.Tenant, arg.Booking, arg.Kind)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-const closeDifferencesOfPerson = `-- name: CloseDifferencesOfPerson :exec
-UPDATE difference SET is_open = FALSE WHERE tenant = $1 AND person = $2 AND is_open
-`
-
-type CloseDifferencesOfPersonParams struct {
-	Tenant string
-	Person string
-}
-
-func (q *Queries) CloseDifferencesOfPerson(ctx context.Context, arg CloseDifferencesOfPersonParams) error {
-	_, err := q.db.ExecContext(ctx, closeDifferencesOfPerson, arg.Tenant, arg.Person)
-	return err
-}
-
-const getDifference = `-- name: GetDifference :one
-SELECT id, tenant, person, booking, at, kind, detail, ref, is_open FROM difference WHERE tenant = $1 AND id = $2
-`
-
-type GetDifferenceParams struct {
-	Tenant string
-	ID     int64
-}
-
-func (q *Queries) GetDifference(ctx context.Context, arg GetDifferenceParams) (Difference, error) {
-	row := q.db.QueryRowContext(ctx, getDifference, arg.Tenant, arg.ID)
-	var i Difference
-	err := row.Scan(
-		&i.ID,
-		&i.Tenant,
-		&i.Person,
-		&i.Booking,
-		&i.At,
-		&i.Kind,
-		&i.Detail,
-		&i.Ref,
-		&i.IsOpen,
-	)
-	return i, err
-}
-
-const getOpenDifference = `-- name: GetOpenDifference :one
-SELECT id FROM difference
-WHERE tenant = $1 AND person = $2 AND booking = $3 AND kind = $4 AND detail = $5 AND ref = $6
-  AND is_open
-ORDER BY id
-LIMIT 1
-`
-
-type GetOpenDifferenceParams struct {
-	Tenant  string
-	Person  string
-	Booking string
-	Kind    string
-	Detail  string
-	Ref     string
-}
-
-func (q *Queries) GetOpenDifference(ctx context.Context, arg GetOpenDifferenceParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, getOpenDifference,
-		arg.Tenant,
-		arg.Person,
-		arg.Booking,
-		arg.Kind,
-		arg.Detail,
-		arg.Ref,
-	)
-	var id int64
-	err := row.Scan(&id)
-	return id, err
-}
-
 const insertActivity = `-- name: InsertActivity :one
 INSERT INTO activity (tenant, person, booking, at, what, why)
 VALUES ($1, $2, $3, $4, $5, $6)
@@ -139,37 +32,6 @@ func (q *Queries) InsertActivity(ctx context.Context, arg InsertActivityParams) 
 		arg.At,
 		arg.What,
 		arg.Why,
-	)
-	var id int64
-	err := row.Scan(&id)
-	return id, err
-}
-
-const insertDifference = `-- name: InsertDifference :one
-INSERT INTO difference (tenant, person, booking, at, kind, detail, ref, is_open)
-VALUES ($1, $2, $3, $4, $5, $6, $7, TRUE)
-RETURNING id
-`
-
-type InsertDifferenceParams struct {
-	Tenant  string
-	Person  string
-	Booking string
-	At      int64
-	Kind    string
-	Detail  string
-	Ref     string
-}
-
-func (q *Queries) InsertDifference(ctx context.Context, arg InsertDifferenceParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, insertDifference,
-		arg.Tenant,
-		arg.Person,
-		arg.Booking,
-		arg.At,
-		arg.Kind,
-		arg.Detail,
-		arg.Ref,
 	)
 	var id int64
 	err := row.Scan(&id)
@@ -328,87 +190,12 @@ func (q *Queries) ListActivitiesOfPerson(ctx context.Context, arg ListActivities
 	return items, nil
 }
 
-const listDifferences = `-- name: ListDifferences :many
-SELECT id, tenant, person, booking, at, kind, detail, ref, is_open FROM difference
-WHERE tenant = $1
-  AND (person = $2 OR $2 = '')
-  AND (booking = $3 OR $3 = '')
-  AND (kind = $4 OR $4 = '')
-  AND (is_open OR $5 = TRUE)
-  AND id < $6
-ORDER BY id DESC
-LIMIT $7
-`
-
-type ListDifferencesParams struct {
-	Tenant        string
-	Person        string
-	Booking       string
-	Kind          string
-	IncludeClosed interface{}
-	Before        int64
-	MaxRows       int32
-}
-
-func (q *Queries) ListDifferences(ctx context.Context, arg ListDifferencesParams) ([]Difference, error) {
-	rows, err := q.db.QueryContext(ctx, listDifferences,
-		arg.Tenant,
-		arg.Person,
-		arg.Booking,
-		arg.Kind,
-		arg.IncludeClosed,
-		arg.Before,
-		arg.MaxRows,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []Difference
-	for rows.Next() {
-		var i Difference
-		if err := rows.Scan(
-			&i.ID,
-			&i.Tenant,
-			&i.Person,
-			&i.Booking,
-			&i.At,
-			&i.Kind,
-			&i.Detail,
-			&i.Ref,
-			&i.IsOpen,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const pruneActivities = `-- name: PruneActivities :execrows
 DELETE FROM activity WHERE at < $1
 `
 
 func (q *Queries) PruneActivities(ctx context.Context, before int64) (int64, error) {
 	result, err := q.db.ExecContext(ctx, pruneActivities, before)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-const pruneDifferences = `-- name: PruneDifferences :execrows
-DELETE FROM difference WHERE NOT is_open AND at < $1
-`
-
-func (q *Queries) PruneDifferences(ctx context.Context, before int64) (int64, error) {
-	result, err := q.db.ExecContext(ctx, pruneDifferences, before)
 	if err != nil {
 		return 0, err
 	}
