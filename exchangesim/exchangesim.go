@@ -27,6 +27,7 @@ import (
 // Options configure a Server. The zero value is a server with the sample people.
 type Options struct {
 	People []Person // empty: SamplePeople
+	Groups []Group  // distribution groups
 	Domain string   // NetBIOS domain of logins; empty: EXAMPLE
 	Logger *slog.Logger
 	// RecordDir, if set, receives every request and answer body in numbered files.
@@ -103,6 +104,7 @@ type Server struct {
 	mu sync.Mutex
 	onlineState
 	people      []*Person
+	groups      []Group
 	users       map[string]*Person  // by address and by DOMAIN\user, in lower case
 	boxes       map[string]*mailbox // by every address in lower case
 	byID        map[string]*mailbox // by mailbox GUID
@@ -203,6 +205,11 @@ func New(o Options) (*Server, error) {
 	}
 	for _, p := range o.People {
 		if err := s.AddPerson(p); err != nil {
+			return nil, err
+		}
+	}
+	for _, g := range o.Groups {
+		if err := s.SetGroup(g); err != nil {
 			return nil, err
 		}
 	}

@@ -1,7 +1,7 @@
 // Package backend is the contract of a backend plugin: it reads and writes the calendars of one kind of server.
 //
 // A backend keeps nothing but connections. The host owns time, storage, retries and policy; it calls Probe, Pull,
-// Fetch and Apply, and whichever of the optional interfaces (Pusher, Finder, Watcher, Partial) the value returned by Open implements.
+// Fetch and Apply, and whichever of the optional interfaces (Pusher, Finder, Watcher, Partial, FreeBusy, GroupExpander) the value returned by Open implements.
 // Errors carry a kind of package fault; the host reacts to kinds alone. Requests go through Env.HTTP, which authorizes
 // them and ends them with their context.
 package backend
@@ -237,8 +237,16 @@ type Partial interface {
 // Abilities are the optional interfaces that a backend implements, and what it cannot carry.
 type Abilities struct {
 	Pusher, Finder, Watcher bool
-	AskingOnly              bool            // of a Watcher
+	AskingOnly              bool // of a Watcher
+	FreeBusy, GroupExpander bool
 	Omits                   calendar.Fields // of a Partial; never FieldTime
+}
+
+// A Selective value has the methods of more optional interfaces than it serves: what it says of itself holds. The host's end
+// of an instance is such, for those that came after the first three.
+type Selective interface {
+	// Can returns what is served; the methods of what is not answer fault.Unsupported.
+	Can() Abilities
 }
 
 // AbilitiesOf returns what b can do.
@@ -252,6 +260,11 @@ func AbilitiesOf(b Backend) Abilities {
 	}
 	if p, ok := b.(Partial); ok {
 		a.Omits = p.Omits() & calendar.AllFields &^ calendar.FieldTime
+	}
+	_, a.FreeBusy = b.(FreeBusy)
+	_, a.GroupExpander = b.(GroupExpander)
+	if s, ok := b.(Selective); ok {
+		a = s.Can()
 	}
 	return a
 }

@@ -107,6 +107,8 @@ func grouped(only func(string) bool) []group {
 		{"Finder", finderChecks()},
 		{"Pusher", pusherChecks()},
 		{"Watcher", watcherChecks()},
+		{"FreeBusy", freeBusyChecks()},
+		{"Groups", groupChecks()},
 		{"Mailboxes", mailboxChecks()},
 		{"Unavailable", unavailableChecks()},
 		{"Cancellation", cancellationChecks()},

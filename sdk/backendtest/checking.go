@@ -32,6 +32,8 @@ const (
 	finder
 	pusher
 	watcher
+	freeBusy
+	groups
 	series
 	attendees
 	atURL // the mailbox has a URL, which can be another's
@@ -56,6 +58,8 @@ func (s *suite) missing(n needs) string {
 		{finder, s.can.Finder, "the backend is no Finder"},
 		{pusher, s.can.Pusher, "the backend is no Pusher"},
 		{watcher, s.can.Watcher, "the backend is no Watcher"},
+		{freeBusy, s.can.FreeBusy, "the backend tells no FreeBusy"},
+		{groups, s.can.GroupExpander, "the backend is no GroupExpander"},
 		{pusher, !s.delegate, "the mailbox is a delegate's and cannot be subscribed to"},
 		{watcher, !s.delegate, "the mailbox is a delegate's and cannot be listened to"},
 		{series, !s.can.Omits.Has(calendar.FieldRecurrence), "the calendar keeps no series: Omits has the recurrence"},

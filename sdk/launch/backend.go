@@ -45,27 +45,40 @@ type HTTPOptions struct {
 }
 
 // A Backend is an instance of a backend plugin. It is a backend.Pusher, backend.Finder or backend.Watcher if, and only
-// if, the plugin's own value is. A Watch ends without an error when the instance is closed or its process stopped.
+// if, the plugin's own value is; of the abilities that came later it has the methods always, and Can says which are served.
+// A Watch ends without an error when the instance is closed or its process stopped.
 type Backend interface {
 	backend.Backend
 	// Close ends the instance; calls under way go on to their end.
 	io.Closer
 	// Omits implements backend.Partial; it is empty for a plugin that is none.
 	Omits() calendar.Fields
+	backend.Selective
+	backend.FreeBusy
+	backend.GroupExpander
 }
+
+type (
+	freeBusy      = backend.FreeBusy
+	groupExpander = backend.GroupExpander
+)
 
 type plain struct {
 	backend.Backend
 	io.Closer
-	omits  calendar.Fields
-	asking bool
+	freeBusy
+	groupExpander
+	can backend.Abilities
 }
 
 // Omits implements backend.Partial.
-func (p plain) Omits() calendar.Fields { return p.omits }
+func (p plain) Omits() calendar.Fields { return p.can.Omits }
 
 // AskingOnly implements backend.AskingOnly.
-func (p plain) AskingOnly() bool { return p.asking }
+func (p plain) AskingOnly() bool { return p.can.AskingOnly }
+
+// Can implements backend.Selective.
+func (p plain) Can() backend.Abilities { return p.can }
 
 // checked holds a plugin to what the contract promises and a caller relies on.
 type checked struct{ backend.Backend }
@@ -125,9 +138,8 @@ func wrap(b *wire.BackendClient, c io.Closer) Backend {
 		finder  = backend.Finder
 		watcher = backend.Watcher
 	)
-	base, has := plain{Backend: checked{b}, Closer: c, omits: b.Abilities.Omits, asking: b.Abilities.AskingOnly}, b.Abilities
-	has.Omits, has.AskingOnly = 0, false
-	switch has {
+	base := plain{Backend: checked{b}, Closer: c, freeBusy: b, groupExpander: b, can: b.Abilities}
+	switch has := b.Abilities; (backend.Abilities{Pusher: has.Pusher, Finder: has.Finder, Watcher: has.Watcher}) {
 	case backend.Abilities{Pusher: true}:
 		return struct {
 			plain

@@ -215,6 +215,8 @@ const (
 	push   = "push notifications"
 	listen = "streaming or pull notifications"
 	search = "search by marker"
+	busy   = "free/busy"
+	groups = "look at distribution groups"
 )
 
 // Subscribe implements backend.Pusher.
@@ -285,12 +287,34 @@ func (b *Backend) Find(ctx context.Context, m backend.Mailbox, by backend.Marker
 	})
 }
 
+// FreeBusy implements backend.FreeBusy.
+func (b *Backend) FreeBusy(ctx context.Context, m backend.Mailbox, addresses []string, from, to time.Time) ([]backend.Availability, error) {
+	return timed(ctx, b, func(open launch.Backend) ([]backend.Availability, error) {
+		if !open.Can().FreeBusy {
+			return nil, fmt.Errorf("plugin %s has no %s: %w", b.spec.Plugin, busy, fault.Unsupported)
+		}
+		return open.FreeBusy(ctx, m, addresses, from, to)
+	})
+}
+
+// Members implements backend.GroupExpander.
+func (b *Backend) Members(ctx context.Context, m backend.Mailbox, group string) ([]calendar.Address, error) {
+	return timed(ctx, b, func(open launch.Backend) ([]calendar.Address, error) {
+		if !open.Can().GroupExpander {
+			return nil, fmt.Errorf("plugin %s has no %s: %w", b.spec.Plugin, groups, fault.Unsupported)
+		}
+		return open.Members(ctx, m, group)
+	})
+}
+
 var (
-	_ backend.Backend    = (*Backend)(nil)
-	_ backend.Pusher     = (*Backend)(nil)
-	_ backend.Finder     = (*Backend)(nil)
-	_ backend.Watcher    = (*Backend)(nil)
-	_ auth.Authenticator = (*authenticator)(nil)
+	_ backend.Backend       = (*Backend)(nil)
+	_ backend.Pusher        = (*Backend)(nil)
+	_ backend.Finder        = (*Backend)(nil)
+	_ backend.Watcher       = (*Backend)(nil)
+	_ backend.FreeBusy      = (*Backend)(nil)
+	_ backend.GroupExpander = (*Backend)(nil)
+	_ auth.Authenticator    = (*authenticator)(nil)
 )
 
 // abilities names what the plugin offers beyond the mandatory, if the instance is open.
@@ -309,7 +333,7 @@ func (b *Backend) abilities() []string {
 	for _, one := range []struct {
 		is   bool
 		name string
-	}{{can.Pusher, "push"}, {can.Watcher, "watch"}, {can.Finder, "find"}} {
+	}{{can.Pusher, "push"}, {can.Watcher, "watch"}, {can.Finder, "find"}, {can.FreeBusy, "free/busy"}, {can.GroupExpander, "groups"}} {
 		if one.is {
 			out = append(out, one.name)
 		}

@@ -23,21 +23,23 @@ var table = map[fault.Kind]string{
 		ErrorNotEnoughMemory`,
 	fault.Unavailable: `ErrorInternalServerTransientError ErrorInternalServerError ErrorMailboxStoreUnavailable
 		ErrorMailboxFailover ErrorConnectionFailed ErrorADUnavailable ErrorADOperation ErrorTimeoutExpired
-		ErrorNoRespondingCASInDestinationSite ErrorProxyRequestProcessingFailed ErrorBatchProcessingStopped ErrorNewEventStreamConnectionOpened`,
+		ErrorNoRespondingCASInDestinationSite ErrorProxyRequestProcessingFailed ErrorBatchProcessingStopped ErrorNewEventStreamConnectionOpened
+		ErrorMailboxLogonFailed ErrorServiceDiscoveryFailed ErrorAvailabilityConfigNotFound ErrorFreeBusyGenerationFailed`,
 	fault.MailboxMoved: `ErrorMailboxMoveInProgress ErrorCrossSiteRequest ErrorProxyRequestNotAllowed ErrorWrongServerVersion`,
 	fault.StateExpired: `ErrorInvalidSyncStateData ErrorSyncFolderNotFound`,
 	fault.SubscriptionLost: `ErrorSubscriptionNotFound ErrorExpiredSubscription ErrorInvalidSubscription ErrorReadEventsFailed
 		ErrorMissedNotificationEvents ErrorInvalidWatermark ErrorSubscriptionUnsubscribed ErrorExceededSubscriptionCount`,
 	fault.Unsupported: `ErrorSubscriptionDelegateAccessNotSupported`,
 	fault.NotFound: `ErrorItemNotFound ErrorCalendarOccurrenceIsDeletedFromRecurrence
-		ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange`,
+		ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange ErrorNameResolutionNoResults ErrorNameResolutionNoMailbox
+		ErrorInvalidItemForOperationExpandDL`,
 	fault.Conflict: `ErrorIrresolvableConflict ErrorStaleObject ErrorChangeKeyRequiredForWriteOperations ErrorInvalidChangeKey
 		ErrorChangeKeyRequired`,
 	fault.MailboxNotFound: `ErrorNonExistentMailbox ErrorMailboxConfiguration ErrorAccountDisabled ErrorMailRecipientNotFound
 		ErrorInvalidSmtpAddress`,
 	fault.Forbidden: `ErrorImpersonateUserDenied ErrorImpersonationDenied ErrorImpersonationFailed
 		ErrorInvalidExchangeImpersonationHeaderData ErrorAccessDenied ErrorSubscriptionAccessDenied ErrorCalendarIsNotOrganizer
-		ErrorFolderNotFound`,
+		ErrorFolderNotFound ErrorNoFreeBusyAccess`,
 	fault.Invalid: `ErrorSchemaValidation ErrorInvalidRequest ErrorInvalidServerVersion ErrorInvalidIdMalformed ErrorInvalidId
 		ErrorInvalidPropertySet ErrorInvalidPropertyDelete ErrorInvalidPropertyRequest ErrorInvalidExtendedProperty
 		ErrorInvalidExtendedPropertyValue ErrorSendMeetingInvitationsRequired ErrorSendMeetingCancellationsRequired
@@ -45,7 +47,8 @@ var table = map[fault.Kind]string{
 		ErrorDuplicateSOAPHeader ErrorInvalidPushSubscriptionUrl ErrorInvalidSubscriptionRequest ErrorCannotDeleteObject
 		ErrorQuotaExceeded ErrorMessageSizeExceeded ErrorItemSavePropertyError ErrorPropertyUpdate ErrorItemCorrupt
 		ErrorOccurrenceCrossingBoundary ErrorCalendarDurationIsTooLong ErrorCalendarEndDateIsEarlierThanStartDate
-		ErrorRecurrenceHasNoOccurrence`,
+		ErrorRecurrenceHasNoOccurrence ErrorNameResolutionMultipleResults ErrorInvalidTimeInterval ErrorTimeIntervalTooBig
+		ErrorIndividualMailboxLimitReached`,
 }
 
 const soapHead = `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>`

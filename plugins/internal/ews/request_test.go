@@ -78,6 +78,11 @@ func everyRequest(t *testing.T) map[string][]byte {
 		}}
 		for op, call := range map[string]func(context.Context) error{
 			"GetFolder": func(ctx context.Context) error { _, err := c.GetFolder(ctx, ada); return err },
+			"ExpandDL":  func(ctx context.Context) error { _, err := c.ExpandDL(ctx, ada, awkward); return err },
+			"GetUserAvailability": func(ctx context.Context) error {
+				_, err := c.GetUserAvailability(ctx, ada, []string{"bob@example.com", awkward}, at, at.AddDate(0, 0, 62))
+				return err
+			},
 			"Sync-first": func(ctx context.Context) error {
 				_, err := c.SyncFolderItems(ctx, ada, SyncRequest{Max: 9999})
 				return err
@@ -169,6 +174,9 @@ func TestEveryRequestIsValidByTheSchema(t *testing.T) {
 		t.Parallel()
 		of2016 := map[string][]byte{}
 		for name, doc := range docs { // this schema fixes the version
+			if strings.HasPrefix(name, "GetUserAvailability") { // MS-OXWAVLS is not part of it
+				continue
+			}
 			of2016[name] = bytes.Replace(doc, []byte(Version), []byte("Exchange2016"), 1)
 		}
 		xmllint(t, shared(t, "ews-schema-2016", "ews2016-all.xsd"), of2016)

@@ -48,6 +48,9 @@ var (
 	_ backend.Pusher  = (*Backend)(nil)
 	_ backend.Watcher = (*Backend)(nil)
 	_ backend.Finder  = (*Backend)(nil)
+
+	_ backend.FreeBusy      = (*Backend)(nil)
+	_ backend.GroupExpander = (*Backend)(nil)
 )
 
 // New returns a backend that works with env's client and markers. version is the product's, for the User-Agent header.

@@ -76,6 +76,7 @@ func (s *BackendServer) Open(ctx context.Context, req *roomwirev1.BackendOpenReq
 	can := backend.AbilitiesOf(b)
 	return &roomwirev1.BackendOpenResponse{Abilities: &roomwirev1.Abilities{
 		Pusher: can.Pusher, Finder: can.Finder, Watcher: can.Watcher, Omits: uint32(can.Omits), AskingOnly: can.AskingOnly,
+		FreeBusy: can.FreeBusy, GroupExpander: can.GroupExpander,
 	}}, nil
 }
 

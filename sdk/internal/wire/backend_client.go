@@ -40,6 +40,7 @@ func (c *Conn) OpenBackend(ctx context.Context, gate *Gate, id string, cfg Backe
 	a := resp.GetAbilities()
 	b.Abilities = backend.Abilities{
 		Pusher: a.GetPusher(), Finder: a.GetFinder(), Watcher: a.GetWatcher(), AskingOnly: a.GetAskingOnly(),
+		FreeBusy: a.GetFreeBusy(), GroupExpander: a.GetGroupExpander(),
 		Omits: calendar.Fields(a.GetOmits()) & calendar.AllFields &^ calendar.FieldTime,
 	}
 	return b, nil
