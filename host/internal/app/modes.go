@@ -166,6 +166,12 @@ func (m *modes) Mode(ctx context.Context, name, address string) (syncer.Mode, er
 	if can.Finder {
 		mode.Finder = one.handle
 	}
+	if can.FreeBusy {
+		mode.FreeBusy = one.handle
+	}
+	if can.GroupExpander {
+		mode.Groups = one.handle
+	}
 	return mode, nil
 }
 

@@ -35,6 +35,9 @@ type Mode struct {
 	Watcher backend.Watcher // nil: it cannot be listened to
 	Asking  bool            // it can only be asked, not listened to on a connection
 	Finder  backend.Finder  // nil: it cannot search
+	// FreeBusy tells when people are busy, and Groups who is in a distribution group; nil: it cannot.
+	FreeBusy backend.FreeBusy
+	Groups   backend.GroupExpander
 	// Notices is the preferred way to learn of changes: "push" (also if empty), "streaming", "pull" or "poll". What does
 	// not work gives way to the next: push, streaming, poll.
 	Notices string

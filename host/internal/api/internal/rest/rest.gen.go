@@ -563,6 +563,29 @@ type Attendee struct {
 	Role  *Role   `json:"role,omitempty"`
 }
 
+// Availability When one of those who were asked about is busy. Exactly one of person, resource and address is there.
+type Availability struct {
+	Address *string `json:"address,omitempty"`
+
+	// Busy By start; they may overlap, and begin before `from` and end after `to`. A time that is not among them is free, unless there is an error.
+	Busy []BusyTime `json:"busy"`
+
+	// Email The mailbox that was asked; missing for a desk without one.
+	Email *string `json:"email,omitempty"`
+
+	// Error Why nothing is known; of a resource there may be the bookings in `busy` all the same.
+	Error    *AvailabilityError `json:"error,omitempty"`
+	Person   *string            `json:"person,omitempty"`
+	Resource *string            `json:"resource,omitempty"`
+}
+
+// AvailabilityError Why nothing is known; of a resource there may be the bookings in `busy` all the same.
+type AvailabilityError struct {
+	// Kind Such as 'mailbox not found', forbidden, throttled, unavailable, unsupported; 'not found' where the directory does not have the id.
+	Kind   string `json:"kind"`
+	Reason string `json:"reason"`
+}
+
 // Booking defines model for Booking.
 type Booking struct {
 	AllDay    bool       `json:"all_day"`
@@ -678,6 +701,18 @@ type BookingPage struct {
 
 // Busy defines model for Busy.
 type Busy string
+
+// BusyTime defines model for BusyTime.
+type BusyTime struct {
+	// Booking Its id, if it is one of the booking system's own.
+	Booking  *string   `json:"booking,omitempty"`
+	Busy     Busy      `json:"busy"`
+	End      time.Time `json:"end"`
+	Location *string   `json:"location,omitempty"`
+	Private  bool      `json:"private"`
+	Start    time.Time `json:"start"`
+	Subject  *string   `json:"subject,omitempty"`
+}
 
 // Change defines model for Change.
 type Change struct {
@@ -808,6 +843,13 @@ type Finding struct {
 
 // FindingLevel defines model for Finding.Level.
 type FindingLevel string
+
+// FreeBusy defines model for FreeBusy.
+type FreeBusy struct {
+	From  time.Time      `json:"from"`
+	Items []Availability `json:"items"`
+	To    time.Time      `json:"to"`
+}
 
 // Host defines model for Host.
 type Host struct {
@@ -1638,6 +1680,22 @@ type ResolveDifferenceParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// GetFreeBusyParams defines parameters for GetFreeBusy.
+type GetFreeBusyParams struct {
+	// Persons Ids of persons, separated by commas.
+	Persons *[]string `form:"persons,omitempty" json:"persons,omitempty"`
+
+	// Resources Ids of rooms and desks, separated by commas.
+	Resources *[]string `form:"resources,omitempty" json:"resources,omitempty"`
+
+	// Addresses E-mail addresses of mailboxes that need not be in the directory, separated by commas.
+	Addresses *[]string `form:"addresses,omitempty" json:"addresses,omitempty"`
+	From      time.Time `form:"from" json:"from"`
+
+	// To Exclusive; at most 62 days after from.
+	To time.Time `form:"to" json:"to"`
+}
+
 // StopPluginParams defines parameters for StopPlugin.
 type StopPluginParams struct {
 	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
@@ -2089,6 +2147,9 @@ type ServerInterface interface {
 	// Examine Look for what is wrong
 	// (GET /{tenant}/api/v1/doctor)
 	Examine(w http.ResponseWriter, r *http.Request, tenant Tenant)
+	// GetFreeBusy When people and rooms are busy
+	// (GET /{tenant}/api/v1/freebusy)
+	GetFreeBusy(w http.ResponseWriter, r *http.Request, tenant Tenant, params GetFreeBusyParams)
 	// GetHost The host, its plugins and its queue
 	// (GET /{tenant}/api/v1/host)
 	GetHost(w http.ResponseWriter, r *http.Request, tenant Tenant)
@@ -2986,6 +3047,100 @@ func (siw *ServerInterfaceWrapper) Examine(w http.ResponseWriter, r *http.Reques
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.Examine(w, r, tenant)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetFreeBusy operation middleware
+func (siw *ServerInterfaceWrapper) GetFreeBusy(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetFreeBusyParams
+
+	// ------------- Optional query parameter "persons" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "persons", r.URL.Query(), &params.Persons, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "persons"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "persons", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "resources" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "resources", r.URL.Query(), &params.Resources, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "resources"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "resources", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "addresses" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "addresses", r.URL.Query(), &params.Addresses, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "addresses"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "addresses", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", r.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "to"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "to", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetFreeBusy(w, r, tenant, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4840,6 +4995,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}", wrapper.GetBooking)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}", wrapper.PutBooking)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}/explain", wrapper.ExplainBooking)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/freebusy", wrapper.GetFreeBusy)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/changes", wrapper.ListChanges)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/changes/{seq}/reject", wrapper.RejectChange)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/webhooks", wrapper.ListWebhooks)
@@ -5494,6 +5650,46 @@ type ExaminedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ExaminedefaultApplicationProblemPlusJSONResponse) VisitExamineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFreeBusyRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Params GetFreeBusyParams
+}
+
+type GetFreeBusyResponseObject interface {
+	VisitGetFreeBusyResponse(w http.ResponseWriter) error
+}
+
+type GetFreeBusy200JSONResponse FreeBusy
+
+func (response GetFreeBusy200JSONResponse) VisitGetFreeBusyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFreeBusydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetFreeBusydefaultApplicationProblemPlusJSONResponse) VisitGetFreeBusyResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6878,6 +7074,9 @@ type StrictServerInterface interface {
 	// Examine Look for what is wrong
 	// (GET /{tenant}/api/v1/doctor)
 	Examine(ctx context.Context, request ExamineRequestObject) (ExamineResponseObject, error)
+	// GetFreeBusy When people and rooms are busy
+	// (GET /{tenant}/api/v1/freebusy)
+	GetFreeBusy(ctx context.Context, request GetFreeBusyRequestObject) (GetFreeBusyResponseObject, error)
 	// GetHost The host, its plugins and its queue
 	// (GET /{tenant}/api/v1/host)
 	GetHost(ctx context.Context, request GetHostRequestObject) (GetHostResponseObject, error)
@@ -7387,6 +7586,33 @@ func (sh *strictHandler) Examine(w http.ResponseWriter, r *http.Request, tenant 
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ExamineResponseObject); ok {
 		if err := validResponse.VisitExamineResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetFreeBusy operation middleware
+func (sh *strictHandler) GetFreeBusy(w http.ResponseWriter, r *http.Request, tenant Tenant, params GetFreeBusyParams) {
+	var request GetFreeBusyRequestObject
+
+	request.Tenant = tenant
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetFreeBusy(ctx, request.(GetFreeBusyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetFreeBusy")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetFreeBusyResponseObject); ok {
+		if err := validResponse.VisitGetFreeBusyResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -8305,224 +8531,238 @@ func (sh *strictHandler) TestWebhook(w http.ResponseWriter, r *http.Request, ten
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5H3bkhs3luCvILizIXsm6yLZ7p2uelnJlru1LckaSR49uLRFVOYhiWYmkE4gi+IoFDFfMx82X7KBcwAk",
-	"kkQmyRJLcse+dMtFEpeDc79+nOSqqpUEafTk4uOk5g2vwECD//V4ZqB59pP9ZwE6b0RthJKTi8nbBbCp",
-	"hA9mytSMmQWwms+B3cBMNXA6ySbCfuv3Fpr1JJtIXsHkYsLtapNsovMFVNwuWvEPz0HOzWJy8fDRv2YT",
-	"s67tF7VphJxPPn3K6AQv2+oGmu1T/CLLNVstuGELrhln8wa4gYZJ/P7+x5ippuJmcjER0vzp+0k2qYQU",
-	"VVtNLs7DmYQ0MIcGD/UErzl0qlHYXDIVDi00U2UBDTMLLu3/mKEj02/3PPPD5JnpFXHxmptFt7YoJtmk",
-	"gd9b0UAxuTBNC2NPVAkZ/jv1YM8KqGplQObrv8F6GzqP5ZoZ+GAsbNaqbTRenEnFlFlAw+xJQBt2A7zR",
-	"GdNtvmD4uL/++uynU/aYNVCDEXY1thJmgQDWvAK2hLUFKZd6BQ0U9ldmAVdyJhptwrorrjP64TQ66slr",
-	"qEu+huKCWQBMT6+kf4oF8ALxxcEr/pW94QCwHv3wwx7Amr3gJl+koMSevuVzhy2C0OhGqaWQc6aNKEu8",
-	"qiHg3UKjhZKnbPrPU1YBlw6oFqDAqhbByZTsKHPrUrMTOkl8m+3zPheVMNun/atasYrLNQNpGgF4sErp",
-	"QXQucZl4qwJmvC3N5OLh+XlmwUio/AP+1zhij5FhIWYzaEDm8EAzUYTz9CmA2MUoFRxKba/Kdi7kS1x/",
-	"82BPT+enbHrD8yXI4gQ+5Asu5/Do/OF304ED1rjaUcn0Dfy+fbI3lkZkDo6BWhLljI43cDINvx8Vbm9B",
-	"cmnSj2nwM/bNCy4LLs23GRIFUbc9FYMSKpDGc91GKcN+ff184Oi03FGB+o4PUUep5JwZxVZcGDZTDdOq",
-	"ArOw1CxhlbG2tp9O/3Sup0NEY3/ao5maGwON/eb//e385M/vPz7MHn3S/zTZPtkne0ldK6kBxfqrRt2U",
-	"UNl/5koaIIjzui5Fzu2pz2r6xr/8XdsrfIx2/acGZpOLyf846/SGM/pUn/l1ccc+EJ4ZVoiCSWXYSjXL",
-	"S3yhQuUtvpjma81WizXjsiDZaBQr1ClC1a2O+sirZ06o1I2qoTGCLpSj4C96GFdwAydGVLANkMwKvW0G",
-	"l01Krs11qw9ZSToa3/qggVu1PGQlnauariMMVHoXsN/Yr9vfuYV40/D1hN7aI/RvJN3xjGGDLIDrffix",
-	"uvk75MauRiB+JuuWkKIoUNby8lUE8RkvNWQbjyCT3O7dQmknm63GkyH216DqEnkKfOBVXaKO46XbWhuo",
-	"JlmP+pwcGKa+GHybB7CqlmEVX7NCXbKp20hPrVwtYWaYaklUHQT2in94Rj/4Ds/m/uPhjgdBKA0D/rnQ",
-	"Zhu/w8n2OqKjkp2ogWslj5IbcStMgtC42R+fHZyTxCGKpHTYlAjZxDKD5AqrxTqto2xhP7dsE9cZu+sr",
-	"PofPBryH2xbos4k1CLaRc0qafbAU7LfQXLhkldDa0oOS+IllTRZJd8Js/1c2BmQBcCCZQ8VFmXySYVao",
-	"StgFu9f2O5uHp71Sh3/SIdcGhpbldcFj3LhRqgQu7a+4u/IBT+qBlHjSm1avd/3+if3Op2ySl1zv3OxH",
-	"/NKn7HB5BrIYobPtPxuS/ttKFq9rJaRBqextCMaL4kRIVvECrNlB9scNWOwslRVylqkjN5dWtfttAh9q",
-	"yPsSJhKyipSMNA4pQ6+z9Ylq5lyK/yBVPyFtKyELaK4rIVuTkgMvHD2RMdXgTaRi/oenSfbTgFZtk28g",
-	"zNbum5ihDW/SbEsbblqiIwerXFkLtQLLqnIucyjLAcDptczTr+Zlp9BWcboBJohpBJg90CznJciCxxeN",
-	"KMOufV0IzW9KwrvNTYQOu6ysZc2XIK3g9JzLLoCynTM05S5Z3RqDhzKMz7k9EV+CRjVAjhyi7pTTTUGO",
-	"OoQEKDTjrIZGq3ih6DmEKdOcqK2LwwjLmdZ7Sqv/UBL2lEp+4YAS/tieBjwWEXFngbG5XWKCiPE0ZnIR",
-	"rTlu5RmRQ6bNd+84TweqEe57Fy0x4s8b9MnXFnO9QnbJ8PpoEYAsmIGyTGPNPwpTdzx6wxnwIS9bLW7h",
-	"knFmAe6dPXR7ob3bplOUH50/+tPJw0cn5w/fPnx4cX5+cX7+L+f2H8OGzg5IQ6nBkhb83vJSE+eQgYlY",
-	"szlJZmkpMvXMf3pBwiOSKJZzkBSR7JfWWOHBbtaxjLHPja6/2OOFzhvGNXvcrfWLKE6v5DMEUSeE8PdG",
-	"QGH5YOwzE1Ib4IXlViS4HKKTo+9gudW/8s8NADo1yawNxPiAWZVIM94A0wu1kpsWx7D462/wqkT+6dym",
-	"zrvGvnvE/iaeJNfpCcsNS7wgvw7xz8s+lDTycSiCa1U0PcHRYSEvRZ7kmLslMbnPOyy/jOWwBZFsy5Kp",
-	"pgcq+zfLpLyXZoes3ryzjrxClUY0KUAvSahB0bvbbxP7pZOHjywa3EHob7hyWaUI+S1I1WymwTCUk0ju",
-	"3/CyZAVffztM5Oe7iDytGLxbAHrUzaEKAnvu4G55gjZ8rS3tCSRfy6YkrMKCJNPRzx6vNVUreR0MbSKy",
-	"bc4d5PQGxBx+P/rhB5YveMNzA43uw+dVyaW010+Aw0vhDRx4/PIxs2Ke2c83oVIBl1YxuWS/vv1xk0y7",
-	"bZ+2VpidPYGmFHKS7RD0fQHe0eSISD2GGepto/2tUAyJHWCE7tBvBk3OJ064en47awB5CEjDjbiFTk1R",
-	"amatdtXYm5xYAbWySnuSMf+IHuqjOSv2BG1Ksv7SC9QkOfNSkBowqjLghf5mv4mg5XrAWtLkxd9DMyXW",
-	"mHTPOQ9/wYSJbTheC7RIiCl4jfH9Z+rImxSC8QOESThjtqkgowPHP1AKrSJ4xYbVliobG1iol6KhMYxS",
-	"aWIkcO1Pjg49E9RoySlt0ElYgTbuZYK9upf/5xAid0HRu/iVPBTcdu4yydfxWrJ/mLq9KYU1PkgF4SU+",
-	"hrjlxj4+2sMFSCN4mX4bJWelyM0TWPBbodpmwOd7A7my2lcUxfJiz2N15+LwoqBpS9CsgVmr4ZRNG1WW",
-	"NzxfOl3WvreVFg1oMKdXckr45D6NxEnAs75+6ZcLmJi84E/AixegNR9maluSXjr5zObiFiRr696bjrI+",
-	"az9VtYmVnAiZInN8iP0keWAXNrwbT0CiD0dLUWuHYRHAjiE/Y/jfnww9niP3pxDlvj+HfQFmyO27ty/f",
-	"i75ta6UGmXbYEoc4xNHvfhGEiju422QcfEdBnu4x/iGiAE8/8ErIYNjeHXtmQhZW298bUj/TD3bGqfBZ",
-	"w+rpO9Ql7+6Q9kaR2ZiKDWq2lNY4R0HhdTf2rsugQU8xReuNYpqv7Vet0UCPczrZcnJRIEgMxiMtpy6s",
-	"GVJyA+U68wIfsxl6scixy2wBYsuZ1VH0Zjje58NsU3pA4LHDl1wULqUt+BLQqhaaWUo73h1mAspC3+Fd",
-	"O4G9IfT1QrVlYd8xAkB3gFLI5dDV7ZZW0hqFS+uNh2NPeb7AZMTpEtbTjE0JMlMEzVQbbmB6ydCUIaTL",
-	"2NQuNGXfkIkttDvulQznlWr1bcamN1zDlH2D6RE3yiyYFgVoZAmMzxuAgilpvzhvVFtr/CqQn2XtMqHs",
-	"pwXkwirWfinvvL+SKwRLoeyGmUvFWNufLFRZ0HrogS8UIEGwNZhv6WYCs0im7Bu72qoRBki1CtEi8jpU",
-	"vIBvXW7dUZBjPCjUBVu2AwHSPnMq1PFusWaSnpfdQKnkXNNzd8xYzNA/auGQMdWQl5YJo9mqh1NHMZE8",
-	"DXvETDFAz0q3GXgDfCgDDRXtedsg30RcxTQzbf+pjZVHyauUcAtlrM4rq86ueOPcMdA0qknqtUMJIp6l",
-	"kBeXm4yBPSBKQl4B8WWML1WqgNMBpyMU6yGiVRap+Q15tJK/92kGA0ebqVYWux0fCO2QbkOAGkk9+KtK",
-	"5XrYO+4vRF+oIqlouLfcex1KWEyt9HsL7c7o/b/hl7wT9I4BtnHg9gJmDZnz/paZg5o/bQraz6paNea5",
-	"kAkVD2VM2hLPVdlWknFDYc3TQ7LJRMoP+aNqpYGCzRpVsYcZa3XLy5KCIJSWy+wPL9k5WZWrhSqBzUQJ",
-	"GbmNnbCNGbHFuKEAtncepTWfVaPkPNvKu0uSmMYM3XEHSwOVusV/zbggP4tnDe93kQ/CK2w0/Iavwf5v",
-	"gtnVdSlSLB0DkRfeQuasaNasaeVl0Orsn50XLB1jjBIytmHsbrq1rcU1l4m9soI4EfmJVrG3H1Q7vBra",
-	"qZ/49azz4xeUr0spsSWcsl+l9+sp6WJQFlVKoQ3dci++EFFNgjf4106CpfUHGPi4C8XvkID+XbMkxnXb",
-	"JLGPwJpCpk1/YbAcfSApKcSQ4W6jXmsWh6WIuPzvwxKpduVG5FzaN74B1mpIq/dtUyZ9NlZ70dDcQtPT",
-	"c8AqtI7jWL3WRaPHCdkJQH/FjMCTeoMX6jYBzaJZXzftgEtgJqTQi0NEzEw513disUalXVvWBL82zXr/",
-	"XQZdFWNMeE1MyQJfNciG7PtZNRmtBOlMAmsqZsSgx9SRffSg3us6/jewlOey4/rHLTh+7JAA9EHy/2CF",
-	"AY2ofY71Br9oSU+lTYAUJURZYgR6y1CtcvFAM7WSu3E/cBFELdw8CwjtcdHfIobYEHn8BLkoCEAbVNJ9",
-	"MFCO4wOwQfLdDEifjTv4lceOpEedLcnUH3+cFHqKfBEw84JxazFalLVSa8udsKNqME7Nfnh+fr7Ne4vo",
-	"/BueuIov4YRLWG14/DFrRcncIkMDVnO4UcWaPrGS5pRNSzAnc7UdC0imyl16G/NKolhv8wUtotTyBNPl",
-	"3ELBC4BhB15YiT9ry5J0Ni7phIYCHj5vpuLNEhqXWiPDIfrBiHBVtFXs2TFhzO+/W18LYBzCk/3yw7YC",
-	"kpXlVFaQo/sAHU1rNLjVzDtU0EjlZXmtZs63MlNlqVbThC8Ov5Uwgm+hWeMjulwXl/yC1G61bu2SGtG6",
-	"P90oSNhZDpTFUiyUtyWvbK13xA9i8OiFWfC6BvKoudDVNq+O5RjefvSSeCGLrDfqQydFLGi5pNLLcPsL",
-	"yp7iZkPc9zYM4eSxq1ksYHALmPmESR1IxUEbxTOgXYMfWt22q4zCtDSsjXU5YvgymMGFZcbMGzFhJSb0",
-	"lUSUj/2Ta9Ui+hAWRcYOOcV0R6S+MstC7IFmUAijh5JXHCL2tL4DMaTPp85Hy0i8GNu2UDvPCHuHda2O",
-	"FJwAQzfjHdA3KR7tfu7iD2jjX18/93wmY8HhGInMzkqdkfMlLpI9/z5Z9Z3mJi7dMClUkhK+cx33b0Ex",
-	"GpQ0QrKVFT6Mvtvj+fbMVmqib3XUbeRZauEXxkpHFGZW+61uxLxVmONbQAnpBMNBt9+g/8gCZSBFQbWu",
-	"nj/NefcK1w0oFZYxh2w6V5NpyVlIMhZQs8m8ja0Zr7D2cQFV0tt+WHQN7YWvm9eUeegOPclrTB5IKGx7",
-	"WQh7apfuB8NnGHCRBFRMFP/eQsNLx6AryhEW5oJJzAUOSgprpRFlYJOMlEV9OoBDhO7bJEgfbMVm/k7F",
-	"6iFB1GLbwNKB1rbzcUmqdMKzwPy+1UKUcNFVK8wtY/JtBMSAWyag5SYjVBoi347lFVpUdbn2Mo1Keh+d",
-	"n+/tawlMLpUqlA5KPfEaPt7Ba4ObQFVNFJ8gZ1L6sp5nbe3z0kvYCyZBoLaAGrFVH5lUTSQ/3ZMfhCZS",
-	"mbHIgGPE6CmNWkJIpsqClAJ8iBw1p8gBwohfNemYgc862LwpwXANJiPAdaEsCmK5C6ZvUidTul52qo5F",
-	"SnUL+CghS+iClWDYXKXXvIVGzJKOzQjRuR4ICu5h7xFyRRtlB0gyB0h39SGG9MZb7RscWmGw2dcK7Kee",
-	"nrLpigsj5HxKTl0qR2OmEWhDNS2mBk8vGGc119q1yhCYsVUoCW4370jXyGWKS0s3wTl8EatP25r5KZti",
-	"3QnGzoJr2Ttv8EWcwn4lI+/yJdMAbErc21ku5LOZnrJpwIfoXg6d7ap9881BDh3sCAwrFVqfFF1QjVA4",
-	"487iMvtI+rFepgQX1wORUhVgjxDscbqdHtCmk5OJnFTvyQyB6IPYqJfBO3NL8GbdWVLo+xJWQ30HBgI/",
-	"y1Tjm6dVbdaeNVOTGstQODa04ZZjOl/QpcM8e/8l1AOFIkMu4i/XRcDecgBe7+BmodRyG2Aa8gZSmtpq",
-	"oSG//u///K9pUs/u1hu7jN928/j+55nfP3XsV0E729SlKd30+ibONx1N+N1KUL1LSW8hdF3y9fXgSw8X",
-	"Yg+h5R6p5z7p3K59reQ1RfOTvvO4xCP9DV+XMoqAa5kHT+1WFepAjWjlgjDJSphrZ7l+bvFnigYI5huP",
-	"0yWwh7NFJ0nUWG5j1CbAN6AbyjX3K88kVL5LdeaRkH1/3N2oc2tExZs1e/Pi7SvGi6IBHUxNpxtQCzAK",
-	"0KHWq1oTp4eg5TJX/qNE0dr/dv99mpODvne2bPLhZK5O7B9P9FLUJ6om0J1g5SE0lJp0z5WVn0WpwSPX",
-	"y6EaIdyNHwx5fB7oLqCAFY1YKXjJXHQdO5UZNIvI1zi1X5ii3ty0sHfZed+duIMBbCgODh0siH1oP5Q0",
-	"bhRyRW23hkrqrpMusJ+F1aHIceS9XR32uRgpJoiakZDRAM0eIwPZCbI/XvWXyzHaVi9vRDmWLMuZiyQz",
-	"Rf7aG1grWTiuIAtuVLPOrAU0401XqoiBIygif2+cMrMEqA/TV3Nelokj/mj/zLSQOeHCQmnzQFNla4a5",
-	"a2WJuFA3KgetYd8ynrxurzXkShZ9j12h2psykleufd1IIgqVZFSXBAXu4vyuykUz8mdZwK1ckf0ep5uJ",
-	"VOnmS5evhyEwIS0vR+O5aaUe5XT9ZXhrFtZAdu+ezkPk2lwna+rfLShc4ADu3UkgC0CDUhgN5Wx00etD",
-	"Mt9LNb8uGlXXw0lAjh2Uah75jIxS6FLdE+LRNteDVUCUKdRbfrtoYMdtVJ1KGO9IRxu+dhVG2+y5gko1",
-	"CfPnNWis6mL0Bcs/b9YGNNItuitC/uee8AiJkht+TM+LXepVixL4MFIfTsD54TymyXTlEzIERwR4MwOS",
-	"uWr4XvpF9FjSRdr2oPL6z38+kC/UothZ3JXMTAlP3rTpTit1o4zKVSqRgv9dNb4zqYfGSjTem2aYroEv",
-	"ddfEdaG0GezCY7lp6rHx7wwlGFIY5uFfWpu65Dm2g3RoEByRaPJTr4gI7qlNTbMerrUTjsVbjJ1z6miz",
-	"H4F5J03avAFsmqMHQn3u0wDDAvKSNyRSDsjzfUPrJLsYLPijH/6UrhjRbZXEAhR+icdBmRilMWm1P5Ts",
-	"34tr1ZoBOgvudxJ6e/KMsOowB8XMflEcyDWjNOaU28eJoIChhDt7Z9J1uc+dhy8QxbCq5Z95O3VI5Qd2",
-	"cAtnSiOt9+okejzgXzahQitn1qAoM+YeKHN9ZzNWuKqEDNNVMT2A13tDC78UfTLu9ulY4IYp3DYNSHM9",
-	"+LLWAPMM7mKjXY3ne1KtLtn5Rs8xCXtia1d0mdCKCe8ztlqs98rfRie6HriGuoWm5HXvGr4SyRe1HOLZ",
-	"RUfmdcpE/llIF2b3HbndLk5vLlU6HRHdjgOnn6nmRhQFuGfAr3al3UuwKlC+TCugWzVCPW4x1EcsjdUv",
-	"sdsP7olAnTEnYF1Fy7Rt5EWjVGXl4IX77MLBPl1tcytUiaSgB5J7qCwhdLchmGZWzcWMhr0Fw7/7jXY6",
-	"gx15+W5loX2Zw9YUkf2bryHZzGDkxXVFldapjn3uE68yoxNXk77ky9x958F9qEk0Jtl3DP1KYRtO5X03",
-	"cLhC6lfaM8FClYWlkoFzRdKz63NNz1xRyvD+0slawtf2eDp9/+27a5D7XhsXx5q/lAGPf7eL+mi07jI7",
-	"N0sD71LZ3AHdv3AKAV+D/dddPKIjudtxL2MftHFtvujN7HOUYrN/21vXhQr7RJRKQ0EQKYjNRulRP+xs",
-	"e7wBjJGsEIJAsspbtSZXg6V5URuNrq+DZ2iNQmcYtsjYLZ/9RunzlYon85yjKpJ0DZOvWDZUuIpl1UIC",
-	"piNdMpL96N648mtdTQ4VaAPNvSivHntgwWwGuWFO6KAXjXr4KVkeJD+TjVaKTuMbAJ92bdw3co7GLDyv",
-	"6kqVDjL6JcfY8lzZCzeqnS9O9+ntIQfPr8p9M4Y3CiaDjjSWiWqaFi5Y6BXpE5yqYD1sq66thji5r8vI",
-	"i5oiiblUybZUGxe3ayXv7Vojhw4xndLqIw/JcP2btDpE9eeqLLRTB9FOCtYHfhQ3eWqAF11zJeweWlTJ",
-	"3O/M2tobrWspd9zV//ochDjlIHj2k+uteH2X9y4aLuSwFyaMWyA/TItNBVd87QNDKrBnVRbeR3jJvkMt",
-	"PeroEIaQPHy0YwjJLmco967QlTALH/pBA43NcADQVlbseYoYBwxz9Au0VXAJ4LiXBae0uY0ZEfxk9vjk",
-	"5/cf//T9p3/aLyxhH6lOcuXWXKvZLM1Yei6wCMyku+VYCjG7pM4EVhGgnBl0o7B+n+Z157a1io+G8hbS",
-	"irwv5eqf5t+dIeanL1W9+h4/kmLIvSWkNnxHJwyKMnickrDa9DtzSQBhK2qqPZh9V/NWwzBiv3UaRZez",
-	"LBUtTIlvNzDfdEMNegRTueQeVMFhb8VpuoZQphN3XqooEoahBWFCbhTGB53LLOt0azRdtUG3dudJ22TG",
-	"myaImsSPswm6cMIUx32zlvld2M6sLfcQM6+BF1HZdkjBxFxUVdWYKW0Grpg860DmnGVzJo7NulqVU2bx",
-	"hNwmM5+rj2qpdnYE5rm7gTN8AbyYBhVlIy5nPxzCfMxNA3xCx+8ztlAruHUdR33pjFSrC0Kpp+/eWNT1",
-	"kVf2iyQtTRYaKwekd2NQ8KKfDtkhX16K6mbYfcfZDViehywfY8/icBct5jZao/ua13WzUeIcaQgLKIvr",
-	"8OWU0xQqn8k4d4F/l5NoPP/wuH8DuUViYnq9AM4lc6dgqmFWCXTJ0dXpaJutlJtnRu6C4I+QvDUL1Yj/",
-	"gGI6HBBbAG9SoS2uDXPmO7UzwIfH4OIB8Sa7g1RGpNtTQhd7DtZv7todHLBBHah36wbIU3v50vZZsNYO",
-	"YxO6zS07P3hDvRjbsCtzsrtZ89nYq6reSfbfkwCok6nH9gMXBOGiiHZ2pkXGYPPFPtva3+6ymDL42Te5",
-	"64ZB/Ojh+fn5twPCEUKLmy2xaIVsA4ysX9weO4s7U8wnFfs5g0h+C65ZAbyktsxp/X+0dwa5X+Pk1KM3",
-	"pQlhlf0Lo9vdCZ/0Lfv99sae6iZtWju6s2jM3DfxQ6w/VZh85Zq5HxDTadbXK76zvf47MrqxgGA0AHcn",
-	"3r7/AVZ8fb2jdN+l6Toveedz7tSguoGZ6169s1m0fZiUyvIWtPlxAfky5UI1B4/jCRX0vQ5OoWOGXgpU",
-	"+TPUH82sLXebtz432FW1j7iC7V1etwkvFOr5wwX5WLxjQe5TST5r0Fvk8gqmcIisWQbRbyKCmX9NWw+N",
-	"Bhip7LpDfwOo90/2suB8Y6BOea1WqTEbVm90wiKMp3Xd+5pG3MIeba4wEzZUonlQxn2Z6A4jz3+MMWce",
-	"k+4+5ywAb7uqFOZc7v9mqLkNMonZpo8p+qGlar1PUzQrMGbCZb3hfnuHdjr28SnVC2EkxhjaVKpmpOnI",
-	"SNT4MwXgJqPySkAcB08zrxSVGqWW19WYywjDH2rZuQmiuL3LQzs0PtHjjCkk7AJvw23Jogxm78D87bv3",
-	"pz4b/c7lpLTBaDXpuyEmQtKvBN74UWG80/h8My02tQqEq7dyaYfkHBLylE21aYBXoZDLALqN7Jc4y5WU",
-	"FLHA1a8kTaJQVHxl9fmpr9GilB6r3y5UYzCdoLnlpfOBRmdRZTnUVsO1GMhLlS/7hVaoydsXdGe1zM9a",
-	"E9nErpfEtMH6l7jX9kZc3OmT7gsYWuriLSHDKa0c36W4ZKTGwlKTkPPrgbyevkjmNIt6K3X0LmLZmq6H",
-	"Ntb3efCp5vrX9AZJN4E3XNGy3IhifOboV2we5V7y+ArsaEgn2Mpu+zHhk2zf/tYvEGYPeDnQs5b2sBTT",
-	"ZTgjlWVULUM4EKFoXPXie8M7KkoyLKK9O0UWDipECMi67WhB1cpNSMCefSCLS6KUGbNH37+acRzJR1qq",
-	"EobNVLM5cndzru5Q549O6CyMqfXF2ZnvjR0V0Jz5dJatEMaBoWu76chzHkNhDOWBd1YY3Qqv/ND+O+LW",
-	"CC4dESf2feeDn20ILG9CGuARij63AseDGXxud6vlJnIblgODBXZlPrvI0BxS4e2h/IZl4oCUH9k2wqzf",
-	"2Pejc7kSYXxRPBrwBic5ul9bkqM56kLOEsGavwHUup+th5FGTCzx081Yf6Y2/p34wAPd+eHjxBxgmldw",
-	"eiWvJGWX+SQ96i02fezcxaiwXrAneGrWrPARM8Yle/zqGWbc9RvExAVvjFbGejXU3nyW3JUMA+G/ef3z",
-	"j+zP3//wv749ZW+Fn6Fn//jdd9/9OXS7oGlqbpg8N27YS1meFHzdL1abdgPVppcYc7B/vpLg5y/inR/j",
-	"0RfYJBazCC+wVr9wvdIxuEFxrIVaaWzKHoaJf2MlZZSJyTehXyjAn2CE3X//SnY/kAw/Eto03KiGfnDK",
-	"ph9O8CxTq+Fiix2L4PgCfnC+yBdhNOolmy6UNlPfvDB6jAU14NJQzrIrST/LVVVxlFjUIaTi+UJIDN/5",
-	"l/LF6kB6O5u+5gaei0qYKVv4tkAOUbo9K752/t6KL2OUevXLm7cuZ4ZLNn1WQFUrAzJfn/wN1tOLriA+",
-	"lAZYpMRFXQT9+39lC9U2Oot8cGin0qDZm9a4Q0NxJbuCsC6PzupWrrEX5XhOXndyLGT8Th56jzevxeRi",
-	"8t3p+el3FFVfIBWffST8/nTGa3F2+9D+3xLW+NmcWF54q2cFVgNpQ80ENCX01Epq4giPzs9dBa5xaTfY",
-	"95ZmTp793dlzJAL2mwCPMhN5yLaKZ0+ZhfpZGvToMqVOyS3g1J/0RuHkZz5/GvlcW1W8WftYNYLmgfYs",
-	"AUfc8rl2w8XwL++zicNuy/OUNhQHb3gFBrOVf0vv333l7C1uM/n03tpjOgHzH1F7dC0cDl09wk6cqf8+",
-	"ZDc/UeTaOOKDkc76qS9WXLnxBq48PNrWXXuLYVQ5Zc+i7EZslYi9MF3svgHsP8Mt51wcA31e8CVEwmQ/",
-	"xPmUDdLj2UdRfCIhWgK5lPo48hpu1bLDkQ1gf582k5Cz1iC76TBdv6HPhwEd6WAo3JV8st2k8NPk0/sU",
-	"kONa8kGu96RLMTvsgCho9jnf45mBxh4y2yoY6krTURJa9PWDQ9AQs1/6vYVm7Y3Ri86/3VHRjr6ze+2L",
-	"+hl2ydLLoa1D//FjbY42PMjCeZHwIDSU9pS9IJ8yKix12WqmxVxSngIei4YEUHR6+j8fPZkOndr1O+5O",
-	"vF+PjV3Hphza0BGuO/nAMTA16HMPQcmicUcDVDgprOe01UHEcdQcn2KXM8GeILWWkHnZFnAdj608YNX3",
-	"96hixPNqE4LjMbYQ8Bkbx+CHnoFgbQu6jTw3DPynxw4xtfXu2sQYo0uIk82eAPhe5CSlJPXwhMEv5Bv6",
-	"YsJWsBXQyW3Pzm/IXbOhzOAyT0Iq8oHazOwFui6+BGYMqRMdIKIxuTT4BI/y9C2f9zfbJNdPn49MBMbO",
-	"RtuJTeGvn7K0jPsLmMFX2SANyewdL9l359/7af/d8wtyp3MXU3G2SGA2BKiOQzybnbxUEk7oXbMRqH3F",
-	"J/+ch/4upX09M2ikW7MvGtvypZHo8d7Y83m8aE/VLJvUqWrpN3wtqAEvmdFkIm8woQxhiY267Rcd1mVM",
-	"U4M68gG5kolgnms+g3J9yh53NH0lw2B4x/dqa4vjltqgn4GiHWh79ynoVWs+m69tSfLpP0+dIO/X4FIX",
-	"UX/YNZhjUdjxbUMHlAOMwy9N2Aw+4FQhPwBSqhXzo4jvRJjHtG/3vII9NqwOPm02ea7yEL6/X5mFfgzK",
-	"AcbuFncSXzv1mjP4UJec+jTNYWA+eTcImxdd6m8IqlPw2oox9MJdxt24Qjj+5xCVYquFS9nEthyUo3zh",
-	"K5jgSpIvXWP5EtXxNGqV4iFP6ewdH7k3yohnziZQ60noxXsM3TdIGqZk1OY3rvsPSYfoWMV+Qzuxgmq9",
-	"vobLIJqhn8Sxx3rppAZaXr5FmQbjk4sJsx5oNpXwwUx7KOb778VteBlVsZqVyMOghBUXZkoY5nzc9CWu",
-	"mVZKMnIZk8jgofJVNRTC7WqzqSqHMlfQ0U3LP85zqM0FM/DBnFnZak4oiWQa94DFtenv9tkoSeZEgyR5",
-	"bEKdJTUrp7barge3xQIMZlxJYS7YVBTB7a+tJJI5hJ4aU1wNP5/SVaYZmxbc8Cmd4UeXaaLZ/3nzy0t0",
-	"+WFJkW+vM33OtTl5ivd49tM0u5LY3dB9SC+EGoPzJtw0aqXxifA3b6hlo79H6MPlCj6ci97VhqFSoSqM",
-	"BWGVCD7MlQSMIDw6Z67U55RNSwpEYCtletAw6i7U7yc4xXOhzY8OC3co7CElYgOmqdyIS3be8UMEn3Sa",
-	"b8q+R6ClbfrzRI5FKEI8T6WdpV0ICJ70FlReHsocfex3sM5xD4J/x52vbqtjD5eEzg7VL1JI2muaRd8e",
-	"SD9Jamo9/Ex7gfaC5H1aSoRyzmuSTbZYww4tImlQO1XeO/d8cwwl4ZLVSmtxU65d25nPF0WYW0I90KHA",
-	"Uo7glxGS5lBGcsfz+fv2zLh9zj5q+P3TWYO9DjAZ4J4E2xv4vRdxGtYro+AvzTFAoRDESeiVitzRcWen",
-	"Rk3JNRQq/HxzXhaa8/qpCldytdGqwYqD2LHAXeYwKm5YigMG2zagPNuYWBbMuRTjpEYShMd/1HBa3O7j",
-	"C1tMXZ+NBLm+23ql40SKZi123e3n4BY9J2mSEsfNAt9XI4fx0M5P0ffuLbrzBCMAL30F88cjBm1SK3WG",
-	"1WeEYCiMEAUzLOFRy5eMGaUG1QLMLv6DOPq71x3y9VsmFeFKZg1p0IZSLY4mc1DRXik34KRQxE3nDQBT",
-	"rnQY57URpEvLmDvsj1H5vmVRtNfZR1JsrEjC/ib3KZM8bQyKpSk1K5kSCmqMVneHRQiWwG+hN0mGbCBs",
-	"02CV8uj7TlnDVmfTiouSLaB0vYCsCKFZOThJ9EoqeRGSpabovA3SKNS+LlQ7X2ASUtemhbpD+E53Il/Q",
-	"VlNqc2Elomiqy0hmusyizneAe2CelJDOdnTnyKgLhGZNW9qtyhLLGtJCD5+vo4U/ruSL+ujsJfoeJd3r",
-	"Qvu3u/QV6zlvGmHllp9UmSuZQyO7pzwGrdO4W2sh8gjZ9iFl581IkqTKDTXHT3obnmNfOe7waR6aT1KT",
-	"Fp1RjkvGfm+hhcyZ6DpjdXtTChyBmFHhCGVeCr2kTlSEsISQWlUQrNYr+RZT0bCaiZDcd8jFthELpY37",
-	"eWioQFe6tAZ2aDzvCp+1G91GX9GZj1yHpopqJdkS1ley4tgAN+0641UYwH9fPjO7BR/VjsLop4zNlSKX",
-	"8g0vjoFaz72H0cdkV43q+U4xg+aYHrKkfFg45pxExXd3fFrmX3brXf8C5q8kDO/tXf+q0omGXZkYdpI5",
-	"Tloh0QY21CfypKiD0USeX+U5z9xRzj7SPz6daUNd1O9L2FOD35dWXxwW+M9moVO1KEtWC4nzEAa6V/fR",
-	"5o1RtRvYcBRRtyuhjmQOFoEfA1OeyoISmubCms6uJVNGaYsWWagKETnvbc9lsY01w+mFA2+/4l//7d9u",
-	"NKOKX1wWzkWE7lRyj/t4raqh1yANvUg4UpkgNlfMKCZcpnv0rSuJWfWu3Tcxpj6QT9mzmVU6acMZ9h0N",
-	"iV3csG++f/To2yxeM3iLuba6mnflL3jBbgDnmfuRL9OZKGG61YJL6NQ0CqEdLZyyV8hAnMPYh6YS0vHN",
-	"ih+VHI6v+XXt9L6wx8O3iEsIACJqF64sjuPr8KHPTdoOHSI0W6lm6VHncyi7wZ6kdyflQeJ8TCHOdV/h",
-	"JFjhIEJPC4HGqHcUNV7BHLFT9sr19nKj6v1oAF+51I2NFzlcSZ9tljRu7DV/xKPcA7M/pm/N9YgdUh5D",
-	"MtARVA2+JK5Fke3eO1FFCSbBo7Z/RxzDSdqjnjUcyvmVM6aFS/jHDgZDHivf+GW/d+wGwt6v6yoMSB9w",
-	"WuEDHEsvLbnBJCns0zajQi3yR2a+uUDw5Pc8s4QGR9VTh/jO0+5QYewtjtglC78/ae8i2Emu7UaUCp6N",
-	"NlGwErhSBWQ+YNsNRvCJI9QTD+2cwOXkxlRevRIGJ46T8uAnMwvNXEE4i8ZNYzzZrmRZHQ56sRek4nf2",
-	"WC/Z9C9P37L//s//IrLDVBcqXxMGO3Oessf0eF5FiAbFpFLm0pwU5frdyPYL6Qk4ZfxA99DRNnYThhP0",
-	"+IprDZr6SlaW95pjEqjdOzTDNGp7pvRe9DjIxHfWF1G+sT3FZE9jaGv48zF8a8pNqF5aBaqH7GFy9RrM",
-	"nrxpKA06fcvjcvUxjn5PDJ2zEF26P879GSlVHSKeFZALP7PmvlOOkyWX5MR1iPCH5YI/eTB9YYPJ7z2m",
-	"ybp0KGyPZSUTymfkCTlvGpR1ON32aA5334gLKh3Kwby6giTg7YqZkEUWGoIFB6Wa3ZmFOr48qgk7Y+cr",
-	"68LO1HKtjffWjHE8zp7GtGvPORSX9pOm91qMOoSM34hK7N2UXBSFQzfxg62PUpJIkPSNCKn1IJ3DT5tK",
-	"nGDF13vf/R01dtl5BFFkDE4wfBkGTjfMbuizH0uxpKNlLDSBIO1XD8Lq9yFAPfrhTwcDirpBo3RWobUa",
-	"VQiFckj7iRVYg/Wsbl646+l1cInkfZpp0ejjL1JJ6B0n1uzwtbaJskLPlu47X8DtcyaqWjXmHrxNlI5G",
-	"FpHb7DTXt9HkTUykxETbKzkVRYaNBbN4intmGU8WZm9nfj521pvgnW3Pj89688mzePb4NGNq5vuQYFwL",
-	"E5gxkxcoyo+eWYACjTjvNMOEYPIrquDQ7mauo78Mh93hzw1fgrTWowPBlWyADN9Wlpbcp/Tf167n45SS",
-	"BbRKZHLHOP7hRBYWz8eSue1J9QWbfryaFErCFeXcXk3U7IoSbs8/TbvOtivVLLXrCOMSXsD5/+iqIVfP",
-	"1Ri7KRa5ZVZGjRmmzxC3BoXoVtgIxwY7MBPUM8wgxexyC9DgmYwv7o9FnbZxGB7wfDGS5nStmmt37IML",
-	"prfK3MhfsXLDMHJVdY4YexfyM3Ru0cVIYnbRrK+bVn7mmV6Ds7Ei29OnMs3so4esULstNdmo6lKAZtM+",
-	"cKaZr63yDmIsZ/OTpHlZXkm3BSJJ5YIqki14OQvMEzEj3XIgJoHPvDbRzAZVZYz+EIZEYNegEOge7Cqg",
-	"Nhsh7HOeY9oYmKKd69udmdlfzoAgan6NPAFlW4ovHZhJ7lNT+QbVHEPgdpVrpIXQ29eBG41K3N2Gw85y",
-	"/H4WdeS0RKHhvfmXrg1S6BuGc86RGWN8EFsEO58RFRxvGr1291feSbBfD5nO2zk/UoL+z6qZg0m5K8bA",
-	"O+zOGbrQsfW/IZcOnfo4VXTeH28fdUEDdETj7bn7Vf0OLeLeqo2O3uH47hBa/KuEj/d5/fEC4yMXDO91",
-	"oGS58FctBT6I3Hdx0zOeG3EraC7tcCc7/6Uvl/W/jxcn+nrCrN5MXRU67k9xrFqA+7SXPdjHQpvd6Nnj",
-	"8c0HOizbz/H/Q3DOnSgd5nSduXFaX9A9Plgf5tM3yPFqFQ2cE7ZdUo+lI13rnHU3ZbbmNJyqT5+P6Y4/",
-	"heFkx0/seJRKbLk/RzUmf0JZnNzwfMnCa1KJANh3ORLv6xDFDVv7qogSu+Q9evRnZgZsiZXXLQzpPCDR",
-	"0NutKgd73f9PcIazSmjDl3AsvLF65FcLub1ZyzyoiH/MBMUwePOTUzEPwYymlZcbAy+N1YGoK3Gcx3EE",
-	"tLFHDSqV1TZ3och4IWUPSwxoMx7reovfuKNOdZ+KRzy8aUjvsGc/XgdhbXQce+/Y4BJqM6iEEIi/ivGW",
-	"ZOMvfLNrXtdKSIMBGyH76NxvnqMq1TQWqSUzINkaeKOzkIIkTMZWXERjYqgm6YEO+Z7UA74Eg1/H7KmC",
-	"Gx4SPpznrbSAoUGpqs0XUDhHo2F5CVzioFg/e0ZDOUvmRhveINL+oZNHw7iwVIgJMz3649BwArKDz6Wf",
-	"10Kdj+HOdt8x86lGLuSJBy9xyab+gNhfIAzYnSlf8fiVzFh7g65zUUzn31gOvGiUFBqPou1tvh0n8X3F",
-	"NP707GPTyk/DZVj9/kBspD0QAZqayjkPYddxPrQI8j30cl5RC6HN5kFXUt1Cc8k4rWeozYariGGhlRYF",
-	"fq31mqLEv8Dd6JDatnwl6vPIehxT1a6UMW2gtiqw/f+vLxh8LkfNzSKKubTem9c52sZcDONjWZL274pG",
-	"o4yrG+/8l+7x+eMpPgMo4M/6paYSrLpre/QIf/oyydiYGu3ikWjCSbViLvXZagg3NCsjw5bc1GL/jeFW",
-	"RyiYfzTkEVa+Y/wmxBOjsTUu5O16dnKDvfMwmzuMyXMBZ2y7VHJhd8KUMOy6lCyHIgekH6j0BzU4epPA",
-	"vvxUhTBuahTfKQvDqnKE6L5qfHvawteS0n/lt12TKURMoxhnv75+vi/pjLGmnanTFFbrUG13XO1l1wkQ",
-	"j3vMqQwhuubOn3XvZ2nFTxU8gKsMxd0Gb3x0rrwDQ48jlwO8fOwNB+M2cO/8d3/bzU91S6XjRk0lqUW7",
-	"jxqfsnC3YFt1hSvSeei6WY8m0HL/xX/FyHj86PfGEGl83RcO8+3JDUNp3ZE6Bvimln6Do7GsM0vu422x",
-	"gBcvOnZwn3nLUeuf++sD1V3ny6VqYk2Hg2GU70TV622dhUr1pgjtI4XPkf2jsJb9cMnCAmTx1RzIr3H7",
-	"z0LaL1sLbGX7UNcRTDCKhvpexrPfepoyNi04Th++Nzhipyz7mgD5NQJ/s+LguEwoNL38EuhzeGvMHVj2",
-	"D4pk7xaABYRiY3b0kbBISehh0bHxphvJ+nV4jTKdsuPGxv6R8aB/0gEVhmBqrXay4AIDwD5OZMJHZv7A",
-	"TL1joNBfxC3EPAcLsrUH85FQyPh5u18Dgd6CNkf1Ptwv4qBTdkBUhXIF6uZu7IsdUx4FFmIUM806wgtr",
-	"ue6ND9EYYwQyDjD+7b2Fnltg03B6hbMdMhx5p8NMYt3Lvgyef8w3FpjH0uvlqhNpXJbYUvGBOIKQMeUd",
-	"77z0HQ2i1ckTnF47nqhstlo5n24lhqXWGWmTvVooTIAvROFiL245r7WmT+UdhQBF1nfD2HOuVdvE0AuP",
-	"ub2YL38iAImGrfiaGJOVOqEMMCqTP42LAG9h8L6jLVqjReIWjunLRpOKo9+5CZcDszh1GLL4+NWz6Fd+",
-	"WOan95/+XwAAAP//",
+	"5L3rlhs3ki76Klg8c5bsmayLJNtnuurPkWy5W7tlWSPJox8u7SKKGSTRlQmkAWRRHK1aa55mHmyeZC9E",
+	"AMgLkUmyiiV51v7TLRdJXANxjy8+T2aqrJQEac3k7POk4pqXYEHjfz2bW9Avf3L/zMHMtKisUHJyNnm/",
+	"BDaV8MlOmZozuwRW8QWwK5grDceTbCLct/6oQa8n2UTyEiZnE+5Gm2QTM1tCyd2gJf/0CuTCLidnj5/8",
+	"azax68p90Vgt5GJye5vRCl7X5RXozVX8Kos1Wy25ZUtuGGcLDdyCZhK/v/sy5kqX3E7OJkLaH76bZJNS",
+	"SFHW5eTsNK5JSAsL0Lio57jNoVWNns05U3HRwjBV5KCZXXLp/scOLZl+u+OaHyfXTLeIg1fcLpuxRT7J",
+	"Jhr+qIWGfHJmdQ1jV1QKGf87dWEvcygrZUHO1n+H9ebpPJNrZuGTdWezVrU2uHEmFVN2CZq5lYCx7Aq4",
+	"Nhkz9WzJ8HJ/++3lT8fsGdNQgRVuNLYSdokHbHgJ7BrW7ki5NCvQkLtf2SVcyLnQxsZxV9xk9MNpa6lH",
+	"b6Eq+BryM+YOYHp8IcNVLIHnSC/+vNq/cjscOKwn33+/w2HNf+F2tkydEnvxni88tQgioyulroVcMGNF",
+	"UeBWLR3eDWgjlDxm03+eshK49IfqDhRYWeNxMiWbl7mxqfkRraS9m831vhKlsJur/ZtasZLLNQNptQBc",
+	"WKnMIDkXOEx7qhzmvC7s5Ozx6WnmjpFI+Xv8r3HCHnuGuZjPQYOcwSPDRB7X030BxC5GX8G+r+1NUS+E",
+	"fI3j9xf24nhxzKZXfHYNMj+CT7Mllwt4cvr46XRggRWOdtBn+g7+2FzZO/dG5Aw8A3VPlDNa3sDKDPxx",
+	"0HN7D5JLm75Mi5+xb37hMufSfpvho6DX7VbFoIASpA1cVytl2W9vXw0snYY76KF+4EOvo1BywaxiKy4s",
+	"myvNjCrBLt1rlrDKWF25T6c/nJrp0KNxP+28mYpbC9p983//fnr0l4+fH2dPbs0/TTZXdus2aSolDaBY",
+	"f6PVVQGl++dMSQt04ryqCjHjbtUnFX3jX/5h3BY+t2b9Jw3zydnk/zlp9IYT+tSchHFxxu4hvLQsFzmT",
+	"yrKV0tfneEO5mtV4Y4avDVst14zLnGSjVSxXx3iqfnTUR9689EKl0qoCbQVtaIaCP+9QXM4tHFlRwuaB",
+	"ZE7obTK4bFJwYy9rs89I0r/xjQ803KjrfUYyM1XRdoSF0mw77Hfu6+53fiCuNV9P6K4DQf9O0h3XGCfI",
+	"4nF9jD9WV/+AmXWj0RG/lFVNRJHnKGt58aZ14nNeGMh6lyCT3O7DUhkvm53GkyH1V6CqAnkKfOJlVaCO",
+	"E6Tb2lgoJ1nn9Xk5MPz62sfXX4BTtSwr+Zrl6pxN/URm6uRqAXPLVE2iaq9jL/mnl/SDp7g2/x+Pt1wI",
+	"ntLwwb8Sxm7Sd1zZTkv0r2QraeBYyaXMrLgRNvHQuN2dnv05Jx+HyJPSoS8RsoljBskRVst1WkfZoH7u",
+	"2CaOM7bXN3wB9z74cG4bR59NnEGwSZxT0uyjpeC+hebCOSuFMe49KImfONbkiHTrme1+y9aCzAH2fOZQ",
+	"clEkr2SYFaoCtp3dW/ed/uJpruTib7go+JUoPJmObqDPEEA6ZZjO3HGn1VIxZzMwbq6d4XClarTOrmqz",
+	"PmYvPvGZLdbhJxVoo2TGNBhV6xmgzOJ5rsEY9yNUut1N9V4OfSN5Pm6eTdp4vmbGcm1RVq6Rf6kb0AWv",
+	"MpzzChZCerOSTedalVP8O7j1OBuXTa2aOpPJvVCyCIRBEcxL1EeWULq/zDVAxmpZuB2QzYB2FAOtld6Z",
+	"Mz6vzfq94wUJ6o9Es6nWuU+u1Cda38qZeu4SGvp38oKzHMw1mm3uarwls3GOuN6tj7RFOS/wB7fZhC51",
+	"QI7TPW/nNniN24j1RVjjXhS7dteG6qIw7FqqlTwn7TxSobf1+NqZei1r0TAh2dQtbcp4UURzeZNCr4XM",
+	"EzaBN8AfhXty9DNXtcwfoSy/EnkO0uniWllbQO4oidOGCyQrU1eV0tbd6aPmx2yFC0Y1UGiYWaWdfAYi",
+	"0CW/oc/IaEtcCk/fV+9KcE/x66m7ed5Iqd6DLYrLnLeFzJVSBXDpfsU979xDNgRum3gd4f1ve13uu7OC",
+	"m62T/Yhfus32V4xB5iMCe/PPlsyIzWfNq0oJaVG9D84IxyaPhGQlz5HFkCPjChxdF8ppy46iUC2Uzkb8",
+	"fQKfKph1VdWWtq7IWkkLI2UhzW2VXnAp/oN8BgnKKoXMQV+WQtY2pVD+4hkTeWWIWUrFwg+Pk3pMeKdd",
+	"gtmYvU8ZKACS3zSW25oEsj+rmZJzoUtwBD/jcgZFMXBwZi1n6VsLSriTY8pxEkHaRzyzR4bNeAEy5+2N",
+	"tl6GG/syF8a9/jw1iZOrfhbH7S2/duK4jma7G8AzffQJnbOqthYXZRlfcLcifg0G7Qk5soiqsXI32amw",
+	"TALkhnEv0JNsxgpbpFWausr3e1jeR7ej2vsfSsKO6m0YOJJEWHZ4A4GK6HFnkbH5WdoPok2nbSbXemue",
+	"WwVG5Impf+8N52mOaoT73sXcbPHn3vskGRgsu3PSoqJqZKEo0lTzP4WpQ0pOv/g0K2ojbuDcaUvcQvAa",
+	"0+6FCVpTY3E/OX3yw9HjJ0enj98/fnx2enp2evovp+4fwx6TLScNhQH3tOCPmheGOIeMTKTidpl8Zmkp",
+	"Mg3Mf3pGwqMlURznICki2a+1dcKDXa3bMoY0ZK5NWxlCL7DTZp41Y/0q8uML+RKPqBFC+HsrIHd8sO18",
+	"F9JY4LnjViS4PKFTxGBvudXd8s8aAKMj5B+Lj/ERc7aVYVwDM0u1kn3XxbD4607wpkD+6eMv3k3Pnj5h",
+	"fxfPk+N0hGXPpZeTCkr887x7Sgb5OOQxRiN0R3A0VMgLMYO0jrdNElMcrqHy87Ycdkck66JgSneOyv3N",
+	"Mang7t0iq/t7Ni33cmmQTJxtQkIN8s7efp+4Lx09fuLI4A5CvxcTYqUi4ndHquZzA5aRceSe+zdOu8/5",
+	"+tvhR3667ZGnFYMPS8DQnN1XQWCv/Lk7nmAsXzvjzv17xY1jUxJWcUCS6Riwa481VSt5GT129Mg2OXeU",
+	"070T8/T95Pvv2WzJNZ9Z0KZ7Pm8KLqXbfuI4ghTu0cCz196kdp/3T6UELp1ics5+e/9j/5k2076onTA7",
+	"eQ66EHKSbRH0XQHevMkRkXoIf1awjXZ3Z6HfYQ9v1hb9ZtB39dwL18Bv5xqQh4C03IobaNQUpeaTbLJS",
+	"2u3kyAkoNDyTjDl6MPbTRFqOzn7Qw8mbzFGBCCI4nE3X3f3IMLVK66D76BFeM9hNIx01nyotbriFtPUb",
+	"GdSOgY2a7m2rPtslc3+BYSUpMvgRY5MHc1Pv+BZSqtCvnVtNXmTwr4zqeLihv7tvjnk5Mgy87mZKNN6r",
+	"jcCMj+3mTNi20c0rgSYkcfGg4n+8p1HTv2uMHHv/jF9j1rdo0HUfLmiYAP7uTzZawhu2R9sixueLlmFq",
+	"SzRimnvSce3OPz15Jtin439pC1zCCoz1NxMdDDt5/vfhyj4d5i4RhXAKfjq/meTtBLMmXExVXxXCWYuk",
+	"M/Ki9b4zcmDkIK3gRfpulJwXYmafw5LfCFXrgWjfFcyUU5db+QtBTwlU3fikAiPWdQGGaZjXBo7ZVKui",
+	"uOKza298uPt2HFyDAXt8IadET/7TlvyPdNY1CMJwkRKTG/wJeP4LGMOHmVoilkEKFVuIG5Csrjp3Osr6",
+	"nMFbVratlbaIqeU/GWI/SR7YJIzcjSfgo49LS73WhsJaB3YIhad9/g+n9BwuhPdTzG96uFBtDnYo4Ldz",
+	"FDeIvk3zsgKZ1jEGIzKDIV7/iyhU/ML9JOPHdxDiaS7jf0T898UnXgoZVcC7U89cyNyZZzuf1M/0g60Z",
+	"CnitcfT0HqqCN3tIK+1k56eyQnwsjQRF0N3YhyZ3kuKlGHizihm+dl91Vh5dTiLMSykAYjATxXHq3NkB",
+	"BbdQrLMg8DGPrRNrHdvMxkFseB/HbZKkgtpkS44tvuAiD1Hn4PxBN4izbyqQh9vDXECRmzvcayOwe0Lf",
+	"LFVd5O4eWwfQLKAQ8npo625KJ2mtwqFN7+LYCz5bYhr69BrW04xN6WQoJD81lluYnvugJxJdxqZuoCn7",
+	"hnwiwvjlXsi4XqlW32ZsesUNTNk3mBh3peySGZGDQZbA+EID5ExJ98WFVnVl8Ks+uLr2ObDu0xxmwinW",
+	"YagQbbmQKzyWXLkJM5+Et3Y/Waoip/EwZBLjs2uw39LOBOYPTtk3brSVFrbJNKDwHrmJSp7Dtz6r+iDE",
+	"MR7Fa6Jjm5Eb6a45FZuiMDtRzhUUSi4MXXfDjMUcbXh3DhlTmmx6Jqxhqw5NHcRECm84EGaKAQZWusnA",
+	"NfCh3GNUtBe1Rr6JtIoJxsb901gnj5JbKeAGirY6r5w6u+La+88o/eLjSJLkEEshtzu3GQO3QJSEvATi",
+	"yxgQLFUOA5kAJeTroUerHFH7fJ60ozwkmA0sDZMVtnuq8LRjoiUd1EjS2c8aILiw9nA0zbUq98hx3S93",
+	"rZ1QlXhvVu06c+9ocNH4+2xEGfmbSuU9ulvffQu/qDypennq3nkcSt5PjfRHDfXWTLZ/wy8FN9kdY8Tj",
+	"Z9qJ+WpycIRdZv7UwmpTp/2yrJS2r4RMKL0oddO+iZkq6lIybikyf7xPZrVIudJ/VLW0kDNHI+xxxmpT",
+	"86KgOB6VqDD3w3N2Snb2aqkKYHNRQEaRD69+tEWT9MlNqbhOcKeldcGVVnKRbeSgJ5mOwWqVcZeThlLd",
+	"4L/mXJDnKTDLj9teDZ5XnGj4Dt+C+98E+6+qQqSEHDKWs+Az4CzXa6ZreR71XPdn7xdMh8lbOUWbZ+x3",
+	"ujGtozVflYSZlongZWsUt/tBRSwo5o1Cjl/PmlBUTrUrVB5SwDH7TQZPp5I+jOpIpRDG0i534gutV5Pg",
+	"DeG2k8dShwUMfNxkk2zRCcK9ZkmKa6ZJUh8da4qY+h7UaEvH7MeUWEeGu0l6tV3ul+Xka6H2Syrelt4z",
+	"49Ld8RWw2kDa4Kl1kfRiOX3OgL4B3dH8wKn4nuM4TT+dhprK92+2mNHxpO7gF3WTOM1cry91PeAkmQsp",
+	"zHIfETNX3VTW9mBeu9i8AvhkL61e7z7LaDrtEBNeE1Nyh680siF3f85wQLtJeiPJGc8ZMegxBW0XzbBz",
+	"u57/DQwVuOy4/nEDnh97IgCzl/zfW2FAs3KXZb3DL0Y1breX0Ep0pKN3DNUpF4PRyh7tRy7S1gEDQQda",
+	"DLton9jQ8/gJZiKnA+q9kuaDgdLUJh3aS76rAenT20MYeWxJZtT9NBYzTgo5MVtGyjzzSdvcotTacLBs",
+	"qaBvlyk9Pj093eS9eWv9Pd9kya/hiEtY9WIgmHil5MwRgwanOVypfE2fOElzzKYF2KOF2oyOJLM9z4PV",
+	"fSFRrNezJQ2i1PURZnz6gaJfBAMxPHcSf14XBelsXNIKLYWAQupXyfU1aJ8dJuMiuuGZuFW03tzaMecx",
+	"zL9dX4vHOEQnu6U4boRoS8epnCBHhwq63mIlincxodnOi+JSzb23aa6KQq2mCe8kfivhFrgBvcZL9Ola",
+	"Pn8LX7vTuo3Py0V/x3GvOG9raWzWlmKx1Du55Z+FzJE+iMGjX2rJqwrIx+iDeZu8ui3HcPejm8QNhYKG",
+	"KEXc0XJJMARx92eUAMj7VSedCWOAfWxrjgoY3AAm72FeEr7iqI3iGtCuwQ+dbttUCWNmJeJE+DRHvBlM",
+	"QkTIDfahVd5DuxHmQiLJtz22a1Uj+RAVtYwdchOa5pGGKmV3Yo8Mg1xYM5R/5Qmxo/XtSSFdPnU6WlIZ",
+	"xNimhdr4itgHxHjwT8ELMHS83oF8k+LRzec3/ogm/u3tq8BnslZ9SyMyGyt1Tu6oNmDE6XdJBJQ0N/EZ",
+	"s4OJSIkgTXCmd3dBUSuUNEKylRM+jL7b4flYNWa8t3nUkRZYah4Gxqp/FGZO+y2vxKJWmKaeQwHpHNlB",
+	"R+igR80dykDShqo9tk2a8+4UwBxQKhxjjgmhHp/APWchyVhAzSYLNrZp1d0l4w/7eezQXvi6qXlZON2h",
+	"K3mL6RQJhW0nC2FH7XKkuqulkm/aqZEUE0AYN6B54Rm0L6oT9oxJTGePSgqrpRVFZJOMlEVzPEBDRO6b",
+	"T5A+2IhW/YOAW2KOs6O2gaHjW9tMKSep0gjPHFNUV0tRwFlTcLNwjClA6ogBt0wkyz4jVAZavh3HK4wo",
+	"q2IdZBrBWzw5Pd3Z1xKZXCp5Kh2mex40fNxD0Ab7h6p0K2LTFOtubjbwrI15XgcJe8YkCNQWUCN26iOT",
+	"Srfkp7/yvchEKjsWK/GMGD2lLXgkyVSRk1KAFzFDzanlAGHEr3Q6ihLyMPo7pTNcg83o4JrgHoX1/AbT",
+	"O6mSSW6vG1XHEaW6AbyUmDd1xgqwbKHSY96AFvOkY7NF6NwMhEl3sPeIuFoTZXtIMn+QfutDDOldsNp7",
+	"HFph+D2Uu+ymnh6z6YoLK+RiSk5dqqhkVgu0oXSN2e3TM8ZZxalCHfEwji/kNFcS/GzBkW6Qy+Tn7t1E",
+	"5/BZW33a1MyP2RRLpzCaGF3LwXmDN+IV9gvZ8i6fMwPApsS9veVCPpvpMZtGemjty5OzG7VrvvmTQwc7",
+	"HoaTCnXI68+pzC2ucWt9pLsk88xcpwQXNwOxYxXPHk+ww+m2ekB1IycTWbrBkxlD83ux0SCDt2bb4M6a",
+	"taTI9zWshjB4BgI/1ykQuBdlZdeBNRNgm2MoHMHduOOY3hd07inP7f8aqoFapyEX8ZdD1HG7HDivD3C1",
+	"VOp688AMzDSkNLXV0sDs8r//87+mST27GW9sM2Ha/vLDz7Mwf2rZb6J21telKQH38qqdgTuaAr2RsnuX",
+	"qvRcmKrg68vBmx4GJRkiyx2S8UMavhv7UsnLCC+xaQC3q5QGaiZ8adUoAa7lLHpqNwqpB8qcSx+ESRZz",
+	"XXrL9b71y6k3QGfeu5wmpT+urbWSRJnwJkX1D7x3urHieLcKYyLluxQYH4jYd6fdXqmmFiXXa/bul/dv",
+	"Ir6Mt968bkBwmB4AJICjtBJm0HJZqPBRou7y//f/fTwjB31nbdnk09FCHbk/HplrUR2pio7uCItnQVOy",
+	"1gMXB9/rpUaPXCerbOTh9n4w5PF5ZJqAAhblYrHrOfPRdUTtjNhCBtjUfWGKerOuYWfkhK47cQsD6CkO",
+	"DVZOGzuGFtqrRWxBUA5VhV4mXWA/C6dDkeMoeLsa6vMxUkyZtSMho4E3e4icbC/I/nwFjD7HaFO9xAys",
+	"4fRhznwkmSny117BWsnccwWZc6v0OnMW0JzrptoWA0eQt/y97ZSZa4BqP311xosiscQf3Z+ZEZIAidhS",
+	"GfvIUHF2htl8RYG0UGk1A2Ng18KmWVVfGpgpmXc9drmqr4qWvPJQriOJKFSkUp7TKXAf5/d1P4aRP8sd",
+	"3MrjROywurlIVR+/9hmMGAIT0vFyNJ51Lc0op+sOw2u7dAayv/d0ZiY39jIJC/FhSeECf+DBnQQyBzQo",
+	"hTVQzEcHvdynFqBQi8tcq6oaTgLy7KBQi5bPyCqFLtUdT7w1zeVgXRRlCnWG3yyj2LIbVaVS6JunYyxf",
+	"+5qrTfZcQql0wvx5Cwbr3Bh9wfHPq7UFg+8W3RUxI3bH84iJkj0/ZuDFPvWqRgm831MfTsD5/rT9JtO1",
+	"YMgQ/CPAnVmQzAM6dNIvWpclfaRth1de/eUve/KFSuRby92SmSnxynWdLtSutLJqplKJFPwfSgeU7nAa",
+	"K6GDN80yUwG/Ng2g+VIZOwgk5bhp6rLx7x76z70wrEw4dzZ1wWcIjezJIDoiCe8Q4U5a556a1Or1cPWh",
+	"8CzeUeyCEyjTbg8sOGnS5g0g7pMZCPX5T+MZ5jAruCaRskee7zsaJwnEseRPvv8hXUNj6jJJBSj8EpeD",
+	"MrGVxmTU7qfk/p5fqtoOvLPofiehtyPPiKMOc1CsdRD5nlyzlcaccvt4ERQplGhn50y6Jve58fDFRzGs",
+	"aoVr3kwdUrM90UzjmtJEG7w6CZgS/Ev/VGjkzBkURcb8BWUegz1jua/TyDBdFdMDeLXzaeGXWp+Mu30a",
+	"FtgzhWutQdrLwZt1BlhgcGc9xKXA96RanbPTHmyehB2ptSlDTWjFRPcZWy3XO+VvoxPdDGzDg6yebaBo",
+	"Itfm6309u+jIvEyZyD8L6cPsoTuFn8XrzYVKpyOi23Fg9RGS0wf33FebYvdrcCrQ7DqtgG5UTXW4xRAU",
+	"XpqqXyNgFc6JhzpnXsD6Gp9preWZVqp0cvDMf3bmzz5df3QjVIFPwQwk91BZQgRoojPNnJqLGQ07C4Z/",
+	"DxNtdQb75xUA9yICn6fW1CP7t1BD0s9g5PllSbXnKdBJ/0lQmdGJa0hfCoX/ATxzl9cktE1C56FfKU7D",
+	"qeDxCvZXSMNIOyZYqCJ3r2RgXS3p2fR8oGsuKWV4d+nkLOFLtzyT3v/m3g3IXbeNg2MVZMqAx7+7QUM0",
+	"2jSZnf1iybvUejeHHm44RYBvwf3rLh7RkdztNq5/CNp4pDq6M3cdhehDEL73QGqInFEoAzmdSE5stpUe",
+	"9f3WFgC9wxjJCqETSNa9q9rO1GCxYgtYpEG6CAxNK3SGIWjIdvkcJkqvr1A8mefcqiJJ1zCFGm5LpbxY",
+	"aC4kYDrSOSPZj+6NizDWxWRfgTaAT0d59QjjBvM5zCzzQge9aARDqWSxl/xMQs/kjcY3cHzGtzTp5RyN",
+	"WXhB1ZUqHWQMQ46x5YWyiINdL5bHu6CdyMH1q2LXjOFewWTUkcYyUa2u4YxFuNOQ4FRG62FTda0NtJP7",
+	"moy8FkyUWEiVRFbrbdyNldy3bxMQMXMapTVEHpLh+ndpdYgq8lWRG68Oop0UrQ/8qA17pYHnDdwUAuDm",
+	"ZTL3O3O2dg99mXLHfUV0yEFopxxEz35yvBWv7nLfueZCDnthYush8sPUiIu54usQGFKRPasiDz7Cc/YU",
+	"tfQWxkVsyPX4yZaGXNucoTy4QlfCLkPoBw00NsdmeBtZsaepxzhgmKNfoC6jSwBbny05pc31+iXxo/mz",
+	"o58/fv7hu9t/2i0s4S6pSnLl2l6q+TzNWDousNYxk+42w1KIue/xwDX4nBl0o7Au1Pi6cds6xcdAcQNp",
+	"RT6UcnVX8+/eEAudCMtOfU9ozzTk3hLSWL4FG4SiDIGmJKz6fmcu6UDYinDhB7PvKl4bGCbs916jaHKW",
+	"paKBKfENe2Ps6ENM5ZKHo4oOeydO0zWEMp2481q1ImEYWhA25kZhfNC7zLJGt0bT1Vh0azeetD4z7psg",
+	"WFgfL6d/dHGFKY77bi1nd2E787rYQcy8BZ63yrZjCibmoqqywkxpO7DF5FoHMuccm7Pt2KyvVTlmjk7I",
+	"bRIat5BaarwdgXnuvvkaXwLPp1FF6cXl3IdDlI+5aYBX6Pl9xpZqBTceNDeUzki1OiOSevHhnSPdEHll",
+	"v0rS0mRusHJABjcGBS+66ZAN8c0KUV4Nu+84uwLH85DlY+xZ7O+ixdxGZ3Rf8qrSvRLnloawhCK/jF9O",
+	"OU2hDJmMCx/49zmJsfVLoP0rmDkiJqbXCeCcM78KpjRzSqBPji6PR4HHUm6eObkLoj9C8toulRb/Afl0",
+	"OCC2BK5ToS1uLPPmO8EZ4MVjcHGPeJObQSor0oCd0MSeo/U783AHe0xQxde7sQPfKaj1WN21YK0dxiZM",
+	"PXPsfO8JzXJswqbMyc3mzGfrtqo6K9l9TjpAk0w9dh/4IAgXeWtmb1pkDPo3dm9rfxN3MmXws29mHg2D",
+	"+NHj09PTbweEI0TQnw2x6ISsBkbWL06P4PjeFOs0W5KKnt+SG5YDLwhZPK3/j2JnkPu1nZx6cJieGFbZ",
+	"vTC63p7wSd8iiGK3qqu0ae3fnSNj5r+JH2L9qcLkK9+PYI+Yjl5frvhWZOcPZHRjAcFoAO5OvH33Baz4",
+	"+nJL6b5P0/Ve8sbn3KhBlYa5B2DfCgTtLialsrwHY39cwuw65UK1e7emixX0HUyriJhhrgWq/Bnqj3Ze",
+	"F9vN25Ab7KvaR1zBbi9v64QXCvX84YJ8LN5xRx5SSe7V9LTl8oqmcIysOQbRBRHBzD9dV0PdLUYqu+6A",
+	"bwDV7sle7jjfWahSXqtVqlOM0xu9sIit2j2eodbiBnYA/sJM2FiJFo6yjctEexi5/kO0/AyUdPeen/Hw",
+	"NqtKYcHl7neGmtsgk5j3fUytH7pXbXaBiXMCYy581hvOt3Nop2EftykshJEYYwTuVHoEdGQkanxPAdhn",
+	"VEEJaMfB08wr9UqtUteX5ZjLCMMf6rpxE7Ti9j4Pbd/4RIczpoiwCbwNw5K1MpiDA/P3px+PQzb6nctJ",
+	"aYLRatIPQ0yEpF8BXIdud7zR+AKYFps6BcLXW/m0Q3IOCXnMpsZq4GUs5LKAbiP3Jc5mSkqKWODoF5Ka",
+	"qSgqvnL6/DTUaPkWptaZudpiOoG+4YX3gbbWoopiCFbDQwzMCjW77hZaoSbvbtCv1TE/Z01kEzdektIG",
+	"61/a6OO9uLjXJ/0XMLTUxFtihlNaOb5LcclIjYV7TUIuLgfyeroiGdNbE6mjdxHLznTdt9VAyINPtRu4",
+	"pDtIugmC4YqWZS+Kcc826Age5W/y8ArsaEgn2sp++jHhkwS0fx8GiN0YghzoWEs7WIrpMpyRyjKqliEa",
+	"aJFou+oloOX7V5RkWPT27hRZ2KsQIRLrpqMFVSvfMwIx+0Dm5/RS5swtffdqxnEiHwGZJQqbK91vP9/v",
+	"MT+E/NEInaW1lTk7OQlo4a0CmpOQzrIRwtgzdO0mHbnOQyiMsTzwzgqjH+ENt7PlPWhrhJYOSBO73vPe",
+	"1zZ0LO9iGuABij43AseDGXx+dqflJnIbrgdaLWzLfPaRoQWkwttD+Q3XiQVSfmSthV2/c/fnG09TiTDe",
+	"KC4NuMZmpP7X7slNbm8xBjVPBGv+DlCZbrYe9cZWqowN+noNt/DvxAcemcYP307M8X2yL+SFpOyykKRH",
+	"2GLTZ95djArrGXuOq2Z6hZeYMS7ZszcvMeOuCxDTLnhjNDLWq6H2FrLkLmSuZjW2+/vm7c8/sr989/3/",
+	"9+0xey9CG0j3x6dPn/4lol1QQ0Bqw+hkpvH1Nkc5X3eL1aZNT8DpOcYc3J8vJIQWorjnZ7j0JYLEYhbh",
+	"Gdbq5x49HoMbFMdaqpVBmPrQpo994yRlKxOT908/V4A/wQh7+P6FbH4gGX4kjNXcKk0/OGbTT0e4lqnT",
+	"cBFixxE43gAzTiWmYGDo7nvOpktl7DSAF7YuY0kAXAaKeXYh6WczVZYcJRYhhJR8thQSw3fhpkKxOpDe",
+	"zqZvuYVXohR2ypYBFsgTSjNnydfe31vy6zZJvfn13XufM8Mlm77MoayUBTlbH/0d1tOzpiA+lgY4osRB",
+	"fQT9u39lS1Vrk7V8cGinUq/kq9r6RUN+IZuCsCaPzulWHtiLcjwnbxs5FjN+J4+Dx5tXYnI2eXp8evyU",
+	"oupLfMUnn4m+b094JU5uHrv/u4Y1frYglhfv6mWO1UDGEpiAoYSeSklDHOHJ6amvwLU+7QZxb6lf3ck/",
+	"vD1HImArsDlOgTITecimiudWmcX6WepV6jOljskt4NWf9ERx5Schfxr5XF2WXK9DrBqP5pEJLAG7NPOF",
+	"8e3W8C8fs4mnbsfzlLEUB9e8BIvZyr+n52++cvIep5ncfnT2mEmc+Y+oPXoIh31Hb1Gn+7mbxVP6c0Wu",
+	"jQNeGOmst12x4suNe7Ty+GBTN/AWw6RyzF62shsRKhGxMH3sXgPiz3DHOZeHIJ9f+DW0hMluhHObDb7H",
+	"k88ivyUhWgC5lLo08hZu1HVDI73D/i5tJiFnrUA2/XIavKH7nwEtae9TuOvzybY/hZ8mtx9Th9yuJR/k",
+	"es+bFLP9FoiCZpf1PZtb0G6R2UbBUFOajpLQkW9opYKGmPvSHzXodTBGzxr/dvOKtuDO7jQv6meIkmWu",
+	"h6aO+OOHmhxteJC59yLhQqiv8jH7hXzKqLBURW2YEQtJeQq4LGoSQNHp6f/75Pl0aNUe77hZ8W4YG9uW",
+	"TTm0ERGuWfnAMjA16L6LoGTRNqIBKpwU1vPa6iDh+NfcXsU2Z4JbQWosIWdFncNlu5HnHqN+fEAVo91y",
+	"OSE4niGEQMjYOAQ/DAwEa1vQbRS4YeQ/HXaIqa131ybGGF1CnPQxAfC+yElKSerxCqNfKAD6YsJWtBXQ",
+	"ye3Wzq/IXdNTZnCY5zEVeU9tZv4Lui6+BGUMqRPNQbQaB1PjE1zKi/d80Z2s/1xv709MdIyNjbaVmuJf",
+	"b7O0jPsr2MFb6T0Nydwez9nT0+98lmvr+gW507mPqXhbJDIbOqiGQ7ycH71WEo7oXrORU/uKV36fi36a",
+	"0r5eWjTSndnXatvypYno2c7Ucz9etKNqlk2qVLX0O74WBMBLZjSZyD0mlOFZIlC3+6KnuowZAqgjH5Av",
+	"mYjmueFzKNbH7Fnzpi9koOSAmVk5WxynNBb9DBTtQNu7+4Le1PbefG1Dkk//eeoFebcGl1BEw2LXYA/1",
+	"wg5vG/pD2cM4/NIPm8En7CoUWmJKtWKhOfOdHuYh7dsdt+CWDau9V5tNXqlZDN8/rMxCPwblACO6xZ3E",
+	"11a95gQ+VQUnnKYFDHRsb1qD87xJ/Y1BdQpeOzGGXrjzNhpXDMf/HKNSbLX0KZsIy0E5ymehggkuJPnS",
+	"DZYvUR2PVqsUD3lBa2/4yIO9jHYX3gRpPY9YvIfQfaOkYUq2YH7bdf8x6RAdq4g3tJUqqNbra7gMQj/9",
+	"IRp7Zq691EDLK0CUGbAhuZgo65FhUwmf7LRDYgF/rw3Dy6iK1a7ELDZKWHFhp0Rh3sdNX+KGGaUkI5cx",
+	"iQweK1+VphBuU5tNVTmUuYKObhr+2WwGlT1jFj7ZEydb7RElkUzbGLA4Nv3dXRslyRwZkCSPbayzJLBy",
+	"gtX2GNyOCjCYcSGFPWNTkUe3v3GSSM4gYmpMcTT8fEpbmWZsmnPLp7SGH32miWH/692vr9HlhyVFAV5n",
+	"+oobe/QC9/Hyp2l2IRHd0H9IN4Qag/cmXGm1MnhF+Jt3BNkY9hFxuHzBh3fR+9owVCpUibEgrBLBi7mQ",
+	"gBGEJ6fMl/ocs2lBgQiEUqYLja3uYv1+glO8Esb+6Klwi8IeUyJ6Z5rKjThnpw0/xOOTXvNN2fd4aGmb",
+	"/jSRYxGLEE9TaWdpFwIeT3oKKi+PZY4h9jtY57jDg//Ava9uA7GHSyJnT+pnKSLtgGbRtwfST5KaWoc+",
+	"016gnU7yIS0lIjnvNckmG6xhixaRNKi9Kh+cewEcQ0k4Z5UyRlwVaw87c39RhLklhIEOOZZyRL+MkNSH",
+	"siV3Ap9/aM+Mn+fks4E/bk80Yh1gMsADCbZ38Ecn4jSsV7aCv9THAIVCFCcRKxW5o+fOXo2akmsoVvgF",
+	"cF4WwXlDV4ULuepBNThx0HYscJ85jIobluKARdgGlGe9jmXRnEsxTgKSIDr+s4bT2nAfX9hianA2Es/1",
+	"w8YtHSZSNK8Rdbebg5t3nKTJlzhuFgRcjRmMh3Z+an3vwaI7zzEC8DpUMH8+YNAmNVJjWN0jBENhhFYw",
+	"wz08gnzJmFVqUC3A7OI/iaO/ud0hX79jUi1ayZwhDcZSqsXBZA4q2ivlG5zkirjpQgMw5UuHsV8bnXTh",
+	"GHND/W1SfmhZ1Jrr5DMpNk4kIb7JQ8qk8DYGxdKUwEqmRIIGo9XNYvEEC+A30OkkQzYQwjQ4pbz1fa+s",
+	"IdTZtOSiYEsoPBaQEyHUKwc7iV5IJc9istQUnbdRGsXa16WqF0tMQmpgWggdIiDdidmSppoSzIWTiEKX",
+	"5y2Z6TOLGt8BzoF5UkJ629GvIyMUCMN0XbipigLLGtJCD6+veQt/XsnXwtHZSfQ9SbrXhQl3dx4q1mdc",
+	"a+HkVuhUOVNyBlo2V3mIt07tbp2FyFvEtstT9t6M5JNUM0vg+ElvwyvEleOenhYRfJJAWkxGOS4Z+6OG",
+	"GjJvopuMVfVVIbAFYkaFI5R5Kcw1IVERwRJBGlVCtFov5HtMRcNqJiLygJCLsBFLZaz/eQRUoC2dOwM7",
+	"As/7wmfjW7fRV0wWItcRVFGtJLuG9YUsOQLgpl1nvIwN+B/KZ+am4KPaUWz9lLGFUuRSvuL5IUjrVfAw",
+	"hpjsSquO7xQzaA7pIUvKh7kGuKrNesz5ZTr+VNOC8kBIea1U6b1/as6U78cWcAw9XD9GezytEj0KdGnN",
+	"YdVkaxIjFvpChm8iG+x6bDk1J37fyzbGVcRkYyJjnucIuV8YRSQdsieoTUds4vEBS7qafvWEkeGbJEes",
+	"5tD/V8gAbwTlI8OmmDs8zWK8AR/JxcSd7MXkmL0XFhm6zBk6ymlpVhW5bxKASaEtbAAwj9wbcdsvwLGB",
+	"ogC+qN2zBYLaoLloIsT1FDfcAuMVtgVBnOnUo/or2J81wHN33Vu8TC/z7jUbcF+3hH2EWbqGcASrAptf",
+	"eF1wWA02HR3y/j1qv99spb2p8vpd9EjjXrsJ6VBfZT8vjlCz8b1oyGoru4ihiILjydjnuedCw4y6Utxj",
+	"43HSrRt/8v13nY0/vcvGR5K6ujrE/fOrXoSs+3MndbH18w9PWO6UNPJiuXlHM7zuuaKHNJjig0+IuF+l",
+	"V3qdGMJc/tVSUW9+qmG9UrXNIkCdzkE3HCE+hKyhx8OYVyBDJM49Wf94NbAr4ltBPkbJ9dAm1NLbL0nx",
+	"+OGO2g8Lyk+KS/+N7MUHI4q/qXQuflNJjWBrh8m8J/URe86QBkuC0hrSYL+4xuNmOfFLOflM/7g9MZYa",
+	"jTyUPUwY+K8d0xi2iV/OYzMHURSsEhJbBg00eOiSzTurKt/T6CDW4LacczLLECflEJTyQuaU87sQ8lFs",
+	"T5RRZr8jFirUR+PkpuPV36Sa4Qz8gbtf8a9/9+97eI3tG5e5j6JgxJFU4ZDSpCroYIhioMU6JkontlDM",
+	"KiZ8MVjrWxcSC898RwxiTN1DPmYv54xLP+Ecoblj7jO37Jvvnjz5NmuPGQOq3DAxj2r7kufsCkAeUzDa",
+	"KdbTuShguoFSKUyqYZMw/i0cszfIQHxMNWRvJHTddyt+0OdweOdIgzj7hYMCAUU1IQDoUfuMnvww4YCQ",
+	"HdR/2xFEybCV0teBdO7zsjXCdt/9KQ8+zmeUBbTu+mTorLBXb3gL8Y0RvCJhk2Ea9TF74+EvKcgWu+eE",
+	"4l4fgiM4pAsZErKT/j+3zR9xKQ/A7A8ZfvIw6kP+lZgvewBVg18T1yJnReeeqOgS68TQIXZHGivVzZbg",
+	"E/at/spFRcLXxCHIz5DZErDRdrvHpmf6wxorbp6xuA5ewKH00oJbzCNGKNM52T9k3WQBfycGuzvBSyKD",
+	"g+qpQ3znRbOo2Bkeu9CTE7zbjPYsuhI9MlWrWiobxRlyErhUOWQhp6npHRRyK8klhnZO5HKy17jerISd",
+	"LSH3ysNrFX/tMVOo1gw79VPKlRvJsbrgX/MA+OyZuWbTv754z/77P/+Lnh1mg1KFt7AIXn3MntHlBRWh",
+	"1UstlVWe5qQo1+/2bL+QnuAWt28E5WAT+yb8iff4hqMHahVq6okSD/VA3dwRL9oqxiX5lSOU5U7vcZCJ",
+	"by3BpZIct4rJjsYQYVCT442ASA8QfqK4Mh4v7xI7/T0Htga7I28aqhRK7/KwXH2Moz8QQ+csJmA8HOe+",
+	"R9ZxQ4gnOcxEaOv20FU5SVQCinN6QvjTcsGfwjF9YYMpzD2myfqMYXSZOsmE8hl5woxrjbIOG8AfLCYd",
+	"sCqhNLFiOqgr+ASCXTEXMs8iZmZ0UKr5nVloiOiMacJvYtTna+rC3tTy6P87a8a12Vk1DgjWQzELxL/f",
+	"dTAC0RrfEaHQ+EbyKAqHduLF5GGq9ukkA1YvofPSOkJDxsQKVny9894/pENeG0sQecagEwdztO0mDAUC",
+	"hbimpWUs4iSR9msGz+qPoYN68v0Pex8UNUxA6awi+igV0UbEAPeJE1iDkA91lTuV2cNe/qliSvS2v1yx",
+	"fXCcYDioCTv1K+8DW3roeJCf50SUldL2AbxNlNpAFpGf7HhmblrNqbHWAGtRLuRU5Bli72a5MFXB15eO",
+	"gjLHeDLHIy7RssN/1bqgfwT8vyxkcV/GLO7MDXWp5CWmNWRqJS8jrFjG1DxAdWFcC2t8sNgFKBEOPbMA",
+	"ORpxwWmGNTPkV1TRoR3KoggvjfrBUmYEvwbprEd/BBdSAxm+tSzcc5/Sf196WOQp5dMZlSh2atP4pyOZ",
+	"Ozofq3dyKzVnbPr5YpIrCRcUnr6YqPkF1aSc3k4b8PeV0tfGg6b5nFDw/j/aakxn9zAcvtHTzDErq8YM",
+	"05dIW4NCdCNshJ31/THTqWdYZIEFWO5Ao2eyvfGwLMocwH6xwGfLkUzgS6Uv/bL3xhTZqAQnf8XK94ua",
+	"qbJxxLi9kJ+hcYsuR2qXcr2+1LW855regrexWrZnyPadu0uPhRNuWsKhKqtCgGHT7uE06UDBQYwV39g5",
+	"ViNM8YVscqg04jS5zyVb8mIemSdSRjoNpf0E7rltejO9V5Ux+kPso4TAejHQPQi8o/pYQbus55A2BlYx",
+	"zczN1uKlL2dA0Gt+izwBZVuKL+1ZbBWqN3jv1RxC4DbF3aSF0N03iVyjEne74bAVsaZbaNRyWqLQCN78",
+	"c48UGLMAjeVrfHYUH0QUfe8zIkyOvtHrZn8TnAS7waw13s7FgWrYflZ6ATblrhg73mF3ztCGDq3/Dbl0",
+	"aNWHKTQP/nh3qUvqMSd0sOceVvXbF+dkAz6kdQ+Hd4fQ4F8lfLzL7Y9jcBwYU2OnBSURNb4qWsZez30b",
+	"Nz3hMytuhF2Pg72GL325wrhdvDitryfM6n51hzBtCKdDlcs9pL0cjn0stNl0Zz8c33xk4rDdMrg/Befc",
+	"StKxleWJ7zj5Bd3jgyXUIX2DHK9O0cBWmpuoM1hd2aDLrZtG7BWn/o3d9/mM9vhT7N95+MSOJ6nElodz",
+	"VGPyJxT50RWfXbN4m1RFB+5eDsT7GkLx/Ui/KqG0XfKBPLptpSO1tJXXDQppPCCtvvAbhYBuu/+X0Axn",
+	"pTCWX8Oh6MbpkV8t5PZuLWdRRfxzJijG3tS3XsXchzJ0Lc97PaGt04EIuL+dx3EAsnFLjSqV0za3kcg4",
+	"1kCHSiwYOx7reo/fuKNO9ZCKR7u/4ZDe4dZ+OJB9Y0079t6wwWuo7KASQkf8VYy3JBv/JfSDaFXUxa4h",
+	"G34JxJdTpdLaEbVkFiRbA9cmiylIwmZsxUWrkxoVOD4yMd+TytMKsPh1zJ7KueUx4cN73gp3MNRLXNWz",
+	"JZY3YjkFmxXAJfZSD+3ZDBTzZG605RqJ9k+dPBo7aqZCTJjp0e0YqmsnJ+h8zkNLM2oOAHe2+w6ZTzWy",
+	"ofB4cBPnbBoWiBA8sQf9XAVQgK9kxrodNOB+7Xf+jePAS62kMLgU43bz7fgT31VM409PPuta3g6XYXUh",
+	"9NgIgh4dNOGueg9h05QlougFmNkZLwllr4+vdyHVDehzxmk8S0hUviKGRbRJCvw663WgIvdO75CQzb7S",
+	"6wvEehhT1Y2UMWOhciqw+/+vLxhCLkfF7bIVc6nlaK3nXrW/aft3Rd3DxtWND+FLD3j97UZ3AyQQ1vql",
+	"Gvesmm0H8oh/+jLJ2Jga7eORaMJJtWI+9dlpCFfUTirDrhXUhead5U5HyFm4NOQRTr5j/CbGE1ud3XzI",
+	"28Nac4vwspjNHTvJ+oAzIhMWXLiZMCUMgQmT5VDkgAw9B/+kBkenWeaXbzwUOzKO0jtlYThVjgg9AKts",
+	"NiT6WlL6b/ymwWFEwrSKcfbb21e7Pp0x1rQ1dZrCag2pbY+rvW7QPXC5h2xcFKNrfv1Zc3/urYTGu3tw",
+	"laG42+COD86Vt1DoYeRyPK8Qe8Pe8RoenP/ubruFxqepdNwW7jJ1MQlR42MW9xZtq6ZwRXoPXdMO2ca3",
+	"3L3x3zAy3r70B2OI1OH1C4f5duSGsbTuQIgBAfc5THAwlnXinvs4ciTw/JeGHTxk3nILHe/hoBKb7Xy5",
+	"VE2s6fBn2Mp3our1uuqBidDEIuTI/llYy2605M4CZP7VHMhvcfp7Ee2XrQV2sn0IdQQTjFp978/b7VE7",
+	"mjKCFhwGqvYddqEriq4mQH6NyN+cODgsE4q40F+CfPZHj95CZf9DiezDErCAUNg2mR2MipSEDhUdmm6a",
+	"ruVfh9co2yg7vrP6n5kOuisdUGHoTJ3VThZcZACI40QmfMvMH2g7ewgS+qu4gTbPwYJsE475QCRkQ0v6",
+	"r0FA78HYg3ofHpZw0Ck7IKpiuQI1PLHuxg4pjyILsYpZvW7RhbNcd6aHVqd/PGTs8f/7R3d6foC+4fQG",
+	"QdeyTbjEVvZl9PxjvrHAPJYezuNmGpd7bKn4QDuCkAWgUA28iMicLZw99ASnx27DgNqNbgfHG4lhqXHG",
+	"YeeO2yCEHnYuNcZgN4rVUmESfS5yH7/xwwXNN72z4GwEyLOuK8ftda1q3b6BSBCbg4USKjpkodmKr4m5",
+	"OckVSwlbpfbH7ULCGzBD+x1FQm8N0kZKTm92qYwNUcvmd76R9EDLaxN7GT9787L1q9CT+vbj7f8JAAD/",
+	"/w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
