@@ -16,7 +16,9 @@ import (
 
 type asked func(q freebusy.Query) ([]freebusy.Answer, error)
 
-func (f asked) Ask(_ context.Context, _ string, q freebusy.Query) ([]freebusy.Answer, error) { return f(q) }
+func (f asked) Ask(_ context.Context, _ string, q freebusy.Query) ([]freebusy.Answer, error) {
+	return f(q)
+}
 
 func TestFreeBusyTellsOfEach(t *testing.T) {
 	t.Parallel()
