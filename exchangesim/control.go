@@ -2,6 +2,7 @@ package exchangesim
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,10 +39,6 @@ func (s *Server) control() http.Handler {
 	handle("DELETE /sim/appointments", s.controlDelete)
 	handle("POST /sim/appointments/copy", s.controlCopy)
 	handle("POST /sim/appointments/restore", s.controlRestore)
-	handle("POST /sim/appointments/respond", func(r *http.Request) (any, error) {
-		q := r.URL.Query()
-		return nil, s.Outlook(q.Get("mailbox")).Respond(q.Get("id"), q.Get("response"))
-	})
 	handle("GET /sim/mails", func(*http.Request) (any, error) { return orEmpty(s.Mails()), nil })
 	handle("GET /sim/subscriptions", func(*http.Request) (any, error) { return s.Subscriptions(), nil })
 	handle("DELETE /sim/subscriptions", func(r *http.Request) (any, error) {
@@ -69,6 +66,8 @@ func (s *Server) control() http.Handler {
 		return nil, err
 	})
 	handle("POST /sim/wait", s.controlWait)
+	s.controlSeries(handle)
+	s.controlRooms(handle)
 	s.controlScale(handle)
 	s.controlGraph(handle)
 	s.controlOnline(handle)
@@ -83,7 +82,7 @@ func reply(w http.ResponseWriter, r *http.Request, do func(*http.Request) (any, 
 	result, err := do(r)
 	status := http.StatusOK
 	switch {
-	case errors.Is(err, ErrNoItem) || notThere(err):
+	case errors.Is(err, ErrNoItem) || errors.Is(err, ErrNoOccurrence) || notThere(err):
 		status, result = http.StatusNotFound, map[string]string{"error": err.Error()}
 	case err != nil:
 		status, result = http.StatusBadRequest, map[string]string{"error": err.Error()}
@@ -147,6 +146,8 @@ func (s *Server) controlChangePerson(r *http.Request) (any, error) {
 		Delegates     *[]string `json:"delegates"`
 		NoMailbox     *bool     `json:"no_mailbox"`
 		Place         *string   `json:"place"`
+
+		Processing json.RawMessage `json:"calendar_processing"`
 	}
 	if err := decode(r.Body, &change); err != nil {
 		return nil, err
@@ -157,6 +158,17 @@ func (s *Server) controlChangePerson(r *http.Request) (any, error) {
 		}
 	}
 	address := r.URL.Query().Get("mailbox")
+	if change.Processing != nil {
+		var refused error
+		if _, err := s.SetProcessing(address, func(p *CalendarProcessing) {
+			made := *p
+			if refused = made.overlay(change.Processing); refused == nil {
+				*p = made
+			}
+		}); err != nil || refused != nil {
+			return nil, cmp.Or(refused, err)
+		}
+	}
 	found := s.changePerson(address, func(p *Person) {
 		if change.Password != nil {
 			p.Password = *change.Password

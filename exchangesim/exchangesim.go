@@ -70,6 +70,7 @@ type Options struct {
 	// TokenLifetime is how long the access tokens of Tenants last; 0: an hour.
 	TokenLifetime time.Duration
 	// CopyToAttendees delivers meetings into the calendars of attendees who have a mailbox here, as the Calendar Attendant does.
+	// Rooms then answer by their CalendarProcessing.
 	CopyToAttendees bool
 }
 
@@ -110,6 +111,8 @@ type Server struct {
 	byID        map[string]*mailbox // by mailbox GUID
 	certificate *tls.Certificate    // of the TLS listeners
 	mails       []Mail
+	replies     replies
+	arrivals    int // of meetings from outside
 	counts      map[string]int
 	subs        map[string]*subscription
 	streams     map[*stream]struct{} // that are open

@@ -113,15 +113,11 @@ func (g *graphCall) updateEvent() (graphReply, error) {
 	for _, name := range differences(&earlier, &made) {
 		v.it.history[name] = v.it.key
 	}
-	if e.audible() {
-		g.tellAttendees(v.it, earlier.attendees(), "SendToAllAndSaveCopy")
+	if v, err = g.again(v); err != nil {
+		return graphReply{}, err
 	}
-	if v.index > 0 {
-		if v, err = g.occurrence(v.it, v.index); err != nil {
-			return graphReply{}, err
-		}
-	} else {
-		v = g.viewOf(v.it)
+	if e.audible() {
+		g.tellAttendees(v, earlier.attendees(), "SendToAllAndSaveCopy")
 	}
 	reply := g.answerEvent(http.StatusOK, v)
 	g.touchLater(v.it)
@@ -173,16 +169,39 @@ func (g *graphCall) cancelEvent() (graphReply, error) {
 	return graphReply{status: http.StatusAccepted}, nil
 }
 
-// declineEvent answers decline, for attendees only. Their copy goes to Deleted Items.
-func (g *graphCall) declineEvent() (graphReply, error) {
-	v, err := g.eventByID(g.ids[0])
-	switch {
-	case err != nil:
-		return graphReply{}, err
-	case !v.c.received:
-		return graphReply{}, graphFail(http.StatusBadRequest, "ErrorInvalidRequest",
-			"Your request can't be completed. You can't respond to this meeting because you're the meeting organizer.")
+// respondEvent answers accept, tentativelyAccept and decline, for attendees only. What they decline goes to Deleted Items.
+func (g *graphCall) respondEvent(response string) (graphReply, error) {
+	in := struct {
+		Comment      string `json:"comment"`
+		SendResponse *bool  `json:"sendResponse"`
+	}{}
+	if len(g.body) > 0 {
+		if err := g.decode(&in); err != nil {
+			return graphReply{}, err
+		}
 	}
-	g.answerMeeting(v.it, "Decline")
+	v, err := g.eventByID(g.ids[0])
+	if err != nil {
+		return graphReply{}, err
+	}
+	mail := in.SendResponse == nil || *in.SendResponse
+	refused := func(why string) (graphReply, error) {
+		return graphReply{}, graphFail(http.StatusBadRequest, "ErrorInvalidRequest", "Your request can't be completed. %s", why)
+	}
+	switch {
+	case !v.c.received:
+		return refused("You can't respond to this meeting because you're the meeting organizer.")
+	case v.c.cancelled:
+		return refused("You can't respond to this meeting because it has been cancelled.")
+	case mail && !v.c.responseRequested:
+		return refused("The meeting organizer hasn't requested a response.")
+	}
+	g.answerMeeting(v, response, in.Comment, mail)
 	return graphReply{status: http.StatusAccepted}, nil
 }
+
+func (g *graphCall) acceptEvent() (graphReply, error) { return g.respondEvent("Accept") }
+
+func (g *graphCall) tentativelyAcceptEvent() (graphReply, error) { return g.respondEvent("Tentative") }
+
+func (g *graphCall) declineEvent() (graphReply, error) { return g.respondEvent("Decline") }

@@ -212,10 +212,17 @@ func (c *call) respond(n *node) error {
 		}
 		return nil
 	}
-	if !it.received {
-		return fail("ErrorCalendarIsOrganizerForAccept", "User is an organizer, so the request can't be answered.")
+	as := map[string]string{"AcceptItem": "Accept", "TentativelyAcceptItem": "Tentative", "DeclineItem": "Decline"}[n.name]
+	switch {
+	case !it.received:
+		return fail("ErrorCalendarIsOrganizerFor"+as, "User is an organizer, so the request can't be answered.")
+	case ref.attr("ChangeKey") == "":
+		return fail("ErrorChangeKeyRequired", "Change key is required for this operation.")
+	case v.c.cancelled:
+		return fail("ErrorCalendarIsCancelledFor"+as, "The meeting was cancelled, so the request can't be answered.")
 	}
-	c.answerMeeting(it, map[string]string{"AcceptItem": "Accept", "TentativelyAcceptItem": "Tentative", "DeclineItem": "Decline"}[n.name])
+	text := body{n.child("Body").attr("BodyType"), n.child("Body").value()}
+	c.answerMeeting(v, as, text.plain(), c.req.attr("MessageDisposition") != "SaveOnly")
 	return nil
 }
 
@@ -232,5 +239,5 @@ func (c *call) cancel(v *view, sending string) {
 	if v.index == 0 && v.c.meeting() {
 		v.it.cancelled = true
 	}
-	c.send(v.it, "cancellation", v.c.attendees())
+	c.sendOf(v, "cancellation", v.c.attendees())
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // An Outlook acts as a person does in Outlook. Everything it does has the effects of real life: change keys, events,
@@ -29,8 +30,7 @@ func (o *Outlook) with(do func(c *call, b *mailbox) error) error {
 	if b == nil {
 		return fmt.Errorf("%s has no mailbox", o.address)
 	}
-	c := &call{Server: o.server, edition: everywhere, caller: b.owner, actor: b.owner, zoneID: b.owner.TimeZone, now: o.server.now()}
-	return do(c, b)
+	return do(o.server.callOf(b.owner), b)
 }
 
 // item finds an item of the calendar or of Deleted Items.
@@ -78,7 +78,8 @@ func (c *call) createIn(b *mailbox, a Appointment) (id string, err error) {
 	return it.id, nil
 }
 
-// Update changes an appointment; attendees of a meeting are told.
+// Update changes an appointment; attendees of a meeting are told. A series loses its exceptions with another pattern or other
+// times, but not when it is only extended or cut.
 func (o *Outlook) Update(id string, change func(*Appointment)) error {
 	return o.edit(id, func(a *Appointment) error {
 		change(a)
@@ -97,21 +98,26 @@ func (o *Outlook) edit(id string, change func(*Appointment) error) error {
 		if err := change(&a); err != nil {
 			return err
 		}
+		if r := it.recurrence; r != nil && a.Recurrence != nil && a.Recurrence.Start == r.Start && !a.Start.Equal(it.start) {
+			a.Recurrence.Start = "" // the series goes where its first occurrence is moved to
+		}
 		made := it.content.clone()
 		if err := made.take(a); err != nil {
 			return err
 		}
+		if it.extends(&made) {
+			made.keepWithin()
+		}
 		before := it.attendees()
 		changed := differences(&it.content, &made)
-		it.remember(&made)
-		it.content = made
+		it.become(&made)
 		it.author = b.owner.Name
 		b.edited(it)
 		for _, name := range changed {
 			it.history[name] = it.key
 		}
 		if it.meeting() || len(before) > 0 {
-			c.tellAttendees(it, before, "SendToAllAndSaveCopy")
+			c.tellAttendees(c.viewOf(it), before, "SendToAllAndSaveCopy")
 		}
 		return nil
 	})
@@ -173,19 +179,7 @@ func (o *Outlook) Copy(id string) (newID string, err error) {
 }
 
 // Respond answers a meeting that the person was invited to: Accept, Tentative or Decline.
-func (o *Outlook) Respond(id, response string) error {
-	return o.with(func(c *call, b *mailbox) error {
-		it, err := b.item(id)
-		if err != nil {
-			return err
-		}
-		if !it.received || !slices.Contains([]string{"Accept", "Tentative", "Decline"}, response) {
-			return fmt.Errorf("%s cannot answer the meeting with %q: the person is its organizer or the answer is unknown", o.address, response)
-		}
-		c.answerMeeting(it, response)
-		return nil
-	})
-}
+func (o *Outlook) Respond(id, response string) error { return o.Answer(id, time.Time{}, response, "") }
 
 // Items lists the appointments in the calendar, oldest first; series as their master.
 func (o *Outlook) Items() []Appointment { return o.list("calendar") }
@@ -281,6 +275,9 @@ func (c *content) take(a Appointment) error {
 		return err
 	}
 	if c.recurrence != nil {
+		if err := c.recurrence.check(); err != nil {
+			return err
+		}
 		if c.recurrence.Start == "" {
 			c.recurrence.Start = c.start.In(mustZone(c.startZone)).Format("2006-01-02")
 		}

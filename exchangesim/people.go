@@ -18,13 +18,15 @@ type Person struct {
 	Password string   `json:"password,omitempty"`
 	Aliases  []string `json:"aliases,omitempty"` // proxy addresses
 	// Impersonation is the right to act as everybody (the role ApplicationImpersonation without a scope).
-	Impersonation bool     `json:"impersonation,omitempty"`
-	NoMailbox     bool     `json:"no_mailbox,omitempty"`
-	Room          bool     `json:"room,omitempty"`
-	TimeZone      string   `json:"time_zone,omitempty"` // Windows id; empty: W. Europe Standard Time
-	Delegates     []string `json:"delegates,omitempty"` // addresses or users who may open this person's calendar
-	SID           string   `json:"sid,omitempty"`       // empty: made from the order in which people were added
-	Place         string   `json:"place,omitempty"`     // where the mailbox lies: PlaceOnPremises, PlaceOnline, PlaceMoving or both
+	Impersonation bool `json:"impersonation,omitempty"`
+	NoMailbox     bool `json:"no_mailbox,omitempty"`
+	Room          bool `json:"room,omitempty"`
+	// Processing is how a room treats invitations; nil: as DefaultProcessing says.
+	Processing *CalendarProcessing `json:"calendar_processing,omitempty"`
+	TimeZone   string              `json:"time_zone,omitempty"` // Windows id; empty: W. Europe Standard Time
+	Delegates  []string            `json:"delegates,omitempty"` // addresses or users who may open this person's calendar
+	SID        string              `json:"sid,omitempty"`       // empty: made from the order in which people were added
+	Place      string              `json:"place,omitempty"`     // where the mailbox lies: PlaceOnPremises, PlaceOnline, PlaceMoving or both
 }
 
 // SamplePeople are alice, bob and carol, two rooms, a service user with impersonation rights and one without; all passwords
@@ -78,6 +80,11 @@ func (s *Server) AddPerson(p Person) error {
 	}
 	if err := checkPlace(p.Place); err != nil {
 		return fmt.Errorf("person %s: %w", p.Address, err)
+	}
+	if p.Processing != nil {
+		if err := p.Processing.check(); err != nil {
+			return fmt.Errorf("person %s: %w", p.Address, err)
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

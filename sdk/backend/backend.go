@@ -1,7 +1,8 @@
 // Package backend is the contract of a backend plugin: it reads and writes the calendars of one kind of server.
 //
 // A backend keeps nothing but connections. The host owns time, storage, retries and policy; it calls Probe, Pull,
-// Fetch and Apply, and whichever of the optional interfaces (Pusher, Finder, Watcher, Partial, FreeBusy, GroupExpander) the value returned by Open implements.
+// Fetch and Apply, and whichever of the optional interfaces (Pusher, Finder, Watcher, Partial, and
+// those of rooms.go and people.go) the value returned by Open implements.
 // Errors carry a kind of package fault; the host reacts to kinds alone. Requests go through Env.HTTP, which authorizes
 // them and ends them with their context.
 package backend
@@ -55,6 +56,10 @@ type Status struct {
 type PullRequest struct {
 	Mailbox Mailbox
 	Since   Cursor // empty: from the beginning
+	// Everything asks for every item in full, whether it bears a marker or not: it is for rooms' mailboxes, which hold nobody's
+	// own affairs. Only a Complete backend heeds it. A Since of a pull without it is fault.StateExpired then, because what
+	// that pull did not read would never be told.
+	Everything bool
 }
 
 // A Page is a part of the changes, in order.
@@ -240,33 +245,69 @@ type Abilities struct {
 	AskingOnly              bool // of a Watcher
 	FreeBusy, GroupExpander bool
 	Omits                   calendar.Fields // of a Partial; never FieldTime
+	Everything              bool            // of a Complete
+	Responder, Answers      bool
 }
 
-// A Selective value has the methods of more optional interfaces than it serves: what it says of itself holds. The host's end
-// of an instance is such, for those that came after the first three.
-type Selective interface {
-	// Can returns what is served; the methods of what is not answer fault.Unsupported.
-	Can() Abilities
+// A Limited value has the methods of optional interfaces without being able to serve all of them, because it stands for a
+// backend in another process.
+type Limited interface {
+	// Abilities returns what the backend can do.
+	Abilities() Abilities
 }
 
-// AbilitiesOf returns what b can do.
+// AbilitiesOf returns what b can do: what it says if it is Limited, else which of the optional interfaces it has.
 func AbilitiesOf(b Backend) Abilities {
+	if l, ok := b.(Limited); ok {
+		return l.Abilities()
+	}
 	var a Abilities
 	_, a.Pusher = b.(Pusher)
 	_, a.Finder = b.(Finder)
 	_, a.Watcher = b.(Watcher)
+	_, a.Responder = b.(Responder)
+	_, a.Answers = b.(Answers)
 	if w, ok := b.(AskingOnly); ok && a.Watcher {
 		a.AskingOnly = w.AskingOnly()
+	}
+	if c, ok := b.(Complete); ok {
+		a.Everything = c.PullsEverything()
 	}
 	if p, ok := b.(Partial); ok {
 		a.Omits = p.Omits() & calendar.AllFields &^ calendar.FieldTime
 	}
 	_, a.FreeBusy = b.(FreeBusy)
 	_, a.GroupExpander = b.(GroupExpander)
-	if s, ok := b.(Selective); ok {
-		a = s.Can()
-	}
 	return a
+}
+
+// As returns b as one of the optional interfaces that have methods of their own to serve (Pusher, Finder, Watcher, Responder,
+// Answers, FreeBusy, GroupExpander), and whether b is able to serve it.
+func As[A any](b Backend) (A, bool) {
+	can := AbilitiesOf(b)
+	able := false
+	switch any((*A)(nil)).(type) {
+	case *Pusher:
+		able = can.Pusher
+	case *Finder:
+		able = can.Finder
+	case *Watcher:
+		able = can.Watcher
+	case *Responder:
+		able = can.Responder
+	case *Answers:
+		able = can.Answers
+	case *FreeBusy:
+		able = can.FreeBusy
+	case *GroupExpander:
+		able = can.GroupExpander
+	}
+	a, has := b.(A)
+	if !able || !has {
+		var none A
+		return none, false
+	}
+	return a, true
 }
 
 // Env is what the host gives an instance.

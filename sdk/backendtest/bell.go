@@ -69,7 +69,7 @@ func (r *bell) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	trusted := r.living[m.secret]
 	r.mu.Unlock()
 	m.inbound = backend.Inbound{Method: req.Method, Query: req.URL.RawQuery, Header: req.Header, Body: body, Trusted: trusted}
-	p, ok := r.backend().(backend.Pusher)
+	p, ok := backend.As[backend.Pusher](r.backend())
 	if !ok {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return

@@ -82,7 +82,7 @@ func (c *checking) calls() map[string]func(ctx context.Context, m backend.Mailbo
 			return err
 		}
 	}
-	if f, ok := c.b.(backend.Finder); ok {
+	if f, ok := backend.As[backend.Finder](c.b); ok {
 		out["Find"] = func(ctx context.Context, m backend.Mailbox) error {
 			_, err := f.Find(ctx, m, backend.OurKey, c.key())
 			return err

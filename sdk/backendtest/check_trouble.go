@@ -174,7 +174,7 @@ func (c *checking) isTrouble(b backend.Backend, m backend.Mailbox, want fault.Ki
 	c.isKind("an Update", err, want)
 	_, err = b.Apply(c.Context(), calendar.Mutation{Op: calendar.Create, Mailbox: m, Key: c.key(), Event: c.event()})
 	c.isKind("a Create", err, want)
-	if f, ok := b.(backend.Finder); ok {
+	if f, ok := backend.As[backend.Finder](b); ok {
 		_, err = f.Find(c.Context(), m, backend.OurKey, c.key())
 		c.isKind("Find", err, want)
 	}

@@ -143,6 +143,8 @@ type Item struct {
 	ForeignKey string
 	// ReadOnly is set on an attendee's copy: only the organizer may change the event.
 	ReadOnly bool
+	// Response is the answer that the mailbox's owner has given to an invitation; NoResponse on what is no invitation.
+	Response Response
 	Modified time.Time // of the last change, by the server's clock; zero if unknown
 	Event    Event
 	// Omits are the fields of Event that mean nothing: what this calendar does not keep, which the sdk fills in for a
@@ -155,8 +157,8 @@ type Item struct {
 type Change struct {
 	Ref     Ref
 	Deleted bool // the item is gone from the calendar: deleted, or moved elsewhere
-	// Item is the whole item when it bears one of the markers; nil when the item was deleted or is the person's own
-	// affair, which is never read in full.
+	// Item is the whole item when it bears one of the markers or everything was asked for; nil when the item was deleted
+	// or is the person's own affair, which is never read in full.
 	Item *Item
 }
 

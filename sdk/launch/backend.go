@@ -44,48 +44,42 @@ type HTTPOptions struct {
 	Timeout time.Duration // of a request and its answer, streams apart; zero for none but the call's own deadline
 }
 
-// A Backend is an instance of a backend plugin. It is a backend.Pusher, backend.Finder or backend.Watcher if, and only
-// if, the plugin's own value is; of the abilities that came later it has the methods always, and Can says which are served.
-// A Watch ends without an error when the instance is closed or its process stopped.
+// A Backend is an instance of a backend plugin. It has the methods of every optional interface, and says which of them the
+// plugin's own value has: find them with backend.As, not by type assertion. What is called all the same is
+// fault.Unsupported. A Watch ends without an error when the instance is closed or its process stopped.
 type Backend interface {
 	backend.Backend
+	backend.Limited
 	// Close ends the instance; calls under way go on to their end.
 	io.Closer
 	// Omits implements backend.Partial; it is empty for a plugin that is none.
 	Omits() calendar.Fields
-	backend.Selective
-	backend.FreeBusy
-	backend.GroupExpander
 }
 
-type (
-	freeBusy      = backend.FreeBusy
-	groupExpander = backend.GroupExpander
-)
-
-type plain struct {
-	backend.Backend
-	io.Closer
-	freeBusy
-	groupExpander
-	can backend.Abilities
+// An instance is what OpenBackend returns.
+type instance struct {
+	*wire.BackendClient
+	close func() error
 }
+
+// Abilities implements backend.Limited.
+func (i instance) Abilities() backend.Abilities { return i.BackendClient.Abilities }
+
+// Close implements io.Closer.
+func (i instance) Close() error { return i.close() }
 
 // Omits implements backend.Partial.
-func (p plain) Omits() calendar.Fields { return p.can.Omits }
+func (i instance) Omits() calendar.Fields { return i.Abilities().Omits }
 
 // AskingOnly implements backend.AskingOnly.
-func (p plain) AskingOnly() bool { return p.can.AskingOnly }
+func (i instance) AskingOnly() bool { return i.Abilities().AskingOnly }
 
-// Can implements backend.Selective.
-func (p plain) Can() backend.Abilities { return p.can }
+// PullsEverything implements backend.Complete.
+func (i instance) PullsEverything() bool { return i.Abilities().Everything }
 
-// checked holds a plugin to what the contract promises and a caller relies on.
-type checked struct{ backend.Backend }
-
-// Fetch implements backend.Backend.
-func (c checked) Fetch(ctx context.Context, m backend.Mailbox, refs []backend.Ref) ([]backend.Fetched, error) {
-	got, err := c.Backend.Fetch(ctx, m, refs)
+// Fetch implements backend.Backend. It holds the plugin to what the contract promises and a caller relies on.
+func (i instance) Fetch(ctx context.Context, m backend.Mailbox, refs []backend.Ref) ([]backend.Fetched, error) {
+	got, err := i.BackendClient.Fetch(ctx, m, refs)
 	if err == nil && len(got) != len(refs) {
 		return nil, &fault.Error{
 			Kind:    fault.Internal,
@@ -94,11 +88,6 @@ func (c checked) Fetch(ctx context.Context, m backend.Mailbox, refs []backend.Re
 	}
 	return got, err
 }
-
-type closeFunc func() error
-
-// Close implements io.Closer.
-func (f closeFunc) Close() error { return f() }
 
 // OpenBackend opens an instance of a backend plugin.
 func (p *Process) OpenBackend(ctx context.Context, c BackendConfig) (Backend, error) {
@@ -128,61 +117,7 @@ func (p *Process) OpenBackend(ctx context.Context, c BackendConfig) (Backend, er
 		return nil, p.notOpened(ctx, err)
 	}
 	// The identities stay permitted until the process ends: calls under way when the instance is closed may still log in.
-	return wrap(b, closeFunc(closing(b.Close))), nil
-}
-
-// wrap hides the abilities that the far side lacks.
-func wrap(b *wire.BackendClient, c io.Closer) Backend {
-	type (
-		pusher  = backend.Pusher
-		finder  = backend.Finder
-		watcher = backend.Watcher
-	)
-	base := plain{Backend: checked{b}, Closer: c, freeBusy: b, groupExpander: b, can: b.Abilities}
-	switch has := b.Abilities; (backend.Abilities{Pusher: has.Pusher, Finder: has.Finder, Watcher: has.Watcher}) {
-	case backend.Abilities{Pusher: true}:
-		return struct {
-			plain
-			pusher
-		}{base, b}
-	case backend.Abilities{Finder: true}:
-		return struct {
-			plain
-			finder
-		}{base, b}
-	case backend.Abilities{Watcher: true}:
-		return struct {
-			plain
-			watcher
-		}{base, b}
-	case backend.Abilities{Pusher: true, Finder: true}:
-		return struct {
-			plain
-			pusher
-			finder
-		}{base, b, b}
-	case backend.Abilities{Pusher: true, Watcher: true}:
-		return struct {
-			plain
-			pusher
-			watcher
-		}{base, b, b}
-	case backend.Abilities{Finder: true, Watcher: true}:
-		return struct {
-			plain
-			finder
-			watcher
-		}{base, b, b}
-	case backend.Abilities{Pusher: true, Finder: true, Watcher: true}:
-		return struct {
-			plain
-			pusher
-			finder
-			watcher
-		}{base, b, b, b}
-	default:
-		return base
-	}
+	return instance{BackendClient: b, close: closing(b.Close)}, nil
 }
 
 func (c BackendConfig) wire() (wire.BackendConfig, error) {

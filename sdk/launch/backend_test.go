@@ -13,7 +13,6 @@ import (
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
-	"github.com/roomwire/roomwire/sdk/internal/wire"
 )
 
 func TestAbilitiesAreTrueAcrossTheWire(t *testing.T) {
@@ -39,22 +38,70 @@ func TestAbilitiesAreTrueAcrossTheWire(t *testing.T) {
 	}
 }
 
-func abilitiesOf(b Backend) (a backend.Abilities) {
-	_, a.Pusher = b.(backend.Pusher)
-	_, a.Finder = b.(backend.Finder)
-	_, a.Watcher = b.(backend.Watcher)
-	a.AskingOnly = a.Watcher && b.(backend.AskingOnly).AskingOnly()
-	a.FreeBusy, a.GroupExpander = b.Can().FreeBusy, b.Can().GroupExpander
-	return a
+func abilitiesOf(b Backend) backend.Abilities {
+	_, pusher := backend.As[backend.Pusher](b)
+	_, finder := backend.As[backend.Finder](b)
+	_, watcher := backend.As[backend.Watcher](b)
+	_, responder := backend.As[backend.Responder](b)
+	_, answers := backend.As[backend.Answers](b)
+	_, freeBusy := backend.As[backend.FreeBusy](b)
+	_, groups := backend.As[backend.GroupExpander](b)
+	can := backend.AbilitiesOf(b)
+	return backend.Abilities{
+		Pusher: pusher, Finder: finder, Watcher: watcher, Responder: responder, Answers: answers, FreeBusy: freeBusy, GroupExpander: groups,
+		AskingOnly: can.AskingOnly, Everything: can.Everything, Omits: can.Omits,
+	}
 }
 
-func TestNoCombinationOfAbilitiesIsForgotten(t *testing.T) {
+func TestWhatThePluginLacksIsUnsupported(t *testing.T) {
 	t.Parallel()
-	for bits := range 8 {
-		want := backend.Abilities{Pusher: bits&1 != 0, Finder: bits&2 != 0, Watcher: bits&4 != 0}
-		if got := abilitiesOf(wrap(&wire.BackendClient{Abilities: want}, closeFunc(nil))); got != want {
-			t.Errorf("%+v was wrapped as %+v", want, got)
+	p, _ := startPlugin(t, "backend")
+	b := openBackend(t, p, BackendConfig{}).(instance)
+	_, found := b.Find(t.Context(), backend.Mailbox{}, backend.OurKey, "k")
+	_, answered := b.Answer(t.Context(), backend.Mailbox{}, "r", "room@example.com")
+	_, listened := b.Listen(t.Context(), backend.ListenRequest{})
+	for what, err := range map[string]error{
+		"Find": found, "Answer": answered, "Listen": listened, "Respond": b.Respond(t.Context(), backend.Reaction{Response: calendar.Accepted}),
+	} {
+		if fault.Of(err) != fault.Unsupported {
+			t.Errorf("%s of a plugin that has none: %v, want unsupported", what, err)
 		}
+	}
+}
+
+func TestWhatRoomsNeedCrossesTheWire(t *testing.T) {
+	t.Parallel()
+	p, _ := startPlugin(t, "backend")
+	b := openBackend(t, p, BackendConfig{Settings: map[string]any{"abilities": "rooms"}})
+	if can := backend.AbilitiesOf(b); can != (backend.Abilities{Everything: true, Responder: true, Answers: true}) {
+		t.Fatalf("it can %+v", can)
+	}
+	for _, everything := range []bool{false, true} {
+		err := b.Pull(t.Context(), backend.PullRequest{Mailbox: backend.Mailbox{Address: "x"}, Everything: everything}, func(page backend.Page) error {
+			if whole := page.Changes[0].Item != nil; whole != everything {
+				t.Errorf("Everything %v reached the plugin as %v", everything, whole)
+			}
+			if everything && page.Changes[0].Item.Response != calendar.TentativelyAccepted {
+				t.Errorf("the own answer came as %d", page.Changes[0].Item.Response)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	r := backend.Reaction{
+		Mailbox: backend.Mailbox{Address: "room@example.com", URL: "u"}, Ref: "r", Occurrence: time.Date(2026, 3, 29, 1, 30, 0, 0, time.UTC),
+		Response: calendar.Declined, Comment: "taken",
+	}
+	able, _ := backend.As[backend.Responder](b)
+	err := able.Respond(t.Context(), r)
+	if want := fmt.Sprintf("%+v for room@example.com: conflict", r); fault.Of(err) != fault.Conflict || err.Error() != want {
+		t.Errorf("the plugin was given %v, want %s", err, want)
+	}
+	answers, _ := backend.As[backend.Answers](b)
+	if text, err := answers.Answer(t.Context(), r.Mailbox, r.Ref, "room2@example.com"); err != nil || text != "room@example.com u \"r\" room2@example.com" {
+		t.Errorf("answer = %q, %v", text, err)
 	}
 }
 
@@ -232,7 +279,7 @@ func TestOpenSaysWhyNot(t *testing.T) {
 func TestPeopleCrossTheWire(t *testing.T) {
 	t.Parallel()
 	p, _ := startPlugin(t, "backend")
-	b := openBackend(t, p, BackendConfig{Settings: map[string]any{"abilities": "people"}})
+	b := openBackend(t, p, BackendConfig{Settings: map[string]any{"abilities": "people"}}).(instance)
 	m := backend.Mailbox{Address: "alice"}
 	from, to := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 7, 2, 0, 0, 0, 0, time.UTC)
 	got, err := b.FreeBusy(t.Context(), m, []string{"bob", string(fault.MailboxNotFound)}, from, to)
@@ -259,7 +306,7 @@ func TestPeopleCrossTheWire(t *testing.T) {
 	if _, err := b.Members(t.Context(), m, "alice"); fault.Of(err) != fault.NotFound {
 		t.Errorf("no group: %v", err)
 	}
-	plain := openBackend(t, p, BackendConfig{})
+	plain := openBackend(t, p, BackendConfig{}).(instance)
 	if _, err := plain.FreeBusy(t.Context(), m, nil, from, to); fault.Of(err) != fault.Unsupported {
 		t.Errorf("of a backend without free/busy: %v", err)
 	}

@@ -127,7 +127,7 @@ func late(plugin string, err error) error {
 
 // able is open as one of the optional interfaces.
 func able[A any](open launch.Backend, plugin, what string) (A, error) {
-	a, ok := open.(A)
+	a, ok := backend.As[A](open)
 	if !ok {
 		return a, fmt.Errorf("plugin %s has no %s: %w", plugin, what, fault.Unsupported)
 	}
@@ -217,6 +217,8 @@ const (
 	search = "search by marker"
 	busy   = "free/busy"
 	groups = "look at distribution groups"
+	answer = "answers of invitations"
+	texts  = "look at what attendees wrote"
 )
 
 // Subscribe implements backend.Pusher.
@@ -287,23 +289,48 @@ func (b *Backend) Find(ctx context.Context, m backend.Mailbox, by backend.Marker
 	})
 }
 
+// Respond implements backend.Responder.
+func (b *Backend) Respond(ctx context.Context, r backend.Reaction) error {
+	_, err := timed(ctx, b, func(open launch.Backend) (struct{}, error) {
+		a, err := able[backend.Responder](open, b.spec.Plugin, answer)
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, a.Respond(ctx, r)
+	})
+	return err
+}
+
+// Answer implements backend.Answers.
+func (b *Backend) Answer(ctx context.Context, m backend.Mailbox, ref backend.Ref, attendee string) (string, error) {
+	return timed(ctx, b, func(open launch.Backend) (string, error) {
+		a, err := able[backend.Answers](open, b.spec.Plugin, texts)
+		if err != nil {
+			return "", err
+		}
+		return a.Answer(ctx, m, ref, attendee)
+	})
+}
+
 // FreeBusy implements backend.FreeBusy.
 func (b *Backend) FreeBusy(ctx context.Context, m backend.Mailbox, addresses []string, from, to time.Time) ([]backend.Availability, error) {
 	return timed(ctx, b, func(open launch.Backend) ([]backend.Availability, error) {
-		if !open.Can().FreeBusy {
-			return nil, fmt.Errorf("plugin %s has no %s: %w", b.spec.Plugin, busy, fault.Unsupported)
+		f, err := able[backend.FreeBusy](open, b.spec.Plugin, busy)
+		if err != nil {
+			return nil, err
 		}
-		return open.FreeBusy(ctx, m, addresses, from, to)
+		return f.FreeBusy(ctx, m, addresses, from, to)
 	})
 }
 
 // Members implements backend.GroupExpander.
 func (b *Backend) Members(ctx context.Context, m backend.Mailbox, group string) ([]calendar.Address, error) {
 	return timed(ctx, b, func(open launch.Backend) ([]calendar.Address, error) {
-		if !open.Can().GroupExpander {
-			return nil, fmt.Errorf("plugin %s has no %s: %w", b.spec.Plugin, groups, fault.Unsupported)
+		g, err := able[backend.GroupExpander](open, b.spec.Plugin, groups)
+		if err != nil {
+			return nil, err
 		}
-		return open.Members(ctx, m, group)
+		return g.Members(ctx, m, group)
 	})
 }
 
@@ -312,9 +339,11 @@ var (
 	_ backend.Pusher        = (*Backend)(nil)
 	_ backend.Finder        = (*Backend)(nil)
 	_ backend.Watcher       = (*Backend)(nil)
+	_ backend.Responder     = (*Backend)(nil)
+	_ backend.Answers       = (*Backend)(nil)
+	_ auth.Authenticator    = (*authenticator)(nil)
 	_ backend.FreeBusy      = (*Backend)(nil)
 	_ backend.GroupExpander = (*Backend)(nil)
-	_ auth.Authenticator    = (*authenticator)(nil)
 )
 
 // abilities names what the plugin offers beyond the mandatory, if the instance is open.
@@ -333,7 +362,7 @@ func (b *Backend) abilities() []string {
 	for _, one := range []struct {
 		is   bool
 		name string
-	}{{can.Pusher, "push"}, {can.Watcher, "watch"}, {can.Finder, "find"}, {can.FreeBusy, "free/busy"}, {can.GroupExpander, "groups"}} {
+	}{{can.Pusher, "push"}, {can.Watcher, "watch"}, {can.Finder, "find"}, {can.Everything, "everything"}, {can.Responder, "respond"}, {can.Answers, "answers"}, {can.FreeBusy, "free/busy"}, {can.GroupExpander, "groups"}} {
 		if one.is {
 			out = append(out, one.name)
 		}

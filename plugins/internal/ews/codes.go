@@ -115,6 +115,18 @@ var codes = map[string]meaning{
 	"ErrorIndividualMailboxLimitReached": {fault.Invalid, box, "the group has too many members for free/busy"},
 	"ErrorFreeBusyGenerationFailed":      {fault.Unavailable, box, "the server could not work out when this mailbox is busy"},
 
+	// Answering an invitation.
+	"ErrorCalendarIsCancelledForAccept":      {fault.Conflict, box, "the meeting was called off"},
+	"ErrorCalendarIsCancelledForDecline":     {fault.Conflict, box, "the meeting was called off"},
+	"ErrorCalendarIsCancelledForTentative":   {fault.Conflict, box, "the meeting was called off"},
+	"ErrorCalendarMeetingRequestIsOutOfDate": {fault.Conflict, box, "the meeting was changed meanwhile"},
+	"ErrorCalendarIsOrganizerForAccept":      {fault.Invalid, box, "the mailbox is the meeting's organizer itself"},
+	"ErrorCalendarIsOrganizerForDecline":     {fault.Invalid, box, "the mailbox is the meeting's organizer itself"},
+	"ErrorCalendarIsOrganizerForTentative":   {fault.Invalid, box, "the mailbox is the meeting's organizer itself"},
+	"ErrorCalendarIsDelegatedForAccept":      {fault.Forbidden, box, "the invitation was passed on to somebody else"},
+	"ErrorCalendarIsDelegatedForDecline":     {fault.Forbidden, box, "the invitation was passed on to somebody else"},
+	"ErrorCalendarIsDelegatedForTentative":   {fault.Forbidden, box, "the invitation was passed on to somebody else"},
+
 	// The mailbox.
 	"ErrorNonExistentMailbox":    {fault.MailboxNotFound, box, "there is no mailbox with this address"},
 	"ErrorMailboxConfiguration":  {fault.MailboxNotFound, box, "the mailbox is not set up properly"},

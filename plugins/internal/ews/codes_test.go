@@ -34,12 +34,13 @@ var table = map[fault.Kind]string{
 		ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange ErrorNameResolutionNoResults ErrorNameResolutionNoMailbox
 		ErrorInvalidItemForOperationExpandDL`,
 	fault.Conflict: `ErrorIrresolvableConflict ErrorStaleObject ErrorChangeKeyRequiredForWriteOperations ErrorInvalidChangeKey
-		ErrorChangeKeyRequired`,
+		ErrorChangeKeyRequired ErrorCalendarIsCancelledForAccept ErrorCalendarIsCancelledForDecline ErrorCalendarIsCancelledForTentative
+		ErrorCalendarMeetingRequestIsOutOfDate`,
 	fault.MailboxNotFound: `ErrorNonExistentMailbox ErrorMailboxConfiguration ErrorAccountDisabled ErrorMailRecipientNotFound
 		ErrorInvalidSmtpAddress`,
 	fault.Forbidden: `ErrorImpersonateUserDenied ErrorImpersonationDenied ErrorImpersonationFailed
 		ErrorInvalidExchangeImpersonationHeaderData ErrorAccessDenied ErrorSubscriptionAccessDenied ErrorCalendarIsNotOrganizer
-		ErrorFolderNotFound ErrorNoFreeBusyAccess`,
+		ErrorFolderNotFound ErrorCalendarIsDelegatedForAccept ErrorCalendarIsDelegatedForDecline ErrorCalendarIsDelegatedForTentative ErrorNoFreeBusyAccess`,
 	fault.Invalid: `ErrorSchemaValidation ErrorInvalidRequest ErrorInvalidServerVersion ErrorInvalidIdMalformed ErrorInvalidId
 		ErrorInvalidPropertySet ErrorInvalidPropertyDelete ErrorInvalidPropertyRequest ErrorInvalidExtendedProperty
 		ErrorInvalidExtendedPropertyValue ErrorSendMeetingInvitationsRequired ErrorSendMeetingCancellationsRequired
@@ -47,8 +48,9 @@ var table = map[fault.Kind]string{
 		ErrorDuplicateSOAPHeader ErrorInvalidPushSubscriptionUrl ErrorInvalidSubscriptionRequest ErrorCannotDeleteObject
 		ErrorQuotaExceeded ErrorMessageSizeExceeded ErrorItemSavePropertyError ErrorPropertyUpdate ErrorItemCorrupt
 		ErrorOccurrenceCrossingBoundary ErrorCalendarDurationIsTooLong ErrorCalendarEndDateIsEarlierThanStartDate
-		ErrorRecurrenceHasNoOccurrence ErrorNameResolutionMultipleResults ErrorInvalidTimeInterval ErrorTimeIntervalTooBig
-		ErrorIndividualMailboxLimitReached`,
+		ErrorRecurrenceHasNoOccurrence ErrorCalendarIsOrganizerForAccept ErrorCalendarIsOrganizerForDecline
+		ErrorCalendarIsOrganizerForTentative
+		ErrorNameResolutionMultipleResults ErrorInvalidTimeInterval ErrorTimeIntervalTooBig ErrorIndividualMailboxLimitReached`,
 }
 
 const soapHead = `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>`

@@ -27,6 +27,7 @@ type CalendarItem struct {
 
 	UID        string
 	Start, End time.Time
+	Original   time.Time // of an occurrence: when the rule has it start
 	AllDay     bool
 	FreeBusy   string // Free, Tentative, Busy, OOF, WorkingElsewhere, NoData
 	Location   string
@@ -121,6 +122,8 @@ func decodeCalendarField(s *xmlscan.Scanner, name string, i *CalendarItem) {
 		i.Start = dateTime(s.Text())
 	case "End":
 		i.End = dateTime(s.Text())
+	case "OriginalStart":
+		i.Original = dateTime(s.Text())
 	case "IsAllDayEvent":
 		i.AllDay = truth(s.Word())
 	case "LegacyFreeBusyStatus":

@@ -13,12 +13,14 @@ import (
 	"github.com/roomwire/roomwire/sdk/fault"
 )
 
-// The phases of a pull. A pull from nothing goes through the first three, and all that follow are of the last. The round comes
+// The phases of a pull. A pull from nothing goes through the first three, or with Everything through the round and phaseAll, and
+// all that follow are of the last. The round comes
 // first: what happens to an item after it was read is a change since the round.
 const (
 	phaseRound   = "round"   // everything in the window, by the first round of a delta
 	phaseKey     = "key"     // the items that bear our key, wherever they are
 	phaseForeign = "foreign" // those that bear the booking system's
+	phaseAll     = "all"     // every item, wherever it is
 	phaseDelta   = "delta"   // what changed since the round
 )
 
@@ -34,6 +36,7 @@ type cursor struct {
 	Delta   string    `json:"d,omitempty"` // where the next delta begins; empty in the round
 	From    time.Time `json:"f"`           // the window
 	To      time.Time `json:"t"`
+	All     bool      `json:"a,omitempty"` // everything was asked for from the beginning
 }
 
 // stale is how far a window may be from where it is due. The host reads everything daily, and the window slides with that.
@@ -48,7 +51,7 @@ func (b *Backend) window() (from, to time.Time) {
 // begin returns where a pull begins.
 func (b *Backend) begin(req backend.PullRequest) (cursor, error) {
 	from, to := b.window()
-	fresh := cursor{Version: cursorVersion, Mailbox: hashOf(req.Mailbox), Phase: phaseRound, From: from, To: to}
+	fresh := cursor{Version: cursorVersion, Mailbox: hashOf(req.Mailbox), Phase: phaseRound, From: from, To: to, All: req.Everything}
 	if req.Since == "" {
 		return fresh, nil
 	}
@@ -65,9 +68,13 @@ func (b *Backend) begin(req backend.PullRequest) (cursor, error) {
 	if off(c.From, from) > stale || off(c.To, to) > stale {
 		return expired("has another window than is due")
 	}
+	if req.Everything && !c.All {
+		return expired("is that of a pull that did not read everything")
+	}
+	c.All = req.Everything
 	switch c.Phase {
 	case phaseRound:
-	case phaseKey, phaseForeign, phaseDelta:
+	case phaseKey, phaseForeign, phaseAll, phaseDelta:
 		if c.Delta == "" {
 			return expired("leads nowhere")
 		}

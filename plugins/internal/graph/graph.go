@@ -30,8 +30,8 @@ const (
 // maxPages bounds a pull: no calendar has a million items, so a server that goes on is going round in circles.
 const maxPages = 4096
 
-// A Backend serves the mailboxes of one sync mode. It implements backend.Backend, backend.Pusher, backend.Watcher and
-// backend.Finder.
+// A Backend serves the mailboxes of one sync mode. It implements backend.Backend, backend.Pusher, backend.Watcher,
+// backend.Finder, backend.Complete and backend.Responder.
 type Backend struct {
 	client
 	key      property
@@ -44,10 +44,12 @@ type Backend struct {
 }
 
 var (
-	_ backend.Backend = (*Backend)(nil)
-	_ backend.Pusher  = (*Backend)(nil)
-	_ backend.Watcher = (*Backend)(nil)
-	_ backend.Finder  = (*Backend)(nil)
+	_ backend.Backend   = (*Backend)(nil)
+	_ backend.Pusher    = (*Backend)(nil)
+	_ backend.Watcher   = (*Backend)(nil)
+	_ backend.Finder    = (*Backend)(nil)
+	_ backend.Complete  = (*Backend)(nil)
+	_ backend.Responder = (*Backend)(nil)
 
 	_ backend.FreeBusy      = (*Backend)(nil)
 	_ backend.GroupExpander = (*Backend)(nil)
@@ -254,11 +256,14 @@ func (b *Backend) unseen(ctx context.Context, m backend.Mailbox, some []*reading
 	return missing, nil
 }
 
-// searching is the request for the first page of the calendar's events that a filter lets through.
+// searching is the request for the first page of the calendar's events that a filter lets through, or of all without one.
 func (b *Backend) searching(m backend.Mailbox, filter string, options ...string) request {
+	if filter != "" {
+		options = append([]string{"$filter", filter}, options...)
+	}
 	return request{
 		mailbox: m, doing: "searching the calendar", method: http.MethodGet,
-		target: user(m) + "/events" + query(append([]string{"$filter", filter}, options...)...), prefer: preferItems, ok: http.StatusOK,
+		target: user(m) + "/events" + query(options...), prefer: preferItems, ok: http.StatusOK,
 	}
 }
 

@@ -20,14 +20,15 @@ type pull struct {
 	full bool
 
 	// What this very pull knows. One that goes on in another process knows less, and reads more.
-	marked    map[string]bool   // ids of items that bear a marker, as the round began or went on; nil: not known
+	marked    map[string]bool   // ids of items that the lists are to hold, as the round began or went on; nil: not known
 	told      map[string]string // items that were read, with the ETag they had
 	mentioned map[string]bool   // by their reference
 }
 
 // Pull implements backend.Backend. From nothing it goes through the window by the first round of a delta, which mentions a
 // person's own items by their reference, and then lists the items that bear a marker, wherever in time they are. The deltas of
-// later pulls go on from that round. A delta carries no markers, so what it says has changed is read.
+// later pulls go on from that round. A delta carries no markers, so what it says has changed is read. With Everything the
+// round only tells where the deltas begin, and all items are listed after it.
 func (b *Backend) Pull(ctx context.Context, req backend.PullRequest, emit func(backend.Page) error) error {
 	at, err := b.begin(req)
 	if err != nil {
@@ -61,10 +62,14 @@ func (p *pull) step(ctx context.Context) (changes []backend.Change, last bool, e
 		changes, err = p.round(ctx)
 		return changes, false, err
 	case phaseKey:
-		changes, _, err = p.listed(ctx, p.key, phaseForeign)
+		changes, _, err = p.listed(ctx, p.key.there(), phaseForeign)
 		return changes, false, err
-	case phaseForeign:
-		changes, over, err := p.listed(ctx, p.foreign, phaseDelta)
+	case phaseForeign, phaseAll:
+		filter := p.foreign.there()
+		if p.at.Phase == phaseAll {
+			filter = ""
+		}
+		changes, over, err := p.listed(ctx, filter, phaseDelta)
 		if err != nil || !over {
 			return changes, false, err
 		}
@@ -77,7 +82,9 @@ func (p *pull) step(ctx context.Context) (changes []backend.Change, last bool, e
 
 // round reads one page of the delta's first round. It leaves out what bears a marker: that is listed afterwards.
 func (p *pull) round(ctx context.Context) ([]backend.Change, error) {
-	if p.marked == nil {
+	if p.marked == nil && p.at.All {
+		p.marked = map[string]bool{}
+	} else if p.marked == nil {
 		if err := p.recall(ctx); err != nil {
 			return nil, err
 		}
@@ -92,14 +99,21 @@ func (p *pull) round(ctx context.Context) ([]backend.Change, error) {
 	}
 	var changes []backend.Change
 	for _, e := range entries {
-		// Of what is removed already the next delta tells.
-		if id := e.subject(); id != "" && e.Removed == nil && !p.marked[id] && !p.mentioned[id] {
+		id := e.subject()
+		switch {
+		case id == "" || e.Removed != nil: // of what is removed already the next delta tells
+		case p.at.All:
+			p.marked[id] = true
+		case !p.marked[id] && !p.mentioned[id]:
 			p.mentioned[id] = true
 			changes = append(changes, backend.Change{Ref: backend.Ref(id)})
 		}
 	}
 	if p.at.Next = link; last {
 		p.at.Phase, p.at.Next, p.at.Delta = phaseKey, "", link
+		if p.at.All {
+			p.at.Phase = phaseAll
+		}
 	}
 	return changes, nil
 }
@@ -130,10 +144,10 @@ func (p *pull) recall(ctx context.Context) error {
 	return nil
 }
 
-// listed reads one page of the items that bear a marker; over is set on the last.
-func (p *pull) listed(ctx context.Context, by property, then string) (changes []backend.Change, over bool, err error) {
-	r := p.searching(p.m, by.there(), "$select", selected, "$expand", p.expand(), "$top", fmt.Sprint(pageSize))
-	r.doing = "listing the marked items in the calendar"
+// listed reads one page of the items that a filter lets through; over is set on the last.
+func (p *pull) listed(ctx context.Context, filter, then string) (changes []backend.Change, over bool, err error) {
+	r := p.searching(p.m, filter, "$select", selected, "$expand", p.expand(), "$top", fmt.Sprint(pageSize))
+	r.doing = "listing the items in the calendar"
 	events, next, err := p.follow(ctx, r)
 	if err != nil {
 		return nil, false, err
@@ -151,12 +165,20 @@ func (p *pull) listed(ctx context.Context, by property, then string) (changes []
 			return nil, false, err
 		}
 		p.told[e.ID] = e.ETag
-		changes = append(changes, item.Change())
+		changes = append(changes, p.change(item))
 	}
 	if p.at.Next = next; next == "" {
 		p.at.Phase = then
 	}
 	return changes, next == "", nil
+}
+
+// change is what is told of an item: all of it where everything is asked for.
+func (p *pull) change(item backend.Item) backend.Change {
+	if p.at.All {
+		return backend.Change{Ref: item.Ref, Item: &item}
+	}
+	return item.Change()
 }
 
 // skipped reads what bore a marker as the round began and was not in the lists: pages shift when items before them go, and what
@@ -311,14 +333,14 @@ func (p *pull) changed(ctx context.Context, ids []string, removed map[string]boo
 			return nil, e.err
 		case e.SeriesMasterID != "":
 			series = append(series, e.SeriesMasterID)
-		case e.value(p.key) == "" && e.value(p.foreign) == "":
+		case !p.at.All && e.value(p.key) == "" && e.value(p.foreign) == "":
 			changes = append(changes, backend.Change{Ref: backend.Ref(e.ID)})
 		default:
 			item, err := p.item(ctx, p.m, &e.event)
 			if err != nil {
 				return nil, err
 			}
-			changes = append(changes, item.Change())
+			changes = append(changes, p.change(item))
 		}
 	}
 	if series = unique(series, ids); len(series) == 0 || removed == nil {

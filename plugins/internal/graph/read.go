@@ -33,6 +33,9 @@ func (b *Backend) fromGraph(m backend.Mailbox, e *event) (backend.Item, error) {
 			Busy: nameToBusy[e.ShowAs], Class: nameToClass[e.Sensitivity], Attendees: people(e), Cancelled: e.Cancelled,
 		},
 	}
+	if item.ReadOnly && e.Response != nil {
+		item.Response = nameToResponse[e.Response.Response]
+	}
 	if e.Location != nil {
 		item.Event.Location = e.Location.DisplayName
 	}

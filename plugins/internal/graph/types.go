@@ -29,6 +29,8 @@ type event struct {
 	AllDay                bool                 `json:"isAllDay"`
 	Cancelled             bool                 `json:"isCancelled"`
 	IsOrganizer           *bool                `json:"isOrganizer"`
+	Response              *responseStatus      `json:"responseStatus"`
+	ResponseRequested     *bool                `json:"responseRequested"`
 	OnlineMeeting         bool                 `json:"isOnlineMeeting"`
 	ReminderOn            bool                 `json:"isReminderOn"`
 	ReminderMinutes       int                  `json:"reminderMinutesBeforeStart"`
@@ -48,7 +50,7 @@ type removed struct {
 // selected are the properties that reading an event asks for.
 const selected = "id,changeKey,type,seriesMasterId,iCalUId,createdDateTime,lastModifiedDateTime,subject,body,location,start,end," +
 	"originalStart,originalStartTimeZone,originalEndTimeZone,isAllDay,isCancelled,isOrganizer,isOnlineMeeting,isReminderOn," +
-	"reminderMinutesBeforeStart,sensitivity,showAs,organizer,attendees,recurrence"
+	"reminderMinutesBeforeStart,sensitivity,showAs,organizer,attendees,recurrence,responseStatus,responseRequested"
 
 type body struct {
 	Type    string `json:"contentType"` // text or html

@@ -584,9 +584,13 @@ type Abilities struct {
 	// The bits of calendar.Fields that the calendar does not keep.
 	Omits uint32 `protobuf:"varint,4,opt,name=omits,proto3" json:"omits,omitempty"`
 	// A watcher that knows no streaming.
-	AskingOnly    bool `protobuf:"varint,5,opt,name=asking_only,json=askingOnly,proto3" json:"asking_only,omitempty"`
-	FreeBusy      bool `protobuf:"varint,6,opt,name=free_busy,json=freeBusy,proto3" json:"free_busy,omitempty"`
-	GroupExpander bool `protobuf:"varint,7,opt,name=group_expander,json=groupExpander,proto3" json:"group_expander,omitempty"`
+	AskingOnly bool `protobuf:"varint,5,opt,name=asking_only,json=askingOnly,proto3" json:"asking_only,omitempty"`
+	// Pull heeds PullStart.everything.
+	Everything    bool `protobuf:"varint,6,opt,name=everything,proto3" json:"everything,omitempty"`
+	Responder     bool `protobuf:"varint,7,opt,name=responder,proto3" json:"responder,omitempty"`
+	Answers       bool `protobuf:"varint,8,opt,name=answers,proto3" json:"answers,omitempty"`
+	FreeBusy      bool `protobuf:"varint,9,opt,name=free_busy,json=freeBusy,proto3" json:"free_busy,omitempty"`
+	GroupExpander bool `protobuf:"varint,10,opt,name=group_expander,json=groupExpander,proto3" json:"group_expander,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -652,6 +656,27 @@ func (x *Abilities) GetOmits() uint32 {
 func (x *Abilities) GetAskingOnly() bool {
 	if x != nil {
 		return x.AskingOnly
+	}
+	return false
+}
+
+func (x *Abilities) GetEverything() bool {
+	if x != nil {
+		return x.Everything
+	}
+	return false
+}
+
+func (x *Abilities) GetResponder() bool {
+	if x != nil {
+		return x.Responder
+	}
+	return false
+}
+
+func (x *Abilities) GetAnswers() bool {
+	if x != nil {
+		return x.Answers
 	}
 	return false
 }
@@ -909,10 +934,12 @@ func (x *PullRequest) GetStart() *PullStart {
 }
 
 type PullStart struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Mailbox       *Mailbox               `protobuf:"bytes,2,opt,name=mailbox,proto3" json:"mailbox,omitempty"`
-	Since         []byte                 `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Id      string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Mailbox *Mailbox               `protobuf:"bytes,2,opt,name=mailbox,proto3" json:"mailbox,omitempty"`
+	Since   []byte                 `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
+	// Every item in full, marked or not. Heeded where abilities.everything.
+	Everything    bool `protobuf:"varint,4,opt,name=everything,proto3" json:"everything,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -966,6 +993,13 @@ func (x *PullStart) GetSince() []byte {
 		return x.Since
 	}
 	return nil
+}
+
+func (x *PullStart) GetEverything() bool {
+	if x != nil {
+		return x.Everything
+	}
+	return false
 }
 
 type PullResponse struct {
@@ -2762,6 +2796,240 @@ func (x *MembersResponse) GetMembers() []*Address {
 	return nil
 }
 
+type RespondRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Id      string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Mailbox *Mailbox               `protobuf:"bytes,2,opt,name=mailbox,proto3" json:"mailbox,omitempty"`
+	Ref     []byte                 `protobuf:"bytes,3,opt,name=ref,proto3" json:"ref,omitempty"`
+	// One occurrence of the series; absent: the item as a whole.
+	Occurrence *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=occurrence,proto3" json:"occurrence,omitempty"`
+	Response   Response               `protobuf:"varint,5,opt,name=response,proto3,enum=roomwire.v1.Response" json:"response,omitempty"`
+	// For the organizer.
+	Comment       string `protobuf:"bytes,6,opt,name=comment,proto3" json:"comment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RespondRequest) Reset() {
+	*x = RespondRequest{}
+	mi := &file_roomwire_v1_backend_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RespondRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RespondRequest) ProtoMessage() {}
+
+func (x *RespondRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_roomwire_v1_backend_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RespondRequest.ProtoReflect.Descriptor instead.
+func (*RespondRequest) Descriptor() ([]byte, []int) {
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *RespondRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RespondRequest) GetMailbox() *Mailbox {
+	if x != nil {
+		return x.Mailbox
+	}
+	return nil
+}
+
+func (x *RespondRequest) GetRef() []byte {
+	if x != nil {
+		return x.Ref
+	}
+	return nil
+}
+
+func (x *RespondRequest) GetOccurrence() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Occurrence
+	}
+	return nil
+}
+
+func (x *RespondRequest) GetResponse() Response {
+	if x != nil {
+		return x.Response
+	}
+	return Response_RESPONSE_UNSPECIFIED
+}
+
+func (x *RespondRequest) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
+}
+
+type RespondResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RespondResponse) Reset() {
+	*x = RespondResponse{}
+	mi := &file_roomwire_v1_backend_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RespondResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RespondResponse) ProtoMessage() {}
+
+func (x *RespondResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_roomwire_v1_backend_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RespondResponse.ProtoReflect.Descriptor instead.
+func (*RespondResponse) Descriptor() ([]byte, []int) {
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{44}
+}
+
+type AnswerRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Mailbox       *Mailbox               `protobuf:"bytes,2,opt,name=mailbox,proto3" json:"mailbox,omitempty"`
+	Ref           []byte                 `protobuf:"bytes,3,opt,name=ref,proto3" json:"ref,omitempty"`
+	Attendee      string                 `protobuf:"bytes,4,opt,name=attendee,proto3" json:"attendee,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AnswerRequest) Reset() {
+	*x = AnswerRequest{}
+	mi := &file_roomwire_v1_backend_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AnswerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AnswerRequest) ProtoMessage() {}
+
+func (x *AnswerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_roomwire_v1_backend_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AnswerRequest.ProtoReflect.Descriptor instead.
+func (*AnswerRequest) Descriptor() ([]byte, []int) {
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *AnswerRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *AnswerRequest) GetMailbox() *Mailbox {
+	if x != nil {
+		return x.Mailbox
+	}
+	return nil
+}
+
+func (x *AnswerRequest) GetRef() []byte {
+	if x != nil {
+		return x.Ref
+	}
+	return nil
+}
+
+func (x *AnswerRequest) GetAttendee() string {
+	if x != nil {
+		return x.Attendee
+	}
+	return ""
+}
+
+type AnswerResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AnswerResponse) Reset() {
+	*x = AnswerResponse{}
+	mi := &file_roomwire_v1_backend_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AnswerResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AnswerResponse) ProtoMessage() {}
+
+func (x *AnswerResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_roomwire_v1_backend_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AnswerResponse.ProtoReflect.Descriptor instead.
+func (*AnswerResponse) Descriptor() ([]byte, []int) {
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *AnswerResponse) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 var File_roomwire_v1_backend_proto protoreflect.FileDescriptor
 
 const file_roomwire_v1_backend_proto_rawDesc = "" +
@@ -2790,16 +3058,22 @@ const file_roomwire_v1_backend_proto_rawDesc = "" +
 	"\x05proxy\x18\x02 \x01(\tB\x03\x80\x01\x01R\x05proxy\x123\n" +
 	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"K\n" +
 	"\x13BackendOpenResponse\x124\n" +
-	"\tabilities\x18\x01 \x01(\v2\x16.roomwire.v1.AbilitiesR\tabilities\"\xd0\x01\n" +
+	"\tabilities\x18\x01 \x01(\v2\x16.roomwire.v1.AbilitiesR\tabilities\"\xa8\x02\n" +
 	"\tAbilities\x12\x16\n" +
 	"\x06pusher\x18\x01 \x01(\bR\x06pusher\x12\x16\n" +
 	"\x06finder\x18\x02 \x01(\bR\x06finder\x12\x18\n" +
 	"\awatcher\x18\x03 \x01(\bR\awatcher\x12\x14\n" +
 	"\x05omits\x18\x04 \x01(\rR\x05omits\x12\x1f\n" +
 	"\vasking_only\x18\x05 \x01(\bR\n" +
-	"askingOnly\x12\x1b\n" +
-	"\tfree_busy\x18\x06 \x01(\bR\bfreeBusy\x12%\n" +
-	"\x0egroup_expander\x18\a \x01(\bR\rgroupExpander\"%\n" +
+	"askingOnly\x12\x1e\n" +
+	"\n" +
+	"everything\x18\x06 \x01(\bR\n" +
+	"everything\x12\x1c\n" +
+	"\tresponder\x18\a \x01(\bR\tresponder\x12\x18\n" +
+	"\aanswers\x18\b \x01(\bR\aanswers\x12\x1b\n" +
+	"\tfree_busy\x18\t \x01(\bR\bfreeBusy\x12%\n" +
+	"\x0egroup_expander\x18\n" +
+	" \x01(\bR\rgroupExpander\"%\n" +
 	"\x13BackendCloseRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\x16\n" +
 	"\x14BackendCloseResponse\"N\n" +
@@ -2811,11 +3085,14 @@ const file_roomwire_v1_backend_proto_rawDesc = "" +
 	"\bdelegate\x18\x02 \x01(\bR\bdelegate\x124\n" +
 	"\ahorizon\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\ahorizon\";\n" +
 	"\vPullRequest\x12,\n" +
-	"\x05start\x18\x01 \x01(\v2\x16.roomwire.v1.PullStartR\x05start\"a\n" +
+	"\x05start\x18\x01 \x01(\v2\x16.roomwire.v1.PullStartR\x05start\"\x81\x01\n" +
 	"\tPullStart\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\amailbox\x18\x02 \x01(\v2\x14.roomwire.v1.MailboxR\amailbox\x12\x14\n" +
-	"\x05since\x18\x03 \x01(\fR\x05since\"5\n" +
+	"\x05since\x18\x03 \x01(\fR\x05since\x12\x1e\n" +
+	"\n" +
+	"everything\x18\x04 \x01(\bR\n" +
+	"everything\"5\n" +
 	"\fPullResponse\x12%\n" +
 	"\x04page\x18\x01 \x01(\v2\x11.roomwire.v1.PageR\x04page\"q\n" +
 	"\x04Page\x12-\n" +
@@ -2933,7 +3210,24 @@ const file_roomwire_v1_backend_proto_rawDesc = "" +
 	"\amailbox\x18\x02 \x01(\v2\x14.roomwire.v1.MailboxR\amailbox\x12\x14\n" +
 	"\x05group\x18\x03 \x01(\tR\x05group\"A\n" +
 	"\x0fMembersResponse\x12.\n" +
-	"\amembers\x18\x01 \x03(\v2\x14.roomwire.v1.AddressR\amembers*Z\n" +
+	"\amembers\x18\x01 \x03(\v2\x14.roomwire.v1.AddressR\amembers\"\xeb\x01\n" +
+	"\x0eRespondRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
+	"\amailbox\x18\x02 \x01(\v2\x14.roomwire.v1.MailboxR\amailbox\x12\x10\n" +
+	"\x03ref\x18\x03 \x01(\fR\x03ref\x12:\n" +
+	"\n" +
+	"occurrence\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"occurrence\x121\n" +
+	"\bresponse\x18\x05 \x01(\x0e2\x15.roomwire.v1.ResponseR\bresponse\x12\x18\n" +
+	"\acomment\x18\x06 \x01(\tR\acomment\"\x11\n" +
+	"\x0fRespondResponse\"}\n" +
+	"\rAnswerRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
+	"\amailbox\x18\x02 \x01(\v2\x14.roomwire.v1.MailboxR\amailbox\x12\x10\n" +
+	"\x03ref\x18\x03 \x01(\fR\x03ref\x12\x1a\n" +
+	"\battendee\x18\x04 \x01(\tR\battendee\"$\n" +
+	"\x0eAnswerResponse\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text*Z\n" +
 	"\n" +
 	"FaultScope\x12\x1b\n" +
 	"\x17FAULT_SCOPE_UNSPECIFIED\x10\x00\x12\x17\n" +
@@ -2954,7 +3248,7 @@ const file_roomwire_v1_backend_proto_rawDesc = "" +
 	"\x0fWAY_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rWAY_STREAMING\x10\x01\x12\x0e\n" +
 	"\n" +
-	"WAY_ASKING\x10\x022\xd8\a\n" +
+	"WAY_ASKING\x10\x022\xe1\b\n" +
 	"\aBackend\x12I\n" +
 	"\x04Open\x12\x1f.roomwire.v1.BackendOpenRequest\x1a .roomwire.v1.BackendOpenResponse\x12L\n" +
 	"\x05Close\x12 .roomwire.v1.BackendCloseRequest\x1a!.roomwire.v1.BackendCloseResponse\x12>\n" +
@@ -2969,7 +3263,9 @@ const file_roomwire_v1_backend_proto_rawDesc = "" +
 	"\bFreeBusy\x12\x1c.roomwire.v1.FreeBusyRequest\x1a\x1d.roomwire.v1.FreeBusyResponse\x12D\n" +
 	"\aMembers\x12\x1b.roomwire.v1.MembersRequest\x1a\x1c.roomwire.v1.MembersResponse\x12A\n" +
 	"\x06Listen\x12\x1a.roomwire.v1.ListenRequest\x1a\x1b.roomwire.v1.ListenResponse\x12@\n" +
-	"\x05Watch\x12\x19.roomwire.v1.WatchRequest\x1a\x1a.roomwire.v1.WatchResponse0\x01B;Z9github.com/roomwire/roomwire/proto/roomwire/v1;roomwirev1b\x06proto3"
+	"\x05Watch\x12\x19.roomwire.v1.WatchRequest\x1a\x1a.roomwire.v1.WatchResponse0\x01\x12D\n" +
+	"\aRespond\x12\x1b.roomwire.v1.RespondRequest\x1a\x1c.roomwire.v1.RespondResponse\x12A\n" +
+	"\x06Answer\x12\x1a.roomwire.v1.AnswerRequest\x1a\x1b.roomwire.v1.AnswerResponseB;Z9github.com/roomwire/roomwire/proto/roomwire/v1;roomwirev1b\x06proto3"
 
 var (
 	file_roomwire_v1_backend_proto_rawDescOnce sync.Once
@@ -2984,7 +3280,7 @@ func file_roomwire_v1_backend_proto_rawDescGZIP() []byte {
 }
 
 var file_roomwire_v1_backend_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_roomwire_v1_backend_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_roomwire_v1_backend_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_roomwire_v1_backend_proto_goTypes = []any{
 	(FaultScope)(0),               // 0: roomwire.v1.FaultScope
 	(Marker)(0),                   // 1: roomwire.v1.Marker
@@ -3033,106 +3329,119 @@ var file_roomwire_v1_backend_proto_goTypes = []any{
 	(*BusyTime)(nil),              // 44: roomwire.v1.BusyTime
 	(*MembersRequest)(nil),        // 45: roomwire.v1.MembersRequest
 	(*MembersResponse)(nil),       // 46: roomwire.v1.MembersResponse
-	(*AuthTraits)(nil),            // 47: roomwire.v1.AuthTraits
-	(*durationpb.Duration)(nil),   // 48: google.protobuf.Duration
-	(*Mailbox)(nil),               // 49: roomwire.v1.Mailbox
-	(*timestamppb.Timestamp)(nil), // 50: google.protobuf.Timestamp
-	(*Change)(nil),                // 51: roomwire.v1.Change
-	(*Item)(nil),                  // 52: roomwire.v1.Item
-	(*Mutation)(nil),              // 53: roomwire.v1.Mutation
-	(Busy)(0),                     // 54: roomwire.v1.Busy
-	(*Address)(nil),               // 55: roomwire.v1.Address
+	(*RespondRequest)(nil),        // 47: roomwire.v1.RespondRequest
+	(*RespondResponse)(nil),       // 48: roomwire.v1.RespondResponse
+	(*AnswerRequest)(nil),         // 49: roomwire.v1.AnswerRequest
+	(*AnswerResponse)(nil),        // 50: roomwire.v1.AnswerResponse
+	(*AuthTraits)(nil),            // 51: roomwire.v1.AuthTraits
+	(*durationpb.Duration)(nil),   // 52: google.protobuf.Duration
+	(*Mailbox)(nil),               // 53: roomwire.v1.Mailbox
+	(*timestamppb.Timestamp)(nil), // 54: google.protobuf.Timestamp
+	(*Change)(nil),                // 55: roomwire.v1.Change
+	(*Item)(nil),                  // 56: roomwire.v1.Item
+	(*Mutation)(nil),              // 57: roomwire.v1.Mutation
+	(Busy)(0),                     // 58: roomwire.v1.Busy
+	(*Address)(nil),               // 59: roomwire.v1.Address
+	(Response)(0),                 // 60: roomwire.v1.Response
 }
 var file_roomwire_v1_backend_proto_depIdxs = []int32{
 	5,  // 0: roomwire.v1.BackendOpenRequest.identities:type_name -> roomwire.v1.Identity
 	6,  // 1: roomwire.v1.BackendOpenRequest.markers:type_name -> roomwire.v1.Markers
 	8,  // 2: roomwire.v1.BackendOpenRequest.http:type_name -> roomwire.v1.HttpOptions
-	47, // 3: roomwire.v1.Identity.traits:type_name -> roomwire.v1.AuthTraits
+	51, // 3: roomwire.v1.Identity.traits:type_name -> roomwire.v1.AuthTraits
 	7,  // 4: roomwire.v1.Markers.key:type_name -> roomwire.v1.Property
 	7,  // 5: roomwire.v1.Markers.foreign:type_name -> roomwire.v1.Property
-	48, // 6: roomwire.v1.HttpOptions.timeout:type_name -> google.protobuf.Duration
+	52, // 6: roomwire.v1.HttpOptions.timeout:type_name -> google.protobuf.Duration
 	10, // 7: roomwire.v1.BackendOpenResponse.abilities:type_name -> roomwire.v1.Abilities
-	49, // 8: roomwire.v1.ProbeRequest.mailbox:type_name -> roomwire.v1.Mailbox
-	50, // 9: roomwire.v1.ProbeResponse.horizon:type_name -> google.protobuf.Timestamp
+	53, // 8: roomwire.v1.ProbeRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	54, // 9: roomwire.v1.ProbeResponse.horizon:type_name -> google.protobuf.Timestamp
 	16, // 10: roomwire.v1.PullRequest.start:type_name -> roomwire.v1.PullStart
-	49, // 11: roomwire.v1.PullStart.mailbox:type_name -> roomwire.v1.Mailbox
+	53, // 11: roomwire.v1.PullStart.mailbox:type_name -> roomwire.v1.Mailbox
 	18, // 12: roomwire.v1.PullResponse.page:type_name -> roomwire.v1.Page
-	51, // 13: roomwire.v1.Page.changes:type_name -> roomwire.v1.Change
-	49, // 14: roomwire.v1.FetchRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	55, // 13: roomwire.v1.Page.changes:type_name -> roomwire.v1.Change
+	53, // 14: roomwire.v1.FetchRequest.mailbox:type_name -> roomwire.v1.Mailbox
 	21, // 15: roomwire.v1.FetchResponse.fetched:type_name -> roomwire.v1.Fetched
-	52, // 16: roomwire.v1.Fetched.item:type_name -> roomwire.v1.Item
+	56, // 16: roomwire.v1.Fetched.item:type_name -> roomwire.v1.Item
 	22, // 17: roomwire.v1.Fetched.fault:type_name -> roomwire.v1.Fault
-	48, // 18: roomwire.v1.Fault.after:type_name -> google.protobuf.Duration
+	52, // 18: roomwire.v1.Fault.after:type_name -> google.protobuf.Duration
 	0,  // 19: roomwire.v1.Fault.scope:type_name -> roomwire.v1.FaultScope
-	53, // 20: roomwire.v1.ApplyRequest.mutation:type_name -> roomwire.v1.Mutation
-	52, // 21: roomwire.v1.ApplyResponse.item:type_name -> roomwire.v1.Item
-	49, // 22: roomwire.v1.FindRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	57, // 20: roomwire.v1.ApplyRequest.mutation:type_name -> roomwire.v1.Mutation
+	56, // 21: roomwire.v1.ApplyResponse.item:type_name -> roomwire.v1.Item
+	53, // 22: roomwire.v1.FindRequest.mailbox:type_name -> roomwire.v1.Mailbox
 	1,  // 23: roomwire.v1.FindRequest.by:type_name -> roomwire.v1.Marker
-	52, // 24: roomwire.v1.FindResponse.items:type_name -> roomwire.v1.Item
-	50, // 25: roomwire.v1.Subscription.expires:type_name -> google.protobuf.Timestamp
-	49, // 26: roomwire.v1.SubscribeRequest.mailbox:type_name -> roomwire.v1.Mailbox
-	48, // 27: roomwire.v1.SubscribeRequest.status_interval:type_name -> google.protobuf.Duration
+	56, // 24: roomwire.v1.FindResponse.items:type_name -> roomwire.v1.Item
+	54, // 25: roomwire.v1.Subscription.expires:type_name -> google.protobuf.Timestamp
+	53, // 26: roomwire.v1.SubscribeRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	52, // 27: roomwire.v1.SubscribeRequest.status_interval:type_name -> google.protobuf.Duration
 	27, // 28: roomwire.v1.SubscribeRequest.existing:type_name -> roomwire.v1.Subscription
 	27, // 29: roomwire.v1.SubscribeResponse.subscription:type_name -> roomwire.v1.Subscription
-	49, // 30: roomwire.v1.UnsubscribeRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	53, // 30: roomwire.v1.UnsubscribeRequest.mailbox:type_name -> roomwire.v1.Mailbox
 	27, // 31: roomwire.v1.UnsubscribeRequest.subscription:type_name -> roomwire.v1.Subscription
 	33, // 32: roomwire.v1.ReceiveRequest.header:type_name -> roomwire.v1.HttpField
 	35, // 33: roomwire.v1.ReceiveResponse.hints:type_name -> roomwire.v1.Hint
 	2,  // 34: roomwire.v1.Hint.kind:type_name -> roomwire.v1.HintKind
-	49, // 35: roomwire.v1.ListenRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	53, // 35: roomwire.v1.ListenRequest.mailbox:type_name -> roomwire.v1.Mailbox
 	3,  // 36: roomwire.v1.ListenRequest.way:type_name -> roomwire.v1.Way
-	48, // 37: roomwire.v1.ListenRequest.timeout:type_name -> google.protobuf.Duration
+	52, // 37: roomwire.v1.ListenRequest.timeout:type_name -> google.protobuf.Duration
 	27, // 38: roomwire.v1.ListenResponse.subscription:type_name -> roomwire.v1.Subscription
 	3,  // 39: roomwire.v1.WatchRequest.way:type_name -> roomwire.v1.Way
 	39, // 40: roomwire.v1.WatchRequest.watched:type_name -> roomwire.v1.Watched
-	48, // 41: roomwire.v1.WatchRequest.for:type_name -> google.protobuf.Duration
-	49, // 42: roomwire.v1.Watched.mailbox:type_name -> roomwire.v1.Mailbox
+	52, // 41: roomwire.v1.WatchRequest.for:type_name -> google.protobuf.Duration
+	53, // 42: roomwire.v1.Watched.mailbox:type_name -> roomwire.v1.Mailbox
 	27, // 43: roomwire.v1.Watched.subscription:type_name -> roomwire.v1.Subscription
 	35, // 44: roomwire.v1.WatchResponse.hints:type_name -> roomwire.v1.Hint
-	49, // 45: roomwire.v1.FreeBusyRequest.mailbox:type_name -> roomwire.v1.Mailbox
-	50, // 46: roomwire.v1.FreeBusyRequest.from:type_name -> google.protobuf.Timestamp
-	50, // 47: roomwire.v1.FreeBusyRequest.to:type_name -> google.protobuf.Timestamp
+	53, // 45: roomwire.v1.FreeBusyRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	54, // 46: roomwire.v1.FreeBusyRequest.from:type_name -> google.protobuf.Timestamp
+	54, // 47: roomwire.v1.FreeBusyRequest.to:type_name -> google.protobuf.Timestamp
 	43, // 48: roomwire.v1.FreeBusyResponse.availabilities:type_name -> roomwire.v1.Availability
 	44, // 49: roomwire.v1.Availability.busy:type_name -> roomwire.v1.BusyTime
 	22, // 50: roomwire.v1.Availability.fault:type_name -> roomwire.v1.Fault
-	50, // 51: roomwire.v1.BusyTime.start:type_name -> google.protobuf.Timestamp
-	50, // 52: roomwire.v1.BusyTime.end:type_name -> google.protobuf.Timestamp
-	54, // 53: roomwire.v1.BusyTime.busy:type_name -> roomwire.v1.Busy
-	49, // 54: roomwire.v1.MembersRequest.mailbox:type_name -> roomwire.v1.Mailbox
-	55, // 55: roomwire.v1.MembersResponse.members:type_name -> roomwire.v1.Address
-	4,  // 56: roomwire.v1.Backend.Open:input_type -> roomwire.v1.BackendOpenRequest
-	11, // 57: roomwire.v1.Backend.Close:input_type -> roomwire.v1.BackendCloseRequest
-	13, // 58: roomwire.v1.Backend.Probe:input_type -> roomwire.v1.ProbeRequest
-	15, // 59: roomwire.v1.Backend.Pull:input_type -> roomwire.v1.PullRequest
-	19, // 60: roomwire.v1.Backend.Fetch:input_type -> roomwire.v1.FetchRequest
-	23, // 61: roomwire.v1.Backend.Apply:input_type -> roomwire.v1.ApplyRequest
-	25, // 62: roomwire.v1.Backend.Find:input_type -> roomwire.v1.FindRequest
-	28, // 63: roomwire.v1.Backend.Subscribe:input_type -> roomwire.v1.SubscribeRequest
-	30, // 64: roomwire.v1.Backend.Unsubscribe:input_type -> roomwire.v1.UnsubscribeRequest
-	32, // 65: roomwire.v1.Backend.Receive:input_type -> roomwire.v1.ReceiveRequest
-	41, // 66: roomwire.v1.Backend.FreeBusy:input_type -> roomwire.v1.FreeBusyRequest
-	45, // 67: roomwire.v1.Backend.Members:input_type -> roomwire.v1.MembersRequest
-	36, // 68: roomwire.v1.Backend.Listen:input_type -> roomwire.v1.ListenRequest
-	38, // 69: roomwire.v1.Backend.Watch:input_type -> roomwire.v1.WatchRequest
-	9,  // 70: roomwire.v1.Backend.Open:output_type -> roomwire.v1.BackendOpenResponse
-	12, // 71: roomwire.v1.Backend.Close:output_type -> roomwire.v1.BackendCloseResponse
-	14, // 72: roomwire.v1.Backend.Probe:output_type -> roomwire.v1.ProbeResponse
-	17, // 73: roomwire.v1.Backend.Pull:output_type -> roomwire.v1.PullResponse
-	20, // 74: roomwire.v1.Backend.Fetch:output_type -> roomwire.v1.FetchResponse
-	24, // 75: roomwire.v1.Backend.Apply:output_type -> roomwire.v1.ApplyResponse
-	26, // 76: roomwire.v1.Backend.Find:output_type -> roomwire.v1.FindResponse
-	29, // 77: roomwire.v1.Backend.Subscribe:output_type -> roomwire.v1.SubscribeResponse
-	31, // 78: roomwire.v1.Backend.Unsubscribe:output_type -> roomwire.v1.UnsubscribeResponse
-	34, // 79: roomwire.v1.Backend.Receive:output_type -> roomwire.v1.ReceiveResponse
-	42, // 80: roomwire.v1.Backend.FreeBusy:output_type -> roomwire.v1.FreeBusyResponse
-	46, // 81: roomwire.v1.Backend.Members:output_type -> roomwire.v1.MembersResponse
-	37, // 82: roomwire.v1.Backend.Listen:output_type -> roomwire.v1.ListenResponse
-	40, // 83: roomwire.v1.Backend.Watch:output_type -> roomwire.v1.WatchResponse
-	70, // [70:84] is the sub-list for method output_type
-	56, // [56:70] is the sub-list for method input_type
-	56, // [56:56] is the sub-list for extension type_name
-	56, // [56:56] is the sub-list for extension extendee
-	0,  // [0:56] is the sub-list for field type_name
+	54, // 51: roomwire.v1.BusyTime.start:type_name -> google.protobuf.Timestamp
+	54, // 52: roomwire.v1.BusyTime.end:type_name -> google.protobuf.Timestamp
+	58, // 53: roomwire.v1.BusyTime.busy:type_name -> roomwire.v1.Busy
+	53, // 54: roomwire.v1.MembersRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	59, // 55: roomwire.v1.MembersResponse.members:type_name -> roomwire.v1.Address
+	53, // 56: roomwire.v1.RespondRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	54, // 57: roomwire.v1.RespondRequest.occurrence:type_name -> google.protobuf.Timestamp
+	60, // 58: roomwire.v1.RespondRequest.response:type_name -> roomwire.v1.Response
+	53, // 59: roomwire.v1.AnswerRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	4,  // 60: roomwire.v1.Backend.Open:input_type -> roomwire.v1.BackendOpenRequest
+	11, // 61: roomwire.v1.Backend.Close:input_type -> roomwire.v1.BackendCloseRequest
+	13, // 62: roomwire.v1.Backend.Probe:input_type -> roomwire.v1.ProbeRequest
+	15, // 63: roomwire.v1.Backend.Pull:input_type -> roomwire.v1.PullRequest
+	19, // 64: roomwire.v1.Backend.Fetch:input_type -> roomwire.v1.FetchRequest
+	23, // 65: roomwire.v1.Backend.Apply:input_type -> roomwire.v1.ApplyRequest
+	25, // 66: roomwire.v1.Backend.Find:input_type -> roomwire.v1.FindRequest
+	28, // 67: roomwire.v1.Backend.Subscribe:input_type -> roomwire.v1.SubscribeRequest
+	30, // 68: roomwire.v1.Backend.Unsubscribe:input_type -> roomwire.v1.UnsubscribeRequest
+	32, // 69: roomwire.v1.Backend.Receive:input_type -> roomwire.v1.ReceiveRequest
+	41, // 70: roomwire.v1.Backend.FreeBusy:input_type -> roomwire.v1.FreeBusyRequest
+	45, // 71: roomwire.v1.Backend.Members:input_type -> roomwire.v1.MembersRequest
+	36, // 72: roomwire.v1.Backend.Listen:input_type -> roomwire.v1.ListenRequest
+	38, // 73: roomwire.v1.Backend.Watch:input_type -> roomwire.v1.WatchRequest
+	47, // 74: roomwire.v1.Backend.Respond:input_type -> roomwire.v1.RespondRequest
+	49, // 75: roomwire.v1.Backend.Answer:input_type -> roomwire.v1.AnswerRequest
+	9,  // 76: roomwire.v1.Backend.Open:output_type -> roomwire.v1.BackendOpenResponse
+	12, // 77: roomwire.v1.Backend.Close:output_type -> roomwire.v1.BackendCloseResponse
+	14, // 78: roomwire.v1.Backend.Probe:output_type -> roomwire.v1.ProbeResponse
+	17, // 79: roomwire.v1.Backend.Pull:output_type -> roomwire.v1.PullResponse
+	20, // 80: roomwire.v1.Backend.Fetch:output_type -> roomwire.v1.FetchResponse
+	24, // 81: roomwire.v1.Backend.Apply:output_type -> roomwire.v1.ApplyResponse
+	26, // 82: roomwire.v1.Backend.Find:output_type -> roomwire.v1.FindResponse
+	29, // 83: roomwire.v1.Backend.Subscribe:output_type -> roomwire.v1.SubscribeResponse
+	31, // 84: roomwire.v1.Backend.Unsubscribe:output_type -> roomwire.v1.UnsubscribeResponse
+	34, // 85: roomwire.v1.Backend.Receive:output_type -> roomwire.v1.ReceiveResponse
+	42, // 86: roomwire.v1.Backend.FreeBusy:output_type -> roomwire.v1.FreeBusyResponse
+	46, // 87: roomwire.v1.Backend.Members:output_type -> roomwire.v1.MembersResponse
+	37, // 88: roomwire.v1.Backend.Listen:output_type -> roomwire.v1.ListenResponse
+	40, // 89: roomwire.v1.Backend.Watch:output_type -> roomwire.v1.WatchResponse
+	48, // 90: roomwire.v1.Backend.Respond:output_type -> roomwire.v1.RespondResponse
+	50, // 91: roomwire.v1.Backend.Answer:output_type -> roomwire.v1.AnswerResponse
+	76, // [76:92] is the sub-list for method output_type
+	60, // [60:76] is the sub-list for method input_type
+	60, // [60:60] is the sub-list for extension type_name
+	60, // [60:60] is the sub-list for extension extendee
+	0,  // [0:60] is the sub-list for field type_name
 }
 
 func init() { file_roomwire_v1_backend_proto_init() }
@@ -3148,7 +3457,7 @@ func file_roomwire_v1_backend_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_roomwire_v1_backend_proto_rawDesc), len(file_roomwire_v1_backend_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   43,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

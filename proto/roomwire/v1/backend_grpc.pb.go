@@ -33,6 +33,8 @@ const (
 	Backend_Members_FullMethodName     = "/roomwire.v1.Backend/Members"
 	Backend_Listen_FullMethodName      = "/roomwire.v1.Backend/Listen"
 	Backend_Watch_FullMethodName       = "/roomwire.v1.Backend/Watch"
+	Backend_Respond_FullMethodName     = "/roomwire.v1.Backend/Respond"
+	Backend_Answer_FullMethodName      = "/roomwire.v1.Backend/Answer"
 )
 
 // BackendClient is the client API for Backend service.
@@ -65,6 +67,10 @@ type BackendClient interface {
 	Listen(ctx context.Context, in *ListenRequest, opts ...grpc.CallOption) (*ListenResponse, error)
 	// Watch lasts for minutes and has no deadline. It ends without an error also when the instance is replaced or closed.
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
+	// Respond is served where abilities.responder.
+	Respond(ctx context.Context, in *RespondRequest, opts ...grpc.CallOption) (*RespondResponse, error)
+	// Answer is served where abilities.answers.
+	Answer(ctx context.Context, in *AnswerRequest, opts ...grpc.CallOption) (*AnswerResponse, error)
 }
 
 type backendClient struct {
@@ -227,6 +233,26 @@ func (c *backendClient) Watch(ctx context.Context, in *WatchRequest, opts ...grp
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Backend_WatchClient = grpc.ServerStreamingClient[WatchResponse]
 
+func (c *backendClient) Respond(ctx context.Context, in *RespondRequest, opts ...grpc.CallOption) (*RespondResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RespondResponse)
+	err := c.cc.Invoke(ctx, Backend_Respond_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *backendClient) Answer(ctx context.Context, in *AnswerRequest, opts ...grpc.CallOption) (*AnswerResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AnswerResponse)
+	err := c.cc.Invoke(ctx, Backend_Answer_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // BackendServer is the server API for Backend service.
 // All implementations must embed UnimplementedBackendServer
 // for forward compatibility.
@@ -257,6 +283,10 @@ type BackendServer interface {
 	Listen(context.Context, *ListenRequest) (*ListenResponse, error)
 	// Watch lasts for minutes and has no deadline. It ends without an error also when the instance is replaced or closed.
 	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
+	// Respond is served where abilities.responder.
+	Respond(context.Context, *RespondRequest) (*RespondResponse, error)
+	// Answer is served where abilities.answers.
+	Answer(context.Context, *AnswerRequest) (*AnswerResponse, error)
 	mustEmbedUnimplementedBackendServer()
 }
 
@@ -308,6 +338,12 @@ func (UnimplementedBackendServer) Listen(context.Context, *ListenRequest) (*List
 }
 func (UnimplementedBackendServer) Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error {
 	return status.Error(codes.Unimplemented, "method Watch not implemented")
+}
+func (UnimplementedBackendServer) Respond(context.Context, *RespondRequest) (*RespondResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Respond not implemented")
+}
+func (UnimplementedBackendServer) Answer(context.Context, *AnswerRequest) (*AnswerResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Answer not implemented")
 }
 func (UnimplementedBackendServer) mustEmbedUnimplementedBackendServer() {}
 func (UnimplementedBackendServer) testEmbeddedByValue()                 {}
@@ -564,6 +600,42 @@ func _Backend_Watch_Handler(srv interface{}, stream grpc.ServerStream) error {
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Backend_WatchServer = grpc.ServerStreamingServer[WatchResponse]
 
+func _Backend_Respond_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RespondRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BackendServer).Respond(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Backend_Respond_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BackendServer).Respond(ctx, req.(*RespondRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Backend_Answer_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AnswerRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BackendServer).Answer(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Backend_Answer_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BackendServer).Answer(ctx, req.(*AnswerRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Backend_ServiceDesc is the grpc.ServiceDesc for Backend service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -618,6 +690,14 @@ var Backend_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Listen",
 			Handler:    _Backend_Listen_Handler,
+		},
+		{
+			MethodName: "Respond",
+			Handler:    _Backend_Respond_Handler,
+		},
+		{
+			MethodName: "Answer",
+			Handler:    _Backend_Answer_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -838,7 +838,9 @@ type Item struct {
 	Modified   *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=modified,proto3" json:"modified,omitempty"`
 	Event      *Event                 `protobuf:"bytes,8,opt,name=event,proto3" json:"event,omitempty"`
 	// The bits of calendar.Fields that say nothing of this item, beside those of Abilities.
-	Omits         uint32 `protobuf:"varint,9,opt,name=omits,proto3" json:"omits,omitempty"`
+	Omits uint32 `protobuf:"varint,9,opt,name=omits,proto3" json:"omits,omitempty"`
+	// The owner's own answer of an invitation.
+	Response      Response `protobuf:"varint,10,opt,name=response,proto3,enum=roomwire.v1.Response" json:"response,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -934,6 +936,13 @@ func (x *Item) GetOmits() uint32 {
 		return x.Omits
 	}
 	return 0
+}
+
+func (x *Item) GetResponse() Response {
+	if x != nil {
+		return x.Response
+	}
+	return Response_RESPONSE_UNSPECIFIED
 }
 
 type Change struct {
@@ -1157,7 +1166,7 @@ const file_roomwire_v1_calendar_proto_rawDesc = "" +
 	"\bAttendee\x12.\n" +
 	"\aaddress\x18\x01 \x01(\v2\x14.roomwire.v1.AddressR\aaddress\x12%\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x11.roomwire.v1.RoleR\x04role\x121\n" +
-	"\bresponse\x18\x03 \x01(\x0e2\x15.roomwire.v1.ResponseR\bresponse\"\xa3\x02\n" +
+	"\bresponse\x18\x03 \x01(\x0e2\x15.roomwire.v1.ResponseR\bresponse\"\xd6\x02\n" +
 	"\x04Item\x12\x10\n" +
 	"\x03ref\x18\x01 \x01(\fR\x03ref\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\fR\brevision\x12%\n" +
@@ -1168,7 +1177,9 @@ const file_roomwire_v1_calendar_proto_rawDesc = "" +
 	"\tread_only\x18\x06 \x01(\bR\breadOnly\x126\n" +
 	"\bmodified\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\bmodified\x12(\n" +
 	"\x05event\x18\b \x01(\v2\x12.roomwire.v1.EventR\x05event\x12\x14\n" +
-	"\x05omits\x18\t \x01(\rR\x05omits\"[\n" +
+	"\x05omits\x18\t \x01(\rR\x05omits\x121\n" +
+	"\bresponse\x18\n" +
+	" \x01(\x0e2\x15.roomwire.v1.ResponseR\bresponse\"[\n" +
 	"\x06Change\x12\x10\n" +
 	"\x03ref\x18\x01 \x01(\fR\x03ref\x12\x18\n" +
 	"\adeleted\x18\x02 \x01(\bR\adeleted\x12%\n" +
@@ -1280,16 +1291,17 @@ var file_roomwire_v1_calendar_proto_depIdxs = []int32{
 	0,  // 14: roomwire.v1.Item.kind:type_name -> roomwire.v1.Kind
 	16, // 15: roomwire.v1.Item.modified:type_name -> google.protobuf.Timestamp
 	8,  // 16: roomwire.v1.Item.event:type_name -> roomwire.v1.Event
-	13, // 17: roomwire.v1.Change.item:type_name -> roomwire.v1.Item
-	5,  // 18: roomwire.v1.Mutation.op:type_name -> roomwire.v1.Op
-	7,  // 19: roomwire.v1.Mutation.mailbox:type_name -> roomwire.v1.Mailbox
-	8,  // 20: roomwire.v1.Mutation.event:type_name -> roomwire.v1.Event
-	6,  // 21: roomwire.v1.Mutation.mail:type_name -> roomwire.v1.Mail
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	4,  // 17: roomwire.v1.Item.response:type_name -> roomwire.v1.Response
+	13, // 18: roomwire.v1.Change.item:type_name -> roomwire.v1.Item
+	5,  // 19: roomwire.v1.Mutation.op:type_name -> roomwire.v1.Op
+	7,  // 20: roomwire.v1.Mutation.mailbox:type_name -> roomwire.v1.Mailbox
+	8,  // 21: roomwire.v1.Mutation.event:type_name -> roomwire.v1.Event
+	6,  // 22: roomwire.v1.Mutation.mail:type_name -> roomwire.v1.Mail
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_roomwire_v1_calendar_proto_init() }

@@ -77,6 +77,7 @@ func (s *BackendServer) Open(ctx context.Context, req *roomwirev1.BackendOpenReq
 	return &roomwirev1.BackendOpenResponse{Abilities: &roomwirev1.Abilities{
 		Pusher: can.Pusher, Finder: can.Finder, Watcher: can.Watcher, Omits: uint32(can.Omits), AskingOnly: can.AskingOnly,
 		FreeBusy: can.FreeBusy, GroupExpander: can.GroupExpander,
+		Everything: can.Everything, Responder: can.Responder, Answers: can.Answers,
 	}}, nil
 }
 
@@ -125,7 +126,9 @@ func (s *BackendServer) Pull(stream roomwirev1.Backend_PullServer) error {
 		return err
 	}
 	defer release()
-	req := backend.PullRequest{Mailbox: mailboxFromProto(start.GetMailbox()), Since: backend.Cursor(start.GetSince())}
+	req := backend.PullRequest{
+		Mailbox: mailboxFromProto(start.GetMailbox()), Since: backend.Cursor(start.GetSince()), Everything: start.GetEverything(),
+	}
 	ctx := backend.WithMailbox(stream.Context(), req.Mailbox.Address)
 	return b.Pull(ctx, req, func(p backend.Page) error {
 		if err := stream.Send(&roomwirev1.PullResponse{Page: pageToProto(p)}); err != nil {

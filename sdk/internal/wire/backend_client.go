@@ -41,6 +41,7 @@ func (c *Conn) OpenBackend(ctx context.Context, gate *Gate, id string, cfg Backe
 	b.Abilities = backend.Abilities{
 		Pusher: a.GetPusher(), Finder: a.GetFinder(), Watcher: a.GetWatcher(), AskingOnly: a.GetAskingOnly(),
 		FreeBusy: a.GetFreeBusy(), GroupExpander: a.GetGroupExpander(),
+		Everything: a.GetEverything(), Responder: a.GetResponder(), Answers: a.GetAnswers(),
 		Omits: calendar.Fields(a.GetOmits()) & calendar.AllFields &^ calendar.FieldTime,
 	}
 	return b, nil
@@ -91,7 +92,7 @@ func (b *BackendClient) Pull(ctx context.Context, req backend.PullRequest, emit 
 		return err
 	}
 	next := &roomwirev1.PullRequest{Start: &roomwirev1.PullStart{
-		Id: b.id, Mailbox: mailboxToProto(req.Mailbox), Since: []byte(req.Since),
+		Id: b.id, Mailbox: mailboxToProto(req.Mailbox), Since: []byte(req.Since), Everything: req.Everything,
 	}}
 	for {
 		if err := firstSend(stream.Send(next)); err != nil {

@@ -94,7 +94,7 @@ func attendeeToProto(a calendar.Attendee) *roomwirev1.Attendee {
 	return &roomwirev1.Attendee{
 		Address:  addressToProto(a.Address),
 		Role:     roomwirev1.Role(enum(a.Role, calendar.Resource) + 1),
-		Response: roomwirev1.Response(enum(a.Response, calendar.Declined) + 1),
+		Response: responseToProto(a.Response),
 	}
 }
 
@@ -102,8 +102,16 @@ func attendeeFromProto(p *roomwirev1.Attendee) calendar.Attendee {
 	return calendar.Attendee{
 		Address:  addressFromProto(p.GetAddress()),
 		Role:     enum(calendar.Role(p.GetRole()-1), calendar.Resource),
-		Response: enum(calendar.Response(p.GetResponse()-1), calendar.Declined),
+		Response: responseFromProto(p.GetResponse()),
 	}
+}
+
+func responseToProto(r calendar.Response) roomwirev1.Response {
+	return roomwirev1.Response(enum(r, calendar.Declined) + 1)
+}
+
+func responseFromProto(p roomwirev1.Response) calendar.Response {
+	return enum(calendar.Response(p-1), calendar.Declined)
 }
 
 func itemToProto(i calendar.Item) *roomwirev1.Item {
@@ -112,6 +120,7 @@ func itemToProto(i calendar.Item) *roomwirev1.Item {
 		Kind: roomwirev1.Kind(enum(i.Kind, calendar.Exception) + 1),
 		Key:  utf(i.Key), ForeignKey: utf(i.ForeignKey), ReadOnly: i.ReadOnly,
 		Modified: timeToProto(i.Modified), Event: eventToProto(i.Event), Omits: uint32(i.Omits),
+		Response: responseToProto(i.Response),
 	}
 }
 
@@ -121,7 +130,8 @@ func itemFromProto(p *roomwirev1.Item) calendar.Item {
 		Kind: enum(calendar.Kind(p.GetKind()-1), calendar.Exception),
 		Key:  p.GetKey(), ForeignKey: p.GetForeignKey(), ReadOnly: p.GetReadOnly(),
 		Modified: timeFromProto(p.GetModified()), Event: eventFromProto(p.GetEvent()),
-		Omits: calendar.Fields(p.GetOmits()) & calendar.AllFields &^ calendar.FieldTime,
+		Response: responseFromProto(p.GetResponse()),
+		Omits:    calendar.Fields(p.GetOmits()) & calendar.AllFields &^ calendar.FieldTime,
 	}
 }
 

@@ -71,7 +71,9 @@ func items() *rapid.Generator[calendar.Item] {
 			Ref: calendar.Ref(opaque(t, "ref")), Revision: opaque(t, "revision"),
 			Kind: calendar.Kind(rapid.IntRange(0, int(calendar.Exception)).Draw(t, "kind")),
 			Key:  rapid.String().Draw(t, "key"), ForeignKey: rapid.String().Draw(t, "foreign key"),
-			ReadOnly: rapid.Bool().Draw(t, "read-only"), Modified: times().Draw(t, "modified"), Event: events().Draw(t, "event"),
+			ReadOnly: rapid.Bool().Draw(t, "read-only"),
+			Response: calendar.Response(rapid.IntRange(0, int(calendar.Declined)).Draw(t, "own response")),
+			Modified: times().Draw(t, "modified"), Event: events().Draw(t, "event"),
 			Omits: calendar.Fields(rapid.Uint32().Draw(t, "omits")) & calendar.AllFields &^ calendar.FieldTime,
 		}
 	})

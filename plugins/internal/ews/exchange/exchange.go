@@ -22,8 +22,8 @@ const pageSize = 256
 // maxPages bounds a pull: no calendar has a million items, so a server that goes on is going round in circles.
 const maxPages = 4096
 
-// A Backend serves the mailboxes of one sync mode. It implements backend.Backend, backend.Pusher, backend.Watcher and
-// backend.Finder.
+// A Backend serves the mailboxes of one sync mode. It implements backend.Backend, backend.Pusher, backend.Watcher,
+// backend.Finder, backend.Complete and backend.Responder.
 type Backend struct {
 	ews     *ews.Client
 	key     ews.Property
@@ -31,11 +31,13 @@ type Backend struct {
 }
 
 var (
-	_ backend.Backend = (*Backend)(nil)
-	_ backend.Pusher  = (*Backend)(nil)
-	_ backend.Watcher = (*Backend)(nil)
-	_ backend.Finder  = (*Backend)(nil)
-	_ backend.Partial = (*Backend)(nil)
+	_ backend.Backend   = (*Backend)(nil)
+	_ backend.Pusher    = (*Backend)(nil)
+	_ backend.Watcher   = (*Backend)(nil)
+	_ backend.Finder    = (*Backend)(nil)
+	_ backend.Partial   = (*Backend)(nil)
+	_ backend.Complete  = (*Backend)(nil)
+	_ backend.Responder = (*Backend)(nil)
 )
 
 // A Place is where the mailboxes are.
@@ -89,32 +91,48 @@ func (b *Backend) Probe(ctx context.Context, m backend.Mailbox) (backend.Status,
 	return backend.Status{Server: folder.Version.String(), Delegate: !b.ews.ActAs}, nil
 }
 
-// Pull implements backend.Backend. Items that bear a marker are read in full; of the others nothing but the reference is.
+// everythingPage is pageSize where every item is read in full.
+const everythingPage = 100
+
+// wholeMark begins the cursors of pulls with Everything. No sync state has a colon: they are base64.
+const wholeMark = "all:"
+
+// PullsEverything implements backend.Complete.
+func (b *Backend) PullsEverything() bool { return true }
+
+// Pull implements backend.Backend. Items that bear a marker are read in full, and where everything is asked for all are; of
+// others nothing but the reference is.
 func (b *Backend) Pull(ctx context.Context, req backend.PullRequest, emit func(backend.Page) error) error {
 	state, full := string(req.Since), req.Since == ""
-	if !plain(state) {
+	state, whole := strings.CutPrefix(state, wholeMark)
+	if req.Everything && !whole && !full {
+		return fmt.Errorf("the cursor of %s is that of a pull that did not read everything: %w", req.Mailbox.Address, fault.StateExpired)
+	}
+	if !plain(state) || whole && state == "" {
 		return fmt.Errorf("the cursor of %s is no sync state of Exchange: %w", req.Mailbox.Address, fault.StateExpired)
 	}
+	ask, mark := ews.SyncRequest{State: state, Max: pageSize, Properties: b.markers()}, ""
+	if req.Everything {
+		ask.Max, mark = everythingPage, wholeMark
+	}
 	for range maxPages {
-		page, err := b.ews.SyncFolderItems(ctx, req.Mailbox, ews.SyncRequest{
-			State: state, Max: pageSize, Properties: b.markers(),
-		})
-		if fault.Of(err) == fault.StateExpired && state == "" {
+		page, err := b.ews.SyncFolderItems(ctx, req.Mailbox, ask)
+		if fault.Of(err) == fault.StateExpired && ask.State == "" {
 			// There is no state to begin anew from: saying so would have the host try without end.
 			return fmt.Errorf("%s, though none was given: %w", err.Error(), fault.Unavailable)
 		}
 		if err != nil {
 			return err
 		}
-		changes, err := b.changes(ctx, req.Mailbox, page.Changes)
+		changes, err := b.changes(ctx, req, page.Changes)
 		if err != nil {
 			return err
 		}
-		err = emit(backend.Page{Changes: changes, Next: backend.Cursor(page.State), Full: full, Last: page.Last})
+		err = emit(backend.Page{Changes: changes, Next: backend.Cursor(mark + page.State), Full: full, Last: page.Last})
 		if err != nil || page.Last {
 			return err
 		}
-		state = page.State
+		ask.State = page.State
 	}
 	return fmt.Errorf("the changes in the calendar of %s do not come to an end: %w", req.Mailbox.Address, fault.Unavailable)
 }
@@ -127,7 +145,7 @@ func plain(state string) bool {
 
 // changes turns a page of the server's into ours. An item that cannot be read fails the page: it is never left out, and
 // never taken for deleted unless the server says that it is not there.
-func (b *Backend) changes(ctx context.Context, m backend.Mailbox, page []ews.SyncChange) ([]backend.Change, error) {
+func (b *Backend) changes(ctx context.Context, req backend.PullRequest, page []ews.SyncChange) ([]backend.Change, error) {
 	last := make(map[string]int, len(page)) // an item may occur more than once; its last change holds
 	for i, c := range page {
 		last[c.Item.ID] = i
@@ -139,7 +157,7 @@ func (b *Backend) changes(ctx context.Context, m backend.Mailbox, page []ews.Syn
 		if last[c.Item.ID] != i || c.Item.ID == "" {
 			continue
 		}
-		if !c.Deleted && (c.Item.Value(b.key) != "" || c.Item.Value(b.foreign) != "") {
+		if !c.Deleted && (req.Everything || c.Item.Value(b.key) != "" || c.Item.Value(b.foreign) != "") {
 			ids, at = append(ids, c.Item.ID), append(at, len(out))
 		}
 		out = append(out, backend.Change{Ref: backend.Ref(c.Item.ID), Deleted: c.Deleted})
@@ -147,7 +165,7 @@ func (b *Backend) changes(ctx context.Context, m backend.Mailbox, page []ews.Syn
 	if len(ids) == 0 {
 		return out, nil
 	}
-	fetched, err := b.read(ctx, m, ids)
+	fetched, err := b.read(ctx, req.Mailbox, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +176,7 @@ func (b *Backend) changes(ctx context.Context, m backend.Mailbox, page []ews.Syn
 			change.Deleted = true
 		case f.Err != nil:
 			return nil, f.Err
-		case f.Item.Key != "" || f.Item.ForeignKey != "": // it may have lost them meanwhile
+		case req.Everything || f.Item.Key != "" || f.Item.ForeignKey != "": // it may have lost them meanwhile
 			item := f.Item
 			change.Item = &item
 		}

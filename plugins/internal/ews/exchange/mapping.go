@@ -41,7 +41,7 @@ func (b *Backend) fromEWS(m backend.Mailbox, i *ews.CalendarItem) (backend.Item,
 	if i.ReminderSet {
 		event.Reminder = &calendar.Reminder{Before: time.Duration(max(i.ReminderLead, 0)) * time.Minute}
 	}
-	return backend.Item{
+	item := backend.Item{
 		Ref:        backend.Ref(i.ID),
 		Revision:   i.ChangeKey,
 		Kind:       nameToKind[i.Type],
@@ -50,7 +50,11 @@ func (b *Backend) fromEWS(m backend.Mailbox, i *ews.CalendarItem) (backend.Item,
 		ReadOnly:   readOnly(m, i),
 		Modified:   i.Modified,
 		Event:      event,
-	}, nil
+	}
+	if item.ReadOnly {
+		item.Response = nameToResponse[i.MyResponse]
+	}
+	return item, nil
 }
 
 // readOnly reports whether the item is an attendee's copy. Only servers that keep quiet about AppointmentState are judged

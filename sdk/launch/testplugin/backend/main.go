@@ -23,7 +23,7 @@ import (
 
 // Settings choose what the value returned by Open can do.
 type Settings struct {
-	Abilities string `json:"abilities" doc:"pusher, finder, both, watcher, asked, all, people or nothing"`
+	Abilities string `json:"abilities" doc:"pusher, finder, both, watcher, all, rooms, people or nothing"`
 	Refuse    string `json:"refuse" doc:"what Open says instead of opening"`
 	Secret    string `json:"secret" secret:"true"`
 }
@@ -44,6 +44,8 @@ type both struct {
 type watcher struct{ plain }
 
 type all struct{ both }
+
+type rooms struct{ plain }
 
 // Probe implements backend.Backend.
 func (p plain) Probe(ctx context.Context, m backend.Mailbox) (backend.Status, error) {
@@ -242,6 +244,28 @@ func (a all) Watch(ctx context.Context, r backend.WatchRequest, emit func([]back
 	return watcher{a.plain}.Watch(ctx, r, emit)
 }
 
+// PullsEverything implements backend.Complete.
+func (rooms) PullsEverything() bool { return true }
+
+// Pull implements backend.Backend. It emits one change, in full if everything is asked for.
+func (rooms) Pull(_ context.Context, req backend.PullRequest, emit func(backend.Page) error) error {
+	change := backend.Change{Ref: "r"}
+	if req.Everything {
+		change.Item = &backend.Item{Ref: "r", Response: calendar.TentativelyAccepted}
+	}
+	return emit(backend.Page{Changes: []backend.Change{change}, Last: true})
+}
+
+// Respond implements backend.Responder. It tells what it was given.
+func (rooms) Respond(ctx context.Context, r backend.Reaction) error {
+	return fmt.Errorf("%+v for %s: %w", r, backend.MailboxOf(ctx), fault.Conflict)
+}
+
+// Answer implements backend.Answers. It tells what it was given.
+func (rooms) Answer(_ context.Context, m backend.Mailbox, ref backend.Ref, attendee string) (string, error) {
+	return fmt.Sprintf("%s %s %q %s", m.Address, m.URL, ref, attendee), nil
+}
+
 type people struct{ plain }
 
 // FreeBusy implements backend.FreeBusy. An address that is a kind of fault is one; of "short" there is no answer.
@@ -294,6 +318,8 @@ func open(_ context.Context, s Settings, env backend.Env) (backend.Backend, erro
 		return asked{watcher{p}}, nil
 	case "people":
 		return people{p}, nil
+	case "rooms":
+		return rooms{p}, nil
 	case "all":
 		return all{both{pusher{p}}}, nil
 	default:
