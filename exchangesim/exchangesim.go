@@ -69,6 +69,9 @@ type Options struct {
 	Tenants []Tenant
 	// TokenLifetime is how long the access tokens of Tenants last; 0: an hour.
 	TokenLifetime time.Duration
+	// ForgetAnswers has an update that sets a list of attendees as a whole forget the answers of those whom it names without one.
+	// What is appended to a list leaves the others alone.
+	ForgetAnswers bool
 	// CopyToAttendees delivers meetings into the calendars of attendees who have a mailbox here, as the Calendar Attendant does.
 	// Rooms then answer by their CalendarProcessing.
 	CopyToAttendees bool

@@ -50,7 +50,9 @@ var table = map[fault.Kind]string{
 		ErrorOccurrenceCrossingBoundary ErrorCalendarDurationIsTooLong ErrorCalendarEndDateIsEarlierThanStartDate
 		ErrorRecurrenceHasNoOccurrence ErrorCalendarIsOrganizerForAccept ErrorCalendarIsOrganizerForDecline
 		ErrorCalendarIsOrganizerForTentative
-		ErrorNameResolutionMultipleResults ErrorInvalidTimeInterval ErrorTimeIntervalTooBig ErrorIndividualMailboxLimitReached`,
+		ErrorNameResolutionMultipleResults ErrorInvalidTimeInterval ErrorTimeIntervalTooBig ErrorIndividualMailboxLimitReached
+		ErrorOccurrenceTimeSpanTooBig ErrorRecurrenceEndDateTooBig ErrorCalendarInvalidRecurrence
+		ErrorCalendarInvalidDayForWeeklyRecurrence ErrorUnsupportedRecurrence`,
 }
 
 const soapHead = `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>`

@@ -9,10 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/roomwire/roomwire/plugins/internal/series"
 	"github.com/roomwire/roomwire/sdk/calendar"
 )
 
@@ -48,11 +50,25 @@ var (
 	foreign = Property{Set: "PublicStrings", Name: "AppointmentOid", Value: "4711"}
 )
 
+// everyPattern has each kind of pattern and of end.
+func everyPattern() []series.Pattern {
+	start := time.Date(2026, 10, 6, 0, 0, 0, 0, time.UTC)
+	workdays := []time.Weekday{time.Monday, time.Tuesday, time.Wednesday, time.Thursday, time.Friday}
+	return []series.Pattern{
+		{Kind: series.Daily, Interval: 3, Start: start, Count: 999},
+		{Kind: series.Weekly, Interval: 2, Days: []time.Weekday{time.Tuesday, time.Sunday}, FirstDay: time.Sunday, Start: start, Until: start.AddDate(1, 0, 0)},
+		{Kind: series.AbsoluteMonthly, Interval: 24, Day: 31, Start: start},
+		{Kind: series.RelativeMonthly, Interval: 1, Days: workdays, Ordinal: -1, Start: start},
+		{Kind: series.AbsoluteYearly, Interval: 1, Day: 29, Month: time.February, Start: start},
+		{Kind: series.RelativeYearly, Interval: 1, Days: []time.Weekday{time.Thursday}, Ordinal: 4, Month: time.November, Start: start},
+	}
+}
+
 // everyRequest makes each kind of request that the client can produce, and returns their bodies by name.
 func everyRequest(t *testing.T) map[string][]byte {
 	t.Helper()
 	const awkward = "R&D <\"1'> \r\n\x00\x0b\uFFFE\xff ü 👋 ]]>"
-	people := []Address{{Name: awkward, Email: "bob@example.com"}, {Email: "o'neil@example.com"}}
+	people := []Attendee{{Address: Address{Name: awkward, Email: "bob@example.com"}, Response: "Accept"}, {Address: Address{Email: "o'neil@example.com"}}}
 	at := time.Date(2026, 12, 1, 8, 0, 0, 500, time.FixedZone("", 3600))
 	full := []Field{
 		EndTimeZone("W. Europe Standard Time"), StartTimeZone("W. Europe Standard Time"), Location(awkward), Subject(awkward),
@@ -95,17 +111,42 @@ func everyRequest(t *testing.T) map[string][]byte {
 				_, err := c.GetItems(ctx, ada, []string{"A", "B<"}, []Property{marker, foreign})
 				return err
 			},
+			"GetItem-page":    func(ctx context.Context) error { _, err := c.GetPage(ctx, ada, "A<"); return err },
 			"FindItem-guid":   func(ctx context.Context) error { _, err := c.FindItems(ctx, ada, marker); return err },
 			"FindItem-public": func(ctx context.Context) error { _, err := c.FindItems(ctx, ada, foreign); return err },
 			"FindItem-uid":    func(ctx context.Context) error { _, err := c.FindByUID(ctx, ada, "{a<b>}@example.com"); return err },
 			"CreateItem":      func(ctx context.Context) error { _, err := c.CreateItem(ctx, ada, full, Nobody); return err },
 			"CreateItem-bare": func(ctx context.Context) error { _, err := c.CreateItem(ctx, ada, none, All); return err },
 			"UpdateItem":      func(ctx context.Context) error { _, err := c.UpdateItem(ctx, ada, id, full, Nobody); return err },
+			"UpdateItem-added": func(ctx context.Context) error {
+				_, err := c.UpdateItem(ctx, ada, id, []Field{RequiredAttendees(people).Added(), HTMLBody("<p>" + awkward)}, Concerned)
+				return err
+			},
 			"UpdateItem-gone": func(ctx context.Context) error {
 				_, err := c.UpdateItem(ctx, ada, ItemID{ID: "A"}, none, Concerned)
 				return err
 			},
-			"UpdateItem-all":    func(ctx context.Context) error { _, err := c.UpdateItem(ctx, ada, id, none, All); return err },
+			"UpdateItem-all": func(ctx context.Context) error { _, err := c.UpdateItem(ctx, ada, id, none, All); return err },
+			"UpdateItem-series": func(ctx context.Context) error {
+				var all []OccurrenceChange
+				for i, p := range everyPattern() {
+					all = append(all, OccurrenceChange{OccurrenceID{Master: "A<", Index: i + 1}, []Field{StartTimeZone("UTC"), Recurrence(p)}})
+				}
+				_, err := c.UpdateOccurrences(ctx, ada, append(all, OccurrenceChange{OccurrenceID{Master: "A", Index: 9}, []Field{NoRecurrence()}}), Concerned)
+				return err
+			},
+			"UpdateItem-guarded": func(ctx context.Context) error {
+				_, err := c.UpdateOccurrences(ctx, ada, []OccurrenceChange{{OccurrenceID{"A", "DwAAAA==", 3}, []Field{Subject(awkward)}}}, All)
+				return err
+			},
+			"CreateItem-series": func(ctx context.Context) error {
+				_, err := c.CreateItem(ctx, ada, append(slices.Clone(full), Recurrence(everyPattern()[0])), All)
+				return err
+			},
+			"DeleteItem-occurrences": func(ctx context.Context) error {
+				_, err := c.DeleteOccurrences(ctx, ada, []OccurrenceID{{"A<", "DwAAAA==", 1}, {"A<", "", 999}}, All)
+				return err
+			},
 			"DeleteItem":        func(ctx context.Context) error { return c.DeleteItem(ctx, ada, "A", Nobody) },
 			"DeleteItem-cancel": func(ctx context.Context) error { return c.DeleteItem(ctx, ada, "A", All) },
 			"Subscribe": func(ctx context.Context) error {

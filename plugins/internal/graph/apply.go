@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/roomwire/roomwire/plugins/internal/joining"
+	"github.com/roomwire/roomwire/plugins/internal/series"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
@@ -215,11 +217,11 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 	if err := writable(m, now); err != nil {
 		return backend.Result{}, err
 	}
-	todo := changing(now.Event, m.Event, m.Fields&^now.Omits)
+	todo := series.Changing(now.Event, m.Event, m.Fields&^now.Omits)
 	if err := movable(m, now, todo); err != nil {
 		return backend.Result{}, err
 	}
-	met := hasGuests(now.Event) || hasGuests(overlay(now.Event, m.Event, todo))
+	met := hasGuests(now.Event) || hasGuests(series.Overlay(now.Event, m.Event, todo))
 	if m.Mail == calendar.MailNobody && met && todo&^silent != 0 {
 		return backend.Result{}, unsilenced(m, "changing a meeting ("+(todo&^silent).String()+")")
 	}
@@ -230,8 +232,8 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 	if m.ForeignKey != "" && now.ForeignKey == "" {
 		p.mark(b.foreign, m.ForeignKey)
 	}
-	if todo.Has(calendar.FieldBody) && e.OnlineMeeting {
-		if err := b.keepJoining(ctx, m, e.ID, p); err != nil {
+	if todo.Has(calendar.FieldBody) && e.joinable() {
+		if err := b.keepJoining(ctx, m, &e, p); err != nil {
 			return backend.Result{}, err
 		}
 	}
@@ -271,7 +273,7 @@ func (b *Backend) patched(m calendar.Mutation, now backend.Item, e event, todo c
 	item, err := b.fromGraph(m.Mailbox, &e)
 	if err != nil { // the write stands all the same
 		item = now
-		item.Event, item.Revision = overlay(now.Event, m.Event, todo), ""
+		item.Event, item.Revision = series.Overlay(now.Event, m.Event, todo), ""
 		return item
 	}
 	item.Key, item.ForeignKey = now.Key, now.ForeignKey
@@ -292,10 +294,10 @@ func (b *Backend) patched(m calendar.Mutation, now backend.Item, e event, todo c
 
 // keepJoining has a new text written above the part of an online meeting's body that says how to join it. Where that cannot
 // be found, the body is left as it is.
-func (b *Backend) keepJoining(ctx context.Context, m calendar.Mutation, id string, p patch) error {
+func (b *Backend) keepJoining(ctx context.Context, m calendar.Mutation, of *event, p patch) error {
 	r := request{
 		mailbox: m.Mailbox, doing: "reading the text of an item in the calendar", method: http.MethodGet,
-		target: eventPath(m.Mailbox, id) + query("$select", "body"), prefer: preferHTML, ok: http.StatusOK, item: true,
+		target: eventPath(m.Mailbox, of.ID) + query("$select", "body"), prefer: preferHTML, ok: http.StatusOK, item: true,
 	}
 	var e event
 	if _, err := b.do(ctx, r, &e); err != nil {
@@ -305,7 +307,7 @@ func (b *Backend) keepJoining(ctx context.Context, m calendar.Mutation, id strin
 	if e.Body == nil {
 		return nil
 	}
-	if page, ok := withText(e.Body.Content, m.Event.Body); ok {
+	if page, ok := joining.Within(e.Body.Content, m.Event.Body, of.OnlineMeeting); ok {
 		p["body"] = body{Type: "html", Content: page}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/roomwire/roomwire/plugins/internal/series"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
@@ -66,23 +67,28 @@ func (b *Backend) inPlace(ctx context.Context, m backend.Mailbox, id string) (ev
 }
 
 // occurrenceOf reads the one occurrence of a series that a reaction means.
-func (b *Backend) occurrenceOf(ctx context.Context, r backend.Reaction, series *event) (event, error) {
-	item, err := b.fromGraph(r.Mailbox, series)
+func (b *Backend) occurrenceOf(ctx context.Context, r backend.Reaction, of *event) (event, error) {
+	item, err := b.fromGraph(r.Mailbox, of)
 	if err != nil {
 		return event{}, err
 	}
-	if item.Kind != calendar.Master || series.Recurrence == nil {
+	if item.Kind != calendar.Master || of.Recurrence == nil {
 		return event{}, fmt.Errorf("the item in the calendar of %s is no series, and has no occurrences: %w", r.Mailbox.Address, fault.Invalid)
 	}
-	at, _, err := firstDay(item.Event)
+	rule, said := of.Recurrence.ruleOf(item.Event)
+	if !said {
+		return event{}, fmt.Errorf("the rule of the series in the calendar of %s cannot be read: %w", r.Mailbox.Address, fault.Unsupported)
+	}
+	item.Event.Recurrence = rule
+	s, err := series.Of(item.Event)
 	if err != nil {
 		return event{}, err
 	}
-	there, _, err := b.instances(ctx, r.Mailbox, series.ID, item.Event, series.Recurrence)
+	there, _, err := b.instances(ctx, r.Mailbox, of.ID, s)
 	if err != nil {
 		return event{}, err
 	}
-	one, ok := there[dayOf(r.Occurrence, at, item.Event.AllDay)]
+	one, ok := there[s.Day(r.Occurrence)]
 	if !ok {
 		return event{}, fmt.Errorf("the series in the calendar of %s has no occurrence on %s: %w",
 			r.Mailbox.Address, r.Occurrence.UTC().Format("2006-01-02 15:04 MST"), fault.NotFound)

@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/roomwire/roomwire/plugins/internal/ews"
@@ -102,7 +101,7 @@ func withPeople(out []ews.Field, e calendar.Event, chosen calendar.Fields) ([]ew
 	if !chosen.Any(calendar.FieldAttendees | calendar.FieldResources) {
 		return out, nil
 	}
-	var by [3][]ews.Address
+	var by [3][]ews.Attendee
 	for _, a := range e.Attendees {
 		if a.Role < calendar.Required || a.Role > calendar.Resource {
 			return nil, fmt.Errorf("role %d of an attendee is not known: %w", a.Role, fault.Invalid)
@@ -110,7 +109,7 @@ func withPeople(out []ews.Field, e calendar.Event, chosen calendar.Fields) ([]ew
 		if a.Email == "" {
 			return nil, fmt.Errorf("an attendee has no mail address: %w", fault.Invalid)
 		}
-		by[a.Role] = append(by[a.Role], ews.Address{Name: a.Name, Email: a.Email})
+		by[a.Role] = append(by[a.Role], ews.Attendee{Address: ews.Address{Name: a.Name, Email: a.Email}})
 	}
 	if chosen.Has(calendar.FieldAttendees) {
 		out = append(out, ews.RequiredAttendees(by[calendar.Required]), ews.OptionalAttendees(by[calendar.Optional]))
@@ -119,42 +118,4 @@ func withPeople(out []ews.Field, e calendar.Event, chosen calendar.Fields) ([]ew
 		out = append(out, ews.Resources(by[calendar.Resource]))
 	}
 	return out, nil
-}
-
-// overlay returns old with the chosen fields of e written over it.
-func overlay(old, e calendar.Event, chosen calendar.Fields) calendar.Event {
-	for field, write := range map[calendar.Fields]func(){
-		calendar.FieldSubject:  func() { old.Subject = e.Subject },
-		calendar.FieldBody:     func() { old.Body = e.Body },
-		calendar.FieldLocation: func() { old.Location = e.Location },
-		calendar.FieldTime:     func() { old.Start, old.End, old.AllDay, old.Zone = e.Start, e.End, e.AllDay, e.Zone },
-		calendar.FieldBusy: func() {
-			if e.Busy != calendar.BusyUnspecified {
-				old.Busy = e.Busy
-			}
-		},
-		calendar.FieldClass:    func() { old.Class = e.Class },
-		calendar.FieldReminder: func() { old.Reminder = e.Reminder },
-	} {
-		if chosen.Has(field) {
-			write()
-		}
-	}
-	people := chosen.Has(calendar.FieldAttendees)
-	resources := chosen.Has(calendar.FieldResources)
-	var all []calendar.Attendee
-	for from, list := range [][]calendar.Attendee{old.Attendees, e.Attendees} {
-		for _, a := range list {
-			written := people
-			if a.Role == calendar.Resource {
-				written = resources
-			}
-			if written == (from == 1) {
-				all = append(all, a)
-			}
-		}
-	}
-	slices.SortStableFunc(all, func(a, b calendar.Attendee) int { return int(a.Role - b.Role) })
-	old.Attendees = all
-	return old
 }
