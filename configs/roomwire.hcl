@@ -62,6 +62,7 @@ config {
 tenant "Default" {
   root_url  = "https://rooms.example.com/Default" # "Applikation Root-Url"
   time_zone = "Europe/Berlin"                     # of times that come without one; default UTC
+  # room_sync = true                              # whether rooms' mailboxes are synced, where rooms.sync does not fit
 }
 
 # The numbers of the sync engine. Durations have their unit: "90s", "30m", "4h".
@@ -91,8 +92,13 @@ sync {
   # keep_changes  = "9600h" # the change feed: 400 days
 
   # Not used yet:
-  # resource_sync               = false # "Exchange Ressource Sync enabled"
   # resolve_distribution_groups = false # also ExchangeSyncResolveDistributionGroups
+}
+
+# The calendars of rooms: whether the mailboxes of resources are synced, so that
+# a room invited in Outlook is booked. A tenant may say otherwise: room_sync.
+rooms {
+  # sync = false # "Exchange Ressource Sync enabled"; also ExchangeRessourceSyncEnabled
 }
 
 # Mails to people about trouble with the sync of their bookings. Without smtp

@@ -76,8 +76,13 @@ func printSides(out io.Writer, x *syncer.Explanation) error {
 	switch {
 	case x.SyncDisabled:
 		fmt.Fprintf(out, "its sync is disabled: %s\n", x.SyncProblem)
+	case x.SyncProblem != "":
+		fmt.Fprintf(out, "problem: %s\n", x.SyncProblem)
 	case x.SyncOff:
-		fmt.Fprintln(out, "whoever made it does not want it in a calendar")
+		fmt.Fprintln(out, "no item is made for it in a calendar")
+	}
+	for _, r := range x.Rooms {
+		fmt.Fprintf(out, "room %s: %s since %s %s\n", r.Resource, r.State, local(r.At), r.Reason)
 	}
 	if !x.ItemExpectedUntil.IsZero() {
 		fmt.Fprintf(out, "the add-in's item is waited for until %s\n", local(x.ItemExpectedUntil))

@@ -24,7 +24,7 @@ func personImportCmd(f *flags) *cobra.Command {
 		Use:   "import FILE",
 		Short: "Create, update and remove persons and resources from a CSV file (- for standard input)",
 		Long: `Create or update persons and resources from a CSV file with the header line
-  id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error,own_bookings
+  id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error,own_bookings,sync_master
 Only id and email are needed. Good lines are taken, faulty ones are reported with their number; exit code 1 if there
 were any. Nobody is removed unless --remove-missing says so.`,
 		Example: `  roomwire person import people.csv --dry-run

@@ -98,7 +98,11 @@ func printPerson(out io.Writer, p *client.Person, act *client.ActivityPage) erro
 	line("sync URL", p.SyncURL)
 	line("conflict behaviour", string(p.ConflictBehaviour))
 	line("mail on error", yesNo(p.MailOnError))
-	line("own bookings synced", yesNo(p.OwnBookings))
+	if p.Kind == client.KindResource {
+		line("sync master", yesNo(p.SyncMaster))
+	} else {
+		line("own bookings synced", yesNo(p.OwnBookings))
+	}
 	s := p.Sync
 	line("sync", string(s.Status))
 	if why := deref(s.WayReason); why == "" || !strings.HasSuffix(deref(s.Reason), why) { // else it stands below
@@ -146,7 +150,7 @@ func printPerson(out io.Writer, p *client.Person, act *client.ActivityPage) erro
 func personSetCmd(f *flags) *cobra.Command {
 	var in struct {
 		email, name, kind, mode, url, conflict string
-		disabled, mail, own                    bool
+		disabled, mail, own, master            bool
 	}
 	cmd := &cobra.Command{
 		Use: "set ID", Short: "Create a person or change some of their settings", Args: cobra.ExactArgs(1),
@@ -163,7 +167,8 @@ func personSetCmd(f *flags) *cobra.Command {
 	fl.BoolVar(&in.disabled, "sync-disabled", false, "switch the sync off")
 	fl.BoolVar(&in.mail, "mail-on-error", false, "mail the person when the sync of their booking has a problem")
 	fl.BoolVar(&in.own, "own-bookings", true, "whether the person's new bookings are synced unless their maker says otherwise")
-	settings := []string{"email", "name", "kind", "mode", "url", "conflict", "sync-disabled", "mail-on-error", "own-bookings"}
+	fl.BoolVar(&in.master, "sync-master", false, "of a resource: decline meetings in its calendar that collide with a booking; else they stay there and are listed")
+	settings := []string{"email", "name", "kind", "mode", "url", "conflict", "sync-disabled", "mail-on-error", "own-bookings", "sync-master"}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		a, err := f.connect(cmd)
 		if err != nil {
@@ -179,7 +184,7 @@ func personSetCmd(f *flags) *cobra.Command {
 			body = client.PersonInput{
 				Email: p.Email, DisplayName: &p.DisplayName, Kind: &p.Kind, SyncMode: &p.SyncMode, SyncURL: &p.SyncURL,
 				ConflictBehaviour: &p.ConflictBehaviour, SyncDisabled: &p.SyncDisabled, MailOnError: &p.MailOnError,
-				OwnBookings: &p.OwnBookings,
+				OwnBookings: &p.OwnBookings, SyncMaster: &p.SyncMaster,
 			}
 		}
 		changed := func(name string) bool { return cmd.Flags().Changed(name) }
@@ -220,6 +225,9 @@ func personSetCmd(f *flags) *cobra.Command {
 		}
 		if changed("own-bookings") {
 			body.OwnBookings = &in.own
+		}
+		if changed("sync-master") {
+			body.SyncMaster = &in.master
 		}
 		res, err := a.PutPersonWithResponse(cmd.Context(), a.tenant, args[0], body)
 		if err := client.Check(res, err); err != nil {

@@ -103,7 +103,7 @@ func webhookCreateCmd(f *flags) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", "", "what it is called in lists")
-	cmd.Flags().StringSliceVar(&kinds, "kinds", nil, "only changes of these kinds: created, updated, cancelled, problem")
+	cmd.Flags().StringSliceVar(&kinds, "kinds", nil, "only changes of these kinds: created, updated, cancelled, problem, answered")
 	return cmd
 }
 

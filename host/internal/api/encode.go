@@ -35,12 +35,33 @@ func bookingOut(b *booking.Booking) rest.Booking {
 	for i, a := range b.Attendees {
 		role := rest.Role(a.Role)
 		out.Attendees[i] = rest.Attendee{Email: a.Email, Name: given(a.Name), Role: &role}
+		if said, known := b.Answer(strings.ToLower(a.Email)); known && said.Resource == "" {
+			answer := rest.AttendeeAnswer(said.State)
+			out.Attendees[i].Answer = &answer
+		}
 	}
+	out.ResourceStates = resourceStates(b)
 	if b.ItemExpected {
 		expected := rest.BookingItemExpected
 		out.Item = &expected
 	}
 	return out
+}
+
+// resourceStates returns what the rooms have answered; nil if nothing is known.
+func resourceStates(b *booking.Booking) *[]rest.ResourceState {
+	var states []rest.ResourceState
+	for _, a := range b.Answers {
+		if a.Resource != "" && slices.Contains(b.Resources, a.Resource) {
+			states = append(states, rest.ResourceState{
+				Resource: a.Resource, State: rest.ResourceStateState(a.State), Reason: given(a.Reason), At: a.At.UTC(),
+			})
+		}
+	}
+	if states == nil {
+		return nil
+	}
+	return &states
 }
 
 // timesOut writes moments in the booking's own zone, so that a person reading them sees the time of the wall clock.

@@ -154,7 +154,7 @@ func personIn(tenant, id string, in *rest.PersonInput) directory.Person {
 		Kind: directory.Kind(or(in.Kind, "")), SyncMode: or(in.SyncMode, ""), SyncURL: or(in.SyncURL, ""),
 		SyncDisabled: or(in.SyncDisabled, false), MailOnError: or(in.MailOnError, true),
 		ConflictBehaviour: directory.ConflictBehaviour(or(in.ConflictBehaviour, "")),
-		SyncOnRequest:     !or(in.OwnBookings, true),
+		SyncOnRequest:     !or(in.OwnBookings, true), SyncMaster: or(in.SyncMaster, false),
 	}
 }
 
@@ -168,7 +168,7 @@ func (h *handler) personOut(row store.PersonRow) rest.Person {
 		ID: p.ID, Email: p.Email, DisplayName: p.DisplayName, Kind: rest.Kind(p.Kind),
 		SyncMode: p.SyncMode, SyncURL: p.SyncURL, SyncDisabled: p.SyncDisabled,
 		ConflictBehaviour: rest.ConflictBehaviour(p.ConflictBehaviour), MailOnError: p.MailOnError,
-		OwnBookings: !p.SyncOnRequest,
+		OwnBookings: !p.SyncOnRequest, SyncMaster: p.SyncMaster,
 		Sync: rest.SyncState{
 			Status: status, Kind: given(s.Kind), Reason: given(s.Reason), Remedy: given(s.Remedy),
 			Since: moment(s.Since), Until: moment(s.Until), Ahead: given(h.ahead(p)),

@@ -30,6 +30,12 @@ func (f *inForce) zone(tenant string) string {
 	return t.TimeZone
 }
 
+// roomSync says whether the mailboxes of a tenant's rooms are synced.
+func (f *inForce) roomSync(tenant string) bool {
+	t, _ := f.get().Tenant(tenant)
+	return t.RoomSync
+}
+
 // notificationURL returns where the servers of a sync mode shall send notices of a tenant to, empty if nothing is configured.
 func (f *inForce) notificationURL(tenant, mode string) string {
 	return notificationURL(f.get(), tenant, mode)

@@ -172,6 +172,12 @@ func (m *modes) Mode(ctx context.Context, name, address string) (syncer.Mode, er
 	if can.GroupExpander {
 		mode.Groups = one.handle
 	}
+	if can.Responder {
+		mode.Responder = one.handle
+	}
+	if can.Answers {
+		mode.Answers = one.handle
+	}
 	return mode, nil
 }
 

@@ -188,6 +188,11 @@ func wakeChanged(ctx context.Context, tx *store.Tx, old, next *config.Config) er
 		}
 	}
 	for _, t := range next.Tenants {
+		if before, _ := old.Tenant(t.Name); before.RoomSync != t.RoomSync {
+			if _, err := tx.WakeRooms(ctx, t.Name); err != nil {
+				return err
+			}
+		}
 		moved := func(m config.SyncMode) bool {
 			return backendURL(old, t.Name, m.Backend) != backendURL(next, t.Name, m.Backend)
 		}

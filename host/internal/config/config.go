@@ -104,7 +104,6 @@ type Sync struct {
 	FollowMoves          bool          // a person whose mailbox is found by another sync mode is moved there
 	KeepTimeline         time.Duration // how long what was done and why is kept
 	KeepChanges          time.Duration // how long the change feed is kept
-	ResourceSync         bool          // "Exchange Ressource Sync enabled"
 	ResolveGroups        bool          // ExchangeSyncResolveDistributionGroups
 }
 
@@ -126,6 +125,7 @@ type Tenant struct {
 	Name     string
 	RootURL  string // "Applikation Root-Url", without a trailing slash; may be empty
 	TimeZone string // IANA; for what comes without a zone
+	RoomSync bool   // the mailboxes of resources are synced: "Exchange Ressource Sync enabled"
 
 	notificationURL string
 }

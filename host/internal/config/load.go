@@ -167,6 +167,9 @@ func (l *loader) build(c *Config) {
 	c.Pull = pull(rooms)
 	endpoint := l.endpoint(rooms)
 	tenant, _ := top.block("tenant")
+	resources := block("rooms")
+	resources.rooms = map[string]string{"sync": "ExchangeRessourceSyncEnabled"}
+	l.roomSync = resources.boolean("sync")
 	c.Tenants = l.tenants(tenant, endpoint)
 	mode, _ := top.block("sync_mode")
 	c.SyncModes = l.modes(mode)
@@ -253,7 +256,6 @@ func (l *loader) sync(s section) Sync {
 		l.add(at, Error, "status_frequency is not in whole minutes", "Exchange counts it in minutes.", "Write for example \"30m\".")
 	}
 	l.notYet(s, "workers_per_mailbox", 1)
-	l.notYet(s, "resource_sync", false)
 	l.notYet(s, "resolve_distribution_groups", false)
 	return Sync{
 		SubscriptionInterval: interval,
@@ -273,7 +275,6 @@ func (l *loader) sync(s section) Sync {
 		FollowMoves:          s.boolean("follow_moves"),
 		KeepTimeline:         s.duration("keep_timeline"),
 		KeepChanges:          s.duration("keep_changes"),
-		ResourceSync:         s.boolean("resource_sync"),
 		ResolveGroups:        s.boolean("resolve_distribution_groups"),
 	}
 }

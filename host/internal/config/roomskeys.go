@@ -22,6 +22,7 @@ func roomsKeys() block {
 		{name: "ExchangePushNotificationEndpointUrl", kind: kindURL, doc: "The same; goes before ExchangeServiceUrl."},
 		{name: "ExchangePushNotificationUseLegacyEndpoint", kind: kindBool, def: "true", doc: "true: /WebServices/SyncNotification.svc; false: /api/webhooks/exchange."},
 		{name: "ExchangeSyncResolveDistributionGroups", kind: kindBool, def: "false", doc: "Resolve distribution groups to their members, Exchange to ROOMS. Not used yet: a group stays one attendee."},
+		{name: "ExchangeRessourceSyncEnabled", kind: kindBool, def: "false", doc: "Sync the mailboxes of rooms, too; the global parameter \"Exchange Ressource Sync enabled\" as a key. (Known to Roomwire only.)"},
 		{name: "BatchGetEventsSize", kind: kindInt, def: "100", min: 1, max: 1000, doc: "Pull: subscriptions asked in one batch."},
 		{name: "BatchSubscribeSize", kind: kindInt, def: "100", min: 1, max: 1000, doc: "Pull: mailboxes subscribed in one batch."},
 		{name: "FailedGetEventsTillDeactivate", kind: kindInt, def: "10", min: 1, max: 10000, doc: "Pull: failures in a row until a calendar is read by the clock instead, for some hours."},

@@ -108,12 +108,17 @@ func schema() block {
 		name: "config", doc: "How a running host takes over a changed configuration.",
 		attrs: []attr{{name: "watch", kind: kindBool, def: "false",
 			doc: "true: as soon as a file of this folder changes, as `roomwire config apply` does. false: on that command or SIGHUP only."}},
-	}, syncBlock(), mailBlock(), {
+	}, syncBlock(), {
+		name: "rooms", doc: "The calendars of rooms and other resources.",
+		attrs: []attr{{name: "sync", kind: kindBool, def: "false",
+			doc: "\"Exchange Ressource Sync enabled\": whether the mailboxes of resources that have a sync mode are synced, so that a room invited in Outlook is booked. The ROOMS key ExchangeRessourceSyncEnabled gives the same; a tenant may say otherwise."}},
+	}, mailBlock(), {
 		name: "tenant", label: "the tenant (Mandant), the first path element of its root URL",
 		doc: "One block for each ROOMS installation. Without any, there is one tenant called Default.",
 		attrs: []attr{
 			{name: "root_url", kind: kindURL, doc: "\"Applikation Root-Url\" of this installation, e.g. https://rooms.example.com/Default."},
 			{name: "time_zone", kind: kindZone, def: "UTC", doc: "The IANA time zone of times that come without one, e.g. Europe/Berlin."},
+			{name: "room_sync", kind: kindBool, doc: "Whether the mailboxes of this tenant's resources are synced; if it is not written, rooms.sync holds."},
 		},
 	}, syncModeBlock()}}
 }
@@ -180,8 +185,6 @@ func syncBlock() block {
 				doc: "How long it is kept what was done and why: people's timelines, settled differences, test runs, mails, and webhook messages given up."},
 			{name: "keep_changes", kind: kindDuration, def: "9600h", min: day, max: 3650 * day,
 				doc: "How long the change feed is kept. A booking system that has not read for longer misses changes, and what is older can no longer be rejected."},
-			{name: "resource_sync", kind: kindBool, def: "false",
-				doc: "\"Exchange Ressource Sync enabled\": whether rooms' mailboxes are synced. Not used yet: they are not."},
 			{name: "resolve_distribution_groups", kind: kindBool, def: "false",
 				doc: "Whether distribution groups are resolved to their members, Exchange to ROOMS. The ROOMS key ExchangeSyncResolveDistributionGroups gives the same. Not used yet: a group stays one attendee."},
 		},

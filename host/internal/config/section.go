@@ -10,16 +10,17 @@ import (
 
 // loader gathers values from all sources while a Config is built.
 type loader struct {
-	dir    string // absolute
-	exeDir string // absolute
-	env    environment
-	hcl    *hclFile
-	rooms  *roomsFile
-	asked  []string // names of variables that could have been set
-	begun  []string // what names of variables for plugins' settings begin with
-	shown  []shownValue
-	diags  Diagnostics
-	got    map[string]gotten // what get returned before, by key
+	roomSync bool   // of tenants that do not say otherwise
+	dir      string // absolute
+	exeDir   string // absolute
+	env      environment
+	hcl      *hclFile
+	rooms    *roomsFile
+	asked    []string // names of variables that could have been set
+	begun    []string // what names of variables for plugins' settings begin with
+	shown    []shownValue
+	diags    Diagnostics
+	got      map[string]gotten // what get returned before, by key
 }
 
 // gotten is what section.get found.

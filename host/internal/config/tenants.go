@@ -139,7 +139,10 @@ func (l *loader) tenant(spec block, t labelled, e endpoint) Tenant {
 	v, at, _ := s.get("root_url")
 	root, _ := v.(string)
 	root = strings.TrimRight(root, "/")
-	tenant := Tenant{Name: t.label, RootURL: root, TimeZone: s.text("time_zone"), notificationURL: e.override}
+	tenant := Tenant{Name: t.label, RootURL: root, TimeZone: s.text("time_zone"), RoomSync: l.roomSync, notificationURL: e.override}
+	if s.has("room_sync") {
+		tenant.RoomSync = s.boolean("room_sync")
+	}
 	u, err := url.Parse(root)
 	if root != "" && err == nil {
 		first, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")

@@ -16,7 +16,7 @@ import (
 // which they are written. A file may leave out all but id and email, and have
 // them in any order.
 func Columns() []string {
-	return []string{"id", "email", "display_name", "kind", "sync_mode", "sync_url", "sync_disabled", "conflict_behaviour", "mail_on_error", "own_bookings"}
+	return []string{"id", "email", "display_name", "kind", "sync_mode", "sync_url", "sync_disabled", "conflict_behaviour", "mail_on_error", "own_bookings", "sync_master"}
 }
 
 // Row is one good line.
@@ -251,6 +251,7 @@ func (p *parser) person(line int, fields []string) {
 		Kind: Kind(value("kind")), SyncMode: value("sync_mode"), SyncURL: value("sync_url"),
 		SyncDisabled: boolean("sync_disabled", false), ConflictBehaviour: ConflictBehaviour(value("conflict_behaviour")),
 		MailOnError: boolean("mail_on_error", true), SyncOnRequest: !boolean("own_bookings", true),
+		SyncMaster: boolean("sync_master", false),
 	}.Normalize(p.in.Modes)
 	faults = append(person.Check(p.in.Modes), faults...)
 	faults = append(faults, p.repeated(line, person)...)

@@ -50,6 +50,7 @@ type Person struct {
 	SyncDisabled      bool
 	ConflictBehaviour ConflictBehaviour
 	MailOnError       bool
+	SyncMaster        bool // of a resource: a meeting that collides with a booking is declined in its calendar, else it stays there
 	SyncOnRequest     bool // a new booking of the person's is synced only if its maker says so ("own bookings by default" off)
 }
 

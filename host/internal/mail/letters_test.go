@@ -12,7 +12,10 @@ import (
 )
 
 // kinds are what people are mailed about.
-var kinds = []string{syncer.MailSyncDisabled, syncer.MailChangeRefused, syncer.MailChangeRejected, syncer.MailBookingCancelled}
+var kinds = []string{
+	syncer.MailSyncDisabled, syncer.MailChangeRefused, syncer.MailChangeRejected, syncer.MailBookingCancelled,
+	syncer.MailRoomDeclined, syncer.MailRoomCancelled, syncer.MailRoomConflict,
+}
 
 func load(t *testing.T, m config.Mail) *Letters {
 	t.Helper()
@@ -157,7 +160,7 @@ func TestExportLeavesWhatIsThere(t *testing.T) {
 	t.Parallel()
 	dir, file := own(t, "en/sync-disabled.txt", "Mine\n\nMine\n")
 	written, kept, err := ExportLetters(dir)
-	if err != nil || len(written) != 13 || !slices.Equal(kept, []string{file}) {
+	if err != nil || len(written) != 19 || !slices.Equal(kept, []string{file}) {
 		t.Errorf("%v, %v, %v", written, kept, err)
 	}
 	if data, err := os.ReadFile(file); err != nil || string(data) != "Mine\n\nMine\n" {

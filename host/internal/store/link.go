@@ -44,6 +44,15 @@ func (r Reads) LinksOfBooking(ctx context.Context, tenant, booking string) ([]Li
 	return linkList(rows, err)
 }
 
+// LinksByUID returns all links whose item has the UID, dead ones too, oldest first; none if it is empty.
+func (r Reads) LinksByUID(ctx context.Context, tenant, uid string) ([]Link, error) {
+	if uid == "" {
+		return nil, nil
+	}
+	rows, err := r.q.ListLinksByUID(ctx, db.ListLinksByUIDParams{Tenant: tenant, Uid: uid})
+	return linkList(rows, err)
+}
+
 // LinksOfPerson returns a page of the links of a person that are not dead, ordered by key.
 func (r Reads) LinksOfPerson(ctx context.Context, tenant, person, after string, limit int) ([]Link, error) {
 	rows, err := r.q.ListLinksOfPerson(ctx, db.ListLinksOfPersonParams{
@@ -86,6 +95,7 @@ func (t *Tx) PutLink(ctx context.Context, l Link) error {
 		Problem:   l.Problem,
 		Created:   millis(l.Created),
 		Held:      l.Held,
+		Uid:       l.UID,
 	})
 	if err != nil {
 		return fmt.Errorf("save link of booking %s: %w", l.Booking, err)
@@ -118,5 +128,6 @@ func linkFromRow(row db.Link) Link {
 		Problem:   row.Problem,
 		Created:   moment(row.Created),
 		Held:      bytesOf(row.Held),
+		UID:       row.Uid,
 	}
 }

@@ -106,6 +106,7 @@ type Link struct {
 	SeenRound int64     // last full read in which the item was seen
 	GoneAt    time.Time // when the item was found gone and the booking's fate is not decided yet; zero otherwise
 	Problem   string    // why the link needs a person; empty if it does not
+	UID       string    // of the item (iCalendar), as last read; empty while unknown
 	Held      []byte    // what both sides said when a write was held back that would have mailed; nil if none is
 	Created   time.Time
 }
@@ -137,7 +138,7 @@ type Intent struct {
 type ChangeRecord struct {
 	Tenant  string
 	Seq     int64  // grows by one per tenant, in the order of commits
-	Kind    string // "created", "updated", "cancelled", "problem"
+	Kind    string // "created", "updated", "cancelled", "problem", "answered"
 	Source  string // "api", "calendar", "sync"
 	Booking string
 	Version int64

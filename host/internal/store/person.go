@@ -132,6 +132,7 @@ func (t *Tx) PutPerson(ctx context.Context, p directory.Person) (PutResult, erro
 		ConflictBehaviour: string(p.ConflictBehaviour),
 		MailOnError:       p.MailOnError,
 		OwnBookings:       !p.SyncOnRequest,
+		SyncMaster:        p.SyncMaster,
 		Status:            string(StatusNew),
 		Created:           millis(t.s.now()),
 	})
@@ -179,6 +180,9 @@ func (t *Tx) DeletePerson(ctx context.Context, tenant, id string) error {
 		},
 		func() error {
 			return t.q.CloseDifferencesOfPerson(ctx, db.CloseDifferencesOfPersonParams{Tenant: tenant, Person: id})
+		},
+		func() error {
+			return t.q.DropRoomItems(ctx, db.DropRoomItemsParams{Tenant: tenant, Room: id})
 		},
 		func() error { return t.q.DropMove(ctx, db.DropMoveParams{Tenant: tenant, Person: id}) },
 		func() error {
@@ -240,6 +244,7 @@ func personFromRow(row db.Person) PersonRow {
 			ConflictBehaviour: directory.ConflictBehaviour(row.ConflictBehaviour),
 			MailOnError:       row.MailOnError,
 			SyncOnRequest:     !row.OwnBookings,
+			SyncMaster:        row.SyncMaster,
 		},
 		State: PersonState{
 			Status: Status(row.Status),

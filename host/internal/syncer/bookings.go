@@ -65,6 +65,10 @@ func (e *Engine) Put(ctx context.Context, b *booking.Booking, match booking.Matc
 			return &booking.OverlapError{Booking: b.ID, Others: others}
 		}
 		next.SyncDisabled, next.SyncProblem = false, ""
+		if found {
+			next.Answers = slices.Clone(old.Answers)
+			next.SyncProblem = declinedProblem(next)
+		}
 		if next.ItemExpected {
 			next.ExpectedUntil = e.now().Add(e.limits().ExpectWait)
 		}
@@ -140,6 +144,7 @@ func strangers(ctx context.Context, p people, b *booking.Booking) ([]booking.Vio
 	var v []booking.Violation
 	row, found, err := p.Person(ctx, b.Tenant, b.Organizer)
 	switch {
+	case b.Organizer == "" && b.External != nil: // somebody from outside
 	case err != nil:
 		return nil, err
 	case !found:
@@ -177,7 +182,13 @@ func (e *Engine) save(ctx context.Context, tx *store.Tx, old, next *booking.Book
 	case next.SyncDisabled && !old.SyncDisabled:
 		kind = "problem"
 	}
+	if err := forgetAnswers(ctx, tx, next); err != nil {
+		return err
+	}
 	if err := tx.PutBooking(ctx, next); err != nil {
+		return err
+	}
+	if err := e.roomsFreed(ctx, tx, old, next); err != nil {
 		return err
 	}
 	data, err := e.Render(next)
@@ -211,6 +222,9 @@ func (e *Engine) relink(ctx context.Context, tx *store.Tx, old, next *booking.Bo
 				return err
 			}
 		}
+	}
+	if err := e.wakeSources(ctx, tx, next); err != nil {
+		return err
 	}
 	if next.Status != booking.Confirmed {
 		return nil

@@ -329,6 +329,7 @@ func (e *Engine) arm(ctx context.Context, tx *store.Tx, s *step) error {
 	}
 	var err error
 	s.event, err = eventOf(ctx, tx, s.pair.booking, &s.fields, s.pair.item)
+	s.event.Attendees = append(s.event.Attendees, s.pair.excused...)
 	return err
 }
 
@@ -425,6 +426,9 @@ func (e *Engine) written(ctx context.Context, p *pass, s step, item *calendar.It
 			return err
 		}
 		l.Ref, l.Revision, l.Sent, l.GoneAt, l.Problem = item.Ref, item.Revision, nil, zeroTime, ""
+		if item.Event.UID != "" {
+			l.UID = item.Event.UID
+		}
 		base, err := agreedOn(l, s, item)
 		if err != nil {
 			return err

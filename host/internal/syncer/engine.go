@@ -38,6 +38,9 @@ type Mode struct {
 	// FreeBusy tells when people are busy, and Groups who is in a distribution group; nil: it cannot.
 	FreeBusy backend.FreeBusy
 	Groups   backend.GroupExpander
+	// Responder answers invitations, Answers finds what attendees wrote; nil: it cannot.
+	Responder backend.Responder
+	Answers   backend.Answers
 	// Notices is the preferred way to learn of changes: "push" (also if empty), "streaming", "pull" or "poll". What does
 	// not work gives way to the next: push, streaming, poll.
 	Notices string
@@ -81,6 +84,8 @@ type Options struct {
 	Parse func(tenant string, data []byte) (*booking.Booking, error)
 	// Mails says whether mails can be sent to people. It may be nil: they cannot.
 	Mails func() bool
+	// RoomSync says whether the mailboxes of a tenant's rooms are synced. It may be nil: they are not.
+	RoomSync func(tenant string) bool
 	// WayChanged is told of every mailbox that shall be listened to on another way than before. It may be nil.
 	WayChanged func(tenant, person string)
 	// Failpoint is called between the steps of every write; tests make it end the process. It may be nil.
@@ -153,6 +158,9 @@ func New(o Options) *Engine {
 	}
 	if o.Mails == nil {
 		o.Mails = func() bool { return false }
+	}
+	if o.RoomSync == nil {
+		o.RoomSync = func(string) bool { return false }
 	}
 	if o.NotificationURL == nil {
 		o.NotificationURL = func(string, string) string { return "" }

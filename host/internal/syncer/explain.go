@@ -21,11 +21,12 @@ type Explanation struct {
 	Booking           string          `json:"booking"` // id
 	Version           int64           `json:"version"`
 	Status            string          `json:"status"`
-	Organizer         string          `json:"organizer"` // person id
+	Organizer         string          `json:"organizer"` // person id; of somebody from outside the mail address
 	SyncOff           bool            `json:"sync_off"`
 	SyncDisabled      bool            `json:"sync_disabled"`
 	SyncProblem       string          `json:"sync_problem,omitempty"`
 	ItemExpectedUntil time.Time       `json:"item_expected_until,omitzero"` // the add-in's item is waited for
+	Rooms             []ExplainedRoom `json:"rooms,omitempty"`              // what they have answered, as far as it is known
 	Fields            ExplainedFields `json:"fields"`                       // what the item should say
 	// Unlinked says why no item belongs to the booking now; empty if one does, or is on its way.
 	Unlinked string          `json:"unlinked,omitempty"`
@@ -33,6 +34,14 @@ type Explanation struct {
 	// Differences are the open ones; Activities the last of the timeline, newest first.
 	Differences []ExplainedDifference `json:"differences"`
 	Activities  []ExplainedActivity   `json:"activities"`
+}
+
+// An ExplainedRoom is what a room has answered.
+type ExplainedRoom struct {
+	Resource string    `json:"resource"`
+	State    string    `json:"state"` // a booking.AnswerState
+	Reason   string    `json:"reason,omitempty"`
+	At       time.Time `json:"at"`
 }
 
 // An ExplainedLink is the tie between a booking and an item.
@@ -128,6 +137,14 @@ func (e *Engine) Explain(ctx context.Context, tenant, id string) (Explanation, e
 	}
 	if b.ItemExpected {
 		x.ItemExpectedUntil = b.ExpectedUntil
+	}
+	if b.External != nil {
+		x.Organizer = b.External.Email
+	}
+	for _, a := range b.Answers {
+		if a.Resource != "" {
+			x.Rooms = append(x.Rooms, ExplainedRoom{a.Resource, string(a.State), a.Reason, a.At})
+		}
 	}
 	links, err := e.Store.LinksOfBooking(ctx, tenant, id)
 	if err != nil {

@@ -181,10 +181,34 @@ func (e *Engine) elsewhereByKey(ctx context.Context, p *pass, l store.Link) (fou
 		return false, nil // what bears its key elsewhere is not ours to delete
 	}
 	item, err := e.find(ctx, p, l, backend.OurKey)
+	if err == nil && item == nil {
+		item, err = e.findUnmarked(ctx, p, l)
+	}
 	if err != nil || item == nil {
 		return false, err
 	}
 	return true, e.restore(ctx, p, l, item)
+}
+
+// findUnmarked looks for the item of a link that was taken over without our marker, because somebody made it in the
+// calendar and invited a room.
+func (e *Engine) findUnmarked(ctx context.Context, p *pass, l store.Link) (*calendar.Item, error) {
+	if l.UID == "" || p.mode.Finder == nil || l.State != store.LinkLive {
+		return nil, nil
+	}
+	items, err := p.mode.Finder.Find(ctx, p.mailbox, backend.ByUID, l.UID)
+	if errors.Is(err, fault.Unsupported) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i := range items {
+		if it := &items[i]; it.Key == "" && it.ForeignKey == "" && !it.ReadOnly && !it.Event.Cancelled && it.Ref != l.Ref {
+			return it, nil
+		}
+	}
+	return nil, nil
 }
 
 func (e *Engine) restore(ctx context.Context, p *pass, l store.Link, item *calendar.Item) error {

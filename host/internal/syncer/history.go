@@ -126,10 +126,17 @@ func (r *rejection) before(ctx context.Context, seq int64) (moment, error) {
 	return moment{change: c, booking: b}, nil
 }
 
-// lastRejected reports whether the last that happened to a booking was the refusal of what its calendar did.
+// lastRejected reports whether the last that happened to a booking, answers apart, was the refusal of what its calendar did.
 func lastRejected(ctx context.Context, tx *store.Tx, b *booking.Booking) (bool, error) {
-	c, found, err := tx.ChangeBefore(ctx, b.Tenant, b.ID, math.MaxInt64)
-	return found && c.Source == sourceSync, err
+	before := int64(math.MaxInt64)
+	for range longestHistory {
+		c, found, err := tx.ChangeBefore(ctx, b.Tenant, b.ID, before)
+		if err != nil || !found || c.Kind != changeAnswered {
+			return found && c.Source == sourceSync, err
+		}
+		before = c.Seq
+	}
+	return false, nil
 }
 
 // differing returns the fields in which two states of a booking differ.

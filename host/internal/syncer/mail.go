@@ -14,6 +14,9 @@ const (
 	MailChangeRefused    = "change refused"
 	MailChangeRejected   = "change rejected"
 	MailBookingCancelled = "booking cancelled"
+	MailRoomDeclined     = "room declined"
+	MailRoomCancelled    = "room cancelled"
+	MailRoomConflict     = "room conflict"
 )
 
 // One who is mailed too often reads none of it.

@@ -10,6 +10,7 @@ import (
 	"github.com/roomwire/roomwire/host/internal/remedy"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/backend"
+	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
 
@@ -39,7 +40,12 @@ type pass struct {
 	advanced bool   // something is done that the next pass need not do again
 	after    *pause // the server was left alone, and this is the first pass since
 	answered bool   // the server let us in, whatever it said then
+	// items are those of a room's calendar as they were pulled, so that they need not be read again.
+	items map[calendar.Ref]*calendar.Item
 }
+
+// isRoom reports whether the mailbox is that of a room or another resource.
+func (p *pass) isRoom() bool { return p.person.Kind == directory.KindResource }
 
 // inPass runs f in one write transaction of a pass. It begins with p.mb as the store has it by then, so that what others
 // wanted of the mailbox meanwhile is not undone; f changes p.mb and saves it. ErrMoved ends a pass whose mailbox lies
@@ -137,7 +143,7 @@ func (e *Engine) begin(ctx context.Context, tenant, person string) (p *pass, out
 		return nil, Outcome{Clean: true}, err
 	}
 	p = &pass{person: row, mb: mb}
-	if row.SyncDisabled || row.Email == "" || row.SyncMode == "" || row.Kind == directory.KindResource {
+	if row.SyncDisabled || row.Email == "" || row.SyncMode == "" || p.isRoom() && !e.RoomSync(tenant) {
 		return nil, Outcome{Clean: true}, e.switchedOff(ctx, p)
 	}
 	now := e.now()
@@ -160,7 +166,17 @@ func (e *Engine) begin(ctx context.Context, tenant, person string) (p *pass, out
 
 // switchedOff makes the state of a person without sync true: no subscription, nothing due.
 func (e *Engine) switchedOff(ctx context.Context, p *pass) error {
-	if p.person.State.Status == store.StatusDisabled && p.mb.Way == "" && p.mb.TryWay == "" {
+	reason := "sync is switched off for this person"
+	switch {
+	case p.person.SyncDisabled:
+	case p.isRoom() && !e.RoomSync(p.mb.Tenant):
+		reason = "the calendars of rooms are not synchronized here (rooms { sync = true } switches that on); they are booked and invited"
+	case p.person.Email == "":
+		reason = "there is no mail address, so there is no calendar to keep"
+	default:
+		reason = "no sync mode is set"
+	}
+	if p.person.State.Status == store.StatusDisabled && p.person.State.Reason == reason && p.mb.Way == "" && p.mb.TryWay == "" {
 		return nil
 	}
 	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
@@ -172,16 +188,6 @@ func (e *Engine) switchedOff(ctx context.Context, p *pass) error {
 		p.mb.NextDue, p.mb.WaitUntil = zeroTime, zeroTime
 		if err := tx.SaveMailbox(ctx, p.mb); err != nil {
 			return err
-		}
-		reason := "sync is switched off for this person"
-		switch {
-		case p.person.SyncDisabled:
-		case p.person.Kind == directory.KindResource:
-			reason = "the calendars of rooms are not synchronized in this release; they are booked and invited"
-		case p.person.Email == "":
-			reason = "there is no mail address, so there is no calendar to keep"
-		default:
-			reason = "no sync mode is set"
 		}
 		return tx.SetPersonState(ctx, p.mb.Tenant, p.mb.Person, store.PersonState{Status: store.StatusDisabled, Reason: reason, Since: e.now()})
 	})
@@ -197,8 +203,10 @@ func (e *Engine) work(ctx context.Context, p *pass) error {
 	if err := e.arrange(ctx, p); err != nil {
 		return err
 	}
-	if err := e.linkAll(ctx, p); err != nil {
-		return err
+	if !p.isRoom() {
+		if err := e.linkAll(ctx, p); err != nil {
+			return err
+		}
 	}
 	if err := e.pull(ctx, p); err != nil {
 		return err
@@ -207,6 +215,9 @@ func (e *Engine) work(ctx context.Context, p *pass) error {
 		if err := e.refuse(ctx, p, sentence(p.noPush)); err != nil {
 			return err
 		}
+	}
+	if p.isRoom() {
+		return e.room(ctx, p)
 	}
 	if err := e.inspect(ctx, p); err != nil {
 		return err
@@ -277,6 +288,13 @@ func (e *Engine) finish(ctx context.Context, p *pass) (Outcome, error) {
 				intent = now // came while the pass ran: at once
 			}
 			p.mb.NextDue = earliest(p.mb.NextDue, intent)
+		}
+		if p.isRoom() {
+			item, err := tx.NextRoomItem(ctx, p.mb.Tenant, p.mb.Person)
+			if err != nil {
+				return err
+			}
+			p.mb.NextDue = earliest(p.mb.NextDue, item)
 		}
 		out = Outcome{Clean: true, Next: p.mb.NextDue}
 		return tx.SaveMailbox(ctx, p.mb)

@@ -172,7 +172,8 @@ func (e *Engine) ApproveDeletions(ctx context.Context, tenant, id string) error 
 	})
 }
 
-// RestoreDeletions has the items made again whose deletion was held. Nobody is mailed.
+// RestoreDeletions has the items made again whose deletion was held. Nobody is mailed. A room's meetings are their
+// organizers': they are not made again, but their bookings stand.
 func (e *Engine) RestoreDeletions(ctx context.Context, tenant, id string) error {
 	return e.withMailbox(ctx, tenant, id, func(ctx context.Context, tx *store.Tx, mb *store.Mailbox) error {
 		links, err := tx.GoneLinks(ctx, tenant, id)
@@ -188,11 +189,15 @@ func (e *Engine) RestoreDeletions(ctx context.Context, tenant, id string) error 
 				return err
 			}
 		}
+		kept, err := e.keepGone(ctx, tx, tenant, id)
+		if err != nil {
+			return err
+		}
 		mb.HeldDeletions = 0
-		if len(links) == 0 {
+		if len(links)+kept == 0 {
 			return nil
 		}
-		return e.record(ctx, tx, tenant, id, "", "deletions undone", plural(len(links), "item", "items"))
+		return e.record(ctx, tx, tenant, id, "", "deletions undone", plural(len(links)+kept, "item", "items"))
 	})
 }
 

@@ -23,8 +23,13 @@ func (e *Engine) pull(ctx context.Context, p *pass) error {
 		}
 	}
 	for attempt := 0; ; attempt++ {
-		req := backend.PullRequest{Mailbox: p.mailbox, Since: calendar.Cursor(p.mb.Cursor)}
-		err := p.mode.Backend.Pull(ctx, req, func(page backend.Page) error { return e.page(ctx, p, page) })
+		req := backend.PullRequest{Mailbox: p.mailbox, Since: calendar.Cursor(p.mb.Cursor), Everything: p.isRoom()}
+		err := p.mode.Backend.Pull(ctx, req, func(page backend.Page) error {
+			if p.isRoom() {
+				return e.roomPage(ctx, p, page)
+			}
+			return e.page(ctx, p, page)
+		})
 		if p.stopped != nil {
 			return p.stopped // our own fault comes back from the plugin without its type
 		}
@@ -195,7 +200,7 @@ func (e *Engine) pairItem(ctx context.Context, tx *store.Tx, p *pass, l store.Li
 			return err
 		}
 	}
-	l.Ref, l.Revision = item.Ref, item.Revision
+	l.Ref, l.Revision, l.UID = item.Ref, item.Revision, item.Event.UID
 	l.SeenRound, l.Epoch, l.GoneAt = p.mb.Round, p.mb.Epoch, zeroTime
 	pr, err := pairUp(ctx, tx, l)
 	if err != nil {
@@ -214,6 +219,9 @@ func (e *Engine) pairItem(ctx context.Context, tx *store.Tx, p *pass, l store.Li
 	pr.item = item
 	v, err := e.settle(ctx, tx, &pr)
 	if err != nil {
+		return err
+	}
+	if err := e.hear(ctx, tx, &pr); err != nil {
 		return err
 	}
 	if err := e.fulfilled(ctx, tx, &pr, v); err != nil {

@@ -22,6 +22,8 @@ type pair struct {
 	reset bool // the booking prevails
 	// carrying: the caller carries the decision out at once, so that it needs no intent.
 	carrying bool
+	// excused are invited rooms that the booking does not have because they are taken. They stay invited.
+	excused []calendar.Attendee
 }
 
 // A verdict is a decision and the booking's fields it rests on, which are what is written to the item.
@@ -115,6 +117,9 @@ func (e *Engine) input(ctx context.Context, tx *store.Tx, p *pair) (plan.Input, 
 	if p.item != nil {
 		f, err := fieldsOfItem(ctx, tx, p.link.Tenant, p.person.Email, &p.item.Event)
 		if err != nil {
+			return in, err
+		}
+		if err := e.excuse(ctx, tx, p, &f); err != nil {
 			return in, err
 		}
 		in.Item, in.Omits = &f, p.item.Omits

@@ -25,6 +25,7 @@ type world struct {
 	store  *store.Store
 	engine *Engine
 	server *memory
+	rooms  bool // their calendars are synced
 
 	mu   sync.Mutex
 	time time.Time
@@ -53,7 +54,7 @@ func (o oneMode) Mode(_ context.Context, name, _ string) (Mode, error) {
 	if name != "Memory" {
 		return Mode{}, fmt.Errorf("sync mode %q: %w", name, fault.Invalid)
 	}
-	return Mode{Name: name, Backend: o.m, Pusher: o.m, Finder: o.m, Watcher: o.watcher, Asking: o.asking, Notices: o.notices}, nil
+	return Mode{Name: name, Backend: o.m, Pusher: o.m, Finder: o.m, Responder: o.m, Watcher: o.watcher, Asking: o.asking, Notices: o.notices}, nil
 }
 
 // each runs f on both databases.
@@ -85,6 +86,7 @@ func (w *world) start() {
 		Store: w.store, Modes: oneMode{m: w.server}, Now: w.now, Limits: DefaultLimits(),
 		NotificationURL: func(string, string) string { return "https://rooms.example.com/x?Default" },
 		Render:          func(b *booking.Booking) ([]byte, error) { return json.Marshal(b) },
+		RoomSync:        func(string) bool { return w.rooms },
 	})
 }
 

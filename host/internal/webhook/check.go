@@ -14,7 +14,7 @@ const (
 )
 
 // kinds are those of changes, by which a webhook may choose.
-var kinds = []string{"created", "updated", "cancelled", "problem"}
+var kinds = []string{"created", "updated", "cancelled", "problem", "answered"}
 
 func (s *Service) check(w Wish) error {
 	if utf8.RuneCountInString(w.Name) > maxName || strings.ContainsFunc(w.Name, func(r rune) bool { return r < ' ' }) {

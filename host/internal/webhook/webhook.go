@@ -81,7 +81,7 @@ func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Milliseco
 type Wish struct {
 	Name     string
 	URL      string
-	Kinds    []string // of changes: created, updated, cancelled, problem; empty: all
+	Kinds    []string // of changes: created, updated, cancelled, problem, answered; empty: all
 	Disabled bool
 }
 

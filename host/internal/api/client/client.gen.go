@@ -17,6 +17,30 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for AttendeeAnswer.
+const (
+	AttendeeAnswerAccepted  AttendeeAnswer = "accepted"
+	AttendeeAnswerDeclined  AttendeeAnswer = "declined"
+	AttendeeAnswerPending   AttendeeAnswer = "pending"
+	AttendeeAnswerTentative AttendeeAnswer = "tentative"
+)
+
+// Valid indicates whether the value is a known member of the AttendeeAnswer enum.
+func (e AttendeeAnswer) Valid() bool {
+	switch e {
+	case AttendeeAnswerAccepted:
+		return true
+	case AttendeeAnswerDeclined:
+		return true
+	case AttendeeAnswerPending:
+		return true
+	case AttendeeAnswerTentative:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for BookingItem.
 const (
 	BookingItemExpected BookingItem = "expected"
@@ -115,6 +139,7 @@ func (e ChangeSource) Valid() bool {
 
 // Defines values for ChangeKind.
 const (
+	ChangeKindAnswered  ChangeKind = "answered"
 	ChangeKindCancelled ChangeKind = "cancelled"
 	ChangeKindCreated   ChangeKind = "created"
 	ChangeKindProblem   ChangeKind = "problem"
@@ -124,6 +149,8 @@ const (
 // Valid indicates whether the value is a known member of the ChangeKind enum.
 func (e ChangeKind) Valid() bool {
 	switch e {
+	case ChangeKindAnswered:
+		return true
 	case ChangeKindCancelled:
 		return true
 	case ChangeKindCreated:
@@ -341,6 +368,30 @@ func (e ResolveInputUse) Valid() bool {
 	}
 }
 
+// Defines values for ResourceStateState.
+const (
+	ResourceStateStateAccepted  ResourceStateState = "accepted"
+	ResourceStateStateDeclined  ResourceStateState = "declined"
+	ResourceStateStatePending   ResourceStateState = "pending"
+	ResourceStateStateTentative ResourceStateState = "tentative"
+)
+
+// Valid indicates whether the value is a known member of the ResourceStateState enum.
+func (e ResourceStateState) Valid() bool {
+	switch e {
+	case ResourceStateStateAccepted:
+		return true
+	case ResourceStateStateDeclined:
+		return true
+	case ResourceStateStatePending:
+		return true
+	case ResourceStateStateTentative:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Role.
 const (
 	RoleOptional Role = "optional"
@@ -551,10 +602,15 @@ type ActivityPage struct {
 
 // Attendee defines model for Attendee.
 type Attendee struct {
-	Email string  `json:"email"`
-	Name  *string `json:"name,omitempty"`
-	Role  *Role   `json:"role,omitempty"`
+	// Answer What they have answered, by the organizer's calendar. It is only told; what a caller sends is not heeded.
+	Answer *AttendeeAnswer `json:"answer,omitempty"`
+	Email  string          `json:"email"`
+	Name   *string         `json:"name,omitempty"`
+	Role   *Role           `json:"role,omitempty"`
 }
+
+// AttendeeAnswer What they have answered, by the organizer's calendar. It is only told; what a caller sends is not heeded.
+type AttendeeAnswer string
 
 // Availability When one of those who were asked about is busy. Exactly one of person, resource and address is there.
 type Availability struct {
@@ -596,10 +652,13 @@ type Booking struct {
 	Organizer string       `json:"organizer"`
 
 	// ReminderMinutes Missing if there is no reminder.
-	ReminderMinutes *int          `json:"reminder_minutes,omitempty"`
-	Resources       []string      `json:"resources"`
-	Start           string        `json:"start"`
-	Status          BookingStatus `json:"status"`
+	ReminderMinutes *int `json:"reminder_minutes,omitempty"`
+
+	// ResourceStates What the rooms have answered, as far as it is known; missing if nothing is.
+	ResourceStates *[]ResourceState `json:"resource_states,omitempty"`
+	Resources      []string         `json:"resources"`
+	Start          string           `json:"start"`
+	Status         BookingStatus    `json:"status"`
 
 	// Sync The booking is to be in the organizer's calendar.
 	Sync bool `json:"sync"`
@@ -713,7 +772,10 @@ type Change struct {
 	Booking Booking   `json:"booking"`
 
 	// ID Of the booking.
-	ID     string     `json:"id"`
+	ID string `json:"id"`
+
+	// Kind `problem`: the booking was taken out of the sync. `answered`: a room or an attendee has answered, and nothing else is
+	// different.
 	Kind   ChangeKind `json:"kind"`
 	Reason *string    `json:"reason,omitempty"`
 	Seq    int64      `json:"seq"`
@@ -726,7 +788,8 @@ type Change struct {
 // ChangeSource Who changed it.
 type ChangeSource string
 
-// ChangeKind defines model for ChangeKind.
+// ChangeKind `problem`: the booking was taken out of the sync. `answered`: a room or an attendee has answered, and nothing else is
+// different.
 type ChangeKind string
 
 // ChangePage defines model for ChangePage.
@@ -1081,6 +1144,7 @@ type Person struct {
 	// Sync How the person's sync is. The list of persons shows the fields up to `ahead` only.
 	Sync         SyncState `json:"sync"`
 	SyncDisabled bool      `json:"sync_disabled"`
+	SyncMaster   bool      `json:"sync_master"`
 	SyncMode     string    `json:"sync_mode"`
 	SyncURL      string    `json:"sync_url"`
 	Updated      time.Time `json:"updated"`
@@ -1106,6 +1170,10 @@ type PersonInput struct {
 	// OwnBookings The person's bookings are synced; false: only those whose `sync` is true.
 	OwnBookings  *bool `json:"own_bookings,omitempty"`
 	SyncDisabled *bool `json:"sync_disabled,omitempty"`
+
+	// SyncMaster Of a resource whose calendar is synced: a meeting in it that collides with a booking is declined there. `false`: it
+	// stays, and is listed as a difference.
+	SyncMaster *bool `json:"sync_master,omitempty"`
 
 	// SyncMode Without one nothing is synced.
 	//
@@ -1296,6 +1364,24 @@ type ResolveInput struct {
 
 // ResolveInputUse defines model for ResolveInput.Use.
 type ResolveInputUse string
+
+// ResourceState defines model for ResourceState.
+type ResourceState struct {
+	// At When this became known.
+	At time.Time `json:"at"`
+
+	// Reason Why, as far as it is known.
+	Reason *string `json:"reason,omitempty"`
+
+	// Resource Its id.
+	Resource string `json:"resource"`
+
+	// State `pending`: it was invited and has not answered.
+	State ResourceStateState `json:"state"`
+}
+
+// ResourceStateState `pending`: it was invited and has not answered.
+type ResourceStateState string
 
 // Role defines model for Role.
 type Role string
@@ -2424,7 +2510,7 @@ type ClientInterface interface {
 	// ImportPersonsWithBody Create or update many persons
 	//
 	// The body is persons.csv with the header line
-	// `id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error,own_bookings`, of
+	// `id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error,own_bookings,sync_master`, of
 	// which only `id` and `email` are needed. A faulty line is reported and left out; the others are taken. Nobody is
 	// removed unless `remove_missing` says so.
 	//
@@ -3156,7 +3242,7 @@ func (c *Client) ListPersons(ctx context.Context, tenant Tenant, params *ListPer
 // ImportPersonsWithBody Create or update many persons
 //
 // The body is persons.csv with the header line
-// `id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error,own_bookings`, of
+// `id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error,own_bookings,sync_master`, of
 // which only `id` and `email` are needed. A faulty line is reported and left out; the others are taken. Nobody is
 // removed unless `remove_missing` says so.
 //
@@ -6830,7 +6916,7 @@ type ClientWithResponsesInterface interface {
 	// ImportPersonsWithBodyWithResponse Create or update many persons
 	//
 	// The body is persons.csv with the header line
-	// `id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error,own_bookings`, of
+	// `id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error,own_bookings,sync_master`, of
 	// which only `id` and `email` are needed. A faulty line is reported and left out; the others are taken. Nobody is
 	// removed unless `remove_missing` says so.
 	//
@@ -9686,7 +9772,7 @@ func (c *ClientWithResponses) ListPersonsWithResponse(ctx context.Context, tenan
 // ImportPersonsWithBodyWithResponse Create or update many persons
 //
 // The body is persons.csv with the header line
-// `id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error,own_bookings`, of
+// `id,email,display_name,kind,sync_mode,sync_url,sync_disabled,conflict_behaviour,mail_on_error,own_bookings,sync_master`, of
 // which only `id` and `email` are needed. A faulty line is reported and left out; the others are taken. Nobody is
 // removed unless `remove_missing` says so.
 //

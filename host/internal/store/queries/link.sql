@@ -7,6 +7,10 @@ WHERE tenant = @tenant AND person = @person AND ref = @ref AND state <> 'dead'
 ORDER BY epoch DESC, created DESC, key
 LIMIT 1;
 
+-- name: ListLinksByUID :many
+-- The index leaves out those without a UID, so the query must, too, to be served by it.
+SELECT * FROM link WHERE tenant = @tenant AND uid = @uid AND uid <> '' ORDER BY created, key;
+
 -- name: ListLinksOfBooking :many
 SELECT * FROM link WHERE tenant = @tenant AND booking = @booking ORDER BY created, key;
 
@@ -28,9 +32,9 @@ LIMIT @max_rows;
 
 -- name: UpsertLink :exec
 INSERT INTO link (tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at,
-    problem, created, held)
+    problem, created, held, uid)
 VALUES (@tenant, @key, @booking, @person, @epoch, @state, @ref, @revision, @base, @sent, @tries, @seen_round, @gone_at,
-    @problem, @created, @held)
+    @problem, @created, @held, @uid)
 ON CONFLICT (tenant, key) DO UPDATE SET
     booking = excluded.booking,
     person = excluded.person,
@@ -44,7 +48,8 @@ ON CONFLICT (tenant, key) DO UPDATE SET
     seen_round = excluded.seen_round,
     gone_at = excluded.gone_at,
     problem = excluded.problem,
-    held = excluded.held;
+    held = excluded.held,
+    uid = excluded.uid;
 
 -- name: KillLinksOfPerson :exec
 UPDATE link SET state = 'dead', base = NULL, sent = NULL, held = NULL, gone_at = 0, problem = ''

@@ -24,10 +24,10 @@ LIMIT @max_rows;
 
 -- name: UpsertPerson :exec
 INSERT INTO person (tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled,
-    conflict_behaviour, mail_on_error, own_bookings, status, fault, reason, remedy, state_since, state_until, created,
-    updated)
+    conflict_behaviour, mail_on_error, own_bookings, sync_master, status, fault, reason, remedy, state_since, state_until,
+    created, updated)
 VALUES (@tenant, @id, @email, @email_key, @display_name, @kind, @sync_mode, @sync_url, @sync_disabled,
-    @conflict_behaviour, @mail_on_error, @own_bookings, @status, '', '', '', @created, 0, @created, @created)
+    @conflict_behaviour, @mail_on_error, @own_bookings, @sync_master, @status, '', '', '', @created, 0, @created, @created)
 ON CONFLICT (tenant, id) DO UPDATE SET
     email = excluded.email,
     email_key = excluded.email_key,
@@ -39,6 +39,7 @@ ON CONFLICT (tenant, id) DO UPDATE SET
     conflict_behaviour = excluded.conflict_behaviour,
     mail_on_error = excluded.mail_on_error,
     own_bookings = excluded.own_bookings,
+    sync_master = excluded.sync_master,
     updated = excluded.updated;
 
 -- name: SetPersonState :execrows

@@ -24,6 +24,30 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for AttendeeAnswer.
+const (
+	AttendeeAnswerAccepted  AttendeeAnswer = "accepted"
+	AttendeeAnswerDeclined  AttendeeAnswer = "declined"
+	AttendeeAnswerPending   AttendeeAnswer = "pending"
+	AttendeeAnswerTentative AttendeeAnswer = "tentative"
+)
+
+// Valid indicates whether the value is a known member of the AttendeeAnswer enum.
+func (e AttendeeAnswer) Valid() bool {
+	switch e {
+	case AttendeeAnswerAccepted:
+		return true
+	case AttendeeAnswerDeclined:
+		return true
+	case AttendeeAnswerPending:
+		return true
+	case AttendeeAnswerTentative:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for BookingItem.
 const (
 	BookingItemExpected BookingItem = "expected"
@@ -122,6 +146,7 @@ func (e ChangeSource) Valid() bool {
 
 // Defines values for ChangeKind.
 const (
+	ChangeKindAnswered  ChangeKind = "answered"
 	ChangeKindCancelled ChangeKind = "cancelled"
 	ChangeKindCreated   ChangeKind = "created"
 	ChangeKindProblem   ChangeKind = "problem"
@@ -131,6 +156,8 @@ const (
 // Valid indicates whether the value is a known member of the ChangeKind enum.
 func (e ChangeKind) Valid() bool {
 	switch e {
+	case ChangeKindAnswered:
+		return true
 	case ChangeKindCancelled:
 		return true
 	case ChangeKindCreated:
@@ -348,6 +375,30 @@ func (e ResolveInputUse) Valid() bool {
 	}
 }
 
+// Defines values for ResourceStateState.
+const (
+	ResourceStateStateAccepted  ResourceStateState = "accepted"
+	ResourceStateStateDeclined  ResourceStateState = "declined"
+	ResourceStateStatePending   ResourceStateState = "pending"
+	ResourceStateStateTentative ResourceStateState = "tentative"
+)
+
+// Valid indicates whether the value is a known member of the ResourceStateState enum.
+func (e ResourceStateState) Valid() bool {
+	switch e {
+	case ResourceStateStateAccepted:
+		return true
+	case ResourceStateStateDeclined:
+		return true
+	case ResourceStateStatePending:
+		return true
+	case ResourceStateStateTentative:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Role.
 const (
 	RoleOptional Role = "optional"
@@ -558,10 +609,15 @@ type ActivityPage struct {
 
 // Attendee defines model for Attendee.
 type Attendee struct {
-	Email string  `json:"email"`
-	Name  *string `json:"name,omitempty"`
-	Role  *Role   `json:"role,omitempty"`
+	// Answer What they have answered, by the organizer's calendar. It is only told; what a caller sends is not heeded.
+	Answer *AttendeeAnswer `json:"answer,omitempty"`
+	Email  string          `json:"email"`
+	Name   *string         `json:"name,omitempty"`
+	Role   *Role           `json:"role,omitempty"`
 }
+
+// AttendeeAnswer What they have answered, by the organizer's calendar. It is only told; what a caller sends is not heeded.
+type AttendeeAnswer string
 
 // Availability When one of those who were asked about is busy. Exactly one of person, resource and address is there.
 type Availability struct {
@@ -603,10 +659,13 @@ type Booking struct {
 	Organizer string       `json:"organizer"`
 
 	// ReminderMinutes Missing if there is no reminder.
-	ReminderMinutes *int          `json:"reminder_minutes,omitempty"`
-	Resources       []string      `json:"resources"`
-	Start           string        `json:"start"`
-	Status          BookingStatus `json:"status"`
+	ReminderMinutes *int `json:"reminder_minutes,omitempty"`
+
+	// ResourceStates What the rooms have answered, as far as it is known; missing if nothing is.
+	ResourceStates *[]ResourceState `json:"resource_states,omitempty"`
+	Resources      []string         `json:"resources"`
+	Start          string           `json:"start"`
+	Status         BookingStatus    `json:"status"`
 
 	// Sync The booking is to be in the organizer's calendar.
 	Sync bool `json:"sync"`
@@ -720,7 +779,10 @@ type Change struct {
 	Booking Booking   `json:"booking"`
 
 	// ID Of the booking.
-	ID     string     `json:"id"`
+	ID string `json:"id"`
+
+	// Kind `problem`: the booking was taken out of the sync. `answered`: a room or an attendee has answered, and nothing else is
+	// different.
 	Kind   ChangeKind `json:"kind"`
 	Reason *string    `json:"reason,omitempty"`
 	Seq    int64      `json:"seq"`
@@ -733,7 +795,8 @@ type Change struct {
 // ChangeSource Who changed it.
 type ChangeSource string
 
-// ChangeKind defines model for ChangeKind.
+// ChangeKind `problem`: the booking was taken out of the sync. `answered`: a room or an attendee has answered, and nothing else is
+// different.
 type ChangeKind string
 
 // ChangePage defines model for ChangePage.
@@ -1088,6 +1151,7 @@ type Person struct {
 	// Sync How the person's sync is. The list of persons shows the fields up to `ahead` only.
 	Sync         SyncState `json:"sync"`
 	SyncDisabled bool      `json:"sync_disabled"`
+	SyncMaster   bool      `json:"sync_master"`
 	SyncMode     string    `json:"sync_mode"`
 	SyncURL      string    `json:"sync_url"`
 	Updated      time.Time `json:"updated"`
@@ -1113,6 +1177,10 @@ type PersonInput struct {
 	// OwnBookings The person's bookings are synced; false: only those whose `sync` is true.
 	OwnBookings  *bool `json:"own_bookings,omitempty"`
 	SyncDisabled *bool `json:"sync_disabled,omitempty"`
+
+	// SyncMaster Of a resource whose calendar is synced: a meeting in it that collides with a booking is declined there. `false`: it
+	// stays, and is listed as a difference.
+	SyncMaster *bool `json:"sync_master,omitempty"`
 
 	// SyncMode Without one nothing is synced.
 	//
@@ -1303,6 +1371,24 @@ type ResolveInput struct {
 
 // ResolveInputUse defines model for ResolveInput.Use.
 type ResolveInputUse string
+
+// ResourceState defines model for ResourceState.
+type ResourceState struct {
+	// At When this became known.
+	At time.Time `json:"at"`
+
+	// Reason Why, as far as it is known.
+	Reason *string `json:"reason,omitempty"`
+
+	// Resource Its id.
+	Resource string `json:"resource"`
+
+	// State `pending`: it was invited and has not answered.
+	State ResourceStateState `json:"state"`
+}
+
+// ResourceStateState `pending`: it was invited and has not answered.
+type ResourceStateState string
 
 // Role defines model for Role.
 type Role string
@@ -8531,238 +8617,242 @@ func (sh *strictHandler) TestWebhook(w http.ResponseWriter, r *http.Request, ten
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5L3rlhs3ki76Klg8c5bsmayLJNtnuurPkWy5W7tlWSPJox8u7SKKGSTRlQmkAWRRHK1aa55mHmyeZC9E",
-	"AMgLkUmyiiV51v7TLRdJXANxjy8+T2aqrJQEac3k7POk4pqXYEHjfz2bW9Avf3L/zMHMtKisUHJyNnm/",
-	"BDaV8MlOmZozuwRW8QWwK5grDceTbCLct/6oQa8n2UTyEiZnE+5Gm2QTM1tCyd2gJf/0CuTCLidnj5/8",
-	"azax68p90Vgt5GJye5vRCl7X5RXozVX8Kos1Wy25ZUtuGGcLDdyCZhK/v/sy5kqX3E7OJkLaH76bZJNS",
-	"SFHW5eTsNK5JSAsL0Lio57jNoVWNns05U3HRwjBV5KCZXXLp/scOLZl+u+OaHyfXTLeIg1fcLpuxRT7J",
-	"Jhr+qIWGfHJmdQ1jV1QKGf87dWEvcygrZUHO1n+H9ebpPJNrZuGTdWezVrU2uHEmFVN2CZq5lYCx7Aq4",
-	"Nhkz9WzJ8HJ/++3lT8fsGdNQgRVuNLYSdokHbHgJ7BrW7ki5NCvQkLtf2SVcyLnQxsZxV9xk9MNpa6lH",
-	"b6Eq+BryM+YOYHp8IcNVLIHnSC/+vNq/cjscOKwn33+/w2HNf+F2tkydEnvxni88tQgioyulroVcMGNF",
-	"UeBWLR3eDWgjlDxm03+eshK49IfqDhRYWeNxMiWbl7mxqfkRraS9m831vhKlsJur/ZtasZLLNQNptQBc",
-	"WKnMIDkXOEx7qhzmvC7s5Ozx6WnmjpFI+Xv8r3HCHnuGuZjPQYOcwSPDRB7X030BxC5GX8G+r+1NUS+E",
-	"fI3j9xf24nhxzKZXfHYNMj+CT7Mllwt4cvr46XRggRWOdtBn+g7+2FzZO/dG5Aw8A3VPlDNa3sDKDPxx",
-	"0HN7D5JLm75Mi5+xb37hMufSfpvho6DX7VbFoIASpA1cVytl2W9vXw0snYY76KF+4EOvo1BywaxiKy4s",
-	"myvNjCrBLt1rlrDKWF25T6c/nJrp0KNxP+28mYpbC9p983//fnr0l4+fH2dPbs0/TTZXdus2aSolDaBY",
-	"f6PVVQGl++dMSQt04ryqCjHjbtUnFX3jX/5h3BY+t2b9Jw3zydnk/zlp9IYT+tSchHFxxu4hvLQsFzmT",
-	"yrKV0tfneEO5mtV4Y4avDVst14zLnGSjVSxXx3iqfnTUR9689EKl0qoCbQVtaIaCP+9QXM4tHFlRwuaB",
-	"ZE7obTK4bFJwYy9rs89I0r/xjQ803KjrfUYyM1XRdoSF0mw77Hfu6+53fiCuNV9P6K4DQf9O0h3XGCfI",
-	"4nF9jD9WV/+AmXWj0RG/lFVNRJHnKGt58aZ14nNeGMh6lyCT3O7DUhkvm53GkyH1V6CqAnkKfOJlVaCO",
-	"E6Tb2lgoJ1nn9Xk5MPz62sfXX4BTtSwr+Zrl6pxN/URm6uRqAXPLVE2iaq9jL/mnl/SDp7g2/x+Pt1wI",
-	"ntLwwb8Sxm7Sd1zZTkv0r2QraeBYyaXMrLgRNvHQuN2dnv05Jx+HyJPSoS8RsoljBskRVst1WkfZoH7u",
-	"2CaOM7bXN3wB9z74cG4bR59NnEGwSZxT0uyjpeC+hebCOSuFMe49KImfONbkiHTrme1+y9aCzAH2fOZQ",
-	"clEkr2SYFaoCtp3dW/ed/uJpruTib7go+JUoPJmObqDPEEA6ZZjO3HGn1VIxZzMwbq6d4XClarTOrmqz",
-	"PmYvPvGZLdbhJxVoo2TGNBhV6xmgzOJ5rsEY9yNUut1N9V4OfSN5Pm6eTdp4vmbGcm1RVq6Rf6kb0AWv",
-	"MpzzChZCerOSTedalVP8O7j1OBuXTa2aOpPJvVCyCIRBEcxL1EeWULq/zDVAxmpZuB2QzYB2FAOtld6Z",
-	"Mz6vzfq94wUJ6o9Es6nWuU+u1Cda38qZeu4SGvp38oKzHMw1mm3uarwls3GOuN6tj7RFOS/wB7fZhC51",
-	"QI7TPW/nNniN24j1RVjjXhS7dteG6qIw7FqqlTwn7TxSobf1+NqZei1r0TAh2dQtbcp4UURzeZNCr4XM",
-	"EzaBN8AfhXty9DNXtcwfoSy/EnkO0uniWllbQO4oidOGCyQrU1eV0tbd6aPmx2yFC0Y1UGiYWaWdfAYi",
-	"0CW/oc/IaEtcCk/fV+9KcE/x66m7ed5Iqd6DLYrLnLeFzJVSBXDpfsU979xDNgRum3gd4f1ve13uu7OC",
-	"m62T/Yhfus32V4xB5iMCe/PPlsyIzWfNq0oJaVG9D84IxyaPhGQlz5HFkCPjChxdF8ppy46iUC2Uzkb8",
-	"fQKfKph1VdWWtq7IWkkLI2UhzW2VXnAp/oN8BgnKKoXMQV+WQtY2pVD+4hkTeWWIWUrFwg+Pk3pMeKdd",
-	"gtmYvU8ZKACS3zSW25oEsj+rmZJzoUtwBD/jcgZFMXBwZi1n6VsLSriTY8pxEkHaRzyzR4bNeAEy5+2N",
-	"tl6GG/syF8a9/jw1iZOrfhbH7S2/duK4jma7G8AzffQJnbOqthYXZRlfcLcifg0G7Qk5soiqsXI32amw",
-	"TALkhnEv0JNsxgpbpFWausr3e1jeR7ej2vsfSsKO6m0YOJJEWHZ4A4GK6HFnkbH5WdoPok2nbSbXemue",
-	"WwVG5Impf+8N52mOaoT73sXcbPHn3vskGRgsu3PSoqJqZKEo0lTzP4WpQ0pOv/g0K2ojbuDcaUvcQvAa",
-	"0+6FCVpTY3E/OX3yw9HjJ0enj98/fnx2enp2evovp+4fwx6TLScNhQH3tOCPmheGOIeMTKTidpl8Zmkp",
-	"Mg3Mf3pGwqMlURznICki2a+1dcKDXa3bMoY0ZK5NWxlCL7DTZp41Y/0q8uML+RKPqBFC+HsrIHd8sO18",
-	"F9JY4LnjViS4PKFTxGBvudXd8s8aAKMj5B+Lj/ERc7aVYVwDM0u1kn3XxbD4607wpkD+6eMv3k3Pnj5h",
-	"fxfPk+N0hGXPpZeTCkr887x7Sgb5OOQxRiN0R3A0VMgLMYO0jrdNElMcrqHy87Ycdkck66JgSneOyv3N",
-	"Mang7t0iq/t7Ni33cmmQTJxtQkIN8s7efp+4Lx09fuLI4A5CvxcTYqUi4ndHquZzA5aRceSe+zdOu8/5",
-	"+tvhR3667ZGnFYMPS8DQnN1XQWCv/Lk7nmAsXzvjzv17xY1jUxJWcUCS6Riwa481VSt5GT129Mg2OXeU",
-	"070T8/T95Pvv2WzJNZ9Z0KZ7Pm8KLqXbfuI4ghTu0cCz196kdp/3T6UELp1ics5+e/9j/5k2076onTA7",
-	"eQ66EHKSbRH0XQHevMkRkXoIf1awjXZ3Z6HfYQ9v1hb9ZtB39dwL18Bv5xqQh4C03IobaNQUpeaTbLJS",
-	"2u3kyAkoNDyTjDl6MPbTRFqOzn7Qw8mbzFGBCCI4nE3X3f3IMLVK66D76BFeM9hNIx01nyotbriFtPUb",
-	"GdSOgY2a7m2rPtslc3+BYSUpMvgRY5MHc1Pv+BZSqtCvnVtNXmTwr4zqeLihv7tvjnk5Mgy87mZKNN6r",
-	"jcCMj+3mTNi20c0rgSYkcfGg4n+8p1HTv2uMHHv/jF9j1rdo0HUfLmiYAP7uTzZawhu2R9sixueLlmFq",
-	"SzRimnvSce3OPz15Jtin439pC1zCCoz1NxMdDDt5/vfhyj4d5i4RhXAKfjq/meTtBLMmXExVXxXCWYuk",
-	"M/Ki9b4zcmDkIK3gRfpulJwXYmafw5LfCFXrgWjfFcyUU5db+QtBTwlU3fikAiPWdQGGaZjXBo7ZVKui",
-	"uOKza298uPt2HFyDAXt8IadET/7TlvyPdNY1CMJwkRKTG/wJeP4LGMOHmVoilkEKFVuIG5Csrjp3Osr6",
-	"nMFbVratlbaIqeU/GWI/SR7YJIzcjSfgo49LS73WhsJaB3YIhad9/g+n9BwuhPdTzG96uFBtDnYo4Ldz",
-	"FDeIvk3zsgKZ1jEGIzKDIV7/iyhU/ML9JOPHdxDiaS7jf0T898UnXgoZVcC7U89cyNyZZzuf1M/0g60Z",
-	"CnitcfT0HqqCN3tIK+1k56eyQnwsjQRF0N3YhyZ3kuKlGHizihm+dl91Vh5dTiLMSykAYjATxXHq3NkB",
-	"BbdQrLMg8DGPrRNrHdvMxkFseB/HbZKkgtpkS44tvuAiD1Hn4PxBN4izbyqQh9vDXECRmzvcayOwe0Lf",
-	"LFVd5O4eWwfQLKAQ8npo625KJ2mtwqFN7+LYCz5bYhr69BrW04xN6WQoJD81lluYnvugJxJdxqZuoCn7",
-	"hnwiwvjlXsi4XqlW32ZsesUNTNk3mBh3peySGZGDQZbA+EID5ExJ98WFVnVl8Ks+uLr2ObDu0xxmwinW",
-	"YagQbbmQKzyWXLkJM5+Et3Y/Waoip/EwZBLjs2uw39LOBOYPTtk3brSVFrbJNKDwHrmJSp7Dtz6r+iDE",
-	"MR7Fa6Jjm5Eb6a45FZuiMDtRzhUUSi4MXXfDjMUcbXh3DhlTmmx6Jqxhqw5NHcRECm84EGaKAQZWusnA",
-	"NfCh3GNUtBe1Rr6JtIoJxsb901gnj5JbKeAGirY6r5w6u+La+88o/eLjSJLkEEshtzu3GQO3QJSEvATi",
-	"yxgQLFUOA5kAJeTroUerHFH7fJ60ozwkmA0sDZMVtnuq8LRjoiUd1EjS2c8aILiw9nA0zbUq98hx3S93",
-	"rZ1QlXhvVu06c+9ocNH4+2xEGfmbSuU9ulvffQu/qDypennq3nkcSt5PjfRHDfXWTLZ/wy8FN9kdY8Tj",
-	"Z9qJ+WpycIRdZv7UwmpTp/2yrJS2r4RMKL0oddO+iZkq6lIybikyf7xPZrVIudJ/VLW0kDNHI+xxxmpT",
-	"86KgOB6VqDD3w3N2Snb2aqkKYHNRQEaRD69+tEWT9MlNqbhOcKeldcGVVnKRbeSgJ5mOwWqVcZeThlLd",
-	"4L/mXJDnKTDLj9teDZ5XnGj4Dt+C+98E+6+qQqSEHDKWs+Az4CzXa6ZreR71XPdn7xdMh8lbOUWbZ+x3",
-	"ujGtozVflYSZlongZWsUt/tBRSwo5o1Cjl/PmlBUTrUrVB5SwDH7TQZPp5I+jOpIpRDG0i534gutV5Pg",
-	"DeG2k8dShwUMfNxkk2zRCcK9ZkmKa6ZJUh8da4qY+h7UaEvH7MeUWEeGu0l6tV3ul+Xka6H2Syrelt4z",
-	"49Ld8RWw2kDa4Kl1kfRiOX3OgL4B3dH8wKn4nuM4TT+dhprK92+2mNHxpO7gF3WTOM1cry91PeAkmQsp",
-	"zHIfETNX3VTW9mBeu9i8AvhkL61e7z7LaDrtEBNeE1Nyh680siF3f85wQLtJeiPJGc8ZMegxBW0XzbBz",
-	"u57/DQwVuOy4/nEDnh97IgCzl/zfW2FAs3KXZb3DL0Y1breX0Ep0pKN3DNUpF4PRyh7tRy7S1gEDQQda",
-	"DLton9jQ8/gJZiKnA+q9kuaDgdLUJh3aS76rAenT20MYeWxJZtT9NBYzTgo5MVtGyjzzSdvcotTacLBs",
-	"qaBvlyk9Pj093eS9eWv9Pd9kya/hiEtY9WIgmHil5MwRgwanOVypfE2fOElzzKYF2KOF2oyOJLM9z4PV",
-	"fSFRrNezJQ2i1PURZnz6gaJfBAMxPHcSf14XBelsXNIKLYWAQupXyfU1aJ8dJuMiuuGZuFW03tzaMecx",
-	"zL9dX4vHOEQnu6U4boRoS8epnCBHhwq63mIlincxodnOi+JSzb23aa6KQq2mCe8kfivhFrgBvcZL9Ola",
-	"Pn8LX7vTuo3Py0V/x3GvOG9raWzWlmKx1Du55Z+FzJE+iMGjX2rJqwrIx+iDeZu8ui3HcPejm8QNhYKG",
-	"KEXc0XJJMARx92eUAMj7VSedCWOAfWxrjgoY3AAm72FeEr7iqI3iGtCuwQ+dbttUCWNmJeJE+DRHvBlM",
-	"QkTIDfahVd5DuxHmQiLJtz22a1Uj+RAVtYwdchOa5pGGKmV3Yo8Mg1xYM5R/5Qmxo/XtSSFdPnU6WlIZ",
-	"xNimhdr4itgHxHjwT8ELMHS83oF8k+LRzec3/ogm/u3tq8BnslZ9SyMyGyt1Tu6oNmDE6XdJBJQ0N/EZ",
-	"s4OJSIkgTXCmd3dBUSuUNEKylRM+jL7b4flYNWa8t3nUkRZYah4Gxqp/FGZO+y2vxKJWmKaeQwHpHNlB",
-	"R+igR80dykDShqo9tk2a8+4UwBxQKhxjjgmhHp/APWchyVhAzSYLNrZp1d0l4w/7eezQXvi6qXlZON2h",
-	"K3mL6RQJhW0nC2FH7XKkuqulkm/aqZEUE0AYN6B54Rm0L6oT9oxJTGePSgqrpRVFZJOMlEVzPEBDRO6b",
-	"T5A+2IhW/YOAW2KOs6O2gaHjW9tMKSep0gjPHFNUV0tRwFlTcLNwjClA6ogBt0wkyz4jVAZavh3HK4wo",
-	"q2IdZBrBWzw5Pd3Z1xKZXCp5Kh2mex40fNxD0Ab7h6p0K2LTFOtubjbwrI15XgcJe8YkCNQWUCN26iOT",
-	"Srfkp7/yvchEKjsWK/GMGD2lLXgkyVSRk1KAFzFDzanlAGHEr3Q6ihLyMPo7pTNcg83o4JrgHoX1/AbT",
-	"O6mSSW6vG1XHEaW6AbyUmDd1xgqwbKHSY96AFvOkY7NF6NwMhEl3sPeIuFoTZXtIMn+QfutDDOldsNp7",
-	"HFph+D2Uu+ymnh6z6YoLK+RiSk5dqqhkVgu0oXSN2e3TM8ZZxalCHfEwji/kNFcS/GzBkW6Qy+Tn7t1E",
-	"5/BZW33a1MyP2RRLpzCaGF3LwXmDN+IV9gvZ8i6fMwPApsS9veVCPpvpMZtGemjty5OzG7VrvvmTQwc7",
-	"HoaTCnXI68+pzC2ucWt9pLsk88xcpwQXNwOxYxXPHk+ww+m2ekB1IycTWbrBkxlD83ux0SCDt2bb4M6a",
-	"taTI9zWshjB4BgI/1ykQuBdlZdeBNRNgm2MoHMHduOOY3hd07inP7f8aqoFapyEX8ZdD1HG7HDivD3C1",
-	"VOp688AMzDSkNLXV0sDs8r//87+mST27GW9sM2Ha/vLDz7Mwf2rZb6J21telKQH38qqdgTuaAr2RsnuX",
-	"qvRcmKrg68vBmx4GJRkiyx2S8UMavhv7UsnLCC+xaQC3q5QGaiZ8adUoAa7lLHpqNwqpB8qcSx+ESRZz",
-	"XXrL9b71y6k3QGfeu5wmpT+urbWSRJnwJkX1D7x3urHieLcKYyLluxQYH4jYd6fdXqmmFiXXa/bul/dv",
-	"Ir6Mt968bkBwmB4AJICjtBJm0HJZqPBRou7y//f/fTwjB31nbdnk09FCHbk/HplrUR2pio7uCItnQVOy",
-	"1gMXB9/rpUaPXCerbOTh9n4w5PF5ZJqAAhblYrHrOfPRdUTtjNhCBtjUfWGKerOuYWfkhK47cQsD6CkO",
-	"DVZOGzuGFtqrRWxBUA5VhV4mXWA/C6dDkeMoeLsa6vMxUkyZtSMho4E3e4icbC/I/nwFjD7HaFO9xAys",
-	"4fRhznwkmSny117BWsnccwWZc6v0OnMW0JzrptoWA0eQt/y97ZSZa4BqP311xosiscQf3Z+ZEZIAidhS",
-	"GfvIUHF2htl8RYG0UGk1A2Ng18KmWVVfGpgpmXc9drmqr4qWvPJQriOJKFSkUp7TKXAf5/d1P4aRP8sd",
-	"3MrjROywurlIVR+/9hmMGAIT0vFyNJ51Lc0op+sOw2u7dAayv/d0ZiY39jIJC/FhSeECf+DBnQQyBzQo",
-	"hTVQzEcHvdynFqBQi8tcq6oaTgLy7KBQi5bPyCqFLtUdT7w1zeVgXRRlCnWG3yyj2LIbVaVS6JunYyxf",
-	"+5qrTfZcQql0wvx5Cwbr3Bh9wfHPq7UFg+8W3RUxI3bH84iJkj0/ZuDFPvWqRgm831MfTsD5/rT9JtO1",
-	"YMgQ/CPAnVmQzAM6dNIvWpclfaRth1de/eUve/KFSuRby92SmSnxynWdLtSutLJqplKJFPwfSgeU7nAa",
-	"K6GDN80yUwG/Ng2g+VIZOwgk5bhp6rLx7x76z70wrEw4dzZ1wWcIjezJIDoiCe8Q4U5a556a1Or1cPWh",
-	"8CzeUeyCEyjTbg8sOGnS5g0g7pMZCPX5T+MZ5jAruCaRskee7zsaJwnEseRPvv8hXUNj6jJJBSj8EpeD",
-	"MrGVxmTU7qfk/p5fqtoOvLPofiehtyPPiKMOc1CsdRD5nlyzlcaccvt4ERQplGhn50y6Jve58fDFRzGs",
-	"aoVr3kwdUrM90UzjmtJEG7w6CZgS/Ev/VGjkzBkURcb8BWUegz1jua/TyDBdFdMDeLXzaeGXWp+Mu30a",
-	"FtgzhWutQdrLwZt1BlhgcGc9xKXA96RanbPTHmyehB2ptSlDTWjFRPcZWy3XO+VvoxPdDGzDg6yebaBo",
-	"Itfm6309u+jIvEyZyD8L6cPsoTuFn8XrzYVKpyOi23Fg9RGS0wf33FebYvdrcCrQ7DqtgG5UTXW4xRAU",
-	"XpqqXyNgFc6JhzpnXsD6Gp9preWZVqp0cvDMf3bmzz5df3QjVIFPwQwk91BZQgRoojPNnJqLGQ07C4Z/",
-	"DxNtdQb75xUA9yICn6fW1CP7t1BD0s9g5PllSbXnKdBJ/0lQmdGJa0hfCoX/ATxzl9cktE1C56FfKU7D",
-	"qeDxCvZXSMNIOyZYqCJ3r2RgXS3p2fR8oGsuKWV4d+nkLOFLtzyT3v/m3g3IXbeNg2MVZMqAx7+7QUM0",
-	"2jSZnf1iybvUejeHHm44RYBvwf3rLh7RkdztNq5/CNp4pDq6M3cdhehDEL73QGqInFEoAzmdSE5stpUe",
-	"9f3WFgC9wxjJCqETSNa9q9rO1GCxYgtYpEG6CAxNK3SGIWjIdvkcJkqvr1A8mefcqiJJ1zCFGm5LpbxY",
-	"aC4kYDrSOSPZj+6NizDWxWRfgTaAT0d59QjjBvM5zCzzQge9aARDqWSxl/xMQs/kjcY3cHzGtzTp5RyN",
-	"WXhB1ZUqHWQMQ46x5YWyiINdL5bHu6CdyMH1q2LXjOFewWTUkcYyUa2u4YxFuNOQ4FRG62FTda0NtJP7",
-	"moy8FkyUWEiVRFbrbdyNldy3bxMQMXMapTVEHpLh+ndpdYgq8lWRG68Oop0UrQ/8qA17pYHnDdwUAuDm",
-	"ZTL3O3O2dg99mXLHfUV0yEFopxxEz35yvBWv7nLfueZCDnthYush8sPUiIu54usQGFKRPasiDz7Cc/YU",
-	"tfQWxkVsyPX4yZaGXNucoTy4QlfCLkPoBw00NsdmeBtZsaepxzhgmKNfoC6jSwBbny05pc31+iXxo/mz",
-	"o58/fv7hu9t/2i0s4S6pSnLl2l6q+TzNWDousNYxk+42w1KIue/xwDX4nBl0o7Au1Pi6cds6xcdAcQNp",
-	"RT6UcnVX8+/eEAudCMtOfU9ozzTk3hLSWL4FG4SiDIGmJKz6fmcu6UDYinDhB7PvKl4bGCbs916jaHKW",
-	"paKBKfENe2Ps6ENM5ZKHo4oOeydO0zWEMp2481q1ImEYWhA25kZhfNC7zLJGt0bT1Vh0azeetD4z7psg",
-	"WFgfL6d/dHGFKY77bi1nd2E787rYQcy8BZ63yrZjCibmoqqywkxpO7DF5FoHMuccm7Pt2KyvVTlmjk7I",
-	"bRIat5BaarwdgXnuvvkaXwLPp1FF6cXl3IdDlI+5aYBX6Pl9xpZqBTceNDeUzki1OiOSevHhnSPdEHll",
-	"v0rS0mRusHJABjcGBS+66ZAN8c0KUV4Nu+84uwLH85DlY+xZ7O+ixdxGZ3Rf8qrSvRLnloawhCK/jF9O",
-	"OU2hDJmMCx/49zmJsfVLoP0rmDkiJqbXCeCcM78KpjRzSqBPji6PR4HHUm6eObkLoj9C8toulRb/Afl0",
-	"OCC2BK5ToS1uLPPmO8EZ4MVjcHGPeJObQSor0oCd0MSeo/U783AHe0xQxde7sQPfKaj1WN21YK0dxiZM",
-	"PXPsfO8JzXJswqbMyc3mzGfrtqo6K9l9TjpAk0w9dh/4IAgXeWtmb1pkDPo3dm9rfxN3MmXws29mHg2D",
-	"+NHj09PTbweEI0TQnw2x6ISsBkbWL06P4PjeFOs0W5KKnt+SG5YDLwhZPK3/j2JnkPu1nZx6cJieGFbZ",
-	"vTC63p7wSd8iiGK3qqu0ae3fnSNj5r+JH2L9qcLkK9+PYI+Yjl5frvhWZOcPZHRjAcFoAO5OvH33Baz4",
-	"+nJL6b5P0/Ve8sbn3KhBlYa5B2DfCgTtLialsrwHY39cwuw65UK1e7emixX0HUyriJhhrgWq/Bnqj3Ze",
-	"F9vN25Ab7KvaR1zBbi9v64QXCvX84YJ8LN5xRx5SSe7V9LTl8oqmcIysOQbRBRHBzD9dV0PdLUYqu+6A",
-	"bwDV7sle7jjfWahSXqtVqlOM0xu9sIit2j2eodbiBnYA/sJM2FiJFo6yjctEexi5/kO0/AyUdPeen/Hw",
-	"NqtKYcHl7neGmtsgk5j3fUytH7pXbXaBiXMCYy581hvOt3Nop2EftykshJEYYwTuVHoEdGQkanxPAdhn",
-	"VEEJaMfB08wr9UqtUteX5ZjLCMMf6rpxE7Ti9j4Pbd/4RIczpoiwCbwNw5K1MpiDA/P3px+PQzb6nctJ",
-	"aYLRatIPQ0yEpF8BXIdud7zR+AKYFps6BcLXW/m0Q3IOCXnMpsZq4GUs5LKAbiP3Jc5mSkqKWODoF5Ka",
-	"qSgqvnL6/DTUaPkWptaZudpiOoG+4YX3gbbWoopiCFbDQwzMCjW77hZaoSbvbtCv1TE/Z01kEzdektIG",
-	"61/a6OO9uLjXJ/0XMLTUxFtihlNaOb5LcclIjYV7TUIuLgfyeroiGdNbE6mjdxHLznTdt9VAyINPtRu4",
-	"pDtIugmC4YqWZS+Kcc826Age5W/y8ArsaEgn2sp++jHhkwS0fx8GiN0YghzoWEs7WIrpMpyRyjKqliEa",
-	"aJFou+oloOX7V5RkWPT27hRZ2KsQIRLrpqMFVSvfMwIx+0Dm5/RS5swtffdqxnEiHwGZJQqbK91vP9/v",
-	"MT+E/NEInaW1lTk7OQlo4a0CmpOQzrIRwtgzdO0mHbnOQyiMsTzwzgqjH+ENt7PlPWhrhJYOSBO73vPe",
-	"1zZ0LO9iGuABij43AseDGXx+dqflJnIbrgdaLWzLfPaRoQWkwttD+Q3XiQVSfmSthV2/c/fnG09TiTDe",
-	"KC4NuMZmpP7X7slNbm8xBjVPBGv+DlCZbrYe9cZWqowN+noNt/DvxAcemcYP307M8X2yL+SFpOyykKRH",
-	"2GLTZ95djArrGXuOq2Z6hZeYMS7ZszcvMeOuCxDTLnhjNDLWq6H2FrLkLmSuZjW2+/vm7c8/sr989/3/",
-	"9+0xey9CG0j3x6dPn/4lol1QQ0Bqw+hkpvH1Nkc5X3eL1aZNT8DpOcYc3J8vJIQWorjnZ7j0JYLEYhbh",
-	"Gdbq5x49HoMbFMdaqpVBmPrQpo994yRlKxOT908/V4A/wQh7+P6FbH4gGX4kjNXcKk0/OGbTT0e4lqnT",
-	"cBFixxE43gAzTiWmYGDo7nvOpktl7DSAF7YuY0kAXAaKeXYh6WczVZYcJRYhhJR8thQSw3fhpkKxOpDe",
-	"zqZvuYVXohR2ypYBFsgTSjNnydfe31vy6zZJvfn13XufM8Mlm77MoayUBTlbH/0d1tOzpiA+lgY4osRB",
-	"fQT9u39lS1Vrk7V8cGinUq/kq9r6RUN+IZuCsCaPzulWHtiLcjwnbxs5FjN+J4+Dx5tXYnI2eXp8evyU",
-	"oupLfMUnn4m+b094JU5uHrv/u4Y1frYglhfv6mWO1UDGEpiAoYSeSklDHOHJ6amvwLU+7QZxb6lf3ck/",
-	"vD1HImArsDlOgTITecimiudWmcX6WepV6jOljskt4NWf9ERx5Schfxr5XF2WXK9DrBqP5pEJLAG7NPOF",
-	"8e3W8C8fs4mnbsfzlLEUB9e8BIvZyr+n52++cvIep5ncfnT2mEmc+Y+oPXoIh31Hb1Gn+7mbxVP6c0Wu",
-	"jQNeGOmst12x4suNe7Ty+GBTN/AWw6RyzF62shsRKhGxMH3sXgPiz3DHOZeHIJ9f+DW0hMluhHObDb7H",
-	"k88ivyUhWgC5lLo08hZu1HVDI73D/i5tJiFnrUA2/XIavKH7nwEtae9TuOvzybY/hZ8mtx9Th9yuJR/k",
-	"es+bFLP9FoiCZpf1PZtb0G6R2UbBUFOajpLQkW9opYKGmPvSHzXodTBGzxr/dvOKtuDO7jQv6meIkmWu",
-	"h6aO+OOHmhxteJC59yLhQqiv8jH7hXzKqLBURW2YEQtJeQq4LGoSQNHp6f/75Pl0aNUe77hZ8W4YG9uW",
-	"TTm0ERGuWfnAMjA16L6LoGTRNqIBKpwU1vPa6iDh+NfcXsU2Z4JbQWosIWdFncNlu5HnHqN+fEAVo91y",
-	"OSE4niGEQMjYOAQ/DAwEa1vQbRS4YeQ/HXaIqa131ybGGF1CnPQxAfC+yElKSerxCqNfKAD6YsJWtBXQ",
-	"ye3Wzq/IXdNTZnCY5zEVeU9tZv4Lui6+BGUMqRPNQbQaB1PjE1zKi/d80Z2s/1xv709MdIyNjbaVmuJf",
-	"b7O0jPsr2MFb6T0Nydwez9nT0+98lmvr+gW507mPqXhbJDIbOqiGQ7ycH71WEo7oXrORU/uKV36fi36a",
-	"0r5eWjTSndnXatvypYno2c7Ucz9etKNqlk2qVLX0O74WBMBLZjSZyD0mlOFZIlC3+6KnuowZAqgjH5Av",
-	"mYjmueFzKNbH7Fnzpi9koOSAmVk5WxynNBb9DBTtQNu7+4Le1PbefG1Dkk//eeoFebcGl1BEw2LXYA/1",
-	"wg5vG/pD2cM4/NIPm8En7CoUWmJKtWKhOfOdHuYh7dsdt+CWDau9V5tNXqlZDN8/rMxCPwblACO6xZ3E",
-	"11a95gQ+VQUnnKYFDHRsb1qD87xJ/Y1BdQpeOzGGXrjzNhpXDMf/HKNSbLX0KZsIy0E5ymehggkuJPnS",
-	"DZYvUR2PVqsUD3lBa2/4yIO9jHYX3gRpPY9YvIfQfaOkYUq2YH7bdf8x6RAdq4g3tJUqqNbra7gMQj/9",
-	"IRp7Zq691EDLK0CUGbAhuZgo65FhUwmf7LRDYgF/rw3Dy6iK1a7ELDZKWHFhp0Rh3sdNX+KGGaUkI5cx",
-	"iQweK1+VphBuU5tNVTmUuYKObhr+2WwGlT1jFj7ZEydb7RElkUzbGLA4Nv3dXRslyRwZkCSPbayzJLBy",
-	"gtX2GNyOCjCYcSGFPWNTkUe3v3GSSM4gYmpMcTT8fEpbmWZsmnPLp7SGH32miWH/692vr9HlhyVFAV5n",
-	"+oobe/QC9/Hyp2l2IRHd0H9IN4Qag/cmXGm1MnhF+Jt3BNkY9hFxuHzBh3fR+9owVCpUibEgrBLBi7mQ",
-	"gBGEJ6fMl/ocs2lBgQiEUqYLja3uYv1+glO8Esb+6Klwi8IeUyJ6Z5rKjThnpw0/xOOTXvNN2fd4aGmb",
-	"/jSRYxGLEE9TaWdpFwIeT3oKKi+PZY4h9jtY57jDg//Ava9uA7GHSyJnT+pnKSLtgGbRtwfST5KaWoc+",
-	"016gnU7yIS0lIjnvNckmG6xhixaRNKi9Kh+cewEcQ0k4Z5UyRlwVaw87c39RhLklhIEOOZZyRL+MkNSH",
-	"siV3Ap9/aM+Mn+fks4E/bk80Yh1gMsADCbZ38Ecn4jSsV7aCv9THAIVCFCcRKxW5o+fOXo2akmsoVvgF",
-	"cF4WwXlDV4ULuepBNThx0HYscJ85jIobluKARdgGlGe9jmXRnEsxTgKSIDr+s4bT2nAfX9hianA2Es/1",
-	"w8YtHSZSNK8Rdbebg5t3nKTJlzhuFgRcjRmMh3Z+an3vwaI7zzEC8DpUMH8+YNAmNVJjWN0jBENhhFYw",
-	"wz08gnzJmFVqUC3A7OI/iaO/ud0hX79jUi1ayZwhDcZSqsXBZA4q2ivlG5zkirjpQgMw5UuHsV8bnXTh",
-	"GHND/W1SfmhZ1Jrr5DMpNk4kIb7JQ8qk8DYGxdKUwEqmRIIGo9XNYvEEC+A30OkkQzYQwjQ4pbz1fa+s",
-	"IdTZtOSiYEsoPBaQEyHUKwc7iV5IJc9istQUnbdRGsXa16WqF0tMQmpgWggdIiDdidmSppoSzIWTiEKX",
-	"5y2Z6TOLGt8BzoF5UkJ629GvIyMUCMN0XbipigLLGtJCD6+veQt/XsnXwtHZSfQ9SbrXhQl3dx4q1mdc",
-	"a+HkVuhUOVNyBlo2V3mIt07tbp2FyFvEtstT9t6M5JNUM0vg+ElvwyvEleOenhYRfJJAWkxGOS4Z+6OG",
-	"GjJvopuMVfVVIbAFYkaFI5R5Kcw1IVERwRJBGlVCtFov5HtMRcNqJiLygJCLsBFLZaz/eQRUoC2dOwM7",
-	"As/7wmfjW7fRV0wWItcRVFGtJLuG9YUsOQLgpl1nvIwN+B/KZ+am4KPaUWz9lLGFUuRSvuL5IUjrVfAw",
-	"hpjsSquO7xQzaA7pIUvKh7kGuKrNesz5ZTr+VNOC8kBIea1U6b1/as6U78cWcAw9XD9GezytEj0KdGnN",
-	"YdVkaxIjFvpChm8iG+x6bDk1J37fyzbGVcRkYyJjnucIuV8YRSQdsieoTUds4vEBS7qafvWEkeGbJEes",
-	"5tD/V8gAbwTlI8OmmDs8zWK8AR/JxcSd7MXkmL0XFhm6zBk6ymlpVhW5bxKASaEtbAAwj9wbcdsvwLGB",
-	"ogC+qN2zBYLaoLloIsT1FDfcAuMVtgVBnOnUo/or2J81wHN33Vu8TC/z7jUbcF+3hH2EWbqGcASrAptf",
-	"eF1wWA02HR3y/j1qv99spb2p8vpd9EjjXrsJ6VBfZT8vjlCz8b1oyGoru4ihiILjydjnuedCw4y6Utxj",
-	"43HSrRt/8v13nY0/vcvGR5K6ujrE/fOrXoSs+3MndbH18w9PWO6UNPJiuXlHM7zuuaKHNJjig0+IuF+l",
-	"V3qdGMJc/tVSUW9+qmG9UrXNIkCdzkE3HCE+hKyhx8OYVyBDJM49Wf94NbAr4ltBPkbJ9dAm1NLbL0nx",
-	"+OGO2g8Lyk+KS/+N7MUHI4q/qXQuflNJjWBrh8m8J/URe86QBkuC0hrSYL+4xuNmOfFLOflM/7g9MZYa",
-	"jTyUPUwY+K8d0xi2iV/OYzMHURSsEhJbBg00eOiSzTurKt/T6CDW4LacczLLECflEJTyQuaU87sQ8lFs",
-	"T5RRZr8jFirUR+PkpuPV36Sa4Qz8gbtf8a9/9+97eI3tG5e5j6JgxJFU4ZDSpCroYIhioMU6JkontlDM",
-	"KiZ8MVjrWxcSC898RwxiTN1DPmYv54xLP+Ecoblj7jO37Jvvnjz5NmuPGQOq3DAxj2r7kufsCkAeUzDa",
-	"KdbTuShguoFSKUyqYZMw/i0cszfIQHxMNWRvJHTddyt+0OdweOdIgzj7hYMCAUU1IQDoUfuMnvww4YCQ",
-	"HdR/2xFEybCV0teBdO7zsjXCdt/9KQ8+zmeUBbTu+mTorLBXb3gL8Y0RvCJhk2Ea9TF74+EvKcgWu+eE",
-	"4l4fgiM4pAsZErKT/j+3zR9xKQ/A7A8ZfvIw6kP+lZgvewBVg18T1yJnReeeqOgS68TQIXZHGivVzZbg",
-	"E/at/spFRcLXxCHIz5DZErDRdrvHpmf6wxorbp6xuA5ewKH00oJbzCNGKNM52T9k3WQBfycGuzvBSyKD",
-	"g+qpQ3znRbOo2Bkeu9CTE7zbjPYsuhI9MlWrWiobxRlyErhUOWQhp6npHRRyK8klhnZO5HKy17jerISd",
-	"LSH3ysNrFX/tMVOo1gw79VPKlRvJsbrgX/MA+OyZuWbTv754z/77P/+Lnh1mg1KFt7AIXn3MntHlBRWh",
-	"1UstlVWe5qQo1+/2bL+QnuAWt28E5WAT+yb8iff4hqMHahVq6okSD/VA3dwRL9oqxiX5lSOU5U7vcZCJ",
-	"by3BpZIct4rJjsYQYVCT442ASA8QfqK4Mh4v7xI7/T0Htga7I28aqhRK7/KwXH2Moz8QQ+csJmA8HOe+",
-	"R9ZxQ4gnOcxEaOv20FU5SVQCinN6QvjTcsGfwjF9YYMpzD2myfqMYXSZOsmE8hl5woxrjbIOG8AfLCYd",
-	"sCqhNLFiOqgr+ASCXTEXMs8iZmZ0UKr5nVloiOiMacJvYtTna+rC3tTy6P87a8a12Vk1DgjWQzELxL/f",
-	"dTAC0RrfEaHQ+EbyKAqHduLF5GGq9ukkA1YvofPSOkJDxsQKVny9894/pENeG0sQecagEwdztO0mDAUC",
-	"hbimpWUs4iSR9msGz+qPoYN68v0Pex8UNUxA6awi+igV0UbEAPeJE1iDkA91lTuV2cNe/qliSvS2v1yx",
-	"fXCcYDioCTv1K+8DW3roeJCf50SUldL2AbxNlNpAFpGf7HhmblrNqbHWAGtRLuRU5Bli72a5MFXB15eO",
-	"gjLHeDLHIy7RssN/1bqgfwT8vyxkcV/GLO7MDXWp5CWmNWRqJS8jrFjG1DxAdWFcC2t8sNgFKBEOPbMA",
-	"ORpxwWmGNTPkV1TRoR3KoggvjfrBUmYEvwbprEd/BBdSAxm+tSzcc5/Sf196WOQp5dMZlSh2atP4pyOZ",
-	"Ozofq3dyKzVnbPr5YpIrCRcUnr6YqPkF1aSc3k4b8PeV0tfGg6b5nFDw/j/aakxn9zAcvtHTzDErq8YM",
-	"05dIW4NCdCNshJ31/THTqWdYZIEFWO5Ao2eyvfGwLMocwH6xwGfLkUzgS6Uv/bL3xhTZqAQnf8XK94ua",
-	"qbJxxLi9kJ+hcYsuR2qXcr2+1LW855regrexWrZnyPadu0uPhRNuWsKhKqtCgGHT7uE06UDBQYwV39g5",
-	"ViNM8YVscqg04jS5zyVb8mIemSdSRjoNpf0E7rltejO9V5Ux+kPso4TAejHQPQi8o/pYQbus55A2BlYx",
-	"zczN1uKlL2dA0Gt+izwBZVuKL+1ZbBWqN3jv1RxC4DbF3aSF0N03iVyjEne74bAVsaZbaNRyWqLQCN78",
-	"c48UGLMAjeVrfHYUH0QUfe8zIkyOvtHrZn8TnAS7waw13s7FgWrYflZ6ATblrhg73mF3ztCGDq3/Dbl0",
-	"aNWHKTQP/nh3qUvqMSd0sOceVvXbF+dkAz6kdQ+Hd4fQ4F8lfLzL7Y9jcBwYU2OnBSURNb4qWsZez30b",
-	"Nz3hMytuhF2Pg72GL325wrhdvDitryfM6n51hzBtCKdDlcs9pL0cjn0stNl0Zz8c33xk4rDdMrg/Befc",
-	"StKxleWJ7zj5Bd3jgyXUIX2DHK9O0cBWmpuoM1hd2aDLrZtG7BWn/o3d9/mM9vhT7N95+MSOJ6nElodz",
-	"VGPyJxT50RWfXbN4m1RFB+5eDsT7GkLx/Ui/KqG0XfKBPLptpSO1tJXXDQppPCCtvvAbhYBuu/+X0Axn",
-	"pTCWX8Oh6MbpkV8t5PZuLWdRRfxzJijG3tS3XsXchzJ0Lc97PaGt04EIuL+dx3EAsnFLjSqV0za3kcg4",
-	"1kCHSiwYOx7reo/fuKNO9ZCKR7u/4ZDe4dZ+OJB9Y0079t6wwWuo7KASQkf8VYy3JBv/JfSDaFXUxa4h",
-	"G34JxJdTpdLaEbVkFiRbA9cmiylIwmZsxUWrkxoVOD4yMd+TytMKsPh1zJ7KueUx4cN73gp3MNRLXNWz",
-	"JZY3YjkFmxXAJfZSD+3ZDBTzZG605RqJ9k+dPBo7aqZCTJjp0e0YqmsnJ+h8zkNLM2oOAHe2+w6ZTzWy",
-	"ofB4cBPnbBoWiBA8sQf9XAVQgK9kxrodNOB+7Xf+jePAS62kMLgU43bz7fgT31VM409PPuta3g6XYXUh",
-	"9NgIgh4dNOGueg9h05QlougFmNkZLwllr4+vdyHVDehzxmk8S0hUviKGRbRJCvw663WgIvdO75CQzb7S",
-	"6wvEehhT1Y2UMWOhciqw+/+vLxhCLkfF7bIVc6nlaK3nXrW/aft3Rd3DxtWND+FLD3j97UZ3AyQQ1vql",
-	"Gvesmm0H8oh/+jLJ2Jga7eORaMJJtWI+9dlpCFfUTirDrhXUhead5U5HyFm4NOQRTr5j/CbGE1ud3XzI",
-	"28Nac4vwspjNHTvJ+oAzIhMWXLiZMCUMgQmT5VDkgAw9B/+kBkenWeaXbzwUOzKO0jtlYThVjgg9AKts",
-	"NiT6WlL6b/ymwWFEwrSKcfbb21e7Pp0x1rQ1dZrCag2pbY+rvW7QPXC5h2xcFKNrfv1Zc3/urYTGu3tw",
-	"laG42+COD86Vt1DoYeRyPK8Qe8Pe8RoenP/ubruFxqepdNwW7jJ1MQlR42MW9xZtq6ZwRXoPXdMO2ca3",
-	"3L3x3zAy3r70B2OI1OH1C4f5duSGsbTuQIgBAfc5THAwlnXinvs4ciTw/JeGHTxk3nILHe/hoBKb7Xy5",
-	"VE2s6fBn2Mp3our1uuqBidDEIuTI/llYy2605M4CZP7VHMhvcfp7Ee2XrQV2sn0IdQQTjFp978/b7VE7",
-	"mjKCFhwGqvYddqEriq4mQH6NyN+cODgsE4q40F+CfPZHj95CZf9DiezDErCAUNg2mR2MipSEDhUdmm6a",
-	"ruVfh9co2yg7vrP6n5kOuisdUGHoTJ3VThZcZACI40QmfMvMH2g7ewgS+qu4gTbPwYJsE475QCRkQ0v6",
-	"r0FA78HYg3ofHpZw0Ck7IKpiuQI1PLHuxg4pjyILsYpZvW7RhbNcd6aHVqd/PGTs8f/7R3d6foC+4fQG",
-	"QdeyTbjEVvZl9PxjvrHAPJYezuNmGpd7bKn4QDuCkAWgUA28iMicLZw99ASnx27DgNqNbgfHG4lhqXHG",
-	"YeeO2yCEHnYuNcZgN4rVUmESfS5yH7/xwwXNN72z4GwEyLOuK8ftda1q3b6BSBCbg4USKjpkodmKr4m5",
-	"OckVSwlbpfbH7ULCGzBD+x1FQm8N0kZKTm92qYwNUcvmd76R9EDLaxN7GT9787L1q9CT+vbj7f8JAAD/",
-	"/w==",
+	"5L3vltu2ki/6Kli6c5eTGfYf20nu7O4v106cvX2243hsZ/wh7dNCiyUJu0mAAcCWNV691jzNPNg8yVmo",
+	"AkBSAimqW21n1vmStCUKxJ9C/a9ffZ7MVFkpCdKaydnnScU1L8GCxn89m1vQL39yf+ZgZlpUVig5OZu8",
+	"XwKbSvhkp0zNmV0Cq/gC2BXMlYbjSTYR7qk/atDrSTaRvITJ2YS70SbZxMyWUHI3aMk/vQK5sMvJ2eMn",
+	"/5pN7LpyDxqrhVxMbm8zmsHrurwCvT2LX2WxZqslt2zJDeNsoYFb0Ezi8+OnMVe65HZyNhHS/vDdJJuU",
+	"QoqyLidnp3FOQlpYgMZJPcdl9s1qcG/OmYqTFoapIgfN7JJL9x/bN2X67cg5P07OmU4RB6+4XTZji3yS",
+	"TTT8UQsN+eTM6hqGjqgUMv47dWAvcygrZUHO1n+H9fbuPJNrZuGTdXuzVrU2uHAmFVN2CZq5mYCx7Aq4",
+	"Nhkz9WzJ8HB/++3lT8fsGdNQgRVuNLYSdokbbHgJ7BrWbku5NCvQkLtf2SVcyLnQxsZxV9xk9MNpa6pH",
+	"b6Eq+BryM+Y2YHp8IcNRLIHnSC9+v9q/civs2awn338/YrPmv3A7W6Z2ib14zxeeWgSR0ZVS10IumLGi",
+	"KHCpljbvBrQRSh6z6T9PWQlc+k11GwqsrHE7mZLNzdxa1PyIZtJezfZ8X4lS2O3Z/k2tWMnlmoG0WgBO",
+	"rFSml5wLHKb9qhzmvC7s5Ozx6WnmtpFI+Xv81zBhD13DXMznoEHO4JFhIo/z6d4AYheDt2Df2/amqBdC",
+	"vsbxNyf24nhxzKZXfHYNMj+CT7Mllwt4cvr46bRnghWOdtBr+g7+2J7ZO3dH5Aw8A3VXlDOaXs/MDPxx",
+	"0H17D5JLmz5Mi9+xb37hMufSfpvhpaDb7WbFoIASpA1cVytl2W9vX/VMnYY76KZ+4H23o1BywaxiKy4s",
+	"myvNjCrBLt1tlrDKWF25b6c/nJpp36VxP+3cmYpbC9o9+b9/Pz36y8fPj7Mnt+afJtszu3WLNJWSBlCs",
+	"v9HqqoDS/TlT0gLtOK+qQsy4m/VJRU/8yz+MW8Ln1lv/ScN8cjb5f04aveGEvjUnYVx8Y3cTXlqWi5xJ",
+	"ZdlK6etzPKFczWo8McPXhq2Wa8ZlTrLRKparY9xVPzrqI29eeqFSaVWBtoIWNEPBn3coLucWjqwoYXtD",
+	"Mif0thlcNim4sZe12Wck6e/41hcabtT1PiOZmapoOcJCaXZt9jv3uPudH4hrzdcTOutA0L+TdMc5xhdk",
+	"cbs+xh+rq3/AzLrRaItfyqomoshzlLW8eNPa8TkvDGQbhyCT3O7DUhkvm53GkyH1V6CqAnkKfOJlVaCO",
+	"E6Tb2lgoJ1nn9nk50H/72tu3OQGnallW8jXL1Tmb+heZqZOrBcwtUzWJqr22veSfXtIPnuLc/D8e7zgQ",
+	"3KX+jX8ljN2m7zizUVP0t2QnaeBYyanMrLgRNnHRuB1Pz36fk5dD5EnpsCkRsoljBskRVst1WkfZon7u",
+	"2CaOM7TWN3wB9974sG9bW59NnEGwTZxT0uyjpeCeQnPhnJXCGHcflMRvHGtyRLpzz8afsrUgc4A9rznp",
+	"1z33zC5hzZb8BqIanrGrNS5A6QWX4j9APzJsxguQOdfH7CWZQU7LtarIz4n7c/dEAZoZkLlxTzjBsQTI",
+	"AZU4kE6F+H1SgczduWcTPptB5Xha5gS75VbcOKLMYVYI2WF1DQlByUWRJK5+pq4K2EUFb90zm8dA70oe",
+	"ww0XBb8Shb9wg0exueUgnVpP1OP47GqpmNt2xs21M4GuVI0bfFWb9TF78YnPbLEOP6lAGyUzpsGoWs8A",
+	"pS/Pcw0G9xzNB7fdGwRATyT3x71nmzSer5mxXNtzog/HidUN6IJXGb7zChZCegOZTedalVP8HNx8nLXO",
+	"plZNnfHneA3ZNp4meIma1RJK98lcA2SsloVbAVk/aBEy0Frp0Tz+eW3W7x1XS9zjSDTbCqr75kp9ovmt",
+	"nNHqDqG5yU7ycZaDuUYD1B2Nt8m2SdPNdye7aVHOC/zBbTahQ+3RSOicd/NNPMZdxPoizHEvil27Y0PF",
+	"Vxh2LdVKnpOdEanQW6187YzWlt1rmJBs6qY2ZbwoouG/TaHXQuYJ68a7Eh6Fc3L0M1e1zB+hVnIl8hyk",
+	"syq0srZwrKuWnBZcIFmZuqqUtu5MHzU/ZiucMCq0QsPMKu00DfBMyzFD9x2Zn4lD4enz2jgSXFN8PHU2",
+	"zxt5u3Fhi+Iy521xeaVUAVy6X3EvBfaQckFuJG5HuP+7bpd7dlZws/NlP+JDt9n+Kj7IfED12P7YkkG0",
+	"fa15VSkhLRoqwa3i2OSRkKzkObIYcslcgaPrQjm931FUW1TBpwpmtkcSFYrsrrQwUhbS3DaK1J7rXgqZ",
+	"g74shaxtSjX+xTMm8i8Rs5SKhR8eJzWycE8vjeW2V+H2BnhpNrUBbtica/c/tAcCCyibqTT8YTTDfuvn",
+	"9M5NKUWXYdJdKt/ass2fodRKPukWX+Mg4YBnSs6FLlEFmXE5g6LoOW2zlrM0qQUbyAlf5difkP26U3M6",
+	"revsxr7MhXEsK0+9xCkD/i1ORFl+7XSIOnpN3ABeUqFL7pxVtbU4Kcv4grsZ8Wug45MDk6gaJ8O2DBCW",
+	"SYDcMO61kCRvtMIWaT2srvL9uIF3kY60Ov5DSRhpXYSBI0mEaYeLG6iIOFIWubF/S/sWt+m0zZlbDMKz",
+	"2MA9PTFtnnvDLputGhAZd7H2W0Jlg6mQ4A6G9TmpflGfs1AUaar5nyKJIKVcvPg0K2ojbuDcqXjcQnDa",
+	"0+rRxtlweDw5ffLD0eMnR6eP3z9+fHZ6enZ6+i+n7o9+h9WOnYbCgLta8EfNC0OcQ0YmUnG7TF6ztOib",
+	"Bok1PSOJ1xKDjnOQ6JPs19o6iRfMPC8YSa3n2rQ1OHTCO9b/rBnrV5EfX0gyAxvJib+3AnLHB9uxDyGN",
+	"BZ47bkXS1hM6BWz2FrbdJf+sATA4Re7JeBkfMWcQGsY1MLNUK7npOeqX2d0XvCmQf/rwl4+SsKdP2N/F",
+	"8+Q4HQm/4VHNSW8m/nne3SWDfBzyGCITuiM4GirkhZhBWjHdpT5QGLSh8vO28oCSvC4KpnRnq9xnjkkF",
+	"b3u/gmFSazYt735pkEycQUVCzTsHwtp+n7iHjh4/cWRwB6G/EZJjpSLid1uq5nMDlpFF5677N84kyfn6",
+	"2/5LfrrrkqcVgw9LwMio3VdBYK/8vjueYCxfG692rbhxbErCKg5IMh3jpe2xpmolL6PDlC7ZNueOcnpj",
+	"xzx9P/n+ezZbcs1nFrTp7s+bgktJLpyt7QhSeIMGnr32fgD3/eaulMClU0zO2W/vf9y8ps1rX9ROmJ08",
+	"B10IOcl2CPquAG/u5IBIPYQ7MRh0472J6CzZw5m4Q7/pdR0+98I18Nu5BtjwvHk1Ran5JJuslHYrOXIC",
+	"Cq3lJGOObpf9NJGWn3kz5uTkTeaoQAQRHPamG214ZJhapXXQffQIrxmM00gHbb5KixtnyiRN9sigRsaV",
+	"ajq3nfpsl8z9AYaZpMjgRwwNHyxKMPIupFShXzunmjzI4BQa1PFwQX93Tw65ZjKMe48zJRqX21ZczIfW",
+	"cyZs21PAK4EmJHHxoOJ/vKdRs3nWGLj3TiU/x2zTosHISTigfgL4e9LdNvUGoFcfdxqdx2wavATTM8ZR",
+	"wKN8lSxYBpTm1bgSZB6dBaT6mgsZUj5sVyPctofaVjqyFLRWs0kYP7njtOA0c6fTHM/e/e1JcHfHntMO",
+	"AgkrMNYTTnTajIoL7SM0fLLUXeJNYRf86/xiksQTrK4YzamvCuGMWVJpedFiPxn5V3KQVvAifTZKzgsx",
+	"s89hyW+EqvtiVFcwU06bb2W3BDUqXLrGzxfIVtcFGKZhXhs4ZlOtiuKKz649cbvzdgJGgwFHeFMirQ3S",
+	"F0438yTXpc4wXCTK5AJ/Ap7/Asbwfp6biA+RvscW4gYkq6vOmQ5yZnfrysq2leYWMbXcO33cMcmim3Si",
+	"u7Es5Elxas08UhTW2rBD6GPt/X84nexwAd6fYvbbwwXyc7B9QdTRMf4gmbet3wpkWgXqjXL1JgD4X0SZ",
+	"5yfuXzK8fQchnuYw/kdkB7z4xEsho4Z6d+qZC4zRj9+pn+kHO/NX8Fjj6Ok1VAVv1pC2KcgNkcoZ8sEJ",
+	"EhRBtWQfmsxaikGj/mEVM3ztHnVGKB1OInROCSKiN2ziOHXuzJSCWyjWWRD4mOXYCYcMLWZrI7aco8Mm",
+	"U1J/bnJphyZfcJGHSH7wTaGi5syvCuTh1jAXUOTmDufaCOwNoW+Wqi5yd46tDWgmUAh53RvuEhQRsQqH",
+	"NhsHx17w2RK11+k1rKcZm9LOUJrDFCNp03MfSEaiy9jUDTRl38RIGU33Qsb5SrX6NmPTK25gyr7BxJkr",
+	"ZZfMiBwMsgTGFxogZ0q6Bxda1ZXBR33Aeu0zpN23OcyE0/vDUEEvv5Ar3JZcuRdmPkVz7X6yVEVO42FE",
+	"J8a812C/pZUJzC6dsm/caCstbJO9QSFT8mKVPIdvfc79QYhjODLaBO+2A0vSHXMqdEapC0Q5V1AouTB0",
+	"3J3gpbu7bh8yZ7qgy4EJa9iqQ1MHseDCHQ6EmWKAgZVuM3ANvC8zHRXtRa2RbyKtYvq5cX8a6+RRcikF",
+	"3EDRVueVU2dXXHv3HqW0fBxIoe1jKRQV4DZj4CaIkpCXQHwZ45WlyqEnu6KEfN13aZUjap8jlfbjh/TD",
+	"nqlhAshuRxrudkzDpY0aSEn8WQMED9sefrC5VuUeGdD7ZTa2k9QS982qsW/e2BqcNP4+G1BG/qZSWbHu",
+	"1Mcv4ReVJ1UvT92jx6HSjtRIf9RQ78wO/Dd8KHjx7hjCHt7TTkhak68jrDLzuxZmm9rtl2WltH0lZELp",
+	"Ramb9k3MVFGXknFLiQPH++Tdi5Sn/0dVSws5czTCHmesNjUvCgozUgETcz88Z6dkZ6+WqgA2FwVkFJjx",
+	"6kdbNEmfMJYKOwVvX1oXXGklF9lWhUKS6RisZfo86H3SUKob/GvOBTmhArP8uOvW4H7FF/Wf4Vtw/02w",
+	"/6oqRErIIWM5Cz4DznK9ZrqW51HPdR97t2U6it/K09reY7/Srdc6WvM1a5i9moittkZxqx/IOyLFvFHI",
+	"8fGsiZTlVNlExUMFHLPfZHDEKumjvI5UCmEsrXIUX2jdmmQCEp12clvqMIGer5tklx06QTjXLElxzWuS",
+	"1EfbmiKm4OBt0q69LR0zSlNiHRnuNunVdrlfEpavlNsvUXtX9tGMS3fGV8BqA2mDp9ZF0ovl9DkD+gZ0",
+	"R/MDp+J7juM0/XRqb6oapFliRtuTOoNf1E1iN3O9vtR1j5NkLqQwy31EzFx104Pbg3ntYvsI4JO9tHo9",
+	"/i2DKcp9THhNTMltvtLIhtz5OcMB7SbpjSRnPGfEoIcUtDGaYSopsWeowGWH9Y8b8PzYEwGYveT/3goD",
+	"mpVjptWkTaq0UZS6Ca3kUdp6x1CdctEbTN2g/chF2jpgIOhAi2EV7R3rux4/wUzktEEbt6T5oqdwuUkx",
+	"95Lvqkf6bKwhjDw0JTPofhoKaSeFnJgtI2We+UR4blFqbTlYduArtIvYHp+enm7z3rw1/w3fZMmv4YhL",
+	"WG3EQDAvTMmZIwYNTnO4UvmavnGS5phNC7BHC7UdHUnGBc+D1X0hUazXsyUNotT1ESak+oGiXwQDMTx3",
+	"En9eFwXpbFzSDC2FgEJmWsn1NWifvCbjJLrhmbhUtN7c3DElM7x/t74Wt7GPTsZlYG5FkEvHqZwgR4cK",
+	"ut5idY93MaHZzoviUs29t2muikKtpgnvJD6VcAvcgF7jIfpsMp9ehrfdad3Gpw2jv+N4o3RzZ+F01pZi",
+	"EQggueSfhcyRPojBo19qyasKyMfog3nbvLotx3D1g4vEBYUikShF3NZySSAVcfVnlJ/INyt5Oi+M8f+h",
+	"pTkqYHADmFuIaVN4i6M2inNAuwa/dLptU0OO0W9EEfFZmHgymCOJgCzsQ6tkilYjzIVEkm97bNeqRvIh",
+	"KmoZO+QmNM0lDTXsbsceGQa5sKYvPcwTYkfr25NCunzqdLDgNoixbQu18RWxD4gA4q9CuxThDuSbFI/u",
+	"fX7hj+jFv719FfhM1qoZakRmY6XOyR3VhhM5/S6Jj5PmJj6htzdPKhGkCc707iooaoWSRki2csKH0bMd",
+	"no+VeMZ7mwcdaYGl5mFgxIRAYea03/JKLGqFWfQ5FJBO4e11hPZ61Nym9CRtqNojH6U576gAZo9S4Rhz",
+	"zFf16BXuOgtJxgJqNlmwsU2rljEZf9jPY4f2wtfNHMzC7vYdyVtMp0gobKMshJHa5UDFXEsl37ZTIykm",
+	"YFJuQPPCM2hfqCjsGZOYbR+VFFZLK4rIJhkpi+a4h4aI3LevIH2xFa36B8H6xBRsR209Q8e7tp3xTlKl",
+	"EZ45ZtCulqKAs6YeaOEYUwBcEj1umUiWm4xQGWj5dhyvMKKsinWQaQR+8uT0dLSvJTK5VPJUOkz3PGj4",
+	"uIagDW5uqtKtiE1TAL292MCztt7zOkjYMyZBoLaAGrFTH5lUuiU//ZHvRSZS2aFYiWfE6CltgWdJpoqc",
+	"lAI8iBlqTi0HCCN+pdNRlJCHsblS2sM12Iw2rgnuUVjPLzC9kiqZ5Pa6UXUcUaobwEOJeVNnrADLFio9",
+	"5g1oMU86NluEzk1PmHSEvUfE1XpRtock8xvpl97HkN4Fq32DQysMv4dqnHHq6TGbrriwQi6m5NSlKlVm",
+	"tUAbSteYfI/5lhWnqn9ESzm+kNNcSfBvC450g1wmP3f3JjqHz9rq07ZmfsymmL+J0cToWg7Om3YS54Vs",
+	"eZfPmQFgU+Le3nIhn830mE0jPbTW5cnZjdo13/zOoYMdN8NJhTqUHeRUhRfnuLN80x2SeWauU4KLm57Y",
+	"sYp7jzvY4XQ7PaC6kZOJJOLgyYyh+b3YaJDBO7NtcGXNXFLk+xpWfQhNPYGf6xRE4IuysuvAmikd1zEU",
+	"jtB/3HFM7ws695Tn1n8NVU8pVp+L+MvhLblV9uzXB7haKnW9vWEGZhpSmtpqaWB2+d//+V/TpJ7djDe0",
+	"mPDazemHn2fh/alpv4na2aYuTQm4l1ftDNzBFOitlN27VPrnwlQFX1/2nnQ/0EsfWY6oFQhVAm7sSyUv",
+	"I2THtgHcLqLqKenwlV+DBLiWs+ip3arz7qnCLrmxoIce8FGaZDHapTdt71t/nbokdCgbp9eUJMS5tWaS",
+	"KHPeJrnNE9nY/u6+xPrpcfXSRPl3KZc+0N0YT+obhadalFyv2btf3r+JED/e2POqBGGregyWgE/Tyq9B",
+	"Q2ehwleJKtL/3//7eEb+/M7cssmno4U6ch8emWtRHamKtu4IS4EdjVpdwwOXOt/rYkcHXicJbeCeb/yg",
+	"z0H0yDTxBywxxtLdc+aD8QSOFeCdDLCpe2CKarauYTQORNf7uJNfDLsrf+1A9tC82g54WoPTK0sAgo/A",
+	"EJ03P4oClW+yxdohgADY5W0vNsW3o5Z3IbGGNQvppBSfJ3DgJjm1zwnZYXYbWlQDxtQGJ6IlbNSNttBa",
+	"+yp4L5P+wJ+FUyjJixZcf83d8gFjzB+2A/GzHo50iAR1L9X/fMWmPuFqW9fGdLT+XGrOfFidKXJeX8Fa",
+	"ydzzPJlzq/R6A5DGGSDOSAvlZSsPHhk9s9cA1X7K+4wXRWKKP7qPmRGSEK/YUhn7yFAhfYapjUWBtFBp",
+	"NQNjYGyV16yqLw3MlMy77stc1VdFSzZ71OOBrByq2CkjJh8lPfgiKMPIuec2buUxPUbMbi5SleKvfTon",
+	"xgOFdJIKGYWupRnk491heG2XTOlw7uk0VW7sZRLC48OSYid+w4NvDWQOaF0La6CYDw56uU9hRKEWl7lW",
+	"VdWfEeXZQaEWLQeaVQr9yyN3vPWay94iMUqb6gy/XVOyYzWqStUTNFfHcW9fgLbNnksolU7Ygm/BYNEf",
+	"owcc/7xaWzB4b9F3E9ODR+5HzBrdcOoGXuzz0GrUL/a76v3ZSN+ftu9kujAOGYK/BLgyC5J58I1OLkrr",
+	"sKQPO4645dVf/rInX6hEvrP2L5mmE49c1+mi+korq2YqlVXC/6F0ALQPu7ESOrgWLTMV8GvTYP8vlbG9",
+	"SGWOm6YOGz/32JLuhmGZxjnTUBV8hijingyiV5YANRGaprXvqZdave4vxRSexTuKXXAC0Bp3wYLHKm3K",
+	"AWJ0mZ64p/827qHTsriG8QBrJIPf0ThJ0JQlf/L9D+mCIlOXSSpA4Zc4HJSJrZwuo8bvkvs8v1S17bln",
+	"MRZBQm8kz4ij9nNQLPwQ+Z5cs5XTnfKBeREUKZRoZ3RaYZMI3rg746XoV7XCMW/nUanZnnC5cU5pog0u",
+	"rgSkDH6yuSs0cuYMhiJj/oAy364gY7kvWsnQNsBcCV6N3i18qPXNsA+sYYEbhn6tNUh72XuyzrwMDO5s",
+	"Ax0r8D2pVufsdAOXUcJIam1qchNaMdF9xlbL9ahkdowomJ5leBTfsy2YVuTafL2vmxu9upcpB8DPQvqc",
+	"g9DIxb/F682FSudmog+2Z/YR89VHOt2jTeX/NTgVaHadVkC3Ssg63KIPtjBN1a8RXAzfiZs6Z17A+oKn",
+	"aa3lmVaqdHLwzH935vc+XYx1I1SBV8H0ZDpRjUYE06I9RaxuTO8YLRj+Pbxop2fcX68AjhjREj21pi7Z",
+	"v4WCms10Tp5fllSIn0I19d8ElRk92ob0pYCCENBZx9wmoW0S5hC9ZvE1nKo/r2B/hTSMNDLbRBW5uyU9",
+	"82pJz6Y9Ch1zSfnT46WTs4Qv3fRMev3bazcgxy4bB8eS0JQBj5+7QYNTyTRprpuVo3cpfG82PZxwigDf",
+	"gvvrLv7egUT2dguMEMHyqIJ0Zu44CrEJF/neg94hjEihDPrIuGU5sdlWrtj3O7tlbGzGQIoM7UASBEDV",
+	"dqZ6KzdbKCsN7EdgaFqhMwwRVHbL5/Ci9PwKxZNJ362SmnRBV0QKorpmrLoXEjA365yR7Ef3xkUY62Ky",
+	"r0DrwRKkIgOE3IP5HGaWeaGDXjSCDFWy2Et+JnF48kbj69k+47v/bCRgDVl4QdWVKh1xDUMOseWFsgi0",
+	"Xi+Wx2OgX2Tv/FUxNn16o3o06khDfm6raziLAFQx26uM1sO26lobaGc6NumJLUgvsZAqiYK3sXA3Vt+6",
+	"G8Dr8WBAmLt9BTPslxfSXUfan0McLYnq3Vcc2YOINoA9YXpyYnz/jyatRMgbgba1zNGnjvlQHtDrUI1D",
+	"tphnhE8LpSo9WahvffOQiPrUWBohGJZMOHmX1mEJU0IVufE6PBq30WTEr9pr1sDzBs8NEabzMlm9kE3e",
+	"bcGbU/WDr+kPWTTtpJkYbEqOt+LVXS5prrmQ/a6z2FqNnGc1As+u+DrEKlWUqarIg2P3nD1F06qF0hIb",
+	"Dj5+sqPh4C4PNg/+65WwyxCNRKuazbHZ51Ze92mK3nu8KejMqcvox8HWjktOiZ8b/eD40fzZ0c8fP//w",
+	"3e0/jYsluUOqkqK0tpdqPk9Lg47fsrXNpHDPsJhn7ju/cA0+6wt9X6zbgGDd+NqdtmqguIG09RWKEbuz",
+	"+XdvPYdOq2WnQi20n+vzSQppLN+BbkOhoUBTElabwQIuaUPYirpF9OaPVrw20E/Y770a2GTdS0UDU+om",
+	"dswZ6fhNVUOErYpRFqcDpatgZTr17LVqhS8xHiRsZMMYsvZ+zqwxiJAtG4uxiMb9uSlBN+1GhIaIh7O5",
+	"dXGGKY77bi1nd2E787oYoRu8BZ63gAdi+BuzqVVZYa6/7Vlicq49uZ+Ozdl2uoCvtjpmjk7I1xXaOZEt",
+	"Ybzxh5UavrkkXwLPp1Gv3NAY3Jd9lI/ZlYBH6Pl9xpZqBTcelToUf0m1OiOSevHhnSPdEC5nv0pSrWVu",
+	"sPZFBt8TRZy6Cb0N8c0KUV71+1w5uwLH85DlYzqE2N+vjtm5QklzyatKbxTpt9S6JRT5ZXw4pb5AGXJx",
+	"Fz4XxWfVxoZQgfadBlYbD8HUibqdMz8LpjRzmrtP7y+PB6HzUr65Ofl4ohNJ8toulRb/Afm0P4q5BK5T",
+	"8UhuLPM+FwLkwIPHiPAeQUL3BqmsSCPiQpMwEF0WMw/YsccLqnh7t1bg+4e1Lqs7FqwWxYCSqWeOne/9",
+	"QrMcemFTqOfettLCXaPQ2aANyz+y5ShuoEkmz7svfOSKi7z1Zm8PZgw2T+zeLppt5NSUl4Z9M/N4LsSP",
+	"Hp+enn7bIxwhwlZtiUUnZDUwskbw9dh9wtvPnRZsUtH1c4ZADrwg6P600TaI/kI+83Z69cGBpmIsbHxp",
+	"f707ZZmeIgxwN6urtD/E3ztHxsw/iV9iBbXCBC/f8GOPQJxeX674Tuj0D+QpwRKYwajpnXj7+Ams+Ppy",
+	"B/iETzT3oY0mUNCoQZWGue9wsBNp3R1MSmV5D8b+uITZdcrvbfduWBkt5w4qW8R8MdcCVf4M9Uc7r4vd",
+	"Bm/IbvfG7oD/3q3lbZ1wHaKe3w8pgeVnbstD/s+9mjq3/JTRFI7hUMcgujA4mIyq66qvfcxAbeIdEDqg",
+	"Gp+h57bznYUq5WpcpVoxOb3RC4tgoAVETq3FDYyArsNU7VhLGbayjSxGaxg4/kO0NA6UdPeexnHztuui",
+	"YcHl+DNDza2XScw3HYOtH7pbbcYAHTqBMRc+VRHfNzoe17CP2xSax0BgOELPKj0AmzMQ6r+nANxkVI2L",
+	"rrmtaeaVuqVWqevLcshlhDErdd24CVrJFj55cN+gUoczpoiwiZb2A+u1kuqD1/n3px+PQ7nEnQui6QWD",
+	"9dAf+pgISb8CuA49MHmj8QU4ODZ1CoSvGPS5ouQcEvKYTY3VwMvorbWAbiP3EGczJSWFmXB0n+lNeDZu",
+	"2KKYhipD39jYOjNXW8wB0Te88D7Q1lxUUfQBw3iQjFmhZtfdUkHU5N0J+rk65uesiWzixktSWm8FVxs/",
+	"fyOZweuT/gGMBzZBspiWllaO71IeNVAl5G6TkIvLnmSsrkjGnOREvu9dxLIzXfdtlhFKM1INMy7pDJJu",
+	"gmC4omW5EXoaaXP18T2EP/MneXgFdjAOF21l//oh4ZNsyfA+DBD7iQQ50LGWRliK6TqxgdpIKuciGmiR",
+	"aLsQK/R78LcoybDo7t0psrBXbUwk1m1HC6pWvusJok6CzM/ppsyZm/r4etxhIh+ASSYKmyvdzi3YRLJJ",
+	"Rhr8wTVCZ2ltZc5OTgLefaum6yTkIG2FMPbMN3AvHTjOQyiMscD1zgqjH+ENt7PlPWhrgJYOSBNjz3nv",
+	"Y+vblncxd/MAZctb0f7etEv/dqflJhJSrnuahexKV/eRoQWkchL6klKuExOkpNZaC7t+587Pt6OnInc8",
+	"UZwacI21p/7X7spNbm8xBjVPBGv+DlCZbooldcxXqowdMDc62uHnxAcemcYP386m8t3zL+SFpJTAkFlJ",
+	"6HjTZ95djArrGXuOs2Z6hYeYMS7ZszcvMU2yC3HUrsFkNDKWUKL2FlIbL2SuZjX20/zm7c8/sr989/3/",
+	"9+0xey9Cn1X34dOnT/8S8Vqo4yb1OXUy0/giqaOcr7v1k9Om6eb0HGMO7uMLCaFHL675GU4dO4pR6ucZ",
+	"ok3kvv8BBjcojrVUK4ONFkIfTPaNk5St9Fm+ufu5AvwJRtjD8xey+YFk+JUwVnOrNP3gmE0/HeFcpk7D",
+	"RZAoR+B4Asw4lZiCgaF99jmbLpWx0wC/2TqMJUHIGSjm2YWkn81UWXKUWIRxU/LZUkgM34WTCnALQHo7",
+	"m77lFl6JUtgpWwZgK08ozTtLvvb+3pJft0nqza/v3vtEJy7Z9GUOZaUsyNn66O+wnp41kA6xnsNgbgrE",
+	"CPp3/8qWqtYma/ng0E6lZuRXdZPhcSGbKr4m+dHpVr4qlBJzJ28bORbTtCePg8ebV2JyNnl6fHr8lKLq",
+	"S7zFJ5+Jvm9PeCVObh67/13DGr9bEMuLZ/UyxxIuYwkOw1AWVqWkIY7w5PTUF4VbnyuFyM3UEPLkH96e",
+	"IxGwE5ofX4EyE3nItornZpnFkm5qBuzT247JLeDVn/SL4sxPQtI78rm6LLleh1g1bs0jE1gCtkHnC+P7",
+	"GeInH7OJp27H85SxFAfXvASLKea/p9/fPHLyHl8zuf3o7DGT2PMfUXv0ICT7jt6iTvdz9xZP6c8VuTYO",
+	"eGCks952xYqvgN+glccHe3UD0NJPKsfsZSslFRPGEM3Vx+51KLlecrM8BPn8wq+hJUzGEc5t1nsfTz6L",
+	"/JaEaAHkUurSyFu4UdcNjWxs9ndpMwk5awWy6fjUIGbdfw9oSnvvwl2vT7b7Kvw0uf2Y2uQ2vEEv13ve",
+	"pJjtN0EUNGPm92xuQbtJZltVXg1aAkpCR76hGRAaYu6hP2rQ62CMnjX+7eYW7UBOHvXe0MHUqWd9r25n",
+	"Dx7k5WjDg8y9FwknQo3Lj9kv5FNGhaUqasOMWEjKU8BpUZsLik5P/98nz6d9s/aI3c2Mx4HA7Jo2JT5H",
+	"TMNm5j3TwNSg+06CMnzbIBsESoFhPa+t9hJO7BrbzGKXM8HNIDWWkLOizuGy3ZV2j1E/PqCK0e5pnhAc",
+	"zxD3IWRsHIIfBgaCBUnoNgrcMPKfDjvE1Na7axNDjC4hTjaBHPC8yElKlQXxCKNfKEBSY8JWtBXQye3m",
+	"zq/IXbOhzOAwz2P++J7azPwXdF18CcroUyeajWh15qbWPTiVF+/5ovuyzet6e39iom1sbLSd1BQ/vc3S",
+	"Mu6vYHtPZeNqSObWeM6enn7ns1xbxy/Inc59TMXbIpHZ0EY1HOLl/Oi1knBE55oN7NpXPPL7HPTTlPb1",
+	"0sZM/lbjoS9NRM9GU8/9eNFI1SybVKkS93d8LQhCmsxoMpE3mFCGe4lQ8+5BT3UZMwSxSD4gX+cSzXPD",
+	"51Csj9mz5k5fyEDJAfW1crY4vtJY9DNQtANt7+4NelPbe/O1LUk+/eepF+TdwmnCwQ2TXYM91A07vG3o",
+	"N2UP4/BLX2wGnzzuFqFwSbViob34nS7mIe3bkUtw04bV3rPNJq/ULIbvH1ZmoR+DcoARkuRO4munXnMC",
+	"n6qCE7jWIuW2f99pbs/zJvU3BtUpeO3EGHrhztsQajEc/3OMSrHV0qdsIpYK5SifhQomuJDkSzdYvkR1",
+	"PFqtUjzkBc294SMPdjPafaQTpPU8okkfQveNkoYp2QKqboM1xKRDdKwiSNROqqBar6/hMvDip5fGnplr",
+	"LzXQ8gq4cgZsSC4mynpk2FTCJzvtkFiAhGwDSTMqPbYrMYutPlZc2ClRmPdx00PcMKOUZOQyJpHBY7my",
+	"0hTCbQrqqSqHMlfQ0U3DP8MywjNm4ZM9cbLVHlESybSNYoxj0+fu2ChJ5siAJHlsY3Eswe0TMLxHkXdU",
+	"gMGMCynsGZuKPLr9jZNEcgYRCGWKo+H3U1rKNGPTnFs+pTn86DNNDPtf7359jS4/LCkKmEjTV9zYoxe4",
+	"jpc/TbMLiYCb/ks6IdQYvDfhSquVwSPC37wjWMiwjgie5gs+vIve14ahUqFKjAVhlQgezIUEjCA8OWW+",
+	"1OeYTQsKRCAYOB1obNYYQRcSnOKVMPZHT4U7FPaYErGxp6nciHN22vBD3D7pNd+UfY+blrbpTxM5FrEI",
+	"8TSVdpZ2IeD2pF9BmACxzDHEfnvrHEdc+A/c++q2kUElkbMn9bMUkXaQzujpnvSTpKbWoc+0F2jUTj6k",
+	"pUQk570m2WSLNezQIpIGtVflg3MvIJooCeesUsaIq2LtsYLuL4owt4RQ/CHHUo7olxGSOqm25E7g8w/t",
+	"mfHvOfls4I/bE40AFZgM8ECC7R380Yk49euVreAvVZ6jUIjiJML3Inf03NmrUVNyDcUKv4AXzSJedOgL",
+	"ciFXG/gaThy0HQvcZw6j4oalOGARawPl2UbPvWjOpRgnoX8QHf9Zw2ltjJYvbDE14CiJ6/ph65QOEyma",
+	"1wgE3c3BzTtO0uRNHDYLGgDl4dDOT63nHiy68xwjAK9DBfPnAwZtUiM1htU9QjAURmgFM9zFI5yejFml",
+	"etUCzC7+kzj6m9Pt8/U7JtWilcwZ0mAspVocTOagor1SvkVProibLjQAU750GDsO0k4XjjE31N8m5YeW",
+	"Ra13nXwmxcaJJASleUiZFO5Gr1iaEsLMlEjQYLS6mSzuYAH8Bjq9kMgGQpgGp5S3nvfKGuLTTUsuCraE",
+	"wgM4ORFC3Z6wF+6FVPIsJktN0XkbpVGsfV2qerHEJKQGW4fQIQI8oZgt6VVTgrlwElHo8rwlM31mUeM7",
+	"wHdgnpSQ3nb088gIBcIwXRfuVUWBZQ1poYfH19yFP6/ka4EfjRJ9T5LudYLdd2d3HirWZ1xr4eRW6LU6",
+	"U3IGWjZHeYi7Tg2bnYXYRvAfc5W9NyN5JdXMUr+GpLfhFYIBck9Pi4gYSiAtJqMcl4z9UUMNmTfRTcaq",
+	"+qoQ2MQzo8IRyrwU5prgw4hgiSCNKiFarRfyPaaiYTUTEXmANUbYiKUy1v88AirQks6dgR27BfjCZ+Ob",
+	"D9IjJguR64iEqVaSXcP6QpYcUYvTrjNeCgkP6zNzr+CD2lFsXpaxhVLkUr7i+SFI61XwMIaY7Eqrju8U",
+	"M2gO6SFLyoe5BriqzXrI+WU6/lTTgvLAPgBaqdJ7/9ScKd9RMIBP+h4LGO3xtEr0KNClNYdVk61JjFjo",
+	"CxmeRDbY9dhyaq/9fiPbGGcRk42JjHmeY5+Ewigi6ZA9QZ1jYl+ZD1jSFfuUeYwM3+Y7AmyHDtZCBngj",
+	"KB8ZNsXc4Wns+oFuIXYxcTt7MTlm74VFhi5zho5ymppVRe5ByTAptIUNAOaRuyNu+QVQLxLgi9pdWyCo",
+	"DXoXvQjBWMUNt8B4hZ1qEBw8dan+CvZnDfDcHfcOL9PLvHvMBtzjlrCPMEvXEPhjVWDHEq8L9qvBpqND",
+	"3r/L8vfbzeC3VV6/ig3SuNdqQjrUV1nPiyPUbHx7JLLayi7MK6LgeDL2ee650DCjViL3WHh86c6FP/n+",
+	"u87Cn95l4QNJXV0d4v75VS9C1v25k7rYvPyHJyx3Shp5sdx7BzO87jmjhzSY4oVPiLhfpVd6nRjCXP7V",
+	"UqHM8zWsV6q2WQSo0znohiPEi5A19HgY8wpkiMS5K+svrwZ2RXwryMcouR7ahFp6+yUpHj/cUfthQflJ",
+	"cem/kb34YETxN5XOxW8qqRFs7TCZ96Q+YqMg0mBJUFpDGuwX13jcW078VE4+0x+3J8ZSd5iHsoepccFr",
+	"xzT6beKX89iBQxQFq4TEPk89XTm6ZPPOqso3ojqINbgr55zMMsRJOQSlvJA55fwuhHwUe0pllNnviIUK",
+	"9dE4uel49beppj8Dv+fsV/zrn/37DbzG9onL3EdRMOJIqnBIaVIVdDBEMdBiHROlHVsoZhUTvhis9dSF",
+	"xMIz38aEGFN3k4/Zyznj0r9wjnjqMfeZW/bNd0+efJu1x4wBVW6YmEe1fclzdgUgjykY7RTr6VwUMN1C",
+	"qRQm1WVLGH8XjtkbZCA+phqyNxK67rsVP+h1OLxzpEGc/cJBgYCimhAAdKl9Rk9+mHBAyA7avNsRRMmw",
+	"ldLXgXTuc7M1Yq3f/Sr3Xs5nlAW07vpkaK+w23S4C/GOEbwiYZNhGvUxe+PhLynIFlseheJeH4IjOKQL",
+	"GRKyk/4/t8wfcSoPwOwPGX7y2Pd9/pWYL3sAVYNfE9ciZ0XnnCLqt5LoELsjjZXqZkfwCTuvf+WiIuFr",
+	"4hDkp89sCdho486x6fr/sMaKe89QXAcP4FB6acEt5hEjlOmc7B+ybrKAvxOD3Z3gJZHBQfXUPr7zopkU",
+	"w2KjGzLdvRO82x/5LLoSPTJVq1oqG8QZchK4VDlkIaepafgUcivJJYZ2TuRysg3Y5ihuJexsCblXHl6r",
+	"+GuPmUK1ZgXY0K/SjeRYXfCv+a4F7Jm5ZtO/vnjP/vs//4uuHWaDUoW3sAhefcye0eEFFaHVAC+VVZ7m",
+	"pCjX73Ztv5Ce4Ca3bwTlYC82z9ympu7jG44eqFWoqSdKPNQFde+OeNFWMS7JrxyhLEfdx14mvrMEl0py",
+	"3CwmI40hwqAmxxsBkR4g/ERxZdxe3iV2+jwHtgY7kjf1VQqlV3lYrj7E0R+IoXMWEzAejnPfI+u4IcST",
+	"HGYi9OJ76KqcJCoBxTk9IfxpueBPYZu+sMEU3j2kyfqMYXSZOsmE8hl5woxrjbLOfXO4mHTAqoTSxIrp",
+	"oK7gFQh2xVzIPIuYmdFBqeZ3ZqEhojOkCb+JUZ+vqQt7U8uj/4/WjGszWjUOCNZ9MQvEvx87GIFoDa+I",
+	"UGh8938UhX0r8WLyMFX7tJMBq5fQeWkeoYtmYgYrvh699g/pkNfWFESeMejEwRxtuxeGAoFCXNPUMhZx",
+	"kkj7Nb179UffRj35/oe9N4oaJqB0VhF9lIpoI2KA+8YJrF7Ih7rKncrsYS//VDEluttfrtg+OE4wHNSE",
+	"nTYr7wNbeuh4kH/PiSgrpe0DeJsotYEsIv+y45m5aXUUx1oDrEW5kFORZ4i9m+XCVAVfXzoKyhzjyRyP",
+	"uETLDv+qdUF/BPy/LGRxX8Ys7swNdankJaY1ZGolL2NSPQ3HDRXXqHmA7cIYF9b7YOELUFIcemkBcjTo",
+	"ggMN62fIx6iiczuUSBF2GjX0pSwJfg3SWZJ+Oy6kBjKCa1m4qz+lf196iOQp5dYZlSh8atP7pyOZO5of",
+	"qn1yMzVnbPr5YpIrCRcUqr6YqPkF1aec3k4bIPiV0tfGA6j5/FDwvkBaakxt95AcvukTNrqzashIfYl0",
+	"1itQt0JIXDbbTLueYcEFFmO5DY1eyvbCw7QoiwAb/gKfLQeygi+VvvTT3htfZKsqnHwXK987aqbKxinj",
+	"1kI+h8ZFuhyoY8r1+lLX8p5zegve3mrZoSHzd+4OPRZRuNcSJlVZFQIMm3Y3p0kNCs5irP7G1r8aIYsv",
+	"ZJNPpRGzyX0v2ZIX88hIkTLSKSntK3DPZdOd2bhVGaMPYk8lBNmLQe9eEB61iRs0Zj6HtDewomlmbnYW",
+	"Mn05Y4Ju81vkCSjnUnxpz8KrUMnBN27NIYRvU+hNGgmdfZPUNSh9dxsRO9FrukVHLQcmCo3g2T/3qIEx",
+	"I9BYvsZrR7FCRNT3/iPC59g0gN3b3wSHwTjItcbzuThQPdvPSi/AplwXQ9vb79rpW9ChdcE+9w7N+jBF",
+	"58E3j51Tqd+c0MG2e1g1cF/Mky0okdY5HN41QoN/lVDymNMfxuM4ML7GqAkl0TW+KnLGXtd9Fzc94TMr",
+	"boRdDwO/hoe+XJHcGI9O6/GEib1Z6SFMG87pUKVzD2k7h20fCnM27fUPxzcfmThstyTuT8E5d5J0bGt5",
+	"4rtPfkFXeW85dUjlICesUzSwreY2Ag1WWjZIc+umk37FqZdj934+ozX+FHt5Hj7J40kqyeXhnNaYCApF",
+	"fnTFZ9csniZV1IE7lwPxvoZQfG/Sr0oobfd8II9ui+lILW3ldYtCGg9Iq7H/VlGgW+7/JTTDWSmM5ddw",
+	"KLpxeuRXC7+9W8tZVBH/nMmKsU/1rVcx96EMXcvzjf7Q1ulABOLfzuk4ANm4qUaVymmbu0hkGHegQyUW",
+	"jB2Oe73HJ+6oUz2k4tHuddind7i5Hw5w31jTjsM3bPAaKturhNAWfxXjLcnGfwm9IVrVdbGDyJZfArHm",
+	"VKm0dkQtmQXJ1sC1yWI6krAZW3HR6qpGxY6PTMz9pFK1Aiw+jplUObc8Jn94z1vhNob6iqt6tsRSRyyt",
+	"YLMCuMS+6qFVm4FinsyTtlwj0f6pE0ljd81UuAmzPrrdQ3Xt5ATtz3lob0aNAuDOdt8hc6sGFhQuDy7i",
+	"nE3DBBGOJ/ajn6sAEPCVzFi3ggbor33Pv3EceKmVFAanYtxqvh2+4mPFNP705LOu5W1/SVYXTo8NoOnR",
+	"RhMGq/cQNg1aIqJegJyd8ZIQ9zax9i6kugF9zjiNZwmVylfHsIg8SUFgZ732VOfe6R4SytlXun2BWA9j",
+	"qrqRMmYsVE4Fdv//+oIh5HVU3C5bMZdaDtZ97lUHnLZ/V9RJbFjd+BAeesDjbze96yGBMNcv1cRn1Sw7",
+	"kEf86MskZmOatI9Hogkn1Yr5NGinIVxRa6kMO1hQR5p3ljsdIWfh0JBHOPmO8ZsYT2x1efMhbw9xzS1C",
+	"zWJmd+wq6wPOiFJYcOHehOlhCFKYLI0iB2ToP/gnNTg6jTO/fBOi2J1xkN4pI8OpckToAWRluznR15LS",
+	"f+M3DSYjEqZVjLPf3r4ae3WGWNPONGoKqzWktjuu9rpB+sDpHrKJUYyu+flnzfm5uxKa8O7BVfribr0r",
+	"PjhX3kGhh5HLcb9C7A37yGt4cP473nYLTVBTqbktDGbqaBKixscsri3aVk0Ri/QeuqY1so13uXviv2Fk",
+	"vH3oD8YQqdvrFw7zjeSGsczuQOgBAQM6vOBgLOvEXfdhFEng+S8NO3jIHOYWUt7DwSY2y/lyaZtY3+H3",
+	"sJXvRJXsdbUBLEIvFiFf9s/CWsbRktsLkPlXcyC/xdffi2i/bF2wk+19CCSYYNTqgX/ebpXa0ZQRwOAw",
+	"sLXvsCNdUXQ1AfJrRP7mxMFhmVDEiP4S5LM/kvQOKvsfSmQfloDFhMK2yexgVKQkdKjo0HTTdDD/OrxG",
+	"2UbZ8V3W/8x00J1pjwpDe+qsdrLgIgNATCcy4Vtmfk8L2kOQ0F/FDbR5DhZnm7DNByIhG9rTfw0Ceg/G",
+	"HtT78LCEg07ZHlEVyxWo+Yl1J3ZIeRRZiFXM6nWLLpzlOpoeWl3/cZOx3//vH93u+QE2Dac3CMCWbUMn",
+	"trIvo+cf840F5rFsYD5up3G5y5aKD7QjCFkADdXAi4jS2cLcQ09weuw2JKjd6nxwvJUYlhpnGILuuA1I",
+	"6CHoUmP0dqZYLRUm0eci9/EbP1zQfNMrC85GgDzrunLcWteq1u0TiASxPVgop6JNFpqt+JqYm5Ncsayw",
+	"VXZ/3C4qvAHTt95BVPTWIG3U5PRil8rYELVsfuebSve0vzaxr/GzNy9bvwr9qW8/3v6fAAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -10,7 +10,7 @@ import (
 )
 
 const getLink = `-- name: GetLink :one
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held FROM link WHERE tenant = $1 AND key = $2
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid FROM link WHERE tenant = $1 AND key = $2
 `
 
 type GetLinkParams struct {
@@ -38,12 +38,13 @@ func (q *Queries) GetLink(ctx context.Context, arg GetLinkParams) (Link, error) 
 		&i.Problem,
 		&i.Created,
 		&i.Held,
+		&i.Uid,
 	)
 	return i, err
 }
 
 const getLinkByRef = `-- name: GetLinkByRef :one
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held FROM link
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid FROM link
 WHERE tenant = $1 AND person = $2 AND ref = $3 AND state <> 'dead'
 ORDER BY epoch DESC, created DESC, key
 LIMIT 1
@@ -75,6 +76,7 @@ func (q *Queries) GetLinkByRef(ctx context.Context, arg GetLinkByRefParams) (Lin
 		&i.Problem,
 		&i.Created,
 		&i.Held,
+		&i.Uid,
 	)
 	return i, err
 }
@@ -94,8 +96,59 @@ func (q *Queries) KillLinksOfPerson(ctx context.Context, arg KillLinksOfPersonPa
 	return err
 }
 
+const listLinksByUID = `-- name: ListLinksByUID :many
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid FROM link WHERE tenant = $1 AND uid = $2 AND uid <> '' ORDER BY created, key
+`
+
+type ListLinksByUIDParams struct {
+	Tenant string
+	Uid    string
+}
+
+// The index leaves out those without a UID, so the query must, too, to be served by it.
+func (q *Queries) ListLinksByUID(ctx context.Context, arg ListLinksByUIDParams) ([]Link, error) {
+	rows, err := q.db.QueryContext(ctx, listLinksByUID, arg.Tenant, arg.Uid)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Link
+	for rows.Next() {
+		var i Link
+		if err := rows.Scan(
+			&i.Tenant,
+			&i.Key,
+			&i.Booking,
+			&i.Person,
+			&i.Epoch,
+			&i.State,
+			&i.Ref,
+			&i.Revision,
+			&i.Base,
+			&i.Sent,
+			&i.Tries,
+			&i.SeenRound,
+			&i.GoneAt,
+			&i.Problem,
+			&i.Created,
+			&i.Held,
+			&i.Uid,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listLinksGone = `-- name: ListLinksGone :many
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held FROM link WHERE tenant = $1 AND person = $2 AND gone_at > 0 AND state <> 'dead'
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid FROM link WHERE tenant = $1 AND person = $2 AND gone_at > 0 AND state <> 'dead'
 ORDER BY gone_at, key
 `
 
@@ -130,6 +183,7 @@ func (q *Queries) ListLinksGone(ctx context.Context, arg ListLinksGoneParams) ([
 			&i.Problem,
 			&i.Created,
 			&i.Held,
+			&i.Uid,
 		); err != nil {
 			return nil, err
 		}
@@ -145,7 +199,7 @@ func (q *Queries) ListLinksGone(ctx context.Context, arg ListLinksGoneParams) ([
 }
 
 const listLinksOfBooking = `-- name: ListLinksOfBooking :many
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held FROM link WHERE tenant = $1 AND booking = $2 ORDER BY created, key
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid FROM link WHERE tenant = $1 AND booking = $2 ORDER BY created, key
 `
 
 type ListLinksOfBookingParams struct {
@@ -179,6 +233,7 @@ func (q *Queries) ListLinksOfBooking(ctx context.Context, arg ListLinksOfBooking
 			&i.Problem,
 			&i.Created,
 			&i.Held,
+			&i.Uid,
 		); err != nil {
 			return nil, err
 		}
@@ -194,7 +249,7 @@ func (q *Queries) ListLinksOfBooking(ctx context.Context, arg ListLinksOfBooking
 }
 
 const listLinksOfPerson = `-- name: ListLinksOfPerson :many
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held FROM link
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid FROM link
 WHERE tenant = $1 AND person = $2 AND state <> 'dead' AND key > $3
 ORDER BY key
 LIMIT $4
@@ -238,6 +293,7 @@ func (q *Queries) ListLinksOfPerson(ctx context.Context, arg ListLinksOfPersonPa
 			&i.Problem,
 			&i.Created,
 			&i.Held,
+			&i.Uid,
 		); err != nil {
 			return nil, err
 		}
@@ -253,7 +309,7 @@ func (q *Queries) ListLinksOfPerson(ctx context.Context, arg ListLinksOfPersonPa
 }
 
 const listLinksUnseen = `-- name: ListLinksUnseen :many
-SELECT link.tenant, link.key, link.booking, link.person, link.epoch, link.state, link.ref, link.revision, link.base, link.sent, link.tries, link.seen_round, link.gone_at, link.problem, link.created, link.held FROM link
+SELECT link.tenant, link.key, link.booking, link.person, link.epoch, link.state, link.ref, link.revision, link.base, link.sent, link.tries, link.seen_round, link.gone_at, link.problem, link.created, link.held, link.uid FROM link
 JOIN mailbox ON mailbox.tenant = link.tenant AND mailbox.person = link.person AND mailbox.epoch = link.epoch
 WHERE link.tenant = $1 AND link.person = $2 AND link.state = 'live' AND link.seen_round < $3
 ORDER BY link.key
@@ -291,6 +347,7 @@ func (q *Queries) ListLinksUnseen(ctx context.Context, arg ListLinksUnseenParams
 			&i.Problem,
 			&i.Created,
 			&i.Held,
+			&i.Uid,
 		); err != nil {
 			return nil, err
 		}
@@ -307,9 +364,9 @@ func (q *Queries) ListLinksUnseen(ctx context.Context, arg ListLinksUnseenParams
 
 const upsertLink = `-- name: UpsertLink :exec
 INSERT INTO link (tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at,
-    problem, created, held)
+    problem, created, held, uid)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-    $14, $15, $16)
+    $14, $15, $16, $17)
 ON CONFLICT (tenant, key) DO UPDATE SET
     booking = excluded.booking,
     person = excluded.person,
@@ -323,7 +380,8 @@ ON CONFLICT (tenant, key) DO UPDATE SET
     seen_round = excluded.seen_round,
     gone_at = excluded.gone_at,
     problem = excluded.problem,
-    held = excluded.held
+    held = excluded.held,
+    uid = excluded.uid
 `
 
 type UpsertLinkParams struct {
@@ -343,6 +401,7 @@ type UpsertLinkParams struct {
 	Problem   string
 	Created   int64
 	Held      []byte
+	Uid       string
 }
 
 func (q *Queries) UpsertLink(ctx context.Context, arg UpsertLinkParams) error {
@@ -363,6 +422,7 @@ func (q *Queries) UpsertLink(ctx context.Context, arg UpsertLinkParams) error {
 		arg.Problem,
 		arg.Created,
 		arg.Held,
+		arg.Uid,
 	)
 	return err
 }

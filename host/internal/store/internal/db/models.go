@@ -56,6 +56,23 @@ type Booking struct {
 	Created         int64
 	Updated         int64
 	SyncOff         bool
+	Recurrence      string
+	Exceptions      string
+	LeadMinutes     int64
+	FollowMinutes   int64
+	External        string
+	OccupiedUntil   int64
+}
+
+type BookingAnswer struct {
+	Tenant   string
+	Booking  string
+	Address  string
+	Resource string
+	State    string
+	Reason   string
+	At       int64
+	Heard    string
 }
 
 type Change struct {
@@ -146,6 +163,7 @@ type Link struct {
 	Problem   string
 	Created   int64
 	Held      []byte
+	Uid       string
 }
 
 type Mail struct {
@@ -240,6 +258,25 @@ type Person struct {
 	Created           int64
 	Updated           int64
 	OwnBookings       bool
+	SyncMaster        bool
+}
+
+type RoomItem struct {
+	Tenant    string
+	Room      string
+	Ref       string
+	Uid       string
+	Booking   string
+	Epoch     int64
+	Role      string
+	Base      []byte
+	Answer    string
+	Reason    string
+	SeenRound int64
+	GoneAt    int64
+	Due       int64
+	Tries     int64
+	Created   int64
 }
 
 type Subscription struct {

@@ -94,7 +94,7 @@ func (q *Queries) DeletePerson(ctx context.Context, arg DeletePersonParams) (int
 }
 
 const getPerson = `-- name: GetPerson :one
-SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated, own_bookings FROM person WHERE tenant = $1 AND id = $2
+SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated, own_bookings, sync_master FROM person WHERE tenant = $1 AND id = $2
 `
 
 type GetPersonParams struct {
@@ -126,12 +126,13 @@ func (q *Queries) GetPerson(ctx context.Context, arg GetPersonParams) (Person, e
 		&i.Created,
 		&i.Updated,
 		&i.OwnBookings,
+		&i.SyncMaster,
 	)
 	return i, err
 }
 
 const getPersonByEmail = `-- name: GetPersonByEmail :one
-SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated, own_bookings FROM person WHERE tenant = $1 AND email_key = $2 AND email_key <> ''
+SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated, own_bookings, sync_master FROM person WHERE tenant = $1 AND email_key = $2 AND email_key <> ''
 `
 
 type GetPersonByEmailParams struct {
@@ -164,12 +165,13 @@ func (q *Queries) GetPersonByEmail(ctx context.Context, arg GetPersonByEmailPara
 		&i.Created,
 		&i.Updated,
 		&i.OwnBookings,
+		&i.SyncMaster,
 	)
 	return i, err
 }
 
 const listPersons = `-- name: ListPersons :many
-SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated, own_bookings FROM person
+SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated, own_bookings, sync_master FROM person
 WHERE person.tenant = $1 AND person.id > $2
   AND (person.status = $3 OR $3 = '')
   AND (person.kind = $4 OR $4 = '')
@@ -240,6 +242,7 @@ func (q *Queries) ListPersons(ctx context.Context, arg ListPersonsParams) ([]Per
 			&i.Created,
 			&i.Updated,
 			&i.OwnBookings,
+			&i.SyncMaster,
 		); err != nil {
 			return nil, err
 		}
@@ -255,7 +258,7 @@ func (q *Queries) ListPersons(ctx context.Context, arg ListPersonsParams) ([]Per
 }
 
 const samplePersons = `-- name: SamplePersons :many
-SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated, own_bookings FROM person
+SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated, own_bookings, sync_master FROM person
 WHERE sync_mode = $1 AND sync_url = $2 AND email_key LIKE $3 AND NOT sync_disabled AND kind = 'person' AND email <> ''
 ORDER BY CASE status WHEN 'ok' THEN 0 ELSE 1 END, tenant, id
 LIMIT $4
@@ -304,6 +307,7 @@ func (q *Queries) SamplePersons(ctx context.Context, arg SamplePersonsParams) ([
 			&i.Created,
 			&i.Updated,
 			&i.OwnBookings,
+			&i.SyncMaster,
 		); err != nil {
 			return nil, err
 		}
@@ -355,10 +359,10 @@ func (q *Queries) SetPersonState(ctx context.Context, arg SetPersonStateParams) 
 
 const upsertPerson = `-- name: UpsertPerson :exec
 INSERT INTO person (tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled,
-    conflict_behaviour, mail_on_error, own_bookings, status, fault, reason, remedy, state_since, state_until, created,
-    updated)
+    conflict_behaviour, mail_on_error, own_bookings, sync_master, status, fault, reason, remedy, state_since, state_until,
+    created, updated)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
-    $10, $11, $12, $13, '', '', '', $14, 0, $14, $14)
+    $10, $11, $12, $13, $14, '', '', '', $15, 0, $15, $15)
 ON CONFLICT (tenant, id) DO UPDATE SET
     email = excluded.email,
     email_key = excluded.email_key,
@@ -370,6 +374,7 @@ ON CONFLICT (tenant, id) DO UPDATE SET
     conflict_behaviour = excluded.conflict_behaviour,
     mail_on_error = excluded.mail_on_error,
     own_bookings = excluded.own_bookings,
+    sync_master = excluded.sync_master,
     updated = excluded.updated
 `
 
@@ -386,6 +391,7 @@ type UpsertPersonParams struct {
 	ConflictBehaviour string
 	MailOnError       bool
 	OwnBookings       bool
+	SyncMaster        bool
 	Status            string
 	Created           int64
 }
@@ -404,6 +410,7 @@ func (q *Queries) UpsertPerson(ctx context.Context, arg UpsertPersonParams) erro
 		arg.ConflictBehaviour,
 		arg.MailOnError,
 		arg.OwnBookings,
+		arg.SyncMaster,
 		arg.Status,
 		arg.Created,
 	)

@@ -1,0 +1,575 @@
+package syncer
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/directory"
+	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/fault"
+)
+
+func noOneElse(b *booking.Booking) { b.Attendees = nil }
+
+// withMails lets people be mailed of trouble.
+func (w *world) withMails() {
+	w.engine.Mails = func() bool { return true }
+	w.person(directory.Person{ID: "alice", Email: alice, DisplayName: "Alice", MailOnError: true})
+	w.person(directory.Person{ID: "bob", Email: bob, DisplayName: "Bob", MailOnError: true})
+	w.person(directory.Person{ID: "carol", Email: carol, DisplayName: "Carol", MailOnError: true, ConflictBehaviour: directory.Cancel})
+}
+
+func (w *world) news() (kinds []string) {
+	w.Helper()
+	due, err := w.store.DueMails(w.Context(), w.now(), 100)
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, m := range due {
+		kinds = append(kinds, m.Person+": "+m.Kind)
+	}
+	return kinds
+}
+
+func TestASyncMasterDeclinesWhatCollides(t *testing.T) {
+	for _, organizer := range []string{bob, outside} {
+		t.Run(organizer, func(t *testing.T) {
+			rooms(t, func(w *world) {
+				w.room("a", true)
+				w.book("b1", noOneElse)
+				w.pass("alice")
+				w.quiet(1) // the room is invited
+				refs := w.invite(meetingAt(9, "m1", organizer, roomA), roomA)
+				w.pass("room-a")
+				w.pass("bob")
+				w.pass("room-a")
+				w.theOne()
+				w.none(roomA)
+				w.quiet(2)
+				if got, want := w.server.mails[1], roomA+" declines m1: "+roomNotFree; got != want {
+					w.Errorf("mail %q, want %q", got, want)
+				}
+				if strings.Contains(w.server.mails[1], "b1") {
+					w.Error("the organizer is told of somebody else's booking")
+				}
+				if w.differences(roomConflict) != 0 {
+					w.Error("what is declined is listed")
+				}
+				if organizer == bob && w.only(bob).Ref != refs[0] {
+					w.Error("the organizer's item was touched")
+				}
+				// Read in full it is not declined once more, and invited again to a free time it is booked.
+				if err := w.engine.Sync(w.Context(), tenant, "room-a", true); err != nil {
+					w.Fatal(err)
+				}
+				w.pass("room-a")
+				w.quiet(2)
+				ev := meetingAt(12, "m1", organizer, roomA)
+				if organizer == bob {
+					w.server.edit(bob, refs[0], func(e *calendar.Event) { *e = ev })
+				}
+				w.server.add(roomA, calendar.Item{ReadOnly: true, Response: calendar.Accepted, Event: ev})
+				w.pass("room-a")
+				w.pass("bob")
+				if n := len(w.bookings()); n != 2 {
+					w.Errorf("%d bookings stand", n)
+				}
+			})
+		})
+	}
+}
+
+// The host is killed, or the answer lost, at every step of a decline: the organizer is mailed once.
+func TestADeclineIsMadeOnce(t *testing.T) {
+	for _, at := range []string{"room:page-settled", "room:page-stored", "room:settled", "decline:recorded", "decline:answered"} {
+		t.Run(at, func(t *testing.T) {
+			rooms(t, func(w *world) {
+				w.room("a", true)
+				w.book("b1", noOneElse)
+				w.pass("alice")
+				w.invite(meetingAt(9, "m1", outside, roomA), roomA)
+				died := false
+				w.engine.Failpoint = func(step string) {
+					if step == at && !died {
+						died = true
+						panic("killed")
+					}
+				}
+				func() {
+					defer func() { _ = recover() }()
+					w.pass("room-a")
+				}()
+				if !died {
+					w.Fatal("the step was not reached")
+				}
+				_ = w.store.Close()
+				w.start()
+				w.pass("room-a")
+				w.none(roomA)
+				w.quiet(2)
+				w.theOne()
+			})
+		})
+	}
+}
+
+func TestADeclineThatFailsIsTriedAgainOrListed(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.room("a", true)
+		w.book("b1", noOneElse)
+		w.pass("alice")
+		w.invite(meetingAt(9, "m1", outside, roomA), roomA)
+		w.server.before = func(call string) error {
+			if call == "respond" {
+				return fmt.Errorf("too busy: %w", fault.Unavailable)
+			}
+			return nil
+		}
+		if out, err := w.engine.Pass(w.Context(), tenant, "room-a"); err != nil || out.Clean {
+			w.Errorf("pass: %+v, %v", out, err)
+		}
+		if w.state("room-a").Status != store.StatusWaiting {
+			w.Errorf("state %+v", w.state("room-a"))
+		}
+		w.server.before = func(call string) error {
+			if call == "respond" {
+				return fmt.Errorf("not an invitation: %w", fault.Invalid)
+			}
+			return nil
+		}
+		w.later(time.Hour)
+		w.pass("room-a")
+		if w.differences(roomConflict) != 1 {
+			w.Error("it is not listed")
+		}
+		w.only(roomA)
+	})
+}
+
+func TestARoomThatIsNoMasterKeepsWhatCollides(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.withMails()
+		w.book("b1", noOneElse)
+		w.pass("alice")
+		refs := w.invite(meetingAt(9, "m1", bob, roomA), roomA)
+		w.pass("room-a")
+		w.pass("bob")
+		if err := w.engine.Sync(w.Context(), tenant, "room-a", true); err != nil {
+			w.Fatal(err)
+		}
+		w.pass("room-a")
+		w.theOne()
+		w.only(roomA)
+		w.quiet(1)
+		if n := w.differences(roomConflict); n != 1 {
+			w.Errorf("%d differences", n)
+		}
+		if got := w.news(); !slices.Equal(got, []string{"bob: room conflict"}) {
+			w.Errorf("mails %q", got)
+		}
+		// The room is freed: the meeting is booked, and the difference closed.
+		if _, err := w.engine.Cancel(w.Context(), tenant, "b1", booking.Match{}); err != nil {
+			w.Fatal(err)
+		}
+		w.pass("room-a")
+		w.pass("bob")
+		if b := w.theOne(); b.Organizer != "bob" {
+			w.Errorf("booking %+v", b)
+		}
+		if n := w.differences(roomConflict); n != 0 {
+			w.Errorf("%d differences are open", n)
+		}
+		if w.only(bob).Ref != refs[0] {
+			w.Error("another item was made")
+		}
+	})
+}
+
+// Of two rooms of one meeting one is taken: the meeting is booked with the other, in whatever order the calendars are read.
+func TestOneOfTwoRoomsIsTaken(t *testing.T) {
+	for _, master := range []bool{true, false} {
+		for _, order := range [][]string{{"room-a", "bob", "room-b"}, {"room-b", "bob", "room-a"}, {"bob", "room-a", "room-b"}} {
+			t.Run(fmt.Sprint(master, order), func(t *testing.T) {
+				rooms(t, func(w *world) {
+					w.room("b", master)
+					w.book("b1", noOneElse, func(b *booking.Booking) { b.Resources = []string{"room-b"} })
+					w.pass("alice")
+					w.invite(meetingAt(9, "m1", bob, roomA, roomB), roomA, roomB)
+					for range 2 {
+						for _, who := range order {
+							w.pass(who)
+						}
+					}
+					all := w.bookings()
+					if len(all) != 2 {
+						w.Fatalf("%d bookings: %q", len(all), w.changes())
+					}
+					for _, b := range all {
+						if b.ID != "b1" && !slices.Equal(b.Resources, []string{"room-a"}) {
+							w.Errorf("resources %v", b.Resources)
+						}
+					}
+					if it := w.only(bob); len(it.Event.Attendees) != 3 {
+						w.Errorf("the organizer's item has %v", it.Event.Attendees)
+					}
+					declined, listed := 0, 1
+					if master {
+						declined, listed = 1, 0
+					}
+					w.quiet(1 + declined)
+					if n := w.differences(roomConflict); n != listed {
+						w.Errorf("%d differences", n)
+					}
+					// A change of the booking leaves the other room invited.
+					for _, b := range w.bookings() {
+						if b.ID != "b1" {
+							b.Attendees = []booking.Attendee{{Email: carol}}
+							if _, _, err := w.engine.Put(w.Context(), b, booking.Match{}); err != nil {
+								w.Fatal(err)
+							}
+						}
+					}
+					w.pass("bob")
+					if it := w.only(bob); len(it.Event.Attendees) != 3 || it.Event.Attendees[0].Email != carol {
+						w.Errorf("the organizer's item has %v", it.Event.Attendees)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestAMeetingOfSomebodyElseIsMovedToATakenTime(t *testing.T) {
+	for _, master := range []bool{true, false} {
+		t.Run(fmt.Sprint("master ", master), func(t *testing.T) {
+			rooms(t, func(w *world) {
+				w.room("a", master)
+				w.book("b1", noOneElse, at(11))
+				w.pass("alice")
+				refs := w.invite(meetingAt(9, "m1", outside, roomA), roomA)
+				w.pass("room-a")
+				w.server.edit(roomA, refs[0], func(ev *calendar.Event) { *ev = meetingAt(11, "m1", outside, roomA) })
+				w.pass("room-a")
+				w.pass("room-a")
+				if master {
+					w.theOne()
+					w.quiet(2)
+					w.none(roomA)
+					return
+				}
+				w.quiet(1)
+				all := w.bookings()
+				if len(all) != 2 || all[1].Start.Hour() != 9 || !strings.Contains(all[1].SyncProblem, "b1") || w.differences(roomConflict) != 1 {
+					w.Fatalf("bookings %v, %d differences", all, w.differences(roomConflict))
+				}
+				if _, err := w.engine.Cancel(w.Context(), tenant, "b1", booking.Match{}); err != nil {
+					w.Fatal(err)
+				}
+				w.pass("room-a")
+				if b := w.theOne(); b.Start.Hour() != 11 || b.SyncProblem != "" || w.differences(roomConflict) != 0 {
+					w.Errorf("booking at %v, %q", b.Start, b.SyncProblem)
+				}
+			})
+		})
+	}
+}
+
+func TestWhatTheBookingSystemSaysOfSomebodyElsesMeeting(t *testing.T) {
+	for _, master := range []bool{true, false} {
+		t.Run(fmt.Sprint("master ", master), func(t *testing.T) {
+			rooms(t, func(w *world) {
+				w.room("a", master)
+				w.invite(meetingAt(9, "m1", outside, roomA), roomA)
+				w.pass("room-a")
+				b := w.theOne().Clone()
+				b.Start, b.End = b.Start.Add(time.Hour), b.End.Add(time.Hour)
+				if _, _, err := w.engine.Put(w.Context(), b, booking.Match{}); err != nil {
+					w.Fatal(err)
+				}
+				w.pass("room-a")
+				if w.differences(roomDiffers) != 1 || w.theOne().Start.Hour() != 10 {
+					w.Errorf("%d differences", w.differences(roomDiffers))
+				}
+				b.Start, b.End = b.Start.Add(-time.Hour), b.End.Add(-time.Hour)
+				if _, _, err := w.engine.Put(w.Context(), b, booking.Match{}); err != nil {
+					w.Fatal(err)
+				}
+				w.pass("room-a")
+				if w.differences(roomDiffers) != 0 {
+					w.Error("the difference stays open")
+				}
+				w.quiet(0)
+				if _, err := w.engine.Cancel(w.Context(), tenant, b.ID, booking.Match{}); err != nil {
+					w.Fatal(err)
+				}
+				w.pass("room-a")
+				if err := w.engine.Sync(w.Context(), tenant, "room-a", true); err != nil {
+					w.Fatal(err)
+				}
+				w.pass("room-a")
+				if n := len(w.bookings()); n != 0 {
+					w.Errorf("%d bookings stand", n)
+				}
+				if master {
+					w.quiet(1)
+					w.none(roomA)
+					return
+				}
+				w.quiet(0)
+				w.only(roomA)
+				if w.differences(roomUnbooked) != 1 {
+					w.Errorf("%d differences", w.differences(roomUnbooked))
+				}
+			})
+		})
+	}
+}
+
+func TestARoomsAnswerFlowsBack(t *testing.T) {
+	for _, organizer := range []string{"alice", "carol"} {
+		t.Run(organizer, func(t *testing.T) {
+			rooms(t, func(w *world) {
+				w.withMails()
+				w.book("b1", by(organizer), noOneElse)
+				w.pass(organizer)
+				address := organizer + "@example.com"
+				own := w.only(address)
+				w.server.identify(address, own.Ref, "u1")
+				answer := func(r calendar.Response) {
+					w.server.respond(address, "u1", roomA, r)
+					w.pass(organizer)
+				}
+				answer(calendar.Accepted)
+				b := w.booking("b1")
+				if a := w.answerOf(b, roomA); a.State != booking.AnswerAccepted || b.SyncProblem != "" {
+					w.Errorf("answer %+v, problem %q", a, b.SyncProblem)
+				}
+				answer(calendar.Declined)
+				b = w.booking("b1")
+				if organizer == "carol" {
+					if b.Status != booking.Cancelled || !slices.Equal(w.news(), []string{"carol: room cancelled"}) {
+						w.Errorf("booking %s, mails %q", b.Status, w.news())
+					}
+					w.only(address) // it is let go
+					w.quiet(1)
+					return
+				}
+				if b.Status != booking.Confirmed || b.SyncProblem != "the room room-a declined" || b.SyncDisabled {
+					w.Errorf("booking %s, problem %q", b.Status, b.SyncProblem)
+				}
+				if !slices.Equal(w.news(), []string{"alice: room declined"}) {
+					w.Errorf("mails %q", w.news())
+				}
+				list, err := w.store.Bookings(w.Context(), tenant, store.BookingFilter{Problem: true})
+				if err != nil || len(list) != 1 || len(list[0].Answers) != 1 {
+					w.Errorf("list of problems: %v, %v", list, err)
+				}
+				// Nobody is invited again by itself, whatever else the booking system says.
+				changed := b.Clone()
+				changed.Title = "Another"
+				if _, _, err := w.engine.Put(w.Context(), changed, booking.Match{}); err != nil {
+					w.Fatal(err)
+				}
+				w.pass("alice")
+				if b := w.booking("b1"); b.SyncProblem == "" {
+					w.Error("the problem is forgotten")
+				}
+				w.quiet(1)
+				answer(calendar.Accepted)
+				if b := w.booking("b1"); b.SyncProblem != "" {
+					w.Errorf("problem %q stays", b.SyncProblem)
+				}
+				answer(calendar.Declined)
+				changed = w.booking("b1").Clone()
+				changed.Resources = []string{"room-b"}
+				if _, _, err := w.engine.Put(w.Context(), changed, booking.Match{}); err != nil {
+					w.Fatal(err)
+				}
+				if b := w.booking("b1"); b.SyncProblem != "" || len(b.Answers) != 0 {
+					w.Errorf("another room was chosen: problem %q, answers %v", b.SyncProblem, b.Answers)
+				}
+				w.pass("alice")
+			})
+		})
+	}
+}
+
+func TestADeletionInTheRoomsCalendarIsItsRefusal(t *testing.T) {
+	rooms(t, func(w *world) {
+		refs := w.invite(meetingAt(9, "m1", alice, roomA), roomA)
+		w.pass("room-a")
+		w.pass("alice")
+		w.server.remove(roomA, refs[1])
+		w.pass("room-a")
+		w.pass("alice")
+		b := w.theOne()
+		if a := w.answerOf(b, roomA); a.State != booking.AnswerDeclined || !strings.Contains(a.Reason, "gone") || b.SyncProblem == "" {
+			w.Errorf("answer %+v, problem %q", a, b.SyncProblem)
+		}
+		w.quiet(0)
+	})
+}
+
+func TestManyMeetingsThatVanishFromARoomWait(t *testing.T) {
+	rooms(t, func(w *world) {
+		l := DefaultLimits()
+		l.MassDeletionLimit, l.MassDeletionShare = 2, 0.1
+		w.engine.SetLimits(l)
+		var refs []calendar.Ref
+		for i := range 6 {
+			refs = append(refs, w.invite(meetingAt(8+i, fmt.Sprint("m", i), outside, roomA), roomA)...)
+		}
+		w.pass("room-a")
+		for _, r := range refs[:4] {
+			w.server.remove(roomA, r)
+		}
+		w.pass("room-a")
+		w.later(2 * roomSwapWait)
+		w.pass("room-a")
+		if n := len(w.bookings()); n != 6 || w.mailbox("room-a").HeldDeletions != 4 {
+			w.Fatalf("%d bookings stand, %d held", n, w.mailbox("room-a").HeldDeletions)
+		}
+		if err := w.engine.ApproveDeletions(w.Context(), tenant, "room-a"); err != nil {
+			w.Fatal(err)
+		}
+		w.pass("room-a")
+		if n := len(w.bookings()); n != 2 {
+			w.Errorf("%d bookings stand after the approval", n)
+		}
+		w.quiet(0)
+	})
+}
+
+// What a failed or partial read does not tell is not gone, and a room that is reached elsewhere keeps its bookings.
+func TestARoomIsReadAnew(t *testing.T) {
+	rooms(t, func(w *world) {
+		var refs []calendar.Ref
+		for i := range 5 {
+			refs = append(refs, w.invite(meetingAt(8+i, fmt.Sprint("m", i), outside, roomA), roomA)...)
+		}
+		w.pass("room-a")
+		calls := 0
+		w.server.before = func(call string) error {
+			if calls++; call == "pull" && calls > 1 {
+				return fmt.Errorf("busy: %w", fault.Unavailable)
+			}
+			return nil
+		}
+		w.server.forget(roomA)
+		if _, err := w.engine.Pass(w.Context(), tenant, "room-a"); err != nil {
+			w.Fatal(err)
+		}
+		if n := len(w.bookings()); n != 5 {
+			w.Fatalf("%d bookings stand after a partial read", n)
+		}
+		w.server.before = nil
+		w.server.migrate(roomA)
+		w.later(time.Hour)
+		w.pass("room-a")
+		w.later(time.Hour)
+		w.pass("room-a")
+		if n := len(w.bookings()); n != 5 {
+			w.Fatalf("%d bookings stand after the migration", n)
+		}
+		// One of them goes on as before.
+		for _, it := range w.server.items(roomA) {
+			if it.Event.UID == "m0" {
+				w.server.remove(roomA, it.Ref)
+			}
+		}
+		w.pass("room-a")
+		w.later(2 * roomSwapWait)
+		w.pass("room-a")
+		if n := len(w.bookings()); n != 4 {
+			w.Errorf("%d bookings stand", n)
+		}
+		_ = refs
+	})
+}
+
+// While the organizer's calendar cannot be read nobody knows whether a meeting is booked already.
+func TestAMeetingWaitsForItsOrganizersCalendar(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.invite(meetingAt(9, "m1", alice, roomA), roomA)
+		w.server.before = func(call string) error {
+			if call == "find" {
+				return fmt.Errorf("busy: %w", fault.Unavailable)
+			}
+			return nil
+		}
+		w.pass("room-a")
+		if n := len(w.bookings()); n != 0 {
+			w.Fatalf("%d bookings", n)
+		}
+		for range 5 {
+			w.later(time.Hour)
+			w.pass("room-a")
+		}
+		if w.differences(roomWaits) != 1 {
+			w.Error("nobody is told")
+		}
+		w.server.before = nil
+		w.later(time.Hour)
+		w.pass("room-a")
+		if b := w.theOne(); b.SyncOff || w.differences(roomWaits) != 0 {
+			w.Errorf("booking %+v, %d differences", b, w.differences(roomWaits))
+		}
+	})
+}
+
+func TestASeriesInARoomsCalendarIsLeftAlone(t *testing.T) {
+	rooms(t, func(w *world) {
+		ev := meetingAt(9, "m1", outside, roomA)
+		ev.Recurrence = "FREQ=DAILY;COUNT=3"
+		w.server.add(roomA, calendar.Item{Kind: calendar.Master, ReadOnly: true, Event: ev})
+		w.pass("room-a")
+		if err := w.engine.Sync(w.Context(), tenant, "room-a", true); err != nil {
+			w.Fatal(err)
+		}
+		w.pass("room-a")
+		if len(w.bookings()) != 0 || w.differences(roomSeries) != 1 {
+			w.Errorf("%d bookings, %d differences", len(w.bookings()), w.differences(roomSeries))
+		}
+	})
+}
+
+func TestAnAddInsMeetingWaitsForItsBooking(t *testing.T) {
+	rooms(t, func(w *world) {
+		refs := w.invite(meetingAt(9, "m1", alice, roomA), roomA)
+		w.server.mark(alice, refs[0], "b1")
+		w.pass("room-a")
+		if n := len(w.bookings()); n != 0 {
+			w.Fatalf("%d bookings", n)
+		}
+		w.book("b1", noOneElse, func(b *booking.Booking) { b.ItemExpected = true })
+		w.later(time.Minute)
+		w.pass("room-a")
+		w.pass("alice")
+		if b := w.theOne(); b.ID != "b1" {
+			w.Errorf("booking %s", b.ID)
+		}
+		w.only(alice)
+		w.quiet(0)
+	})
+}
+
+func TestSpokenTitle(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ subject, organizer, want string }{
+		{"Quarter", "Alice Adams", "Quarter"},
+		{"Alice Adams", "Alice Adams", ""},
+		{"Alice Adams Quarter", "Alice  Adams", "Quarter"},
+		{"Alice Adamson's farewell", "Alice Adams", "Alice Adamson's farewell"},
+		{"Quarter", "", "Quarter"},
+		{"", "Alice Adams", ""},
+	} {
+		if got := spokenTitle(tc.subject, tc.organizer); got != tc.want {
+			t.Errorf("spokenTitle(%q, %q) = %q, want %q", tc.subject, tc.organizer, got, tc.want)
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/sdk/backend"
+	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/fault"
+)
+
+// roomConflict is what a difference is called when a meeting in a room's calendar collides with a booking and stays there.
+const roomConflict = "room conflict"
+
+// declineTries is how often an answer is tried that the server refuses for its item alone.
+const declineTries = 5
+
+// decline answers an invitation in a room's calendar, as was recorded before. The server mails the organizer, once: an
+// answer that was given already is not given again.
+func (e *Engine) decline(ctx context.Context, p *pass, r store.RoomItem) error {
+	e.Failpoint("decline:recorded")
+	err := error(fault.Unsupported)
+	if p.mode.Responder != nil {
+		err = p.mode.Responder.Respond(ctx, backend.Reaction{
+			Mailbox: p.mailbox, Ref: r.Ref, Response: calendar.Declined, Comment: r.Reason,
+		})
+	}
+	e.Failpoint("decline:answered")
+	gone := errors.Is(err, fault.NotFound) || errors.Is(err, fault.Conflict)
+	never := errors.Is(err, fault.Unsupported) || errors.Is(err, fault.Invalid)
+	if err != nil && !gone && !never && mailboxWide(err) {
+		return err
+	}
+	p.carried = p.carried || err == nil
+	return e.withRoomItem(ctx, p, r, func(ctx context.Context, tx *store.Tx, r *store.RoomItem) error {
+		if r.Role != store.RoomDeclining {
+			return nil
+		}
+		switch {
+		case err == nil:
+			r.Role, r.Due, r.Tries = store.RoomDeclined, zeroTime, 0
+			if err := e.closeRoomDifferences(ctx, tx, *r, roomConflict); err != nil {
+				return err
+			}
+			return e.record(ctx, tx, r.Tenant, r.Room, "", "meeting declined", r.Reason)
+		case gone:
+			r.Role, r.Due = store.RoomDeclined, zeroTime
+			return nil
+		case never, r.Tries+1 >= declineTries:
+			r.Role, r.Due = store.RoomConflict, zeroTime
+			return e.differInRoom(ctx, tx, *r, roomDifference{roomConflict, "", fmt.Sprintf("%s; the meeting could not be declined: %s", r.Reason, sentence(err))})
+		}
+		r.Tries++
+		r.Due = e.now().Add(min(e.limits().RetryBase<<(r.Tries-1), time.Hour))
+		return nil
+	})
+}
+
+// A roomDifference is what is laid before a person about an item of a room's calendar.
+type roomDifference struct {
+	kind    string
+	booking string // that it is about; empty: the item's own
+	detail  string
+}
+
+func (e *Engine) differInRoom(ctx context.Context, tx *store.Tx, r store.RoomItem, d roomDifference) error {
+	if d.booking == "" {
+		d.booking = r.Booking
+	}
+	return tx.AddDifference(ctx, store.Difference{
+		Tenant: r.Tenant, Person: r.Room, Booking: d.booking, At: e.now(), Kind: d.kind, Detail: d.detail, Ref: r.Ref, Open: true,
+	})
+}
+
+// closeRoomDifferences closes what was laid before a person about an item; an empty kind stands for all of them.
+func (e *Engine) closeRoomDifferences(ctx context.Context, tx *store.Tx, r store.RoomItem, kind string) error {
+	open, err := tx.Differences(ctx, r.Tenant, store.DifferenceFilter{Person: r.Room, Kind: kind})
+	if err != nil {
+		return err
+	}
+	for _, d := range open {
+		if d.Ref == r.Ref {
+			if _, err := tx.CloseDifference(ctx, d.Tenant, d.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

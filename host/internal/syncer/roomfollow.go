@@ -1,0 +1,177 @@
+package syncer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/host/internal/syncer/plan"
+	"github.com/roomwire/roomwire/sdk/calendar"
+)
+
+// follow has a booking that came from rooms' calendars follow the meeting.
+func (s *roomSettling) follow(ctx context.Context, b *booking.Booking) error {
+	next := b.Clone()
+	joins := s.row.Role != store.RoomSource
+	if joins && !slices.Contains(next.Resources, s.row.Room) {
+		next.Resources = append(next.Resources, s.row.Room)
+	}
+	changed := calendar.Fields(0)
+	if s.base != nil {
+		changed = plan.Diff(*s.base, s.fields) & follows
+	}
+	lost, err := s.overtaken(ctx, b, changed)
+	if err != nil {
+		return err
+	}
+	if err := applyFields(ctx, s.tx, next, changed, &s.fields); err != nil {
+		return err
+	}
+	next.Normalize()
+	if v := booking.Validate(next); len(v) > 0 {
+		why, _ := refused(&booking.InvalidError{Booking: next.ID, Violations: v})
+		return s.leave(ctx, roomDifference{roomDiffers, b.ID, "the booking does not follow the meeting: " + why})
+	}
+	if !booking.Same(b, next) {
+		others, err := s.tx.Overlapping(ctx, next)
+		if err != nil {
+			return err
+		}
+		if len(others) > 0 {
+			return s.cannotFollow(ctx, b, others)
+		}
+		if next.SyncProblem = ""; len(next.Declined()) > 0 {
+			next.SyncProblem = declinedProblem(next)
+		}
+		if err := s.engine.save(ctx, s.tx, b, next, sourceCalendar, ""); err != nil {
+			return err
+		}
+		what := "changed in the room's calendar: " + inWords(changed)
+		if joins {
+			what = "another room was invited"
+		}
+		if err := s.engine.record(ctx, s.tx, b.Tenant, s.row.Room, b.ID, "booking changed", what); err != nil {
+			return err
+		}
+	}
+	if s.row.Role == store.RoomConflict {
+		if err := s.engine.closeRoomDifferences(ctx, s.tx, *s.row, ""); err != nil {
+			return err
+		}
+	}
+	s.row.Role, s.row.Booking, s.row.Base, s.row.Reason = store.RoomSource, b.ID, saveFields(&s.fields), ""
+	if lost != 0 {
+		detail := fmt.Sprintf("the booking's change of %s gave way: the meeting was changed in the calendar since", inWords(lost))
+		if err := s.engine.differInRoom(ctx, s.tx, *s.row, roomDifference{roomEditLost, b.ID, detail}); err != nil {
+			return err
+		}
+	}
+	if err := s.compare(ctx, next); err != nil {
+		return err
+	}
+	return s.answers(ctx, next)
+}
+
+// overtaken returns the fields that the booking system changed otherwise than the meeting changed since.
+func (s *roomSettling) overtaken(ctx context.Context, b *booking.Booking, changed calendar.Fields) (calendar.Fields, error) {
+	if changed == 0 {
+		return 0, nil
+	}
+	f, err := fieldsOfBooking(ctx, s.tx, b)
+	if err != nil {
+		return 0, err
+	}
+	return plan.Diff(*s.base, f) & plan.Diff(f, s.fields) & changed & calendar.FieldTime, nil
+}
+
+// compare lays before a person that a booking says otherwise than the meeting that it came from, which cannot be written to:
+// it is somebody else's.
+func (s *roomSettling) compare(ctx context.Context, b *booking.Booking) error {
+	f, err := fieldsOfBooking(ctx, s.tx, b)
+	if err != nil {
+		return err
+	}
+	differ := plan.Diff(f, s.fields) & calendar.FieldTime
+	if !slices.Contains(b.Resources, s.row.Room) {
+		differ |= calendar.FieldResources
+	}
+	if differ == 0 {
+		return s.engine.closeRoomDifferences(ctx, s.tx, *s.row, roomDiffers)
+	}
+	return s.engine.differInRoom(ctx, s.tx, *s.row, roomDifference{roomDiffers, b.ID, fmt.Sprintf(
+		"the booking has another %s than the meeting in the room's calendar that it came from, which only its organizer can change: ask for that, or set the booking back", inWords(differ))})
+}
+
+// cannotFollow settles a meeting that was moved to a time at which the room is taken.
+func (s *roomSettling) cannotFollow(ctx context.Context, b *booking.Booking, others []string) error {
+	e, next := s.engine, b.Clone()
+	before := s.base
+	if s.row.Role == store.RoomNew { // it would only join
+		return s.collides(ctx, others)
+	}
+	if s.canDecline() {
+		if next.Resources = slices.DeleteFunc(next.Resources, func(id string) bool { return id == s.row.Room }); len(next.Resources) == 0 {
+			next.Resources, next.Status = []string{s.row.Room}, booking.Cancelled
+		}
+		s.row.Booking = ""
+		why := "the meeting was moved to a time at which the room is taken, and declined"
+		if err := e.save(ctx, s.tx, b, next, sourceCalendar, why); err != nil {
+			return err
+		}
+		if err := e.record(ctx, s.tx, b.Tenant, s.row.Room, b.ID, "booking given up", why); err != nil {
+			return err
+		}
+		return s.refuse(ctx, roomNotFree)
+	}
+	if err := s.collides(ctx, others); err != nil {
+		return err
+	}
+	s.row.Booking, s.row.Base = b.ID, saveFields(before) // the booking has not followed: that is tried again
+	if next.SyncProblem = fmt.Sprintf("the meeting was moved to a time at which a room is taken by booking %s", join(others)); next.SyncProblem == b.SyncProblem {
+		return nil
+	}
+	return e.save(ctx, s.tx, b, next, sourceCalendar, next.SyncProblem)
+}
+
+// wakeSources has the rooms look at what a booking came from, after the booking system changed it.
+func (e *Engine) wakeSources(ctx context.Context, tx *store.Tx, b *booking.Booking) error {
+	if !e.RoomSync(b.Tenant) {
+		return nil
+	}
+	rows, err := tx.RoomItemsOfBooking(ctx, b.Tenant, b.ID)
+	if err != nil || !slices.ContainsFunc(rows, func(r store.RoomItem) bool { return r.Role != store.RoomCopy }) {
+		return err
+	}
+	if _, err := tx.WakeRoomItems(ctx, b.Tenant, store.RoomItemChoice{Booking: b.ID}, e.now()); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if err := tx.MarkDirty(ctx, r.Tenant, r.Room, time.Time{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// roomsFreed has the rooms that a booking leaves look again at the meetings that collided with it.
+func (e *Engine) roomsFreed(ctx context.Context, tx *store.Tx, old, next *booking.Booking) error {
+	if old == nil || old.Status != booking.Confirmed || !e.RoomSync(next.Tenant) ||
+		next.Status == booking.Confirmed && slices.Equal(old.Resources, next.Resources) && old.Start.Equal(next.Start) && old.End.Equal(next.End) {
+		return nil
+	}
+	for _, room := range old.Resources {
+		n, err := tx.WakeRoomItems(ctx, next.Tenant, store.RoomItemChoice{Room: room, Role: store.RoomConflict}, e.now())
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			if err := tx.MarkDirty(ctx, next.Tenant, room, time.Time{}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

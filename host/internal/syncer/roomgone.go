@@ -1,0 +1,394 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/sdk/backend"
+	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/fault"
+)
+
+// roomGone decides on the items of a room's calendar that were found gone: said so, or not mentioned by a complete read.
+// Each is looked for once more; held reports that they were too many to believe.
+func (e *Engine) roomGone(ctx context.Context, p *pass) (held bool, err error) {
+	rows, err := e.Store.RoomItemsGone(ctx, p.mb.Tenant, p.mb.Person)
+	if err != nil {
+		return false, ours(err)
+	}
+	approved := p.mb.DeletionsApproved
+	if rows, err = e.harmlessInRoom(ctx, p, rows); err != nil {
+		return false, err
+	}
+	missing, err := e.verifyInRoom(ctx, p, rows)
+	if err != nil {
+		return false, err
+	}
+	if tooMany, err := e.tooManyInRoom(ctx, p, len(missing), approved); err != nil {
+		return false, err
+	} else if tooMany {
+		if p.mb.HeldDeletions != len(missing) {
+			e.Log.Warn("too many items vanished from a room's calendar at once; their bookings are kept until somebody decides",
+				"tenant", p.mb.Tenant, "room", p.mb.Person, "items", len(missing))
+		}
+		return true, e.hold(ctx, p, len(missing), approved)
+	}
+	for _, r := range missing {
+		if err := e.leftRoom(ctx, p, r); err != nil {
+			return false, err
+		}
+		e.Failpoint("room:gone-settled")
+	}
+	return false, e.hold(ctx, p, 0, approved)
+}
+
+// tooManyInRoom is tooMany for a room.
+func (e *Engine) tooManyInRoom(ctx context.Context, p *pass, n int, approved bool) (bool, error) {
+	if approved {
+		n -= p.mb.HeldDeletions
+	}
+	if n <= e.limits().MassDeletionLimit {
+		return false, nil
+	}
+	total, err := e.Store.CountRoomItems(ctx, p.mb.Tenant, p.mb.Person)
+	if err != nil {
+		return false, ours(err)
+	}
+	return float64(n) > e.limits().MassDeletionShare*float64(total), nil
+}
+
+// harmlessInRoom ends what puts nothing at stake, and returns the rest: items that no booking stands for, or one that is
+// over. What was declined is remembered until the meeting is over, because its organizer's item still names the room.
+func (e *Engine) harmlessInRoom(ctx context.Context, p *pass, rows []store.RoomItem) ([]store.RoomItem, error) {
+	var rest []store.RoomItem
+	for _, r := range rows {
+		harmless := true
+		err := e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+			harmless = true
+			now, found, err := tx.RoomItem(ctx, r.Tenant, r.Room, r.Ref)
+			if err != nil || !found || now.GoneAt.IsZero() {
+				return err
+			}
+			if now.Booking == "" && refuses(now) && !e.basePast(now) {
+				now.GoneAt, now.Due, now.SeenRound = zeroTime, zeroTime, p.mb.Round
+				if !isPlaceholder(now) {
+					now.Role = store.RoomDeclined
+					if err := e.closeRoomDifferences(ctx, tx, now, ""); err != nil {
+						return err
+					}
+				}
+				return tx.PutRoomItem(ctx, now)
+			}
+			b, found, err := tx.Booking(ctx, now.Tenant, now.Booking)
+			if err != nil {
+				return err
+			}
+			if harmless = !found || b.Status != booking.Confirmed || e.past(b) || now.Role == store.RoomLeft || now.Role == store.RoomNew; !harmless {
+				return nil
+			}
+			if err := e.closeRoomDifferences(ctx, tx, now, ""); err != nil {
+				return err
+			}
+			return tx.DeleteRoomItem(ctx, now)
+		})
+		if err != nil {
+			return nil, err
+		}
+		if !harmless {
+			rest = append(rest, r)
+		}
+	}
+	return rest, nil
+}
+
+// basePast reports whether a meeting was over by when it was settled last.
+func (e *Engine) basePast(r store.RoomItem) bool {
+	f, err := loadFields(r.Base)
+	return err != nil || f == nil || !f.End.After(e.now())
+}
+
+// freePlaceholder forgets a placeholder and has the organizer's calendar looked at.
+func (e *Engine) freePlaceholder(ctx context.Context, tx *store.Tx, r store.RoomItem) error {
+	if err := e.closeRoomDifferences(ctx, tx, r, ""); err != nil {
+		return err
+	}
+	links, err := tx.LinksByUID(ctx, r.Tenant, r.UID)
+	if err != nil {
+		return err
+	}
+	for _, l := range links {
+		if l.State == store.LinkLive {
+			if err := e.note(ctx, tx, l, store.OpSync, calendar.MailNobody, "a room of the meeting was freed"); err != nil {
+				return err
+			}
+			if err := tx.MarkDirty(ctx, l.Tenant, l.Person, zeroTime); err != nil {
+				return err
+			}
+		}
+	}
+	return tx.DeleteRoomItem(ctx, r)
+}
+
+// verifyInRoom looks for items once more and returns those that are really gone. What is found is settled again.
+func (e *Engine) verifyInRoom(ctx context.Context, p *pass, rows []store.RoomItem) (missing []store.RoomItem, err error) {
+	var unnamed []store.RoomItem // by the references of another mode
+	var named []store.RoomItem
+	for _, r := range rows {
+		if r.Epoch == p.mb.Epoch {
+			named = append(named, r)
+		} else {
+			unnamed = append(unnamed, r)
+		}
+	}
+	for part := range slices.Chunk(named, roomItemsAtOnce) {
+		refs := make([]calendar.Ref, len(part))
+		for i, r := range part {
+			refs[i] = r.Ref
+		}
+		got, err := p.mode.Backend.Fetch(ctx, p.mailbox, refs)
+		if err != nil {
+			return nil, err
+		}
+		for i, r := range part {
+			switch {
+			case errors.Is(got[i].Err, fault.NotFound):
+				unnamed = append(unnamed, r)
+			case got[i].Err != nil:
+				return nil, got[i].Err
+			case got[i].Item.Event.Cancelled:
+				missing = append(missing, r)
+			default:
+				err := e.withRoomItem(ctx, p, r, func(_ context.Context, _ *store.Tx, r *store.RoomItem) error {
+					r.GoneAt, r.Due, r.SeenRound = zeroTime, e.now(), p.mb.Round
+					return nil
+				})
+				if err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	for _, r := range unnamed {
+		found, err := e.elsewhereInRoom(ctx, p, r)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			missing = append(missing, r)
+		}
+	}
+	return missing, nil
+}
+
+// elsewhereInRoom looks for an item under another reference. What is found is recorded, and takes its place when it is
+// settled.
+func (e *Engine) elsewhereInRoom(ctx context.Context, p *pass, r store.RoomItem) (bool, error) {
+	if r.UID == "" || p.mode.Finder == nil {
+		return false, nil
+	}
+	items, err := p.mode.Finder.Find(ctx, p.mailbox, backend.ByUID, r.UID)
+	if errors.Is(err, fault.Unsupported) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	for _, it := range items {
+		if it.Ref == r.Ref || it.Event.Cancelled {
+			continue
+		}
+		return true, e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+			now, known, err := tx.RoomItem(ctx, r.Tenant, r.Room, it.Ref)
+			if err != nil {
+				return err
+			}
+			if !known {
+				now = store.RoomItem{Tenant: r.Tenant, Room: r.Room, Ref: it.Ref, UID: r.UID, Created: e.now()}
+			}
+			now.Epoch, now.SeenRound, now.GoneAt, now.Due = p.mb.Epoch, p.mb.Round, zeroTime, e.now()
+			return tx.PutRoomItem(ctx, now)
+		})
+	}
+	return false, nil
+}
+
+// leftRoom settles an item that is really gone and for which a booking stands.
+func (e *Engine) leftRoom(ctx context.Context, p *pass, r store.RoomItem) error {
+	b, found, err := e.Store.Booking(ctx, r.Tenant, r.Booking)
+	if err != nil || !found {
+		return ours(err)
+	}
+	if r.Role != store.RoomCopy {
+		if until := r.GoneAt.Add(roomSwapWait); until.After(e.now()) && b.Organizer == "" && !e.ownMeeting(p, b) {
+			// Perhaps another room takes its place: that one's calendar tells.
+			return e.withRoomItem(ctx, p, r, func(_ context.Context, _ *store.Tx, r *store.RoomItem) error {
+				r.Due = until
+				return nil
+			})
+		}
+		return e.sourceGone(ctx, p, r)
+	}
+	said, err := e.saysOfRoom(ctx, p, b, r)
+	if err != nil {
+		return err
+	}
+	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+		now, found, err := tx.RoomItem(ctx, r.Tenant, r.Room, r.Ref)
+		if err != nil || !found || now.GoneAt.IsZero() {
+			return err
+		}
+		if said.wait {
+			now.Tries++
+			now.Due = e.now().Add(min(e.limits().RetryBase<<min(now.Tries-1, 6), time.Hour))
+			return tx.PutRoomItem(ctx, now)
+		}
+		if err := tx.DeleteRoomItem(ctx, now); err != nil {
+			return err
+		}
+		b, found, err := tx.Booking(ctx, r.Tenant, r.Booking)
+		if err != nil || !found || b.Status != booking.Confirmed || !slices.Contains(b.Resources, r.Room) {
+			return err
+		}
+		if !said.invited {
+			return tx.MarkDirty(ctx, b.Tenant, b.Organizer, zeroTime) // that tells what became of the meeting
+		}
+		return e.roomAnswers(ctx, tx, b, roomAnswer{p.person, booking.AnswerDeclined, said.reason})
+	})
+}
+
+func (e *Engine) ownMeeting(p *pass, b *booking.Booking) bool {
+	return b.External != nil && strings.EqualFold(b.External.Email, p.person.Email)
+}
+
+// A hearsay is what the organizer's item says of a room whose copy is gone.
+type hearsay struct {
+	invited bool   // the room still is
+	reason  string // why it declined, as far as is known
+	wait    bool   // nobody knows now
+}
+
+// saysOfRoom asks the organizer's item. A room's copy is gone when the room declined, when somebody deleted it there, and
+// when the organizer called the meeting off or exchanged the room: only the organizer's item tells which.
+func (e *Engine) saysOfRoom(ctx context.Context, p *pass, b *booking.Booking, r store.RoomItem) (hearsay, error) {
+	h := hearsay{invited: true, reason: "the meeting is gone from the room's calendar"}
+	links, err := e.Store.LinksOfBooking(ctx, b.Tenant, b.ID)
+	if err != nil {
+		return h, ours(err)
+	}
+	i := slices.IndexFunc(links, func(l store.Link) bool { return l.State == store.LinkLive && l.Ref != "" && l.Person == b.Organizer })
+	if i < 0 {
+		return h, nil
+	}
+	there, problem, err := e.onlooker(ctx, links[i])
+	if err != nil {
+		return h, ours(err)
+	}
+	if problem != "" {
+		if there.isOff() {
+			return h, nil
+		}
+		return hearsay{wait: true}, nil
+	}
+	item, err := e.current(ctx, there, links[i])
+	switch {
+	case ctx.Err() != nil:
+		return h, ctx.Err()
+	case err != nil:
+		return hearsay{wait: true}, nil
+	case item == nil || item.Event.Cancelled:
+		return hearsay{}, nil
+	}
+	at := slices.IndexFunc(item.Event.Attendees, func(a calendar.Attendee) bool { return strings.EqualFold(a.Email, p.person.Email) })
+	if at < 0 {
+		return hearsay{}, nil
+	}
+	if item.Event.Attendees[at].Response == calendar.Declined {
+		h.reason = e.whyDeclined(ctx, there, item, p.person.Email)
+	}
+	return h, nil
+}
+
+// isOff reports whether somebody's calendar is not read at all.
+func (p *pass) isOff() bool {
+	return p == nil || p.person.SyncDisabled || p.person.SyncMode == "" || p.person.Email == ""
+}
+
+// whyDeclined returns what a room wrote when it declined; empty if that is not known.
+func (e *Engine) whyDeclined(ctx context.Context, there *pass, item *calendar.Item, room string) string {
+	if there.mode.Answers == nil {
+		return ""
+	}
+	text, err := there.mode.Answers.Answer(ctx, there.mailbox, item.Ref, room)
+	if err != nil {
+		e.Log.Debug("what a room wrote could not be read", "tenant", there.mb.Tenant, "person", there.mb.Person, "error", err.Error())
+		return ""
+	}
+	const most = 300
+	text = strings.Join(strings.Fields(text), " ")
+	if r := []rune(text); len(r) > most {
+		text = string(r[:most-1]) + "…"
+	}
+	return text
+}
+
+// sourceGone takes a room out of a booking that came from rooms' calendars, or cancels it if that was the last one.
+func (e *Engine) sourceGone(ctx context.Context, p *pass, r store.RoomItem) error {
+	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+		now, found, err := tx.RoomItem(ctx, r.Tenant, r.Room, r.Ref)
+		if err != nil || !found || now.GoneAt.IsZero() {
+			return err
+		}
+		if err := e.closeRoomDifferences(ctx, tx, now, ""); err != nil {
+			return err
+		}
+		if err := tx.DeleteRoomItem(ctx, now); err != nil {
+			return err
+		}
+		b, found, err := tx.Booking(ctx, r.Tenant, r.Booking)
+		if err != nil || !found || b.Status != booking.Confirmed {
+			return err
+		}
+		rows, err := tx.RoomItemsOfBooking(ctx, b.Tenant, b.ID)
+		if err != nil {
+			return err
+		}
+		next, what, why := b.Clone(), "booking changed", fmt.Sprintf("the meeting is gone from the calendar of %s", r.Room)
+		next.Resources = slices.DeleteFunc(next.Resources, func(id string) bool { return id == r.Room })
+		if len(rows) == 0 {
+			next.Resources, next.Status, what = b.Resources, booking.Cancelled, "booking cancelled"
+		}
+		if booking.Same(b, next) {
+			return nil
+		}
+		if err := e.save(ctx, tx, b, next, sourceCalendar, why); err != nil {
+			return err
+		}
+		return e.record(ctx, tx, b.Tenant, r.Room, b.ID, what, why)
+	})
+}
+
+// keepGone keeps the bookings whose meetings are gone from a room's calendar, and forgets that they came from there.
+func (e *Engine) keepGone(ctx context.Context, tx *store.Tx, tenant, room string) (int, error) {
+	rows, err := tx.RoomItemsGone(ctx, tenant, room)
+	if err != nil {
+		return 0, err
+	}
+	for _, r := range rows {
+		if r.Booking != "" {
+			detail := "the meeting is gone from the room's calendar, and the booking was kept by an administrator"
+			if err := e.differInRoom(ctx, tx, r, roomDifference{roomDiffers, "", detail}); err != nil {
+				return 0, err
+			}
+		}
+		if err := tx.DeleteRoomItem(ctx, r); err != nil {
+			return 0, err
+		}
+	}
+	return len(rows), nil
+}
