@@ -34,7 +34,7 @@ func bookingOut(b *booking.Booking) rest.Booking {
 	out.Start, out.End = timesOut(b)
 	for i, a := range b.Attendees {
 		role := rest.Role(a.Role)
-		out.Attendees[i] = rest.Attendee{Email: a.Email, Name: given(a.Name), Role: &role}
+		out.Attendees[i] = rest.Attendee{Email: a.Email, Name: given(a.Name), Role: &role, Group: given(a.Group)}
 		if said, known := b.Answer(strings.ToLower(a.Email)); known && said.Resource == "" {
 			answer := rest.AttendeeAnswer(said.State)
 			out.Attendees[i].Answer = &answer

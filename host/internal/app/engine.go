@@ -34,6 +34,7 @@ func limitsOf(cfg *config.Config) syncer.Limits {
 	limits.WorkersPerServer, limits.RetryBase = s.WorkersPerServer, s.RetryDelay
 	limits.MassDeletionLimit, limits.MassDeletionShare = s.MassDeletionLimit, s.MassDeletionShare
 	limits.RollbackTries, limits.CancelTries, limits.FollowMoves = s.RollbackTries, s.CancelTries, s.FollowMoves
+	limits.ResolveGroups = s.ResolveGroups
 	return limits
 }
 

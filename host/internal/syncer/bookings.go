@@ -51,6 +51,7 @@ func (e *Engine) Put(ctx context.Context, b *booking.Booking, match booking.Matc
 			return &booking.InvalidError{Booking: b.ID, Violations: v}
 		}
 		next := b.Clone()
+		regroup(old, next)
 		if next.SyncOff, err = wantsNoSync(ctx, tx, old, b); err != nil {
 			return err
 		}

@@ -110,6 +110,7 @@ func (e *Engine) attempt(ctx context.Context, p *pass, in store.Intent) error {
 	if item != nil && item.Event.Cancelled && l.State != store.LinkDeleting {
 		item = nil // called off in the calendar: it stands for nothing any more
 	}
+	e.learnGroups(ctx, p, item)
 	s, err := e.prepare(ctx, p, in, seen{link: l, item: item, surelyNew: surelyNew})
 	if err != nil || s.settled {
 		return err
@@ -211,7 +212,7 @@ func (e *Engine) prepare(ctx context.Context, p *pass, in store.Intent, was seen
 		if err != nil {
 			return err
 		}
-		pr.item, pr.carrying = item, true
+		pr.item, pr.carrying, pr.mode = item, true, p.mode.Name
 		if s.settled, err = e.standStill(ctx, tx, &pr, in); err != nil || s.settled {
 			return err
 		}

@@ -65,6 +65,9 @@ func (e *Engine) page(ctx context.Context, p *pass, page backend.Page) error {
 	if err != nil {
 		return err
 	}
+	for _, ch := range page.Changes {
+		e.learnGroups(ctx, p, ch.Item, fetched[ch.Ref])
+	}
 	before := p.mb
 	var marks []string
 	err = e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
@@ -216,7 +219,7 @@ func (e *Engine) pairItem(ctx context.Context, tx *store.Tx, p *pass, l store.Li
 		pr.link.GoneAt = e.now()
 		return tx.PutLink(ctx, pr.link)
 	}
-	pr.item = item
+	pr.item, pr.mode = item, p.mode.Name
 	v, err := e.settle(ctx, tx, &pr)
 	if err != nil {
 		return err

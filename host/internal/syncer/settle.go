@@ -19,7 +19,8 @@ type pair struct {
 	person  store.PersonRow
 	// item is nil when the calendar says explicitly that it is gone, or it was never made.
 	item  *calendar.Item
-	reset bool // the booking prevails
+	reset bool   // the booking prevails
+	mode  string // by which the mailbox is reached; empty where no group need be known
 	// carrying: the caller carries the decision out at once, so that it needs no intent.
 	carrying bool
 	// excused are invited rooms that the booking does not have because they are taken. They stay invited.
@@ -260,6 +261,9 @@ func (e *Engine) changeFromCalendar(ctx context.Context, tx *store.Tx, p *pair, 
 	next := p.booking.Clone()
 	if err := applyFields(ctx, tx, next, d.BookingFields, &d.Booking); err != nil {
 		return "", err
+	}
+	if d.BookingFields.Any(calendar.FieldAttendees) {
+		e.resolveGroups(p, next)
 	}
 	if v := booking.Validate(next); len(v) > 0 {
 		why, _ := refused(&booking.InvalidError{Booking: next.ID, Violations: v})

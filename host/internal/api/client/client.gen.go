@@ -605,8 +605,11 @@ type Attendee struct {
 	// Answer What they have answered, by the organizer's calendar. It is only told; what a caller sends is not heeded.
 	Answer *AttendeeAnswer `json:"answer,omitempty"`
 	Email  string          `json:"email"`
-	Name   *string         `json:"name,omitempty"`
-	Role   *Role           `json:"role,omitempty"`
+
+	// Group The distribution group through which the calendar invites them: with resolve_distribution_groups a group is told as its members. It is only told; as long as all of a group stay, the calendar keeps the group.
+	Group *string `json:"group,omitempty"`
+	Name  *string `json:"name,omitempty"`
+	Role  *Role   `json:"role,omitempty"`
 }
 
 // AttendeeAnswer What they have answered, by the organizer's calendar. It is only told; what a caller sends is not heeded.
