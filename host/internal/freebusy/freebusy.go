@@ -345,7 +345,7 @@ func (a *asking) addBookings(ctx context.Context, answer *Answer) error {
 			return err
 		}
 		for _, b := range list {
-			for _, t := range a.times(b) {
+			for _, t := range a.times(b, answer.Resource) {
 				answer.add(t)
 			}
 		}
@@ -369,15 +369,21 @@ func (answer *Answer) add(t Time) {
 	answer.Busy = append(answer.Busy, t)
 }
 
-// times are when a booking takes its resources within the query's span. A room is taken whatever the person is shown as.
-func (a *asking) times(b *booking.Booking) []Time {
-	start, end := booking.Span(b)
-	if !start.Before(a.query.To) || !end.After(a.query.From) {
-		return nil
+// times are when a booking takes a resource within the query's span, with lead and follow-up time. A room is taken whatever the
+// person is shown as.
+func (a *asking) times(b *booking.Booking, resource string) []Time {
+	var out []Time
+	for o := range booking.Touching(b, a.query.From, a.query.To) {
+		if !slices.Contains(o.Resources(), resource) {
+			continue // this occurrence is elsewhere
+		}
+		is := o.Booking()
+		t := Time{Busy: booking.Occupied, Booking: b.ID, Private: is.Class == booking.Private || is.Class == booking.Confidential}
+		t.Start, t.End = o.Span()
+		if !t.Private {
+			t.Subject, t.Location = is.Title, is.Location
+		}
+		out = append(out, t)
 	}
-	t := Time{Start: start, End: end, Busy: booking.Occupied, Booking: b.ID, Private: b.Class == booking.Private || b.Class == booking.Confidential}
-	if !t.Private {
-		t.Subject, t.Location = b.Title, b.Location
-	}
-	return []Time{t}
+	return out
 }

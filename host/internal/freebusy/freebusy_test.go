@@ -226,6 +226,12 @@ func TestRoomsAndDesksHaveTheirBookings(t *testing.T) {
 	book("b2", "room", 14, 15, booking.Private)
 	book("b3", "desk", 8, 17, booking.Public)
 	book("b4", "desk", 30, 31, booking.Public) // on another day
+	series := &booking.Booking{
+		ID: "b5", Title: "Weekly", Resources: []string{"desk"}, Start: at(18).AddDate(0, 0, -7), End: at(19).AddDate(0, 0, -7), Recurrence: "FREQ=WEEKLY",
+		LeadMinutes: 30, Class: booking.Public,
+	}
+	series.Normalize()
+	w.bookings = append(w.bookings, series)
 	got := w.ask(t, Query{Resources: []string{"room", "desk"}})
 	room := []Time{
 		{Start: at(9), End: at(10), Busy: booking.Occupied, Booking: "b1"},
@@ -234,7 +240,10 @@ func TestRoomsAndDesksHaveTheirBookings(t *testing.T) {
 	if got[0].Err != nil || !slices.Equal(got[0].Busy, room) {
 		t.Errorf("room: %+v, want %+v", got[0], room)
 	}
-	desk := []Time{{Start: at(8), End: at(17), Busy: booking.Occupied, Subject: "About b3", Booking: "b3"}}
+	desk := []Time{
+		{Start: at(8), End: at(17), Busy: booking.Occupied, Subject: "About b3", Booking: "b3"},
+		{Start: at(17).Add(30 * time.Minute), End: at(19), Busy: booking.Occupied, Subject: "Weekly", Booking: "b5"},
+	}
 	if got[1].Err != nil || got[1].Email != "" || !slices.Equal(got[1].Busy, desk) {
 		t.Errorf("desk: %+v, want %+v", got[1], desk)
 	}
