@@ -9,7 +9,6 @@ import (
 
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/directory"
-	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
@@ -86,7 +85,7 @@ func (e *Engine) learnGroups(ctx context.Context, p *pass, items ...*calendar.It
 }
 
 func (e *Engine) learnGroup(ctx context.Context, p *pass, of groupOf) {
-	members, err := p.mode.Groups.Members(ctx, backend.Mailbox(p.mailbox), of.address)
+	members, err := p.mode.Groups.Members(ctx, p.mailbox, of.address)
 	one := membership{members: members, until: e.now().Add(groupHolds)}
 	switch {
 	case fault.Of(err) == fault.NotFound:
