@@ -129,7 +129,9 @@ func TestAGroupIsItsMembersInTheBookingAndStaysAGroupInTheItem(t *testing.T) {
 		if b := w.booking("b1"); !slices.Equal(attendees(b), want) || b.Version != 3 || w.server.writes != writes {
 			w.Errorf("%q in version %d after %d writes", attendees(b), b.Version, w.server.writes-writes)
 		}
-		put(func(b *booking.Booking) { b.Attendees = append(b.Attendees, booking.Attendee{Email: "frank@example.com"}) })
+		put(func(b *booking.Booking) {
+			b.Attendees = append(b.Attendees, booking.Attendee{Email: "frank@example.com"})
+		})
 		w.invites(w.only(alice).Event, "frank", "team")
 
 		// Without one of them the others are invited by themselves.
