@@ -59,9 +59,10 @@ var allowed = map[string][]string{
 	"host/internal/watch": {
 		"host/internal/config", "host/internal/syncer", "host/internal/store", "host/internal/directory", "host/internal/remedy", "sdk",
 	},
+	"host/internal/freebusy": {"host/internal/syncer", "host/internal/booking", "host/internal/directory", "host/internal/store", "sdk"},
 	"host/internal/endpoint": {"host/internal/syncer", "host/internal/store", "host/internal/config", "sdk"},
 	"host/internal/api": {
-		"host/internal/syncer", "host/internal/booking", "host/internal/directory", "host/internal/store",
+		"host/internal/syncer", "host/internal/booking", "host/internal/directory", "host/internal/store", "host/internal/freebusy",
 		"host/internal/config", "host/internal/apikey", "host/internal/sunset", "host/internal/roompolicy", "sdk/fault",
 	},
 	"host/internal/doctor": {

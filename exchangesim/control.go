@@ -26,6 +26,13 @@ func (s *Server) control() http.Handler {
 	handle("GET /sim/people", s.controlPeople)
 	handle("POST /sim/people", s.controlAddPerson)
 	handle("PATCH /sim/people", s.controlChangePerson)
+	handle("POST /sim/groups", func(r *http.Request) (any, error) {
+		var g Group
+		if err := decode(r.Body, &g); err != nil {
+			return nil, err
+		}
+		return nil, s.SetGroup(g)
+	})
 	handle("GET /sim/appointments", s.controlAppointments)
 	handle("POST /sim/appointments", s.controlCreate)
 	handle("PATCH /sim/appointments", s.controlUpdate)

@@ -27,6 +27,7 @@ import (
 // Options configure a Server. The zero value is a server with the sample people.
 type Options struct {
 	People []Person // empty: SamplePeople
+	Groups []Group  // distribution groups
 	Domain string   // NetBIOS domain of logins; empty: EXAMPLE
 	Logger *slog.Logger
 	// RecordDir, if set, receives every request and answer body in numbered files.
@@ -68,6 +69,9 @@ type Options struct {
 	Tenants []Tenant
 	// TokenLifetime is how long the access tokens of Tenants last; 0: an hour.
 	TokenLifetime time.Duration
+	// ForgetAnswers has an update that sets a list of attendees as a whole forget the answers of those whom it names without one.
+	// What is appended to a list leaves the others alone.
+	ForgetAnswers bool
 	// CopyToAttendees delivers meetings into the calendars of attendees who have a mailbox here, as the Calendar Attendant does.
 	// Rooms then answer by their CalendarProcessing.
 	CopyToAttendees bool
@@ -104,6 +108,7 @@ type Server struct {
 	mu sync.Mutex
 	onlineState
 	people      []*Person
+	groups      []Group
 	users       map[string]*Person  // by address and by DOMAIN\user, in lower case
 	boxes       map[string]*mailbox // by every address in lower case
 	byID        map[string]*mailbox // by mailbox GUID
@@ -206,6 +211,11 @@ func New(o Options) (*Server, error) {
 	}
 	for _, p := range o.People {
 		if err := s.AddPerson(p); err != nil {
+			return nil, err
+		}
+	}
+	for _, g := range o.Groups {
+		if err := s.SetGroup(g); err != nil {
 			return nil, err
 		}
 	}

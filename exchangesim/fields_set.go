@@ -139,6 +139,7 @@ var (
 	notText   = regexp.MustCompile(`(?is)<(style|script|head)\b.*?</(style|script|head)>`)
 	lineBreak = regexp.MustCompile(`(?i)<br\s*/?>|</(p|div|tr|li|h[1-6])>`)
 	markup    = regexp.MustCompile(`(?s)<[^>]*>`)
+	hyperlink = regexp.MustCompile(`(?is)<a\b[^>]*\bhref="(https?://[^"]*)"[^>]*>(.*?)</a>`)
 )
 
 // body answers the text in the kind that was asked for.
@@ -155,12 +156,13 @@ func (v *view) body(name, kind string) *node {
 	return el(name, attr{"BodyType", b.kind}, b.text)
 }
 
-// plain is the body without markup.
+// plain is the body without markup. Where a link leads is told behind its text, as Exchange does.
 func (b body) plain() string {
 	if b.kind != "HTML" {
 		return b.text
 	}
 	text := strings.NewReplacer("\r", "", "\n", " ").Replace(notText.ReplaceAllString(b.text, ""))
+	text = hyperlink.ReplaceAllString(text, "$2&lt;$1&gt;")
 	text = markup.ReplaceAllString(lineBreak.ReplaceAllString(text, "\n"), "")
 	return exchangeLines(strings.TrimSpace(html.UnescapeString(text)))
 }

@@ -102,6 +102,8 @@ func graphRoutes() map[string]graphOperation {
 		"GET users/{}/calendarview/delta()":           {"GraphDelta", calendarReaders, false, (*graphCall).delta},
 		"POST users/{}/calendar/getschedule()":        {"GraphGetSchedule", calendarReaders, false, (*graphCall).getSchedule},
 		"GET users/{}/calendar/calendarview/delta":    {"GraphDelta", calendarReaders, false, (*graphCall).delta},
+		"GET groups":                        {"GraphListGroups", nil, false, (*graphCall).listGroups},
+		"GET groups/{id}/transitivemembers": {"GraphTransitiveMembers", nil, false, (*graphCall).transitiveMembers},
 	}
 	return table
 }
@@ -200,7 +202,7 @@ func (g *graphCall) choose() error {
 		case i == 1 && pattern[0] == "users":
 			g.user = segment
 			pattern = append(pattern, "{}")
-		case i > 0 && slices.Contains([]string{"events", "subscriptions"}, pattern[i-1]):
+		case i > 0 && slices.Contains([]string{"events", "subscriptions", "groups"}, pattern[i-1]):
 			g.ids = append(g.ids, segment)
 			pattern = append(pattern, "{id}")
 		default:

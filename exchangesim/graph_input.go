@@ -235,13 +235,18 @@ func (e *graphEdit) setAttendees(raw json.RawMessage) error {
 			Name    string `json:"name"`
 			Address string `json:"address"`
 		} `json:"emailAddress"`
+		Status struct {
+			Response string `json:"response"`
+		} `json:"status"`
 	}
 	if err := json.Unmarshal(raw, &list); err != nil {
 		return err
 	}
 	e.required, e.optional, e.resources = nil, nil, nil
 	for _, a := range list {
-		made := Attendee{Name: a.EmailAddress.Name, Address: a.EmailAddress.Address}
+		made := Attendee{Name: a.EmailAddress.Name, Address: a.EmailAddress.Address, Response: map[string]string{
+			"accepted": "Accept", "tentativelyAccepted": "Tentative", "declined": "Decline",
+		}[a.Status.Response]}
 		if made.Address == "" {
 			return graphFail(http.StatusBadRequest, "ErrorInvalidRecipients", "At least one recipient isn't valid.")
 		}

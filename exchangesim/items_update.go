@@ -217,7 +217,9 @@ func (c *call) commit(v *view, made *content) error {
 				return err
 			}
 		}
-		made.keepResponses(v.c.attendees())
+		if !c.opts.ForgetAnswers {
+			made.keepResponses(v.c.attendees())
+		}
 	}
 	if v.index > 0 {
 		it.changes[v.index] = made

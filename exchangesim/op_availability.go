@@ -15,9 +15,10 @@ type window struct {
 	start, end time.Time
 	interval   time.Duration // of the merged view
 	view       string
+	zone       *time.Location // of the request, in which times are answered, without saying so
 }
 
-// getUserAvailability answers when people are busy. Times are in UTC, whatever the TimeZone of the request.
+// getUserAvailability answers when people are busy.
 func (c *call) getUserAvailability() (*node, error) {
 	mailboxes := c.req.child("MailboxDataArray").all("MailboxData")
 	if len(mailboxes) == 0 || len(mailboxes) > 100 {
@@ -51,7 +52,7 @@ func (c *call) window(options *node) (window, error) {
 	if err != nil {
 		return window{}, err
 	}
-	w := window{interval: 30 * time.Minute, view: options.child("RequestedView").value()}
+	w := window{zone: loc, interval: 30 * time.Minute, view: options.child("RequestedView").value()}
 	if w.start, err = parseTime(options.child("TimeWindow", "StartTime").value(), loc); err != nil {
 		return w, err
 	}
@@ -154,7 +155,7 @@ func (c *call) freeBusy(address string, w window) *node {
 	if view != "MergedOnly" {
 		events := el("t:CalendarEventArray")
 		for _, v := range busy {
-			events.kids = append(events.kids, v.calendarEvent(strings.HasPrefix(view, "Detailed")))
+			events.kids = append(events.kids, c.calendarEvent(v, box, w.zone, strings.HasPrefix(view, "Detailed")))
 		}
 		if len(events.kids) > 0 {
 			answer.kids = append(answer.kids, events)
@@ -206,11 +207,17 @@ func merged(busy []*view, w window) string {
 	return string(digits)
 }
 
-func (v *view) calendarEvent(detailed bool) *node {
-	n := el("t:CalendarEvent", el("t:StartTime", stamp(v.start)), el("t:EndTime", stamp(v.end)), el("t:BusyType", v.c.busy))
+// calendarEvent tells of one appointment. What a private one is about its owner alone is told.
+func (c *call) calendarEvent(v *view, box *mailbox, in *time.Location, detailed bool) *node {
+	at := func(t time.Time) string { return t.In(in).Format("2006-01-02T15:04:05") }
+	n := el("t:CalendarEvent", el("t:StartTime", at(v.start)), el("t:EndTime", at(v.end)), el("t:BusyType", v.c.busy))
 	if detailed {
+		subject, location := v.c.subject, v.c.location
+		if v.c.sensitivity == "Private" && c.delegate(box) {
+			subject, location = "", ""
+		}
 		n.kids = append(n.kids, el("t:CalendarEventDetails",
-			el("t:ID", v.id()), el("t:Subject", v.c.subject), el("t:Location", v.c.location),
+			el("t:ID", v.id()), el("t:Subject", subject), el("t:Location", location),
 			el("t:IsMeeting", boolean(v.c.meeting())), el("t:IsRecurring", boolean(v.index > 0)), el("t:IsException", boolean(v.exception)),
 			el("t:IsReminderSet", boolean(v.c.reminderSet)), el("t:IsPrivate", boolean(v.c.sensitivity == "Private"))))
 	}

@@ -6,6 +6,7 @@ func peripheralOperations() map[string]operation {
 		"ConvertId":            (*call).convertID,
 		"ResolveNames":         (*call).resolveNames,
 		"GetServerTimeZones":   (*call).getServerTimeZones,
+		"ExpandDL":             (*call).expandDL,
 		"GetUserAvailability":  (*call).getUserAvailability,
 		"GetUserConfiguration": (*call).getUserConfiguration,
 	}

@@ -235,7 +235,7 @@ func TestAvailabilityShowsWhenPeopleAreBusy(t *testing.T) {
 		t.Errorf("merged %q, want 02003", got)
 	}
 	events := view.child("CalendarEventArray").all("CalendarEvent")
-	if len(events) != 4 || events[3].child("StartTime").value() != "2026-07-01T11:00:00Z" || events[3].child("CalendarEventDetails", "Location").value() != "Home" {
+	if len(events) != 4 || events[3].child("StartTime").value() != "2026-07-01T13:00:00" || events[3].child("CalendarEventDetails", "Location").value() != "Home" {
 		t.Errorf("%d events", len(events))
 	}
 	if got := view.child("WorkingHours", "TimeZone", "Bias").value(); got != "-60" {

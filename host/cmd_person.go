@@ -17,7 +17,7 @@ import (
 func personCmd(f *flags) *cobra.Command {
 	cmd := &cobra.Command{Use: "person", Short: "Say who is kept in sync, and see how their sync is"}
 	cmd.AddCommand(personImportCmd(f), personListCmd(f), personShowCmd(f), personShadowCmd(f), personSetCmd(f), personDeleteCmd(f),
-		personTestCmd(f), personMoveCmd(f), personMovesCmd(f), personMoveDecideCmd(f))
+		personTestCmd(f), personFreeBusyCmd(f), personMoveCmd(f), personMovesCmd(f), personMoveDecideCmd(f))
 	return cmd
 }
 

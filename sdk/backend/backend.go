@@ -2,7 +2,7 @@
 //
 // A backend keeps nothing but connections. The host owns time, storage, retries and policy; it calls Probe, Pull,
 // Fetch and Apply, and whichever of the optional interfaces (Pusher, Finder, Watcher, Partial, and
-// those of rooms.go) the value returned by Open implements.
+// those of rooms.go and people.go) the value returned by Open implements.
 // Errors carry a kind of package fault; the host reacts to kinds alone. Requests go through Env.HTTP, which authorizes
 // them and ends them with their context.
 package backend
@@ -242,8 +242,9 @@ type Partial interface {
 // Abilities are the optional interfaces that a backend implements, and what it cannot carry.
 type Abilities struct {
 	Pusher, Finder, Watcher bool
-	Drift                   bool            // a DriftChecker
-	AskingOnly              bool            // of a Watcher
+	Drift                   bool // a DriftChecker
+	AskingOnly              bool // of a Watcher
+	FreeBusy, GroupExpander bool
 	Omits                   calendar.Fields // of a Partial; never FieldTime
 	Everything              bool            // of a Complete
 	Responder, Answers      bool
@@ -277,11 +278,13 @@ func AbilitiesOf(b Backend) Abilities {
 	if p, ok := b.(Partial); ok {
 		a.Omits = p.Omits() & calendar.AllFields &^ calendar.FieldTime
 	}
+	_, a.FreeBusy = b.(FreeBusy)
+	_, a.GroupExpander = b.(GroupExpander)
 	return a
 }
 
 // As returns b as one of the optional interfaces that have methods of their own to serve (Pusher, Finder, Watcher, Responder,
-// Answers, DriftChecker), and whether b is able to serve it.
+// Answers, FreeBusy, GroupExpander, DriftChecker), and whether b is able to serve it.
 func As[A any](b Backend) (A, bool) {
 	can := AbilitiesOf(b)
 	able := false
@@ -298,6 +301,10 @@ func As[A any](b Backend) (A, bool) {
 		able = can.Answers
 	case *DriftChecker:
 		able = can.Drift
+	case *FreeBusy:
+		able = can.FreeBusy
+	case *GroupExpander:
+		able = can.GroupExpander
 	}
 	a, has := b.(A)
 	if !able || !has {

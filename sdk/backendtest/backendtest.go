@@ -109,6 +109,8 @@ func grouped(only func(string) bool) []group {
 		{"Watcher", watcherChecks()},
 		{"Responder", responderChecks()},
 		{"DriftChecker", driftChecks()},
+		{"FreeBusy", freeBusyChecks()},
+		{"Groups", groupChecks()},
 		{"Mailboxes", mailboxChecks()},
 		{"Unavailable", unavailableChecks()},
 		{"Cancellation", cancellationChecks()},

@@ -35,6 +35,8 @@ const (
 	complete
 	responder
 	drift
+	freeBusy
+	groups
 	series
 	attendees
 	atURL // the mailbox has a URL, which can be another's
@@ -60,6 +62,8 @@ func (s *suite) missing(n needs) string {
 		{pusher, s.can.Pusher, "the backend is no Pusher"},
 		{watcher, s.can.Watcher, "the backend is no Watcher"},
 		{drift, s.can.Drift, "the backend is no DriftChecker"},
+		{freeBusy, s.can.FreeBusy, "the backend tells no FreeBusy"},
+		{groups, s.can.GroupExpander, "the backend is no GroupExpander"},
 		{pusher, !s.delegate, "the mailbox is a delegate's and cannot be subscribed to"},
 		{watcher, !s.delegate, "the mailbox is a delegate's and cannot be listened to"},
 		{complete, s.can.Everything, "the backend is not Complete"},

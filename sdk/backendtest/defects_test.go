@@ -142,6 +142,11 @@ var defects = map[string]string{
 	"a key of any calendar counts":      "Mailboxes/TheSameKeyIsAnItemInEach",
 	"a cursor leads to its own mailbox": "Mailboxes/ACursorOfAnotherLeaksNothing",
 
+	"free/busy fails for all":         "FreeBusy/AnswersForEachInOrder",
+	"free/busy tells what is private": "FreeBusy/ShowsWhenAndNotWhatIsPrivate",
+	"free/busy of any span":           "FreeBusy/TooLongASpanIsInvalid",
+	"everybody is a group":            "Groups/AMailboxIsNoGroup",
+
 	"garbage is a message":               "Pusher/GarbageIsInvalid",
 	"no message":                         "Pusher/TellsOfAChange",
 	"gives no hints":                     "Pusher/TellsOfAChange",

@@ -30,6 +30,7 @@ func TestAbilitiesAreTrueAcrossTheWire(t *testing.T) {
 		{"asked", backend.Abilities{Watcher: true, AskingOnly: true}},
 		{"drift", backend.Abilities{Drift: true}},
 		{"all", backend.Abilities{Pusher: true, Finder: true, Watcher: true}},
+		{"people", backend.Abilities{FreeBusy: true, GroupExpander: true}},
 	} {
 		b := openBackend(t, p, BackendConfig{Settings: map[string]any{"abilities": tc.abilities}})
 		if got := abilitiesOf(b); got != tc.want {
@@ -45,9 +46,12 @@ func abilitiesOf(b Backend) backend.Abilities {
 	_, responder := backend.As[backend.Responder](b)
 	_, answers := backend.As[backend.Answers](b)
 	_, drift := backend.As[backend.DriftChecker](b)
+	_, freeBusy := backend.As[backend.FreeBusy](b)
+	_, groups := backend.As[backend.GroupExpander](b)
 	can := backend.AbilitiesOf(b)
 	return backend.Abilities{
-		Pusher: pusher, Finder: finder, Watcher: watcher, Responder: responder, Answers: answers, Drift: drift,
+		Pusher: pusher, Finder: finder, Watcher: watcher, Responder: responder, Answers: answers, FreeBusy: freeBusy, GroupExpander: groups,
+		Drift:      drift,
 		AskingOnly: can.AskingOnly, Everything: can.Everything, Omits: can.Omits,
 	}
 }
@@ -286,5 +290,44 @@ func TestOpenSaysWhyNot(t *testing.T) {
 	}
 	if _, err := p.OpenAuth(t.Context(), nil); fault.Of(err) != fault.Invalid {
 		t.Errorf("a backend opened for authorization: %v", err)
+	}
+}
+
+func TestPeopleCrossTheWire(t *testing.T) {
+	t.Parallel()
+	p, _ := startPlugin(t, "backend")
+	b := openBackend(t, p, BackendConfig{Settings: map[string]any{"abilities": "people"}}).(instance)
+	m := backend.Mailbox{Address: "alice"}
+	from, to := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 7, 2, 0, 0, 0, 0, time.UTC)
+	got, err := b.FreeBusy(t.Context(), m, []string{"bob", string(fault.MailboxNotFound)}, from, to)
+	if err != nil || len(got) != 2 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	want := []backend.BusyTime{ // in order, and without what is private
+		{Start: from, End: to, Busy: calendar.Occupied, Private: true},
+		{Start: to, End: to.Add(time.Hour), Busy: calendar.WorkingElsewhere, Subject: "alice\uFFFD"},
+	}
+	if got[0].Address != "bob" || !slices.Equal(got[0].Busy, want) {
+		t.Errorf("%+v, want %+v", got[0], want)
+	}
+	if got[1].Busy != nil || fault.Of(got[1].Err) != fault.MailboxNotFound {
+		t.Errorf("%+v, want an error of its own", got[1])
+	}
+	if _, err := b.FreeBusy(t.Context(), m, []string{"bob", "short"}, from, to); fault.Of(err) != fault.Internal {
+		t.Errorf("one answer too few: %v, want a defect of the plugin", err)
+	}
+	members, err := b.Members(t.Context(), m, "team")
+	if err != nil || !slices.Equal(members, []calendar.Address{{Name: "team\uFFFD", Email: "alice"}}) {
+		t.Errorf("%+v, %v", members, err)
+	}
+	if _, err := b.Members(t.Context(), m, "alice"); fault.Of(err) != fault.NotFound {
+		t.Errorf("no group: %v", err)
+	}
+	plain := openBackend(t, p, BackendConfig{}).(instance)
+	if _, err := plain.FreeBusy(t.Context(), m, nil, from, to); fault.Of(err) != fault.Unsupported {
+		t.Errorf("of a backend without free/busy: %v", err)
+	}
+	if _, err := plain.Members(t.Context(), m, "team"); fault.Of(err) != fault.Unsupported {
+		t.Errorf("of a backend without groups: %v", err)
 	}
 }

@@ -38,6 +38,7 @@ type Options struct {
 	// What is nil here is answered with 503: it needs a running host.
 	Moves     Moves
 	Explainer Explainer
+	FreeBusy  FreeBusy
 	Rejecter  Rejecter
 	Resolver  Resolver
 	Reviewer  Reviewer // may be nil

@@ -29,7 +29,7 @@ func bookingOut(b *booking.Booking) rest.Booking {
 		Busy: rest.Busy(b.Busy), Class: rest.Class(b.Class), ReminderMinutes: b.ReminderMinutes,
 		Sync: !b.SyncOff, SyncDisabled: b.SyncDisabled, SyncProblem: given(b.SyncProblem),
 		Created: b.Created.UTC(), Updated: b.Updated.UTC(),
-		Resources: append([]string{}, b.Resources...), Attendees: attendeesOut(b.Attendees),
+		Resources: append([]string{}, b.Resources...), Attendees: attendeesOut(b, b.Attendees),
 		Recurrence: given(b.Recurrence), LeadMinutes: given(b.LeadMinutes), FollowMinutes: given(b.FollowMinutes),
 	}
 	out.Start, out.End = timesOut(b.Start, b.End, b.AllDay, zoneOf(b))
@@ -64,11 +64,15 @@ func resourceStates(b *booking.Booking) *[]rest.ResourceState {
 	return &states
 }
 
-func attendeesOut(list []booking.Attendee) []rest.Attendee {
+func attendeesOut(b *booking.Booking, list []booking.Attendee) []rest.Attendee {
 	out := make([]rest.Attendee, len(list))
 	for i, a := range list {
 		role := rest.Role(a.Role)
-		out[i] = rest.Attendee{Email: a.Email, Name: given(a.Name), Role: &role}
+		out[i] = rest.Attendee{Email: a.Email, Name: given(a.Name), Role: &role, Group: given(a.Group)}
+		if said, known := b.Answer(strings.ToLower(a.Email)); known && said.Resource == "" {
+			answer := rest.AttendeeAnswer(said.State)
+			out[i].Answer = &answer
+		}
 	}
 	return out
 }

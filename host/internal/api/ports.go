@@ -6,6 +6,7 @@ import (
 
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/directory"
+	"github.com/roomwire/roomwire/host/internal/freebusy"
 	"github.com/roomwire/roomwire/host/internal/store"
 )
 
@@ -25,6 +26,13 @@ type Explainer interface {
 	// Explain returns anything that becomes a JSON object as Explanation in openapi.yaml has it. A booking that is not
 	// known is booking.ErrNotFound.
 	Explain(ctx context.Context, tenant, id string) (any, error)
+}
+
+// FreeBusy tells when people and rooms are busy.
+type FreeBusy interface {
+	// Ask answers in the order persons, resources, addresses. What cannot be found out of one of them is that answer's Err; a
+	// query that cannot be answered is *booking.InvalidError.
+	Ask(ctx context.Context, tenant string, q freebusy.Query) ([]freebusy.Answer, error)
 }
 
 // Resolver lets a person decide about differences.

@@ -122,7 +122,7 @@ func occurrenceOut(o *booking.Occurrence) rest.Occurrence {
 	out := rest.Occurrence{
 		Exception: o.Exception != nil, AllDay: b.AllDay, Title: b.Title, Notes: b.Notes, Location: b.Location,
 		Busy: rest.Busy(b.Busy), Class: rest.Class(b.Class), ReminderMinutes: b.ReminderMinutes,
-		Resources: append([]string{}, b.Resources...), Attendees: attendeesOut(b.Attendees),
+		Resources: append([]string{}, b.Resources...), Attendees: attendeesOut(b, b.Attendees),
 	}
 	out.Start, out.End = timesOut(b.Start, b.End, b.AllDay, zoneOf(b))
 	out.Occurrence = given(o.Name())
@@ -156,7 +156,7 @@ func exceptionsOut(b *booking.Booking, list []booking.Exception) []rest.Exceptio
 			}
 		}
 		if x.Attendees != nil {
-			people := attendeesOut(*x.Attendees)
+			people := attendeesOut(b, *x.Attendees)
 			r.Attendees = &people
 		}
 		out[i] = r

@@ -18,6 +18,7 @@ import (
 	"github.com/roomwire/roomwire/host/internal/config"
 	"github.com/roomwire/roomwire/host/internal/doctor"
 	"github.com/roomwire/roomwire/host/internal/endpoint"
+	"github.com/roomwire/roomwire/host/internal/freebusy"
 	"github.com/roomwire/roomwire/host/internal/looptest"
 	"github.com/roomwire/roomwire/host/internal/mail"
 	"github.com/roomwire/roomwire/host/internal/metrics"
@@ -221,6 +222,7 @@ func (a *App) public() http.Handler {
 // restHandler is what the API's listener serves: REST, and the figures for Prometheus.
 func (a *App) restHandler(ctx context.Context, adminKeyHash []byte) http.Handler {
 	o := apiOptions(ctx, &a.force, a.store, a.engine, adminKeyHash, a.Log)
+	o.FreeBusy = &freebusy.Service{Reads: a.store, Modes: a.modes, ModeNames: a.modes.names}
 	o.Explainer, o.Tests, o.Webhooks = explainer{a}, tests{a.tests}, webhooks{a.hooks}
 	o.Doctor, o.Host, o.Observe = examiner{a}, self{a}, a.meter.Requested
 	rest, figures := api.New(o), a.meter.Handler()

@@ -35,6 +35,7 @@ func limitsOf(cfg *config.Config) syncer.Limits {
 	limits.MassDeletionLimit, limits.MassDeletionShare = s.MassDeletionLimit, s.MassDeletionShare
 	limits.MassChangeLimit, limits.MassChangeShare = s.MassChangeLimit, s.MassChangeShare
 	limits.RollbackTries, limits.CancelTries, limits.FollowMoves = s.RollbackTries, s.CancelTries, s.FollowMoves
+	limits.ResolveGroups = s.ResolveGroups
 	return limits
 }
 

@@ -169,6 +169,12 @@ func (m *modes) Mode(ctx context.Context, name, address string) (syncer.Mode, er
 	if can.Drift {
 		mode.Drift = one.handle
 	}
+	if can.FreeBusy {
+		mode.FreeBusy = one.handle
+	}
+	if can.GroupExpander {
+		mode.Groups = one.handle
+	}
 	if can.Responder {
 		mode.Responder = one.handle
 	}

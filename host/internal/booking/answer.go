@@ -1,6 +1,9 @@
 package booking
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // AnswerState is what somebody invited, or a room, has answered.
 type AnswerState string
@@ -41,4 +44,14 @@ func (b *Booking) Declined() []Answer {
 		}
 	}
 	return out
+}
+
+// Invites reports whether an address, whatever its case, is that of an attendee.
+func (b *Booking) Invites(email string) bool {
+	for _, a := range b.Attendees {
+		if strings.EqualFold(a.Email, email) {
+			return true
+		}
+	}
+	return false
 }

@@ -54,6 +54,9 @@ type Attendee struct {
 	Email string `json:"email"`
 	Name  string `json:"name,omitempty"`
 	Role  Role   `json:"role"`
+	// Group is the address of the distribution group, in lower case, through which the calendar invites this one: there the group
+	// stands, and not its members.
+	Group string `json:"group,omitempty"`
 }
 
 // A Booking is a reservation of resources by one organizer.

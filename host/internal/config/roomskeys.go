@@ -21,7 +21,7 @@ func roomsKeys() block {
 		{name: "ExchangeServiceUrl", kind: kindURL, doc: "The public URL of the notification endpoint when it differs from the root URL."},
 		{name: "ExchangePushNotificationEndpointUrl", kind: kindURL, doc: "The same; goes before ExchangeServiceUrl."},
 		{name: "ExchangePushNotificationUseLegacyEndpoint", kind: kindBool, def: "true", doc: "true: /WebServices/SyncNotification.svc; false: /api/webhooks/exchange."},
-		{name: "ExchangeSyncResolveDistributionGroups", kind: kindBool, def: "false", doc: "Resolve distribution groups to their members, Exchange to ROOMS. Not used yet: a group stays one attendee."},
+		{name: "ExchangeSyncResolveDistributionGroups", kind: kindBool, def: "false", doc: "Resolve distribution groups to their members, Exchange to ROOMS."},
 		{name: "ExchangeRessourceSyncEnabled", kind: kindBool, def: "false", doc: "Sync the mailboxes of rooms, too; the global parameter \"Exchange Ressource Sync enabled\" as a key. (Known to Roomwire only.)"},
 		{name: "BatchGetEventsSize", kind: kindInt, def: "100", min: 1, max: 1000, doc: "Pull: subscriptions asked in one batch."},
 		{name: "BatchSubscribeSize", kind: kindInt, def: "100", min: 1, max: 1000, doc: "Pull: mailboxes subscribed in one batch."},

@@ -190,7 +190,7 @@ func syncBlock() block {
 			{name: "keep_changes", kind: kindDuration, def: "9600h", min: day, max: 3650 * day,
 				doc: "How long the change feed is kept. A booking system that has not read for longer misses changes, and what is older can no longer be rejected."},
 			{name: "resolve_distribution_groups", kind: kindBool, def: "false",
-				doc: "Whether distribution groups are resolved to their members, Exchange to ROOMS. The ROOMS key ExchangeSyncResolveDistributionGroups gives the same. Not used yet: a group stays one attendee."},
+				doc: "Whether distribution groups are resolved to their members, Exchange to ROOMS. The ROOMS key ExchangeSyncResolveDistributionGroups gives the same. The booking has the members then, and the calendar keeps the group."},
 		},
 	}
 }

@@ -215,6 +215,8 @@ const (
 	push   = "push notifications"
 	listen = "streaming or pull notifications"
 	search = "search by marker"
+	busy   = "free/busy"
+	groups = "look at distribution groups"
 	answer = "answers of invitations"
 	texts  = "look at what attendees wrote"
 	drift  = "cheap look whether anything has changed"
@@ -322,17 +324,39 @@ func (b *Backend) State(ctx context.Context, m backend.Mailbox, since backend.Cu
 	})
 }
 
+// FreeBusy implements backend.FreeBusy.
+func (b *Backend) FreeBusy(ctx context.Context, m backend.Mailbox, addresses []string, from, to time.Time) ([]backend.Availability, error) {
+	return timed(ctx, b, func(open launch.Backend) ([]backend.Availability, error) {
+		f, err := able[backend.FreeBusy](open, b.spec.Plugin, busy)
+		if err != nil {
+			return nil, err
+		}
+		return f.FreeBusy(ctx, m, addresses, from, to)
+	})
+}
+
+// Members implements backend.GroupExpander.
+func (b *Backend) Members(ctx context.Context, m backend.Mailbox, group string) ([]calendar.Address, error) {
+	return timed(ctx, b, func(open launch.Backend) ([]calendar.Address, error) {
+		g, err := able[backend.GroupExpander](open, b.spec.Plugin, groups)
+		if err != nil {
+			return nil, err
+		}
+		return g.Members(ctx, m, group)
+	})
+}
+
 var (
-	_ backend.Backend   = (*Backend)(nil)
-	_ backend.Pusher    = (*Backend)(nil)
-	_ backend.Finder    = (*Backend)(nil)
-	_ backend.Watcher   = (*Backend)(nil)
-	_ backend.Responder = (*Backend)(nil)
-	_ backend.Answers   = (*Backend)(nil)
-
-	_ backend.DriftChecker = (*Backend)(nil)
-
-	_ auth.Authenticator = (*authenticator)(nil)
+	_ backend.Backend       = (*Backend)(nil)
+	_ backend.Pusher        = (*Backend)(nil)
+	_ backend.Finder        = (*Backend)(nil)
+	_ backend.Watcher       = (*Backend)(nil)
+	_ backend.Responder     = (*Backend)(nil)
+	_ backend.Answers       = (*Backend)(nil)
+	_ auth.Authenticator    = (*authenticator)(nil)
+	_ backend.DriftChecker  = (*Backend)(nil)
+	_ backend.FreeBusy      = (*Backend)(nil)
+	_ backend.GroupExpander = (*Backend)(nil)
 )
 
 // abilities names what the plugin offers beyond the mandatory, if the instance is open.
@@ -351,7 +375,7 @@ func (b *Backend) abilities() []string {
 	for _, one := range []struct {
 		is   bool
 		name string
-	}{{can.Pusher, "push"}, {can.Watcher, "watch"}, {can.Finder, "find"}, {can.Everything, "everything"}, {can.Responder, "respond"}, {can.Answers, "answers"}, {can.Drift, "drift"}} {
+	}{{can.Pusher, "push"}, {can.Watcher, "watch"}, {can.Finder, "find"}, {can.Everything, "everything"}, {can.Responder, "respond"}, {can.Answers, "answers"}, {can.Drift, "drift"}, {can.FreeBusy, "free/busy"}, {can.GroupExpander, "groups"}} {
 		if one.is {
 			out = append(out, one.name)
 		}

@@ -20,7 +20,7 @@ var answerStates = map[calendar.Response]booking.AnswerState{
 	calendar.TentativelyAccepted: booking.AnswerTentative, calendar.Declined: booking.AnswerDeclined,
 }
 
-// hear takes over what the organizer's item of a pair says of the answers of its booking's rooms. An item goes on saying
+// hear takes over what the organizer's item of a pair says of the answers of its booking's rooms and people. An item goes on saying
 // what it once heard, also when the room itself tells otherwise by then: only what is new is taken over.
 func (e *Engine) hear(ctx context.Context, tx *store.Tx, p *pair) error {
 	if p.booking == nil || p.item == nil || p.item.Omits.Any(calendar.FieldResources) {
@@ -35,7 +35,13 @@ func (e *Engine) hear(ctx context.Context, tx *store.Tx, p *pair) error {
 		if err != nil {
 			return err
 		}
-		if !found || row.Kind != directory.KindResource || !slices.Contains(p.booking.Resources, row.ID) {
+		if !found || row.Kind != directory.KindResource {
+			if err := e.hearAttendee(ctx, tx, p.booking, known, a); err != nil {
+				return err
+			}
+			continue
+		}
+		if !slices.Contains(p.booking.Resources, row.ID) {
 			continue
 		}
 		next := store.BookingAnswer{Tenant: p.booking.Tenant, Booking: p.booking.ID}
@@ -60,6 +66,36 @@ func (e *Engine) hear(ctx context.Context, tx *store.Tx, p *pair) error {
 		}
 	}
 	return nil
+}
+
+// hearAttendee takes over what the organizer's item says of one of the people invited. It is told in the change feed, changes
+// nothing else, and nothing of it is written back.
+func (e *Engine) hearAttendee(ctx context.Context, tx *store.Tx, b *booking.Booking, known []store.BookingAnswer, a calendar.Attendee) error {
+	email, heard := directory.FoldEmail(a.Email), answerStates[a.Response]
+	if !b.Invites(email) {
+		return nil
+	}
+	before := booking.AnswerPending // that somebody was invited is no news
+	if i := slices.IndexFunc(known, func(k store.BookingAnswer) bool { return k.Resource == "" && k.Email == email }); i >= 0 {
+		before = known[i].State
+	}
+	if before == heard {
+		return nil
+	}
+	next := store.BookingAnswer{
+		Tenant: b.Tenant, Booking: b.ID, Answer: booking.Answer{Email: email, State: heard, At: e.now()}, Heard: heard,
+	}
+	if err := tx.PutAnswer(ctx, next); err != nil {
+		return err
+	}
+	b.Answers = slices.DeleteFunc(b.Answers, func(o booking.Answer) bool { return o.Email == email })
+	b.Answers = append(b.Answers, next.Answer)
+	slices.SortFunc(b.Answers, func(x, y booking.Answer) int { return strings.Compare(x.Email, y.Email) })
+	what := fmt.Sprintf("%s: %s", email, heard)
+	if err := e.tellAnswer(ctx, tx, b, what); err != nil || b.Organizer == "" {
+		return err
+	}
+	return e.record(ctx, tx, b.Tenant, b.Organizer, b.ID, "attendee answered", what)
 }
 
 // answer stores what a room of a booking has answered, and tells of it if it is news. The booking is brought up to date.
@@ -171,11 +207,11 @@ func (e *Engine) roomRefuses(ctx context.Context, tx *store.Tx, b *booking.Booki
 	return e.record(ctx, tx, b.Tenant, b.Organizer, b.ID, "booking cancelled", "a room declined: "+what)
 }
 
-// forgetAnswers forgets the answers of rooms that a booking no longer has.
+// forgetAnswers forgets the answers of rooms that a booking no longer has, and of people whom it no longer invites.
 func forgetAnswers(ctx context.Context, tx *store.Tx, b *booking.Booking) error {
 	var stay []booking.Answer
 	for _, a := range b.Answers {
-		if a.Resource == "" || slices.Contains(b.Resources, a.Resource) {
+		if a.Resource == "" && b.Invites(a.Email) || a.Resource != "" && slices.Contains(b.Resources, a.Resource) {
 			stay = append(stay, a)
 			continue
 		}

@@ -53,6 +53,7 @@ func (e *Engine) Put(ctx context.Context, b *booking.Booking, match booking.Matc
 		} else if len(v) > 0 {
 			return &booking.InvalidError{Booking: b.ID, Violations: v}
 		}
+		regroup(old, next)
 		if next.SyncOff, err = wantsNoSync(ctx, tx, old, b); err != nil {
 			return err
 		}

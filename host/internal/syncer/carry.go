@@ -119,6 +119,7 @@ func (e *Engine) attempt(ctx context.Context, p *pass, in store.Intent) error {
 	if item != nil && item.Event.Cancelled && l.State != store.LinkDeleting {
 		item = nil // called off in the calendar: it stands for nothing any more
 	}
+	e.learnGroups(ctx, p, item)
 	s, err := e.prepare(ctx, p, in, seen{link: l, item: item, surelyNew: surelyNew})
 	if err != nil || s.settled {
 		return err
@@ -223,7 +224,7 @@ func (e *Engine) prepare(ctx context.Context, p *pass, in store.Intent, was seen
 		if pr.person.Shadow {
 			return errStopped // since the pass began: nothing more is written
 		}
-		pr.item, pr.carrying = item, true
+		pr.item, pr.carrying, pr.mode = item, true, p.mode.Name
 		if s.settled, err = e.standStill(ctx, tx, &pr, in); err != nil || s.settled {
 			return err
 		}

@@ -38,6 +38,9 @@ type Mode struct {
 	Drift   backend.DriftChecker // nil: whether anything has changed is only known by reading
 	// Everything: its Pull heeds backend.PullRequest.Everything.
 	Everything bool
+	// FreeBusy tells when people are busy, and Groups who is in a distribution group; nil: it cannot.
+	FreeBusy backend.FreeBusy
+	Groups   backend.GroupExpander
 	// Responder answers invitations, Answers finds what attendees wrote; nil: it cannot.
 	Responder backend.Responder
 	Answers   backend.Answers
@@ -112,6 +115,7 @@ type Limits struct {
 	MassChangeShare      float64 // … if they are also more than this share of the mailbox's items
 	RollbackTries        int
 	CancelTries          int
+	ResolveGroups        bool // distribution groups become their members, from calendar to booking
 	FollowMoves          bool // a person whose mailbox is found by another sync mode is moved there
 }
 
@@ -134,6 +138,7 @@ type Engine struct {
 	pauses  *pauses
 	servers *servers
 	strays  *strays
+	groups  *groups
 	// limit ends a pass that takes too long.
 	limit func(context.Context) (context.Context, context.CancelFunc)
 	// collide, set by tests, says whether the next transaction shall be undone at its end and made once more, as
@@ -167,7 +172,7 @@ func New(o Options) *Engine {
 	if o.NotificationURL == nil {
 		o.NotificationURL = func(string, string) string { return "" }
 	}
-	e := &Engine{Options: o, pauses: newPauses(), servers: newServers(), strays: newStrays()}
+	e := &Engine{Options: o, pauses: newPauses(), servers: newServers(), strays: newStrays(), groups: newGroups()}
 	e.limit = func(ctx context.Context) (context.Context, context.CancelFunc) {
 		return context.WithTimeout(ctx, e.limits().AttemptTimeout)
 	}

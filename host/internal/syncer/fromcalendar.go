@@ -71,6 +71,9 @@ func (e *Engine) changeFromCalendar(ctx context.Context, tx *store.Tx, p *pair, 
 	if err := applyFields(ctx, tx, next, d.BookingFields, &d.Booking); err != nil {
 		return refusal{}, err
 	}
+	if d.BookingFields.Any(calendar.FieldAttendees) {
+		e.resolveGroups(p, next)
+	}
 	next, not, err := e.allow(ctx, tx, p, next, d)
 	if err != nil || next == nil {
 		return not, err

@@ -53,7 +53,11 @@ func fieldsOfBooking(ctx context.Context, p people, b *booking.Booking) (plan.Fi
 	}
 	for _, a := range b.Attendees {
 		if !strings.EqualFold(a.Email, organizer.Email) {
-			f.Attendees = append(f.Attendees, plan.Person{Email: a.Email, Name: a.Name, Optional: a.Role == booking.Optional})
+			one := plan.Person{Email: a.Email, Name: a.Name, Optional: a.Role == booking.Optional}
+			if a.Group != "" { // which is what the item says, once
+				one.Email, one.Name = a.Group, ""
+			}
+			f.Attendees = append(f.Attendees, one)
 		}
 	}
 	return plan.Canonical(f), nil

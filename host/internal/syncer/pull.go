@@ -74,6 +74,9 @@ func (e *Engine) page(ctx context.Context, p *pass, page backend.Page) error {
 	if err != nil {
 		return err
 	}
+	for _, ch := range page.Changes {
+		e.learnGroups(ctx, p, ch.Item, fetched[ch.Ref])
+	}
 	before, mass, changes := p.mb, p.mass, p.changes
 	var marks []string
 	err = e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
@@ -230,7 +233,7 @@ func (e *Engine) pairItem(ctx context.Context, tx *store.Tx, p *pass, l store.Li
 		pr.link.GoneAt = e.now()
 		return tx.PutLink(ctx, pr.link)
 	}
-	pr.item, pr.mass = item, p.mass
+	pr.item, pr.mode, pr.mass = item, p.mode.Name, p.mass
 	if l.Quarantine != 0 {
 		pr.mass = l.Quarantine
 	}

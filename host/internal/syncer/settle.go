@@ -18,9 +18,10 @@ type pair struct {
 	person  store.PersonRow
 	// item is nil when the calendar says explicitly that it is gone, or it was never made.
 	item  *calendar.Item
-	reset bool  // the booking prevails
-	mass  int64 // the unit of the quarantine that a change of the booking goes into; 0: none
-	meant bool  // because a person has looked at both and said so
+	reset bool   // the booking prevails
+	mode  string // by which the mailbox is reached; empty where no group need be known
+	mass  int64  // the unit of the quarantine that a change of the booking goes into; 0: none
+	meant bool   // because a person has looked at both and said so
 	// carrying: the caller carries the decision out at once, so that it needs no intent.
 	carrying bool
 	// excused are invited rooms that the booking does not have because they are taken. They stay invited.

@@ -99,6 +99,22 @@ var codes = map[string]meaning{
 	"ErrorInvalidChangeKey":                    {fault.Conflict, box, "the item's revision is not valid"},
 	"ErrorChangeKeyRequired":                   {fault.Conflict, box, "the item's revision is needed"},
 
+	// The distribution group. "No mailbox" is said of whatever is no group.
+	"ErrorNameResolutionNoResults":         {fault.NotFound, box, "there is no such group"},
+	"ErrorNameResolutionNoMailbox":         {fault.NotFound, box, "it is no distribution group"},
+	"ErrorInvalidItemForOperationExpandDL": {fault.NotFound, box, "it is no distribution group"},
+	"ErrorNameResolutionMultipleResults":   {fault.Invalid, box, "several groups have this address"},
+
+	// Free/busy of one mailbox.
+	"ErrorInvalidTimeInterval":           {fault.Invalid, box, "the end of the time span is not after its start"},
+	"ErrorTimeIntervalTooBig":            {fault.Invalid, box, "the time span is too long"},
+	"ErrorNoFreeBusyAccess":              {fault.Forbidden, box, "its owner lets nobody see when it is busy"},
+	"ErrorMailboxLogonFailed":            {fault.Unavailable, box, "the server could not open the mailbox"},
+	"ErrorServiceDiscoveryFailed":        {fault.Unavailable, box, "the server does not find the one that has this mailbox"},
+	"ErrorAvailabilityConfigNotFound":    {fault.Unavailable, box, "no free/busy is exchanged with this organization"},
+	"ErrorIndividualMailboxLimitReached": {fault.Invalid, box, "the group has too many members for free/busy"},
+	"ErrorFreeBusyGenerationFailed":      {fault.Unavailable, box, "the server could not work out when this mailbox is busy"},
+
 	// Answering an invitation.
 	"ErrorCalendarIsCancelledForAccept":      {fault.Conflict, box, "the meeting was called off"},
 	"ErrorCalendarIsCancelledForDecline":     {fault.Conflict, box, "the meeting was called off"},

@@ -12,6 +12,7 @@ type Field struct {
 	named   Property
 	element string
 	content func(w *writer) // writes the element; nil removes the property
+	more    bool            // adds to a list instead of replacing it
 }
 
 // elementOrder is the schema's order of the elements we write.
@@ -36,6 +37,21 @@ func Body(text string) Field {
 	return Field{uri: "item:Body", element: "Body", content: func(w *writer) {
 		w.text("t:Body", text, "BodyType", "Text")
 	}}
+}
+
+// HTMLBody is a page of HTML.
+func HTMLBody(page string) Field {
+	return Field{uri: "item:Body", element: "Body", content: func(w *writer) {
+		w.text("t:Body", page, "BodyType", "HTML")
+	}}
+}
+
+// IsBody reports whether f is the text.
+func (f Field) IsBody() bool { return f.element == "Body" }
+
+// IsPeople reports whether f is one of the three lists of attendees.
+func (f Field) IsPeople() bool {
+	return f.element == "RequiredAttendees" || f.element == "OptionalAttendees" || f.element == "Resources"
 }
 
 // ReminderIsSet tells whether there is a reminder.
@@ -96,16 +112,22 @@ func zoneField(element, id string) Field {
 	}}
 }
 
-// RequiredAttendees, when empty, removes all of them.
-func RequiredAttendees(all []Address) Field { return attendees("RequiredAttendees", all) }
+// RequiredAttendees, when empty, removes all of them. An answer goes with who gave it.
+func RequiredAttendees(all []Attendee) Field { return attendees("RequiredAttendees", all) }
 
 // OptionalAttendees, when empty, removes all of them.
-func OptionalAttendees(all []Address) Field { return attendees("OptionalAttendees", all) }
+func OptionalAttendees(all []Attendee) Field { return attendees("OptionalAttendees", all) }
 
 // Resources, when empty, removes all rooms and equipment.
-func Resources(all []Address) Field { return attendees("Resources", all) }
+func Resources(all []Attendee) Field { return attendees("Resources", all) }
 
-func attendees(element string, all []Address) Field {
+// Added is a list of attendees that an update adds to those that there are, whose answers nothing touches then.
+func (f Field) Added() Field {
+	f.more = true
+	return f
+}
+
+func attendees(element string, all []Attendee) Field {
 	f := Field{uri: "calendar:" + element, element: element}
 	if len(all) == 0 {
 		return f
@@ -120,6 +142,9 @@ func attendees(element string, all []Address) Field {
 						}
 						w.text("t:EmailAddress", a.Email)
 					})
+					if a.Response != "" {
+						w.text("t:ResponseType", a.Response)
+					}
 				})
 			}
 		})
@@ -127,12 +152,15 @@ func attendees(element string, all []Address) Field {
 	return f
 }
 
+// InOrder compares fields by the schema's order.
+func InOrder(a, b Field) int {
+	return slices.Index(elementOrder, a.element) - slices.Index(elementOrder, b.element)
+}
+
 // item writes a CalendarItem with the fields that have a value, in the schema's order.
 func item(w *writer, fields []Field) {
 	ordered := slices.Clone(fields)
-	slices.SortStableFunc(ordered, func(a, b Field) int {
-		return slices.Index(elementOrder, a.element) - slices.Index(elementOrder, b.element)
-	})
+	slices.SortStableFunc(ordered, InOrder)
 	w.inside("t:CalendarItem", func() {
 		for _, f := range ordered {
 			if f.content != nil {
@@ -155,7 +183,11 @@ func (f Field) update(w *writer) {
 		w.inside("t:DeleteItemField", path)
 		return
 	}
-	w.inside("t:SetItemField", func() {
+	how := "t:SetItemField"
+	if f.more {
+		how = "t:AppendToItemField"
+	}
+	w.inside(how, func() {
 		path()
 		item(w, []Field{f})
 	})

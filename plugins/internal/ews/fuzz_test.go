@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/roomwire/roomwire/plugins/internal/ews/xmlscan"
 )
@@ -72,6 +73,19 @@ func FuzzSendNotification(f *testing.F) {
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		if all, err := DecodeNotification(doc); err != nil && all != nil {
 			t.Fatal("an error and content at once")
+		}
+	})
+}
+
+// FuzzGetUserAvailability: as many answers as questions, or an error.
+func FuzzGetUserAvailability(f *testing.F) {
+	f.Add([]byte(availabilityOf(busyBob)))
+	f.Add([]byte(availabilityOf(mergedBob + strangerBob)))
+	from := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		got, err := respond(200, string(doc)).GetUserAvailability(t.Context(), ada, []string{"a@x", "b@x"}, from, from.AddDate(0, 0, 1))
+		if err == nil && len(got) != 2 {
+			t.Fatalf("%d answers to 2 questions", len(got))
 		}
 	})
 }

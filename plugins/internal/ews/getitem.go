@@ -130,3 +130,25 @@ func decodeItems(s *xmlscan.Scanner, child string, into *[]CalendarItem) {
 		}
 	}
 }
+
+// GetPage reads the text of an item as a page of HTML; empty if it has none.
+func (c *Client) GetPage(ctx context.Context, m calendar.Mailbox, id string) (string, error) {
+	a, err := send(ctx, c, m, request{op: "GetItem", doing: "reading the text of an item in the calendar", body: func(w *writer) {
+		w.inside("m:GetItem", func() {
+			w.inside("m:ItemShape", func() {
+				w.text("t:BaseShape", "IdOnly")
+				w.text("t:BodyType", "HTML")
+				w.inside("t:AdditionalProperties", func() { w.empty("t:FieldURI", "FieldURI", "item:Body") })
+			})
+			w.inside("m:ItemIds", func() { w.empty("t:ItemId", "Id", id) })
+		})
+	}}, decodeItems)
+	items, err := only(a, err)
+	if err != nil {
+		return "", err
+	}
+	if len(items) != 1 {
+		return "", a.at.unreadable(errors.New("the item is not in it"))
+	}
+	return items[0].Body, nil
+}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/roomwire/roomwire/plugins/internal/joining"
 	"github.com/roomwire/roomwire/plugins/internal/series"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
@@ -239,8 +240,8 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 	if m.ForeignKey != "" && now.ForeignKey == "" {
 		p.mark(b.foreign, m.ForeignKey)
 	}
-	if todo.Has(calendar.FieldBody) && e.OnlineMeeting {
-		if err := b.keepJoining(ctx, m, e.ID, p); err != nil {
+	if todo.Has(calendar.FieldBody) && e.joinable() {
+		if err := b.keepJoining(ctx, m, &e, p); err != nil {
 			return backend.Result{}, err
 		}
 	}
@@ -304,10 +305,10 @@ func (b *Backend) patched(m calendar.Mutation, now backend.Item, e event, todo c
 
 // keepJoining has a new text written above the part of an online meeting's body that says how to join it. Where that cannot
 // be found, the body is left as it is.
-func (b *Backend) keepJoining(ctx context.Context, m calendar.Mutation, id string, p patch) error {
+func (b *Backend) keepJoining(ctx context.Context, m calendar.Mutation, of *event, p patch) error {
 	r := request{
 		mailbox: m.Mailbox, doing: "reading the text of an item in the calendar", method: http.MethodGet,
-		target: eventPath(m.Mailbox, id) + query("$select", "body"), prefer: preferHTML, ok: http.StatusOK, item: true,
+		target: eventPath(m.Mailbox, of.ID) + query("$select", "body"), prefer: preferHTML, ok: http.StatusOK, item: true,
 	}
 	var e event
 	if _, err := b.do(ctx, r, &e); err != nil {
@@ -317,7 +318,7 @@ func (b *Backend) keepJoining(ctx context.Context, m calendar.Mutation, id strin
 	if e.Body == nil {
 		return nil
 	}
-	if page, ok := withText(e.Body.Content, m.Event.Body); ok {
+	if page, ok := joining.Within(e.Body.Content, m.Event.Body, of.OnlineMeeting); ok {
 		p["body"] = body{Type: "html", Content: page}
 	}
 	return nil

@@ -55,6 +55,7 @@ type request struct {
 	item    bool     // it is about one item: that the server finds none may be said of that
 	hide    []string // what no error repeats of the server's words
 	weight  int64    // how many of the mailbox's lanes it takes; 0: one
+	rights  string   // what the application needs, where that is not the calendars' permission
 }
 
 // do makes a request and reads the answer into out, which may be nil. The header is the answer's.

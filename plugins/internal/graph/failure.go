@@ -89,6 +89,9 @@ func (r request) failed(a answer) error {
 			m.remedy = remedyRights
 		}
 	}
+	if m.kind == fault.Forbidden && r.rights != "" {
+		m.remedy = r.rights
+	}
 	if m.kind == fault.NotFound && (!r.item || noFolder.MatchString(f.Error.Message)) {
 		m = meaning{kind: fault.Unavailable, remedy: remedyNoFolder}
 	}

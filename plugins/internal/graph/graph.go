@@ -51,7 +51,9 @@ var (
 	_ backend.Complete  = (*Backend)(nil)
 	_ backend.Responder = (*Backend)(nil)
 
-	_ backend.DriftChecker = (*Backend)(nil)
+	_ backend.DriftChecker  = (*Backend)(nil)
+	_ backend.FreeBusy      = (*Backend)(nil)
+	_ backend.GroupExpander = (*Backend)(nil)
 )
 
 // New returns a backend that works with env's client and markers. version is the product's, for the User-Agent header.

@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/roomwire/roomwire/plugins/internal/joining"
 	"github.com/roomwire/roomwire/plugins/internal/zones"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
@@ -68,14 +69,14 @@ func (e *event) text(item *backend.Item) bool {
 	if e.Body == nil {
 		return true
 	}
-	text := plainText(e.Body.Content)
-	if !e.OnlineMeeting {
-		item.Event.Body = clipped(text)
-		return true
-	}
-	own, found := aboveJoining(text)
+	own, found := joining.Above(plainText(e.Body.Content), e.OnlineMeeting)
 	item.Event.Body = clipped(plainText(own))
-	return found
+	return found || !e.OnlineMeeting
+}
+
+// joinable reports whether the text says how to join an online meeting: one of Microsoft's, which Graph knows of, or another.
+func (e *event) joinable() bool {
+	return e.OnlineMeeting || e.Body != nil && joining.In(e.Body.Content)
 }
 
 // times sets start, end and zone. Times came in UTC; the zone in which they are meant is told beside them.

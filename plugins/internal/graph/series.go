@@ -305,7 +305,7 @@ func (b *Backend) alter(ctx context.Context, m backend.Mailbox, id string, want 
 		return err
 	}
 	todo := series.Changing(now.Event, want, series.OfOccurrence&^now.Omits)
-	if e.OnlineMeeting {
+	if e.joinable() {
 		todo &^= calendar.FieldBody
 	}
 	if todo == 0 {

@@ -2,6 +2,8 @@ package graph
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/roomwire/roomwire/plugins/internal/series"
@@ -56,7 +58,7 @@ func (b *Backend) toGraph(e calendar.Event, chosen calendar.Fields, now calendar
 		}
 	}
 	if chosen.Any(calendar.FieldAttendees | calendar.FieldResources) {
-		all, err := invited(series.Overlay(now, e, chosen&(calendar.FieldAttendees|calendar.FieldResources)).Attendees)
+		all, err := invited(withAnswers(series.Overlay(now, e, chosen&(calendar.FieldAttendees|calendar.FieldResources)).Attendees, now.Attendees))
 		if err != nil {
 			return nil, err
 		}
@@ -81,7 +83,34 @@ func invited(people []calendar.Attendee) ([]attendee, error) {
 		if a.Email == "" {
 			return nil, fmt.Errorf("an attendee has no mail address: %w", fault.Invalid)
 		}
-		all = append(all, attendee{Address: emailAddress{Name: a.Name, Address: a.Email}, Type: role})
+		all = append(all, attendee{Address: emailAddress{Name: a.Name, Address: a.Email}, Type: role, Status: answerOf(a)})
 	}
 	return all, nil
+}
+
+// answerNames are Graph's words for answers. Of who has not answered nothing is said.
+var answerNames = map[calendar.Response]string{
+	calendar.Accepted: "accepted", calendar.TentativelyAccepted: "tentativelyAccepted", calendar.Declined: "declined",
+}
+
+// answerOf is the answer of one who stays invited, which a list that is written as a whole may else lose.
+func answerOf(a calendar.Attendee) *responseStatus {
+	if name := answerNames[a.Response]; name != "" {
+		return &responseStatus{Response: name}
+	}
+	return nil
+}
+
+// withAnswers returns attendees with the answers that the item has of them.
+func withAnswers(people, now []calendar.Attendee) []calendar.Attendee {
+	out := slices.Clone(people)
+	for i := range out {
+		out[i].Response = calendar.NoResponse
+		for _, o := range now {
+			if strings.EqualFold(o.Email, out[i].Email) {
+				out[i].Response = o.Response
+			}
+		}
+	}
+	return out
 }

@@ -586,10 +586,11 @@ type Abilities struct {
 	// A watcher that knows no streaming.
 	AskingOnly bool `protobuf:"varint,5,opt,name=asking_only,json=askingOnly,proto3" json:"asking_only,omitempty"`
 	// Pull heeds PullStart.everything.
-	Everything bool `protobuf:"varint,6,opt,name=everything,proto3" json:"everything,omitempty"`
-	Responder  bool `protobuf:"varint,7,opt,name=responder,proto3" json:"responder,omitempty"`
-	Answers    bool `protobuf:"varint,8,opt,name=answers,proto3" json:"answers,omitempty"`
-	// 9 and 10 are free_busy and group_expander.
+	Everything    bool `protobuf:"varint,6,opt,name=everything,proto3" json:"everything,omitempty"`
+	Responder     bool `protobuf:"varint,7,opt,name=responder,proto3" json:"responder,omitempty"`
+	Answers       bool `protobuf:"varint,8,opt,name=answers,proto3" json:"answers,omitempty"`
+	FreeBusy      bool `protobuf:"varint,9,opt,name=free_busy,json=freeBusy,proto3" json:"free_busy,omitempty"`
+	GroupExpander bool `protobuf:"varint,10,opt,name=group_expander,json=groupExpander,proto3" json:"group_expander,omitempty"`
 	Drift         bool `protobuf:"varint,11,opt,name=drift,proto3" json:"drift,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -677,6 +678,20 @@ func (x *Abilities) GetResponder() bool {
 func (x *Abilities) GetAnswers() bool {
 	if x != nil {
 		return x.Answers
+	}
+	return false
+}
+
+func (x *Abilities) GetFreeBusy() bool {
+	if x != nil {
+		return x.FreeBusy
+	}
+	return false
+}
+
+func (x *Abilities) GetGroupExpander() bool {
+	if x != nil {
+		return x.GroupExpander
 	}
 	return false
 }
@@ -2523,6 +2538,376 @@ func (x *StateResponse) GetState() string {
 	return ""
 }
 
+type FreeBusyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Mailbox       *Mailbox               `protobuf:"bytes,2,opt,name=mailbox,proto3" json:"mailbox,omitempty"`
+	Addresses     []string               `protobuf:"bytes,3,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	From          *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=from,proto3" json:"from,omitempty"`
+	To            *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FreeBusyRequest) Reset() {
+	*x = FreeBusyRequest{}
+	mi := &file_roomwire_v1_backend_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FreeBusyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FreeBusyRequest) ProtoMessage() {}
+
+func (x *FreeBusyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_roomwire_v1_backend_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FreeBusyRequest.ProtoReflect.Descriptor instead.
+func (*FreeBusyRequest) Descriptor() ([]byte, []int) {
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *FreeBusyRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *FreeBusyRequest) GetMailbox() *Mailbox {
+	if x != nil {
+		return x.Mailbox
+	}
+	return nil
+}
+
+func (x *FreeBusyRequest) GetAddresses() []string {
+	if x != nil {
+		return x.Addresses
+	}
+	return nil
+}
+
+func (x *FreeBusyRequest) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *FreeBusyRequest) GetTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+type FreeBusyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order of the request's addresses.
+	Availabilities []*Availability `protobuf:"bytes,1,rep,name=availabilities,proto3" json:"availabilities,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *FreeBusyResponse) Reset() {
+	*x = FreeBusyResponse{}
+	mi := &file_roomwire_v1_backend_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FreeBusyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FreeBusyResponse) ProtoMessage() {}
+
+func (x *FreeBusyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_roomwire_v1_backend_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FreeBusyResponse.ProtoReflect.Descriptor instead.
+func (*FreeBusyResponse) Descriptor() ([]byte, []int) {
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *FreeBusyResponse) GetAvailabilities() []*Availability {
+	if x != nil {
+		return x.Availabilities
+	}
+	return nil
+}
+
+type Availability struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Address string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	Busy    []*BusyTime            `protobuf:"bytes,2,rep,name=busy,proto3" json:"busy,omitempty"`
+	// Set where nothing is known.
+	Fault         *Fault `protobuf:"bytes,3,opt,name=fault,proto3" json:"fault,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Availability) Reset() {
+	*x = Availability{}
+	mi := &file_roomwire_v1_backend_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Availability) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Availability) ProtoMessage() {}
+
+func (x *Availability) ProtoReflect() protoreflect.Message {
+	mi := &file_roomwire_v1_backend_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Availability.ProtoReflect.Descriptor instead.
+func (*Availability) Descriptor() ([]byte, []int) {
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *Availability) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *Availability) GetBusy() []*BusyTime {
+	if x != nil {
+		return x.Busy
+	}
+	return nil
+}
+
+func (x *Availability) GetFault() *Fault {
+	if x != nil {
+		return x.Fault
+	}
+	return nil
+}
+
+type BusyTime struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Start         *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start,proto3" json:"start,omitempty"`
+	End           *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=end,proto3" json:"end,omitempty"`
+	Busy          Busy                   `protobuf:"varint,3,opt,name=busy,proto3,enum=roomwire.v1.Busy" json:"busy,omitempty"`
+	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	Location      string                 `protobuf:"bytes,5,opt,name=location,proto3" json:"location,omitempty"`
+	Private       bool                   `protobuf:"varint,6,opt,name=private,proto3" json:"private,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BusyTime) Reset() {
+	*x = BusyTime{}
+	mi := &file_roomwire_v1_backend_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BusyTime) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BusyTime) ProtoMessage() {}
+
+func (x *BusyTime) ProtoReflect() protoreflect.Message {
+	mi := &file_roomwire_v1_backend_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BusyTime.ProtoReflect.Descriptor instead.
+func (*BusyTime) Descriptor() ([]byte, []int) {
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *BusyTime) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *BusyTime) GetEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+func (x *BusyTime) GetBusy() Busy {
+	if x != nil {
+		return x.Busy
+	}
+	return Busy_BUSY_UNSPECIFIED
+}
+
+func (x *BusyTime) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *BusyTime) GetLocation() string {
+	if x != nil {
+		return x.Location
+	}
+	return ""
+}
+
+func (x *BusyTime) GetPrivate() bool {
+	if x != nil {
+		return x.Private
+	}
+	return false
+}
+
+type MembersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Mailbox       *Mailbox               `protobuf:"bytes,2,opt,name=mailbox,proto3" json:"mailbox,omitempty"`
+	Group         string                 `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MembersRequest) Reset() {
+	*x = MembersRequest{}
+	mi := &file_roomwire_v1_backend_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MembersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MembersRequest) ProtoMessage() {}
+
+func (x *MembersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_roomwire_v1_backend_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MembersRequest.ProtoReflect.Descriptor instead.
+func (*MembersRequest) Descriptor() ([]byte, []int) {
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *MembersRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *MembersRequest) GetMailbox() *Mailbox {
+	if x != nil {
+		return x.Mailbox
+	}
+	return nil
+}
+
+func (x *MembersRequest) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+type MembersResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Members       []*Address             `protobuf:"bytes,1,rep,name=members,proto3" json:"members,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MembersResponse) Reset() {
+	*x = MembersResponse{}
+	mi := &file_roomwire_v1_backend_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MembersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MembersResponse) ProtoMessage() {}
+
+func (x *MembersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_roomwire_v1_backend_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MembersResponse.ProtoReflect.Descriptor instead.
+func (*MembersResponse) Descriptor() ([]byte, []int) {
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *MembersResponse) GetMembers() []*Address {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
 type RespondRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Id      string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -2539,7 +2924,7 @@ type RespondRequest struct {
 
 func (x *RespondRequest) Reset() {
 	*x = RespondRequest{}
-	mi := &file_roomwire_v1_backend_proto_msgTypes[39]
+	mi := &file_roomwire_v1_backend_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2551,7 +2936,7 @@ func (x *RespondRequest) String() string {
 func (*RespondRequest) ProtoMessage() {}
 
 func (x *RespondRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_roomwire_v1_backend_proto_msgTypes[39]
+	mi := &file_roomwire_v1_backend_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2564,7 +2949,7 @@ func (x *RespondRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RespondRequest.ProtoReflect.Descriptor instead.
 func (*RespondRequest) Descriptor() ([]byte, []int) {
-	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{39}
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *RespondRequest) GetId() string {
@@ -2617,7 +3002,7 @@ type RespondResponse struct {
 
 func (x *RespondResponse) Reset() {
 	*x = RespondResponse{}
-	mi := &file_roomwire_v1_backend_proto_msgTypes[40]
+	mi := &file_roomwire_v1_backend_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2629,7 +3014,7 @@ func (x *RespondResponse) String() string {
 func (*RespondResponse) ProtoMessage() {}
 
 func (x *RespondResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_roomwire_v1_backend_proto_msgTypes[40]
+	mi := &file_roomwire_v1_backend_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2642,7 +3027,7 @@ func (x *RespondResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RespondResponse.ProtoReflect.Descriptor instead.
 func (*RespondResponse) Descriptor() ([]byte, []int) {
-	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{40}
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{46}
 }
 
 type AnswerRequest struct {
@@ -2657,7 +3042,7 @@ type AnswerRequest struct {
 
 func (x *AnswerRequest) Reset() {
 	*x = AnswerRequest{}
-	mi := &file_roomwire_v1_backend_proto_msgTypes[41]
+	mi := &file_roomwire_v1_backend_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2669,7 +3054,7 @@ func (x *AnswerRequest) String() string {
 func (*AnswerRequest) ProtoMessage() {}
 
 func (x *AnswerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_roomwire_v1_backend_proto_msgTypes[41]
+	mi := &file_roomwire_v1_backend_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2682,7 +3067,7 @@ func (x *AnswerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerRequest.ProtoReflect.Descriptor instead.
 func (*AnswerRequest) Descriptor() ([]byte, []int) {
-	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{41}
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *AnswerRequest) GetId() string {
@@ -2722,7 +3107,7 @@ type AnswerResponse struct {
 
 func (x *AnswerResponse) Reset() {
 	*x = AnswerResponse{}
-	mi := &file_roomwire_v1_backend_proto_msgTypes[42]
+	mi := &file_roomwire_v1_backend_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2734,7 +3119,7 @@ func (x *AnswerResponse) String() string {
 func (*AnswerResponse) ProtoMessage() {}
 
 func (x *AnswerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_roomwire_v1_backend_proto_msgTypes[42]
+	mi := &file_roomwire_v1_backend_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2747,7 +3132,7 @@ func (x *AnswerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerResponse.ProtoReflect.Descriptor instead.
 func (*AnswerResponse) Descriptor() ([]byte, []int) {
-	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{42}
+	return file_roomwire_v1_backend_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *AnswerResponse) GetText() string {
@@ -2785,7 +3170,7 @@ const file_roomwire_v1_backend_proto_rawDesc = "" +
 	"\x05proxy\x18\x02 \x01(\tB\x03\x80\x01\x01R\x05proxy\x123\n" +
 	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"K\n" +
 	"\x13BackendOpenResponse\x124\n" +
-	"\tabilities\x18\x01 \x01(\v2\x16.roomwire.v1.AbilitiesR\tabilities\"\xfa\x01\n" +
+	"\tabilities\x18\x01 \x01(\v2\x16.roomwire.v1.AbilitiesR\tabilities\"\xbe\x02\n" +
 	"\tAbilities\x12\x16\n" +
 	"\x06pusher\x18\x01 \x01(\bR\x06pusher\x12\x16\n" +
 	"\x06finder\x18\x02 \x01(\bR\x06finder\x12\x18\n" +
@@ -2797,7 +3182,10 @@ const file_roomwire_v1_backend_proto_rawDesc = "" +
 	"everything\x18\x06 \x01(\bR\n" +
 	"everything\x12\x1c\n" +
 	"\tresponder\x18\a \x01(\bR\tresponder\x12\x18\n" +
-	"\aanswers\x18\b \x01(\bR\aanswers\x12\x14\n" +
+	"\aanswers\x18\b \x01(\bR\aanswers\x12\x1b\n" +
+	"\tfree_busy\x18\t \x01(\bR\bfreeBusy\x12%\n" +
+	"\x0egroup_expander\x18\n" +
+	" \x01(\bR\rgroupExpander\x12\x14\n" +
 	"\x05drift\x18\v \x01(\bR\x05drift\"%\n" +
 	"\x13BackendCloseRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\x16\n" +
@@ -2916,7 +3304,32 @@ const file_roomwire_v1_backend_proto_rawDesc = "" +
 	"\amailbox\x18\x02 \x01(\v2\x14.roomwire.v1.MailboxR\amailbox\x12\x14\n" +
 	"\x05since\x18\x03 \x01(\fR\x05since\"%\n" +
 	"\rStateResponse\x12\x14\n" +
-	"\x05state\x18\x01 \x01(\tR\x05state\"\xeb\x01\n" +
+	"\x05state\x18\x01 \x01(\tR\x05state\"\xcb\x01\n" +
+	"\x0fFreeBusyRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
+	"\amailbox\x18\x02 \x01(\v2\x14.roomwire.v1.MailboxR\amailbox\x12\x1c\n" +
+	"\taddresses\x18\x03 \x03(\tR\taddresses\x12.\n" +
+	"\x04from\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
+	"\x02to\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\"U\n" +
+	"\x10FreeBusyResponse\x12A\n" +
+	"\x0eavailabilities\x18\x01 \x03(\v2\x19.roomwire.v1.AvailabilityR\x0eavailabilities\"}\n" +
+	"\fAvailability\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\x12)\n" +
+	"\x04busy\x18\x02 \x03(\v2\x15.roomwire.v1.BusyTimeR\x04busy\x12(\n" +
+	"\x05fault\x18\x03 \x01(\v2\x12.roomwire.v1.FaultR\x05fault\"\xe1\x01\n" +
+	"\bBusyTime\x120\n" +
+	"\x05start\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12,\n" +
+	"\x03end\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x03end\x12%\n" +
+	"\x04busy\x18\x03 \x01(\x0e2\x11.roomwire.v1.BusyR\x04busy\x12\x18\n" +
+	"\asubject\x18\x04 \x01(\tR\asubject\x12\x1a\n" +
+	"\blocation\x18\x05 \x01(\tR\blocation\x12\x18\n" +
+	"\aprivate\x18\x06 \x01(\bR\aprivate\"f\n" +
+	"\x0eMembersRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
+	"\amailbox\x18\x02 \x01(\v2\x14.roomwire.v1.MailboxR\amailbox\x12\x14\n" +
+	"\x05group\x18\x03 \x01(\tR\x05group\"A\n" +
+	"\x0fMembersResponse\x12.\n" +
+	"\amembers\x18\x01 \x03(\v2\x14.roomwire.v1.AddressR\amembers\"\xeb\x01\n" +
 	"\x0eRespondRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\amailbox\x18\x02 \x01(\v2\x14.roomwire.v1.MailboxR\amailbox\x12\x10\n" +
@@ -2954,7 +3367,7 @@ const file_roomwire_v1_backend_proto_rawDesc = "" +
 	"\x0fWAY_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rWAY_STREAMING\x10\x01\x12\x0e\n" +
 	"\n" +
-	"WAY_ASKING\x10\x022\x92\b\n" +
+	"WAY_ASKING\x10\x022\xa1\t\n" +
 	"\aBackend\x12I\n" +
 	"\x04Open\x12\x1f.roomwire.v1.BackendOpenRequest\x1a .roomwire.v1.BackendOpenResponse\x12L\n" +
 	"\x05Close\x12 .roomwire.v1.BackendCloseRequest\x1a!.roomwire.v1.BackendCloseResponse\x12>\n" +
@@ -2966,7 +3379,9 @@ const file_roomwire_v1_backend_proto_rawDesc = "" +
 	"\tSubscribe\x12\x1d.roomwire.v1.SubscribeRequest\x1a\x1e.roomwire.v1.SubscribeResponse\x12P\n" +
 	"\vUnsubscribe\x12\x1f.roomwire.v1.UnsubscribeRequest\x1a .roomwire.v1.UnsubscribeResponse\x12D\n" +
 	"\aReceive\x12\x1b.roomwire.v1.ReceiveRequest\x1a\x1c.roomwire.v1.ReceiveResponse\x12>\n" +
-	"\x05State\x12\x19.roomwire.v1.StateRequest\x1a\x1a.roomwire.v1.StateResponse\x12A\n" +
+	"\x05State\x12\x19.roomwire.v1.StateRequest\x1a\x1a.roomwire.v1.StateResponse\x12G\n" +
+	"\bFreeBusy\x12\x1c.roomwire.v1.FreeBusyRequest\x1a\x1d.roomwire.v1.FreeBusyResponse\x12D\n" +
+	"\aMembers\x12\x1b.roomwire.v1.MembersRequest\x1a\x1c.roomwire.v1.MembersResponse\x12A\n" +
 	"\x06Listen\x12\x1a.roomwire.v1.ListenRequest\x1a\x1b.roomwire.v1.ListenResponse\x12@\n" +
 	"\x05Watch\x12\x19.roomwire.v1.WatchRequest\x1a\x1a.roomwire.v1.WatchResponse0\x01\x12D\n" +
 	"\aRespond\x12\x1b.roomwire.v1.RespondRequest\x1a\x1c.roomwire.v1.RespondResponse\x12A\n" +
@@ -2985,7 +3400,7 @@ func file_roomwire_v1_backend_proto_rawDescGZIP() []byte {
 }
 
 var file_roomwire_v1_backend_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_roomwire_v1_backend_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_roomwire_v1_backend_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
 var file_roomwire_v1_backend_proto_goTypes = []any{
 	(FaultScope)(0),               // 0: roomwire.v1.FaultScope
 	(Marker)(0),                   // 1: roomwire.v1.Marker
@@ -3030,105 +3445,128 @@ var file_roomwire_v1_backend_proto_goTypes = []any{
 	(*WatchResponse)(nil),         // 40: roomwire.v1.WatchResponse
 	(*StateRequest)(nil),          // 41: roomwire.v1.StateRequest
 	(*StateResponse)(nil),         // 42: roomwire.v1.StateResponse
-	(*RespondRequest)(nil),        // 43: roomwire.v1.RespondRequest
-	(*RespondResponse)(nil),       // 44: roomwire.v1.RespondResponse
-	(*AnswerRequest)(nil),         // 45: roomwire.v1.AnswerRequest
-	(*AnswerResponse)(nil),        // 46: roomwire.v1.AnswerResponse
-	(*AuthTraits)(nil),            // 47: roomwire.v1.AuthTraits
-	(*durationpb.Duration)(nil),   // 48: google.protobuf.Duration
-	(*Mailbox)(nil),               // 49: roomwire.v1.Mailbox
-	(*timestamppb.Timestamp)(nil), // 50: google.protobuf.Timestamp
-	(*Change)(nil),                // 51: roomwire.v1.Change
-	(*Item)(nil),                  // 52: roomwire.v1.Item
-	(*Mutation)(nil),              // 53: roomwire.v1.Mutation
-	(Response)(0),                 // 54: roomwire.v1.Response
+	(*FreeBusyRequest)(nil),       // 43: roomwire.v1.FreeBusyRequest
+	(*FreeBusyResponse)(nil),      // 44: roomwire.v1.FreeBusyResponse
+	(*Availability)(nil),          // 45: roomwire.v1.Availability
+	(*BusyTime)(nil),              // 46: roomwire.v1.BusyTime
+	(*MembersRequest)(nil),        // 47: roomwire.v1.MembersRequest
+	(*MembersResponse)(nil),       // 48: roomwire.v1.MembersResponse
+	(*RespondRequest)(nil),        // 49: roomwire.v1.RespondRequest
+	(*RespondResponse)(nil),       // 50: roomwire.v1.RespondResponse
+	(*AnswerRequest)(nil),         // 51: roomwire.v1.AnswerRequest
+	(*AnswerResponse)(nil),        // 52: roomwire.v1.AnswerResponse
+	(*AuthTraits)(nil),            // 53: roomwire.v1.AuthTraits
+	(*durationpb.Duration)(nil),   // 54: google.protobuf.Duration
+	(*Mailbox)(nil),               // 55: roomwire.v1.Mailbox
+	(*timestamppb.Timestamp)(nil), // 56: google.protobuf.Timestamp
+	(*Change)(nil),                // 57: roomwire.v1.Change
+	(*Item)(nil),                  // 58: roomwire.v1.Item
+	(*Mutation)(nil),              // 59: roomwire.v1.Mutation
+	(Busy)(0),                     // 60: roomwire.v1.Busy
+	(*Address)(nil),               // 61: roomwire.v1.Address
+	(Response)(0),                 // 62: roomwire.v1.Response
 }
 var file_roomwire_v1_backend_proto_depIdxs = []int32{
 	5,  // 0: roomwire.v1.BackendOpenRequest.identities:type_name -> roomwire.v1.Identity
 	6,  // 1: roomwire.v1.BackendOpenRequest.markers:type_name -> roomwire.v1.Markers
 	8,  // 2: roomwire.v1.BackendOpenRequest.http:type_name -> roomwire.v1.HttpOptions
-	47, // 3: roomwire.v1.Identity.traits:type_name -> roomwire.v1.AuthTraits
+	53, // 3: roomwire.v1.Identity.traits:type_name -> roomwire.v1.AuthTraits
 	7,  // 4: roomwire.v1.Markers.key:type_name -> roomwire.v1.Property
 	7,  // 5: roomwire.v1.Markers.foreign:type_name -> roomwire.v1.Property
-	48, // 6: roomwire.v1.HttpOptions.timeout:type_name -> google.protobuf.Duration
+	54, // 6: roomwire.v1.HttpOptions.timeout:type_name -> google.protobuf.Duration
 	10, // 7: roomwire.v1.BackendOpenResponse.abilities:type_name -> roomwire.v1.Abilities
-	49, // 8: roomwire.v1.ProbeRequest.mailbox:type_name -> roomwire.v1.Mailbox
-	50, // 9: roomwire.v1.ProbeResponse.horizon:type_name -> google.protobuf.Timestamp
+	55, // 8: roomwire.v1.ProbeRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	56, // 9: roomwire.v1.ProbeResponse.horizon:type_name -> google.protobuf.Timestamp
 	16, // 10: roomwire.v1.PullRequest.start:type_name -> roomwire.v1.PullStart
-	49, // 11: roomwire.v1.PullStart.mailbox:type_name -> roomwire.v1.Mailbox
+	55, // 11: roomwire.v1.PullStart.mailbox:type_name -> roomwire.v1.Mailbox
 	18, // 12: roomwire.v1.PullResponse.page:type_name -> roomwire.v1.Page
-	51, // 13: roomwire.v1.Page.changes:type_name -> roomwire.v1.Change
-	49, // 14: roomwire.v1.FetchRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	57, // 13: roomwire.v1.Page.changes:type_name -> roomwire.v1.Change
+	55, // 14: roomwire.v1.FetchRequest.mailbox:type_name -> roomwire.v1.Mailbox
 	21, // 15: roomwire.v1.FetchResponse.fetched:type_name -> roomwire.v1.Fetched
-	52, // 16: roomwire.v1.Fetched.item:type_name -> roomwire.v1.Item
+	58, // 16: roomwire.v1.Fetched.item:type_name -> roomwire.v1.Item
 	22, // 17: roomwire.v1.Fetched.fault:type_name -> roomwire.v1.Fault
-	48, // 18: roomwire.v1.Fault.after:type_name -> google.protobuf.Duration
+	54, // 18: roomwire.v1.Fault.after:type_name -> google.protobuf.Duration
 	0,  // 19: roomwire.v1.Fault.scope:type_name -> roomwire.v1.FaultScope
-	53, // 20: roomwire.v1.ApplyRequest.mutation:type_name -> roomwire.v1.Mutation
-	52, // 21: roomwire.v1.ApplyResponse.item:type_name -> roomwire.v1.Item
-	49, // 22: roomwire.v1.FindRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	59, // 20: roomwire.v1.ApplyRequest.mutation:type_name -> roomwire.v1.Mutation
+	58, // 21: roomwire.v1.ApplyResponse.item:type_name -> roomwire.v1.Item
+	55, // 22: roomwire.v1.FindRequest.mailbox:type_name -> roomwire.v1.Mailbox
 	1,  // 23: roomwire.v1.FindRequest.by:type_name -> roomwire.v1.Marker
-	52, // 24: roomwire.v1.FindResponse.items:type_name -> roomwire.v1.Item
-	50, // 25: roomwire.v1.Subscription.expires:type_name -> google.protobuf.Timestamp
-	49, // 26: roomwire.v1.SubscribeRequest.mailbox:type_name -> roomwire.v1.Mailbox
-	48, // 27: roomwire.v1.SubscribeRequest.status_interval:type_name -> google.protobuf.Duration
+	58, // 24: roomwire.v1.FindResponse.items:type_name -> roomwire.v1.Item
+	56, // 25: roomwire.v1.Subscription.expires:type_name -> google.protobuf.Timestamp
+	55, // 26: roomwire.v1.SubscribeRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	54, // 27: roomwire.v1.SubscribeRequest.status_interval:type_name -> google.protobuf.Duration
 	27, // 28: roomwire.v1.SubscribeRequest.existing:type_name -> roomwire.v1.Subscription
 	27, // 29: roomwire.v1.SubscribeResponse.subscription:type_name -> roomwire.v1.Subscription
-	49, // 30: roomwire.v1.UnsubscribeRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	55, // 30: roomwire.v1.UnsubscribeRequest.mailbox:type_name -> roomwire.v1.Mailbox
 	27, // 31: roomwire.v1.UnsubscribeRequest.subscription:type_name -> roomwire.v1.Subscription
 	33, // 32: roomwire.v1.ReceiveRequest.header:type_name -> roomwire.v1.HttpField
 	35, // 33: roomwire.v1.ReceiveResponse.hints:type_name -> roomwire.v1.Hint
 	2,  // 34: roomwire.v1.Hint.kind:type_name -> roomwire.v1.HintKind
-	49, // 35: roomwire.v1.ListenRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	55, // 35: roomwire.v1.ListenRequest.mailbox:type_name -> roomwire.v1.Mailbox
 	3,  // 36: roomwire.v1.ListenRequest.way:type_name -> roomwire.v1.Way
-	48, // 37: roomwire.v1.ListenRequest.timeout:type_name -> google.protobuf.Duration
+	54, // 37: roomwire.v1.ListenRequest.timeout:type_name -> google.protobuf.Duration
 	27, // 38: roomwire.v1.ListenResponse.subscription:type_name -> roomwire.v1.Subscription
 	3,  // 39: roomwire.v1.WatchRequest.way:type_name -> roomwire.v1.Way
 	39, // 40: roomwire.v1.WatchRequest.watched:type_name -> roomwire.v1.Watched
-	48, // 41: roomwire.v1.WatchRequest.for:type_name -> google.protobuf.Duration
-	49, // 42: roomwire.v1.Watched.mailbox:type_name -> roomwire.v1.Mailbox
+	54, // 41: roomwire.v1.WatchRequest.for:type_name -> google.protobuf.Duration
+	55, // 42: roomwire.v1.Watched.mailbox:type_name -> roomwire.v1.Mailbox
 	27, // 43: roomwire.v1.Watched.subscription:type_name -> roomwire.v1.Subscription
 	35, // 44: roomwire.v1.WatchResponse.hints:type_name -> roomwire.v1.Hint
-	49, // 45: roomwire.v1.StateRequest.mailbox:type_name -> roomwire.v1.Mailbox
-	49, // 46: roomwire.v1.RespondRequest.mailbox:type_name -> roomwire.v1.Mailbox
-	50, // 47: roomwire.v1.RespondRequest.occurrence:type_name -> google.protobuf.Timestamp
-	54, // 48: roomwire.v1.RespondRequest.response:type_name -> roomwire.v1.Response
-	49, // 49: roomwire.v1.AnswerRequest.mailbox:type_name -> roomwire.v1.Mailbox
-	4,  // 50: roomwire.v1.Backend.Open:input_type -> roomwire.v1.BackendOpenRequest
-	11, // 51: roomwire.v1.Backend.Close:input_type -> roomwire.v1.BackendCloseRequest
-	13, // 52: roomwire.v1.Backend.Probe:input_type -> roomwire.v1.ProbeRequest
-	15, // 53: roomwire.v1.Backend.Pull:input_type -> roomwire.v1.PullRequest
-	19, // 54: roomwire.v1.Backend.Fetch:input_type -> roomwire.v1.FetchRequest
-	23, // 55: roomwire.v1.Backend.Apply:input_type -> roomwire.v1.ApplyRequest
-	25, // 56: roomwire.v1.Backend.Find:input_type -> roomwire.v1.FindRequest
-	28, // 57: roomwire.v1.Backend.Subscribe:input_type -> roomwire.v1.SubscribeRequest
-	30, // 58: roomwire.v1.Backend.Unsubscribe:input_type -> roomwire.v1.UnsubscribeRequest
-	32, // 59: roomwire.v1.Backend.Receive:input_type -> roomwire.v1.ReceiveRequest
-	41, // 60: roomwire.v1.Backend.State:input_type -> roomwire.v1.StateRequest
-	36, // 61: roomwire.v1.Backend.Listen:input_type -> roomwire.v1.ListenRequest
-	38, // 62: roomwire.v1.Backend.Watch:input_type -> roomwire.v1.WatchRequest
-	43, // 63: roomwire.v1.Backend.Respond:input_type -> roomwire.v1.RespondRequest
-	45, // 64: roomwire.v1.Backend.Answer:input_type -> roomwire.v1.AnswerRequest
-	9,  // 65: roomwire.v1.Backend.Open:output_type -> roomwire.v1.BackendOpenResponse
-	12, // 66: roomwire.v1.Backend.Close:output_type -> roomwire.v1.BackendCloseResponse
-	14, // 67: roomwire.v1.Backend.Probe:output_type -> roomwire.v1.ProbeResponse
-	17, // 68: roomwire.v1.Backend.Pull:output_type -> roomwire.v1.PullResponse
-	20, // 69: roomwire.v1.Backend.Fetch:output_type -> roomwire.v1.FetchResponse
-	24, // 70: roomwire.v1.Backend.Apply:output_type -> roomwire.v1.ApplyResponse
-	26, // 71: roomwire.v1.Backend.Find:output_type -> roomwire.v1.FindResponse
-	29, // 72: roomwire.v1.Backend.Subscribe:output_type -> roomwire.v1.SubscribeResponse
-	31, // 73: roomwire.v1.Backend.Unsubscribe:output_type -> roomwire.v1.UnsubscribeResponse
-	34, // 74: roomwire.v1.Backend.Receive:output_type -> roomwire.v1.ReceiveResponse
-	42, // 75: roomwire.v1.Backend.State:output_type -> roomwire.v1.StateResponse
-	37, // 76: roomwire.v1.Backend.Listen:output_type -> roomwire.v1.ListenResponse
-	40, // 77: roomwire.v1.Backend.Watch:output_type -> roomwire.v1.WatchResponse
-	44, // 78: roomwire.v1.Backend.Respond:output_type -> roomwire.v1.RespondResponse
-	46, // 79: roomwire.v1.Backend.Answer:output_type -> roomwire.v1.AnswerResponse
-	65, // [65:80] is the sub-list for method output_type
-	50, // [50:65] is the sub-list for method input_type
-	50, // [50:50] is the sub-list for extension type_name
-	50, // [50:50] is the sub-list for extension extendee
-	0,  // [0:50] is the sub-list for field type_name
+	55, // 45: roomwire.v1.StateRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	55, // 46: roomwire.v1.FreeBusyRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	56, // 47: roomwire.v1.FreeBusyRequest.from:type_name -> google.protobuf.Timestamp
+	56, // 48: roomwire.v1.FreeBusyRequest.to:type_name -> google.protobuf.Timestamp
+	45, // 49: roomwire.v1.FreeBusyResponse.availabilities:type_name -> roomwire.v1.Availability
+	46, // 50: roomwire.v1.Availability.busy:type_name -> roomwire.v1.BusyTime
+	22, // 51: roomwire.v1.Availability.fault:type_name -> roomwire.v1.Fault
+	56, // 52: roomwire.v1.BusyTime.start:type_name -> google.protobuf.Timestamp
+	56, // 53: roomwire.v1.BusyTime.end:type_name -> google.protobuf.Timestamp
+	60, // 54: roomwire.v1.BusyTime.busy:type_name -> roomwire.v1.Busy
+	55, // 55: roomwire.v1.MembersRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	61, // 56: roomwire.v1.MembersResponse.members:type_name -> roomwire.v1.Address
+	55, // 57: roomwire.v1.RespondRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	56, // 58: roomwire.v1.RespondRequest.occurrence:type_name -> google.protobuf.Timestamp
+	62, // 59: roomwire.v1.RespondRequest.response:type_name -> roomwire.v1.Response
+	55, // 60: roomwire.v1.AnswerRequest.mailbox:type_name -> roomwire.v1.Mailbox
+	4,  // 61: roomwire.v1.Backend.Open:input_type -> roomwire.v1.BackendOpenRequest
+	11, // 62: roomwire.v1.Backend.Close:input_type -> roomwire.v1.BackendCloseRequest
+	13, // 63: roomwire.v1.Backend.Probe:input_type -> roomwire.v1.ProbeRequest
+	15, // 64: roomwire.v1.Backend.Pull:input_type -> roomwire.v1.PullRequest
+	19, // 65: roomwire.v1.Backend.Fetch:input_type -> roomwire.v1.FetchRequest
+	23, // 66: roomwire.v1.Backend.Apply:input_type -> roomwire.v1.ApplyRequest
+	25, // 67: roomwire.v1.Backend.Find:input_type -> roomwire.v1.FindRequest
+	28, // 68: roomwire.v1.Backend.Subscribe:input_type -> roomwire.v1.SubscribeRequest
+	30, // 69: roomwire.v1.Backend.Unsubscribe:input_type -> roomwire.v1.UnsubscribeRequest
+	32, // 70: roomwire.v1.Backend.Receive:input_type -> roomwire.v1.ReceiveRequest
+	41, // 71: roomwire.v1.Backend.State:input_type -> roomwire.v1.StateRequest
+	43, // 72: roomwire.v1.Backend.FreeBusy:input_type -> roomwire.v1.FreeBusyRequest
+	47, // 73: roomwire.v1.Backend.Members:input_type -> roomwire.v1.MembersRequest
+	36, // 74: roomwire.v1.Backend.Listen:input_type -> roomwire.v1.ListenRequest
+	38, // 75: roomwire.v1.Backend.Watch:input_type -> roomwire.v1.WatchRequest
+	49, // 76: roomwire.v1.Backend.Respond:input_type -> roomwire.v1.RespondRequest
+	51, // 77: roomwire.v1.Backend.Answer:input_type -> roomwire.v1.AnswerRequest
+	9,  // 78: roomwire.v1.Backend.Open:output_type -> roomwire.v1.BackendOpenResponse
+	12, // 79: roomwire.v1.Backend.Close:output_type -> roomwire.v1.BackendCloseResponse
+	14, // 80: roomwire.v1.Backend.Probe:output_type -> roomwire.v1.ProbeResponse
+	17, // 81: roomwire.v1.Backend.Pull:output_type -> roomwire.v1.PullResponse
+	20, // 82: roomwire.v1.Backend.Fetch:output_type -> roomwire.v1.FetchResponse
+	24, // 83: roomwire.v1.Backend.Apply:output_type -> roomwire.v1.ApplyResponse
+	26, // 84: roomwire.v1.Backend.Find:output_type -> roomwire.v1.FindResponse
+	29, // 85: roomwire.v1.Backend.Subscribe:output_type -> roomwire.v1.SubscribeResponse
+	31, // 86: roomwire.v1.Backend.Unsubscribe:output_type -> roomwire.v1.UnsubscribeResponse
+	34, // 87: roomwire.v1.Backend.Receive:output_type -> roomwire.v1.ReceiveResponse
+	42, // 88: roomwire.v1.Backend.State:output_type -> roomwire.v1.StateResponse
+	44, // 89: roomwire.v1.Backend.FreeBusy:output_type -> roomwire.v1.FreeBusyResponse
+	48, // 90: roomwire.v1.Backend.Members:output_type -> roomwire.v1.MembersResponse
+	37, // 91: roomwire.v1.Backend.Listen:output_type -> roomwire.v1.ListenResponse
+	40, // 92: roomwire.v1.Backend.Watch:output_type -> roomwire.v1.WatchResponse
+	50, // 93: roomwire.v1.Backend.Respond:output_type -> roomwire.v1.RespondResponse
+	52, // 94: roomwire.v1.Backend.Answer:output_type -> roomwire.v1.AnswerResponse
+	78, // [78:95] is the sub-list for method output_type
+	61, // [61:78] is the sub-list for method input_type
+	61, // [61:61] is the sub-list for extension type_name
+	61, // [61:61] is the sub-list for extension extendee
+	0,  // [0:61] is the sub-list for field type_name
 }
 
 func init() { file_roomwire_v1_backend_proto_init() }
@@ -3144,7 +3582,7 @@ func file_roomwire_v1_backend_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_roomwire_v1_backend_proto_rawDesc), len(file_roomwire_v1_backend_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   43,
+			NumMessages:   49,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -30,6 +30,8 @@ const (
 	Backend_Unsubscribe_FullMethodName = "/roomwire.v1.Backend/Unsubscribe"
 	Backend_Receive_FullMethodName     = "/roomwire.v1.Backend/Receive"
 	Backend_State_FullMethodName       = "/roomwire.v1.Backend/State"
+	Backend_FreeBusy_FullMethodName    = "/roomwire.v1.Backend/FreeBusy"
+	Backend_Members_FullMethodName     = "/roomwire.v1.Backend/Members"
 	Backend_Listen_FullMethodName      = "/roomwire.v1.Backend/Listen"
 	Backend_Watch_FullMethodName       = "/roomwire.v1.Backend/Watch"
 	Backend_Respond_FullMethodName     = "/roomwire.v1.Backend/Respond"
@@ -60,6 +62,10 @@ type BackendClient interface {
 	Receive(ctx context.Context, in *ReceiveRequest, opts ...grpc.CallOption) (*ReceiveResponse, error)
 	// State is served where abilities.drift.
 	State(ctx context.Context, in *StateRequest, opts ...grpc.CallOption) (*StateResponse, error)
+	// FreeBusy is served where abilities.free_busy.
+	FreeBusy(ctx context.Context, in *FreeBusyRequest, opts ...grpc.CallOption) (*FreeBusyResponse, error)
+	// Members is served where abilities.group_expander.
+	Members(ctx context.Context, in *MembersRequest, opts ...grpc.CallOption) (*MembersResponse, error)
 	// Listen and Watch are served where abilities.watcher.
 	Listen(ctx context.Context, in *ListenRequest, opts ...grpc.CallOption) (*ListenResponse, error)
 	// Watch lasts for minutes and has no deadline. It ends without an error also when the instance is replaced or closed.
@@ -191,6 +197,26 @@ func (c *backendClient) State(ctx context.Context, in *StateRequest, opts ...grp
 	return out, nil
 }
 
+func (c *backendClient) FreeBusy(ctx context.Context, in *FreeBusyRequest, opts ...grpc.CallOption) (*FreeBusyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FreeBusyResponse)
+	err := c.cc.Invoke(ctx, Backend_FreeBusy_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *backendClient) Members(ctx context.Context, in *MembersRequest, opts ...grpc.CallOption) (*MembersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MembersResponse)
+	err := c.cc.Invoke(ctx, Backend_Members_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *backendClient) Listen(ctx context.Context, in *ListenRequest, opts ...grpc.CallOption) (*ListenResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListenResponse)
@@ -264,6 +290,10 @@ type BackendServer interface {
 	Receive(context.Context, *ReceiveRequest) (*ReceiveResponse, error)
 	// State is served where abilities.drift.
 	State(context.Context, *StateRequest) (*StateResponse, error)
+	// FreeBusy is served where abilities.free_busy.
+	FreeBusy(context.Context, *FreeBusyRequest) (*FreeBusyResponse, error)
+	// Members is served where abilities.group_expander.
+	Members(context.Context, *MembersRequest) (*MembersResponse, error)
 	// Listen and Watch are served where abilities.watcher.
 	Listen(context.Context, *ListenRequest) (*ListenResponse, error)
 	// Watch lasts for minutes and has no deadline. It ends without an error also when the instance is replaced or closed.
@@ -314,6 +344,12 @@ func (UnimplementedBackendServer) Receive(context.Context, *ReceiveRequest) (*Re
 }
 func (UnimplementedBackendServer) State(context.Context, *StateRequest) (*StateResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method State not implemented")
+}
+func (UnimplementedBackendServer) FreeBusy(context.Context, *FreeBusyRequest) (*FreeBusyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method FreeBusy not implemented")
+}
+func (UnimplementedBackendServer) Members(context.Context, *MembersRequest) (*MembersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Members not implemented")
 }
 func (UnimplementedBackendServer) Listen(context.Context, *ListenRequest) (*ListenResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Listen not implemented")
@@ -535,6 +571,42 @@ func _Backend_State_Handler(srv interface{}, ctx context.Context, dec func(inter
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Backend_FreeBusy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FreeBusyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BackendServer).FreeBusy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Backend_FreeBusy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BackendServer).FreeBusy(ctx, req.(*FreeBusyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Backend_Members_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MembersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BackendServer).Members(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Backend_Members_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BackendServer).Members(ctx, req.(*MembersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Backend_Listen_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListenRequest)
 	if err := dec(in); err != nil {
@@ -646,6 +718,14 @@ var Backend_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "State",
 			Handler:    _Backend_State_Handler,
+		},
+		{
+			MethodName: "FreeBusy",
+			Handler:    _Backend_FreeBusy_Handler,
+		},
+		{
+			MethodName: "Members",
+			Handler:    _Backend_Members_Handler,
 		},
 		{
 			MethodName: "Listen",

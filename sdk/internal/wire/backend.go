@@ -76,7 +76,8 @@ func (s *BackendServer) Open(ctx context.Context, req *roomwirev1.BackendOpenReq
 	can := backend.AbilitiesOf(b)
 	return &roomwirev1.BackendOpenResponse{Abilities: &roomwirev1.Abilities{
 		Pusher: can.Pusher, Finder: can.Finder, Watcher: can.Watcher, Omits: uint32(can.Omits), AskingOnly: can.AskingOnly,
-		Everything: can.Everything, Responder: can.Responder, Answers: can.Answers, Drift: can.Drift,
+		FreeBusy: can.FreeBusy, GroupExpander: can.GroupExpander, Drift: can.Drift,
+		Everything: can.Everything, Responder: can.Responder, Answers: can.Answers,
 	}}, nil
 }
 

@@ -40,7 +40,8 @@ func (c *Conn) OpenBackend(ctx context.Context, gate *Gate, id string, cfg Backe
 	a := resp.GetAbilities()
 	b.Abilities = backend.Abilities{
 		Pusher: a.GetPusher(), Finder: a.GetFinder(), Watcher: a.GetWatcher(), AskingOnly: a.GetAskingOnly(),
-		Everything: a.GetEverything(), Responder: a.GetResponder(), Answers: a.GetAnswers(), Drift: a.GetDrift(),
+		FreeBusy: a.GetFreeBusy(), GroupExpander: a.GetGroupExpander(), Drift: a.GetDrift(),
+		Everything: a.GetEverything(), Responder: a.GetResponder(), Answers: a.GetAnswers(),
 		Omits: calendar.Fields(a.GetOmits()) & calendar.AllFields &^ calendar.FieldTime,
 	}
 	return b, nil

@@ -17,6 +17,30 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for AttendeeAnswer.
+const (
+	AttendeeAnswerAccepted  AttendeeAnswer = "accepted"
+	AttendeeAnswerDeclined  AttendeeAnswer = "declined"
+	AttendeeAnswerPending   AttendeeAnswer = "pending"
+	AttendeeAnswerTentative AttendeeAnswer = "tentative"
+)
+
+// Valid indicates whether the value is a known member of the AttendeeAnswer enum.
+func (e AttendeeAnswer) Valid() bool {
+	switch e {
+	case AttendeeAnswerAccepted:
+		return true
+	case AttendeeAnswerDeclined:
+		return true
+	case AttendeeAnswerPending:
+		return true
+	case AttendeeAnswerTentative:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for BookingItem.
 const (
 	BookingItemExpected BookingItem = "expected"
@@ -791,9 +815,40 @@ type ActivityPage struct {
 
 // Attendee defines model for Attendee.
 type Attendee struct {
-	Email string  `json:"email"`
+	// Answer What they have answered, by the organizer's calendar. It is only told; what a caller sends is not heeded.
+	Answer *AttendeeAnswer `json:"answer,omitempty"`
+	Email  string          `json:"email"`
+
+	// Group The distribution group through which the calendar invites them: with resolve_distribution_groups a group is told as its members. It is only told; as long as all of a group stay, the calendar keeps the group.
+	Group *string `json:"group,omitempty"`
 	Name  *string `json:"name,omitempty"`
 	Role  *Role   `json:"role,omitempty"`
+}
+
+// AttendeeAnswer What they have answered, by the organizer's calendar. It is only told; what a caller sends is not heeded.
+type AttendeeAnswer string
+
+// Availability When one of those who were asked about is busy. Exactly one of person, resource and address is there.
+type Availability struct {
+	Address *string `json:"address,omitempty"`
+
+	// Busy By start; they may overlap, and begin before `from` and end after `to`. A time that is not among them is free, unless there is an error.
+	Busy []BusyTime `json:"busy"`
+
+	// Email The mailbox that was asked; missing for a desk without one.
+	Email *string `json:"email,omitempty"`
+
+	// Error Why nothing is known; of a resource there may be the bookings in `busy` all the same.
+	Error    *AvailabilityError `json:"error,omitempty"`
+	Person   *string            `json:"person,omitempty"`
+	Resource *string            `json:"resource,omitempty"`
+}
+
+// AvailabilityError Why nothing is known; of a resource there may be the bookings in `busy` all the same.
+type AvailabilityError struct {
+	// Kind Such as 'mailbox not found', forbidden, throttled, unavailable, unsupported; 'not found' where the directory does not have the id.
+	Kind   string `json:"kind"`
+	Reason string `json:"reason"`
 }
 
 // Booking defines model for Booking.
@@ -955,6 +1010,18 @@ type BookingPage struct {
 
 // Busy defines model for Busy.
 type Busy string
+
+// BusyTime defines model for BusyTime.
+type BusyTime struct {
+	// Booking Its id, if it is one of the booking system's own.
+	Booking  *string   `json:"booking,omitempty"`
+	Busy     Busy      `json:"busy"`
+	End      time.Time `json:"end"`
+	Location *string   `json:"location,omitempty"`
+	Private  bool      `json:"private"`
+	Start    time.Time `json:"start"`
+	Subject  *string   `json:"subject,omitempty"`
+}
 
 // Change defines model for Change.
 type Change struct {
@@ -1164,6 +1231,13 @@ type Finding struct {
 
 // FindingLevel defines model for Finding.Level.
 type FindingLevel string
+
+// FreeBusy defines model for FreeBusy.
+type FreeBusy struct {
+	From  time.Time      `json:"from"`
+	Items []Availability `json:"items"`
+	To    time.Time      `json:"to"`
+}
 
 // Host defines model for Host.
 type Host struct {
@@ -2360,6 +2434,22 @@ type ResolveDifferenceParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// GetFreeBusyParams defines parameters for GetFreeBusy.
+type GetFreeBusyParams struct {
+	// Persons Ids of persons, separated by commas.
+	Persons *[]string `form:"persons,omitempty" json:"persons,omitempty"`
+
+	// Resources Ids of rooms and desks, separated by commas.
+	Resources *[]string `form:"resources,omitempty" json:"resources,omitempty"`
+
+	// Addresses E-mail addresses of mailboxes that need not be in the directory, separated by commas.
+	Addresses *[]string `form:"addresses,omitempty" json:"addresses,omitempty"`
+	From      time.Time `form:"from" json:"from"`
+
+	// To Exclusive; at most 62 days after from.
+	To time.Time `form:"to" json:"to"`
+}
+
 // StopPluginParams defines parameters for StopPlugin.
 type StopPluginParams struct {
 	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
@@ -3124,6 +3214,16 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /{tenant}/api/v1/doctor/rooms (the `ReviewRooms` operationId).
 	ReviewRooms(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetFreeBusy When people and rooms are busy
+	//
+	// Asks the calendars of persons, of rooms, and of other mailboxes on the same servers now, in as few requests as their
+	// servers allow; nothing is cached. The bookings of rooms and desks are added, also of those without a mailbox. What
+	// cannot be found out of somebody is said in that item's `error`, and is never "free". Titles and places are told as far
+	// as the mailboxes' owners let colleagues see them, and never of private appointments.
+	//
+	// Corresponds with GET /{tenant}/api/v1/freebusy (the `GetFreeBusy` operationId).
+	GetFreeBusy(ctx context.Context, tenant Tenant, params *GetFreeBusyParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetHost The host, its plugins and its queue
 	//
@@ -3941,6 +4041,26 @@ func (c *Client) Examine(ctx context.Context, tenant Tenant, reqEditors ...Reque
 // Corresponds with GET /{tenant}/api/v1/doctor/rooms (the `ReviewRooms` operationId).
 func (c *Client) ReviewRooms(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewReviewRoomsRequest(c.Server, tenant)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetFreeBusy When people and rooms are busy
+//
+// Asks the calendars of persons, of rooms, and of other mailboxes on the same servers now, in as few requests as their
+// servers allow; nothing is cached. The bookings of rooms and desks are added, also of those without a mailbox. What
+// cannot be found out of somebody is said in that item's `error`, and is never "free". Titles and places are told as far
+// as the mailboxes' owners let colleagues see them, and never of private appointments.
+//
+// Corresponds with GET /{tenant}/api/v1/freebusy (the `GetFreeBusy` operationId).
+func (c *Client) GetFreeBusy(ctx context.Context, tenant Tenant, params *GetFreeBusyParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetFreeBusyRequest(c.Server, tenant, params)
 	if err != nil {
 		return nil, err
 	}
@@ -6143,6 +6263,107 @@ func NewReviewRoomsRequest(server string, tenant Tenant) (*http.Request, error) 
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetFreeBusyRequest constructs an http.Request for the GetFreeBusy method
+func NewGetFreeBusyRequest(server string, tenant Tenant, params *GetFreeBusyParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/freebusy", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Persons != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "persons", *params.Persons, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Resources != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "resources", *params.Resources, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Addresses != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "addresses", *params.Addresses, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -8855,6 +9076,18 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /{tenant}/api/v1/doctor/rooms (the `ReviewRooms` operationId).
 	ReviewRoomsWithResponse(ctx context.Context, tenant Tenant, reqEditors ...RequestEditorFn) (*ReviewRoomsResponse, error)
 
+	// GetFreeBusyWithResponse When people and rooms are busy
+	//
+	// Asks the calendars of persons, of rooms, and of other mailboxes on the same servers now, in as few requests as their
+	// servers allow; nothing is cached. The bookings of rooms and desks are added, also of those without a mailbox. What
+	// cannot be found out of somebody is said in that item's `error`, and is never "free". Titles and places are told as far
+	// as the mailboxes' owners let colleagues see them, and never of private appointments.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /{tenant}/api/v1/freebusy (the `GetFreeBusy` operationId).
+	GetFreeBusyWithResponse(ctx context.Context, tenant Tenant, params *GetFreeBusyParams, reqEditors ...RequestEditorFn) (*GetFreeBusyResponse, error)
+
 	// GetHostWithResponse The host, its plugins and its queue
 	//
 	// Where there are several tenants, only the host's own key may ask.
@@ -10222,6 +10455,54 @@ func (r ReviewRoomsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ReviewRoomsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetFreeBusyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FreeBusy
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetFreeBusyResponse) GetJSON200() *FreeBusy {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetFreeBusyResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetFreeBusyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetFreeBusyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetFreeBusyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetFreeBusyResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -12476,6 +12757,24 @@ func (c *ClientWithResponses) ReviewRoomsWithResponse(ctx context.Context, tenan
 	return ParseReviewRoomsResponse(rsp)
 }
 
+// GetFreeBusyWithResponse When people and rooms are busy
+//
+// Asks the calendars of persons, of rooms, and of other mailboxes on the same servers now, in as few requests as their
+// servers allow; nothing is cached. The bookings of rooms and desks are added, also of those without a mailbox. What
+// cannot be found out of somebody is said in that item's `error`, and is never "free". Titles and places are told as far
+// as the mailboxes' owners let colleagues see them, and never of private appointments.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /{tenant}/api/v1/freebusy (the `GetFreeBusy` operationId).
+func (c *ClientWithResponses) GetFreeBusyWithResponse(ctx context.Context, tenant Tenant, params *GetFreeBusyParams, reqEditors ...RequestEditorFn) (*GetFreeBusyResponse, error) {
+	rsp, err := c.GetFreeBusy(ctx, tenant, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetFreeBusyResponse(rsp)
+}
+
 // GetHostWithResponse The host, its plugins and its queue
 //
 // Where there are several tenants, only the host's own key may ask.
@@ -13894,6 +14193,39 @@ func ParseReviewRoomsResponse(rsp *http.Response) (*ReviewRoomsResponse, error) 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest RoomReview
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetFreeBusyResponse parses an HTTP response from a GetFreeBusyWithResponse call
+func ParseGetFreeBusyResponse(rsp *http.Response) (*GetFreeBusyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetFreeBusyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FreeBusy
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -138,6 +138,9 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 		// Servers are known to refuse a zone now and then (ErrorInvalidPropertySet): it is written only if it changes.
 		fields = slices.DeleteFunc(fields, ews.Field.IsZone)
 	}
+	if fields, err = b.sparing(ctx, m, now, fields); err != nil {
+		return backend.Result{}, err
+	}
 	if m.ForeignKey != "" && now.ForeignKey == "" {
 		fields = append(fields, ews.Named(valued(b.foreign, m.ForeignKey)))
 		now.ForeignKey = m.ForeignKey

@@ -101,7 +101,7 @@ func withPeople(out []ews.Field, e calendar.Event, chosen calendar.Fields) ([]ew
 	if !chosen.Any(calendar.FieldAttendees | calendar.FieldResources) {
 		return out, nil
 	}
-	var by [3][]ews.Address
+	var by [3][]ews.Attendee
 	for _, a := range e.Attendees {
 		if a.Role < calendar.Required || a.Role > calendar.Resource {
 			return nil, fmt.Errorf("role %d of an attendee is not known: %w", a.Role, fault.Invalid)
@@ -109,7 +109,7 @@ func withPeople(out []ews.Field, e calendar.Event, chosen calendar.Fields) ([]ew
 		if a.Email == "" {
 			return nil, fmt.Errorf("an attendee has no mail address: %w", fault.Invalid)
 		}
-		by[a.Role] = append(by[a.Role], ews.Address{Name: a.Name, Email: a.Email})
+		by[a.Role] = append(by[a.Role], ews.Attendee{Address: ews.Address{Name: a.Name, Email: a.Email}})
 	}
 	if chosen.Has(calendar.FieldAttendees) {
 		out = append(out, ews.RequiredAttendees(by[calendar.Required]), ews.OptionalAttendees(by[calendar.Optional]))

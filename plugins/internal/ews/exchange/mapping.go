@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/roomwire/roomwire/plugins/internal/ews"
+	"github.com/roomwire/roomwire/plugins/internal/joining"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
@@ -23,7 +24,7 @@ func (b *Backend) fromEWS(m backend.Mailbox, i *ews.CalendarItem) (backend.Item,
 	event := calendar.Event{
 		UID:       i.UID,
 		Subject:   i.Subject,
-		Body:      clipped(plainText(i.Body)),
+		Body:      ownText(i.Body),
 		Location:  i.Location,
 		Start:     i.Start,
 		End:       i.End,
@@ -96,6 +97,12 @@ func date(t time.Time, among ...ews.Zone) time.Time {
 		}
 	}
 	return t.Add(12 * time.Hour).Truncate(24 * time.Hour)
+}
+
+// ownText is what people wrote of a text: what is above the part that says how to join an online meeting.
+func ownText(s string) string {
+	own, _ := joining.Above(plainText(s), false)
+	return clipped(plainText(own))
 }
 
 // plainText undoes what Exchange does to a text: it ends lines like Windows, and appends one.

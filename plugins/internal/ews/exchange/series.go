@@ -131,13 +131,18 @@ func (b *Backend) updateSeries(ctx context.Context, m calendar.Mutation, now bac
 	if err != nil {
 		return backend.Result{}, err
 	}
+	of := m
+	of.Event, of.Fields = want, todo
+	if fields, err = b.sparing(ctx, of, now, fields); err != nil {
+		return backend.Result{}, err
+	}
 	if m.ForeignKey != "" && now.ForeignKey == "" {
 		fields = append(fields, ews.Named(valued(b.foreign, m.ForeignKey)))
 		now.ForeignKey = m.ForeignKey
 	}
 	revision := now.Revision // until something is written
 	if len(fields) > 0 {
-		of := m
+		of = m
 		of.Fields = todo
 		if now, err = b.writeMaster(ctx, of, now, want, fields); err != nil {
 			return backend.Result{}, err
@@ -257,6 +262,9 @@ func (b *Backend) exceptWith(ctx context.Context, m calendar.Mutation, now backe
 		return false, nil
 	}
 	gone, changes, err := b.differing(m, now, want)
+	if err == nil {
+		changes, err = b.sparingTexts(ctx, m, now, changes)
+	}
 	if err != nil || len(gone)+len(changes) == 0 {
 		return false, err
 	}
@@ -340,6 +348,9 @@ func (b *Backend) differing(m calendar.Mutation, now backend.Item, want calendar
 		fields, err := toEWS(to, todo)
 		if err != nil {
 			return nil, nil, err
+		}
+		if slices.ContainsFunc(fields, ews.Field.IsPeople) {
+			fields = append(slices.DeleteFunc(fields, ews.Field.IsPeople), changedPeople(from, to, todo)...)
 		}
 		fields = withoutZone(fields, backend.Item{Event: from}, to)
 		changes = append(changes, occurrenceChange{

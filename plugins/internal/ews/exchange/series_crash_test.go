@@ -67,7 +67,7 @@ func TestAChangeOfASeriesIsCompletedAfterACrash(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, service)
-			item := w.invite(t, excepted(t, tuesdays()))
+			item := w.meet(t, excepted(t, tuesdays()))
 			sent := len(w.sim.Mails())
 			trouble(w.sim.Faults())
 			if _, err := w.update(t, item, want, calendar.FieldRecurrence, calendar.MailAll); err == nil || fault.Of(err) == fault.NotFound {

@@ -79,8 +79,8 @@ func (w *world) mustUpdate(t *testing.T, item backend.Item, e calendar.Event, fi
 	return got
 }
 
-// invite makes a meeting of which its guests are told.
-func (w *world) invite(t *testing.T, e calendar.Event) backend.Item {
+// meet makes a meeting of which its guests are told.
+func (w *world) meet(t *testing.T, e calendar.Event) backend.Item {
 	t.Helper()
 	r, err := w.Apply(t.Context(), calendar.Mutation{Op: calendar.Create, Mailbox: w.alice, Key: "bk-1", Event: e, Mail: calendar.MailAll})
 	if err != nil {
@@ -237,7 +237,7 @@ func TestASeriesIsChanged(t *testing.T) {
 	for _, as := range []identity{service, bob} {
 		w := newWorld(t, as)
 		w.sim.SetDelegates("alice@example.com", "bob@example.com")
-		item := w.invite(t, tuesdays())
+		item := w.meet(t, tuesdays())
 		now := tuesdays()
 		const both = calendar.FieldTime | calendar.FieldRecurrence
 		for _, step := range []struct {

@@ -23,7 +23,7 @@ import (
 
 // Settings choose what the value returned by Open can do.
 type Settings struct {
-	Abilities string `json:"abilities" doc:"pusher, finder, both, watcher, drift, all, rooms or nothing"`
+	Abilities string `json:"abilities" doc:"pusher, finder, both, watcher, drift, all, rooms, people or nothing"`
 	Refuse    string `json:"refuse" doc:"what Open says instead of opening"`
 	Secret    string `json:"secret" secret:"true"`
 }
@@ -273,6 +273,34 @@ func (rooms) Answer(_ context.Context, m backend.Mailbox, ref backend.Ref, atten
 	return fmt.Sprintf("%s %s %q %s", m.Address, m.URL, ref, attendee), nil
 }
 
+type people struct{ plain }
+
+// FreeBusy implements backend.FreeBusy. An address that is a kind of fault is one; of "short" there is no answer.
+func (p people) FreeBusy(ctx context.Context, m backend.Mailbox, addresses []string, from, to time.Time) ([]backend.Availability, error) {
+	var out []backend.Availability
+	for _, a := range addresses {
+		one := backend.Availability{Address: a, Busy: []backend.BusyTime{
+			{Start: to, End: to.Add(time.Hour), Busy: calendar.WorkingElsewhere, Subject: backend.MailboxOf(ctx) + "\xff"},
+			{Start: from, End: to, Busy: calendar.Busy(99), Subject: "secret", Location: "secret", Private: true},
+		}}
+		if slices.Contains(fault.Kinds(), fault.Kind(a)) {
+			one = backend.Availability{Address: a, Err: failure(fault.Kind(a))}
+		}
+		if a != "short" {
+			out = append(out, one)
+		}
+	}
+	return out, nil
+}
+
+// Members implements backend.GroupExpander.
+func (p people) Members(_ context.Context, m backend.Mailbox, group string) ([]calendar.Address, error) {
+	if group == m.Address {
+		return nil, failure(fault.NotFound)
+	}
+	return []calendar.Address{{Name: group + "\xff", Email: m.Address}}, nil
+}
+
 // Close implements io.Closer.
 func (p plain) Close() error {
 	p.env.Log.Info("instance closed")
@@ -297,6 +325,8 @@ func open(_ context.Context, s Settings, env backend.Env) (backend.Backend, erro
 		return watcher{p}, nil
 	case "asked":
 		return asked{watcher{p}}, nil
+	case "people":
+		return people{p}, nil
 	case "rooms":
 		return rooms{p}, nil
 	case "all":

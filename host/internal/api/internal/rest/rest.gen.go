@@ -24,6 +24,30 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for AttendeeAnswer.
+const (
+	AttendeeAnswerAccepted  AttendeeAnswer = "accepted"
+	AttendeeAnswerDeclined  AttendeeAnswer = "declined"
+	AttendeeAnswerPending   AttendeeAnswer = "pending"
+	AttendeeAnswerTentative AttendeeAnswer = "tentative"
+)
+
+// Valid indicates whether the value is a known member of the AttendeeAnswer enum.
+func (e AttendeeAnswer) Valid() bool {
+	switch e {
+	case AttendeeAnswerAccepted:
+		return true
+	case AttendeeAnswerDeclined:
+		return true
+	case AttendeeAnswerPending:
+		return true
+	case AttendeeAnswerTentative:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for BookingItem.
 const (
 	BookingItemExpected BookingItem = "expected"
@@ -798,9 +822,40 @@ type ActivityPage struct {
 
 // Attendee defines model for Attendee.
 type Attendee struct {
-	Email string  `json:"email"`
+	// Answer What they have answered, by the organizer's calendar. It is only told; what a caller sends is not heeded.
+	Answer *AttendeeAnswer `json:"answer,omitempty"`
+	Email  string          `json:"email"`
+
+	// Group The distribution group through which the calendar invites them: with resolve_distribution_groups a group is told as its members. It is only told; as long as all of a group stay, the calendar keeps the group.
+	Group *string `json:"group,omitempty"`
 	Name  *string `json:"name,omitempty"`
 	Role  *Role   `json:"role,omitempty"`
+}
+
+// AttendeeAnswer What they have answered, by the organizer's calendar. It is only told; what a caller sends is not heeded.
+type AttendeeAnswer string
+
+// Availability When one of those who were asked about is busy. Exactly one of person, resource and address is there.
+type Availability struct {
+	Address *string `json:"address,omitempty"`
+
+	// Busy By start; they may overlap, and begin before `from` and end after `to`. A time that is not among them is free, unless there is an error.
+	Busy []BusyTime `json:"busy"`
+
+	// Email The mailbox that was asked; missing for a desk without one.
+	Email *string `json:"email,omitempty"`
+
+	// Error Why nothing is known; of a resource there may be the bookings in `busy` all the same.
+	Error    *AvailabilityError `json:"error,omitempty"`
+	Person   *string            `json:"person,omitempty"`
+	Resource *string            `json:"resource,omitempty"`
+}
+
+// AvailabilityError Why nothing is known; of a resource there may be the bookings in `busy` all the same.
+type AvailabilityError struct {
+	// Kind Such as 'mailbox not found', forbidden, throttled, unavailable, unsupported; 'not found' where the directory does not have the id.
+	Kind   string `json:"kind"`
+	Reason string `json:"reason"`
 }
 
 // Booking defines model for Booking.
@@ -962,6 +1017,18 @@ type BookingPage struct {
 
 // Busy defines model for Busy.
 type Busy string
+
+// BusyTime defines model for BusyTime.
+type BusyTime struct {
+	// Booking Its id, if it is one of the booking system's own.
+	Booking  *string   `json:"booking,omitempty"`
+	Busy     Busy      `json:"busy"`
+	End      time.Time `json:"end"`
+	Location *string   `json:"location,omitempty"`
+	Private  bool      `json:"private"`
+	Start    time.Time `json:"start"`
+	Subject  *string   `json:"subject,omitempty"`
+}
 
 // Change defines model for Change.
 type Change struct {
@@ -1171,6 +1238,13 @@ type Finding struct {
 
 // FindingLevel defines model for Finding.Level.
 type FindingLevel string
+
+// FreeBusy defines model for FreeBusy.
+type FreeBusy struct {
+	From  time.Time      `json:"from"`
+	Items []Availability `json:"items"`
+	To    time.Time      `json:"to"`
+}
 
 // Host defines model for Host.
 type Host struct {
@@ -2367,6 +2441,22 @@ type ResolveDifferenceParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// GetFreeBusyParams defines parameters for GetFreeBusy.
+type GetFreeBusyParams struct {
+	// Persons Ids of persons, separated by commas.
+	Persons *[]string `form:"persons,omitempty" json:"persons,omitempty"`
+
+	// Resources Ids of rooms and desks, separated by commas.
+	Resources *[]string `form:"resources,omitempty" json:"resources,omitempty"`
+
+	// Addresses E-mail addresses of mailboxes that need not be in the directory, separated by commas.
+	Addresses *[]string `form:"addresses,omitempty" json:"addresses,omitempty"`
+	From      time.Time `form:"from" json:"from"`
+
+	// To Exclusive; at most 62 days after from.
+	To time.Time `form:"to" json:"to"`
+}
+
 // StopPluginParams defines parameters for StopPlugin.
 type StopPluginParams struct {
 	// IdempotencyKey Any text of yours that no other request bears, such as a UUID. A repetition with the same key is answered as the
@@ -2903,6 +2993,9 @@ type ServerInterface interface {
 	// ReviewRooms How rooms' mailboxes ought to be set up
 	// (GET /{tenant}/api/v1/doctor/rooms)
 	ReviewRooms(w http.ResponseWriter, r *http.Request, tenant Tenant)
+	// GetFreeBusy When people and rooms are busy
+	// (GET /{tenant}/api/v1/freebusy)
+	GetFreeBusy(w http.ResponseWriter, r *http.Request, tenant Tenant, params GetFreeBusyParams)
 	// GetHost The host, its plugins and its queue
 	// (GET /{tenant}/api/v1/host)
 	GetHost(w http.ResponseWriter, r *http.Request, tenant Tenant)
@@ -4226,6 +4319,100 @@ func (siw *ServerInterfaceWrapper) ReviewRooms(w http.ResponseWriter, r *http.Re
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ReviewRooms(w, r, tenant)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetFreeBusy operation middleware
+func (siw *ServerInterfaceWrapper) GetFreeBusy(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetFreeBusyParams
+
+	// ------------- Optional query parameter "persons" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "persons", r.URL.Query(), &params.Persons, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "persons"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "persons", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "resources" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "resources", r.URL.Query(), &params.Resources, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "resources"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "resources", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "addresses" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", false, false, "addresses", r.URL.Query(), &params.Addresses, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "addresses"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "addresses", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", r.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "to"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "to", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetFreeBusy(w, r, tenant, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -6481,6 +6668,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}/occurrences/{occurrence}", wrapper.SkipOccurrence)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}/occurrences/{occurrence}", wrapper.PutOccurrence)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}/explain", wrapper.ExplainBooking)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/freebusy", wrapper.GetFreeBusy)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/changes", wrapper.ListChanges)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/changes/{seq}/reject", wrapper.RejectChange)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/webhooks", wrapper.ListWebhooks)
@@ -7412,6 +7600,46 @@ type ReviewRoomsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReviewRoomsdefaultApplicationProblemPlusJSONResponse) VisitReviewRoomsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFreeBusyRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Params GetFreeBusyParams
+}
+
+type GetFreeBusyResponseObject interface {
+	VisitGetFreeBusyResponse(w http.ResponseWriter) error
+}
+
+type GetFreeBusy200JSONResponse FreeBusy
+
+func (response GetFreeBusy200JSONResponse) VisitGetFreeBusyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFreeBusydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetFreeBusydefaultApplicationProblemPlusJSONResponse) VisitGetFreeBusyResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -9132,6 +9360,9 @@ type StrictServerInterface interface {
 	// ReviewRooms How rooms' mailboxes ought to be set up
 	// (GET /{tenant}/api/v1/doctor/rooms)
 	ReviewRooms(ctx context.Context, request ReviewRoomsRequestObject) (ReviewRoomsResponseObject, error)
+	// GetFreeBusy When people and rooms are busy
+	// (GET /{tenant}/api/v1/freebusy)
+	GetFreeBusy(ctx context.Context, request GetFreeBusyRequestObject) (GetFreeBusyResponseObject, error)
 	// GetHost The host, its plugins and its queue
 	// (GET /{tenant}/api/v1/host)
 	GetHost(ctx context.Context, request GetHostRequestObject) (GetHostResponseObject, error)
@@ -9845,6 +10076,33 @@ func (sh *strictHandler) ReviewRooms(w http.ResponseWriter, r *http.Request, ten
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ReviewRoomsResponseObject); ok {
 		if err := validResponse.VisitReviewRoomsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetFreeBusy operation middleware
+func (sh *strictHandler) GetFreeBusy(w http.ResponseWriter, r *http.Request, tenant Tenant, params GetFreeBusyParams) {
+	var request GetFreeBusyRequestObject
+
+	request.Tenant = tenant
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetFreeBusy(ctx, request.(GetFreeBusyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetFreeBusy")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetFreeBusyResponseObject); ok {
+		if err := validResponse.VisitGetFreeBusyResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -11001,300 +11259,316 @@ func (sh *strictHandler) TestWebhook(w http.ResponseWriter, r *http.Request, ten
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L3/ctw4kj/4KgjdXti9S5Vk94+bluIizna7Z3zjdnss9zriWl4RIlFVmCIBNgGqXONwxD7NPtg+yQUy",
-	"ARBkgSyWVLI9+/3+M9NWVZFAIpG/85MfjzJZVlIwodXR2cejita0ZJrV8K8nc83qFz+Z/8yZympeaS7F",
-	"0dnR2yUjqWAfdErknOglIxVdMHLN5rJms6PkiJtv/dGwenOUHAlasqOzI2qedpQcqWzJSmoeWtIPL5lY",
-	"6OXR2aPHf0qO9KYyX1S65mJx9OlTgit41ZTXrN5exa+i2JD1kmqypIpQsqgZ1awmAr4/fRlzWZdUH50d",
-	"caF/+O4oOSq54GVTHp2d+jVxodmC1bCop7DNoVWN0uacSL9orogsclYTvaTC/I8eWjL+duKaH0XX/HMt",
-	"yzEKMpErAqQheskVKWXJhE5IwWhOqMjJXBaFXB83FdG8ZISLrGhylp8TShSrOVPkekO4VkRmWVPXTGRM",
-	"zcgvXOSwNUJJVTSKKL4QhItLQQls0lBhXXOtmSDp//n4aTq7FANUmJstRGmQU82OzbKOYjyEDAxPrKhe",
-	"tg/k+VFyVLM/Gl6z/OhM1w0b486SC//v6HtyVlZSM5Ft/so228R+IjZEsw/asMVGNrVCwghJpF6ympiV",
-	"MKXJNaO1SohqsiUBvv7ttxc/zcgTUrOKaW6eRtZcL4G3FC0ZWTGgIxVqzWqWm1/pJbsUc14r7Z+7pirB",
-	"H6bBUo/fsKqgG5afEUOAkP5LRnO4KpZe4a/MDgeI9fj77ycQa/4L1dkyRiXy/C1d2IvC8QZdS7niYkGU",
-	"5kUBW9VIvBtWKy7FjKT/mpKSUWGJagjKSNkAOYkUrVDa2tT8GFcS7mZ7vS95yfX2av8i16SkYkOY0HAJ",
-	"qCalVIM3uYDHhK/K2Zw2hT46e3R6mhgy4i3+Hv41fqfHJFDO53MGt/CBIjz36+neAJSUo7dgX0HzumgW",
-	"XLyC5/cX9ny2mJH0mmYrJvJj9iFbUrFgj08ffZsOLLCCpx30ml6wP7ZXdmHuiMiY1R3milKCyxtYmWJ/",
-	"HJRub5mgQscPU8Nn5OEvVORU6G8SuBR4u82qCCuYEddO4dRSavLbm5cDS8fHHZSob+WYclGa1lpZFRjq",
-	"l6FrouVtBP07OnRFCykWREuyplyTuayJkiXTSyNSBFsnxGg1SdIfTlU6tCTz086iKqo1q803/+P30+Mf",
-	"3398lDz+pP4lsrJPhtKqkkIxMKte1/K6YKCOMyk0w2OnVVXwjJpVn1T4jX/7uzJb+Bi89V9qNj86O/o/",
-	"Tlq77QQ/VSfuufDGLhFeaJLznAipyVrWq3Ngk1xmDbCNohtF1ssNKHo4MS1JLmdAVft0sAdfv7Carapl",
-	"xWrNcUMZGF751KNKjObdlrLJUUGVvmrUPk8SVtBsfVCzG7na50kqkxVuh2tWql3EvjBfN7+zD6J1TTdH",
-	"eNbuVv2OJgas0b8g8eR6738sr//OMm2ehiR+IaoGmSLPQeHT4nVA8TktFEt6hyCiIvfdUiprIBiLMwHu",
-	"r5isChBs7AMtqwJsTKdiN0ozY2eFIsAqo2EREJKvvwBj6mpS0g3J5TlJ7YtUapR7weaayAYFwV5kL+mH",
-	"F/iDb2Ft9h+PdhwIUGmY8C+50tv87Vc2aYn2luxkDXhWdCmZ5jdcRy4a1dP52dI5ejl4HlVRfbWUHBlh",
-	"EH3CermJG0pb3E+N2ITnjO31NV2wOxPe0W2L9MmRcci2mTNFleQ9NfMtcNfOScmVMvdBCvjEiCbDpDtp",
-	"Nv2Ujc+TM7bnNWcl5UX0SIZFoSzYLtq9Md/pLx7fFVv805a5ehxaFFc5DXnjWsqCUWF+Re2W9zhSR6TI",
-	"kV43arPr90/Ndz4lR1lB1c6XPYMvfUr212d5LauK5VfsQ8aAtyKC8AUyEjppRsFS8vq3t2ek/U3H1VlS",
-	"6zjPOahj4yZ6z5oYl6N0sZYphHzu3hKjJBNxfTy2nXc2hOEcDU3otWw0WS95tgyW2t4kPjf2BxhdXM2I",
-	"ewBVhCNpbByBK7BTCq40yw+0wQ/GVKPFlawXVPB/oNc0/jj8xa/+B5/M5S8Kub4quWh0TNf90u4UHVBa",
-	"MyKs97ktXAesILPduB9Aq0pyocFmc24uoXl+zAUpac4M6dBFvmZmHYU0JpBR+aDrhfE+fj9iHyqWde2P",
-	"wARjND/YBguJ9mxcXEn7iq1POofU8yDLSm/a10PQg6Tbx5vOYte0Zo4r4/Stm4Kh64esmBjO5FqRjAop",
-	"eEYLQ8syUA7wXS4Whb+4Ay8uuchZvQdl4RYQ98M4fWumZFNn7EppqgeNL+sRloos6Q3zUaLE3Lw5reEC",
-	"wk1cCbkWQ/d16j18Y9d0YZYUu4tu0V0lsEWy/s/UioOIzaSYFzzTkyWsDXn53/3f5knpGXw1iFXihTKU",
-	"8UZpYv2hzeTNP7MviW7AOMHRrZrTa1C52ytqFsvrkhn7KaMiY0UxcF/VRmRxZnaKhCtDimvmpKy/Iw8M",
-	"XxdM5DRkr0Bdm2df5VzR6wKVYf8lXPm3rKkimq6YMIRz5pR5ADgclECQ65xUjdawKE3ogpoV0RVD/hMj",
-	"i6haj7nP4ODYCMZyRSipWK2kiF5BzXURN4+aKt9P29ug40QT+h9SsImmsnuwZwm3bCctHRehyk68tWXf",
-	"EorO8KKFllcgla0J5awjy0z9c2/NoZZUIybhbVzXwGjsSUW6MZzrLuQ5RpLgWjKRE82KIs41/yyWprW8",
-	"ekruQ1Y0it+wc0KJIbgLg+PuuXIB7dZ7f3z6+IfjR4+PTx+9ffTo7PT07PT0307Nf8T49xBm3Yy8tIdi",
-	"VrYxS9vYvMPGWAXnZA1qTHu1WsN/Q/IIA6sqIYxmS7KQTF0KLXsS2XlekOEwVEBxrCGgsYb/BdosqQIT",
-	"xNvEaJTQkuVG5KXbtrlz9y4FqooZSX9/jxohNGkwEXJPtictil/nR2e/722Fvt8K7QmlGc3BFhGtdEdq",
-	"QRIFJbCT1NolTIFmRc1ovplNsW4h19FkS4imtmlLhlfRnvuYpbvjbrNCMSPM2R8NLdAZMku0aquiehkV",
-	"7HFzOXVWrtX0oelsdBWay4L82mhjJZPrTWhMG9JBGi50ySCRYnj8SfusX3k+uxQv4Mq01jYyKmc5sVzt",
-	"dXF7VmihW9GKvHYAA92fEaN1wcNDQtkB19HpBWB1c+EqzvJzctoJyJFX0psHaEMU+W4rv7uan2vGIOV5",
-	"3n3xA7ie+H61lGvRDwUOOwvdF7wuwIawSVWbeyPfPiZ/5U+jzxlxLV7gFbI2xHn33BTYMiz3iVded4yn",
-	"VhLTgmfbVkNy9OF4IY/NH4+N/XksK9SNx8BKZj26btgtfBTy8M3Pz8j333/3fULevPnt5XPM8aJgphoo",
-	"bRh9XkuhvzknKTBCCiyaMpGncAooVa3ZhomlQNYDh2eyERp89dQYG6n14GnLJXJOntucnvGYjBO/Yqwy",
-	"1KvZvFHG5/CJ65pRY6p5NXK27UnBpbiFL/XU5Zks15+HnhS4NU1RGIUUspz5mzF4XC5s2NuKeR65CnJv",
-	"pQLq5kyt0EDGMIbnkd+PzJeOHz02F3wPD8g5EL2Euc2lIWnlfK6YJiDxQT0+pEVBcrr5ZthgON1lMMSd",
-	"jHdLBnULel9nozUdOOQGN8r6oGuqjMkj2LrVVuAfgLIOn5XKtbjymYQOpwRWoLf5exSzcuLx998bU6Sm",
-	"mWa16tLndUGFwJu7RQ5n0fd44MmrJ2jemM/7VCkZFcbJOSe/vX3WF3fta583xjA+ecrqgotokjN0GkJn",
-	"YMQkP0Rs3QV8p4fWoZhoj8j6Dv9oMI7+1BrnTnvOawbylwlNNb9hrZsj5fwoOVrL2uzk2JgbYKNG1ewz",
-	"EGMHy8BMJG3MTvq1UwIT1Worjm7EqMsBG/qr+SaQlqqBuJzC+ogJni2Kw2jO0Zr4OeE6DD3SikNEAwWB",
-	"8zjf39HH7t8KqMwAmvg1Jn0HG7JS7oBibBXQa5u3bTzC2pY7YyAzkrqoW2r0nBH/IKIFcY4qljC2oTmR",
-	"++Ab2sXqUnifrGsubrvnYdAIfG0IniRH7vkjHB+XFdZhmywt7O2JCAtz2+OGjWBrprRlHB8EnZRz20cG",
-	"2Wq42+TyHBXs6+xmoszjggDujKrmuuCZOQywLmkB58JvqDa8CeG+nAnNaRE/GxdXjGh/Z5aguQelhC7S",
-	"q1uX23qHgf/+ljsTnAujlGZHW6nGgbRQ+5SoUSBap3+Jet1aYftGzXEvo9aWMwGcvbGm3WDtTqPKUW8o",
-	"MBsN2Y6o4eCJfgNRDrEn+pQt6Q2XTT0QirlmmTTnFBSkub16u9ungpwgMrR3NveMpLUsimuaray4MsRB",
-	"m1wxI0pSFBY9YcYh64FCpCtv3OO8mImy7E+M5r8wpeiwFo1wDhqBZMFvmCBN1bmlo7rWyNGy0uGhB+Ih",
-	"iB8P6buo0m0rAG+nhEDL+KW164hxRECwQxhsIf3vz2g7XDnET75g9f7KXnKmh4onjBLeu4BtgmJyptl2",
-	"RIOtWfTS82xJFM8ZXARnRjl6uzvodtkxphoBGbzodZQVE/GiDNRIAzV0mSxL83gX3xnP/HW+DVdL6yLm",
-	"LxsX+4xUVCmmCH7LXH0MwpWKFTdMJUH20TqVeTfTHGaJfApt9E54HrvA77eFTNHr393/BCfF1ztZonoz",
-	"1HKePQe/3vGLcBAx0F6rf4qqqK0j2l5dVkgFhjQ2nLBiHt4MR2BZ3ID1yxdC1mgTw++it+P5B1py4bn8",
-	"9tJnzkVu7JHJ5/Mz/mBntSBwlX96jHJtEmJX8m1axkeKbjamDTm2tTuFD+Rs1/Fs25P/O80XT/NFjd8d",
-	"tTNXLp45JFyDgirsjnM/cGk0HrZq9Yt4AhqP1Oncyg9IrC9Ci+I4pxu3SChIp5rNyBvL9uQa8o4uiwiN",
-	"DlCpzvVALPNPb09/xFjm/zc1crwjzLt3fcrQcXBNcsmwsk3TFSNVQTPm8yJwg7ShmZwTIYkx3IcU3dQg",
-	"cNJGgc+JlguM1mI1DBN5Ol4msR0KbWP3WaO0LKHIYFshRgRTVdBWuMZFEwbd45IJrBoUQM5dJO/aLi+s",
-	"FwRLQUvDIearXDldFZFDWCfMByumjOVlbA1SUM2KTeJiE5AY6fiXY5vZIsSWvGlN1X63huvZ2jZhvX4c",
-	"W3xBee7abVxGC669ufQVE4fbw5yzIle3ONfWE+15s2opmyI35xgQoF1AwcVqsNKNYy2RlvBo1Ts48pxm",
-	"S5BF6Ypt0oSkSBmbDIMiutQVLgDTJSQ1D0rJQ18kh8u9FH69Qq6/SUh6TRVLyUPonrmWGm14BRYSoYua",
-	"sZxIYb64qGVTKfiqFW0bq3vNpznLuOJmTfgoF0K8FGsgSy7NC31lmvnJUhY5Pm/TETMbpr/BnXFoMkrJ",
-	"QwiR1FzbYJEvF0XzuqQ5+6ZX9nAn5uhkWyOOd+0u5GTW+bW1Qs5I2uZKzWFCVtIqt7YFO+hGjrFT6zhs",
-	"14UJw2sxkf5uuTFCGtj3mhVSLBTyXKd40ggQcxggh6FoB2pJ1x3GPkjEu/UG8XbEzcN+Kcl+ZuKFLNm1",
-	"zDfGQAP31DoHOa9ZpmW9mZGLJlu2EblMlozMa1l2rzeI8VrKMhJv3Le1YXK7grOyt237mtGhPlWIyi6a",
-	"GjQXSAtoRlXmP5U2DlLccGM3rAhjv3J1lBytaW3TiayuZR31QoY6uJxQx/oSqhPCzALBNaOlM803IiOl",
-	"zNlQATLLN0NiUxqxglY/j9dfuD6ggaXNZSPy3f4xUNv3wyGhRnqD/iJjzVhmj9Pt/V9kHrX17VlOfg62",
-	"Ncee9EfDmp3tNX+DLzn77ZbFpuPE7RSP1pgGcrtMLNXcamPUflFWstYvuYjEHEDLx9M2mSyaUhCqscR3",
-	"tk+7J4/l0Z/JRmiWo+h4lJBGNbQosDwLm/eJ+eE5OUUnZ72UBSNzXjBr8FpzJ1SFhuOGSuhdIjRue65r",
-	"KRbJVmNs9Iop6OP/OJqYq1kpMTAxpxzzc040vN91fYBe/kXDZ/iGmf+NCLuqKnhMn4HAP3PBd0ryekPq",
-	"Rpx7uzoIRcbdkqBjapvGdqdbrzW8Fqu7HygzM98ebnFAR6B1AODrSVuHkmNXP9Y3FWxGfhMuuCqFTYTd",
-	"ou0ouDXR7BKedpQsjVvAwMdtWfoO9e/ONYlyXPuaKPchWWPM5HLfPofpYpo+wxVTYiBwt1mv0cv9/GmL",
-	"ErFfp+OuPgFblXbNjIMdd7CauojGg43pplh9w+qOkQcVzFbi2KLa3XrQKkC3xQTJEzuDX+RNhJp5vbmq",
-	"m4F4/pwLrpb7qJi57CZAw4dZ2KBI+uKDvtL1ZvpbRvMMQ0J4g0IJcIVqEEPm/IyjAn6asE6ZcdYTFNBj",
-	"5sgUOyjW/zTwKCdlx+2PG2blsWUCpvbS/3sbDODGTllW26El4/5P7CYEfWrcBa3A7HygiFxPyJF4KWLh",
-	"nADqwzG040W3i5BiQ9fjJ5Zxm7vr3ZL2gwHQnrZ6wGq+6wHt09uDe/LYktSUSHx3wW45A1lBz5lnhBqf",
-	"Hapva7Yd0NkBqxZiJzw6PT3dlr15sP5e8qWkK3ZMBVv3igmgnl6KjEELhrEcwFmET4ymmZG0YPp4IbfL",
-	"DKIlU+fOwb4UoNabbIkPkXJ1DK1j9kFhjXrNKPR8zJuiQJuNClyhxloKV9Ff0nrFaptvFH4R3ToHv1Xw",
-	"VczaoXnKvX+3vebJOMQn03qltorrSiOpjCKHAA6E+jaYrpm7kBY4qbQoruTcRrewuyONZ2XkPOIE37B6",
-	"A4do4762CB5uu23AgX9DaGPWQwzZCRqUhFrMg2BFt2y8d4JNSEbAQxxsSauKYUzTVsVsy+pQj8HuRzcJ",
-	"GzLMei0/tFrEkJYKBGjzuz/Dvg6qyWDWxOvU8a0ZLiDshkEHBBQlwy321iisAfwa+NDYti10ERQGQoOH",
-	"7V6Bk4HeEsBh9Gk6/yQoIwSWDyPEG9kA+yAXBc4OhiVVe0kddJKh2ANFWM61Giq+tozYsfr25JCunDod",
-	"xXlxamzbQ20jI+QdJD/sVQi7nm/BvlH1aN5nN/4AX/zbm5dOziRBNqtVma2XOsfgSwild/rdnyblWECa",
-	"2EaoqFKJavg2eN/dBSbhQdNwYVv/8LsdmW/WbLQmRLdHw0ZOpObuwYCHBsrMWL/lNV80Evpdc1aweOvT",
-	"YMxzMH5kiDJQzwq9LMOSd1Jpz4BRYQSzr0+0yG22yhKcBbBsEudjK0JLACdbsjIaoN6v3AP8hS9bo584",
-	"6g4dyRvsBdo+lUkewkTr0v5geA0DIRLPihGIwBtW08IK6BJLFrg+w+bT1kghjdC88GKSoLGoZgM8hOy+",
-	"fQXxg63s2N8R0tI3OBluG3i0v2vbfXmoVVrlmUN/ynrJC1c5YETXwggmBzbKB8Iyni37glAqFsR2jKxQ",
-	"vKygHRXejph7j09PJ8davJCL1ZXH04JPnYUPe3DWYJ+osg6SMxhMim/Wyayt97xyGvaMCMbBWgCL2JiP",
-	"RMg60J/2yPdiEyH1WGbACmKIlAbAsYLIIkejAA4iA8spCIB0YIQGSwb7O0UabmyBAfY6oZ1hq/Rwg/Gd",
-	"VNH6/1etqQNdyzcMDsUXIJ+RgmmykPFn3rCaz6OBzYDRqRpIy07w95C5ghcle2gyX/NXDXULtM74toSW",
-	"kO53XczTzNMZSdeUay4WKQZ1ERGI6JqDD1U3UM8BrSgVVcoC6nIoBs+lYPZtLpCuQMrk5+be+ODwWWg+",
-	"bVvmM5JCcRbkznxo2QVvwv6WSxFEl8+JYoykKL2t54Ixm3RGUs8Pwb4sO5undt03SzkIsAMxjFZoXFNf",
-	"jngZfo07gVbMIaknahVTXFQNpImlpz1QcN/WBK8nI/1VLpK5P0hNqIN3lh3Cztq1xNj3FVsPAYMOJH5W",
-	"MXhsC+20jeFTswqi2q5159xyHvYXVwMN40Mh4s8H82l2OUCvd+x6KeVqm2CKZTWLWWrrpWLZ1X//53+l",
-	"UTu7fd7YZtxr+8t3P0/c+2PL/rVT7fc/EPVvJwpexCb0vnikgLZjMQX0uC0q2mfqurpnrLJ9yyoHUbOG",
-	"AJ1Gm7NawKT2VLdBloYRkuKYSuPX5RBl/MHl+/o6sF97v63vZWOP29V12OQ2BT+t7Yq7FRonV1VBN1eD",
-	"OmC40GhIYU1osHat1ebZV1JcYZ1PVCKG4AXxb6glzQfjlV7i1G44R1VQIfp9w3ashjWpXv/2lvz3f/7X",
-	"iY1OnXzk+acTfE06jLy2Uz1uRObzSFt4cQNobiVVmtVjX7A55CgQxZUNvN0Vxy2mwpExehzU9pL7tQUr",
-	"icClbbN9nyt6LNCliz99D8g2DYANr+Ft8NcOdFGn37seik/NS1pvyMUvb18Tmuc1Uz6AZj0eHH9iG50d",
-	"vk1Q9AbxmIV0H0Ugef4f++9ZhmnHW8Lz3CeS1Z2kjM8zdGpzR4RO7wdDcewHqk2TAl4T4CCdE1szBABj",
-	"ISZbar6QQjSgbthkYMlukmSn4BjPqkCVcMsusK4wT4h7MO5vyRjiUUIlgY2SFAXECDBkFGYqc5YVXLDc",
-	"hohICm8HZ/RSAJBN4qrssYwI5/e0NftDuZKO1OuZdpbZDQMFDZG4hR54TDBQZQjG5yqatviZG78Xg/0u",
-	"Q9HeLQcWJ7EKZjDNPyCRDmH/WBPjK7R9sC502yO65sVYiwkltvqHSMyxXbONtKXrJRU51bLe9CB61xS7",
-	"N5yiX9vRCj6BtGKs2i/GkNGiiCzxmfmzcRYy5IWlVPqBCvu3igJ4oaplxpRiU3E6sqq5UiyTIu9mWXLZ",
-	"XBeBkraDiUaKB7FFtzxHKlBbm2VBD5RDK6OKrG334ITVzXkMLuqVrbGGsgUujKYCQVE3Qo3K8e5jaKOX",
-	"RNbu3OO141Tpq2iz4LslpngtwV0KANrWu42wgw+92qeRtZCLK4ucOVS4acVBIRdBnF9LCWmwiRQPXnM1",
-	"CAqBTmbn8dudxzt2I6tYm1V7dQC/FAEntsVzyUpZR0JWb5gC2BaCXzDy83qjmYJ7CyFmX7M/kR6+uL0X",
-	"Z3Cy2JbLNmBf7HfVh4smvz8N72QcCAMEgr0EsDPNBLERgk7JXHBYrqd0wi2vfvxxT7lQ8Xwn1ke0mtAf",
-	"ed3EkaKrWmqZyVjxG/27rN3MOUeNNa9dBkQTVTG6Um2n5FIqPRgPgalYkcPGaVk4jNHcMOheOyc1g57R",
-	"0ihGfKFPHkGYFpFHRwH5a6brzTD0Crci3nDsgiIi97QL5gLrcZ+OAei3GijPsJ96Ghori9ZsOuQ86uAL",
-	"fE40iLSkj7//Id5nqZoyygWg/CKHAzoxKD1VcjqVzN/zK9nogXvmU6ao9CbKDP/UYQkKrWg831NqBq0n",
-	"sVC9VUGeQ5F3Jlc/t/0qbVbGX4phU8sd83a5p8z2HIvj1xRnWheJj+BKwl/6VMEnJ8ZhKBJiDyixEwUT",
-	"kttOsgR8AyjpotVkasGXgk9GQ/XBgLm4ox+5in/lNvFa0OqMBL2ptnbFomslUMzES3aOAWWYrBe08CMn",
-	"PNojqz82M8Gv90pLTYtdq166GhyP5B0XgxhL1VeDDA6PtZ+e9TCgnfgXcm0xk4MguGATL20LRRRxDvD6",
-	"J2S93ExqPRoCSutS50B4aZCDu4rFQX7mwlaIuZGz9i3WfShkPOMAGbOB1c9lfc3znNljgK+2gGcrZizB",
-	"bBW3w7d6eztCc2gcRPxyvwLAangnEHVOrJ1hmzHTphZntZSlMQfO7GdnlvbxRtEbLgs6AMMPcV7sqPPA",
-	"wkhTuIBQjDf5hv27e9HOPKaVMi4f4qdQWG6NyZq/NbSmQkfbBveP3Lcl+wfG4doON0wvkzQW463ajVzJ",
-	"Q9VocPt2S/u2qhFe+n5Ck/2q16blA11QgALs1aKEkRbD0sW1bNmD5cT3+3XuTGo2aVkkaDmJivNoZwYP",
-	"GjP2BprKI2BcrrcEFzE+j7Nd+y2bOsJeihYGt6olIBPnXGW0xja9XN6xpaBd6yFCbsHF/qdADutz2Qhw",
-	"mIujQgQDe+vZvIOv15YM2bPK28Ni7riggmgEVexvrjO8zxE0vyoRmjGWXbefuKAKlGYo9KgdLqYb6TbF",
-	"0OC1jkJuQV7Fv4YibMo12z9k4Z40URLLIjcGxMC6Av8qGEWAsT5sBJzuv8iKiSuzPBXf//belZ1JPWUb",
-	"5uGApRIL8cLfzUOd4FVtv1YfcuU216Alujvh2JV4s4XfOIofaStXo7z8hpmH3ia5ONLcGU4jdlVddh6I",
-	"8NDFBe8PO3prxywARi1cPyRujsZs0D/x/c7BxT26jpSNIwWiCIGy0ZkcxO4IIHxbTFlnNtYSMi8Az7vb",
-	"PHAviq+vkDTaCBm0me+C/gNsIUC+4oJBv8I5QUcTYumX7lmXR3vDLMeBy7DxFoY8sPmcZdqhVoPqQBxA",
-	"KYq9vJQobHfehhcGyKfsIPZeU8KYjefiKkLGqxDdI8ck/EKaDdeyWSxnU3CFxeD6ZTG1pbCHqOI90bGk",
-	"KuLY+aIn1wFR+lDVdpykUWyn0EF8TvO3JctWuy0g88yR/f9CxearogGGf7pm15a0L7ngpSHSo7iGdW1w",
-	"j3c2wVU1u+FsPXUrkL5XdBMWcI8C7doj7VlWHigXzCsj1KHVaW3lS/AxfMh3Yxn32CLAIp7SHOaInuxi",
-	"l/x2nuCAGIUkee3JOIsjxMZ77t6FXXbGTLDlW7P7gZ8eMIveLeU2U08X86MdXIPV7D1ojjyOoeF5b0Id",
-	"l/mm2+PY6RtpcVc/yXPS7Qf+d2fmTkfLh57sa5bRkrVtrBMTNmNWWXQw8BDo0cAQmBEMSzXgn1UMUNra",
-	"dhEubjgko0RuxzxqPyMllCD2h8ZbyzJWYalcOADIFe7slhzB9AYXJqBDCtcIWpa/kTISab9DDeqC6SGo",
-	"rbJEeEOqwU5WFuUXE2j7QG/BbaTFQEquoJopjbhI3m2xjT5YFIXsk1hLbQAcdfTWSFm+wUVEM3bTaMAg",
-	"E8pKw6qBgpgNVj8NVJaO1YKGVZ/maHBxAQmjzCGLjukT5G1caWHczQrIcm9jEEYxz9wMO7KupWYDVu1e",
-	"+VwooTTOMLJLwVes4J5jzm3/LIRiAN7Zg/mG8L93sP9b+4LqtjM42Eb8AM1BOFOq59FKuZd+COREnNX1",
-	"XpDx5kGDye6+OIOlTtjrYFp1UIDd0KJhw8ZQcB1BobyWa1ZfLFlR+JnfIaCNsomiRiGHqAE8gc3u22sz",
-	"pua7sd1eZDTaq1BWtI7ZJ76FGCo7zQFNjrwNNmC7bP/EJ/nhJPE+HOjbtqq6gRmXNq03Ef5rrMLOlyS0",
-	"9lnN6NTSBPPopmZjiZcRk3F4as9Q1//YfJ0t5GoLbXbgRFMnHNqXjigQ90pojLUyMq2LUf7qz1gBXdmZ",
-	"sjJxDXujkGlaWztmvLuSirf4TfObpYQwyEDRhZz+9g604hhXC8Z8R7zh6wTMaSOEnBZaBlN4MCpZTqSZ",
-	"yyHsWIKD+smnFg/EjBVL7hD7NQwRt+kMj/sYwkJ64dfta/f8NSRGbxNocdeuRxJR2BgEE7mrfQP3Buca",
-	"TJdmcRBlY5jwvDc1LrGFK4nrdJe1R6beiaF2VwafEp1pkwcehifGlr5Oe4NZohAGDdgL+8QAMw7n6cdj",
-	"OzEApfZgsDKrxR7Z+2z6tQZIliHeOkQKE1T9P0XyMuCTaMDUYuUHuWzDqOZmc4GtYrSIexQX8eIaHIUg",
-	"i1zZ4iIQSL6kDz4KXWzDQm3RALS/5iWPzxq7gPa158LWmm4P34giC9JcVjpNSIrpeDC1zD+x5c3/E2E1",
-	"/D8t+JtdF/wF6hnCv2DoKTXXOy0YTMYsYIL5Xo7T9B6xNsQ30WPZ49GyiXUHPN2QdWeoxggK6vSX+ZTN",
-	"NMk7yTh37diWDUbMdGCi22gYGQXG7WfSxMhbB9GhRjoU2gazNVXbNvIUZ324/N7qJ23lsMCQmLMc5M1Q",
-	"072LVw+hnE0BNZNzzSx0GR5amyYAUKNzklqlBF1/2I6zqBlThBaGDvE5Lkzomu8DxBEIlZg17y7Gbbfa",
-	"IkWBJOzeIii6Mzs7I2nBxcpIFcQQNf/lOwRzkD8Sp62Mo7n1gqVdFhoAQGfzCP89Rzq2tqRvkbHlHB7P",
-	"vPfE6XIAd6qupCg2cdPK9bJpBm0ixmaA2hpW+jZKfEhClPSAaR7BiGtFLNkilsn0hWopV1cx+ho+LizM",
-	"HtxNHBYlV1O0+NT3xyb2OUi8QG8ip9q72d6DqDTyBaxODSMarZ0o4kuUAhAj31UbVcxrWt1GouY15WK4",
-	"R8hTF7uEfAjCNWVLX88hi9x1sJ2Tb6F4OpjSVdIPNgv6+HRXTnS8VY+6Rj3DfK7tGtoHyFwWFqOkg7N5",
-	"GotzDrSNQJSzKX2As2yUhonbAK5rTqM2X/uP30+Pf6TH8yfHP7//+MN3n/5lWtOsOaQqWsbR6Cs5n8cz",
-	"aJ0GrYDM6BFkAK48P28r+hGFC5p8SBfPZdM2FXbDBNuBo6gr9++2Ph5tyU5vGNeuWmKw+YoLo9/Gp5th",
-	"D6zjKcHW/a5II/0MQciaCT2G51cZV3+Ysd+66emB+4UPzqwKXPSbpAb71WLOlSOVbyclQq7jqU8RT56+",
-	"kkGfNjS+cu3TZ5jcx4BA0tb1ge2gNDRdtn1eO+wlgGlvD6dPOr/CqBjbiOxWoYKmmFCT8cY4t+0gGG+G",
-	"AbolBjYGoJg+Dax1oH7UiDkd4iJY9OsZgZwZx0JFi68S5OdsTh/xLlO6ZDRPfU1Tz8A0Hw5xPqDdMThC",
-	"K+8TspRrdgOhkhaMW8j1GbLU83cXhnUdLgD5VWBZl8gVYBEL112CrbVdgMWW+bKCl9fDzWWUXDMj80Dk",
-	"A+4D37+B0BerX/mC22gUcMmK/KqtbI+knY3NgZbFwoJuWJRD7eSH430X6msjJ852Oid2FRASYjDtqw/R",
-	"G6myiHXfzLGLw7eJCNropaz5P9jABE5o114yWscar6nSxJYOt7PVsPV9j25o8wYhNR+FEoMuX1d5m9mg",
-	"0R4vqPzt3doByNSoz4TWomoyI873fqFajr2wBU43b7PlNYjk3jW9JwYagYAqCmZqPrDeGuV58GYbsksI",
-	"65/YnSuNO/QcLDYmDzM7Xwvl0aPT09NvBpQj80PzttQidtfZMgB4vVEvrnbTwZRiiF3i9VtSRXJGC5xR",
-	"G49AjmamMXQdwl0efMydb/qdPmpl99T5dta8aq7Nqq7jZVD23hk2Jvab8CGEciUg2VC1XTE+noapN1dr",
-	"uhMw8R060QBJPNoefivZPn0Ba7q52jEMyAJ/2ubFthWwNYOqms1ZrXZXU48M4X/LlH4GlYeR9g2955jK",
-	"oOKpMxPS52Lc7OgE7Ec9b4oJJY4WbdQWKY106Jm9vGkiOe+paWUHdLJPpnS7GaOtkfcxZd/3DVnKzlgy",
-	"cKzrptIDrux4T9q+E5NYNT0QZch5oVkVi0KtY9Ptjd1olYVz0NxE5rrmN2zC4MxuG5sjZZjtwz2MHP9L",
-	"HhumuV8+xXHS7SsdPfG2y27ZgorpZwaW26CQmPcLsoMfmlutpoxZNQpjzi0mE7xvcnVbKz4+xaYrjbR+",
-	"+9Hjsh4ZYzaCaXBHBdgXVG1pZXtb48Irdkt3B+Sg9Uqu2jBBgCphUZL2zbJ1JGOMCdt+6OFBpwF6oKv2",
-	"//3b9zNXFHjrARX4gtH5FO+GhAhqv4LRWlisOkp6jb35jKTGgLAI7hYUC4NDXMxIqnTNaOmrbG3A1nyJ",
-	"kkwKgS1O8HQLaYfzxcxjiyJ1qO8IOINlqLUGsIv6hhY2/B+sRcKPooO67NCirJDZqgvdDpa8OUG7ViP8",
-	"jDeRHJnnRTltEFHbHF9ZxRAvfrb2pP0CdCa0DVoef2cAQuIWoLQjuKjmNnGxuBpAnemqZABfiwCb3UYt",
-	"G9d1ugJ4BqRxGJRbMziMF4ZnEA0TOMcVPMte29N+xR3xcZT2JA9vwI72gHlf2b5+TPko9sdQxbVy16aN",
-	"U3S9pQmeYhwZdwSrHgFskQcCFg0RZ82Sk/YWRQUW3r1bZRb2AgH1zLodaAHTyoIbwBRgJvJzvClzYpY+",
-	"fT7COJOPDGlHDpvLOuxr7RcTRTMN9uBapbPUulJnJycOqD0Arz1xKCNbKYw9e13NS0eO8xAGox84cGuD",
-	"0T7hNdXZ8g68NcJLB+SJqee897ENkeXCg1QdYIzEVqfpIL6UfbuxciPN0Ks4wXfi8tnM0ILF+mGHGqJX",
-	"kQUieldTc725MOeH67JDR+BEYWmM1pDdtb82V+7o0yfIQc0jyZq/MlapLogSZBqhWYKKnORMrTxasNoo",
-	"zfDvKAceqDYOH4IC2IK8S3EpEPTHYSfhtNL0iQ0Xg8F6Rp7Cqkm9hkNMCBXkyesXAITUHTkXgk0TfDJg",
-	"RYP15sCLLkUus6ZkQpOHb35+Rn787vv/65sZectLOxHd/PHbb7/90c/PkvO5YhoSicToTGXRYI9zuukC",
-	"RaePTx//cPzo8fHpo/TclnXW7FKwD1nRKH6De34CS18CTjKAO53B9J88JQ+NKQnJDcxjLeVafdNWW6iU",
-	"PDSaMgDIon3q55LBT6BUzX3/UrQ/EAQ+4krXVMsafzAj6YdjWEtqLFyofDEMDieALSqYDORYP6zOSbqU",
-	"SqduHHJwGEsc6alYMU8uBf7MtjApN3OspNmSC0jfuZNy428Y2u0kfUM1e8lLrtMW5MwySvvOkm5svLek",
-	"q5ClXv968dZ2XVBB0hc5Kyupmcg2x39lm/SsHbHjgSsV9BQyn0H/7k9kKZtaJUEMDvxUMKXIddN25l2K",
-	"Fq64xfAwtpWFv0boLWg7sXrMA7EdPXIRb1rxo7Ojb2ens28xq76EW3zyEfn70wmt+MnNI/N/K7aBz2z1",
-	"pD+rFzlg1SqN44ns/I5KCoUS4fHpqQXF07ZPHybp4+yPk79bfw5VwM6RNfAK0JkgQ7ZNPLPKxGPX6yXj",
-	"tYNWmGFYwJo/8Rf5lZ84dD+Qc01Z0nrjctVAmgfKiQQFleELhZhDSKf3yZHlbiPzpNKYB69pyTT0qf8e",
-	"f3/7lZO38JqjT++NP6YiNH8G1qMdCrXv0wPuND83b7Gc/lRiaOOAB4Y266euWrHVRD1eeXSwV7cDs4ZZ",
-	"ZUZeBHAoUG0N07Vt7r522PJLqpaHYJ9f6IoFymQa43xKBu8jzBdBJVowDCl1eeQNu5Grlkd6xP4u7iaB",
-	"ZK2YaJsE2wmGd6cBLmlvKtz2+iS7r8JPR5/ex4gcFowOSr2nbc3ZfgsERTNlfU/mmtVmkUm0bQBrykET",
-	"GvatF1Twf2Dak5sv/dGweuOc0bM2vt3eoh1dGJPeC/YZzN1Uq6FXh13f+7x8B31+rqHlczdHyAgJA4AO",
-	"O18DCykh0eUAJvtj8xNiywIRDNomGmBQp7fgKibCkRRDp2GvSEiRXR76hE243nVbQQzVGZ2SHUQOB7sP",
-	"qzh8+VZslfDFK1dSud9KY8/jIiuanF21syD3eur7e7Qw7HWGvpiI3ngCrSquYOMQ4tDJDyh+tl1mKAy9",
-	"+OlIQ2gRub0xMSbnItqkP7ACzgtjpNiA7I/Qh4WszsB6Le8qQIzbrJ1eY7SmZ8vAY576Tpw9jZn5LxC5",
-	"+BycMWRNtIQIxv4tGc0tLNHzt3TRfVlf0n26OzMhGVsXbSc3+b+2iBjdg/kz04On0rsagpg9npNvT7+z",
-	"Ra7B8XOMplObUrGuiBc4SKhWQryYH7+Sgh3juSYjVPuCR36Xg/42Zny90B6AxSV3vgATPZnMPXeTRRMt",
-	"s+SoikH5X9ANt60G4EWjh9wTQgnQkt3Yoh/LddAeQX0IyCIxee9c0TkrNjPypL3Tl8JxsoPLqIwrDq+E",
-	"TiFlkx2X4lK8QwsirZmbJpm6fJ5the3MWfNjvWF2uZuswzElQb47/TGxYNiIcp3YsEjBlVZQ4La5FO3U",
-	"UqPrHZ67nUno4d1TjAx0L/jrRt9Z7G4ZJOm/ptYe6U0vhanpjpYbpg8gAJIpcJAtgWw80YLpG/sN6RmM",
-	"MnOHMfNNjWedoWD0BrKuasUrzLpuMObmRtNhsCwYsCwcrDkMxU9tLv8qOBjypDc0FvO3AOYF5hvU2isb",
-	"24nZVO3QgagtZZHBOr2m9g9mObFKqHsKCVhu2yMm8LkFOmEf7Fw5nDIn5JpQhbDAtxLIhwxrTNyCWTZb",
-	"773a5OhlMDf5fm0VbECG0m8YuXMrs2WnPXvCPlQFxeFxg5hf0IfoKiZ8xbf3mLBmwQhwuM/noTTwVRg/",
-	"+2QkWS9tpS66h0CmM987fCkwhaKg/Rvbt2q5jgnn57j2VkDf282ANwk7v+BTpG9TL4niOTtIFNVbGEQK",
-	"cu0fHU7h8LWmEE+HNsedXIG98l8yUoQcFyibQa4DZACM4GPKAK5A4v2q7THnBA6X5efWx3faBhvNbH/f",
-	"th6xYyXhE9B5l8JFxxl0bzBIkQCa6A2rz0DMkVTLFOIZGiKWCnMhFeDpUsw8yTnkUiJc+5Ir/WtAg3uL",
-	"jN0p8pMK9kF7GApw67EqbigKAqVKX8wX6U06/yyxibfDlpOfUPR1OAl7XcqTj+0/RuMdLxm9ASnVaH8x",
-	"/bWLxjuwnUewAMjL/+DY+hMdz5gLpS2KQfcSXax4Fcyj/2cMiVgb2wOc2rbLz+3PvgQwEjfdV4Y0nR4c",
-	"uU/uTQa7VOqmwMHAXLuxsFyQ394+w7lgwtcEBLPBcqoZ5LUw5uYdZD/tIXQWFSmlrY0HkVdRvWwlXodW",
-	"XSt9hxiMuuxon+YbzO5z7dCTzrYvF0e2Ea6+FiSOkiT9+Cm1NkFvKwVfYbcbjulCfzwhtFDyEqAQfMGf",
-	"e8mMPBHwZT/mgArCPmQM+4HA/cbPU+caDrrQB7uph/e3nrsdfWXO1lciHS4cLHvE6Lq1vIipIzcTasgi",
-	"fKJWNqIEnOdmayumXd8heh8PFEHTpeOGtNagyP3fMQSi1zxjMwJhqXRNuU7RC7HBCfwSVURJKSxEKMZr",
-	"qJ+iYYxDmEbphQg27GNRexv1Sp8AMvQZ0eyDPmE3TOhjrC9Pw3gIhsLg70aOYf38sTKEh9/4mQ1om0LD",
-	"HMGxKeApQJ3TpeD6jKQ89xVBytweIwvcMMgUngafWwgrwLaimqa4hme2CF2R//fi11cgNQFtwGHjpS+p",
-	"0sfPYR8vfkqTS8EK5YrW7QmBXLJ9Ate1XCs4IvjNBcaT3D78AGnbC26rdyxsBAQcAcxV41wQOJhLyL1t",
-	"yONTYlEAZiQtsEbJHLU9UAdS1I4VGrDLn/nJZKPBfG/L9GgaK5s+J6etzwzkEzYqPs2K9hf4NBmZ2XAa",
-	"60iJpxeBPPFX4Kgaj4DiykIHIVAmaPB31DorW5hSRp0YNrCsfhZj0s60Z/z2QGV6NEza4c/Olvej5H1a",
-	"ichy1mtJjrZEww4RH022WdvbIVi6mV1SsHNSSaX4dbGxg0LvriIgoLykFQKiaOkrMMEakzWeiNMNTs7f",
-	"d9bWvufko2J/fDqpYW4S1Anfk6V6wf7oFKMNxx6DulAcJgBKwasTi/2VokllpbMNtaXoRnnwDxfVJtds",
-	"SW+4bGqC0yvVpVj34vxGHYSulQvCQ3APuvQZDojEwEY3WOpTPTHBiUOpkI+/1kq7cHTYZzb02pldkev6",
-	"buuUDlNENm8UcwXJ7TDOTgFF9CaOG2ltxc541ddPwffuLbz1FMJRrxy40ccD1nPFnhTgoN71UW4EaOw5",
-	"P3x3uwozxBE4J9Q6bXpJBUllxURKeFkVxplIaVGkQ5aHn7M7javbI3bQEqPLbDOJsFq+NSojXhHXGR2Y",
-	"TL5wnZ8NVoT18K9xil9CtJSD1hn0f34ltVjtCQyFPI2uCK5s0puSciDVD/7OWmKSguQSldqiZoxIC+7E",
-	"cu68lsLox1YIhRLlvk2C4F1mZ7K4Ybe3CAZVPaQujLeMY6Q7ng0MobjekDRcykc0dT+5NaVnwcwyTHGb",
-	"2wMDERm9cbEdiOOg33opUjtyLQ2dXruCc6/mVQvEDTMWe3l421USzmBzAEWYeZLtB3YwV9QagF3cRQV8",
-	"NpugN63vsxsGwQCwIdsAPR04yKQ71+3u1/cneK7hUMhfdUSFrKE8xpoQbuSzfX0up1xhm3DcdRUd/w9a",
-	"FH9mgUFx9Fkk6m5pephEbx7u655l4m6LytlS76ce2d3F6B6LGhK4rhnPRr4TgjBlWDpRSicw0c9RPc/m",
-	"PHCubKrZZ9i93YwBeWHjjH5wA59fCqPX6qYAnOkC4DHOSYpzI1MnrtsUvn0/FEQlbf2Mth02GN/EeB4E",
-	"Vx3wHVrqZq1Llq3SS2ExJbvPFmw9I68k5BC4siKaNKJgSpHU/DPFrSg5I0+QTG04ZckKHAHsIQm5hmeo",
-	"S/EQft1+Jf0Gmw7tr2Wdz8i77oAep/5s4sHZfKjPfIcfIpBMUiNfuRbZQ4M8jpa2hgrbgkVmtIYkgE+w",
-	"ZlJkrBYtQx9WC9A95dGYgJeZlvVgNP8ljJPHHc35osGDTyw+skqwvSwhfzSsYYkNgauEVM11wTPy25uX",
-	"CWK2YNMzVyu0aKyLAfdYyZL5qPCleAtdoAAk5Cs0WsTWpVTa/txjmeKWzomSDp3UYw4q8yVa2K8YdYmu",
-	"Dj7ogSLmOq/Y5lKUdEOoWsXLl2jJBbvfuiXzCjoafQgA5hdSYlnfNc0PwVovXZWXM2jXtezUr0Hz2iGr",
-	"lN4PM+OJH5kXLzlyjfE2goaI4TdcA/XCPvvrTTtf8GF6wfTxM6spXiMEtFFG33jgScAlmtMMLW+FpXDM",
-	"ttnbmlrsizLcAqCVFqzI9Wh3kS2xoR/gRXRs8GSvTsws+YFy4zTdwEgciEi0jMte40u8sWP77s/+bccb",
-	"RnjzeYxCDtUzcYj93G93E5v0fAgm/otcAxHVA+LHWRHZLJbaQpqac2iqz87VS2sNRbn53S0FFnHyaosp",
-	"/sz0X9B3vzeG+IuMd663uGOQBT9M5RZKfMNDVunY2YoKlc4XOc4Tu5STj/gfn06UltV9Wtev4T2vaMlG",
-	"LOwXc0t+bFSquBBGzLi/AfxjC2fVK9TSssKXHMaA29WhjZbUwS7/c5Ebaww28EA5jP8E++BhZAjA2oE9",
-	"cdNJdG1zzXC/+sDZr+mXP/u3vekG4YmL3CYWQZt1B+ZCh28wcQNyj3rJhKXYQhrpyYNuEPutSwEwLWuE",
-	"S0PB1CXyjLyYEyrsC+fGRWknwlFNHn73+PE3SfhMX2NAFeHzYH5dTq4ZM/7HO1v0m855wdKtmQ7ct8rY",
-	"mR6+0Qnuwoy8BgFiywxc0XtEtV6s6UGvw+H9mXY+y2cOh7mZIxEF8MLqdagCzw+TIXNNFf277SGHlXFs",
-	"V4517nKza1ZIHKlw4FjzE2ye2HTdqNDTtnfB3zEcRoBI3lABOSOv7bAIzDt7y9ZBYVmrGMGDL4Wr542a",
-	"jWabz2Ap9yDsDxl4NQuNs9q7EDv0EKYGXaHUsiZ9eE6+uE8K8GFvyWMQ4xrNx/4C3/iyEBxctIlKNpaE",
-	"ZJMTfWZbOCflfjNt5j1jOTY4gEPZpdZRK2HwxxyRvxyChkWr9fUfnXw+ssFB7dTRHJfFD3dF0mZxNm5l",
-	"VaV3Zp1jZnGcMRAAiaVkFJXXaOBS5ixxZX429Gp2blvSAngOL+VECG9uOG7NdbZkuTUeXkn/a4swisgs",
-	"BdPMToIzTzKirhtKnZEnakXSPz9/S/77P/8Lrx10TyAeGtcw6mlGnuDhORMBYYqh1y3WhB2XpKDXb3dt",
-	"P5OdYBa3b9DzYC9WTwxRY/fxNc4aXzsEOuTEQ11Q824/XUlLX23hBz9Muo+DQnwnYBUiWJhVHE10hnBi",
-	"E8bkcWzHASLGmOMH8tIus+Pfc0Y2TE+UTUM5v/guDyvVxyT6PQl0h4d0r5L7Dn1hLSOeuKzvfTqhDsQi",
-	"iuGHqQnLCF+tFPzJkekzO0zu3WOWrC2ih4YNo5lAP4NMyGhdg64znxwujeT6cVnpxsG25gpcAedXzLnA",
-	"igZU4S5AKee3FqFWLo9awtbZ+cK2sHW17Ky8yZbxHuV5YVHepBLEsYch5PT4jjCjy1WrCod2YtXkYQD2",
-	"kJJusg3OssF1rOlmaAVrGHc+be/vECl85xJ4nhB2DGlymuc1U1CAYF7oemZ8Jhzb2H2aEYBLBlb6xxCh",
-	"Hn//w96EQlg70M7Sz+rApBIY8dBbI2tQWIMAiTgJP7dDIqItFSNjDO7VTcO7/fn6v13gxLgdvgVyG6jO",
-	"iaX7Lm+07znhpR8cf1ivzzeogisHL5tl6qat5sD2G2jPuhQpzxOYVJPkXFUF3VwZDkqM4EmMjLgCzw7+",
-	"q6kL/A+Hlp+4xoYr39iQmEddSXEFAOKJXIsr32eCj6MK+83k3IFcQ44LWuCgF4xhCQxEaRnLwaFzATRo",
-	"KcMYo/TBbdc1eN7pnK2Zwz/ytTaXAiuN2mob/PeVBZ5o6262ewFDfv9wLHLD82PtgGal6oykHy+PcinY",
-	"JXZtXR7J+SW2bJ1+StuxaWtZr5SFG7cJYWZjgbhV3+1hsTbtiOTMCC4tx5zUF8Bngwp1K4VERUtmpHri",
-	"p7AjulevHjUEibfZdECKYjRbjlRoX8n6yi77jsChvvnVFV1msmyDMmYvGHNoQ6TLkda+vN5c1Y2445re",
-	"MOtvBX6oS/XPzaH7viLzWkRwDsr/A+KkvgLNI2nNbUEXZI2L4lLYVwCTlDbBIsiSFnMvSAcht7pX4I7b",
-	"xjvTu1WJLfDzE4ihjNUnvYcOAqLfd1xPEDS3AmWNet5Yc2pJc7keNYLwK3sv4pBOD3QaZupmZ4Ph5/No",
-	"UKS8AcEEyjYmHPdsiHQdVrR3dQ9hAbQgXWgWWRwgLxJHTYDdnsxOxNluM2AQRQXN5dIL5xbo30/GUJpu",
-	"4O5jwhKG4NkgFotgrfwEb3/tohbTUNLb8OviQH2mP8t6wXQsfjJG3uH40tCGDm2QDsWYcNWHqSN3CQJz",
-	"qEscEc9r52Dery26L07pFjhIcA6Hj8/gw79IPnvK6Y9jKR4YG3HSgqLIiF8U9XCv675Lmp7QTPMbrjfj",
-	"s1rclz5f8+qUsFLw9Yif368Q5yqEYD5US+t9OvCO7GO5Vs1Ldij1/aRVnu6x3R7Jr0Jy7mRpsA64+Set",
-	"qlrebztOL14/CHPg6knavkNjB0TQQ6H1tkWHd5nfDxpi1dvWyBPc409u0/dQafI4Vmlzf5FzqEZlRX4M",
-	"3Tf+NBG5kplzOZDsaxmlZtBg8UUZJcwROPagLkCJqXLHLaHxusUhWy1Ps1gzkdnu/yI8Q0nJlaYrdii+",
-	"sc7qGEQwBpNauB7bbEBz6JRzkKqqQWjfGUm/O/0u7cyHAVfaZpC7PjT2vYI08VLDDgK4FNcMYOFpTiAi",
-	"HQtU/ZnpC+du31/1IrzBu65R3YVEOmjjPZj4QVa5R7pYv+64t/QlhhW86K45qCZ2BUEwwrKgWHceYrjZ",
-	"OqIzIiwAmucQIVuhYbsT9RYKz6Vw1Tg+CMlttzvlGn7npza3ZUTzedKRXmERCHjetu65o+Pw6RJAhDHl",
-	"eb25FMGSoJ6LPHxSQWtOyYT+leffGN6XTU1KWq9YnRBAWLPgsjiIDe/UOemXK1k4mVgRcudC3EMJMTx8",
-	"D6drsI5fyUPclgs4ObwvAZ/FizHuJik3Ivti1RIXG5F5Z/rrrC3fiMyzxad9dWjdiPNu/SNkzO2E0rAE",
-	"7xA8Yy6zl6oC7sooi4wjJ3W4xCjH8TKFt/CNW3qf9+mimYW9acTYjFHY3eGmiSqtOgrOG4wrVulBdw1J",
-	"/EXCXFGD9xc3+Ja24t2PR96K4MJEBVnKujZMLYhmgmwYrVXiq0e5xjF7yo5fYLZJ+oHypfo4D7pgGr4O",
-	"ha851bQdqYOJksIQBvSGlo1RcDYvpElWMCoUaSqLJIggNlGNomkNTPtV1/1b5o1XB4DF6uDukdXqxljU",
-	"SJ9zawXYKajs1hGyQ5bCjmzIXR7YxDlJ3QIBUNC2s0sylxa14ksF/MwO4obsQyOBl7UUXGEHttnNN+NX",
-	"fKqahp+efKwb8Wm4g7YLCExG8ICR0DjCyeZS2unTHhPYDdTKaOlcmi5a8KUw1uE5ofg8jbiatpmR+Pkq",
-	"WLMjh52dW91DxGn9QrfPMethgnrmSQlRmlXQqq9Z9eUVgyvD6yLIYznAMHR8PxhbcuH/HQnNxvj+j4bW",
-	"VGgu2KjB8bf2a/9TABv36yVqCfA5Oorat43FuhvBdTCu3UE6bGAy0sHCCGhFBKA/MDNfSlI22dKJmkFD",
-	"63MC+LW8PAk0rMPTn+Eox47xMJLNPMnZKC0xkENsl5XeC6LtiyKKRY7zBMFXviyemM2ipKB8cyksCh7c",
-	"k3OS5lxltM5TYoPoAR4jIHG1FxbhSs5J2ohcOngxCNiuHfCOfVd+hkMHfJTbODhVg4DMHjVsHXa58drG",
-	"oFxBr8dq9FMS2jXELAUs2L+D4P9MQYN2hV+q0WLaFe/N6jgsMFf85t8RpEtldEe7xAV84zNZBPepcM1G",
-	"xlQtkOIgcSPzoM+uLQeRW9DBMFJkUSPG1zVbcpGTec3U0kUTLIaSFRnwRxj02c4UsRF0XD9EywtbuKJC",
-	"3NDB2IAhy1cblcyo+CKdrECUONyFUT3XbNEcpD7sGaJFtjlUjO8Y5WFnTB1CkEyyySwf3Os9H7vjhwIE",
-	"m9OaUHhit8Du67S01ux6KeVqXNa/c1+6x+Ox7xgLH7u1tmaULWZkWc0OGVg2FHqg/PuCQ/R/+jxgCgBt",
-	"YHsIoOJByDWx0AVMaHK9Ia9/vXibEMUXAkXuhaYip3VO3KHZMXhOTLsegAVABNayWSxtm4qd4k41TNXF",
-	"GYua1Te0QLFANQ7bKSg3b4KWTpi1E4Uzwno9u4ivVb7b5e0h4g9Xc/mKrR11xvkdfTjjiSOjOyxTwwQA",
-	"DmwDzxn7UqHav9CbdrQQMKaWhJLf3rycenXGRNNO6AOsQm9ZbXcK+VUwlB6m1okNNLEctBjdrj9pz8/c",
-	"FVIypShOEpsoVYY05uCODy6Vd3DoYUIYnl6uVJ1ro0zZvcvf6Qk8mDcZQdTsDeHEAaLO6QNEbXuVXYKt",
-	"rRhxXjlXRNc8iOBvSdTfoJEkPPR7E4ivcbDm5/WlJ0rDQ/vSbpShe8HBRNaJue7jw5AYzX9pxcF94g58",
-	"Dk862M7nHbXtRGrQo4jok02VeKTJOvdDA7nrcf9aRMs0XjK0YCL/YlVEb+D1d2Laz4vlZ3T7EGow9OMt",
-	"pDeCz22fbO3yq95SBtDRw8TpL5ixo4uiawlgctvLN6MODiuE/KjDz8E++w9E3MFl/6RM9m7JIEbGdchm",
-	"B+MiKViHiw7NN+hrfDlZI3Vr7FzgWr5mPuiudHByt/nUeO3owXkBADjs6MIHbj626Ee8vLuz0J/5DQtl",
-	"DnSpK0fmA7GQZurLMdBbpvRBow/3yzhQmTOgqrpJRKLNiR1SH3kRoiXR9SbgC+O5TuYH82SWNTW0UP7+",
-	"8WjFzP+/N9SzD9iGSpBVwRKcoYDzWphaqU6zsi//Yjg9b9YvCFGRrkdz2WJFYmEZWUKkq76ihUMkDZ6O",
-	"5UDxZ/twuYP+7rQOzLb6KGPPGRmOvF5KAK3IeW4L8OzjnNUaX5ULFDKWJ90wjFnnRjZ1SD1/mMMQFkgg",
-	"XpM13aBgMlrHw3gFMJezEMTrhg3ud3QiZPCQMFge3+xSKu3KTtvfIRRy9AcrtlF+JuqT1y+CX9GKm0+N",
-	"If7/BwAA//8=",
+	"7L39ctw4li/4KgjtbLjqXiotuz52WoqNWNvl6va2y/ZYruuILfmKUPKkEp1MgEWASuc4HDFPMw82T7KB",
+	"cwAQzASZTCllu+/uP91lJQni4+B8n9/5dDRVy0pJkEYfnX46qnjNl2Cgxn89mRmoX/xi/7MAPa1FZYSS",
+	"R6dH7+bAcgkfTc7UjJk5sIpfA7uCmaphcpQdCfvUnw3U66PsSPIlHJ0ecTvaUXakp3NYcjvokn98CfLa",
+	"zI9OHz3+1+zIrCv7oDa1kNdHnz9nNINXzfIK6u1ZvJblmq3m3LA514yz6xq4gZpJfH78NGaqXnJzdHok",
+	"pPn5x6PsaCmkWDbLo9OTMCchDVxDjZN6isvsm9Xg3pwxFSYtNFNlATUzcy7t/5i+KdO7I+f8KDnnX2u1",
+	"HNpBkIVmuDXMzIVmS7UEaTJWAi8YlwWbqbJUq+OmYkYsgQk5LZsCijPGmYZagGZXayaMZmo6beoa5BT0",
+	"hP0mZIFLY5xVZaOZFteSCXkhOcNF2l1Y1cIYkCz/3x8/zScXsmcXZnYJyT0ouIFjO62jFA0RAeOIFTfz",
+	"dkBRHGVHNfzZiBqKo1NTNzBEnUshw7+T3ylgWSkDcrr+O6y3N/uJXDMDH40li7Vqak0bIxVTZg41szMB",
+	"bdgV8FpnTDfTOUO6/v33F79M2BNWQwVG2NHYSpg50pbmS2ALwH3kUq+ghsK+ZeZwIWei1iaMu+I6oxfz",
+	"aKrHb6Eq+RqKU2Y3IN7/OfACr4rbr/gtu8KezXr8008jNmv2GzfTeWqX2PN3/NpdFEE36EqphZDXTBtR",
+	"lrhUQ5t3A7UWSk5Y/t9ytgQu3abaDQW2bHA7mZItU9pa1OyYZhKvZnu+L8VSmO3Z/k2t2JLLNQNp8BJw",
+	"w5ZK997kEoeJP1XAjDelOTp9dHKS2W2kW/wT/mv4Tg9xoELMZoC38IFmogjz6d4A4pSDt2BfRvOmbK6F",
+	"fIXjb07s+eR6wvIrPl2ALI7h43TO5TU8Pnn0Q94zwQpHO+g1PYc/t2d2bu+InIKTHfaKckbT65mZhj8P",
+	"um/vQHJp0odp8Df23W9cFlya7zO8FHS77awYlGDZtRc4tVKG/f72Zc/UabiDbuo7NSRctOG10U4ExvKl",
+	"75oYdRtG/573XdFSyWtmFFtxYdhM1UyrJZi5ZSkSVhmzUk2x/OcTnfdNyb7amVTFjYHaPvk//zg5/suH",
+	"T4+yx5/1vyRm9tnutK6U1IBq1ZtaXZWA4niqpAE6dl5VpZhyO+uHFT3x3/+h7RI+RV/9lxpmR6dH/9vD",
+	"Vm97SL/qh35c/GJ3E14YVoiCSWXYStWLMySTQk0bJBvN15qt5msU9HhiRrFCTXBX3eioD7554SRbVasK",
+	"aiNoQVNUvIqxR5VZybvNZbOjkmtz2eh9RpKO0Wz9UMONWuwzkp6qipYjDCz1rs0+t4/b99xAvK75+ojO",
+	"2t+qP0jFwDmGD2Rhuz6El9XVP2Bq7Gi0xS9k1RBRFAUKfF6+iXZ8xksN2cYhyCTLfT9X2ikIVuPMkPor",
+	"UFWJjA0+8mVVoo7pRexaG7B6VswCnDDqZwHx9m1OwKq6hi35mhXqjOXuQzq3wr2EmWGqIUaw17Yv+ccX",
+	"9MIPODf3j0c7DgR3qX/jXwpttuk7zGzUFN0t2UkaOFZyKlMjboRJXDRuxtOz2+fk5RBFUkRtiqXsyDKD",
+	"5Air+TqtKG1RP7dsE8cZWusbfg133ni/b1tbnx1Zg2ybOHMSScFSs0+huXbGlkJrex+UxF8sa7JEunPP",
+	"xp+ytXkKgD2vOSn5PffMzGHN5vwGgi2QWbPMLkDV11yKf4f6gWZTXoIseD1hL8gMtZLaqLI4I+7P7RMl",
+	"1EyjWSg0Co45QAGoSYK0eswfRxXIwp57dsSnU6gsT8usdmG4ETeWKAuYlkJ2WF1LQrDkokwS13WtmqpP",
+	"r7WPXTVoBeFzzMxr1VzP2WoupmQU+fUxIW+EAbSGlqdk+9SgVXkDl/FAlzgQuRDsiELjblg7ylq0S7A6",
+	"oU7sFtekWlgzrSxJa6QhtOHrrDuZBUCFU6FHJvuJM1XCLvp/a5/ZJEDa5SQB3nBR8itROlYzSISbxAbS",
+	"WlV0b6yEWc0VswTHuF5YC/RKNbhZV41eT9jzj3xqyrV/pYJaK5nhWTT1FFDv4EVRg0ZqQ+vN7s8G6dMT",
+	"yf2x39mmmKdr0j3P6GZYGaRuoC55leE3r+BaSK+X5rNaLXP8O9j5oDMkNyq3tjc6PYxz29jbwJeoU85h",
+	"af8yqwEy1sjSroCMTzTIGdS1qkdLt6eNXr+z/DzBwcJ12b4U9pcr9ZHmt7LEaA+h5WFW5nNWgF7gHbBH",
+	"40zi7Utp57uT0UaU8xxf+Jwd0aH26GJ0zrslBh7jLmJ97ue4F8Wu7bGhyi80W0i1kmd0YQMVOqcBX7Mr",
+	"iN0OmgnJcju1HK+597tsU+hCyCJhXDpPzgN/TpZ+ZqqRxQPUx65EUYDMkJEZU1qm3UhOCy6RrHRTVao2",
+	"9kwftC+zFU4YVXlRw9So2upY4Ni1FQP2N7L+E4fC0+e1cSS4pvB46myetprGxoUty8uCx4rClVIlcGnf",
+	"4k7+7SHfvcRM3A5//3fdLvvstOR658ee4UOfs/2Nm6JWVQXFJXy0MlEomdCKX5BWQVLaWlucvfn93Slr",
+	"3+n4vebceVFnAm0zqSI3K+NyzZbe8T5mI5/7ryT5jEwbZ0PLee8Yo/c6GScASCS3U21ZkphF13HC/AAc",
+	"7xpeMHIqO25bCm1I9zjAAj9au52Xl0El2j0cvfE6vPDZaoJlqVaXSyEbkzJ8fmtXSoyF18Bkl+9GmnaP",
+	"SWyXm2b6vKqUkAYNeO/ztEL0WEi25AUKIPKXXoGdR6msPWz5TazCwccKpqZHQyuBFwdbYKnIuZFcplTu",
+	"E1u/dA5pw524rMy6/TwJ3Hz7ePMe/uepMr2/dVMCCQgixcxSplUHp1wqKaa8tHu5jCwFfFbI6zJc3J4P",
+	"L4UsoN5jZ/EWMP9ien+9GLvUhpteS9y5B5d600zgms14TSpvJCHT93XsPXzr5nRup5S6i37SXSGwtWWb",
+	"r+mFQBY7VXJWiqkZzWFd/CO893/akfJTspDawJXTpOzWew9F5pxj69GLf+Y+klyA1UqTS7Wn1+DY/ora",
+	"yYp6icbVlMsplGXPfdVrOU0TsxckaNlY9cZx2aRV2JJXJK7t2NZosipJkfqIVfbdV6wKavjC2ghNcErb",
+	"AZwmihGPM1Y1xuCkDOPX3M6IL4DoTw5Momrdp9s6njBMAhTWliOFNHkFjTBl2s5qqmI/ae8iUCP9Kf+u",
+	"JIz0m/iBA0n4aXtu6amIRHYWtC33lZh1xhct1rwiruxUKK8dOWLaPPdWHWq3akAlvI0fM1IaN7giKeb+",
+	"Qp6RaRfsNQNlmaaafxZNE1LGw/OP07LR4gbOrAnHDfiYKK0e/REbrtzHJ49/Pn70+Pjk0btHj05PTk5P",
+	"Tv77if2PpMF3ALVuwl66QyE7Wxu+dkHotdUKziJLhcRqjf+NRjVF2XTGgE/n7FqBvpBGbXBk74bDcLfd",
+	"BWLHwfeg6a+YCGJVkKATk1LCl1CgEbetm3vf34UkUTFh+R8fSCLEKg1Fxe9J9+Rl+Xp2dPrH3lroh604",
+	"j9QGeIG6iGy5O+0WOq6IA3tObXz2DO5ZWQMv1pMx2i0Gvq1dWyp53eawAF1Fd+5Dmu6Ouw2lBsvM4c+G",
+	"l2QM2Sk6sVVxM08y9rS6nHst10n6WHW2sorUZcleN8Zqyd5l6pRpchTxumOSYVTd0viTdqzXophcSHIS",
+	"tto2EaqAgjmqDrK4PSvS0B1rJVo7gIIezgh4XYr4kIh34HX0cgFJ3V64SkBxxk460Rn2SkVOVfKO7tby",
+	"u7P5tQbA/Jez7ocf4PWk7+u5WsnNuFC/sdD9wJsSdQiXYeMSMdgPj9nfxdPkOAOmxQu6Qk6HOOuem0Zd",
+	"BoqQhSPqjvLUcmJeium21pAdfTy+Vsf2j8dW/zxWFcnGYyQlOx9TN3ALG4V99/bXZ+ynn378KWNv3/7+",
+	"8nkWHH6Ua8QxdYvNaiXN92csR0Ign2cOssjxFIirOrWNsgwiXo8UPlWNNOQXs8pG7ix43lKJmrHnLsHD",
+	"WkzWiF8AoG+9hlmjrc0RspjIudSKkdNtSwovxS1sqac+6QC8KziypNCsacrSCqSY5OzfrMLjEyP6ra2U",
+	"5VHoKBFjqXF3C9ALUpBdCMXTyB9H9qHjR4/tBd/DAvIGxEb2lEusoK1Vs5kGw8j7a8Xjd7wsWcHX3/cr",
+	"DCe7FIa0kfF+DpjEZvY1NlrVQWCiyFo7G3TFtVV5JKxaaYX2AQrreKxcreRlCCt3KCXSAoPOv7Fjjk88",
+	"/uknq4rUfGqg1t39eVNyKenmbm2H1+g3aODJKxczsL9v7soSuLRGzhn7/d2zTXbXfvZ5YxXjh0+hLoVM",
+	"ZrzERkNsDAyo5IcItHqH7/g4KwZT9giz7rCPeoOqT51y7qXnrAbYiEk6M0ep2VF2tFK1XcmxVTdQR02K",
+	"2RCW2c+SiSLwm9k4VnvI7MkLr8L7venmYTzQTK3SNuw+doizLMZZtIOOuqoWN9xA2qUfmNLIjJuGzm2n",
+	"Pdy1c90B+pmkyOAZyp2D5U+MvAspxfZ151STB+mDRoM2Ii7o7/bJodBNhmmJ41wRbUhuK2PI2WQFEyb2",
+	"FfNKoAuKOLd3EXy4o1Nk86wxr9IFndwcs02PCOaU+APqJ4C/J8NxuXMgOWNgp9NqwnLvJs2tYmLlNcpU",
+	"ybxngQoQWl+qLIK3lAwZfSGDEd3V77f9KbGXD1kKeruyIz9+csdpwWnm7izs0ezd3Z4Ed7fsOa2JSliB",
+	"No5wgtd6VMbMPkLD5bLfJhPH74L7nFtMkni81ybkuTRXpZge+Rg3LyP2k5F/tgBpBC/TZ+MdwQl1LQo+",
+	"c0OFAN41b1ofiTPnI4eLFUdkMwlptYjtWHRfHK8dJanFydZLMydFzKnN+4Y5aC2D6nEcX7f/XvGud32n",
+	"FjyQWNDvYx8ULmHEsIAkhbgTfQpzfiNU05ePdQVTZc8pSif3aw2GUojdeUZk994bSROW16osr/h04diV",
+	"3RwyojRYVpITs9hgZgLDVMREuvzGDxfYTJJkfwFe/AZa834pmqAc0trZtbgBySjDaZystXx0WZn40CP2",
+	"EDn8++RdUui2+fu3E0IoZcLU2nmkKCLasENo2PH+35+Wfbhkxl9Cucn9Ja0WYPoSBq0Q3jv9fIRg8qrZ",
+	"tgsKepIwxXTOtCgAL4JXo/x++zvoV9lRphqJIdfkdVQVyLTKPZh1NVXLpR3ea/PDodrO03i1jClTDg5T",
+	"N3DKKq41aEZP2atPXtOlhvIGdBZnW5EXoOimBnTtBhfzHLwTgcbO6fk2DTl5/bvrH2FVhmxlt6lBDXWU",
+	"584hzHf4IhyEDbTX6p8ip3nriLZnNy2VRkWaykWhnMU3w2+wKm9Q+xXXUtWkE+N7ydvx/CNfChmo/Pbc",
+	"ZyYwn3n8+fxKL+zM9UeqCqOndq6NGu2b15gO0aFHIQqftT7iNtmqDJ637cSrRPbt/x+XTcZlJ3v7UKS6",
+	"9A7oPuYaZcBRbbt/wcc9RVxovZl1Fe3xQGLVreyAzNkivCyPC772k8QcVG5gwt46smdXGCj2YV8sU8Q6",
+	"M2F6nM//+u7kL+R8/n/Guvp3+OX3TijqOw5h2rxawxfAqpJPIQSyjEtal3ZzpGJWce8TdGO99lnrtj9j",
+	"Rl2Te53Sl0AW+XBey7bvug22TBtt1BKzQrYFYoIxVSVvmWuaNVGUJM2ZUKshBuTNRfa+rdGmBE/UFIyy",
+	"FGIfFdrLqgQfoiof0ZviZjUvq2uwkhso15n3TWAkq2NfDi1mayO2+M2wdzd5Pm1V9tDkSy4KX5TgQ5B4",
+	"7e2lr0Aebg0zAWWhb3GurSW6Yc3quWrKwp5jtAHtBEohF72piYKSv4zCofXGwbHnfDpHXpQvYJ1nLKed",
+	"cdFLzHrMfaYJEl3GcjtQzr4LWY003QsZ5ivV6vuM5VdcQ86+w+qnK2VIh9eoITF+XQMUTEn7IFUK4aOO",
+	"ta2d7LW/FjAVWtg50VDehXghV7gthbIfDKmE9pW5Kgsab91hM2sw39PKBJYI5+w7dJHUwrSFKJTfS+r1",
+	"khfw/Uaeyp2IoxMeTxjedVuWM5J0XrdayCnL2+C2PUwMIzvh1gKoRFgiKXJqDYftRD5paS3F0qkUhMj3",
+	"CkolrzXRXCfb1TIQexjIhzFEg8m/qw5hH8Tj3VqDdDvS6uFm7s9+auK5WsKVKtZWQUPz1BkHoW5kwrBK",
+	"JXjkpmoJbFarZfd6U8GMUsuEv7G3nK+nqG10oZrXsrd1+xp4H8oEemWvmxolF3ILhJLQ9j+1sQZSWnGD",
+	"Gyhj369aHGVHK167+C/VR30YKN3rY+qUEMRNxsBOEE0zvvSq+VpO2VIV0JcxDsW6j20qy1ZcwV06YcZX",
+	"8fZMDauJdtvHuNuhmp02aqCy99cawIdj9wiazhxQ0UhPzn4FwnHFY4LjGbUH2kS8NQ6aCGEr+q3jv6lU",
+	"cbk99fFL+E0VSevHUffocQimJTXSnw00O0tN/w0f8hrtLfOlh/e0k/9cU2DMrzJzu+Znm9rtF8tK1eal",
+	"kAkvDOo96UDWVJXNUjJuKEt9sg98hUilgjxTjTRQEDN9lLFGN7wsKcOQwIiYffGMnZDZt5qrEthMlOBM",
+	"AKcAxsqBdNWHKfvHh4bT2viqVvI62wL6SDIdjbhEnwZDlTUsFblqZlxQxNIzyw+7bg3uV/hQ/xm+Bfu/",
+	"CfZfVaVISXhkLKc+HMFZUa9Z3cizYGlEztm0oRYV/W3vsVvp1mctraVKR3oyJe3T/VU6ZBq1JhE+nrWp",
+	"VAWhFFGKXgkT9rv07mYlXWjwFpVz0a1JxtvotJPb0vgJ9PzcVlbsUIj8uWZJims/k6Q+2tYUMflsgBa9",
+	"wHl5Q8wvJdaR4W6TXmPm+3kYHOrVPgpSJ/KVLHVxiZVXwBoNaZOzqcukh9wqsxrqG6g7ai8m4TuO4/LC",
+	"d2sGTiXwS8xoe1Jn8Ju6SexmUa8v66YnwjETUuj5PiJmproh4Xgwp10kAjofzaWp1+O/Mhh56WPCa2JK",
+	"iJNYIxuy52dNN7RcpTNTCyUhIwY9pKCN0QxTJXw9Q3kuO6x/3IDjx44IQO8l//dWGNCwHzOttshQpS3C",
+	"1E2ISi2Fd+OhIt6bebdB+4GLxDqgJ2hPi34V8Y71XY9fYCpcNHPjlrQ/9IAQtvkUTvJd9UifjTX4kYem",
+	"pMfEJpL5j7onThoo89ShKnBDRQibLq4dMLExFtSjk5OTbd5bRPPfCEct+QKOuYTVRnoFloQoOQWsIrKa",
+	"A5rP+IuVNBOWl2COr9V24kUyiezMuxwuJIr1ZjqnQZRaHGP1oxsoLrOogWPZ0qwpS9LZuKQZGsou8UUp",
+	"S14voHYRWBkm0c38CEtF683OHev//Pd362thG/voZFy531a64dJyKivI0aWFzs8AFeOcfGi287K8VDPn",
+	"76MCpTwdp1KzhFvgBuo1HqLzhLs6DrztroYM/43OnskGAtpOEMQslmIB1DO55F+FLBjV0VkGj57BOa8q",
+	"IC+vyxPa5tWxHMPVDy4SF+QRR4IUsVvLJQHOhtWfUmkS34SF6XwwJIsOLc1SAYMbwCIezKvHWxy0UZwD",
+	"2jX4o9VtWyhGTJXEGiVXgIUng+VRiCsdApdhJEysRJKPfeZr1SD5EBVFxg45anV7ST0UpN2xB5pBIYzu",
+	"qx9whNjR+vakkC6fOhnErfNibNtCbX1F7D2Gg9xViAv3b0G+SfFov+cW/oA+/Pvbl57PZFF8rxWZrZU6",
+	"I3dUDA188uO/joo6ITdxtXy9SfWJ+L0PZ3RXQWkJKGmEdNWr9GyH5yOsk3b+/kFHmmephR8Y8V1RmFnt",
+	"d3klrhuFJdsFlJCu3uv1Avd61Oym9GT4YjlWP+cdlezUo1RYxhwyNh0Srcs7RWMBNZvM29g6AsZKuuz3",
+	"89ihvfB1y0wyv7t9R/KWytm2T2WUhTBSuxyAX4pU8m07NZBiAvL4BmpeOgbtUK+EOaX66VZJYY00ogxs",
+	"kpGyqCc9NETkvn0F6YeteOE/CKI71OhZausZOty17dJSkiqt8CywxGo1F6XPpbCs69oyJg+eLnrcMoEs",
+	"Nxmh0hD5diyv0GJZYUU1fp0whB+fnIz2tQQml8q0TwdKn3oNH9fgtcHNTVV1FK5q0fS2F+t51tZ3XnkJ",
+	"e8okCNQWUCO26iOTqo7kpzvyvchEKjMUK3GMGD2lERC+ZKosSCnAg5ii5hQ5QDpIWL1JlJsrpT1cu5QL",
+	"KtcjPcPlLdIC0yupkhURr1pVBwvvbwAPJaRkn7ISDLtW6TFvoBazpGMzInSuewLVI+w9Iq7oQ9kekixk",
+	"QVZ99ROtMb7NoRUmQPhC/HHq6YTlKy6MkNc5OXUJ1IqZWqANVTeY4YLFORUnCEkEHZ5cyLxQEtzXvCNd",
+	"I5cpzuy9Cc7h01h92tbMJyzHdDWMJgbXsnfexBU/FzLyLp8xDcBy4t7OciGfTT5heaCHaF2OnO2oXfPN",
+	"7Rw62HEzrFRofF1qQZAvYY47sYLsIeknepESXFz3BM5V2HvcwX2LNYKcTFSceU/m/jhLsQzemYiJK2vn",
+	"kiLfV7DqAzrvCfwsUu0+HDrZNgxVDRV6tX0x05mjPCqRr8x+wLBfDrbcrrJnv97D1VypxfaGaZjWkNLU",
+	"VnMN08v/+o//zJN6djve0GL8Zzen71/P/PdT037dyX/8XxC4cieQY0InDLZ4IqW4ozFF+3FbYL8vVId2",
+	"z3B7+yaa9gK/9WGSDZartZhf7alu44T1g3ylYcGGr8shChuiy/ftgQi8CXbbppVNVX+XV3HZ3xgIwLZO",
+	"8FaAskJXJV9f9sqA/tSrPoE1ouTcF5vbsS+VvAzI0NscIMbf6EEGmPOi118ZOE7tm41VJZdys5LatQlz",
+	"KtWb39+x//qP/3zovFMPP4ni80P6TN4PHrhTPK7lNMSRtiAPewAJl1wbqIcecDHkJJbKpXO83RWKMCXC",
+	"iTA2KKitrg9zi2aSQPzbJvtNqtggge6+hNMPmILjMATpGt4GQvBAF3X8vdsAoqrFktdrdv7buzcB1t5x",
+	"LWfxUDs3V/rtIZqiNED0x1wr/1MCVer/cv+eTCnseEuEqfsEY7sTlwlxhk628gDT2Xihz4/9QLdhUoQc",
+	"QyivM+Zyhqi5QwQrmNsHcvQG1A2MxkbtBkl2Mo7hqMrrDkw9zSuOE9IarPm7BCBIVcwkcF6SskQfAbmM",
+	"4kilb8/hXEQsx6+jMXohEYsp83UHlEZE/QjbKoa+WEmH622odm0DgrhElJawgX8UNYjrQ6K6TIYtfhXW",
+	"7iVnv49QtHfL4x0qyoLpDfP3cKRD6D9OxfgGdR/KC922iDBrtr/ohjOX/cMUxdiuYK1cMv+Sy4IbVa83",
+	"UKZXnOpZvKBfuVZRIYC0AKj28zFMeVkmpvjM/tkaC9Tlgc2VNg90XNFWlkgLVa2moDWMRS6ZVs2lhqmS",
+	"RTfKUqjmqoyEtGu0OJA8SEXLy9CBh3KzHAyE9oB7XLOVq6ccMbuZSCGevXJZ55i2IKSVVMgo6kbqQT7e",
+	"HYY3Zs5U7c89nU3PtblMlk++n1OI1224DwFgIX+3NLh30Mt9SntLdX3pwF/7EjcdOyjVdeTnN0phGGzk",
+	"jkefueyFySAjszP8di32jtWoKlV41l4dhODtNBmK2PMSlqpOuKzegkYgG0YPWP55tTag8d6iizlUMYzc",
+	"j5DcvuFn8LzYpcs2qF/sd9X7kyZ/OonvZBoaBBmCuwS4MgOSOQ9BJ2UuOixfZTvilld/+cuefKESxU70",
+	"k2Q2YTjyukkDxVW1MmqqUslv/B+q9j10/W6sRO0jIIbpCvhCt7Wjc6VNrz8Eu3wmDpu6f1I/JXvDsJ7v",
+	"jNWAVbRLKxjpgyF4RE2kEDx3sKdEDaZe94PRCMfiLcVecwKVH3fBvGM9bdMB4tbrnvQM92vYQ6tl8RrG",
+	"d00gGXxO4ySdSHP++Kef05WnulkmqQCFX+JwUCZGqadajd8l+/fiUjWm556FkCkJvZE8I4zaz0GxOE8U",
+	"e3LNqPQk5ap3IihQKNHO6Ozntl6ljcqES9Gvavlj3k73VNP9ksXbOaWJ1nviE9Co+JfNXaGRM2swlBlz",
+	"B5S5DskZK1xtXYa2AaZ08Wr0buFD0S+DrvqoYW7a0E9cxb8LF3gteXXKompdl7vi8MaoP6JYgmsGhu38",
+	"IlADooRHe0T1h9p+hPleGmV4uWvWc5+DE8Do02yQfKnmspfAcVj36+kGjLln/1KtHOx35ASXMPLStuBM",
+	"CeOArn/GVvP1qNKjPui47u4cCEEOY3CXKT/Ir0K6DDHfQt99xZkPpUpHHDBi1jP70O7N5aXYR1sIuAVY",
+	"TXC6SOvhW9XOHabZ19EkfblfIeY6fhM3dcacnuHKU/Omlqe1UkurDpy6307d3qdLZ2+EKnlPJwn081JF",
+	"XcDGpj3FC4jJeKNv2P/wH9oZx3RcxsdDQiMVR60pXvNvDa+5NMmywf09923K/oGRybbdDePTJK3GeKty",
+	"I5/yUDUGzb7d3L7NasSPfhgBO7DYKNMKji5MQEHyanHTWIvq6f1aLu3BUeKH/Sp3RhWbtCQSlZwk2Xmy",
+	"MkNEhRl7Q28VCXgyX1tCkxjuL97O/ZZFHXEtRQsMXNWKGv4KPeU1lekV6o4lBe1cD+Fyiy72PwWW2iaV",
+	"DUCpeT8qejAIbQBmHcTBNmXInVXRHhb448IMogGctX/zleGbFMGLyyWBVaai6+4X71TB1AxNFrVHCvVd",
+	"CccoGqI2SRAyjKuEz3ACkrmC/V0WfqSRnFiVhVUgeuYV2VdRNw3y9VEh4Hj7RVUgL+30dHr922vXIMcu",
+	"GwdHdJmUi7emNtptFxjd1mttgtDc5hq0m+5POHUl3m4hWg4iarrM1SQtvwU76G2CiwPFndjNl1WgqhJ8",
+	"VpdraSMDmHMpNvt1vXOdQhC1F68fbW5BymxUP/GTKxrpr+PY2NeBtHHagSRmomrMVPWimUSgxi3Krlcb",
+	"a4WRFwQs3q0e+A+l51cqniyEjMrMd4EhItoSYoEJCVivcMbI0ERf+oUf6+Job+DpNJQbFd5inxKYzWBq",
+	"PI43ig5CRlSy3MtKSQKZF617oWf77OVPFCUM6XjeryJVOgvRDznE4a+V8S35J2OQlmXv/FU5tqRwA1El",
+	"WKJDQVVC9gtJT74CYhlcVdt+kkbDTqZDiKX2b3OYLnZrQHbMgfX/xuX6m9oDcv901a4tbr8UUiztJj1K",
+	"S1hfBvd4ZxFcVcONgNXYpWD4XvN1nMA9CD3sjnRDswrQwaheWaaOpU4rx1+in/FHsRvdeYMsInTmMcVh",
+	"ftOzXeRS3M4S7GGjGCSvwzZO0pi56Zq793GVnVUTXPrW5H4AuXvUovdztU3U49n8YAVXbzb7BjRHkcbQ",
+	"CLQ3Io/LPunXOHT6llvc1U4KlLQzSbzXdOm2fR7fPwBrsq9gypfQlrGODNgMaWXJ3tZ9oEc9bXEGUD11",
+	"j31WAeLWteUiQt4IDEbJwnUqNaFrTMxB3IvWWptOoaJUubiHlU/c2c05on4W3k3A+wSuZbRQvFUq4Wm/",
+	"Qw7qNZg+qK3lkgAfuUE9WTvcYwqg7QO9hbeRlz0huZIb0IZwkYLZ4gp9KCmKyCdzmloPXOzgrVFq+ZYm",
+	"kYzYjdsDwEgoLC2pRgJi0pv91JNZOpQLGmd92qOhyUVbmCQOVXZUnyhu41ML02ZWtC331hhiEPPMt2Fk",
+	"q1oZ6NFq94rnYgqlNYaJXEqxgFIEijlz9bPoikHA6wBvHAMi30H/b/ULbtrK4GgZ6QO0B+FVqQ2LVqm9",
+	"5EPEJ9KkbvYC0bcD9Qa7N9kZTnXEWnvDqr0M7IaXDfQrQ9F1RIHyRq2gPp9DWYa29TGgjXaBokYThege",
+	"PIH17tvrIqb22dRqz6c8WauwrHid0k9CCTFmdtoDGu156y3A9tH+kSOFdi3pOhys23aiusE2rS6sNxL+",
+	"ayjDLqQktPpZDXxsaoIduqlhKPAyoDL29zHqq/of6ji0heW9H3DqWI274w7d5I7EEPcKaAyVMoIx5SB9",
+	"bXadQVnZ6Tszcg57o5AZXjs9Zri6kst39KR9Z67QDdKTdKHGf70DrThE1RIgVMRbus5QnbZMyEuhedSX",
+	"iLySy5F75mMIO6bgoX6KsckDKWXFbXeM/Rq7iNtwRsB9jGEhA/Pr1rUH+upjo7dxtPhrt7ElsnQ+CJCF",
+	"z31D84Y6PYznZmlYaauYiGKjj17mElcyX+mu6oDVvRND7a4EPsY70wYPAgxPiixDnvaaokQxDBqSF9WJ",
+	"IWYcMN3Fwt26YX0HQ5lZLfbI3mezmWtA29JHW4cIYaKo/6cIXkZ0knSYuu4BUSzbEqq92UJSqRgv0xbF",
+	"eTq5hppDqLLQLrkIGVJI6cOfYhPbklCbNIDlr8VSpLuvnWP52nPpck2325EkkQV5oSqTZyyncDyqWvaf",
+	"VPIW/kmwGuGfDvzNzQv/gvkM8V/I9ZTb652XgL1CS2zCv5fhNL5GrHXxjbRY9hhaNanqgKdrtuq0GRlA",
+	"QR3/sT3bU49Szn05tiODATUdieg2EkYlgXE3I2ly4Ku96FADFQptgdmK620deYyx3p9+7+STcXxYkkvM",
+	"aw7qpq/o3vur+1DOxoCaqZkBB11Gh9aGCRDU6IzlTihh1R+V41zXAJrx0u5DurMNSFOLfYA4IqaS0ub9",
+	"xbjtUlukKOSE3VuESXd2ZacsL4VcWK5CGKL2v0KFYIH8R1H/mWE0tw1naZeEegDQYZagv+e0j60uGUpk",
+	"XDpHwDPfGHE8H6CV6ksly3VatfK1bAawTMTqDJhbA8tQRkmDZEyrAJgWEIyE0cxtW0IzGT9Ro9TiMrW/",
+	"lo5LB7OHd5PaZ6nFGCk+9vupHoYeEi+Sm0Sp7m629yDJjUICqxfDhEbreqyEFKUIxChU1SYF84pXt+Go",
+	"Rc2F7K8RCrtLVULBBeGLslXI51Bl4SvYztgPmDwd9S1b8o8uCvr4ZFdMdLhUj/tCPUt8vuwaywfYTJUO",
+	"o6SDs3mS8nP2lI2gl7NZBgfnstEGe5AjuK49jdo+9j//ODn+Cz+ePTn+9cOnn3/8/C/jimbtIVXJNI7G",
+	"XKrZLB1B6xRoRdtMFsEUwZVnZ21GP6FwYZEP6+K5rNuiwq6bYNtxlDTl/ofLjyddslMbJozPlugtvhLS",
+	"yrfhfm9UA+tpSsJqsyrScj+7IWwF0gzh+VXW1O8n7He+n3xkftHAUycCrzeLpHrr1VLGld+qUE7KpFql",
+	"Q58yHTx9paI6bSx8FSaEzyi4Tw6BrM3rQ91BGyy6bOu8duhL1KonHM7m1oUZJtnYWk5v5SpoyhE5GW+t",
+	"cds2gglqGKJbkmOjB4rpc89ce/JHLZszMS6CQ7+eMIyZCUpUdPgqUXzOxfQJ7zLnc+BFHnKaNhRM+2Mf",
+	"5SPaHeAROn6fsblawQ26SlowbqlWp0RSz9+fW9L1uADstaS0LlloxCKWvrqESmu7AIst8U1LsbzqLy7j",
+	"7Aosz0OWj7gPYv8CwpCsfhkSbpNewDmUxWWb2Z4IO1udgzSLawe64VAOjecfnva9q6/1nHjd6Yy5WaBL",
+	"CLD/2SZEbyLLIlV9M6MqjlAmInlj5qoW/w49PUmxXHsOvE4VXnNtmEsdbrvNUen7HtXQ9gtSGTEIJYZV",
+	"vj7zduqcRnt8oAq3d2sFyFOTNhNpi7qZWna+9wf1fOiDLXC6/ZpLryEk967qPdLRiBuok2Cm9gdnrXFR",
+	"RF92LruMweaJ3TnTuLOfvcnG7Lup669F/OjRycnJ9z3CEUIbwS2xSNV1Lg0AP2/Fi8/d9DCl5GJXdP3m",
+	"XLMCeElde9MeyMHINLmuY7jLgzf+C0W/41ut7O7D33bf182VndVVOg3K3TtLxsw9iT+iK1chkg3X2xnj",
+	"w2GYen254jsBE9+TEY2QxIPl4bfi7eMnsOLryx3NgBzwpytebEsBWzWoqmEGtd6dTe2OL6WyvANtnmHm",
+	"YaJ8w+zZuDPKeOp0yQyxGN9NO0P90cyackSKo0MbdUlKAxV6di1vm0TMe2xY2QOd7BMp3S7GaHPkg085",
+	"1H1jlLLTlgwN67qpTI8pO1yTtm/HJKjGO6Lsdp4bqFJeqFWq37/VG52w8Aaa71Fd1+IGRrQS7Zax+a2M",
+	"o320hoHjfylSzTT3i6d4Srp9pmPYvO20W7jmcvyZoebWyyRmmwnZ0Yv2VusxjWetwJgJh8mE3xud3day",
+	"j8+p7koDpd+hGbuqB9qYDWAa3FEAbjKqNrWyva1p5pW6pbsdclh6pRatmyBClXAoSftG2TqcMUWEbT10",
+	"f6PTCD3QZ/v/8cOHiU8KvHWDCvrAYH+K931MhKRfCbyWDquOs43C3mLCcqtAOAR3B4pFziEhJyzXpga+",
+	"DFm2zmFrH+JsqqSkEicc3UHaUX8xO2xZ5h71nQBnKA21Ngh2Ud/w0rn/o7kofCnZqMs1LZqWarroQrej",
+	"Jm9P0M3VMj9rTWRHdrwkpfUiatvjW1YpxItfnT7pHsDKhLZAK+Dv9EBI3AKUdgAX1d4mIa8ve1BnuiIZ",
+	"wdcSwGa3EcvWdB0vAJ7h1ngMyq0eHNYKozNIugm84YqW5UbZ037JHel2lO4kD6/ADtaABVvZfX5I+Gj4",
+	"sy/jWvtr0/oputbSCEsxjYw7gFVPALZEAxGJxoizdspZe4uSDIvu3q0iC3uBgAZi3Xa0oGrlwA2wCzDI",
+	"4oxuyozZqY/vjzBM5ANt64nCZqqO61o3k4mSkQZ3cK3QmRtT6dOHDz1QewRe+9CjjGyFMPasdbUfHTjO",
+	"QyiMoeHArRVGN8IbbqbzO9DWAC0dkCbGnvPex9a3LecBpOoAbSS2Kk178aXc162WmyiGXqQ3fCcun4sM",
+	"XUOqHravIHqRmCChdzW1MOtze340L9d0BE8Upwa8xuiue9teuaPPnzEGNUsEa/4OUOkuiBJGGrFYgsuC",
+	"FaAXAS1Yr7UB+jvxgQe69cPHoAAuIe9CXkgC/fHYSdStNH/i3MWosJ6ypzhrVq/wEDPGJXvy5gUCIXVb",
+	"zsVg04xGRqxo1N48eNGFLNS0WYI07Lu3vz5jf/nxp//j+wl7J5auI7r94w8//PCX0D9LzWYaDAYSmZWZ",
+	"2qHBHhd83QWKzh+fPP75+NHj45NH+ZlL66zhQsLHadlocUNrfoJTnyNOMoI7nWL3nyJn31lVEoMbFMea",
+	"q5X+vs220Dn7zkrKCCCLb+5+oQBfwVQ1//yFbF+QDH8S2tTcqJpemLD84zHOJbcaLma+WALHE6ASFQoG",
+	"Csof1mcsnyttct8OOTqMObX01FDOsgtJr7kSJu17ji35dC4khu/8Sfn2N0B6O8vfcgMvxVKYvAU5c4TS",
+	"fnPJ187fu+SLmKTevD5/56ouuGT5iwKWlTIgp+vjv8M6P21b7ATgSo01hRAi6D/+K5urptZZ5INDOxVV",
+	"KXbVtJV5F7KFK24xPKxu5eCvCXoLy06cHAtAbEePvMebV+Lo9OiHycnkB4qqz/EWP/xE9P35Ia/Ew5tH",
+	"9v8WsMbfXPZkOKsXBWLVakPtiVz/jkpJTRzh8cmJA8Uzrk4fO+lT74+H/3D2HImAnS1r8BMoM5GHbKt4",
+	"dpZZwK43cxC1h1aYkFvAqT/pD4WZP/TofsjnmuWS12sfq8ateaA9S9CYGX6tCXOI9ulDduSo2/I8pQ3F",
+	"wWu+BIN16n+kv98+8vAdfubo8wdrj+nEnj9D7dE1hdp39Ig67ev2K47SnypybRzwwEhn/dwVKy6baINW",
+	"Hh3s023DrH5SmbAXERwKZltjd20Xu689tvyc6/khyOc3voBImIwjnM9Z733E/iIkREsgl1KXRt7CjVq0",
+	"NLKx2T+mzSTkrBXItkiw7WB49z2gKe29C7e9Ptnuq/DL0ecPqU2OE0Z7ud7TNudsvwmioBkzvyczA7Wd",
+	"ZJYsG6CccpSElnzray7Fv1PYU9iH/mygXntj9LT1b7e3aEcVxqjvon6GfTf1ou/TcdX3Ph/fsT+/1ljy",
+	"uZsiVGILI4AO11+DEikx0OUBJjfb5mfMpQUSGLQLNGCjzqDBVSDjlhR9p+GuSLwjuyz0EYvwtesugxiz",
+	"MzopO4QcjnofZXGE9K3ULPHBS59Sud9MU+MJOS2bAi7bXpB7jfrhHjUMd52xLiYhN55gqYpP2DgEO/T8",
+	"A5OfXZUZMcPAfjrcEEtEbq9MDPG5hDTZbFiB50U+UipADkcY3EJOZlC+VjAV0Mdt586vyFuzocvgME9D",
+	"Jc6eyszsN/RcfAnK6NMm2o2I2v7NgRcOluj5O37d/dgmp/t8d2KibWxNtJ3UFP7aImJ0D+avYHpPZeNq",
+	"SGbXeMZ+OPnRJblGxy/Im85dSMWZIoHh0Ea1HOLF7PiVknBM55oN7NpXPPK7HPQPKeXrhQkALD648xWI",
+	"6Mlo6rkbLxqpmWVHVQrK/5yvhSs1QCuaLOQNJpThXsKNS/pxVIflETy4gBwSU7DONZ9BuZ6wJ+2dvpCe",
+	"kj1cRmVNcfwkVgppF+y4kBfyPWkQeQ2+m2Tu43muFLbTZy209cbe5b6zjqCQBPvx5C+ZA8MmlOvMuUVK",
+	"oY3GBLf1hWy7llpZ7/HcXU/CAO+ek2ege8HfNObObHdLIcn/W+70kY3updg13e/lGswBGEA2Bg6y3SDn",
+	"T3Rg+lZ/o/2MWpn5w5iEosbTTlMwfoNRV70QFUVd1+Rz863pyFkWNViWHtYcm+LnLpZ/GR0Me7LRNJbi",
+	"twjmheob5tpr59tJ6VRt04GkLuWQwTq1pu4PdjqpTKh7cgk4atvDJ/ClGTqDj66vHHWZk2rFuCZY4Fsx",
+	"5EO6NUYuwU4bVnvPNjt6GfVNvl9dhQqQMfUbW+7cSm3Zqc8+hI9Vyal5XC/mF9Yh+oyJkPEdLCbKWbAM",
+	"HO/zWcwNQhbGryEYyVZzl6lL5iFu02moHb6QFELRWP5N5Vu1WqWY83Oae8ug7+1m4Jek61/wOVG3aeZM",
+	"iwIO4kUNGgZTkl2FoeMuHCHXFP3pWOa4kyqoVv5reoqI4iJh00t1iAxAHnwKGeAVyIJdtd3mnOHhQnHm",
+	"bHwvbajQzNX3bcsR11YSf0GZdyG9dxywegMwRIJoojdQnyKbY7lROfozDHosNcVCKsTT5RR5UjOMpSSo",
+	"9qXQ5nW0B/fmGbuT5yeX8NEEGAo06ykrrs8LgqlKX80W2eh0/kV8E+/6NafQoejbMBL2upQPP7X/GPR3",
+	"vAR+g1yqMeFihmuX9HdQOY+ECMgrvHDs7ImOZSykNg7FoHuJzheiivrR/zO6RJyOHQBOXdnll7ZnXyIY",
+	"ie/uq+I9He8cuU/qzXqrVOqmpMbAwvi2sEKy3989o75gMuQERL3BCm4A41rkcwsGcuj2EBuLmi2Vy41H",
+	"lldxM285Xmevulr6DjaYNNlJPy3WFN0XxqMnnW5fLkFkI31+LXIcrVj+6XPudIKNpZRiQdVu1KaL7PGM",
+	"8VKrC4RCCAl//iMT9kTiw6HNAZcMPk6B6oHQ/Kbfc28a9prQB7uph7e3nvsVfWPG1jfCHc49LHtC6bo1",
+	"v0iJI98Tqk8jfKIXzqOElOd7a2swvu6QrI8HmpHq0jFDWm1QFuHv5AIxKzGFCUO3VL7iwuRkhTjnBD3E",
+	"NdNKSQcRSv4aHrpoWOUQu1EGJkIF+5TU3nq98ieIDH3KDHw0D+EGpDmm/PI89oeQKwz/bvkY5c8fa7vx",
+	"+E7o2UC6KRbMMWqbgpYC5jldSGFOWS6KkBGk7e2xvMA3g8xxNPzdQVghthU3PKc5PHNJ6Jr93+evXyHX",
+	"RLQBj42Xv+TaHD/Hdbz4Jc8uJJTaJ627E0K+5OoErmq10nhE+M45+ZP8OkIDaVcL7rJ3HGwEOhwRzNVQ",
+	"XxA8mAuMva3Z4xPmUAAmLC8pR8ketTtQD1LUthXq0cufhc5kg878oMts7GkqbfqMnbQ2M26fdF7xcVp0",
+	"uMAn2UDPhpNURUo6vIjbk/4EtaoJCCg+LbQXAmWEBH/PnbGyhSllxYklA0fqpyki7XR7pqd7MtOTbtIO",
+	"fXaWvN9O3qeWSCTnrJbsaIs17GDxyWCb0709gqXv2aUknLFKaS2uyrVrFHp3EYEO5TmvCBDFqJCBidqY",
+	"qulEvGzwfP6+o7buOw8/afjz88Ma+yZhnvA9aarn8GcnGa3f9xjlhVIzARQKQZw47K+cVCrHnZ2rLScz",
+	"KoB/eK82u4I5vxGqqRl1r9QXcrXh57fiIDatvBMenXtYpQ/UIJIcG11naQj1pBgnNaUiOv5WM+3i1mFf",
+	"WNFre3Ylruv7rVM6TBLZrNHgE5LbZpydBIrkTRxW0tqMneGsr1+i5+7NvfUU3VGvPLjRpwPmc6VGinBQ",
+	"7zqUbwGaGufnH2+XYUY4AmeMO6PNzLlkuapA5kwsq9IaEzkvy7xP8wh9dsdRdXvEHlpicJptJBFnK7Za",
+	"ZaQz4jqtA7PRF67zWm9G2Ab+NXXxy5hRqlc7w/rPbyQXqz2BPpenlRXRlc02uqQcSPSjvbNSFKRghSKh",
+	"dl0DMOXAnaAQ3moprXxsmVDMUe5bJYi+ZVemyhu4vUbQK+oxdGGtZWoj3bFssAnF1Zrl8VQ+kar72c8p",
+	"P416llGI294ebIgI/Mb7dtCPQ3brhcxdy7U8NnrdDM6CmNctEDf2WNyIw7uqkrgHmwcoosiTan9wjbmS",
+	"2gCu4i4i4IvpBBvd+r64YhA1AOvTDcjSwYPMun3d7n59f8FxLYVi/KrDKlSN6TFOhfAtn93nCzXmCruA",
+	"466r6Om/V6P4K0QKxdEX4ai7uelhAr1FvK575om7NSqvS30Ye2R3Z6N7TKqP4fpiPOf5zhjBlFHqxFJ5",
+	"hkl2jt6wbM4i48qFmkOEPejN5JCXzs8YGjeI2YW0cq1uSsSZLhEe44zl1Dcy9+y6DeG772NCVNbmzxhX",
+	"YUP+TfLnoXPVA9+Rpm7nOofpIr+QDlOyO7aE1YS9UhhDENqxaNbIErRmuf1nTkvRasKe0Da17pQ5lNQC",
+	"OEASCoNj6Av5Hb7dPpJ/T0WH7m1VFxP2vtugx4s/F3jwOh/Js1DhRwgko8TINy5F9pAgj5OprbHAdmCR",
+	"U15jECAEWKdKTqGWLUEfVgrwPfnREINXU6PqXm/+S2wnTyuaieuGDj5z+Mg6o/KyjP3ZQAOZc4HrjFXN",
+	"VSmm7Pe3LzPCbKGiZ6EXpNE4EwPvsVZLCF7hC/kOq0ARSChkaLSIrXOljXs9YJnSks6YVh6dNGAOavsQ",
+	"L90jVlySqUMDPdDMXucFrC/kkq8Z14t0+hJfCgn3m7dkP8EHvQ8RwPy1UpTWd8WLQ5DWS5/l5RXaVa06",
+	"+WtYvHbILKUP/cT4MLTMS6cc+cJ450EjxPAbYXD34jr7q3XbX/C7/BzM8TMnKd4QBLQVRt8H4EnEJZrx",
+	"KWnemlLhwJXZu5xaqouy1IKglQ6syNdod5EtqaAf4UVMqvHkRp6YnfID7dtp+oaR1BCRGZXmvdaWeOva",
+	"9t2f/tu2N0zQ5vPUDnlUz8wj9ouw3HWq0/MhiPhvaoWbqB+w0M6KqeZ6bhykqT2HpvriVD2rAa4avR4K",
+	"meqOIqMjbOjM/jcuizZQzVw0P1qjbNMjHAcmLiswEDqDVVv+T4qNqC+kfxL1oW4uKJ/OoehUPukwi4Be",
+	"QcyZF0TJpVbEqH3xIQZx/SRJ67iQrdpB5XquINFKAK8NIQaukB4vH+ydyBGMIm81MWT9F0d2Zy+OJuyd",
+	"MKjZyYLyD7XrbVEWrjsxogxEYLOgH1jOb5dfghVuZQn8usHed4TdTN+iD9nDqMUNN8B4hfdxaQkgdSP/",
+	"CubXGuCpPe4dsckXRfeYNdjHDYHpI0tBHE34WJXYh9a5rvqdp12fYECq2fR9DsLHxP3jf4pQaQIST88q",
+	"NkjjTqsJWSpfYz3Pj1GD5kVRAzZDVLPopm21AXSpPYWowYqu9Z0WHj66c+GPf/qxs/AfbrPw1BSwS8NQ",
+	"ktS43m0JmU0wLmdWNi6VNuznx6ywNg7FPu13+5y52E3gjjO6T/9uuPAJ4fhaOoMWE5P5dE7eOR5AEa+w",
+	"0MZ3PKkLqFuOEC5C1tLjYbzBIH2Ov72y7vLWwK6Ib3n5GCTXfXt8585hkBSP72+p0zOv0qe49N/IvX1v",
+	"RPE3lQZ3aaE5MVHsMMnNZBRZNcvZZa79sCa77ItrPPYrD91UHn6i//j8UBtV3acD6g1+55VlGv1OqBcz",
+	"t/1Uy1sJKa3+4v+GCMkt4uNGLrNRFX3kMD6OXSAm5Gw4mH78XBaMOwp5oH0bnIygYrCrFiK/osl908kF",
+	"2aaafkiXnrNf8a9/9u82GgDFJy4Ll3uDBl+3pzyCYERNqTA9x1gmSjt2rayBIaKCSffUhUQksxUhihJj",
+	"6m7yhL2YMS7dB2dclFHTVG7Ydz8+fvx9Fo8Z0vC4ZmIWtXgt2BWAnFAKo1Ws85koId9qeyRCNalrexVq",
+	"gfEuTNgbZCAuE8/XhSV03fMVP+h1OLzLr21h9oUjRr4tV0IAvHCmLxoqxWGSSHzd4ebdDqj8mq1UvfCk",
+	"c5ebXUOpqOvQgcOxT6i+cN31NMbOaHcXwh2jfj3U7AKLBCbsjeunRKlZwfnj0SKd44jw9S+kL3lJelbs",
+	"Mp/hVO6B2R8yNmknmia19zG89iFUDb4gruW8XvE5hfx3JdHNe0sawzDQYMrSb/jE10WpErLN5YGhPB0Y",
+	"nQtjl0WtxO7XWLHfGUpDwQM4lF7qfJlL7I01I/vHg0w5QPeQItlJeSMyOKieOpgG4lps+DoiOzkX2nGi",
+	"Mvh7ve/StTogXznmXmSDwPVWAi9VAZnPhHeONbtyV7UdIVgFLifjDiCW4lbCTOdQOOXhlQpvOxBuAi8r",
+	"wTkgBFZSWFbXjTZO2BO9YPlfn79j//Uf/0nXDgsMCTJUGOyGOGFP6PC8ikBGK5aDp3BK0pwU5frtru0X",
+	"0hPs5PaNCx7sw/qJ3dTUfXzD0QO18iCtRImHuqD226EBoVEhITH0Rhp1H3uZ+E5MRwJ5srM4GmkMUVND",
+	"crxRZ6sDBFUpDQ63l3eJnf5eAFuDGcmb+tJi0qs8LFcf4uj3xNA9ZOC9cu47lE63hPjQJ0bdpxHqcZ6S",
+	"MLcUvXeE8M1ywV/8Nn1hg8l/e0iTdXVm6DK1kgnlM/KEKa9rlHX2l8NlWnjIClj6jumtuoJXwNsVMyEp",
+	"6Y9EuHdQqtmtWaiP6Axpwm9C1Odr6sLO1HLtZEdrxntksMd566Oy9IcGo64MwyuipCehW1HYtxInJg+D",
+	"QUs76Zu/Ubs3mseKr/tmsOLr0Wt/nw55bU1BFBmDThzM0rb9oC8rDclihPQSMnEQ26tnpn/2bdTjn37e",
+	"e6MI+RWlswrtrCjvApV4LD9VNQqsXgzhpiqsyuz6KH1TMSW6218OIsU7TjAc1IadNrFcPVu673iQ+85D",
+	"saxUbe7B2xQwHNCUw49NpvqmTXikClWsYL6QuSgybOaWFUJXJV9fWgrKLOPJLI+4RMsO/6upS/oP31Am",
+	"87V/l6H2L7NDXSp5iWkNmVrJy1CKScNxTSXZaub7QGCMC6vEsVwaKEsUvbQABRp03oGGVdfkY1TBue0L",
+	"68864BI1eIjAkI56ISkZt01IpX9fOmymNjV1u1w+pvePx7KwND9UMW9nqk9Z/uniqFASLihUfXGkZhdU",
+	"1XzyOW87i65UvdCuI4fLmQLnC6SlhoJIB0fNBAZ7ppZxGTVkpL5AOusVqFshJC7bbaZdz7BMtwXA3CjZ",
+	"iPuouCwCBFMEPp0PFDFdqvrSTfuO2NoBH8LXJUzVsnXK2LWQz6F1kc4Hqt+Len1ZN/KOc3oLzt6K7FCf",
+	"DTezhx5Kb+1nqclBVCEXbU6bGhTAJmcu5xmjxmV5Idt8qhqbAFDl3ZyXs8BIe1Epu1fgjsumO7NxqzKX",
+	"Ax+a9GOlRwh69x0Eer/vOJ/Iae4YyorkvNXm9JwXajWoBNEje0/ikEYPFuNP9c3OGvwvZ9EQS3mLjAmF",
+	"bYo57okZ4IuQ+cbVPYQG0OJYklrkoPICSxxUAXZbMjtB2bv18pEXFSWXDy+cuV44IS1RG77Gu08BS+wT",
+	"65xYkIAj+wW//sZ7LcY1Emndr9cHgmL4VdXXYFL+k6Ht7fcv9S3o0Appn4+JZn2YUisfILCHOlcr3/yI",
+	"DMz71UX3hfLews+KzuHw/hka/KvEs8ec/jDc8IHhg0dNKAke/FWBgfe67ru46UM+NeJGmPVwOzP/0JfD",
+	"dxjjVooeT9j5m0VUQsddCg6F+nCfBrzf9qFYqxFLOJT4ftIKTz9sF0bgm+CcO0katQNh/8mrqlb3W7G6",
+	"4a/vRQLy+SRtab7VAxIA24hO0TZQ8ZHfjwZ91dvayBNa4y9+0feQafI4lWlzf55zzEaFsjjGAtVwmgTu",
+	"DPZcDsT7WkKpAWsQvyqhxDECTx7cOygpVO6pJVZetyhkqyp4kqq3tcv9/wjNcLYU2vAFHIpunLE6hKJP",
+	"zqQW0c7V4/ECi8l9bZNuCP1+wvIfT37MOy3U0JR2EeSuDU3QEMhNAtdwvXIu5BVg5xReMPRI99QXnXtz",
+	"+/6yF/ELwXRNyi7apINi06CKH0WVN7YuBWkxbC19jX4+L7pzjrKJfUKQq1KjvPMY5tTlEZ0y6TBCA4VI",
+	"1TINV8BvtoDqLqTPxglOSOEAYbgw+B6mIXfTiGazrMO94iQQtLxd3nNHxtHoCnH2KeR5tb6Q0ZQwn4t9",
+	"96Stlnstiu8t7aumZkteL6DOGIKQOvx16lVKd+qMbaYrOcS1VBJy50LcQwoxDr6H0dWbx6/VIW7LOZ4c",
+	"3ZeIztLJGHfjlGs5/WrZEudrOQ3G9LeZW76W00AWn/eVoXUjz7r5jxgxd0284xS8Q9CMvcyBq0q8K4Mk",
+	"Mgwu2KESKxyH0xTe4RO3tD7v00SzE3vbyKE23Li6wzXc1kZ3BFxQGBdQmV5zjbb4q7i5kgrvb743fFQM",
+	"7cXEtgcXmw6ppaprS9SSGZBsDbzWWcgeFYY60WrXochXsT/QIVWfKotLMPg4Jr4W3PC26xwFSkq7MSg3",
+	"jGqsgHNxIcOmJXCpWVO5glPCeUtKFMNrJNpvOu/fEW86OwA1Vt8RhkitbqxGTftz5rQA1ygcbu0hO2Qq",
+	"7MCC/OXBRZyx3E8QMXcd4otiM+WAnb6Ww8+uIK3Ifmc58LxWUmgCKbGr+X74io8V0/jqw091Iz/3V9B2",
+	"MfPZAGQ+bTR1OXSxFIq9rLhuYfN9z8kpX3qTpguofyGtdnjGOI1nCHraFTOy0IKMcnZUv7Fzq3tIUOZf",
+	"6fZ5Yj2MU8+OlDFtoEI0GwPV1xcMPg2v22SF0gH6y/T3gm1Iewr/bHjNpRESBhWOf2sf+18F03i/WqJ2",
+	"A75ERVH7tSFfdyOF0a33xKMerbF54MHcCKRFRLh4lmsZpdiymc49q+lVtL4kxm1Ly6NwNTs0/QWOcugY",
+	"D8PZ7EheR2k3gyjEVVmZvVBMvyroZuI4HxI+2deF3HRRlByFb6GkA4rFe3LG8kLoKa+LnDknegRZjGCV",
+	"2QaU0xnLG1koj8CJDtuVx6Zz3ypOqS9P8HJbA6dqqGdBANZcxVVuonY+KJ/QG+CMQyOhdg4pTYES9u/A",
+	"+L+Q06Cd4dcqtBh3xTfaWR0WuzJ98++IY6mnfEe5xDk+8YU0gvsUuHYhQ6IWt+IgfiM70BeXlr3ILWRg",
+	"WC5yXRMM5hXMhSzYrAY9994EBzPoWAb+EXtht223nAed5o/e8tIlrugYWrvXN2C35Zv1Sk65/CqVrLgp",
+	"abgLK3qu4Lo5SH7YMwJUbmOo5N+xwsO1YTwEIxmlkzk6uNd7PnTHD4WZOeM14zhiN8Hu29S0VnA1V2ox",
+	"zOvf+4fu8XjcN4bcx36urRrlkhlhWsMhHct2hx7o8L3oEMOfvgyYAkIbuBoCzHiQasUcdAFIw67W7M3r",
+	"83cZ0+JaEss9N1wWvC6YPzTXKdazaV8DcI0ourVqrueuTKUixANusPE8tSE2UN/wktgCN9SPruTCfglL",
+	"OrEdXRLOiPL13CS+Vf7uprcHiz9czuUrWPndGaZ3suGsJU6E7uG+LREgfr5zPE/ha7lq/8Zv2u57SJhG",
+	"Mc5+f/ty7NUZYk07oQ8oC70ltd0h5FctOi9Ol8s1FrEcNBndzT9rz8/eFbYErTk12xzJVfokZu+KD86V",
+	"d1DoYVwYYb98qrowVpjCvfPf8QE8bMmcQNTc6FNNPba90YdNJ9xV9gG2NmPEW+VCM1OLyIO/xVF/x0KS",
+	"+NDvjSG+od7TX9aWHskND21L+26//gMHY1kP7XUf7hcIvPitZQf3iTvwJSzpaDlfrtQaMVncHkY1ioQ+",
+	"2VQbYMD0YeFr3L8V1jKOluxegCy+WhbRW/z8nYj2y2L5WdnehxqM9XjXKijBZ65Otvbx1aApI+joYfz0",
+	"52D16LLsagIU3A78zYqDwzKh0A34S5DP/j2Dd1DZPymRvZ8D+siEicnsYFSkJHSo6NB0Q7bG1+M1yrTK",
+	"zjnN5Vumg+5M+9xM+Ku12smCCwwAcdjJhI/MfCrRT1h5dyehv4obiHkOVqlrv80HIiED+usR0DvQ5qDe",
+	"h/slHMzM6RFV3SAiM/bEDimPAgsxipl6HdGFtVxH04MdGaZNjSWUf3w6WoD9/w9299wA21AJqioh2253",
+	"EhUrh/QvoAazk+0+LdtVj/aypZLE4jSyzDf6qYGXobNO1CcD04HSY8dtfLZLByZbdZSpcYbbRkziJiKu",
+	"bURqDEwEqyqwrMOoMLGMreYKgS8KUbgkPjec13zTK/PORoAi67py7FrXqqnjEwgE0Q+DQZssarbia2Ju",
+	"VnIFKLAIKnMSA4HdgO5b72Dj5WiQ2OGeXuxcaeNTV9v3CE45+cIC1jq0Hn/y5kX0Fq+E/dUq8/9vAAAA",
+	"//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
