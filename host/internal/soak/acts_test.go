@@ -30,7 +30,7 @@ var acts = map[string]func(*world, soak.Act){
 	// Administrators.
 	"switch": (*world).toggle, "transfer": (*world).transfer, "sync": (*world).sync, "approve": (*world).approve, "keep": (*world).keep,
 	// The host and its time.
-	"pass":   func(w *world, a soak.Act) { w.pass(w.person(a.A).ID) },
+	"pass":   func(w *world, a soak.Act) { w.pass(w.waiting(a.A)) },
 	"later":  (*world).later,
 	"settle": func(w *world, a soak.Act) { w.settle(a.A) },
 	"crash":  func(w *world, a soak.Act) { w.crash = 1 + a.A%8 },
@@ -241,6 +241,20 @@ func (w *world) keep(a soak.Act) {
 	w.say("what is gone with %s is made again", w.person(a.A).ID)
 	w.person(a.A).restless = true
 	w.must(w.engine.RestoreDeletions(w.Context(), w.tenant, w.person(a.A).ID))
+}
+
+// waiting returns whose mailbox a host works on next: mostly one that is due.
+func (w *world) waiting(n int) string {
+	var due []string
+	for _, name := range w.names {
+		if at := w.box(name).NextDue; !at.IsZero() && !at.After(w.now()) {
+			due = append(due, name)
+		}
+	}
+	if len(due) == 0 || n%8 == 0 {
+		due = w.names
+	}
+	return due[n/8%len(due)]
 }
 
 func (w *world) later(a soak.Act) {

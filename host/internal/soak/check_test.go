@@ -246,7 +246,7 @@ func (w *world) itemOf(b *booking.Booking, p *who) exchangesim.Appointment {
 		}
 		if l, known := w.linked(p, it.ID); known && l.State == store.LinkLive && l.Booking == b.ID {
 			linked = append(linked, it)
-			if o := w.others[it.ID]; o != nil && o.was != "" {
+			if o := w.others[it.ID]; o != nil && o.was != "" && !w.orphaned(o) {
 				w.fail("a copy of %s in %s was taken for its item", b.ID, p.ID)
 			}
 			delete(w.others, it.ID)
@@ -259,6 +259,15 @@ func (w *world) itemOf(b *booking.Booking, p *who) exchangesim.Appointment {
 		w.fail("%s has %d items with %s, and is linked to %d; want 1", b.ID, len(found), p.ID, len(linked))
 	}
 	return found[0]
+}
+
+// orphaned reports whether a copy lost its original before anybody could tell them apart: it may stand for the booking then.
+func (w *world) orphaned(o *other) bool {
+	if o.of == "" || o.met {
+		return false
+	}
+	_, found := w.sim.Outlook(o.box).Find(func(x exchangesim.Appointment) bool { return x.ID == o.of })
+	return !found
 }
 
 // heldStill reports whether somebody decided that the item stays as it is, though the booking cannot say all that it says.
@@ -360,13 +369,14 @@ func (w *world) checkOthers() {
 		switch {
 		case o.was == "" && found:
 			o.was = says(it) // from now on it is one
-		case o.was == "":
+		case o.was == "", !found && w.orphaned(o):
 			delete(w.others, id) // it stood for its booking again, and went with it
 		case !found:
 			w.fail("%s of %q in %s is gone", "the copy", o.booking, o.box)
 		case says(it) != o.was:
 			w.fail("the copy of %q in %s is not as it was left: %s, want %s", o.booking, o.box, says(it), o.was)
 		}
+		o.met = o.met || !w.orphaned(o)
 	}
 }
 

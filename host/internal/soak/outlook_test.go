@@ -225,7 +225,7 @@ func (w *world) copy(a soak.Act) {
 	})
 	made, _ := w.sim.Outlook(p.Email).Find(func(x exchangesim.Appointment) bool { return x.ID == id })
 	w.say("%s copies %q", p.ID, it.Subject)
-	w.others[id] = &other{box: p.Email, booking: it.Properties[oid], was: says(made)}
+	w.others[id] = &other{box: p.Email, booking: it.Properties[oid], was: says(made), of: it.ID}
 }
 
 // restore brings a deleted item back into the calendar.

@@ -66,7 +66,9 @@ type note struct {
 // An other is an item that is not its booking's: a copy, or one that is nobody's business.
 type other struct {
 	box, booking string
-	was          string // what it says
+	was          string // what it says; empty: it may be the booking's again
+	of           string // the item that it is a copy of
+	met          bool   // it was there beside that one when all was quiet
 }
 
 type arm struct {
