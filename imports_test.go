@@ -19,6 +19,7 @@ var allowed = map[string][]string{
 	"proto":                     {},
 	"sdk/calendar":              {},
 	"sdk/fault":                 {},
+	"sdk/recurrence":            {},
 	"sdk/auth":                  {"sdk/fault"},
 	"sdk/backend":               {"sdk/calendar", "sdk/fault"},
 	"sdk/internal/wire":         {"sdk/internal/httpauth", "proto", "sdk/calendar", "sdk/fault", "sdk/auth", "sdk/backend"},
@@ -40,13 +41,13 @@ var allowed = map[string][]string{
 	"host/internal/config":      {},
 	"host/internal/appsettings": {"host/internal/config"},
 	"host/internal/directory":   {"host/internal/config"},
-	"host/internal/booking":     {},
+	"host/internal/booking":     {"sdk/recurrence"},
 	"host/internal/apikey":      {"host/internal/store"},
 	"host/internal/webhook":     {"host/internal/store"},
 	"host/internal/mail":        {"host/internal/syncer", "host/internal/booking", "host/internal/store", "host/internal/config"},
 	"host/internal/store":       {"host/internal/booking", "host/internal/directory", "host/internal/config", "sdk/calendar", "sdk/fault"},
 	"host/internal/supervise":   {"host/internal/config", "sdk"},
-	"host/internal/syncer/plan": {"sdk/calendar"},
+	"host/internal/syncer/plan": {"sdk/calendar", "sdk/recurrence"},
 	"host/internal/syncer": {
 		"host/internal/booking", "host/internal/directory", "host/internal/store", "host/internal/supervise", "host/internal/remedy", "sdk",
 	},
@@ -77,7 +78,7 @@ var allowed = map[string][]string{
 }
 
 // noIO are packages that decide and must not reach anything outside: no store, no clock, no network.
-var noIO = []string{"host/internal/booking", "host/internal/syncer/plan", "sdk/calendar"}
+var noIO = []string{"host/internal/booking", "host/internal/syncer/plan", "sdk/calendar", "sdk/recurrence"}
 
 // thirdParty says which packages of others only certain rooms may use.
 var thirdParty = map[string][]string{
@@ -87,6 +88,7 @@ var thirdParty = map[string][]string{
 	"github.com/Azure/go-ntlmssp":                                {"plugins/auth-ntlm"},
 	"github.com/AzureAD/microsoft-authentication-library-for-go": {"plugins/auth-oauth"},
 	"software.sslmate.com/src/go-pkcs12":                         {"plugins/auth-oauth"},
+	"github.com/teambition/rrule-go":                             {"sdk/recurrence"},
 }
 
 type listed struct {

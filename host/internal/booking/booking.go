@@ -71,7 +71,18 @@ type Booking struct {
 	AllDay     bool
 	Zone       string // IANA; empty means UTC
 
-	Organizer string     // person id
+	// Recurrence is the rule of a series: a canonical RRULE (sdk/recurrence) without prefix, that counts in Zone; empty: a
+	// single booking. Start and End are then those of the first occurrence.
+	Recurrence string
+	// Exceptions are the occurrences that are not as the series has them, sorted by Occurrence, each once.
+	Exceptions []Exception
+
+	// LeadMinutes and FollowMinutes: how much longer the resources are occupied before the start and after the end. No
+	// calendar is told of them.
+	LeadMinutes, FollowMinutes int
+
+	Organizer string     // person id; empty where External is set
+	External  *Address   // an organizer from outside of the directory: the booking came from a room's calendar
 	Resources []string   // resource ids, sorted, without repeats
 	Attendees []Attendee // sorted by e-mail address, without repeats
 	Location  string     // free text; empty: the resources' names are shown
@@ -98,26 +109,16 @@ type Booking struct {
 }
 
 // Normalize brings b into its canonical form: times in UTC to the second, lists sorted and without repeats, defaults
-// filled in. It never changes what the booking means.
+// filled in, the rule written as sdk/recurrence does, and exceptions sorted and without what is as in the series. It never
+// changes what the booking means.
 func (b *Booking) Normalize() {
 	b.Title = strings.TrimSpace(b.Title)
 	b.Location = strings.TrimSpace(b.Location)
 	b.Start, b.End = b.Start.UTC().Truncate(time.Second), b.End.UTC().Truncate(time.Second)
-	b.Resources = slices.Clone(b.Resources)
-	slices.Sort(b.Resources)
-	b.Resources = slices.Compact(b.Resources)
-	b.Attendees = slices.Clone(b.Attendees)
-	for i := range b.Attendees {
-		a := &b.Attendees[i]
-		a.Email, a.Name = strings.TrimSpace(a.Email), strings.TrimSpace(a.Name)
-		if a.Role == "" {
-			a.Role = Required
-		}
+	b.Resources, b.Attendees = normalResources(b.Resources), normalAttendees(b.Attendees)
+	if b.External != nil {
+		b.External = &Address{Name: strings.TrimSpace(b.External.Name), Email: strings.TrimSpace(b.External.Email)}
 	}
-	slices.SortStableFunc(b.Attendees, func(x, y Attendee) int {
-		return cmp.Compare(strings.ToLower(x.Email), strings.ToLower(y.Email))
-	})
-	b.Attendees = slices.CompactFunc(b.Attendees, func(x, y Attendee) bool { return strings.EqualFold(x.Email, y.Email) })
 	if b.Busy == "" {
 		b.Busy = Occupied
 	}
@@ -127,6 +128,28 @@ func (b *Booking) Normalize() {
 	if b.Status == "" {
 		b.Status = Confirmed
 	}
+	b.normalizeSeries()
+}
+
+func normalResources(list []string) []string {
+	list = slices.Clone(list)
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+func normalAttendees(list []Attendee) []Attendee {
+	list = slices.Clone(list)
+	for i := range list {
+		a := &list[i]
+		a.Email, a.Name = strings.TrimSpace(a.Email), strings.TrimSpace(a.Name)
+		if a.Role == "" {
+			a.Role = Required
+		}
+	}
+	slices.SortStableFunc(list, func(x, y Attendee) int {
+		return cmp.Compare(strings.ToLower(x.Email), strings.ToLower(y.Email))
+	})
+	return slices.CompactFunc(list, func(x, y Attendee) bool { return strings.EqualFold(x.Email, y.Email) })
 }
 
 // Same reports whether a and b say the same, leaving aside version, tenant, sync state and timestamps. Both must be
@@ -135,11 +158,13 @@ func Same(a, b *Booking) bool {
 	return a.Title == b.Title && a.Notes == b.Notes && a.Start.Equal(b.Start) && a.End.Equal(b.End) &&
 		a.AllDay == b.AllDay && a.Zone == b.Zone && a.Organizer == b.Organizer &&
 		slices.Equal(a.Resources, b.Resources) && slices.Equal(a.Attendees, b.Attendees) &&
+		a.Recurrence == b.Recurrence && slices.EqualFunc(a.Exceptions, b.Exceptions, SameException) &&
+		a.LeadMinutes == b.LeadMinutes && a.FollowMinutes == b.FollowMinutes && samePointer(a.External, b.External) &&
 		a.Location == b.Location && a.Busy == b.Busy && a.Class == b.Class && a.Status == b.Status && a.SyncOff == b.SyncOff &&
-		sameReminder(a.ReminderMinutes, b.ReminderMinutes)
+		samePointer(a.ReminderMinutes, b.ReminderMinutes)
 }
 
-func sameReminder(a, b *int) bool {
+func samePointer[T comparable](a, b *T) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
@@ -150,9 +175,18 @@ func sameReminder(a, b *int) bool {
 func (b *Booking) Clone() *Booking {
 	c := *b
 	c.Resources, c.Attendees = slices.Clone(b.Resources), slices.Clone(b.Attendees)
-	if b.ReminderMinutes != nil {
-		m := *b.ReminderMinutes
-		c.ReminderMinutes = &m
+	c.ReminderMinutes, c.External = copied(b.ReminderMinutes), copied(b.External)
+	c.Exceptions = slices.Clone(b.Exceptions)
+	for i, x := range c.Exceptions {
+		c.Exceptions[i] = x.clone()
 	}
 	return &c
+}
+
+func copied[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
 }

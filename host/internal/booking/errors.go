@@ -3,7 +3,9 @@ package booking
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 )
 
 // ErrNotFound means that there is no such booking, person or resource; it is wrapped with which.
@@ -16,15 +18,88 @@ type Match struct {
 	Absent  bool  // there must be none yet
 }
 
+// A Conflict is a resource that others have at the time of an occurrence.
+type Conflict struct {
+	Occurrence time.Time // as in Exception; zero of a single booking
+	Start, End time.Time // of the occurrence, in the form of a booking's
+	AllDay     bool
+	Resource   string
+	Others     []string // ids of the bookings in the way, sorted, at least one
+}
+
+// OnConflict says what becomes of the occurrences of a series for which a resource is taken.
+type OnConflict string
+
+// What may become of them.
+const (
+	Refuse OnConflict = "refuse" // nothing is saved; so for single bookings in any case
+	Skip   OnConflict = "skip"   // they are left out
+)
+
+// Saved is what became of a booking that was put.
+type Saved struct {
+	Booking *Booking
+	Created bool       // there was none
+	Skipped []Conflict // occurrences left out because of a conflict
+	// Dropped are exceptions that the booking had and that fit to no occurrence any more; see Rebase.
+	Dropped []Exception
+}
+
 // An OverlapError refuses a booking because a resource is taken.
 type OverlapError struct {
-	Booking string
-	Others  []string // ids of the bookings in the way, at least one
+	Booking   string
+	Others    []string   // ids of the bookings in the way, sorted, at least one
+	Conflicts []Conflict // by time and resource; may be empty where only the others are known
+}
+
+// Overlapped makes the error of conflicts, of which there is at least one.
+func Overlapped(id string, conflicts []Conflict) *OverlapError {
+	return &OverlapError{Booking: id, Others: OthersOf(conflicts), Conflicts: conflicts}
+}
+
+// OthersOf returns the ids of the bookings in the way, sorted, each once.
+func OthersOf(conflicts []Conflict) []string {
+	var ids []string
+	for _, c := range conflicts {
+		ids = append(ids, c.Others...)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // Error implements error.
 func (e *OverlapError) Error() string {
-	return fmt.Sprintf("booking %q overlaps on a resource with %s", e.Booking, strings.Join(e.Others, ", "))
+	return fmt.Sprintf("booking %q overlaps on a resource with %s", e.Booking, e.Where())
+}
+
+// Where names the bookings in the way, and of a series when they are.
+func (e *OverlapError) Where() string {
+	const most = 3
+	var times []string
+	for _, c := range e.Conflicts {
+		if c.Occurrence.IsZero() {
+			continue
+		}
+		when := c.Start.Format("2006-01-02 15:04 UTC")
+		if c.AllDay {
+			when = c.Start.Format(time.DateOnly)
+		}
+		if text := fmt.Sprintf("%s (%s)", when, c.Resource); !slices.Contains(times, text) {
+			times = append(times, text)
+		}
+	}
+	others := some(e.Others, most)
+	if len(times) == 0 {
+		return others
+	}
+	return others + ", at " + some(times, most)
+}
+
+func some(list []string, most int) string {
+	if len(list) <= most {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), len(list)-most)
 }
 
 // A VersionError refuses a change because the booking is not at the version the caller knows.

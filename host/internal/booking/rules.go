@@ -18,6 +18,7 @@ const (
 	MaxResources   = 50
 	MaxDuration    = 5 * 365 * 24 * time.Hour // Exchange: ErrorCalendarDurationIsTooLong
 	MaxReminderMin = 4 * 7 * 24 * 60
+	MaxAside       = 24 * 60 // minutes of lead and of follow-up time
 )
 
 // A Violation is one rule that a booking breaks.
@@ -62,15 +63,37 @@ func Validate(b *Booking) []Violation {
 			add("zone", "%q is no IANA time zone; write for example \"Europe/Berlin\"", b.Zone)
 		}
 	}
-	if b.Organizer == "" {
+	switch {
+	case b.External == nil && b.Organizer == "":
 		add("organizer", "is missing: give the id of a person")
+	case b.External != nil && b.Organizer != "":
+		add("external_organizer", "contradicts the organizer: leave out one of the two")
+	case b.External != nil && badEmail(b.External.Email):
+		add("external_organizer.email", "%q is no e-mail address", b.External.Email)
+	}
+	for _, m := range []struct {
+		field   string
+		minutes int
+	}{{"lead_minutes", b.LeadMinutes}, {"follow_minutes", b.FollowMinutes}} {
+		if m.minutes < 0 || m.minutes > MaxAside {
+			add(m.field, "must lie between 0 and %d", MaxAside)
+		}
 	}
 	validatePeople(b, add)
 	validateFlags(b, add)
+	validateSeries(b, len(v) == 0, add)
 	return v
 }
 
-func validatePeople(b *Booking, add func(field, format string, args ...any)) {
+func badEmail(s string) bool {
+	p, err := mail.ParseAddress(s)
+	return err != nil || p.Address != s
+}
+
+// adder takes a violation.
+type adder func(field, format string, args ...any)
+
+func validatePeople(b *Booking, add adder) {
 	if len(b.Attendees) > MaxAttendees {
 		add("attendees", "has %d entries; Exchange takes at most %d", len(b.Attendees), MaxAttendees)
 	}
@@ -78,7 +101,7 @@ func validatePeople(b *Booking, add func(field, format string, args ...any)) {
 		add("resources", "has %d entries; at most %d are allowed", len(b.Resources), MaxResources)
 	}
 	for i, a := range b.Attendees {
-		if p, err := mail.ParseAddress(a.Email); err != nil || p.Address != a.Email {
+		if badEmail(a.Email) {
 			add(fmt.Sprintf("attendees[%d].email", i), "%q is no e-mail address", a.Email)
 		}
 		if a.Role != Required && a.Role != Optional {
@@ -87,7 +110,7 @@ func validatePeople(b *Booking, add func(field, format string, args ...any)) {
 	}
 }
 
-func validateFlags(b *Booking, add func(field, format string, args ...any)) {
+func validateFlags(b *Booking, add adder) {
 	switch b.Busy {
 	case Free, Tentative, Occupied, OutOfOffice, WorkingElsewhere:
 	default:
@@ -126,35 +149,3 @@ func badID(id string) string {
 }
 
 func midnight(t time.Time) bool { return t.Equal(t.Truncate(24 * time.Hour)) }
-
-// Span returns the moments between which b occupies its resources. All-day dates are taken in the booking's zone.
-func Span(b *Booking) (start, end time.Time) {
-	if !b.AllDay {
-		return b.Start, b.End
-	}
-	loc, err := time.LoadLocation(b.Zone)
-	if err != nil {
-		loc = time.UTC
-	}
-	at := func(t time.Time) time.Time {
-		return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, loc).UTC()
-	}
-	return at(b.Start), at(b.End)
-}
-
-// Overlaps reports whether both stand, share a resource, and occupy it at the same moment. Bookings that touch do
-// not overlap.
-func Overlaps(a, b *Booking) bool {
-	if a.Status != Confirmed || b.Status != Confirmed || a.ID == b.ID && a.Tenant == b.Tenant {
-		return false
-	}
-	shared := false
-	for _, r := range a.Resources {
-		for _, s := range b.Resources {
-			shared = shared || r == s
-		}
-	}
-	as, ae := Span(a)
-	bs, be := Span(b)
-	return shared && as.Before(be) && bs.Before(ae)
-}

@@ -57,8 +57,56 @@ func (r Reads) holdBooking(ctx context.Context, tenant, id string) error {
 	return err
 }
 
-// Bookings returns the bookings that f chooses, ordered by id.
+// Bookings returns the bookings that f chooses, ordered by id. A series is chosen by its occurrences.
 func (r Reads) Bookings(ctx context.Context, tenant string, f BookingFilter) ([]*booking.Booking, error) {
+	most := int(page(f.Limit))
+	var list []*booking.Booking
+	for {
+		f.Limit = most - len(list)
+		rows, err := r.listBookings(ctx, tenant, f)
+		if err != nil {
+			return nil, fmt.Errorf("list bookings: %w", err)
+		}
+		got, err := bookingsFromRows(rows)
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range got {
+			if f.chooses(b) {
+				list = append(list, b)
+			}
+		}
+		if len(got) < f.Limit || len(list) == most {
+			return list, nil
+		}
+		f.After = got[len(got)-1].ID
+	}
+}
+
+// chooses looks more closely at a series than the database can: whether an occurrence is meant.
+func (f *BookingFilter) chooses(b *booking.Booking) bool {
+	if !b.Series() || f.From.IsZero() && f.To.IsZero() && f.Resource == "" {
+		return true
+	}
+	for o := range booking.Touching(b, f.From, f.To) {
+		if f.Resource == "" || slices.Contains(o.Resources(), f.Resource) {
+			return true
+		}
+		if f.To.IsZero() && o.Exception == nil && o.Occurrence.After(lastException(b)) {
+			return false // all that follow are like it
+		}
+	}
+	return false
+}
+
+func lastException(b *booking.Booking) time.Time {
+	if len(b.Exceptions) == 0 {
+		return time.Time{}
+	}
+	return b.Exceptions[len(b.Exceptions)-1].Occurrence
+}
+
+func (r Reads) listBookings(ctx context.Context, tenant string, f BookingFilter) ([]db.Booking, error) {
 	from, to := int64(math.MinInt64), int64(math.MaxInt64)
 	if !f.From.IsZero() {
 		from = f.From.UnixMilli()
@@ -71,29 +119,22 @@ func (r Reads) Bookings(ctx context.Context, tenant string, f BookingFilter) ([]
 		// As an element of a JSON array it has quotes that no text within another element can have.
 		name, err := json.Marshal(f.Resource)
 		if err != nil {
-			return nil, fmt.Errorf("list bookings of resource %s: %w", f.Resource, err)
+			return nil, err
 		}
 		resource = string(name)
 	}
-	var rows []db.Booking
-	var err error
 	if f.Person == "" {
-		rows, err = r.q.ListBookings(ctx, db.ListBookingsParams{
+		return r.q.ListBookings(ctx, db.ListBookingsParams{
 			Tenant: tenant, After: f.After, FromMs: from, ToMs: to,
 			OnlyProblems: f.Problem, IncludeCancelled: f.IncludeCancelled, Resource: resource,
 			MaxRows: page(f.Limit),
 		})
-	} else {
-		rows, err = r.q.ListBookingsOfPerson(ctx, db.ListBookingsOfPersonParams{
-			Tenant: tenant, Organizer: f.Person, After: f.After, FromMs: from, ToMs: to,
-			OnlyProblems: f.Problem, IncludeCancelled: f.IncludeCancelled, Resource: resource,
-			MaxRows: page(f.Limit),
-		})
 	}
-	if err != nil {
-		return nil, fmt.Errorf("list bookings: %w", err)
-	}
-	return bookingsFromRows(rows)
+	return r.q.ListBookingsOfPerson(ctx, db.ListBookingsOfPersonParams{
+		Tenant: tenant, Organizer: f.Person, After: f.After, FromMs: from, ToMs: to,
+		OnlyProblems: f.Problem, IncludeCancelled: f.IncludeCancelled, Resource: resource,
+		MaxRows: page(f.Limit),
+	})
 }
 
 // UnlinkedBookings returns bookings that should be in the person's calendar and have no link, or none but such as are to
@@ -108,70 +149,53 @@ func (r Reads) UnlinkedBookings(ctx context.Context, tenant, person string, endA
 	return bookingsFromRows(rows)
 }
 
-// PutBooking writes b as it is, its version too.
+// PutBooking writes b as it is, its version too, and what it occupies. Of a series that occupies what it did before nothing is
+// written but the booking itself.
 func (t *Tx) PutBooking(ctx context.Context, b *booking.Booking) error {
 	row, err := bookingToRow(b)
 	if err != nil {
 		return err
 	}
-	if err := t.q.UpsertBooking(ctx, row); err != nil {
-		return fmt.Errorf("save booking %s: %w", b.ID, err)
-	}
-	err = t.q.DeleteBookingResources(ctx, db.DeleteBookingResourcesParams{Tenant: b.Tenant, Booking: b.ID})
-	if err != nil {
-		return fmt.Errorf("save resources of booking %s: %w", b.ID, err)
-	}
-	if b.Status != booking.Confirmed {
-		return nil
-	}
-	for _, resource := range resourcesOf(b) {
-		err := t.q.InsertBookingResource(ctx, db.InsertBookingResourceParams{
-			Tenant: b.Tenant, Resource: resource, Booking: b.ID, SpanStart: row.SpanStart, SpanEnd: row.SpanEnd,
-		})
+	if b.Series() {
+		old, until, err := t.before(ctx, b)
 		if err != nil {
-			return fmt.Errorf("save resources of booking %s: %w", b.ID, err)
+			return err
 		}
+		if old != nil && booking.SameOccupancy(old, b) {
+			row.OccupiedUntil = until
+			return t.upsert(ctx, row)
+		}
+	}
+	occurrences, until := t.occupying(b)
+	row.OccupiedUntil = millis(until)
+	if err := t.upsert(ctx, row); err != nil {
+		return err
+	}
+	return t.occupy(ctx, b, occurrences)
+}
+
+func (t *Tx) upsert(ctx context.Context, row db.UpsertBookingParams) error {
+	if err := t.q.UpsertBooking(ctx, row); err != nil {
+		return fmt.Errorf("save booking %s: %w", row.ID, err)
 	}
 	return nil
 }
 
-// Overlapping returns the ids of other bookings that stand and occupy one of b's resources at the same time, sorted.
-// Until the transaction ends nobody else gets an answer about those resources, so b may be saved if there are none.
-func (t *Tx) Overlapping(ctx context.Context, b *booking.Booking) ([]string, error) {
-	if b.Status != booking.Confirmed || len(b.Resources) == 0 {
-		return nil, nil
+// before returns the booking that b replaces, nil if there is none, and until when its occurrences occupy their resources.
+func (t *Tx) before(ctx context.Context, b *booking.Booking) (*booking.Booking, int64, error) {
+	row, err := t.q.GetBooking(ctx, db.GetBookingParams{Tenant: b.Tenant, ID: b.ID})
+	ok, err := found(err)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read booking %s: %w", b.ID, err)
 	}
-	resources := resourcesOf(b)
-	names := make([]string, len(resources))
-	for i, resource := range resources {
-		names[i] = "resource\x00" + b.Tenant + "\x00" + resource
+	if !ok {
+		return nil, 0, nil
 	}
-	if err := t.reserveNames(ctx, names...); err != nil {
-		return nil, fmt.Errorf("look for bookings in the way of %s: %w", b.ID, err)
-	}
-	start, end := booking.Span(b)
-	var ids []string
-	for _, resource := range resources {
-		others, err := t.q.ListOverlapping(ctx, db.ListOverlappingParams{
-			Tenant: b.Tenant, Resource: resource, Booking: b.ID, SpanStart: start.UnixMilli(), SpanEnd: end.UnixMilli(),
-		})
-		if err != nil {
-			return nil, fmt.Errorf("look for bookings in the way of %s: %w", b.ID, err)
-		}
-		ids = append(ids, others...)
-	}
-	slices.Sort(ids)
-	return slices.Compact(ids), nil
+	old, err := bookingFromRow(row)
+	return old, row.OccupiedUntil, err
 }
 
 func bookingName(tenant, id string) string { return "booking\x00" + tenant + "\x00" + id }
-
-// resourcesOf returns b's resources without repeats, whether b is normalized or not.
-func resourcesOf(b *booking.Booking) []string {
-	resources := slices.Clone(b.Resources)
-	slices.Sort(resources)
-	return slices.Compact(resources)
-}
 
 func bookingToRow(b *booking.Booking) (db.UpsertBookingParams, error) {
 	resources, err := json.Marshal(b.Resources)
@@ -181,6 +205,17 @@ func bookingToRow(b *booking.Booking) (db.UpsertBookingParams, error) {
 	attendees, err := json.Marshal(b.Attendees)
 	if err != nil {
 		return db.UpsertBookingParams{}, fmt.Errorf("write attendees of booking %s: %w", b.ID, err)
+	}
+	exceptions, external := []byte{}, []byte{}
+	if len(b.Exceptions) > 0 {
+		if exceptions, err = json.Marshal(b.Exceptions); err != nil {
+			return db.UpsertBookingParams{}, fmt.Errorf("write exceptions of booking %s: %w", b.ID, err)
+		}
+	}
+	if b.External != nil {
+		if external, err = json.Marshal(b.External); err != nil {
+			return db.UpsertBookingParams{}, fmt.Errorf("write organizer of booking %s: %w", b.ID, err)
+		}
 	}
 	var reminder sql.NullInt64
 	if b.ReminderMinutes != nil {
@@ -210,6 +245,11 @@ func bookingToRow(b *booking.Booking) (db.UpsertBookingParams, error) {
 		ItemExpected:    b.ItemExpected,
 		ExpectedUntil:   millis(b.ExpectedUntil),
 		SyncOff:         b.SyncOff,
+		Recurrence:      b.Recurrence,
+		Exceptions:      string(exceptions),
+		LeadMinutes:     int64(b.LeadMinutes),
+		FollowMinutes:   int64(b.FollowMinutes),
+		External:        string(external),
 		SpanStart:       start.UnixMilli(),
 		SpanEnd:         end.UnixMilli(),
 		Created:         millis(b.Created),
@@ -240,6 +280,9 @@ func bookingFromRow(row db.Booking) (*booking.Booking, error) {
 		End:           time.UnixMilli(row.EndAt).UTC(),
 		AllDay:        row.AllDay,
 		Zone:          row.Zone,
+		Recurrence:    row.Recurrence,
+		LeadMinutes:   int(row.LeadMinutes),
+		FollowMinutes: int(row.FollowMinutes),
 		Organizer:     row.Organizer,
 		Location:      row.Location,
 		Busy:          booking.Busy(row.Busy),
@@ -262,6 +305,16 @@ func bookingFromRow(row db.Booking) (*booking.Booking, error) {
 	}
 	if err := json.Unmarshal([]byte(row.Attendees), &b.Attendees); err != nil {
 		return nil, fmt.Errorf("read attendees of booking %s: %w", row.ID, err)
+	}
+	if row.Exceptions != "" {
+		if err := json.Unmarshal([]byte(row.Exceptions), &b.Exceptions); err != nil {
+			return nil, fmt.Errorf("read exceptions of booking %s: %w", row.ID, err)
+		}
+	}
+	if row.External != "" {
+		if err := json.Unmarshal([]byte(row.External), &b.External); err != nil {
+			return nil, fmt.Errorf("read organizer of booking %s: %w", row.ID, err)
+		}
 	}
 	return b, nil
 }

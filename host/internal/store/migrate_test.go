@@ -69,7 +69,9 @@ func TestQueriesAreServedByIndexes(t *testing.T) {
 		"links":    {"SELECT * FROM link WHERE tenant = ?1 AND person = ?2 AND state <> 'dead' AND key > ?3 ORDER BY key LIMIT ?4", "link_person"},
 		"ref":      {"SELECT * FROM link WHERE tenant = ?1 AND person = ?2 AND ref = ?3 AND state <> 'dead'", "link_ref"},
 		"gone":     {"SELECT * FROM link WHERE tenant = ?1 AND person = ?2 AND gone_at > 0 AND state <> 'dead'", "link_gone"},
-		"overlap":  {"SELECT booking FROM booking_resource WHERE tenant = ?1 AND resource = ?2 AND span_start < ?3 AND span_end > ?4", "booking_resource_span"},
+		"overlap":  {"SELECT booking FROM booking_resource WHERE tenant = ?1 AND resource = ?2 AND span_end > ?3 AND span_end <= ?4 + 172800000 AND span_end - span_start <= 172800000", "booking_resource_span"},
+		"long":     {"SELECT booking FROM booking_resource WHERE tenant = ?1 AND resource = ?2 AND span_end > ?3 AND span_start < ?4 AND span_end - span_start > 172800000", "booking_resource_long"},
+		"extend":   {"SELECT * FROM booking WHERE occupied_until > 0 AND occupied_until < ?1 AND status = 'confirmed' ORDER BY occupied_until LIMIT ?2", "booking_occupied"},
 		"unlinked": {"SELECT * FROM booking WHERE tenant = ?1 AND organizer = ?2 AND span_end > ?3", "booking_organizer"},
 		"timeline": {"SELECT * FROM activity WHERE tenant = ?1 AND person = ?2 AND (booking = ?3 OR ?3 = '') ORDER BY id DESC", "activity_person"},
 	} {

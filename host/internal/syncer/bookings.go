@@ -340,10 +340,10 @@ func audience(ctx context.Context, p people, old, next *booking.Booking) (calend
 	if err != nil {
 		return 0, err
 	}
-	return concerned(plan.Diff(was, is)), nil
+	return concerned(plan.Told(was, is)), nil
 }
 
-// concerned says who is told that a person changed the fields d.
+// concerned says who is told that a person changed the fields d, which are of single occurrences where only these differ.
 func concerned(d calendar.Fields) calendar.Mail {
 	switch {
 	case d.Any(calendar.FieldTime | calendar.FieldLocation | calendar.FieldResources):

@@ -28,6 +28,7 @@ type memory struct {
 	noPush        error
 	subscribed    []backend.SubscribeRequest
 	omits         calendar.Fields // of a partial calendar: neither told nor written
+	cut           int             // how many exceptions of series are written until a write breaks off; 0: it does not
 	loud          bool            // whatever is done to an item with attendees mails them, as Microsoft Graph does
 	// quiet makes subscriptions as Microsoft Graph has them: nothing is heard of one until something changes, it lives until
 	// it is unsubscribed from, and it is renewed in place. living holds the URLs of those that live.
@@ -89,6 +90,9 @@ func (m *memory) leave(call string) error {
 }
 
 func (m *memory) put(address string, it calendar.Item) calendar.Item {
+	if it.Event.Recurrence != "" {
+		it.Kind = calendar.Master
+	}
 	m.next++
 	it.Revision = "r" + strconv.Itoa(m.next)
 	if it.Ref == "" {
@@ -105,8 +109,13 @@ func (m *memory) edit(address string, ref calendar.Ref, change func(*calendar.Ev
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	it := *m.box(address).items[ref]
-	it.Event.Attendees = slices.Clone(it.Event.Attendees)
+	old := it.Event
+	it.Event = cloned(it.Event)
 	change(&it.Event)
+	it.Event = settledEvent(old, it.Event)
+	if old.Recurrence != it.Event.Recurrence {
+		it.Kind = kindOf(it.Event)
+	}
 	m.put(address, it)
 }
 
@@ -316,7 +325,10 @@ func (m *memory) write(mu calendar.Mutation) (backend.Result, error) {
 		if len(found) > 0 {
 			return backend.Result{Item: found[0], Repeated: true}, nil
 		}
-		res.Item = m.put(mu.Mailbox.Address, calendar.Item{Key: mu.Key, ForeignKey: mu.ForeignKey, Event: mu.Event})
+		it := calendar.Item{Key: mu.Key, ForeignKey: mu.ForeignKey, Event: cloned(mu.Event)}
+		it.Event.Exceptions = nil
+		res.Item = m.put(mu.Mailbox.Address, it)
+		return m.except(mu, res, calendar.AllFields)
 	case calendar.Update:
 		it := b.items[mu.Ref]
 		if it == nil {
@@ -326,8 +338,13 @@ func (m *memory) write(mu calendar.Mutation) (backend.Result, error) {
 			return res, fmt.Errorf("item: %w", fault.Conflict)
 		}
 		next := *it
-		next.Event = overwrite(it.Event, mu.Event, mu.Fields)
+		next.Event = settledEvent(it.Event, overwrite(cloned(it.Event), mu.Event, mu.Fields&^calendar.FieldRecurrence))
+		if mu.Fields.Any(calendar.FieldRecurrence) && (next.Event.Recurrence != mu.Event.Recurrence || comesBack(next.Event, mu.Event)) {
+			next.Event.Recurrence, next.Event.Exceptions = mu.Event.Recurrence, nil
+			next.Kind = kindOf(next.Event)
+		}
 		res.Item = m.put(mu.Mailbox.Address, next)
+		return m.except(mu, res, mu.Fields)
 	case calendar.Delete:
 		res.Item.Ref = mu.Ref
 		if b.items[mu.Ref] == nil {
@@ -336,44 +353,15 @@ func (m *memory) write(mu calendar.Mutation) (backend.Result, error) {
 		delete(b.items, mu.Ref)
 		b.log = append(b.log, mu.Ref)
 	}
+	m.count(mu)
+	return res, nil
+}
+
+func (m *memory) count(mu calendar.Mutation) {
 	m.writes++
 	if mu.Mail != calendar.MailNobody {
 		m.mails = append(m.mails, fmt.Sprintf("%d %s", mu.Op, mu.Key))
 	}
-	return res, nil
-}
-
-func overwrite(old, with calendar.Event, f calendar.Fields) calendar.Event {
-	if f.Any(calendar.FieldSubject) {
-		old.Subject = with.Subject
-	}
-	if f.Any(calendar.FieldBody) {
-		old.Body = with.Body
-	}
-	if f.Any(calendar.FieldLocation) {
-		old.Location = with.Location
-	}
-	if f.Any(calendar.FieldTime) {
-		old.Start, old.End, old.AllDay, old.Zone = with.Start, with.End, with.AllDay, with.Zone
-	}
-	if f.Any(calendar.FieldBusy) {
-		old.Busy = with.Busy
-	}
-	if f.Any(calendar.FieldClass) {
-		old.Class = with.Class
-	}
-	if f.Any(calendar.FieldReminder) {
-		old.Reminder = with.Reminder
-	}
-	switch people, rooms := f.Any(calendar.FieldAttendees), f.Any(calendar.FieldResources); {
-	case people && rooms:
-		old.Attendees = with.Attendees
-	case people:
-		old.Attendees = append(attending(with, false), attending(old, true)...)
-	case rooms:
-		old.Attendees = append(attending(old, false), attending(with, true)...)
-	}
-	return old
 }
 
 // attending returns the rooms that attend an event, or the people.

@@ -78,7 +78,8 @@ type step struct {
 	intent  store.Intent
 	pair    pair
 	event   calendar.Event
-	settled bool // nothing is left to do
+	writes  calendar.Fields // of an update: what is sent of event, which may be more than differs
+	settled bool            // nothing is left to do
 	// surelyNew: it is known that the calendar holds no item for the link. first: so its key has never been sent.
 	surelyNew, first bool
 }
@@ -231,6 +232,10 @@ func (e *Engine) prepare(ctx context.Context, p *pass, in store.Intent, was seen
 			s.settled = true
 			return err
 		}
+		if pr.booking != nil && pr.booking.Series() && item == nil && backend.AbilitiesOf(p.mode.Backend).Omits.Any(calendar.FieldRecurrence) {
+			s.settled = true
+			return e.leaveAlone(ctx, tx, &pr, seriesLeftAlone, nil)
+		}
 		v, err := e.settle(ctx, tx, &pr)
 		if err != nil {
 			return err
@@ -294,9 +299,9 @@ func (e *Engine) standStill(ctx context.Context, tx *store.Tx, pr *pair, in stor
 		if pr.booking != nil && pr.booking.SyncDisabled {
 			return true, e.dropTx(ctx, tx, in)
 		}
-		if why := untouchable(pr.item); why != "" {
+		if why := untouchable(pr.item, pr.booking); why != "" {
 			pr.link.Ref, pr.link.Revision = pr.item.Ref, pr.item.Revision
-			return true, e.leaveAlone(ctx, tx, pr, why)
+			return true, e.leaveAlone(ctx, tx, pr, why, pr.item)
 		}
 		return false, nil
 	}
@@ -328,179 +333,13 @@ func (e *Engine) arm(ctx context.Context, tx *store.Tx, s *step) error {
 		return err
 	}
 	var err error
-	s.event, err = eventOf(ctx, tx, s.pair.booking, &s.fields, s.pair.item)
-	return err
-}
-
-func (e *Engine) createItem(ctx context.Context, p *pass, s step) error {
-	e.Failpoint("create:intent-stored")
-	mail := s.intent.Mail
-	if mail == calendar.MailConcerned {
-		mail = calendar.MailAll // nobody was ever invited by this item
+	texts := s.CreateItem || s.ItemFields.Any(calendar.FieldBody)
+	if s.event, err = eventOf(ctx, tx, s.pair.booking, &s.fields, s.pair.item, texts); err != nil || s.CreateItem {
+		return err
 	}
-	res, err := e.apply(ctx, p, calendar.Mutation{
-		Op: calendar.Create, Mailbox: p.mailbox, Key: s.link.Key, First: s.first, ForeignKey: s.link.Booking, Event: s.event, Mail: mail,
-	})
-	if err != nil {
-		return fmt.Errorf("create the item of booking %q: %w", s.link.Booking, err)
+	if s.writes = toSend(s.ItemFields, s.event, s.pair.item); !s.writes.Any(calendar.FieldRecurrence) {
+		return nil
 	}
-	p.carried, p.advanced = true, true
-	e.Failpoint("create:applied")
-	if res.Repeated {
-		stands, err := standsFor(ctx, e.Store, s.link, &res.Item)
-		if err != nil {
-			return ours(err)
-		}
-		if !stands || res.Item.Event.Cancelled {
-			return e.rekey(ctx, p, s)
-		}
-		return errStale // an earlier try got through: it is found by its key and compared with what was sent
-	}
-	err = e.written(ctx, p, s, &res.Item, "item created")
-	e.Failpoint("create:recorded")
-	return err
-}
-
-// rekey gives a booking another link, and so another key, when the item that bears the present one cannot be its item: a
-// copy that somebody made, or a meeting called off.
-func (e *Engine) rekey(ctx context.Context, p *pass, s step) error {
-	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
-		l, found, err := tx.Link(ctx, s.link.Tenant, s.link.Key)
-		if err != nil || !found || l.State == store.LinkDead {
-			return err
-		}
-		in, found, err := tx.Intent(ctx, l.Tenant, l.Key)
-		if err != nil || !found {
-			return err
-		}
-		if err := e.bury(ctx, tx, &l); err != nil {
-			return err
-		}
-		b, found, err := tx.Booking(ctx, l.Tenant, l.Booking)
-		if err != nil || !found || b.Status != booking.Confirmed || b.Organizer != l.Person || b.SyncOff {
-			return err
-		}
-		links, err := tx.LinksOfBooking(ctx, l.Tenant, l.Booking)
-		if err != nil {
-			return err
-		}
-		return e.link(ctx, tx, b, links, linking{mail: in.Mail, cause: in.Cause})
-	})
-}
-
-func (e *Engine) updateItem(ctx context.Context, p *pass, s step) error {
-	fields := s.ItemFields
-	if fields.Any(calendar.FieldAttendees | calendar.FieldResources) {
-		fields |= calendar.FieldAttendees | calendar.FieldResources // a room may sit among the people
-	}
-	fields &^= s.pair.item.Omits
-	e.Failpoint("update:planned")
-	res, err := e.apply(ctx, p, calendar.Mutation{
-		Op: calendar.Update, Mailbox: p.mailbox, Key: s.link.Key, Ref: s.pair.item.Ref, IfRevision: s.pair.item.Revision,
-		Event: s.event, Fields: fields, Mail: s.intent.Mail,
-	})
-	if err != nil {
-		return fmt.Errorf("change the item of booking %q: %w", s.link.Booking, err)
-	}
-	p.carried, p.advanced = true, true
-	e.Failpoint("update:applied")
-	what := "item changed"
-	if s.pair.reset {
-		what = "item reset"
-	}
-	err = e.written(ctx, p, s, &res.Item, what)
-	e.Failpoint("update:recorded")
-	return err
-}
-
-// written records a write: both sides now say what was sent. What somebody did to the item since is seen by the next
-// pull as an edit.
-func (e *Engine) written(ctx context.Context, p *pass, s step, item *calendar.Item, what string) error {
-	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
-		l, found, err := tx.Link(ctx, s.link.Tenant, s.link.Key)
-		if err != nil || !found {
-			return err
-		}
-		if err := e.letGo(ctx, tx, &l); err != nil {
-			return err
-		}
-		l.Ref, l.Revision, l.Sent, l.GoneAt, l.Problem = item.Ref, item.Revision, nil, zeroTime, ""
-		base, err := agreedOn(l, s, item)
-		if err != nil {
-			return err
-		}
-		l.Base, l.Epoch, l.SeenRound = saveFields(base), p.mb.Epoch, p.mb.Round
-		if l.State == store.LinkPending || l.State == store.LinkExpected {
-			l.State = store.LinkLive
-		}
-		if err := tx.PutLink(ctx, l); err != nil {
-			return err
-		}
-		if s.pair.booking != nil && s.pair.booking.ItemExpected {
-			if err := e.arrived(ctx, tx, &l); err != nil {
-				return err
-			}
-		}
-		why := s.intent.Cause
-		if s.ItemFields != 0 {
-			why += ": " + inWords(s.ItemFields)
-		}
-		if err := e.record(ctx, tx, l.Tenant, l.Person, l.Booking, what, why); err != nil {
-			return err
-		}
-		tx.OnCommit(func() { e.reflected(ToCalendar, p.mode.Name, s.intent.Created) })
-		if behind, err := e.behind(ctx, tx, l, s.fields); err != nil {
-			return err
-		} else if !behind {
-			if done, err := tx.FinishIntent(ctx, l.Tenant, l.Key, s.intent.Wanted); err != nil || done {
-				return err
-			}
-		}
-		// It was folded meanwhile. The reset is done; what came since is none.
-		in, found, err := tx.Intent(ctx, l.Tenant, l.Key)
-		if err != nil || !found || in.Op != store.OpReset {
-			return err
-		}
-		return tx.ReviseIntent(ctx, in.Tenant, in.Key, store.OpSync, in.Mail)
-	})
-}
-
-// behind reports whether a link's booking says something else by now than what was just written, so that whatever is
-// intended for it is not done yet. It may be another intent than the one that was carried out: the booking was let go and
-// linked again meanwhile.
-func (e *Engine) behind(ctx context.Context, tx *store.Tx, l store.Link, written plan.Fields) (bool, error) {
-	pr, err := pairUp(ctx, tx, l)
-	if err != nil || pr.booking == nil || l.State == store.LinkDead {
-		return false, err
-	}
-	f, err := fieldsOfBooking(ctx, tx, pr.booking)
-	return plan.Diff(f, written) != 0, err
-}
-
-func (e *Engine) deleteItem(ctx context.Context, p *pass, s step) error {
-	e.Failpoint("delete:planned")
-	_, err := e.apply(ctx, p, calendar.Mutation{
-		Op: calendar.Delete, Mailbox: p.mailbox, Key: s.link.Key, Ref: s.pair.item.Ref, IfRevision: s.pair.item.Revision, Mail: s.intent.Mail,
-	})
-	if err != nil {
-		return fmt.Errorf("delete the item of booking %q: %w", s.link.Booking, err)
-	}
-	p.carried, p.advanced = true, true
-	e.Failpoint("delete:applied")
-	err = e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
-		l, found, err := tx.Link(ctx, s.link.Tenant, s.link.Key)
-		if err != nil || !found {
-			return err
-		}
-		l.Problem, l.Ref, l.Revision = "", "", ""
-		if err := e.bury(ctx, tx, &l); err != nil {
-			return err
-		}
-		if err := tx.CloseDifferences(ctx, l.Tenant, l.Booking, itemNotDeleted); err != nil {
-			return err
-		}
-		return e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "item deleted", s.intent.Cause)
-	})
-	e.Failpoint("delete:recorded")
-	return err
+	s.link.Sent = saveFields(&s.fields) // a series is written step by step
+	return tx.PutLink(ctx, s.link)
 }

@@ -240,7 +240,7 @@ func (e *Engine) explainLink(ctx context.Context, b *booking.Booking, l store.Li
 		if err := e.explainItem(ctx, p, item, &x); err != nil {
 			return x, err
 		}
-		if why := untouchable(item); why != "" {
+		if why := untouchable(item, b); why != "" {
 			x.Holds = append(x.Holds, why)
 			return x, nil
 		}
@@ -343,16 +343,8 @@ func (e *Engine) wouldRefuse(ctx context.Context, tx *store.Tx, p *pair, d plan.
 	if err := applyFields(ctx, tx, next, d.BookingFields, &d.Booking); err != nil {
 		return "", err
 	}
-	if v := booking.Validate(next); len(v) > 0 {
-		why, _ := refused(&booking.InvalidError{Booking: next.ID, Violations: v})
-		return why, nil
-	}
-	others, err := tx.Overlapping(ctx, next)
-	if err != nil || len(others) == 0 {
-		return "", err
-	}
-	why, _ := refused(&booking.OverlapError{Booking: next.ID, Others: others})
-	return why, nil
+	_, not, err := e.allow(ctx, tx, p, next, d)
+	return not.why, err
 }
 
 // explainHolds lists what keeps a pair from being worked on.

@@ -206,7 +206,7 @@ func TestExplainWhatIsLeftAlone(t *testing.T) {
 		w.book("b1")
 		w.pass("alice")
 		it := w.only(alice)
-		it.Kind, it.Event.Recurrence = calendar.Master, "FREQ=DAILY"
+		it.Kind, it.Event.Recurrence = calendar.Master, "FREQ=HOURLY"
 		w.server.add(alice, it)
 		l := w.explain("b1").Links[0]
 		if l.Item.Kind != "master" || l.Decision != nil || fmt.Sprint(l.Holds) != "[series left alone]" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/store"
@@ -19,6 +20,9 @@ type leftover struct {
 	before  moment // the change; without a booking if that is not kept
 	touched calendar.Fields
 	fields  calendar.Fields // of those touched, the ones that still are as the change left them
+	// occurrences are those of a series that the change touched by themselves and that are still as it left them, as they were
+	// before it. They are none of fields.
+	occurrences []booking.Exception
 }
 
 // leftover returns what still stands of the change. If nobody can tell what it touched, it may have been anything.
@@ -35,8 +39,47 @@ func (r *rejection) leftover(ctx context.Context) (leftover, error) {
 		l.touched = differing(l.before.booking, after)
 	}
 	since, err := r.since(ctx, after)
+	if b := l.before.booking; b != nil && l.touched.Any(calendar.FieldRecurrence) && sameRule(b, after) && sameRule(after, r.now) {
+		l.occurrences = untouched(b, after, r.now)
+		since |= calendar.FieldRecurrence
+	}
 	l.fields = l.touched &^ since
 	return l, err
+}
+
+// sameRule reports whether two bookings are series with the same occurrences.
+func sameRule(a, b *booking.Booking) bool {
+	return a.Series() && a.Recurrence == b.Recurrence && a.Start.Equal(b.Start) && a.AllDay == b.AllDay && a.Zone == b.Zone
+}
+
+// untouched returns, as they were before a change, the occurrences that differ after it and are still so now.
+func untouched(before, after, now *booking.Booking) []booking.Exception {
+	var list []booking.Exception
+	for _, at := range exceptional(before, after) {
+		was, then := exceptionAt(before, at), exceptionAt(after, at)
+		if !booking.SameException(was, then) && booking.SameException(then, exceptionAt(now, at)) {
+			list = append(list, was)
+		}
+	}
+	return list
+}
+
+// exceptional returns the occurrences of which one of two series has exceptions.
+func exceptional(a, b *booking.Booking) []time.Time {
+	var all []time.Time
+	for _, x := range slices.Concat(a.Exceptions, b.Exceptions) {
+		all = append(all, x.Occurrence)
+	}
+	slices.SortFunc(all, time.Time.Compare)
+	return slices.CompactFunc(all, time.Time.Equal)
+}
+
+// exceptionAt returns what is different about an occurrence, which may be nothing.
+func exceptionAt(b *booking.Booking, at time.Time) booking.Exception {
+	if x := b.Exception(at); x != nil {
+		return *x
+	}
+	return booking.Exception{Occurrence: at}
 }
 
 // former returns a booking that has the fields that still stand as they shall be: as before the change, and before such as
@@ -46,7 +89,10 @@ func (r *rejection) former(ctx context.Context, l leftover) (*booking.Booking, e
 	if last.booking == nil {
 		return nil, unrejectable(r.now.ID, "%d is the oldest change of the booking that is kept, so nobody can tell what it changed: put the booking as it should be", r.change.Seq)
 	}
-	const place = calendar.FieldTime | calendar.FieldResources
+	const place, series = calendar.FieldTime | calendar.FieldResources, calendar.FieldTime | calendar.FieldRecurrence
+	if touched&series == series && left&series != 0 && left&series != series {
+		return nil, unrejectable(r.now.ID, "%d changed the time and the rule of a series, and only one of the two was changed again since: put the booking as it should be", r.change.Seq)
+	}
 	if touched&place == place && left&place != 0 && left&place != place {
 		return nil, unrejectable(r.now.ID, "%d moved the booking in time and to other resources, and only one of the two was changed again since: put the booking as it should be", r.change.Seq)
 	}
@@ -149,6 +195,7 @@ func differing(a, b *booking.Booking) calendar.Fields {
 		{calendar.FieldClass, a.Class == b.Class},
 		{calendar.FieldReminder, (a.ReminderMinutes == nil) == (b.ReminderMinutes == nil) &&
 			(a.ReminderMinutes == nil || *a.ReminderMinutes == *b.ReminderMinutes)},
+		{calendar.FieldRecurrence, a.Recurrence == b.Recurrence && slices.EqualFunc(a.Exceptions, b.Exceptions, booking.SameException)},
 	} {
 		if !f.same {
 			d |= f.field
@@ -186,5 +233,8 @@ func copyFields(to, from *booking.Booking, which calendar.Fields) {
 	}
 	if which.Any(calendar.FieldReminder) {
 		to.ReminderMinutes = from.ReminderMinutes
+	}
+	if which.Any(calendar.FieldRecurrence) {
+		to.Recurrence, to.Exceptions = from.Recurrence, from.Exceptions
 	}
 }

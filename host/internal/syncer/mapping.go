@@ -22,6 +22,9 @@ type people interface {
 
 // fieldsOfBooking returns what b's item should say.
 func fieldsOfBooking(ctx context.Context, p people, b *booking.Booking) (plan.Fields, error) {
+	if b.Series() {
+		return fieldsOfSeries(ctx, p, b)
+	}
 	f := plan.Fields{
 		Subject: b.Title, Body: b.Notes, Location: b.Location,
 		Start: b.Start, End: b.End, AllDay: b.AllDay, Zone: b.Zone,
@@ -59,6 +62,9 @@ func fieldsOfBooking(ctx context.Context, p people, b *booking.Booking) (plan.Fi
 // fieldsOfItem returns what an item of the organizer's calendar says. Rooms and equipment that the directory does not
 // know are left out: they are not ours to move.
 func fieldsOfItem(ctx context.Context, p people, tenant, organizerEmail string, ev *calendar.Event) (plan.Fields, error) {
+	if ev.Recurrence != "" {
+		return fieldsOfMaster(ctx, p, tenant, organizerEmail, ev)
+	}
 	f := plan.Fields{
 		Subject: ev.Subject, Body: ev.Body, Location: ev.Location,
 		Start: ev.Start, End: ev.End, AllDay: ev.AllDay, Zone: ev.Zone, Busy: ev.Busy, Class: ev.Class,
@@ -88,6 +94,7 @@ func fieldsOfItem(ctx context.Context, p people, tenant, organizerEmail string, 
 // applyFields carries the fields which of f into b. Resources without a mailbox stay as they are: no calendar can say
 // anything about them.
 func applyFields(ctx context.Context, p people, b *booking.Booking, which calendar.Fields, f *plan.Fields) error {
+	was := b.Clone()
 	if which.Any(calendar.FieldSubject) {
 		b.Title = f.Subject
 	}
@@ -122,14 +129,19 @@ func applyFields(ctx context.Context, p people, b *booking.Booking, which calend
 		}
 	}
 	if which.Any(calendar.FieldLocation) {
-		b.Location = ""
-		named, err := fieldsOfBooking(ctx, p, b)
+		unnamed := single(b)
+		unnamed.Location = ""
+		named, err := fieldsOfBooking(ctx, p, unnamed)
 		if err != nil {
 			return err
 		}
+		b.Location = ""
 		if f.Location != named.Location {
 			b.Location = f.Location
 		}
+	}
+	if was.Series() || which.Any(calendar.FieldRecurrence) {
+		return applySeries(ctx, p, was, b, which, f)
 	}
 	b.Normalize()
 	return nil
@@ -159,9 +171,9 @@ func applyResources(ctx context.Context, p people, b *booking.Booking, emails []
 	return nil
 }
 
-// eventOf returns the event to send for the fields f of b. current is the item as it is, or nil: its rooms that the
-// directory does not know stay invited.
-func eventOf(ctx context.Context, p people, b *booking.Booking, f *plan.Fields, current *calendar.Item) (calendar.Event, error) {
+// singleEvent returns the event to send for the fields f of b but for what makes a series. current is as it is in the calendar,
+// or nil: its rooms that the directory does not know stay invited.
+func singleEvent(ctx context.Context, p people, b *booking.Booking, f *plan.Fields, current *calendar.Event) (calendar.Event, error) {
 	ev := calendar.Event{
 		Subject: f.Subject, Body: f.Body, Location: f.Location,
 		Start: f.Start, End: f.End, AllDay: f.AllDay, Zone: b.Zone, Busy: f.Busy, Class: f.Class,
@@ -188,7 +200,7 @@ func eventOf(ctx context.Context, p people, b *booking.Booking, f *plan.Fields, 
 	if current == nil {
 		return ev, nil
 	}
-	for _, a := range current.Event.Attendees {
+	for _, a := range current.Attendees {
 		if a.Role != calendar.Resource || slices.ContainsFunc(ev.Attendees, func(o calendar.Attendee) bool { return strings.EqualFold(o.Email, a.Email) }) {
 			continue
 		}

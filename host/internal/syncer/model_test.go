@@ -16,10 +16,10 @@ import (
 type act = soak.Act
 
 // What happens how often.
-var weights = soak.NewTable(`put 14, cancel 3, edit 12, remove 4, move 3, copy 2, touch 2, addin 6, book 4,
+var weights = soak.NewTable(`put 14, series 16, cancel 3, edit 12, remove 4, move 3, copy 2, touch 2, addin 6, book 4,
 	stranger 1, switch 2, relocate 1, migrate 1, sync 2, approve 1, restore 1,
 	lost 1, forget 1, wipe 1, reject 4, off 3, transfer 6, ways 4, config 1, looptest 1, loud 2,
-	pass 22, later 5, fault 9, amid 9, crash 6, settle 1`)
+	pass 22, later 5, fault 9, cut 4, amid 9, crash 6, settle 1`)
 
 // stage is a store that many schedules are played on, each in a tenant of its own, with a clock of its own.
 type stage struct {

@@ -32,9 +32,10 @@ func (m *model) put(a act) {
 		b.End = b.Start.Add(time.Hour)
 		b.ItemExpected = a.B/7%4 == 0
 		b.Attendees = []booking.Attendee{{Email: "dave@example.com"}}
+		b.Recurrence = ruleOf(a.B / 3 * 2)
 	} else {
 		b = old.Clone()
-		switch a.B % 10 {
+		switch a.B % 16 {
 		case 0:
 			b.Title = title
 		case 1, 2:
@@ -53,6 +54,18 @@ func (m *model) put(a act) {
 			b.Notes = title
 		case 8:
 			b.Location = fmt.Sprintf("floor %d", a.C%3)
+		case 10, 11:
+			b.Recurrence = ruleOf(a.C)
+		case 12, 13, 14:
+			m.except(b, a.C, title)
+		}
+		if exceptions := b.Exceptions; b.Series() {
+			b.Exceptions = nil
+			b.Normalize()
+			b.Exceptions = exceptions
+			booking.Rebase(old, b)
+		} else {
+			b.Exceptions = nil
 		}
 	}
 	m.save(b, old)
@@ -67,13 +80,19 @@ func (m *model) save(b, old *booking.Booking) bool {
 	for _, l := range links {
 		linked = linked || l.State != store.LinkDead && l.State != store.LinkDeleting && l.Person == b.Organizer
 	}
+	b.Normalize()
+	if v := booking.Validate(b); len(v) > 0 {
+		m.say("put %s: no sense in it: %v", b.ID, v)
+		return false
+	}
 	saved, _, err := m.engine.Put(ctx, b, booking.Match{})
 	if _, taken := errors.AsType[*booking.OverlapError](err); taken {
 		m.say("put %s: refused", b.ID)
 		return false
 	}
 	m.must(err)
-	m.say("put %s: %q at %s in %v by %s, version %d", saved.ID, saved.Title, saved.Start.Format("15:04"), saved.Resources, saved.Organizer, saved.Version)
+	m.say("put %s: %q at %s in %v by %s, %q with %d exceptions, version %d", saved.ID, saved.Title, saved.Start.Format("15:04"), saved.Resources,
+		saved.Organizer, saved.Recurrence, len(saved.Exceptions), saved.Version)
 	if old != nil && saved.Version == old.Version {
 		return true
 	}
@@ -148,7 +167,7 @@ func (m *model) addIn(a act) {
 		}
 		f, err := fieldsOfBooking(m.t.Context(), m.stage.store, b)
 		m.must(err)
-		if event, err = eventOf(m.t.Context(), m.stage.store, b, &f, nil); err != nil {
+		if event, err = eventOf(m.t.Context(), m.stage.store, b, &f, nil, true); err != nil {
 			m.fail("%v", err)
 		}
 		if a.C%2 == 0 {

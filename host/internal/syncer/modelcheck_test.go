@@ -67,6 +67,8 @@ func (m *model) checkEdits(b *booking.Booking, history []store.ChangeRecord, ope
 			switch {
 			case field == "subject":
 				kept = kept || strings.Contains(string(c.Data), token)
+			case strings.HasPrefix(field, "occurrence"):
+				kept = kept || token == "" || strings.Contains(string(c.Data), token)
 			case field == "place":
 				kept = kept || strings.Contains(string(c.Data), token)
 			case field == "time":

@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -111,15 +112,20 @@ func (m *model) migrate(p *who) {
 func (m *model) edit(address string, it calendar.Item, n int) {
 	m.unique++
 	field, token := "", ""
+	retimed := false
 	m.server.edit(address, it.Ref, func(e *calendar.Event) {
-		switch n % 8 {
+		kind := n % 12
+		if kind > 7 && it.Event.Start.Year() != 2027 {
+			kind = 0
+		}
+		switch kind {
 		case 0, 1:
 			e.Subject = fmt.Sprintf("subject %d", m.unique)
 			field, token = "subject", e.Subject
 		case 2, 3:
 			e.Start = hourOf(n / 8)
 			e.End = e.Start.Add(time.Hour)
-			field, token = "time", e.Start.String()
+			field, token, retimed = "time", e.Start.String(), true
 		case 4:
 			e.Attendees = slices.DeleteFunc(e.Attendees, func(a calendar.Attendee) bool { return a.Role == calendar.Resource })
 			for _, id := range roomsOf[n/8%3] {
@@ -132,10 +138,15 @@ func (m *model) edit(address string, it calendar.Item, n int) {
 		case 7:
 			e.Location = fmt.Sprintf("corner %d", m.unique)
 			field, token = "place", e.Location
+		case 8:
+			e.Recurrence, retimed = ruleOf(n/12), true
+		case 9, 10, 11:
+			field, token = m.editSeries(e, n/12)
 		}
 	})
 	now := m.item(address, it.Ref)
-	m.say("edit of %s in %s, kind %d: %q at %s in %q", it.Ref, address, n%8, now.Event.Subject, now.Event.Start.Format("15:04"), now.Event.Location)
+	m.say("edit of %s in %s, kind %d: %q at %s in %q, %q, %s", it.Ref, address, n%12, now.Event.Subject, now.Event.Start.Format("15:04"), now.Event.Location,
+		now.Event.Recurrence, exceptionsIn(now.Event))
 	if d := m.copies[it.Ref]; d != nil {
 		d.event = now.Event
 		return
@@ -151,6 +162,9 @@ func (m *model) edit(address string, it calendar.Item, n int) {
 		}
 	}
 	notes := m.note(it.ForeignKey)
+	if retimed { // which throws away what became of single occurrences
+		maps.DeleteFunc(notes.edits, func(field, _ string) bool { return strings.HasPrefix(field, "occurrence") })
+	}
 	if field != "" {
 		notes.edits[field] = token
 		notes.editedIn = m.people[nameOf(address)]
@@ -240,6 +254,7 @@ func (m *model) linked(box string, ref calendar.Ref) (store.Link, bool) {
 func (m *model) settleAll(n int) {
 	m.armed, m.crash, m.after = nil, 0, nil
 	m.modes.memory.fail, m.modes.other.fail, m.modes.other.hidden = nil, nil, nil
+	m.server.cut = 0
 	m.say("-- quiet")
 	m.listen()
 	limit := m.stage.now().Add(26 * time.Hour)
@@ -317,16 +332,11 @@ func (m *model) check() {
 	}
 	bookings, err := m.stage.store.Bookings(ctx, m.tenant, store.BookingFilter{IncludeCancelled: true})
 	m.must(err)
-	taken := map[string]string{}
-	for _, b := range bookings {
+	for i, b := range bookings {
 		m.checkBooking(b)
-		if b.Status == booking.Confirmed {
-			for _, r := range b.Resources {
-				key := r + b.Start.String()
-				if taken[key] != "" {
-					m.fail("%s and %s have the same room at the same time", taken[key], b.ID)
-				}
-				taken[key] = b.ID
+		for _, other := range bookings[:i] {
+			if booking.Overlaps(b, other) {
+				m.fail("%s and %s have the same room at the same time", other.ID, b.ID)
 			}
 		}
 	}

@@ -252,6 +252,8 @@ func (m *model) do(a act) {
 	switch a.Do {
 	case "put":
 		m.put(a)
+	case "series":
+		m.series(a)
 	case "cancel":
 		m.cancel(a)
 	case "edit", "remove", "move", "copy", "touch", "forget", "wipe", "migrate":
@@ -323,6 +325,8 @@ func (m *model) do(a act) {
 		m.stage.set(m.stage.now().Add(d))
 	case "fault":
 		m.armed = append(m.armed, &arm{calls: 1 + a.A%6, kind: a.B})
+	case "cut":
+		m.server.cut = 1 + a.A%3
 	case "amid":
 		inner := act{Do: innerActs[a.B%len(innerActs)], A: a.C, B: a.A / 7, C: a.B / len(innerActs)}
 		m.armed = append(m.armed, &arm{calls: 1 + a.A%6, act: inner, amid: true})
@@ -342,7 +346,7 @@ func (m *model) unanswered(person string) {
 	}
 }
 
-var innerActs = []string{"put", "put", "put", "cancel", "edit", "edit", "remove", "move", "sync", "restore", "approve", "switch", "relocate", "lost", "migrate",
+var innerActs = []string{"put", "put", "put", "series", "series", "cancel", "edit", "edit", "remove", "move", "sync", "restore", "approve", "switch", "relocate", "lost", "migrate",
 	"off", "reject", "ways", "transfer", "config", "takeover", "takeover", "takeover"}
 
 // leaseOfPass is how long a pass has its mailbox for itself.

@@ -403,9 +403,9 @@ func (m *matcher) same(ctx context.Context, l store.Link, it *calendar.Item) (sa
 		return false, 0, ours(err)
 	}
 	_, byItem, _ := plan.Compare(plan.Input{Base: base, Booking: base, Item: &f, Omits: it.Omits})
-	const compared = calendar.AllFields &^ calendar.FieldRecurrence
+	const compared = calendar.AllFields &^ calendar.FieldRecurrence // which older bases do not say
 	byItem &^= calendar.FieldBody
-	return byItem == 0 && it.Omits&compared == base.Unsaid && !it.Event.Cancelled, byItem, nil
+	return byItem == 0 && (it.Omits^base.Unsaid)&compared == 0 && !it.Event.Cancelled, byItem, nil
 }
 
 // harmless reports whether nothing is at stake if a link without an item is let go: its booking is cancelled, or out of the

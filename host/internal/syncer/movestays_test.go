@@ -217,7 +217,7 @@ func TestAMoveSaysNothingTwice(t *testing.T) {
 	movers(t, func(w *world, _ *twoModes) {
 		w.booked(3)
 		w.copyOf("b1.1")
-		w.server.edit(alice, w.itemOf("b2.1").Ref, func(ev *calendar.Event) { ev.Recurrence = "FREQ=DAILY;COUNT=3" })
+		w.server.edit(alice, w.itemOf("b2.1").Ref, func(ev *calendar.Event) { ev.Recurrence = "FREQ=HOURLY;COUNT=3" })
 		w.pass("alice")
 		for _, to := range []string{"", "Other", "Memory"} {
 			if to != "" {

@@ -315,7 +315,7 @@ func (e *Engine) rememberCopies(ctx context.Context, tx *store.Tx, l store.Link,
 
 func (e *Engine) relocateFound(ctx context.Context, tx *store.Tx, p *pass, mt match, l store.Link) error {
 	made := l.Ref != "" && l.State == store.LinkLive && len(l.Base) > 0
-	if made && mt.same && l.GoneAt.IsZero() && untouchable(mt.item) == "" || l.State == store.LinkDeleting {
+	if made && mt.same && l.GoneAt.IsZero() && untouchable(mt.item, nil) == "" || l.State == store.LinkDeleting {
 		l.Ref, l.Revision, l.GoneAt = mt.item.Ref, mt.item.Revision, zeroTime
 		return tx.PutLink(ctx, l)
 	}
@@ -325,7 +325,7 @@ func (e *Engine) relocateFound(ctx context.Context, tx *store.Tx, p *pass, mt ma
 	if err := tx.PutLink(ctx, l); err != nil {
 		return err
 	}
-	if why := untouchable(mt.item); why != "" { // it is said anew, of the reference of the new mode
+	if why := untouchable(mt.item, nil); why != "" { // it is said anew, of the reference of the new mode
 		if err := tx.CloseDifferences(ctx, l.Tenant, l.Booking, why); err != nil {
 			return err
 		}

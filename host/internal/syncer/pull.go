@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/backend"
@@ -201,8 +202,8 @@ func (e *Engine) pairItem(ctx context.Context, tx *store.Tx, p *pass, l store.Li
 	if err != nil {
 		return err
 	}
-	if why := untouchable(item); why != "" {
-		return e.leaveAlone(ctx, tx, &pr, why)
+	if why := untouchable(item, pr.booking); why != "" {
+		return e.leaveAlone(ctx, tx, &pr, why, item)
 	}
 	if pr.booking != nil && pr.booking.SyncDisabled {
 		return tx.PutLink(ctx, l)
@@ -240,23 +241,56 @@ func (e *Engine) fulfilled(ctx context.Context, tx *store.Tx, p *pair, v verdict
 	return err
 }
 
-// untouchable says why an item is left alone; empty if it is not.
-func untouchable(item *calendar.Item) string {
-	switch {
-	case item.Kind != calendar.Single || item.Event.Recurrence != "":
-		return "series left alone"
-	case item.ReadOnly:
-		return "invitation left alone"
+// Why items are left alone, as differences are called.
+const (
+	seriesLeftAlone     = "series left alone"
+	invitationLeftAlone = "invitation left alone"
+)
+
+// untouchable says why the item of a booking is left alone; empty if it is not. The booking may be nil.
+func untouchable(item *calendar.Item, b *booking.Booking) string {
+	ev := &item.Event
+	series := item.Kind != calendar.Single || ev.Recurrence != ""
+	switch unsaid := item.Omits.Any(calendar.FieldRecurrence); {
+	case item.ReadOnly && !series:
+		return invitationLeftAlone
+	case item.Kind == calendar.Occurrence, item.Kind == calendar.Exception, series && (unsaid || ev.Recurrence == ""),
+		unsaid && b != nil && b.Series():
+		return seriesLeftAlone
+	case series:
+		if _, err := parseRule(*ev); err != nil {
+			return seriesLeftAlone
+		}
+	}
+	if item.ReadOnly {
+		return invitationLeftAlone
 	}
 	return ""
 }
 
-// leaveAlone keeps a pair as it is and lays it before a person.
-func (e *Engine) leaveAlone(ctx context.Context, tx *store.Tx, p *pair, kind string) error {
-	detail := "the item is part of a series; series are not synchronized yet, so neither side is changed"
-	if kind != "series left alone" {
-		detail = "the calendar's owner is not the organizer of the item, so it cannot be changed here"
+// whyLeftAlone says more about it.
+func whyLeftAlone(item *calendar.Item, kind string) string {
+	switch {
+	case kind == invitationLeftAlone:
+		return "the calendar's owner is not the organizer of the item, so it cannot be changed here"
+	case item == nil:
+		return "the calendar keeps no series, so the booking is not written to it: make single bookings, or use another sync mode"
+	case item.Kind == calendar.Occurrence, item.Kind == calendar.Exception:
+		return "the item is one occurrence of a series, which cannot stand for a booking by itself; neither side is changed"
+	case item.Kind == calendar.Single && item.Event.Recurrence == "":
+		return "the booking is a series, and this calendar keeps none; neither side is changed"
+	case item.Event.Recurrence != "":
+		if _, err := parseRule(item.Event); err != nil {
+			return err.Error() + "; neither side is changed: give the series another pattern in the calendar"
+		}
 	}
+	return "the pattern of the series is one that a booking cannot have, or that this calendar does not tell; neither side is changed: " +
+		"give the series another pattern in the calendar"
+}
+
+// leaveAlone keeps a pair as it is and lays it before a person.
+func (e *Engine) leaveAlone(ctx context.Context, tx *store.Tx, p *pair, kind string, item *calendar.Item) error {
+	detail := whyLeftAlone(item, kind)
 	if p.link.State == store.LinkPending || p.link.State == store.LinkExpected {
 		p.link.State, p.link.Sent = store.LinkLive, nil
 	}

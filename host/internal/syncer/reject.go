@@ -158,7 +158,7 @@ func (r *rejection) undoChange(ctx context.Context) (string, error) {
 		return "", err
 	}
 	switch {
-	case left.fields == 0:
+	case left.fields == 0 && len(left.occurrences) == 0:
 		return Overtaken, nil
 	case conflictBehaviour(r.person) == directory.Cancel:
 		return CalledOff, r.callOff(ctx)
@@ -169,6 +169,12 @@ func (r *rejection) undoChange(ctx context.Context) (string, error) {
 	}
 	next := r.now.Clone()
 	copyFields(next, before, left.fields)
+	for _, x := range left.occurrences {
+		next.SetException(x)
+	}
+	if next.Series() && !left.fields.Any(calendar.FieldRecurrence) && left.fields.Any(calendar.FieldTime) {
+		booking.Rebase(r.now, next)
+	}
 	next.Normalize()
 	if err := r.put(ctx, next); err != nil {
 		return "", err

@@ -173,7 +173,7 @@ func (e *Engine) itemOf(ctx context.Context, d store.Difference, l store.Link) (
 	case item == nil:
 		return nil, unresolvable(d, "use", "there is no item in the calendar")
 	}
-	if why := untouchable(item); why != "" {
+	if why := untouchable(item, nil); why != "" {
 		return nil, unresolvable(d, "use", "the item is one that cannot be taken over: %s", why)
 	}
 	return item, nil
@@ -193,12 +193,12 @@ func (e *Engine) yield(ctx context.Context, tx *store.Tx, d store.Difference, of
 		return err
 	}
 	if decision := plan.Yield(in); decision.BookingFields != 0 {
-		why, err := e.changeFromCalendar(ctx, tx, &pr, decision)
+		not, err := e.changeFromCalendar(ctx, tx, &pr, decision)
 		if err != nil {
 			return err
 		}
-		if why != "" {
-			return unresolvable(d, "use", "the booking's rules do not allow what the calendar says: %s", why)
+		if not.why != "" {
+			return unresolvable(d, "use", "the booking's rules do not allow what the calendar says: %s", not.why)
 		}
 	}
 	f, err := fieldsOfBooking(ctx, tx, pr.booking)

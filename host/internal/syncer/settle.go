@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
-	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/host/internal/syncer/plan"
 	"github.com/roomwire/roomwire/sdk/calendar"
@@ -69,7 +68,7 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, p *pair) (verdict, er
 	if err := e.showUndone(ctx, tx, p, in, d); err != nil {
 		return verdict{}, err
 	}
-	if err := e.narrow(ctx, tx, p, d.ItemFields&^d.Repaired); err != nil {
+	if err := e.narrow(ctx, tx, p, plan.News(in, d)); err != nil {
 		return verdict{}, err
 	}
 	switch {
@@ -81,12 +80,12 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, p *pair) (verdict, er
 		return verdict{Decision: d}, e.settleDeletion(ctx, tx, p)
 	}
 	if d.BookingFields != 0 {
-		why, err := e.changeFromCalendar(ctx, tx, p, d)
+		refusal, err := e.changeFromCalendar(ctx, tx, p, d)
 		if err != nil {
 			return verdict{}, err
 		}
-		if why != "" {
-			return verdict{rebuffed: true}, e.rebuff(ctx, tx, p, why)
+		if refusal.why != "" && !refusal.inPart {
+			return verdict{rebuffed: true}, e.rebuff(ctx, tx, p, refusal.why)
 		}
 		// The booking may have become more than was carried over, e.g. a room brings its name along.
 		f, err := fieldsOfBooking(ctx, tx, p.booking)
@@ -95,6 +94,13 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, p *pair) (verdict, er
 		}
 		d.ItemFields |= plan.Diff(f, d.Booking) &^ in.Omits &^ calendar.FieldBody
 		in.Booking = &f
+		if refusal.inPart {
+			// The rest of the edit is in; what is left of it in the calendar goes back.
+			if err := e.agree(ctx, tx, p, in, plan.Decision{ItemFields: d.ItemFields}); err != nil {
+				return verdict{}, err
+			}
+			return verdict{rebuffed: true}, e.setBack(ctx, tx, p, refusal.why)
+		}
 	}
 	return verdict{Decision: d, fields: *in.Booking}, e.agree(ctx, tx, p, in, d)
 }
@@ -118,6 +124,11 @@ func (e *Engine) input(ctx context.Context, tx *store.Tx, p *pair) (plan.Input, 
 			return in, err
 		}
 		in.Item, in.Omits = &f, p.item.Omits
+		if knowsSent(p.link) && p.link.Ref != "" {
+			if in.Sent, err = loadFields(p.link.Sent); err != nil {
+				return in, fmt.Errorf("link %q: %w", p.link.Key, err)
+			}
+		}
 	}
 	return in, nil
 }
@@ -133,7 +144,7 @@ func (e *Engine) agree(ctx context.Context, tx *store.Tx, p *pair, in plan.Input
 	if p.item == nil && d.CreateItem {
 		if l.State == store.LinkLive {
 			l.State = store.LinkPending
-			if len(l.Sent) == 0 {
+			if len(l.Sent) == 0 || l.Ref != "" {
 				// An item with its key was there, and may come back or lie about called off: it is looked for.
 				if l.Sent = l.Base; len(l.Sent) == 0 {
 					l.Sent = unknownSent
@@ -148,7 +159,15 @@ func (e *Engine) agree(ctx context.Context, tx *store.Tx, p *pair, in plan.Input
 		if l.State == store.LinkPending || l.State == store.LinkExpected {
 			l.State = store.LinkLive
 		}
-		l.Sent = nil
+		if !knowsSent(*l) || !d.ItemFields.Any(calendar.FieldRecurrence) {
+			l.Sent = nil // else its series may be half written
+		}
+		if l.Problem == seriesLeftAlone {
+			l.Problem = ""
+			if err := tx.CloseDifferences(ctx, l.Tenant, l.Booking, seriesLeftAlone); err != nil {
+				return err
+			}
+		}
 		if base := plan.Agreed(in, d.ItemFields); base != nil {
 			l.Base = saveFields(base)
 		}
@@ -210,6 +229,8 @@ func (e *Engine) showLosses(ctx context.Context, tx *store.Tx, p *pair, d plan.D
 	for _, loss := range d.Lost {
 		detail := fmt.Sprintf("the %s's change of %s gave way: the other side changed it as well", loss.Side, inWords(loss.Fields))
 		switch {
+		case !loss.Occurrence.IsZero():
+			detail = lossOfOccurrence(loss)
 		case loss.Deleted:
 			detail = "the item was deleted in the calendar while the booking was changed: it is made anew"
 		case loss.Side == plan.BookingSide:
@@ -247,85 +268,6 @@ func (e *Engine) differ(ctx context.Context, tx *store.Tx, p *pair, kind, detail
 		Tenant: p.link.Tenant, Person: p.link.Person, Booking: p.link.Booking, At: e.now(), Kind: kind, Detail: detail,
 		Ref: p.link.Ref, Open: true,
 	})
-}
-
-// changeFromCalendar carries an edit made in the calendar into the booking, if its rules allow it; else it says why
-// not and changes nothing.
-func (e *Engine) changeFromCalendar(ctx context.Context, tx *store.Tx, p *pair, d plan.Decision) (refusal string, err error) {
-	next := p.booking.Clone()
-	if err := applyFields(ctx, tx, next, d.BookingFields, &d.Booking); err != nil {
-		return "", err
-	}
-	if v := booking.Validate(next); len(v) > 0 {
-		why, _ := refused(&booking.InvalidError{Booking: next.ID, Violations: v})
-		return why, nil
-	}
-	if d.BookingFields.Any(calendar.FieldTime | calendar.FieldResources) {
-		others, err := tx.Overlapping(ctx, next)
-		if err != nil {
-			return "", err
-		}
-		if len(others) > 0 {
-			why, _ := refused(&booking.OverlapError{Booking: next.ID, Others: others})
-			return why, nil
-		}
-	}
-	if booking.Same(p.booking, next) {
-		return "", nil
-	}
-	rejected, err := lastRejected(ctx, tx, next)
-	if err != nil {
-		return "", err
-	}
-	if err := e.save(ctx, tx, p.booking, next, sourceCalendar, ""); err != nil {
-		return "", err
-	}
-	p.booking = next
-	if p.item != nil {
-		mode, modified := p.person.SyncMode, p.item.Modified
-		tx.OnCommit(func() { e.reflected(ToBooking, mode, modified) })
-	}
-	if !rejected {
-		p.link.Tries = 0
-	}
-	return "", e.record(ctx, tx, next.Tenant, p.link.Person, next.ID, "booking changed", "changed in the calendar: "+inWords(d.BookingFields))
-}
-
-// rebuff carries out the person's conflict behaviour: what the calendar says is not allowed.
-func (e *Engine) rebuff(ctx context.Context, tx *store.Tx, p *pair, why string) error {
-	l := &p.link
-	l.Ref, l.Revision, l.GoneAt = p.item.Ref, p.item.Revision, zeroTime
-	if l.State == store.LinkPending || l.State == store.LinkExpected {
-		l.State, l.Sent = store.LinkLive, nil
-	}
-	if len(l.Held) > 0 && !bytes.Equal(l.Held, mailAllowed) {
-		return tx.PutLink(ctx, *l) // the same change, which could not be reset without mail
-	}
-	if conflictBehaviour(p.person) == directory.Cancel {
-		if err := e.mailOnError(ctx, tx, l, mailNews{MailBookingCancelled, why}); err != nil {
-			return err
-		}
-		return e.cancelFromCalendar(ctx, tx, p, "conflict: "+why)
-	}
-	if in, found, err := tx.Intent(ctx, l.Tenant, l.Key); err != nil {
-		return err
-	} else if found && in.Op == store.OpReset && !p.carrying {
-		return tx.PutLink(ctx, *l) // the same change, told again before it was reset
-	}
-	l.Tries++
-	if l.Tries > e.limits().RollbackTries {
-		return e.giveUp(ctx, tx, p, fmt.Sprintf("%s; the item was reset %d times and changed again", why, e.limits().RollbackTries))
-	}
-	if err := tx.PutLink(ctx, *l); err != nil {
-		return err
-	}
-	if err := e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "change refused, item is reset", why); err != nil {
-		return err
-	}
-	if err := e.mailOnError(ctx, tx, l, mailNews{MailChangeRefused, why}); err != nil {
-		return err
-	}
-	return e.note(ctx, tx, *l, store.OpReset, calendar.MailNobody, why)
 }
 
 // itemNotDeleted is what a difference is called when the item of a booking that no longer stands cannot be removed. It is

@@ -7,7 +7,7 @@ WHERE tenant = @tenant AND id > @after
   AND (span_end > @from_ms OR span_start >= @from_ms) AND span_start < @to_ms
   AND (sync_problem <> '' OR @only_problems = FALSE)
   AND (status <> 'cancelled' OR @include_cancelled = TRUE)
-  AND (CAST(@resource AS TEXT) = '' OR replace(resources, @resource, '') <> resources)
+  AND (CAST(@resource AS TEXT) = '' OR replace(resources || exceptions, @resource, '') <> resources || exceptions)
 ORDER BY id
 LIMIT @max_rows;
 
@@ -17,7 +17,7 @@ WHERE tenant = @tenant AND organizer = @organizer AND id > @after
   AND (span_end > @from_ms OR span_start >= @from_ms) AND span_start < @to_ms
   AND (sync_problem <> '' OR @only_problems = FALSE)
   AND (status <> 'cancelled' OR @include_cancelled = TRUE)
-  AND (CAST(@resource AS TEXT) = '' OR replace(resources, @resource, '') <> resources)
+  AND (CAST(@resource AS TEXT) = '' OR replace(resources || exceptions, @resource, '') <> resources || exceptions)
 ORDER BY id
 LIMIT @max_rows;
 
@@ -35,10 +35,12 @@ LIMIT @max_rows;
 -- name: UpsertBooking :exec
 INSERT INTO booking (tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources,
     attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected,
-    expected_until, span_start, span_end, created, updated, sync_off)
+    expected_until, span_start, span_end, created, updated, sync_off, recurrence, exceptions, lead_minutes,
+    follow_minutes, external, occupied_until)
 VALUES (@tenant, @id, @version, @title, @notes, @start_at, @end_at, @all_day, @zone, @organizer, @resources,
     @attendees, @location, @busy, @class, @reminder_minutes, @status, @sync_disabled, @sync_problem, @item_expected,
-    @expected_until, @span_start, @span_end, @created, @updated, @sync_off)
+    @expected_until, @span_start, @span_end, @created, @updated, @sync_off, @recurrence, @exceptions, @lead_minutes,
+    @follow_minutes, @external, @occupied_until)
 ON CONFLICT (tenant, id) DO UPDATE SET
     version = excluded.version,
     title = excluded.title,
@@ -63,17 +65,45 @@ ON CONFLICT (tenant, id) DO UPDATE SET
     span_end = excluded.span_end,
     created = excluded.created,
     updated = excluded.updated,
-    sync_off = excluded.sync_off;
+    sync_off = excluded.sync_off,
+    recurrence = excluded.recurrence,
+    exceptions = excluded.exceptions,
+    lead_minutes = excluded.lead_minutes,
+    follow_minutes = excluded.follow_minutes,
+    external = excluded.external,
+    occupied_until = excluded.occupied_until;
+
+-- name: ListBookingResources :many
+SELECT resource, occurrence, span_start, span_end FROM booking_resource
+WHERE tenant = @tenant AND booking = @booking;
 
 -- name: DeleteBookingResources :exec
 DELETE FROM booking_resource WHERE tenant = @tenant AND booking = @booking;
 
+-- name: DeleteBookingResource :exec
+DELETE FROM booking_resource
+WHERE tenant = @tenant AND booking = @booking AND resource = @resource AND occurrence = @occurrence;
+
 -- name: InsertBookingResource :exec
-INSERT INTO booking_resource (tenant, resource, booking, span_start, span_end)
-VALUES (@tenant, @resource, @booking, @span_start, @span_end);
+INSERT INTO booking_resource (tenant, resource, booking, occurrence, span_start, span_end)
+VALUES (@tenant, @resource, @booking, @occurrence, @span_start, @span_end);
 
 -- name: ListOverlapping :many
-SELECT booking FROM booking_resource
-WHERE tenant = @tenant AND resource = @resource AND booking <> @booking
-  AND span_start < @span_end AND span_end > @span_start
-ORDER BY booking;
+SELECT short.booking, short.span_start, short.span_end FROM booking_resource AS short
+WHERE short.tenant = @tenant AND short.resource = @resource AND short.booking <> @booking
+  AND short.span_end > @after AND short.span_end <= CAST(@before AS BIGINT) + 172800000 AND short.span_start < CAST(@before AS BIGINT)
+  AND short.span_end - short.span_start <= 172800000
+UNION ALL
+SELECT long.booking, long.span_start, long.span_end FROM booking_resource AS long
+WHERE long.tenant = @tenant AND long.resource = @resource AND long.booking <> @booking
+  AND long.span_end > @after AND long.span_start < CAST(@before AS BIGINT)
+  AND long.span_end - long.span_start > 172800000;
+
+-- name: ListToExtend :many
+SELECT * FROM booking
+WHERE occupied_until > 0 AND occupied_until < @until AND status = 'confirmed'
+ORDER BY occupied_until
+LIMIT @max_rows;
+
+-- name: SetOccupiedUntil :exec
+UPDATE booking SET occupied_until = @occupied_until WHERE tenant = @tenant AND id = @id;

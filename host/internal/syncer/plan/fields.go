@@ -30,10 +30,18 @@ type Fields struct {
 	Attendees []Person `json:"attendees,omitempty"` // people, sorted by address
 	Resources []string `json:"resources,omitempty"` // addresses of rooms, sorted
 
+	// Recurrence is the RRULE of a series, which counts in Zone from Start on; empty: it is none. Start and End are those of
+	// the first occurrence then, and Exceptions the occurrences that are not as the rule makes them, in order.
+	Recurrence string      `json:"recurrence,omitempty"`
+	Exceptions []Exception `json:"exceptions,omitempty"`
+
 	// Unsaid is of a base: the fields that the item did not say when it was agreed on, so that they are the booking's
 	// alone. Heard holds what the item last said of them; nil if it never said anything. Neither is compared.
 	Unsaid calendar.Fields `json:"unsaid,omitempty"`
 	Heard  *Fields         `json:"heard,omitempty"`
+	// Owed is of a base: not all of its exceptions are on the item, because a server throws them away when the time of the
+	// series changes, and they are still to be written again. That one is missing there is nobody's edit. It is not compared.
+	Owed bool `json:"owed,omitempty"`
 }
 
 // A Person is an invited attendee.
@@ -44,8 +52,23 @@ type Person struct {
 }
 
 // Canonical returns f in the form that comparison needs: trimmed texts, UTC to the second, lower-case sorted
-// addresses. It is idempotent.
+// addresses, the rule in one form of several, only such exceptions as are some of an occurrence of the rule. It is idempotent.
 func Canonical(f Fields) Fields {
+	f = plainly(f)
+	if f.Recurrence = strings.TrimSpace(f.Recurrence); f.Recurrence == "" {
+		f.Exceptions = nil
+	} else {
+		f = f.excepted(f.byDay())
+	}
+	if f.Heard != nil {
+		heard := Canonical(*f.Heard)
+		f.Heard = &heard
+	}
+	return f
+}
+
+// plainly is Canonical but for what makes a series.
+func plainly(f Fields) Fields {
 	f.Subject, f.Location = collapse(f.Subject), collapse(f.Location)
 	f.Body = strings.TrimSpace(strings.ReplaceAll(f.Body, "\r\n", "\n"))
 	f.Start, f.End = f.Start.UTC().Truncate(time.Second), f.End.UTC().Truncate(time.Second)
@@ -79,18 +102,27 @@ func Canonical(f Fields) Fields {
 	if len(f.Resources) == 0 {
 		f.Resources = nil
 	}
-	if f.Heard != nil {
-		heard := Canonical(*f.Heard)
-		f.Heard = &heard
-	}
 	return f
 }
 
 // collapse makes runs of white space one blank: servers and clients differ in how they keep them.
 func collapse(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// Diff returns the fields in which a and b differ. Both must be canonical.
-func Diff(a, b Fields) calendar.Fields {
+// Diff returns the fields in which a and b differ. Both must be canonical. The texts of exceptions belong to FieldBody, what
+// else makes a series to FieldRecurrence; exceptions are compared by the local dates of their occurrences.
+func Diff(a, b Fields) calendar.Fields { return differing(a, b, 0) }
+
+// differing is Diff without the fields omits, also in exceptions.
+func differing(a, b Fields, omits calendar.Fields) calendar.Fields {
+	d := differPlainly(a, b)
+	if !omits.Any(calendar.FieldRecurrence) && (a.Recurrence != "" || b.Recurrence != "") {
+		d |= differInSeries(a, b, omits)
+	}
+	return d &^ omits
+}
+
+// differPlainly is Diff but for what makes a series.
+func differPlainly(a, b Fields) calendar.Fields {
 	var d calendar.Fields
 	set := func(differs bool, f calendar.Fields) {
 		if differs {
@@ -118,17 +150,32 @@ func sameReminder(a, b *int) bool {
 	return *a == *b
 }
 
-// groups are merged as wholes: a time is a start with its end, a place is a room with its name.
+// groups are merged as wholes: a place is a room with its name. The time is, too, with the rule of a series: see mergeSeries.
 var groups = [...]calendar.Fields{
-	calendar.FieldTime,
 	calendar.FieldLocation | calendar.FieldResources,
 	calendar.FieldAttendees,
 	calendar.FieldSubject,
 	calendar.FieldBusy | calendar.FieldClass | calendar.FieldReminder,
 }
 
-// take returns f with the fields in which replaced by those of from.
+// take returns f with the fields in which replaced by those of from. Both must be canonical, and so is the result.
 func take(f, from Fields, which calendar.Fields) Fields {
+	if f.Recurrence == "" && (from.Recurrence == "" || !which.Any(calendar.FieldRecurrence)) {
+		return takePlainly(f, from, which)
+	}
+	days := f.byDay()
+	if which.Any(calendar.FieldRecurrence | calendar.FieldBody) {
+		days = takeDays(days, from.byDay(), which)
+	}
+	f = takePlainly(f, from, which)
+	if which.Any(calendar.FieldRecurrence) {
+		f.Recurrence, f.Zone = from.Recurrence, from.Zone // the zone in which it counts
+	}
+	return f.excepted(days)
+}
+
+// takePlainly is take but for what makes a series.
+func takePlainly(f, from Fields, which calendar.Fields) Fields {
 	if which.Any(calendar.FieldSubject) {
 		f.Subject = from.Subject
 	}
@@ -171,9 +218,6 @@ func (f Fields) heard() Fields {
 	return take(f, last, f.Unsaid)
 }
 
-// compared are the fields that Diff knows.
-const compared = calendar.AllFields &^ calendar.FieldRecurrence
-
 // Agreed returns what both sides of in agree on while pending is still to be written to the item: the booking's fields
 // once nothing is, else those that both say the same, and the base's of the rest. It is nil if that is too little for a
 // base. What the item omits is the booking's, and noted as unsaid, so that an item that says it one day is not taken
@@ -182,16 +226,28 @@ func Agreed(in Input, pending calendar.Fields) *Fields {
 	if in.Base == nil && pending != 0 {
 		return nil
 	}
-	omitted := in.Omits & compared
-	said := compared &^ omitted
+	omitted := in.Omits & calendar.AllFields
+	said := calendar.AllFields &^ omitted
+	owed := false
 	if pending != 0 {
-		said &^= Diff(*in.Booking, *in.Item)
+		differ := differing(*in.Booking, *in.Item, in.Omits)
+		said &^= differ
+		if differ.Any(calendar.FieldRecurrence) {
+			// The time of a series and its rule are agreed on as one.
+			if owed = sameClock(*in.Booking, *in.Item); !owed {
+				said &^= calendar.FieldTime
+			}
+		}
 	}
 	var before Fields
 	if in.Base != nil {
 		before = *in.Base
 	}
 	agreed := take(before, *in.Booking, said|omitted)
+	if owed {
+		agreed = agreedDays(before, agreed, in)
+	}
+	agreed.Owed = owed
 	agreed.Unsaid, agreed.Heard = before.Unsaid&^said|omitted, nil
 	if in.Base != nil && agreed.Unsaid != 0 {
 		nothing := Canonical(Fields{})

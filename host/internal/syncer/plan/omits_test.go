@@ -122,12 +122,15 @@ func TestPlanNeverTouchesWhatIsOmitted(t *testing.T) {
 			t.Fatalf("%v is repaired and not written", d.Repaired&^d.ItemFields)
 		}
 		if in.Omits != 0 { // what a calendar says beside what it keeps must not matter
-			other := *in.Item
+			other, zone := *in.Item, in.Item.Zone
 			in.Item = &other
 			other = take(other, genFields(t, "noise"), in.Omits)
+			other.Zone = zone
 			if again := Plan(in); again.ItemFields != d.ItemFields || again.BookingFields != d.BookingFields ||
 				!reflect.DeepEqual(again.Lost, d.Lost) || !reflect.DeepEqual(again.Base, d.Base) {
-				t.Fatalf("noise in %v made\n%+v of\n%+v", in.Omits, again, d)
+				againJSON, _ := json.Marshal(again)
+				dJSON, _ := json.Marshal(d)
+				t.Fatalf("noise in %v made\n%s of\n%s", in.Omits, againJSON, dJSON)
 			}
 		}
 	})
@@ -139,25 +142,25 @@ func TestPlanNeverTouchesWhatIsOmitted(t *testing.T) {
 func TestBookingPrevailsInWhatIsSaidAnew(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		agreed := genFields(t, "agreed")
+		agreed := genSingle(t, "agreed")
 		state := Input{Base: &agreed, Booking: &agreed, Item: &agreed, Omits: genOmits(t, "omits")}
 		if rapid.Bool().Draw(t, "never said") {
 			item := take(agreed, Canonical(Fields{}), state.Omits)
-			state.Base, state.Item = unsaid(&agreed, state.Omits&compared, nil), &item
+			state.Base, state.Item = unsaid(&agreed, state.Omits, nil), &item
 		}
 		kept := *state.Item // what the calendar has of what it does not tell
 		for range rapid.IntRange(1, 3).Draw(t, "passes") {
-			booking := genFields(t, "booking")
+			booking := genSingle(t, "booking")
 			state.Booking = &booking
 			if rapid.Bool().Draw(t, "edited in the calendar") {
-				item := genFields(t, "item")
+				item := genSingle(t, "item")
 				state.Item = &item
 			}
 			state = carry(state, Plan(state))
 		}
-		freed := state.Omits & calendar.Fields(rapid.Uint32().Draw(t, "freed")) & compared &^ calendar.FieldBody
+		freed := state.Omits & calendar.Fields(rapid.Uint32().Draw(t, "freed")) &^ calendar.FieldBody
 		state.Omits &^= freed
-		item := take(*state.Item, genFields(t, "what is said"), freed)
+		item := take(*state.Item, genSingle(t, "what is said"), freed)
 		if rapid.Bool().Draw(t, "untouched") {
 			item = take(item, kept, freed)
 		}
@@ -183,8 +186,8 @@ func TestBookingPrevailsInWhatIsSaidAnew(t *testing.T) {
 		if changed := d.Repaired & Diff(before, *state.Base); changed != 0 {
 			t.Fatalf("%v was changed in the booking, and is called a repair", changed)
 		}
-		if d.Base.Unsaid != state.Omits&compared {
-			t.Fatalf("unsaid is %v, want %v", d.Base.Unsaid, state.Omits&compared)
+		if d.Base.Unsaid != state.Omits {
+			t.Fatalf("unsaid is %v, want %v", d.Base.Unsaid, state.Omits)
 		}
 	})
 }
@@ -204,7 +207,16 @@ func TestAgreedWaitsForWhatIsPending(t *testing.T) {
 		waiting := in
 		waiting.Base = Agreed(in, d.ItemFields)
 		again := Plan(waiting)
-		if again.ItemFields != d.ItemFields || again.Repaired != d.Repaired || again.BookingFields != 0 || !reflect.DeepEqual(again.Lost, d.Lost) || !reflect.DeepEqual(again.Base, d.Base) {
+		if in.Base.Recurrence+in.Booking.Recurrence+in.Item.Recurrence != "" {
+			if (in.Omits | in.Base.Unsaid).Any(calendar.FieldRecurrence) {
+				return // left alone: see package syncer
+			}
+			// What is agreed of the series by then is nobody's edit of an occurrence any more: fewer or other losses are named.
+			if (again.ItemFields^d.ItemFields)&^calendar.FieldBody != 0 || again.BookingFields != 0 ||
+				Diff(*again.Base, *d.Base)&^calendar.FieldBody != 0 {
+				t.Fatalf("planning again what is not written yet:\n%+v\nfirst:\n%+v", again, d)
+			}
+		} else if again.ItemFields != d.ItemFields || again.Repaired != d.Repaired || again.BookingFields != 0 || !reflect.DeepEqual(again.Lost, d.Lost) || !reflect.DeepEqual(again.Base, d.Base) {
 			t.Fatalf("planning again what is not written yet:\n%+v\nfirst:\n%+v", again, d)
 		}
 		if data, err := json.Marshal(waiting.Base); err != nil {

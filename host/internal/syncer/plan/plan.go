@@ -1,6 +1,10 @@
 package plan
 
-import "github.com/roomwire/roomwire/sdk/calendar"
+import (
+	"time"
+
+	"github.com/roomwire/roomwire/sdk/calendar"
+)
 
 // Input is everything a decision rests on. Fields must be canonical.
 type Input struct {
@@ -9,6 +13,9 @@ type Input struct {
 	Item    *Fields // nil: the calendar says explicitly that it is gone
 	// Omits are the fields of Item that mean nothing: they are no change, and nothing to be written.
 	Omits calendar.Fields
+	// Sent is what was being written to the item as a series when that was last begun, and nobody knows how far it got; nil if
+	// everything is known. What the item says in part of it is nobody's edit.
+	Sent *Fields
 	// Reset: the booking prevails in everything (rollback), also over a deletion.
 	Reset bool
 }
@@ -27,6 +34,8 @@ type Loss struct {
 	Side    Side            // whose edit
 	Fields  calendar.Fields // which fields; zero if it was a deletion
 	Deleted bool
+	// Occurrence is that of a series which it concerns: when the rule has it start; zero if it is not about a single one.
+	Occurrence time.Time
 	// News: the item says these fields for the first time, or again, so nobody knows whether they were edited.
 	News bool
 }
@@ -65,6 +74,9 @@ func (d Decision) Idle() bool {
 // What the item omits is in no decision. Once it says a field that is unsaid in the base, the booking prevails in that
 // field, whatever becomes of its group: the two sides did not agree on it, so the item is no witness of an edit. An item
 // that says what it last said, or nothing where it never said anything, was only not written to: that is no Loss.
+//
+// The time of a series and its rule are one group; its exceptions are merged one occurrence at a time, by the same groups,
+// and stay with the occurrences that another time or rule leaves, by their dates.
 func Plan(in Input) Decision {
 	switch {
 	case in.Booking == nil && in.Item == nil:
@@ -83,7 +95,7 @@ func Plan(in Input) Decision {
 // Yield decides that the booking takes over what the item says. There must be both. The text stays: it goes from booking to
 // item only.
 func Yield(in Input) Decision {
-	differ := Diff(*in.Booking, *in.Item) &^ in.Omits &^ calendar.FieldBody
+	differ := differing(*in.Booking, *in.Item, in.Omits) &^ calendar.FieldBody
 	d := Decision{BookingFields: differ}
 	if differ != 0 {
 		d.Booking = take(*in.Booking, *in.Item, differ)
@@ -95,13 +107,13 @@ func Yield(in Input) Decision {
 // a base. A field that is unsaid in the base is compared with what the item last said.
 func Compare(in Input) (byBooking, byItem, differ calendar.Fields) {
 	heard := in.Base.heard()
-	return Diff(heard, *in.Booking) &^ in.Omits, Diff(heard, *in.Item) &^ in.Omits, Diff(*in.Booking, *in.Item) &^ in.Omits
+	return differing(heard, *in.Booking, in.Omits), differing(heard, thrown(in), in.Omits), differing(*in.Booking, *in.Item, in.Omits)
 }
 
 func cancelled(in Input) Decision {
 	d := Decision{DeleteItem: true}
 	if in.Base != nil {
-		if edited := Diff(in.Base.heard(), *in.Item) &^ in.Omits &^ calendar.FieldBody; edited != 0 {
+		if edited := differing(in.Base.heard(), thrown(in), in.Omits) &^ calendar.FieldBody; edited != 0 {
 			d.Lost = []Loss{{Side: CalendarSide, Fields: edited}}
 		}
 	}
@@ -124,7 +136,7 @@ func gone(in Input) Decision {
 // prevail makes the item as the booking, whatever it says. Without a base nobody knows who edited what, so what the
 // item says otherwise is a Loss.
 func prevail(in Input) Decision {
-	differ := Diff(*in.Booking, *in.Item) &^ in.Omits &^ calendar.FieldBody
+	differ := differing(*in.Booking, *in.Item, in.Omits) &^ calendar.FieldBody
 	d := Decision{ItemFields: differ, Base: Agreed(in, 0)}
 	if differ == 0 {
 		return d
@@ -156,6 +168,10 @@ func merge(in Input) Decision {
 			d.Lost = append(d.Lost, Loss{Side: CalendarSide, Fields: i})
 		}
 	}
+	merged := mergeSeries(in, take(*in.Booking, *in.Item, d.BookingFields), &d)
+	if d.ItemFields.Any(calendar.FieldRecurrence) && !byBooking.Any(clock) {
+		d.Repaired |= calendar.FieldRecurrence // the server threw it away
+	}
 	if byBooking.Any(calendar.FieldBody) && differ.Any(calendar.FieldBody) {
 		if byItem.Any(calendar.FieldBody) {
 			d.Lost = append(d.Lost, Loss{Side: BookingSide, Fields: calendar.FieldBody})
@@ -165,11 +181,11 @@ func merge(in Input) Decision {
 	}
 	agreed := *in.Booking
 	if d.BookingFields != 0 {
-		d.Booking = take(*in.Booking, *in.Item, d.BookingFields)
+		d.Booking = take(*in.Booking, merged, d.BookingFields)
 		agreed = d.Booking
 	}
 	if d.ItemFields != 0 {
-		d.Item = take(*in.Item, *in.Booking, d.ItemFields)
+		d.Item = take(*in.Item, merged, d.ItemFields)
 	}
 	d.Base = Agreed(Input{Base: in.Base, Booking: &agreed, Item: in.Item, Omits: in.Omits}, 0)
 	return d

@@ -93,6 +93,14 @@ func TestPlan(t *testing.T) {
 
 // genFields draws from few values, so that edits often meet.
 func genFields(t *rapid.T, label string) Fields {
+	f := genSingle(t, label)
+	if rapid.Bool().Draw(t, label+" series") {
+		f = genSeries(t, label, f)
+	}
+	return f
+}
+
+func genSingle(t *rapid.T, label string) Fields {
 	day := rapid.IntRange(1, 3).Draw(t, label+" day")
 	f := Fields{
 		Subject:  rapid.SampledFrom([]string{"a", "b", " a  ", "c d"}).Draw(t, label+" subject"),
@@ -143,7 +151,7 @@ func genInput(t *rapid.T) Input {
 	var in Input
 	if rapid.Bool().Draw(t, "has base") {
 		b := genFields(t, "base")
-		if b.Unsaid = genOmits(t, "unsaid") & compared; b.Unsaid != 0 && rapid.Bool().Draw(t, "was heard") {
+		if b.Unsaid = genOmits(t, "unsaid"); b.Unsaid != 0 && rapid.Bool().Draw(t, "was heard") {
 			heard := take(Canonical(Fields{}), genFields(t, "heard"), b.Unsaid)
 			b.Heard = &heard
 		}
@@ -188,7 +196,7 @@ func TestPlanConverges(t *testing.T) {
 		d := Plan(in)
 		after := carry(in, d)
 		if after.Booking != nil && after.Item != nil {
-			if differ := Diff(*after.Booking, *after.Item) &^ in.Omits &^ calendar.FieldBody; differ != 0 {
+			if differ := differing(*after.Booking, *after.Item, in.Omits) &^ calendar.FieldBody; differ != 0 {
 				t.Fatalf("after %+v the sides differ in %v", d, differ)
 			}
 			if differ := Diff(*after.Base, *after.Booking); differ != 0 {
@@ -231,7 +239,7 @@ func TestPlanLosesNoEditSilently(t *testing.T) {
 			edited := Diff(*in.Base, *before)
 			if side == CalendarSide {
 				// The calendar's text is its own; it must only survive.
-				edited = Diff(in.Base.heard(), *before) &^ in.Omits &^ calendar.FieldBody
+				edited = differing(in.Base.heard(), thrown(in), in.Omits) &^ calendar.FieldBody
 			}
 			if now == nil {
 				if side == CalendarSide && edited&^lost[side] != 0 {
@@ -239,7 +247,11 @@ func TestPlanLosesNoEditSilently(t *testing.T) {
 				}
 				return
 			}
-			if gone := edited & Diff(*before, *now) &^ lost[side]; gone != 0 {
+			checkOccurrences(t, in, d, side, before, now)
+			if before.Recurrence != "" {
+				edited &^= calendar.FieldBody // the texts of exceptions go with these
+			}
+			if gone := edited & Diff(*before, *now) &^ lost[side] &^ calendar.FieldRecurrence; gone != 0 {
 				t.Fatalf("%s's edit of %v was lost silently by %+v", side, gone, d)
 			}
 		}
@@ -252,7 +264,7 @@ func TestPlanLosesNoEditSilently(t *testing.T) {
 			t.Fatalf("a cancelled booking keeps its item: %+v", d)
 		}
 		if in.Item != nil && after.Item != nil && d.ItemFields.Any(calendar.FieldBody) &&
-			Diff(in.Base.heard(), *in.Item).Any(calendar.FieldBody) {
+			Diff(in.Base.heard(), thrown(in)).Any(calendar.FieldBody) {
 			t.Fatalf("a text changed in the calendar was overwritten: %+v", d)
 		}
 	})

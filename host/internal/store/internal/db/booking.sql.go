@@ -10,6 +10,28 @@ import (
 	"database/sql"
 )
 
+const deleteBookingResource = `-- name: DeleteBookingResource :exec
+DELETE FROM booking_resource
+WHERE tenant = $1 AND booking = $2 AND resource = $3 AND occurrence = $4
+`
+
+type DeleteBookingResourceParams struct {
+	Tenant     string
+	Booking    string
+	Resource   string
+	Occurrence int64
+}
+
+func (q *Queries) DeleteBookingResource(ctx context.Context, arg DeleteBookingResourceParams) error {
+	_, err := q.db.ExecContext(ctx, deleteBookingResource,
+		arg.Tenant,
+		arg.Booking,
+		arg.Resource,
+		arg.Occurrence,
+	)
+	return err
+}
+
 const deleteBookingResources = `-- name: DeleteBookingResources :exec
 DELETE FROM booking_resource WHERE tenant = $1 AND booking = $2
 `
@@ -25,7 +47,7 @@ func (q *Queries) DeleteBookingResources(ctx context.Context, arg DeleteBookingR
 }
 
 const getBooking = `-- name: GetBooking :one
-SELECT tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources, attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected, expected_until, span_start, span_end, created, updated, sync_off FROM booking WHERE tenant = $1 AND id = $2
+SELECT tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources, attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected, expected_until, span_start, span_end, created, updated, sync_off, recurrence, exceptions, lead_minutes, follow_minutes, external, occupied_until FROM booking WHERE tenant = $1 AND id = $2
 `
 
 type GetBookingParams struct {
@@ -63,21 +85,28 @@ func (q *Queries) GetBooking(ctx context.Context, arg GetBookingParams) (Booking
 		&i.Created,
 		&i.Updated,
 		&i.SyncOff,
+		&i.Recurrence,
+		&i.Exceptions,
+		&i.LeadMinutes,
+		&i.FollowMinutes,
+		&i.External,
+		&i.OccupiedUntil,
 	)
 	return i, err
 }
 
 const insertBookingResource = `-- name: InsertBookingResource :exec
-INSERT INTO booking_resource (tenant, resource, booking, span_start, span_end)
-VALUES ($1, $2, $3, $4, $5)
+INSERT INTO booking_resource (tenant, resource, booking, occurrence, span_start, span_end)
+VALUES ($1, $2, $3, $4, $5, $6)
 `
 
 type InsertBookingResourceParams struct {
-	Tenant    string
-	Resource  string
-	Booking   string
-	SpanStart int64
-	SpanEnd   int64
+	Tenant     string
+	Resource   string
+	Booking    string
+	Occurrence int64
+	SpanStart  int64
+	SpanEnd    int64
 }
 
 func (q *Queries) InsertBookingResource(ctx context.Context, arg InsertBookingResourceParams) error {
@@ -85,19 +114,65 @@ func (q *Queries) InsertBookingResource(ctx context.Context, arg InsertBookingRe
 		arg.Tenant,
 		arg.Resource,
 		arg.Booking,
+		arg.Occurrence,
 		arg.SpanStart,
 		arg.SpanEnd,
 	)
 	return err
 }
 
+const listBookingResources = `-- name: ListBookingResources :many
+SELECT resource, occurrence, span_start, span_end FROM booking_resource
+WHERE tenant = $1 AND booking = $2
+`
+
+type ListBookingResourcesParams struct {
+	Tenant  string
+	Booking string
+}
+
+type ListBookingResourcesRow struct {
+	Resource   string
+	Occurrence int64
+	SpanStart  int64
+	SpanEnd    int64
+}
+
+func (q *Queries) ListBookingResources(ctx context.Context, arg ListBookingResourcesParams) ([]ListBookingResourcesRow, error) {
+	rows, err := q.db.QueryContext(ctx, listBookingResources, arg.Tenant, arg.Booking)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListBookingResourcesRow
+	for rows.Next() {
+		var i ListBookingResourcesRow
+		if err := rows.Scan(
+			&i.Resource,
+			&i.Occurrence,
+			&i.SpanStart,
+			&i.SpanEnd,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listBookings = `-- name: ListBookings :many
-SELECT tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources, attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected, expected_until, span_start, span_end, created, updated, sync_off FROM booking
+SELECT tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources, attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected, expected_until, span_start, span_end, created, updated, sync_off, recurrence, exceptions, lead_minutes, follow_minutes, external, occupied_until FROM booking
 WHERE tenant = $1 AND id > $2
   AND (span_end > $3 OR span_start >= $3) AND span_start < $4
   AND (sync_problem <> '' OR $5 = FALSE)
   AND (status <> 'cancelled' OR $6 = TRUE)
-  AND (CAST($7 AS TEXT) = '' OR replace(resources, $7, '') <> resources)
+  AND (CAST($7 AS TEXT) = '' OR replace(resources || exceptions, $7, '') <> resources || exceptions)
 ORDER BY id
 LIMIT $8
 `
@@ -158,6 +233,12 @@ func (q *Queries) ListBookings(ctx context.Context, arg ListBookingsParams) ([]B
 			&i.Created,
 			&i.Updated,
 			&i.SyncOff,
+			&i.Recurrence,
+			&i.Exceptions,
+			&i.LeadMinutes,
+			&i.FollowMinutes,
+			&i.External,
+			&i.OccupiedUntil,
 		); err != nil {
 			return nil, err
 		}
@@ -173,12 +254,12 @@ func (q *Queries) ListBookings(ctx context.Context, arg ListBookingsParams) ([]B
 }
 
 const listBookingsOfPerson = `-- name: ListBookingsOfPerson :many
-SELECT tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources, attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected, expected_until, span_start, span_end, created, updated, sync_off FROM booking
+SELECT tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources, attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected, expected_until, span_start, span_end, created, updated, sync_off, recurrence, exceptions, lead_minutes, follow_minutes, external, occupied_until FROM booking
 WHERE tenant = $1 AND organizer = $2 AND id > $3
   AND (span_end > $4 OR span_start >= $4) AND span_start < $5
   AND (sync_problem <> '' OR $6 = FALSE)
   AND (status <> 'cancelled' OR $7 = TRUE)
-  AND (CAST($8 AS TEXT) = '' OR replace(resources, $8, '') <> resources)
+  AND (CAST($8 AS TEXT) = '' OR replace(resources || exceptions, $8, '') <> resources || exceptions)
 ORDER BY id
 LIMIT $9
 `
@@ -241,6 +322,12 @@ func (q *Queries) ListBookingsOfPerson(ctx context.Context, arg ListBookingsOfPe
 			&i.Created,
 			&i.Updated,
 			&i.SyncOff,
+			&i.Recurrence,
+			&i.Exceptions,
+			&i.LeadMinutes,
+			&i.FollowMinutes,
+			&i.External,
+			&i.OccupiedUntil,
 		); err != nil {
 			return nil, err
 		}
@@ -256,39 +343,118 @@ func (q *Queries) ListBookingsOfPerson(ctx context.Context, arg ListBookingsOfPe
 }
 
 const listOverlapping = `-- name: ListOverlapping :many
-SELECT booking FROM booking_resource
-WHERE tenant = $1 AND resource = $2 AND booking <> $3
-  AND span_start < $4 AND span_end > $5
-ORDER BY booking
+SELECT short.booking, short.span_start, short.span_end FROM booking_resource AS short
+WHERE short.tenant = $1 AND short.resource = $2 AND short.booking <> $3
+  AND short.span_end > $4 AND short.span_end <= CAST($5 AS BIGINT) + 172800000 AND short.span_start < CAST($5 AS BIGINT)
+  AND short.span_end - short.span_start <= 172800000
+UNION ALL
+SELECT long.booking, long.span_start, long.span_end FROM booking_resource AS long
+WHERE long.tenant = $1 AND long.resource = $2 AND long.booking <> $3
+  AND long.span_end > $4 AND long.span_start < CAST($5 AS BIGINT)
+  AND long.span_end - long.span_start > 172800000
 `
 
 type ListOverlappingParams struct {
-	Tenant    string
-	Resource  string
-	Booking   string
-	SpanEnd   int64
-	SpanStart int64
+	Tenant   string
+	Resource string
+	Booking  string
+	After    int64
+	Before   int64
 }
 
-func (q *Queries) ListOverlapping(ctx context.Context, arg ListOverlappingParams) ([]string, error) {
+type ListOverlappingRow struct {
+	Booking   string
+	SpanStart int64
+	SpanEnd   int64
+}
+
+func (q *Queries) ListOverlapping(ctx context.Context, arg ListOverlappingParams) ([]ListOverlappingRow, error) {
 	rows, err := q.db.QueryContext(ctx, listOverlapping,
 		arg.Tenant,
 		arg.Resource,
 		arg.Booking,
-		arg.SpanEnd,
-		arg.SpanStart,
+		arg.After,
+		arg.Before,
 	)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []string
+	var items []ListOverlappingRow
 	for rows.Next() {
-		var booking string
-		if err := rows.Scan(&booking); err != nil {
+		var i ListOverlappingRow
+		if err := rows.Scan(&i.Booking, &i.SpanStart, &i.SpanEnd); err != nil {
 			return nil, err
 		}
-		items = append(items, booking)
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listToExtend = `-- name: ListToExtend :many
+SELECT tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources, attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected, expected_until, span_start, span_end, created, updated, sync_off, recurrence, exceptions, lead_minutes, follow_minutes, external, occupied_until FROM booking
+WHERE occupied_until > 0 AND occupied_until < $1 AND status = 'confirmed'
+ORDER BY occupied_until
+LIMIT $2
+`
+
+type ListToExtendParams struct {
+	Until   int64
+	MaxRows int32
+}
+
+func (q *Queries) ListToExtend(ctx context.Context, arg ListToExtendParams) ([]Booking, error) {
+	rows, err := q.db.QueryContext(ctx, listToExtend, arg.Until, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Booking
+	for rows.Next() {
+		var i Booking
+		if err := rows.Scan(
+			&i.Tenant,
+			&i.ID,
+			&i.Version,
+			&i.Title,
+			&i.Notes,
+			&i.StartAt,
+			&i.EndAt,
+			&i.AllDay,
+			&i.Zone,
+			&i.Organizer,
+			&i.Resources,
+			&i.Attendees,
+			&i.Location,
+			&i.Busy,
+			&i.Class,
+			&i.ReminderMinutes,
+			&i.Status,
+			&i.SyncDisabled,
+			&i.SyncProblem,
+			&i.ItemExpected,
+			&i.ExpectedUntil,
+			&i.SpanStart,
+			&i.SpanEnd,
+			&i.Created,
+			&i.Updated,
+			&i.SyncOff,
+			&i.Recurrence,
+			&i.Exceptions,
+			&i.LeadMinutes,
+			&i.FollowMinutes,
+			&i.External,
+			&i.OccupiedUntil,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
@@ -300,7 +466,7 @@ func (q *Queries) ListOverlapping(ctx context.Context, arg ListOverlappingParams
 }
 
 const listUnlinkedBookings = `-- name: ListUnlinkedBookings :many
-SELECT tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources, attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected, expected_until, span_start, span_end, created, updated, sync_off FROM booking
+SELECT tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources, attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected, expected_until, span_start, span_end, created, updated, sync_off, recurrence, exceptions, lead_minutes, follow_minutes, external, occupied_until FROM booking
 WHERE booking.tenant = $1 AND booking.organizer = $2 AND booking.status = 'confirmed'
   AND NOT booking.sync_disabled AND NOT booking.sync_off AND booking.span_end > $3
   AND NOT EXISTS (
@@ -359,6 +525,12 @@ func (q *Queries) ListUnlinkedBookings(ctx context.Context, arg ListUnlinkedBook
 			&i.Created,
 			&i.Updated,
 			&i.SyncOff,
+			&i.Recurrence,
+			&i.Exceptions,
+			&i.LeadMinutes,
+			&i.FollowMinutes,
+			&i.External,
+			&i.OccupiedUntil,
 		); err != nil {
 			return nil, err
 		}
@@ -373,13 +545,30 @@ func (q *Queries) ListUnlinkedBookings(ctx context.Context, arg ListUnlinkedBook
 	return items, nil
 }
 
+const setOccupiedUntil = `-- name: SetOccupiedUntil :exec
+UPDATE booking SET occupied_until = $1 WHERE tenant = $2 AND id = $3
+`
+
+type SetOccupiedUntilParams struct {
+	OccupiedUntil int64
+	Tenant        string
+	ID            string
+}
+
+func (q *Queries) SetOccupiedUntil(ctx context.Context, arg SetOccupiedUntilParams) error {
+	_, err := q.db.ExecContext(ctx, setOccupiedUntil, arg.OccupiedUntil, arg.Tenant, arg.ID)
+	return err
+}
+
 const upsertBooking = `-- name: UpsertBooking :exec
 INSERT INTO booking (tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources,
     attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected,
-    expected_until, span_start, span_end, created, updated, sync_off)
+    expected_until, span_start, span_end, created, updated, sync_off, recurrence, exceptions, lead_minutes,
+    follow_minutes, external, occupied_until)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
     $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21, $22, $23, $24, $25, $26)
+    $21, $22, $23, $24, $25, $26, $27, $28, $29,
+    $30, $31, $32)
 ON CONFLICT (tenant, id) DO UPDATE SET
     version = excluded.version,
     title = excluded.title,
@@ -404,7 +593,13 @@ ON CONFLICT (tenant, id) DO UPDATE SET
     span_end = excluded.span_end,
     created = excluded.created,
     updated = excluded.updated,
-    sync_off = excluded.sync_off
+    sync_off = excluded.sync_off,
+    recurrence = excluded.recurrence,
+    exceptions = excluded.exceptions,
+    lead_minutes = excluded.lead_minutes,
+    follow_minutes = excluded.follow_minutes,
+    external = excluded.external,
+    occupied_until = excluded.occupied_until
 `
 
 type UpsertBookingParams struct {
@@ -434,6 +629,12 @@ type UpsertBookingParams struct {
 	Created         int64
 	Updated         int64
 	SyncOff         bool
+	Recurrence      string
+	Exceptions      string
+	LeadMinutes     int64
+	FollowMinutes   int64
+	External        string
+	OccupiedUntil   int64
 }
 
 func (q *Queries) UpsertBooking(ctx context.Context, arg UpsertBookingParams) error {
@@ -464,6 +665,12 @@ func (q *Queries) UpsertBooking(ctx context.Context, arg UpsertBookingParams) er
 		arg.Created,
 		arg.Updated,
 		arg.SyncOff,
+		arg.Recurrence,
+		arg.Exceptions,
+		arg.LeadMinutes,
+		arg.FollowMinutes,
+		arg.External,
+		arg.OccupiedUntil,
 	)
 	return err
 }

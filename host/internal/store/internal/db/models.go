@@ -56,6 +56,12 @@ type Booking struct {
 	Created         int64
 	Updated         int64
 	SyncOff         bool
+	Recurrence      string
+	Exceptions      string
+	LeadMinutes     int64
+	FollowMinutes   int64
+	External        string
+	OccupiedUntil   int64
 }
 
 type Change struct {

@@ -1,0 +1,272 @@
+package booking
+
+import (
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/roomwire/roomwire/sdk/recurrence"
+)
+
+// Series reports whether b is a series.
+func (b *Booking) Series() bool { return b.Recurrence != "" }
+
+// An Occurrence is one time at which a booking takes place. A single booking has one.
+type Occurrence struct {
+	Occurrence time.Time // as in Exception; zero of a single booking
+	Start, End time.Time // as it takes place, in the form of a booking's
+	AllDay     bool
+	Exception  *Exception // what is different about it; nil: nothing. It belongs to the booking
+
+	of *Booking
+	at *time.Location
+}
+
+// Resources returns the resources it occupies. The list belongs to the booking.
+func (o Occurrence) Resources() []string {
+	if o.Exception != nil && o.Exception.Resources != nil {
+		return *o.Exception.Resources
+	}
+	return o.of.Resources
+}
+
+// Span returns the moments between which it occupies its resources: as it takes place, with the booking's lead and
+// follow-up time.
+func (o Occurrence) Span() (start, end time.Time) {
+	start, end = o.Start, o.End
+	if o.AllDay {
+		start, end = midnightIn(start, o.at), midnightIn(end, o.at)
+	}
+	return start.Add(-time.Duration(o.of.LeadMinutes) * time.Minute), end.Add(time.Duration(o.of.FollowMinutes) * time.Minute)
+}
+
+// Booking returns it as a single booking with the id of the series, what is different about it applied.
+func (o Occurrence) Booking() *Booking {
+	c := *o.of
+	c.Recurrence, c.Exceptions = "", nil
+	c.Start, c.End, c.AllDay = o.Start, o.End, o.AllDay
+	if o.Exception == nil {
+		return c.Clone()
+	}
+	x := o.Exception.clone()
+	replace(&c.Title, x.Title)
+	replace(&c.Notes, x.Notes)
+	replace(&c.Location, x.Location)
+	replace(&c.Busy, x.Busy)
+	replace(&c.Class, x.Class)
+	replace(&c.Resources, x.Resources)
+	replace(&c.Attendees, x.Attendees)
+	if x.Reminder != nil {
+		c.ReminderMinutes = x.Reminder.Minutes
+	}
+	return c.Clone()
+}
+
+func replace[T any](to, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+// Occurrences yields the occurrences of b that the rule has start before until, in order, those left out not among them;
+// with a zero until all there are, which of a series without end go on until the year 9999. A booking whose rule cannot be
+// read has none.
+func Occurrences(b *Booking, until time.Time) iter.Seq[Occurrence] {
+	return OccurrencesFrom(b, time.Time{}, until)
+}
+
+// OccurrencesFrom is Occurrences without those that the rule has start before from. What lies between the start of a series
+// and from costs next to nothing where the series goes by days or weeks.
+func OccurrencesFrom(b *Booking, from, until time.Time) iter.Seq[Occurrence] {
+	return func(yield func(Occurrence) bool) {
+		if !b.Series() {
+			if !b.Start.Before(from) && (until.IsZero() || b.Start.Before(until)) {
+				yield(Occurrence{Start: b.Start, End: b.End, AllDay: b.AllDay, of: b, at: b.location()})
+			}
+			return
+		}
+		s, err := seriesOf(b)
+		if err != nil {
+			return
+		}
+		for at := range s.moments(from) {
+			if !until.IsZero() && !at.Before(until) {
+				return
+			}
+			if o, stands := s.occurrence(at); stands && !yield(o) {
+				return
+			}
+		}
+	}
+}
+
+// Touching yields the occurrences of b that occupy their resources at a moment from from on and before to, in order. A zero
+// moment stands for no bound.
+func Touching(b *Booking, from, to time.Time) iter.Seq[Occurrence] {
+	return func(yield func(Occurrence) bool) {
+		// How far an occurrence may reach from where the rule has it.
+		slack := b.reach()
+		first, until := from, to
+		if !from.IsZero() {
+			first = from.Add(-slack)
+		}
+		if !to.IsZero() {
+			until = to.Add(slack)
+		}
+		if !b.Series() {
+			first, until = time.Time{}, time.Time{}
+		}
+		for o := range OccurrencesFrom(b, first, until) {
+			start, end := o.Span()
+			if (from.IsZero() || end.After(from) || !start.Before(from)) && (to.IsZero() || start.Before(to)) && !yield(o) {
+				return
+			}
+		}
+	}
+}
+
+// reach is more than any occurrence begins before or ends after the moment at which the rule has it start.
+func (b *Booking) reach() time.Duration {
+	const zones = 3 * 24 * time.Hour // dates are moments elsewhere, and clocks change
+	most := b.End.Sub(b.Start)
+	for _, x := range b.Exceptions {
+		if x.Start != nil {
+			most = max(most, x.Occurrence.Sub(*x.Start))
+		}
+		if x.End != nil {
+			most = max(most, x.End.Sub(x.Occurrence))
+		}
+	}
+	return most + time.Duration(b.LeadMinutes+b.FollowMinutes)*time.Minute + zones
+}
+
+// series is a booking with its rule read.
+type series struct {
+	b      *Booking
+	rule   recurrence.Rule
+	start  recurrence.Start
+	at     *time.Location
+	length time.Duration // by the clock on the wall
+}
+
+// seriesOf reads the rule of b. The error is a *recurrence.Refusal.
+func seriesOf(b *Booking) (*series, error) {
+	s := &series{b: b, at: b.location()}
+	s.start = recurrence.Start{At: b.Start, AllDay: b.AllDay, Zone: s.at}
+	var err error
+	if s.rule, err = recurrence.Parse(b.Recurrence, s.start); err != nil {
+		return nil, err
+	}
+	s.length = b.End.Sub(b.Start)
+	if wall := wallOf(b.End, s.at).Sub(wallOf(b.Start, s.at)); !b.AllDay && (wall > 0 || s.length == 0) {
+		s.length = wall // unless it is so short that the clock shows nothing of it while it is put back
+	}
+	return s, nil
+}
+
+// location is where the booking's dates and rule count.
+func (b *Booking) location() *time.Location {
+	if b.Zone == "" {
+		return time.UTC
+	}
+	if at, err := time.LoadLocation(b.Zone); err == nil {
+		return at
+	}
+	return time.UTC
+}
+
+// moments yields when the rule has its occurrences start, from from on.
+func (s *series) moments(from time.Time) iter.Seq[time.Time] {
+	return func(yield func(time.Time) bool) {
+		for day := range s.rule.Occurrences(recurrence.Start{At: s.near(from), AllDay: true}) {
+			if at := s.start.On(day); !at.Before(from) && !yield(at) {
+				return
+			}
+		}
+	}
+}
+
+// near returns the date of an occurrence not after from; of the first one where looking for it would not pay.
+func (s *series) near(from time.Time) time.Time {
+	first := s.start.Day(s.start.At)
+	if s.rule.Count > 0 || !from.After(s.start.At) {
+		return first
+	}
+	step := 24 * time.Hour * time.Duration(s.rule.Interval)
+	switch s.rule.Freq {
+	case recurrence.Daily:
+	case recurrence.Weekly:
+		step *= 7
+	default:
+		return first // a few hundred in a lifetime
+	}
+	day := s.start.Day(from)
+	if !s.rule.Until.IsZero() && day.After(s.rule.Until) {
+		day = s.rule.Until
+	}
+	return first.Add(max(0, day.Sub(first)/step-1) * step)
+}
+
+// end returns when the occurrence that the rule has start at at ends by the rule.
+func (s *series) end(at time.Time) time.Time {
+	switch {
+	case at.Equal(s.b.Start):
+		return s.b.End
+	case s.b.AllDay:
+		return at.Add(s.length)
+	}
+	w := wallOf(at, s.at).Add(s.length)
+	end := time.Date(w.Year(), w.Month(), w.Day(), w.Hour(), w.Minute(), w.Second(), 0, s.at).UTC()
+	if end.Before(at) || end.Equal(at) && s.length > 0 {
+		return at.Add(s.length)
+	}
+	return end
+}
+
+// occurrence returns the one that the rule has start at at, as it takes place; false if it is left out.
+func (s *series) occurrence(at time.Time) (Occurrence, bool) {
+	o := Occurrence{Occurrence: at, Start: at, End: s.end(at), AllDay: s.b.AllDay, of: s.b, at: s.at}
+	i, found := s.b.exception(at)
+	if !found {
+		return o, true
+	}
+	x := &s.b.Exceptions[i]
+	o.Exception = x
+	if x.Start != nil && x.End != nil {
+		o.Start, o.End = *x.Start, *x.End
+		replace(&o.AllDay, x.AllDay)
+	}
+	return o, !x.Skipped
+}
+
+// exception returns the place of the exception of an occurrence, or where it would belong.
+func (b *Booking) exception(at time.Time) (int, bool) {
+	return slices.BinarySearchFunc(b.Exceptions, at, func(x Exception, at time.Time) int { return x.Occurrence.Compare(at) })
+}
+
+// Exception returns what is different about the occurrence that the rule has start at at; nil: nothing. It belongs to b.
+func (b *Booking) Exception(at time.Time) *Exception {
+	if i, found := b.exception(at); found {
+		return &b.Exceptions[i]
+	}
+	return nil
+}
+
+// SetException replaces what is different about the occurrence x.Occurrence. Whether there is one, Validate says.
+func (b *Booking) SetException(x Exception) {
+	if i, found := b.exception(x.Occurrence); found {
+		b.Exceptions[i] = x
+	} else {
+		b.Exceptions = slices.Insert(b.Exceptions, i, x)
+	}
+}
+
+// wallOf returns what the clock on the wall shows, as if it were UTC.
+func wallOf(t time.Time, at *time.Location) time.Time {
+	t = t.In(at)
+	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
+}
+
+func midnightIn(day time.Time, at *time.Location) time.Time {
+	return time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, at).UTC()
+}
