@@ -33,7 +33,7 @@ var allowed = map[string][]string{
 	"sdk/ask":                   {"sdk/fault"},
 	"sdk/authtest":              {"sdk/conformance", "sdk/launch", "sdk/internal/httpauth", "sdk/fault", "sdk/auth", "sdk/backend"},
 	"sdk/authtest/testplugin":   {"sdk/serve", "sdk/auth"},
-	"sdk/backendtest":           {"sdk/calendar", "sdk/fault", "sdk/backend", "sdk/conformance", "sdk/launch"},
+	"sdk/backendtest":           {"sdk/calendar", "sdk/recurrence", "sdk/fault", "sdk/backend", "sdk/conformance", "sdk/launch"},
 	"sdk":                       {"sdk"},
 	"plugins":                   {"sdk", "plugins/internal"},
 	"exchangesim":               {},

@@ -1,6 +1,9 @@
 package exchangesim
 
-import "time"
+import (
+	"bytes"
+	"time"
+)
 
 // An Appointment is what a person sees in Outlook.
 type Appointment struct {
@@ -56,14 +59,27 @@ type Recurrence struct {
 	End      string   `json:"end,omitempty"`       // last day; empty with Count 0: never
 }
 
+// UnmarshalJSON replaces all of the recurrence: what the text does not name is not set.
+func (r *Recurrence) UnmarshalJSON(text []byte) error {
+	type plain Recurrence
+	var made plain
+	if err := decode(bytes.NewReader(text), &made); err != nil {
+		return err
+	}
+	*r = Recurrence(made)
+	return nil
+}
+
 // Mail is one meeting mail that the server sent to attendees.
 type Mail struct {
-	From    string    `json:"from"`
-	To      []string  `json:"to,omitempty"`
-	Kind    string    `json:"kind"`    // request, update or cancellation
-	ItemID  string    `json:"item_id"` // of the organizer's item
-	Subject string    `json:"subject"`
-	At      time.Time `json:"at,omitzero"`
+	From    string   `json:"from"`
+	To      []string `json:"to,omitempty"`
+	Kind    string   `json:"kind"`    // request, update or cancellation
+	ItemID  string   `json:"item_id"` // of the organizer's item
+	Subject string   `json:"subject"`
+	// Occurrence is when the pattern has the occurrence that the mail is about; zero: it is about all of the item.
+	Occurrence time.Time `json:"occurrence,omitzero"`
+	At         time.Time `json:"at,omitzero"`
 }
 
 // Mails returns every meeting mail sent so far.

@@ -62,6 +62,7 @@ func (s *Server) control() http.Handler {
 		return nil, err
 	})
 	handle("POST /sim/wait", s.controlWait)
+	s.controlSeries(handle)
 	s.controlScale(handle)
 	s.controlGraph(handle)
 	s.controlOnline(handle)
@@ -76,7 +77,7 @@ func reply(w http.ResponseWriter, r *http.Request, do func(*http.Request) (any, 
 	result, err := do(r)
 	status := http.StatusOK
 	switch {
-	case errors.Is(err, ErrNoItem) || notThere(err):
+	case errors.Is(err, ErrNoItem) || errors.Is(err, ErrNoOccurrence) || notThere(err):
 		status, result = http.StatusNotFound, map[string]string{"error": err.Error()}
 	case err != nil:
 		status, result = http.StatusBadRequest, map[string]string{"error": err.Error()}

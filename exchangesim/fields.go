@@ -32,6 +32,7 @@ type view struct {
 	start, end time.Time
 	original   time.Time // of an occurrence: its start by the pattern
 	index      int       // of the occurrence, from 1; 0: no occurrence
+	day        int       // of the occurrence by the pattern, as its id has it
 	exception  bool
 	bodyType   string // Best, Text or HTML
 	call       *call
@@ -44,7 +45,7 @@ func (c *call) viewOf(it *item) *view {
 // id is the ItemId, which an occurrence has of its own.
 func (v *view) id() string {
 	if v.index > 0 {
-		return entryID{box: v.it.box.guid, kind: occurrenceKind, number: v.it.number, index: v.index}.String()
+		return entryID{box: v.it.box.guid, kind: occurrenceKind, number: v.it.number, day: v.day}.String()
 	}
 	return v.it.id
 }

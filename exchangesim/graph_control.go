@@ -52,7 +52,7 @@ func (o *Outlook) GoOnline(id string) error {
 		b.edited(it)
 		it.history["item:Body"] = it.key
 		if it.meeting() {
-			c.tellAttendees(it, before, "SendToAllAndSaveCopy")
+			c.tellAttendees(c.viewOf(it), before, "SendToAllAndSaveCopy")
 		}
 		return nil
 	})
@@ -81,6 +81,9 @@ func (s *Server) GraphIDs(address, id string) (GraphIDs, error) {
 	if it == nil {
 		return GraphIDs{}, fmt.Errorf("%w of %s", ErrNoItem, address)
 	}
-	v := &view{it: it, index: e.index}
+	v := &view{it: it, day: e.day}
+	if e.kind == occurrenceKind {
+		v.index = 1 // whichever: the day is what the id has
+	}
 	return GraphIDs{EWS: v.id(), REST: v.graphIDOf(false), Immutable: v.graphIDOf(true)}, nil
 }

@@ -212,16 +212,16 @@ func (g *graphCall) changed(ch folderChange, w window) []any {
 	if len(list) == 0 {
 		list = append(list, removed(g.viewOf(it).graphIDOf(g.immutable)))
 	}
-	shown := map[int]bool{}
+	shown := map[int]bool{} // by day
 	if it.recurrence != nil {
 		for _, v := range g.within(it, w) {
-			shown[v.index] = true
+			shown[v.day] = true
 		}
 	}
 	return append(list, g.ended(it, it, w, shown)...)
 }
 
-// ended are removals of the occurrences that a series has, or had, in a window by its patterns, apart from those shown.
+// ended are removals of the occurrences that a series has, or had, in a window by its patterns, apart from those of the days shown.
 func (g *graphCall) ended(series, it *item, w window, shown map[int]bool) []any {
 	if series == nil {
 		return nil
@@ -230,14 +230,14 @@ func (g *graphCall) ended(series, it *item, w window, shown map[int]bool) []any 
 	if series.recurrence == nil {
 		return list
 	}
-	series.patternTimes(func(index int, start, end time.Time) bool {
-		v := &view{it: it, start: start, end: end, index: index}
+	series.patternTimes(func(s slot) bool {
+		v := &view{it: it, start: s.start, end: s.end, index: s.index, day: s.day}
 		v.call = g.call
-		if w.has(v) && !shown[index] {
-			shown[index] = true
+		if w.has(v) && !shown[s.day] {
+			shown[s.day] = true
 			list = append(list, removed(v.graphIDOf(g.immutable)))
 		}
-		return start.Before(w.end)
+		return s.start.Before(w.end)
 	})
 	return list
 }

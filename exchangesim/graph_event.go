@@ -242,9 +242,9 @@ func (g *graphCall) cancelledOccurrences(v *view) []string {
 	if it.recurrence == nil || len(it.cancels) == 0 {
 		return list
 	}
-	it.patternTimes(func(index int, start, _ time.Time) bool {
-		if it.cancels[index] {
-			list = append(list, "OID."+v.masterID(g.immutable)+"."+start.In(mustZone(it.startZone)).Format(time.DateOnly))
+	it.patternTimes(func(s slot) bool {
+		if it.cancels[s.index] {
+			list = append(list, "OID."+v.masterID(g.immutable)+"."+s.start.In(mustZone(it.startZone)).Format(time.DateOnly))
 		}
 		return len(list) < len(it.cancels)
 	})

@@ -48,7 +48,7 @@ func (v *view) graphIDOf(immutable bool) string {
 		e.number = v.it.steady
 	}
 	if v.index > 0 {
-		e.kind, e.index = occurrenceKind, v.index
+		e.kind, e.day = occurrenceKind, v.day
 	}
 	return graphID(e, immutable)
 }
@@ -80,7 +80,7 @@ func (g *graphCall) eventByID(id string) (*view, error) {
 		return nil, gone
 	}
 	if e.kind == occurrenceKind {
-		return g.occurrence(it, e.index)
+		return g.occurrenceOn(it, e.day)
 	}
 	return g.viewOf(it), nil
 }

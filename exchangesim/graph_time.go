@@ -94,9 +94,15 @@ func graphClock(text string, loc *time.Location) (time.Time, error) {
 		return at.Truncate(time.Second), nil
 	}
 	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02"} {
-		if at, err := time.ParseInLocation(layout, text, loc); err == nil {
-			return at.Truncate(time.Second), nil
+		wall, err := time.Parse(layout, text)
+		if err != nil {
+			continue
 		}
+		wall = wall.Truncate(time.Second)
+		if wall.Equal(wall.Truncate(24 * time.Hour)) { // a day begins, if need be later than at midnight
+			return dayBegins(time.Date(wall.Year(), wall.Month(), wall.Day(), 12, 0, 0, 0, loc), loc), nil
+		}
+		return onClock(wall, loc), nil
 	}
 	return time.Time{}, graphFail(http.StatusBadRequest, "ErrorInvalidParameter", "'%s' is not a valid date and time.", text)
 }

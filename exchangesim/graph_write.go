@@ -113,15 +113,11 @@ func (g *graphCall) updateEvent() (graphReply, error) {
 	for _, name := range differences(&earlier, &made) {
 		v.it.history[name] = v.it.key
 	}
-	if e.audible() {
-		g.tellAttendees(v.it, earlier.attendees(), "SendToAllAndSaveCopy")
+	if v, err = g.again(v); err != nil {
+		return graphReply{}, err
 	}
-	if v.index > 0 {
-		if v, err = g.occurrence(v.it, v.index); err != nil {
-			return graphReply{}, err
-		}
-	} else {
-		v = g.viewOf(v.it)
+	if e.audible() {
+		g.tellAttendees(v, earlier.attendees(), "SendToAllAndSaveCopy")
 	}
 	reply := g.answerEvent(http.StatusOK, v)
 	g.touchLater(v.it)

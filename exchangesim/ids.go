@@ -24,7 +24,7 @@ type entryID struct {
 	box    string // GUID of the mailbox
 	kind   byte
 	number uint64 // of the item or folder in its mailbox
-	index  int    // of the occurrence in its series, from 1
+	day    int    // on which the pattern has the occurrence, counted from the first of 1970: real ids have a date in them, too
 }
 
 // String encodes the id.
@@ -36,7 +36,7 @@ func (e entryID) String() string {
 	raw = append(raw, h...)
 	raw = binary.BigEndian.AppendUint64(raw, e.number)
 	if e.kind == occurrenceKind {
-		raw = binary.BigEndian.AppendUint32(raw, uint32(e.index))
+		raw = binary.BigEndian.AppendUint32(raw, uint32(e.day))
 	}
 	raw = append(raw, 0, 0)
 	return base64.StdEncoding.EncodeToString(raw)
@@ -62,7 +62,7 @@ func parseID(id string) (entryID, error) {
 		if len(raw) < 6 {
 			return entryID{}, malformed
 		}
-		e.index = int(binary.BigEndian.Uint32(raw))
+		e.day = int(int32(binary.BigEndian.Uint32(raw)))
 	default:
 		return entryID{}, malformed
 	}

@@ -27,7 +27,8 @@ type item struct {
 	history map[string]uint64
 	// transaction is what Graph was told to know the creation by, and the digest of the request that made the item.
 	transaction, request string
-	former               *item // as it was before its recurrence changed last, and so on
+	former               *item     // as it was before its recurrence changed last, and so on
+	original             time.Time // of an attendee's copy of one occurrence alone: its start by the pattern
 }
 
 // content is what people put into an item.
@@ -64,6 +65,7 @@ type content struct {
 	recurrence        *Recurrence
 	changes           map[int]*content // exceptions by index of the occurrence
 	cancels           map[int]bool     // deleted occurrences by index
+	given             bool             // both came together with the recurrence
 
 	props map[string]property // extended properties by key
 	extra []*node             // fields of kinds other than CalendarItem, as they were sent

@@ -232,5 +232,5 @@ func (c *call) cancel(v *view, sending string) {
 	if v.index == 0 && v.c.meeting() {
 		v.it.cancelled = true
 	}
-	c.send(v.it, "cancellation", v.c.attendees())
+	c.sendOf(v, "cancellation", v.c.attendees())
 }

@@ -32,7 +32,7 @@ func (c *call) itemByID(n *node) (*view, error) {
 	case n.name == "RecurringMasterItemId" && id.kind != occurrenceKind:
 		return nil, fail("ErrorCalendarCannotUseIdForRecurringMasterId", "Id can't be used for a recurring master.")
 	case n.name == "ItemId" && id.kind == occurrenceKind:
-		return c.occurrence(it, id.index)
+		return c.occurrenceOn(it, id.day)
 	}
 	return c.viewOf(it), nil
 }

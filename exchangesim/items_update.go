@@ -68,13 +68,11 @@ func (c *call) update(n *node, resolution string) (*view, error) {
 	for _, name := range changed {
 		v.it.history[name] = v.it.key
 	}
-	if v.it.kind == "CalendarItem" {
-		c.tellAttendees(v.it, before, sending)
+	now, err := c.again(v)
+	if err == nil && v.it.kind == "CalendarItem" {
+		c.tellAttendees(now, before, sending)
 	}
-	if v.index > 0 {
-		return c.occurrence(v.it, v.index)
-	}
-	return c.viewOf(v.it), nil
+	return now, err
 }
 
 // zonesFirst moves time zones to the front: what times without an offset mean depends on them, and clients send them behind.
@@ -219,27 +217,31 @@ func (c *call) commit(v *view, made *content) error {
 				return err
 			}
 		}
-		made.keepResponses(it.attendees())
+		made.keepResponses(v.c.attendees())
 	}
 	if v.index > 0 {
 		it.changes[v.index] = made
 	} else {
-		it.remember(made)
-		it.content = *made
+		it.become(made)
 	}
 	it.author = c.actor.Name
 	it.box.edited(it)
 	return nil
 }
 
-// boundaries refuses to move an occurrence across its neighbours.
+// boundaries refuses to move an occurrence across its neighbours, or into one.
 func (c *call) boundaries(v *view, made *content) error {
 	if v.index == 0 {
 		return nil
 	}
+	if made.start.Equal(v.start) && made.end.Equal(v.end) {
+		return nil
+	}
 	crossing := false
 	c.occurrences(v.it, func(o *view) bool {
-		crossing = crossing || o.index < v.index && !made.start.After(o.start) || o.index > v.index && !o.start.After(made.start)
+		before := o.index < v.index && (!made.start.After(o.start) || made.start.Before(o.end))
+		after := o.index > v.index && (!o.start.After(made.start) || o.start.Before(made.end))
+		crossing = crossing || before || after
 		return o.index <= v.index
 	})
 	if crossing {
@@ -262,27 +264,27 @@ func (c *content) keepResponses(before []Attendee) {
 	}
 }
 
-// tellAttendees sends what an update was asked to send.
-func (c *call) tellAttendees(it *item, before []Attendee, sending string) {
-	if sending == "SendToNone" || it.received {
+// tellAttendees sends what an update was asked to send, of a series or of one occurrence. v is as it is now.
+func (c *call) tellAttendees(v *view, before []Attendee, sending string) {
+	if sending == "SendToNone" || v.c.received {
 		return
 	}
-	after := it.attendees()
+	after := v.c.attendees()
 	added, removed := missing(after, before), missing(before, after)
 	kind := "update"
-	if !it.sent {
+	if !v.c.sent {
 		kind = "request"
 	}
 	if len(after) > 0 {
-		it.sent = true
+		v.c.sent = true
 	}
-	c.send(it, "cancellation", removed)
+	c.sendOf(v, "cancellation", removed)
 	if sending == "SendOnlyToChanged" || sending == "SendToChangedAndSaveCopy" {
-		c.send(it, "request", added)
+		c.sendOf(v, "request", added)
 		return
 	}
-	it.sequence++
-	c.send(it, kind, after)
+	v.c.sequence++
+	c.sendOf(v, kind, after)
 }
 
 // missing are those of list who are not in other.

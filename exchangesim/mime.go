@@ -83,9 +83,9 @@ func (v *view) event() *component {
 	e.add("DESCRIPTION", escape(v.c.body.plain()), language)
 	if v.it.recurrence != nil && v.index == 0 {
 		e.add("RRULE", v.it.recurrence.rule(v.start, v.zone(), v.c.allDay))
-		v.it.patternTimes(func(index int, start, _ time.Time) bool {
-			if v.it.cancels[index] {
-				e.time("EXDATE", start, v.zone(), v.c.allDay)
+		v.it.patternTimes(func(s slot) bool {
+			if v.it.cancels[s.index] {
+				e.time("EXDATE", s.start, v.zone(), v.c.allDay)
 			}
 			return len(v.it.cancels) > 0
 		})

@@ -20,7 +20,7 @@ func ruleParts(rule string) map[string]string {
 
 // takeRule turns an RRULE into a pattern of Exchange. What Exchange cannot keep is refused.
 func (e *edit) takeRule(event *component) error {
-	e.recurrence, e.changes, e.cancels = nil, map[int]*content{}, map[int]bool{}
+	e.recurrence, e.changes, e.cancels, e.given = nil, map[int]*content{}, map[int]bool{}, true
 	l, ok := event.get("RRULE")
 	if !ok {
 		return nil
@@ -161,8 +161,8 @@ func dayOfMonth(s string, begin time.Time) int {
 // takeExceptions applies EXDATE and the events with a RECURRENCE-ID to a series.
 func (e *edit) takeExceptions(master *component, exceptions []*component, zones map[string]string) error {
 	indexes := map[time.Time]int{}
-	(&item{content: *e.content}).patternTimes(func(index int, start, _ time.Time) bool {
-		indexes[start] = index
+	(&item{content: *e.content}).patternTimes(func(s slot) bool {
+		indexes[s.start] = s.index
 		return true
 	})
 	find := func(l contentLine, value string) (int, error) {

@@ -78,7 +78,8 @@ func (c *call) createIn(b *mailbox, a Appointment) (id string, err error) {
 	return it.id, nil
 }
 
-// Update changes an appointment; attendees of a meeting are told.
+// Update changes an appointment; attendees of a meeting are told. A series loses its exceptions with another pattern or other
+// times, but not when it is only extended or cut.
 func (o *Outlook) Update(id string, change func(*Appointment)) error {
 	return o.edit(id, func(a *Appointment) error {
 		change(a)
@@ -97,21 +98,26 @@ func (o *Outlook) edit(id string, change func(*Appointment) error) error {
 		if err := change(&a); err != nil {
 			return err
 		}
+		if r := it.recurrence; r != nil && a.Recurrence != nil && a.Recurrence.Start == r.Start && !a.Start.Equal(it.start) {
+			a.Recurrence.Start = "" // the series goes where its first occurrence is moved to
+		}
 		made := it.content.clone()
 		if err := made.take(a); err != nil {
 			return err
 		}
+		if it.extends(&made) {
+			made.keepWithin()
+		}
 		before := it.attendees()
 		changed := differences(&it.content, &made)
-		it.remember(&made)
-		it.content = made
+		it.become(&made)
 		it.author = b.owner.Name
 		b.edited(it)
 		for _, name := range changed {
 			it.history[name] = it.key
 		}
 		if it.meeting() || len(before) > 0 {
-			c.tellAttendees(it, before, "SendToAllAndSaveCopy")
+			c.tellAttendees(c.viewOf(it), before, "SendToAllAndSaveCopy")
 		}
 		return nil
 	})
@@ -295,6 +301,9 @@ func (c *content) take(a Appointment) error {
 		return err
 	}
 	if c.recurrence != nil {
+		if err := c.recurrence.check(); err != nil {
+			return err
+		}
 		if c.recurrence.Start == "" {
 			c.recurrence.Start = c.start.In(mustZone(c.startZone)).Format("2006-01-02")
 		}

@@ -95,27 +95,34 @@ func matchesDay(days []string, d time.Weekday) bool {
 	})
 }
 
+// A slot is where the pattern of a series has an occurrence.
+type slot struct {
+	index      int // from 1
+	day        int // of the pattern, counted from the first of 1970
+	start, end time.Time
+}
+
 // occurrences yields views of the occurrences of a series that were not deleted, in the order of the pattern.
 func (c *call) occurrences(it *item, yield func(*view) bool) {
-	it.patternTimes(func(index int, start, end time.Time) bool {
-		if it.cancels[index] {
+	it.patternTimes(func(s slot) bool {
+		if it.cancels[s.index] {
 			return true
 		}
-		return yield(c.occurrenceView(it, index, start, end))
+		return yield(c.occurrenceView(it, s))
 	})
 }
 
-func (c *call) occurrenceView(it *item, index int, start, end time.Time) *view {
+func (c *call) occurrenceView(it *item, s slot) *view {
 	v := c.viewOf(it)
-	v.index, v.original, v.start, v.end = index, start, start, end
-	if e := it.changes[index]; e != nil {
+	v.index, v.day, v.original, v.start, v.end = s.index, s.day, s.start, s.start, s.end
+	if e := it.changes[s.index]; e != nil {
 		v.c, v.exception, v.start, v.end = e, true, e.start, e.end
 	}
 	return v
 }
 
-// patternTimes yields the times of every occurrence of the pattern, deleted ones too.
-func (it *item) patternTimes(yield func(index int, start, end time.Time) bool) {
+// patternTimes yields every occurrence of the pattern, deleted ones too.
+func (it *item) patternTimes(yield func(slot) bool) {
 	loc := mustZone(it.startZone)
 	local := it.start.In(loc)
 	days := 0
@@ -123,31 +130,73 @@ func (it *item) patternTimes(yield func(index int, start, end time.Time) bool) {
 		days = int(it.end.Sub(it.start).Round(24*time.Hour) / (24 * time.Hour))
 	}
 	it.recurrence.dates(func(index int, y int, m time.Month, d int) bool {
-		start := time.Date(y, m, d, local.Hour(), local.Minute(), local.Second(), 0, loc)
-		end := start.Add(it.end.Sub(it.start))
-		if days > 0 {
-			end = start.AddDate(0, 0, days)
+		start := time.Date(y, m, d, local.Hour(), local.Minute(), local.Second(), 0, time.UTC)
+		if y, m, d := local.Date(); start.Equal(time.Date(y, m, d, local.Hour(), local.Minute(), local.Second(), 0, time.UTC)) {
+			start = it.start // also if the clock shows it twice
+		} else {
+			start = onClock(start, loc)
 		}
-		return yield(index, start.UTC(), end.UTC())
+		end := start.Add(it.end.Sub(it.start))
+		if days > 0 { // the first moment of a day is not midnight everywhere
+			start = dayBegins(time.Date(y, m, d, 12, 0, 0, 0, loc), loc)
+			end = dayBegins(time.Date(y, m, d+days, 12, 0, 0, 0, loc), loc)
+		}
+		return yield(slot{index, dayNumber(y, m, d), start.UTC(), end.UTC()})
 	})
+}
+
+// onClock is when the clock in loc shows what wall shows in UTC: the first time, if it does twice, and if it does not, as the clock
+// would have it that was not put forward.
+func onClock(wall time.Time, loc *time.Location) time.Time {
+	shows := func(offset time.Time) (time.Time, bool) {
+		_, seconds := offset.In(loc).Zone()
+		t := wall.Add(-time.Duration(seconds) * time.Second)
+		_, there := t.In(loc).Zone()
+		return t, there == seconds
+	}
+	before, ok := shows(wall.AddDate(0, 0, -1))
+	if after, is := shows(wall.AddDate(0, 0, 1)); !ok && is {
+		return after
+	}
+	return before
+}
+
+// dayNumber counts the days from the first of 1970.
+func dayNumber(y int, m time.Month, d int) int {
+	return int(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / (24 * 60 * 60))
 }
 
 // occurrence finds one by its index.
 func (c *call) occurrence(it *item, index int) (*view, error) {
+	v, err := c.search(it, func(s slot) bool { return s.index == index }, func(s slot) bool { return s.index > index })
+	if err == nil && v == nil {
+		err = fail("ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange", "Occurrence with this index doesn't exist in the recurrence.")
+	}
+	return v, err
+}
+
+// occurrenceOn finds one by the day that is in its id. Another pattern has other days: then the id leads nowhere.
+func (c *call) occurrenceOn(it *item, day int) (*view, error) {
+	v, err := c.search(it, func(s slot) bool { return s.day == day }, func(s slot) bool { return s.day > day })
+	if err == nil && v == nil {
+		err = fail("ErrorItemNotFound", "The specified object was not found in the store.")
+	}
+	return v, err
+}
+
+// search finds an occurrence that is there; nil if the pattern has none.
+func (c *call) search(it *item, is, beyond func(slot) bool) (*view, error) {
 	if it.recurrence == nil {
 		return nil, fail("ErrorCalendarCannotUseIdForOccurrenceId", "Id can't be used for an occurrence.")
 	}
 	var found *view
-	it.patternTimes(func(i int, start, end time.Time) bool {
-		if i == index {
-			found = c.occurrenceView(it, i, start, end)
+	it.patternTimes(func(s slot) bool {
+		if is(s) {
+			found = c.occurrenceView(it, s)
 		}
-		return i < index
+		return found == nil && !beyond(s)
 	})
-	switch {
-	case found == nil:
-		return nil, fail("ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange", "Occurrence with this index doesn't exist in the recurrence.")
-	case it.cancels[index]:
+	if found != nil && it.cancels[found.index] {
 		return nil, fail("ErrorCalendarOccurrenceIsDeletedFromRecurrence", "Occurrence with this index was previously deleted from the recurrence.")
 	}
 	return found, nil
@@ -157,8 +206,8 @@ func (c *call) occurrence(it *item, index int) (*view, error) {
 func (c *content) anchor() error {
 	it := &item{content: *c}
 	found := false
-	it.patternTimes(func(_ int, start, end time.Time) bool {
-		c.start, c.end, found = start, end, true
+	it.patternTimes(func(s slot) bool {
+		c.start, c.end, found = s.start, s.end, true
 		return false
 	})
 	if !found {
@@ -200,6 +249,11 @@ func (v *view) recurrenceNode() *node {
 	r := v.it.recurrence
 	if r == nil || v.index > 0 {
 		return nil
+	}
+	if kind, ok := strings.CutSuffix(r.Pattern, "Yearly"); ok && r.Interval > 1 { // the schema's years have no interval
+		monthly := *r
+		monthly.Pattern, monthly.Interval = kind+"Monthly", 12*r.Interval
+		r = &monthly
 	}
 	pattern := el("t:" + r.Pattern + "Recurrence")
 	add := func(name, value string) { pattern.kids = append(pattern.kids, el("t:"+name, value)) }
@@ -283,9 +337,9 @@ func (v *view) deletedOccurrences() *node {
 		return nil
 	}
 	n := el("t:DeletedOccurrences")
-	v.it.patternTimes(func(index int, start, _ time.Time) bool {
-		if v.it.cancels[index] {
-			n.kids = append(n.kids, el("t:DeletedOccurrence", el("t:Start", stamp(start))))
+	v.it.patternTimes(func(s slot) bool {
+		if v.it.cancels[s.index] {
+			n.kids = append(n.kids, el("t:DeletedOccurrence", el("t:Start", stamp(s.start))))
 		}
 		return len(n.kids) < len(v.it.cancels)
 	})

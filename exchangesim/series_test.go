@@ -94,3 +94,98 @@ func TestPatterns(t *testing.T) {
 		}
 	}
 }
+
+// An occurrence's id has its day in it, its change key is the series', and both the pattern and the times of a series, written by a
+// client, cost it its exceptions.
+func TestWhatBecomesOfExceptions(t *testing.T) {
+	t.Parallel()
+	_, c := serve(t, Options{})
+	master, _ := c.create(weekly)
+	key := func(n *node) string { return n.child("ItemId").attr("ChangeKey") }
+	shown := func() *node {
+		return c.must(getItem(itemID(master, ""), "calendar:ModifiedOccurrences", "calendar:DeletedOccurrences")).child("Items", "CalendarItem")
+	}
+	change := func() string {
+		items := c.view()
+		c.must(updateItem("AlwaysOverwrite", itemID(items[1].child("ItemId").attr("Id"), ""), setField("item:Subject", "<t:Subject>Own</t:Subject>")))
+		c.must(deleteItem("MoveToDeletedItems", itemID(items[2].child("ItemId").attr("Id"), "")))
+		return items[1].child("ItemId").attr("Id")
+	}
+	second := change()
+	now := shown()
+	if got := now.child("ModifiedOccurrences", "Occurrence"); key(got) != key(now) || got.child("ItemId").attr("Id") != second {
+		t.Errorf("the exception is %+v, of the series %+v", got, now)
+	}
+	rule := func(day, start string) string {
+		return setField("calendar:StartTimeZone", `<t:StartTimeZone Id="W. Europe Standard Time"/>`) +
+			setField("calendar:Recurrence", `<t:Recurrence><t:WeeklyRecurrence><t:Interval>1</t:Interval><t:DaysOfWeek>`+day+`</t:DaysOfWeek></t:WeeklyRecurrence><t:NoEndRecurrence><t:StartDate>`+start+`</t:StartDate></t:NoEndRecurrence></t:Recurrence>`)
+	}
+	for name, update := range map[string]string{
+		"the rule":  rule("Tuesday", "2026-10-20"),
+		"the times": setField("calendar:Start", "<t:Start>2026-10-20T10:00:00</t:Start>") + setField("calendar:End", "<t:End>2026-10-20T11:00:00</t:End>"),
+	} {
+		c.must(updateItem("AlwaysOverwrite", itemID(master, ""), update))
+		if now := shown(); now.child("ModifiedOccurrences") != nil || now.child("DeletedOccurrences") != nil {
+			t.Errorf("after a change of %s there are exceptions: %+v", name, now)
+		}
+		if got := change(); got != second {
+			t.Errorf("after a change of %s the occurrence of the same day has another id", name)
+		}
+	}
+	c.must(updateItem("AlwaysOverwrite", itemID(master, ""), rule("Wednesday", "2026-10-21")))
+	if got := c.code(getItem(itemID(second, ""), "item:Subject")); got != "ErrorItemNotFound" {
+		t.Errorf("the id of a Tuesday leads to a Wednesday: %s", got)
+	}
+}
+
+func TestAnOccurrenceIsNotMovedIntoItsNeighbour(t *testing.T) {
+	t.Parallel()
+	_, c := serve(t, Options{})
+	c.create(strings.Replace(strings.Replace(weekly, "<t:WeeklyRecurrence><t:Interval>1</t:Interval><t:DaysOfWeek>Tuesday</t:DaysOfWeek></t:WeeklyRecurrence>",
+		"<t:DailyRecurrence><t:Interval>1</t:Interval></t:DailyRecurrence>", 1), "2026-10-20T10:00:00", "2026-10-20T17:00:00", 1))
+	second := c.view()[1].child("ItemId").attr("Id")
+	end := func(at string) string {
+		return updateItem("AlwaysOverwrite", itemID(second, ""), setField("calendar:End", "<t:End>"+at+"</t:End>"))
+	}
+	if got := c.code(end("2026-10-22T09:30:00")); got != "ErrorOccurrenceCrossingBoundary" {
+		t.Errorf("longer than until the next: %s", got)
+	}
+	c.must(end("2026-10-22T02:00:00")) // across midnight
+}
+
+func TestYearsApartAreMonthsToEWS(t *testing.T) {
+	t.Parallel()
+	s, c := serve(t, Options{})
+	id, err := s.Outlook("alice@example.com").Create(Appointment{
+		Subject: "Audit", Start: time.Date(2026, 12, 3, 9, 0, 0, 0, time.UTC), End: time.Date(2026, 12, 3, 10, 0, 0, 0, time.UTC),
+		Recurrence: &Recurrence{Pattern: "AbsoluteYearly", Interval: 2, Day: 3, Month: "December", Count: 3},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := c.must(getItem(itemID(id, ""), "calendar:Recurrence", "calendar:LastOccurrence")).child("Items", "CalendarItem")
+	if got := n.child("Recurrence", "AbsoluteMonthlyRecurrence", "Interval").value(); got != "24" {
+		t.Errorf("interval %q: %+v", got, n)
+	}
+	if got := n.child("LastOccurrence", "Start").value(); !strings.HasPrefix(got, "2030-12-03") {
+		t.Errorf("the last is on %s", got)
+	}
+}
+
+func TestOccurrencesGoByTheClock(t *testing.T) {
+	t.Parallel()
+	berlin := mustZone("W. Europe Standard Time")
+	for wall, want := range map[string]string{
+		"2026-03-28 02:30": "2026-03-28 01:30", "2026-03-29 01:59": "2026-03-29 00:59", "2026-03-29 02:30": "2026-03-29 01:30",
+		"2026-03-29 03:00": "2026-03-29 01:00", "2026-10-25 01:59": "2026-10-24 23:59", "2026-10-25 02:30": "2026-10-25 00:30",
+		"2026-10-25 03:00": "2026-10-25 02:00", "2026-10-26 02:30": "2026-10-26 01:30",
+	} {
+		at, err := time.Parse("2006-01-02 15:04", wall)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := onClock(at, berlin).UTC().Format("2006-01-02 15:04"); got != want {
+			t.Errorf("%s is %s UTC, want %s", wall, got, want)
+		}
+	}
+}

@@ -42,6 +42,97 @@ func seriesChecks() []check {
 			},
 		},
 		{
+			name: "MovedAcrossMidnight", section: "Series", needs: needed,
+			rule: rules + " It is named by the time at which the rule has it start, wherever it was moved.",
+			do: func(c *checking) {
+				e := c.weekly("America/New_York")
+				late := c.occurrence(e, 3, func(x *calendar.Event) { x.Start, x.End = x.Start.Add(16*time.Hour), x.End.Add(16*time.Hour) })
+				early := c.occurrence(e, 10, func(x *calendar.Event) { x.Start, x.End = x.Start.Add(-11*time.Hour), x.End.Add(-11*time.Hour) })
+				e.Exceptions = []calendar.OccurrenceException{late, early}
+				c.roundTripSeries(e)
+			},
+		},
+		{
+			name: "RetitledOccurrence", section: "Series", needs: needed, rule: rules,
+			do: func(c *checking) {
+				e := c.weekly("Europe/Berlin")
+				e.Exceptions = []calendar.OccurrenceException{c.occurrence(e, 21, func(x *calendar.Event) { x.Subject = subject + ", alone" })}
+				c.roundTripSeries(e)
+			},
+		},
+		{
+			name: "WithoutAnEnd", section: "Series", needs: needed, rule: rules,
+			do: func(c *checking) { c.weeklyBy("FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TH") },
+		},
+		{
+			name: "ByDate", section: "Series", needs: needed, rule: rules,
+			do: func(c *checking) {
+				e := c.weekly("Europe/Berlin")
+				at := location(e.Zone)
+				last := e.Start.In(at).AddDate(0, 0, 24) // a Thursday, after the change of the clock
+				c.weeklyBy("FREQ=WEEKLY;BYDAY=MO,TH;UNTIL=" + last.UTC().Format("20060102T150405Z"))
+			},
+		},
+		{
+			name: "OnTheLastDayOfTheMonth", section: "Series", needs: needed, rule: rules,
+			do: func(c *checking) {
+				e := c.event()
+				e.Start, e.End = c.in(e.Zone, time.January, 31, 9, 0), c.in(e.Zone, time.January, 31, 10, 0)
+				e.Recurrence = "FREQ=MONTHLY;BYMONTHDAY=-1;COUNT=5"
+				c.roundTripSeries(e)
+			},
+		},
+		{
+			name: "OnADayOfTheWeekInTheYear", section: "Series", needs: needed, rule: rules,
+			do: func(c *checking) {
+				e := c.event()
+				at := location(e.Zone)
+				first := time.Date(c.year(), time.November, 1, 9, 0, 0, 0, at)
+				for first.Weekday() != time.Thursday {
+					first = first.AddDate(0, 0, 1)
+				}
+				e.Start = first.AddDate(0, 0, 21).UTC()
+				e.End, e.Recurrence = e.Start.Add(time.Hour), "FREQ=YEARLY;BYMONTH=11;BYDAY=4TH;COUNT=3"
+				c.roundTripSeries(e)
+			},
+		},
+		{
+			name: "UpdateOfTheTimeWithTheRule", section: "Apply: Update", needs: needed,
+			rule: onlyFields + " Rule and exceptions are written as a whole.",
+			do: func(c *checking) {
+				from := c.excepted(c.weekly("Europe/Berlin"))
+				to := c.weekly("Europe/Berlin")
+				to.Start, to.End = to.Start.Add(90*time.Minute), to.End.Add(2*time.Hour)
+				c.updates(from, c.excepted(to), calendar.FieldTime|calendar.FieldRecurrence)
+			},
+		},
+		{
+			name: "UpdateOfTheTitleKeepsTheExceptions", section: "Series", needs: needed,
+			rule: "An Update without FieldRecurrence leaves rule and exceptions; what an exception has in common with the series changes along.",
+			do:   func(c *checking) { c.exceptionsFollow() },
+		},
+		{
+			name: "UpdateTwiceIsOnce", section: "Apply: Update", needs: needed,
+			rule: "An Update that was made already leaves the item as it is.",
+			do: func(c *checking) {
+				item := c.mustApply(c.b, c.creation(c.weekly("Europe/Berlin")))
+				to := c.excepted(c.weekly("Europe/Berlin"))
+				m := update(c.m, item, to, calendar.FieldRecurrence)
+				c.mustApply(c.b, m)
+				c.sameAs(to, "the answer to the second Update", c.mustApply(c.b, m))
+				c.sameAs(to, "what Fetch reads then", c.mustFetch(item.Ref))
+			},
+		},
+		{
+			name: "WhatWasLeftOutComesBack", section: "Apply: Update", needs: needed, rule: onlyFields,
+			do: func(c *checking) {
+				with := c.excepted(c.weekly("Europe/Berlin"))
+				other := with
+				other.Exceptions = other.Exceptions[:1]
+				c.updates(with, other, calendar.FieldRecurrence)
+			},
+		},
+		{
 			name: "UpdateOfTheRule", section: "Apply: Update", needs: needed, rule: onlyFields,
 			do: func(c *checking) {
 				from := c.weekly("Europe/Berlin")
@@ -108,6 +199,45 @@ func (s *suite) excepted(e calendar.Event) calendar.Event {
 	moved.End = moved.Start.Add(2 * time.Hour)
 	e.Exceptions = []calendar.OccurrenceException{{Occurrence: occurrence(3), Event: &moved}, {Occurrence: occurrence(21)}}
 	return e
+}
+
+// occurrence is an exception of a weekly series: the occurrence so many days after the first, with a change.
+func (s *suite) occurrence(e calendar.Event, days int, change func(*calendar.Event)) calendar.OccurrenceException {
+	at := location(e.Zone)
+	d := e.Start.In(at)
+	x := e
+	x.Recurrence, x.Exceptions = "", nil
+	x.Start = time.Date(d.Year(), d.Month(), d.Day()+days, d.Hour(), d.Minute(), 0, 0, at).UTC()
+	x.End = x.Start.Add(e.End.Sub(e.Start))
+	original := x.Start
+	change(&x)
+	return calendar.OccurrenceException{Occurrence: original, Event: &x}
+}
+
+// weeklyBy makes the weekly series with another rule and reads it back.
+func (c *checking) weeklyBy(rule string) {
+	c.Helper()
+	e := c.weekly("Europe/Berlin")
+	e.Recurrence = rule
+	c.roundTripSeries(e)
+}
+
+// exceptionsFollow changes title and place of a series of which one occurrence has a title of its own.
+func (c *checking) exceptionsFollow() {
+	c.Helper()
+	from := c.excepted(c.weekly("Europe/Berlin"))
+	item := c.mustApply(c.b, c.creation(from))
+	to := from
+	to.Subject, to.Location = subject+", of the series", "Building 5"
+	now := c.mustApply(c.b, update(c.m, item, to, (calendar.FieldSubject|calendar.FieldLocation)&^c.can.Omits))
+	for what, got := range map[string]calendar.Item{"the answer": now, "what Fetch reads then": c.mustFetch(now.Ref)} {
+		c.sameAs(to, what, got) // the title is its own
+		for _, x := range got.Event.Exceptions {
+			if x.Event != nil && !c.can.Omits.Has(calendar.FieldLocation) && x.Event.Location != to.Location {
+				c.violated("in %s, the moved occurrence is still at %q, where the series was, instead of %q", what, x.Event.Location, to.Location)
+			}
+		}
+	}
 }
 
 // roundTripSeries creates a series and reads it back.

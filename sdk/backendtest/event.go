@@ -8,6 +8,7 @@ import (
 	_ "time/tzdata" // the checks must not depend on what the machine has
 
 	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/recurrence"
 )
 
 // subject is what the subject of every item that the suite makes begins with.
@@ -83,7 +84,10 @@ var parts = []part{
 	}},
 	{field: calendar.FieldAttendees, name: "Attendees", show: func(e calendar.Event) string { return invited(e, false) }},
 	{field: calendar.FieldResources, name: "Resources", show: func(e calendar.Event) string { return invited(e, true) }},
-	{field: calendar.FieldRecurrence, name: "Recurrence", show: func(e calendar.Event) string { return rule(e.Recurrence) }},
+	{
+		field: calendar.FieldRecurrence, name: "Recurrence", show: func(e calendar.Event) string { return rule(e.Recurrence) },
+		same: func(a, b calendar.Event) bool { return a.Recurrence != "" && canonical(a) == canonical(b) },
+	},
 	{field: calendar.FieldRecurrence, name: "Exceptions", show: exceptions},
 }
 
@@ -138,6 +142,19 @@ func invited(e calendar.Event, resources bool) string {
 	}
 	slices.Sort(out)
 	return fmt.Sprintf("%q", out)
+}
+
+// canonical is an event's rule in the words in which rules compare; empty if it is none that a calendar of Exchange keeps.
+func canonical(e calendar.Event) string {
+	at, err := time.LoadLocation(e.Zone)
+	if err != nil {
+		return ""
+	}
+	r, err := recurrence.Canonical(e.Recurrence, recurrence.Start{At: e.Start, AllDay: e.AllDay, Zone: at})
+	if err != nil {
+		return "none of Exchange's: " + rule(e.Recurrence)
+	}
+	return r
 }
 
 // rule shows a recurrence rule without what goes without saying.

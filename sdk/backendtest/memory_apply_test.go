@@ -182,7 +182,16 @@ func (b *memory) update(x *box, m calendar.Mutation) (backend.Result, error) {
 	}
 	before := item.Event
 	write(&item.Event, m.Event, fields)
+	if !fields.Has(calendar.FieldRecurrence) && !b.has("exceptions stay behind") {
+		item.Event.Exceptions = follow(before, item.Event)
+	}
 	switch {
+	case b.has("what is left out stays out"):
+		item.Event.Exceptions = append(slices.Clone(item.Event.Exceptions), skippedBefore(before, item.Event)...)
+	case b.has("the rule forgets the time") && fields.Has(calendar.FieldRecurrence):
+		item.Event.Start, item.Event.End = before.Start, before.End
+	case b.has("an update again undoes it") && fields.Has(calendar.FieldRecurrence) && len(before.Exceptions) > 0:
+		item.Event.Exceptions = nil
 	case b.has("empty texts are not written"):
 		keepTexts(&item.Event, before)
 	case b.has("an update leaves AllDay"):
@@ -207,6 +216,36 @@ func (b *memory) update(x *box, m calendar.Mutation) (backend.Result, error) {
 	b.tell()
 	item.Event = b.shown(item.Event)
 	return backend.Result{Item: item}, nil
+}
+
+// follow has exceptions take over what they had in common with their series.
+func follow(before, now calendar.Event) []calendar.OccurrenceException {
+	out := slices.Clone(now.Exceptions)
+	for i, x := range out {
+		if x.Event == nil {
+			continue
+		}
+		e := *x.Event
+		if e.Subject == before.Subject {
+			e.Subject = now.Subject
+		}
+		if e.Location == before.Location {
+			e.Location = now.Location
+		}
+		out[i].Event = &e
+	}
+	return out
+}
+
+// skippedBefore are the occurrences that were left out, and are not any more.
+func skippedBefore(before, now calendar.Event) []calendar.OccurrenceException {
+	var out []calendar.OccurrenceException
+	for _, x := range before.Exceptions {
+		if x.Event == nil && !slices.ContainsFunc(now.Exceptions, func(y calendar.OccurrenceException) bool { return y.Occurrence.Equal(x.Occurrence) }) {
+			out = append(out, x)
+		}
+	}
+	return out
 }
 
 func keepTexts(e *calendar.Event, before calendar.Event) {

@@ -50,7 +50,41 @@ var readings = map[string]func(e *calendar.Event){
 			e.Class = calendar.Private
 		}
 	},
-	"rules are lost":       func(e *calendar.Event) { e.Recurrence = "" },
+	"rules are lost": func(e *calendar.Event) { e.Recurrence = "" },
+	"occurrences by their day": func(e *calendar.Event) {
+		eachException(e, func(x *calendar.OccurrenceException) {
+			if x.Event != nil && !e.AllDay {
+				at := x.Event.Start
+				x.Occurrence = time.Date(at.Year(), at.Month(), at.Day(), x.Occurrence.Hour(), x.Occurrence.Minute(), 0, 0, time.UTC)
+			}
+		})
+	},
+	"occurrences have no title": func(e *calendar.Event) {
+		subject := e.Subject
+		eachException(e, func(x *calendar.OccurrenceException) {
+			if x.Event != nil {
+				x.Event.Subject = subject
+			}
+		})
+	},
+	"everything ends": func(e *calendar.Event) {
+		if e.Recurrence != "" && !strings.Contains(e.Recurrence, "COUNT") && !strings.Contains(e.Recurrence, "UNTIL") {
+			e.Recurrence += ";COUNT=999"
+		}
+	},
+	"an end is a day early": func(e *calendar.Event) {
+		if head, until, ok := strings.Cut(e.Recurrence, "UNTIL="); ok {
+			if t, err := time.Parse("20060102T150405Z", until); err == nil {
+				e.Recurrence = head + "UNTIL=" + t.AddDate(0, 0, -1).Format("20060102T150405Z")
+			}
+		}
+	},
+	"the last day is the 31st": func(e *calendar.Event) {
+		e.Recurrence = strings.Replace(e.Recurrence, "BYMONTHDAY=-1", "BYMONTHDAY=31", 1)
+	},
+	"years are months": func(e *calendar.Event) {
+		e.Recurrence = strings.Replace(e.Recurrence, "FREQ=YEARLY;BYMONTH=11", "FREQ=MONTHLY", 1)
+	},
 	"exceptions are lost":  func(e *calendar.Event) { e.Exceptions = nil },
 	"left out, not moved":  leftOut,
 	"occurrences by UTC":   func(e *calendar.Event) { shiftLast(e) },
@@ -58,6 +92,19 @@ var readings = map[string]func(e *calendar.Event){
 	"everybody must come":  mustCome,
 	"rooms are lost":       func(e *calendar.Event) { e.Attendees = slices.DeleteFunc(slices.Clone(e.Attendees), isResource) },
 	"reminders in seconds": inSeconds,
+}
+
+// eachException changes copies of an event's exceptions.
+func eachException(e *calendar.Event, change func(*calendar.OccurrenceException)) {
+	e.Exceptions = slices.Clone(e.Exceptions)
+	for i := range e.Exceptions {
+		x := &e.Exceptions[i]
+		if x.Event != nil {
+			own := *x.Event
+			x.Event = &own
+		}
+		change(x)
+	}
 }
 
 func ascii(r rune) rune {

@@ -45,7 +45,8 @@ var table = map[fault.Kind]string{
 		ErrorDuplicateSOAPHeader ErrorInvalidPushSubscriptionUrl ErrorInvalidSubscriptionRequest ErrorCannotDeleteObject
 		ErrorQuotaExceeded ErrorMessageSizeExceeded ErrorItemSavePropertyError ErrorPropertyUpdate ErrorItemCorrupt
 		ErrorOccurrenceCrossingBoundary ErrorCalendarDurationIsTooLong ErrorCalendarEndDateIsEarlierThanStartDate
-		ErrorRecurrenceHasNoOccurrence`,
+		ErrorRecurrenceHasNoOccurrence ErrorOccurrenceTimeSpanTooBig ErrorRecurrenceEndDateTooBig ErrorCalendarInvalidRecurrence
+		ErrorCalendarInvalidDayForWeeklyRecurrence ErrorUnsupportedRecurrence`,
 }
 
 const soapHead = `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>`

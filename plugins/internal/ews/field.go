@@ -18,7 +18,7 @@ type Field struct {
 var elementOrder = []string{
 	"Subject", "Sensitivity", "Body", "ReminderIsSet", "ReminderMinutesBeforeStart", "ExtendedProperty",
 	"Start", "End", "IsAllDayEvent", "LegacyFreeBusyStatus", "Location",
-	"RequiredAttendees", "OptionalAttendees", "Resources", "StartTimeZone", "EndTimeZone",
+	"RequiredAttendees", "OptionalAttendees", "Resources", "Recurrence", "StartTimeZone", "EndTimeZone",
 }
 
 func field(uri, element, value string) Field {

@@ -41,6 +41,10 @@ func FuzzEnvelope(f *testing.F) {
 func FuzzGetItem(f *testing.F) {
 	seeds(f, "captures/gromox/*GetItem*.res.xml", "traces/exchange/*GetItemResponse.res.xml")
 	f.Add([]byte(messageWith("NoError", "")))
+	f.Add([]byte(messageWith("NoError", `<Items><CalendarItem><Recurrence><RelativeYearlyRecurrence><DaysOfWeek>Weekday</DaysOfWeek>`+
+		`<DayOfWeekIndex>Last</DayOfWeekIndex><Month>June</Month></RelativeYearlyRecurrence><EndDateRecurrence><StartDate>2026-06-30Z</StartDate>`+
+		`<EndDate>2030-01-01</EndDate></EndDateRecurrence></Recurrence><ModifiedOccurrences><Occurrence><ItemId Id="A"/></Occurrence>`+
+		`</ModifiedOccurrences><DeletedOccurrences><DeletedOccurrence><Start>x</Start></DeletedOccurrence></DeletedOccurrences></CalendarItem></Items>`)))
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		got, err := respond(200, string(doc)).GetItems(t.Context(), ada, []string{"a", "b"}, []Property{marker})
 		if err == nil && len(got) != 2 {

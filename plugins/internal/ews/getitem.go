@@ -20,7 +20,8 @@ var itemFields = []string{
 	"calendar:UID", "calendar:Start", "calendar:End", "calendar:IsAllDayEvent", "calendar:LegacyFreeBusyStatus",
 	"calendar:Location", "calendar:IsMeeting", "calendar:IsCancelled", "calendar:CalendarItemType",
 	"calendar:MyResponseType", "calendar:Organizer", "calendar:RequiredAttendees", "calendar:OptionalAttendees",
-	"calendar:Resources", "calendar:AppointmentState", "calendar:StartTimeZone", "calendar:EndTimeZone",
+	"calendar:Resources", "calendar:AppointmentState", "calendar:Recurrence", "calendar:ModifiedOccurrences",
+	"calendar:DeletedOccurrences", "calendar:StartTimeZone", "calendar:EndTimeZone",
 }
 
 // A Got is one answer of GetItems: an item, or why there is none.

@@ -43,6 +43,16 @@ type CalendarItem struct {
 	State     State
 	StartZone Zone
 	EndZone   Zone
+
+	Series *Series // nil: the answer tells of none
+}
+
+// series is where what is told of a series goes.
+func (i *CalendarItem) series() *Series {
+	if i.Series == nil {
+		i.Series = &Series{}
+	}
+	return i.Series
 }
 
 // State is AppointmentState: whether the item is a meeting, an attendee's copy, called off.
@@ -147,6 +157,12 @@ func decodeCalendarField(s *xmlscan.Scanner, name string, i *CalendarItem) {
 		i.Resources = decodeAttendees(s)
 	case "AppointmentState":
 		i.State = State{Known: true, Bits: number(s.Word())}
+	case "Recurrence":
+		i.series().Pattern = decodeRecurrence(s)
+	case "ModifiedOccurrences":
+		i.series().Modified = decodeModified(s)
+	case "DeletedOccurrences":
+		i.series().Deleted = decodeDeleted(s)
 	case "StartTimeZone":
 		i.StartZone = decodeZone(s)
 	case "EndTimeZone":

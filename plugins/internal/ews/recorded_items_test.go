@@ -46,7 +46,9 @@ var readings = map[string][]string{
 	"exchangelib-gromox-008-CreateItem": {
 		gromox, "AkAAAM/AAAALw, Single", "AoAAAM/AAAAMA, Single", "AsAAAM/AAAAMQ, Single",
 	},
-	"exchangelib-gromox-009-CreateItem": {gromox, "AwAAAM/AAAAMg, RecurringMaster"},
+	"exchangelib-gromox-009-CreateItem": {
+		gromox, "AwAAAM/AAAAMg, RecurringMaster, kind 2 every 1 on [Tuesday] from 2026-12-01, 4 times, 0 modified, 0 deleted",
+	},
 	"exchangelib-gromox-011-GetItem": {
 		gromox,
 		"AYAAAM/AAAALA, " + verify + "modified 2026-11-22T19:10:10.5323333",
@@ -57,7 +59,7 @@ var readings = map[string][]string{
 		`AoAAAM/AAAAMA, "b1", Single, 2026-12-01T09:00:00-2026-12-01T10:00:00` + plain + "modified 2026-11-22T19:10:43.2225904",
 		`AsAAAM/AAAAMQ, "b2", Single, 2026-12-01T10:00:00-2026-12-01T11:00:00` + plain + "modified 2026-11-22T19:10:43.2254911",
 		`AwAAAM/AAAAMg, "weekly", RecurringMaster, 2026-12-01T08:00:00-2026-12-01T09:00:00` + plain +
-			"modified 2026-11-22T19:10:43.2337919",
+			"kind 2 every 1 on [Tuesday] from 2026-12-01, 4 times, 0 modified, 0 deleted, modified 2026-11-22T19:10:43.2337919",
 	},
 	"exchangelib-gromox-012-FindItem": {gromox, "last true next 1", "AoAAAM/AAAAMA, Single"},
 	"exchangelib-gromox-013-FindItem": {
@@ -75,7 +77,7 @@ var readings = map[string][]string{
 		`AcAAAM/AAAAMw, "changed", Single, 2026-12-01T09:00:00-2026-12-01T10:00:00, ` +
 			strings.Replace(verifyRest, "dest-42", "dest-43", 1) + "modified 2026-11-22T19:10:43.3211327",
 		`AwAAAM/AAAAMg, "weekly", RecurringMaster, 2026-12-01T08:00:00-2026-12-01T09:00:00` + plain +
-			"modified 2026-11-22T19:10:43.2337919",
+			"kind 2 every 1 on [Tuesday] from 2026-12-01, 4 times, 0 modified, 0 deleted, modified 2026-11-22T19:10:43.2337919",
 		`AsAAAM/AAAAMQ, "b2", Single, 2026-12-01T10:00:00-2026-12-01T11:00:00` + plain + "modified 2026-11-22T19:10:43.2254911",
 		`AoAAAM/AAAAMA, "b1", Single, 2026-12-01T09:00:00-2026-12-01T10:00:00` + plain + "modified 2026-11-22T19:10:43.2225904",
 		`AkAAAM/AAAALw, "b0", Single, 2026-12-01T08:00:00-2026-12-01T09:00:00` + plain + "modified 2026-11-22T19:10:43.2196741",
@@ -126,7 +128,7 @@ var readings = map[string][]string{
 	"CalendarTest.testCalendarTimezoneHandling.07.DeleteItemResponse":      {premises},
 	"CalendarTest.testRecurringEventSupport.04.GetItemResponse": {
 		premises, "ocrAAA/AzNjiB, " + team + "RecurringMaster, 2025-07-02T10:00:00-2025-07-02T11:00:00, " + teamPlace +
-			"<user@test.user.com>" + teamSaved,
+			"<user@test.user.com>, kind 2 every 1 on [Wednesday] from 2025-07-02, 4 times, 0 modified, 0 deleted" + teamSaved,
 	},
 	"CalendarTest.testRecurringEventSupport.05.FindItemResponse": {
 		premises, "last true next 0",

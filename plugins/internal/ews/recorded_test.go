@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/roomwire/roomwire/plugins/internal/ews/xmlscan"
 )
@@ -137,6 +138,11 @@ func line(i CalendarItem) string {
 	add(i.Organizer.Name != "", "by %s <%s>", i.Organizer.Name, i.Organizer.SMTP())
 	for _, a := range i.Required {
 		add(true, "with %s %s", a.SMTP(), a.Response)
+	}
+	if i.Series != nil {
+		p := i.Series.Pattern
+		add(true, "kind %d every %d on %v from %s, %d times, %d modified, %d deleted", p.Kind, p.Interval, p.Days, p.Start.Format(time.DateOnly),
+			p.Count, len(i.Series.Modified), len(i.Series.Deleted))
 	}
 	seen := map[Property]bool{}
 	for _, p := range i.Properties {

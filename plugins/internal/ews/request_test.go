@@ -9,10 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/roomwire/roomwire/plugins/internal/series"
 	"github.com/roomwire/roomwire/sdk/calendar"
 )
 
@@ -47,6 +49,20 @@ var (
 	marker  = Property{Set: "6b2f0c1e-93d4-4f7a-8c55-1d0e7a9b42f3", Name: "RoomwireBookingId", Value: "bk-1"}
 	foreign = Property{Set: "PublicStrings", Name: "AppointmentOid", Value: "4711"}
 )
+
+// everyPattern has each kind of pattern and of end.
+func everyPattern() []series.Pattern {
+	start := time.Date(2026, 10, 6, 0, 0, 0, 0, time.UTC)
+	workdays := []time.Weekday{time.Monday, time.Tuesday, time.Wednesday, time.Thursday, time.Friday}
+	return []series.Pattern{
+		{Kind: series.Daily, Interval: 3, Start: start, Count: 999},
+		{Kind: series.Weekly, Interval: 2, Days: []time.Weekday{time.Tuesday, time.Sunday}, FirstDay: time.Sunday, Start: start, Until: start.AddDate(1, 0, 0)},
+		{Kind: series.AbsoluteMonthly, Interval: 24, Day: 31, Start: start},
+		{Kind: series.RelativeMonthly, Interval: 1, Days: workdays, Ordinal: -1, Start: start},
+		{Kind: series.AbsoluteYearly, Interval: 1, Day: 29, Month: time.February, Start: start},
+		{Kind: series.RelativeYearly, Interval: 1, Days: []time.Weekday{time.Thursday}, Ordinal: 4, Month: time.November, Start: start},
+	}
+}
 
 // everyRequest makes each kind of request that the client can produce, and returns their bodies by name.
 func everyRequest(t *testing.T) map[string][]byte {
@@ -100,7 +116,27 @@ func everyRequest(t *testing.T) map[string][]byte {
 				_, err := c.UpdateItem(ctx, ada, ItemID{ID: "A"}, none, Concerned)
 				return err
 			},
-			"UpdateItem-all":    func(ctx context.Context) error { _, err := c.UpdateItem(ctx, ada, id, none, All); return err },
+			"UpdateItem-all": func(ctx context.Context) error { _, err := c.UpdateItem(ctx, ada, id, none, All); return err },
+			"UpdateItem-series": func(ctx context.Context) error {
+				var all []OccurrenceChange
+				for i, p := range everyPattern() {
+					all = append(all, OccurrenceChange{OccurrenceID{Master: "A<", Index: i + 1}, []Field{StartTimeZone("UTC"), Recurrence(p)}})
+				}
+				_, err := c.UpdateOccurrences(ctx, ada, append(all, OccurrenceChange{OccurrenceID{Master: "A", Index: 9}, []Field{NoRecurrence()}}), Concerned)
+				return err
+			},
+			"UpdateItem-guarded": func(ctx context.Context) error {
+				_, err := c.UpdateOccurrences(ctx, ada, []OccurrenceChange{{OccurrenceID{"A", "DwAAAA==", 3}, []Field{Subject(awkward)}}}, All)
+				return err
+			},
+			"CreateItem-series": func(ctx context.Context) error {
+				_, err := c.CreateItem(ctx, ada, append(slices.Clone(full), Recurrence(everyPattern()[0])), All)
+				return err
+			},
+			"DeleteItem-occurrences": func(ctx context.Context) error {
+				_, err := c.DeleteOccurrences(ctx, ada, []OccurrenceID{{"A<", "DwAAAA==", 1}, {"A<", "", 999}}, All)
+				return err
+			},
 			"DeleteItem":        func(ctx context.Context) error { return c.DeleteItem(ctx, ada, "A", Nobody) },
 			"DeleteItem-cancel": func(ctx context.Context) error { return c.DeleteItem(ctx, ada, "A", All) },
 			"Subscribe": func(ctx context.Context) error {

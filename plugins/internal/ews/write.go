@@ -3,7 +3,6 @@ package ews
 import (
 	"context"
 
-	"github.com/roomwire/roomwire/plugins/internal/ews/xmlscan"
 	"github.com/roomwire/roomwire/sdk/calendar"
 )
 
@@ -16,6 +15,9 @@ const (
 	All            // every attendee
 	Concerned      // those added or removed
 )
+
+// updateMail are the words for the audiences of an update.
+var updateMail = [...]string{Nobody: "SendToNone", All: "SendToAllAndSaveCopy", Concerned: "SendToChangedAndSaveCopy"}
 
 // CreateItem makes an item in the calendar. Nothing makes it happen only once: after an error that is no clear refusal,
 // search before trying again.
@@ -35,7 +37,6 @@ func (c *Client) CreateItem(ctx context.Context, m calendar.Mailbox, fields []Fi
 
 // UpdateItem writes the fields of an item, in their order, unless it was changed since id's ChangeKey: fault.Conflict.
 func (c *Client) UpdateItem(ctx context.Context, m calendar.Mailbox, id ItemID, fields []Field, mail Mail) (ItemID, error) {
-	to := [...]string{Nobody: "SendToNone", All: "SendToAllAndSaveCopy", Concerned: "SendToChangedAndSaveCopy"}[mail]
 	return onlyID(send(ctx, c, m, request{op: "UpdateItem", doing: "changing an item in the calendar", body: func(w *writer) {
 		w.inside("m:UpdateItem", func() {
 			w.inside("m:ItemChanges", func() {
@@ -52,7 +53,7 @@ func (c *Client) UpdateItem(ctx context.Context, m calendar.Mailbox, id ItemID, 
 					})
 				})
 			})
-		}, "ConflictResolution", "NeverOverwrite", "SendMeetingInvitationsOrCancellations", to)
+		}, "ConflictResolution", "NeverOverwrite", "SendMeetingInvitationsOrCancellations", updateMail[mail])
 	}}, decodeItems))
 }
 
@@ -66,7 +67,7 @@ func (c *Client) DeleteItem(ctx context.Context, m calendar.Mailbox, id string, 
 		w.inside("m:DeleteItem", func() {
 			w.inside("m:ItemIds", func() { w.empty("t:ItemId", "Id", id) })
 		}, "DeleteType", "MoveToDeletedItems", "SendMeetingCancellations", to)
-	}}, func(*xmlscan.Scanner, string, *struct{}) {}))
+	}}, nothing))
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/roomwire/roomwire/plugins/internal/series"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
@@ -157,12 +158,7 @@ func (b *Backend) posted(ctx context.Context, m calendar.Mutation, e event) (bac
 		if err := b.except(ctx, m, &e); err != nil {
 			return backend.Result{}, err
 		}
-		now, err := b.readOne(ctx, m.Mailbox, e.ID)
-		if err != nil {
-			return backend.Result{}, err
-		}
-		item, err := b.item(ctx, m.Mailbox, &now)
-		return backend.Result{Item: item}, err
+		return b.afterwards(ctx, m, e.ID)
 	}
 	e.Properties = []extended{{ID: b.key.id(), Value: m.Key}, {ID: b.foreign.id(), Value: m.ForeignKey}} // which are not in the answer
 	item, err := b.fromGraph(m.Mailbox, &e)
@@ -175,13 +171,26 @@ func (b *Backend) posted(ctx context.Context, m calendar.Mutation, e event) (bac
 	return backend.Result{Item: item}, nil
 }
 
-// repeated reports an item that was there already.
+// repeated reports an item that was there already. Where it is the series that was meant, and a write of its exceptions was cut off,
+// they are completed; what anybody else has changed since is left as it is.
 func (b *Backend) repeated(ctx context.Context, m calendar.Mutation, e event, err error) (backend.Result, error) {
 	if err != nil {
 		return backend.Result{}, err
 	}
 	item, err := b.item(ctx, m.Mailbox, &e)
-	return backend.Result{Item: item, Repeated: err == nil}, err
+	if err != nil {
+		return backend.Result{}, err
+	}
+	silenced := m.Mail == calendar.MailNobody && hasGuests(m.Event)
+	if silenced || !series.HalfDone(item, m.Event) {
+		return backend.Result{Item: item, Repeated: true}, nil
+	}
+	if err := b.except(ctx, m, &e); err != nil {
+		return backend.Result{}, err
+	}
+	r, err := b.afterwards(ctx, m, e.ID)
+	r.Repeated = err == nil
+	return r, err
 }
 
 // own returns the mailbox's own item that bears a marker: the oldest, as copies bear it too. Attendees' copies of
@@ -215,11 +224,11 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 	if err := writable(m, now); err != nil {
 		return backend.Result{}, err
 	}
-	todo := changing(now.Event, m.Event, m.Fields&^now.Omits)
+	todo := series.Changing(now.Event, m.Event, m.Fields&^now.Omits)
 	if err := movable(m, now, todo); err != nil {
 		return backend.Result{}, err
 	}
-	met := hasGuests(now.Event) || hasGuests(overlay(now.Event, m.Event, todo))
+	met := hasGuests(now.Event) || hasGuests(series.Overlay(now.Event, m.Event, todo))
 	if m.Mail == calendar.MailNobody && met && todo&^silent != 0 {
 		return backend.Result{}, unsilenced(m, "changing a meeting ("+(todo&^silent).String()+")")
 	}
@@ -244,6 +253,9 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 	written, err := b.patch(ctx, m.Mailbox, e.ID, e.ETag, p)
 	if err != nil {
 		return backend.Result{}, err
+	}
+	if now.Event.Recurrence != "" && slices.ContainsFunc(now.Event.Exceptions, func(x calendar.OccurrenceException) bool { return x.Event != nil }) {
+		return b.follow(ctx, m, now, &written, todo)
 	}
 	return backend.Result{Item: b.patched(m, now, written, todo)}, nil
 }
@@ -271,7 +283,7 @@ func (b *Backend) patched(m calendar.Mutation, now backend.Item, e event, todo c
 	item, err := b.fromGraph(m.Mailbox, &e)
 	if err != nil { // the write stands all the same
 		item = now
-		item.Event, item.Revision = overlay(now.Event, m.Event, todo), ""
+		item.Event, item.Revision = series.Overlay(now.Event, m.Event, todo), ""
 		return item
 	}
 	item.Key, item.ForeignKey = now.Key, now.ForeignKey

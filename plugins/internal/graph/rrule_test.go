@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/roomwire/roomwire/plugins/internal/series"
 	"github.com/roomwire/roomwire/plugins/internal/zones"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
@@ -44,18 +45,17 @@ func TestRulesGoToGraphAndBack(t *testing.T) {
 		"the last of February":   {date: "2027-02-28", rule: "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=-1", days: "2027-02-28 2028-02-29 2029-02-28"},
 		"the 31st of December":   {date: "2027-12-31", rule: "FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=31", days: "2027-12-31 2028-12-31"},
 		"a Thursday in the year": {date: "2027-11-25", rule: "FREQ=YEARLY;BYMONTH=11;BYDAY=4TH", days: "2027-11-25 2028-11-23"},
-		"until a day":            {date: "2027-03-27", rule: "FREQ=DAILY;UNTIL=20270328", back: "FREQ=DAILY;UNTIL=20270328T215959Z", days: "2027-03-27 2027-03-28"},
-		"until a moment":         {date: "2027-03-27", rule: "FREQ=DAILY;UNTIL=20270327T230000Z", back: "FREQ=DAILY;UNTIL=20270328T215959Z", days: "2027-03-27 2027-03-28"},
+		"until a day":            {date: "2027-03-27", rule: "FREQ=DAILY;UNTIL=20270328", back: "FREQ=DAILY;UNTIL=20270328T070000Z", days: "2027-03-27 2027-03-28"},
+		"until a moment":         {date: "2027-03-27", rule: "FREQ=DAILY;UNTIL=20270328T120000Z", back: "FREQ=DAILY;UNTIL=20270328T070000Z", days: "2027-03-27 2027-03-28"},
 		"in small letters":       {date: "2027-01-04", rule: "RRULE:freq=daily;count=1", back: "FREQ=DAILY;COUNT=1", days: "2027-01-04"},
 	} {
 		e := starting(tc.date, tc.rule)
-		r, err := recurrenceOf(e)
+		s, err := series.Of(e)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		at, _ := zones.Location(e.Zone)
-		back, ok := r.toRRULE(at, false)
+		back, ok := recurrenceOf(s).ruleOf(e)
 		if tc.back == "" {
 			tc.back = tc.rule
 		}
@@ -64,7 +64,7 @@ func TestRulesGoToGraphAndBack(t *testing.T) {
 		}
 		want := strings.Fields(tc.days)
 		var got []string
-		for d := range r.dates() {
+		for _, d := range s.Days() {
 			if got = append(got, d.Format(time.DateOnly)); len(got) == len(want) {
 				break
 			}
@@ -73,8 +73,8 @@ func TestRulesGoToGraphAndBack(t *testing.T) {
 			t.Errorf("%s: days %q, want %q", name, got, want)
 		}
 		e.Recurrence = back
-		if again, err := recurrenceOf(e); err != nil || !sameSeries(e, starting(tc.date, tc.rule)) {
-			t.Errorf("%s: %q is another series: %+v, %v", name, back, again, err)
+		if series.Changing(e, starting(tc.date, tc.rule), calendar.FieldRecurrence) != 0 {
+			t.Errorf("%s: %q is another series", name, back)
 		}
 	}
 }
@@ -109,7 +109,7 @@ func TestRulesThatExchangeCannotKeep(t *testing.T) {
 		"said twice":                         {"2027-01-04", "FREQ=DAILY;FREQ=WEEKLY"},
 		"an end before it begins":            {"2027-01-04", "FREQ=DAILY;UNTIL=20260101"},
 	} {
-		if r, err := recurrenceOf(starting(tc[0], tc[1])); fault.Of(err) != fault.Unsupported {
+		if r, err := series.Of(starting(tc[0], tc[1])); fault.Of(err) != fault.Unsupported {
 			t.Errorf("%s: %+v, %v; want Unsupported", name, r, err)
 		}
 	}
@@ -129,7 +129,7 @@ func TestPatternsThatNoRuleSays(t *testing.T) {
 		"none at all":    {Pattern: pattern{Type: "daily", Interval: 1}, Range: recRange{Type: "numbered"}},
 		"day of nowhere": {Pattern: pattern{Type: "absoluteMonthly", Interval: 1, DayOfMonth: 32}, Range: recRange{Type: "noEnd"}},
 	} {
-		if rule, ok := r.toRRULE(time.UTC, false); ok {
+		if rule, ok := r.ruleOf(starting("2027-01-04", "")); ok {
 			t.Errorf("%s: %q", name, rule)
 		}
 	}
@@ -141,22 +141,21 @@ func FuzzRecurrenceOf(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, rule string) {
 		e := starting("2027-01-04", rule)
-		r, err := recurrenceOf(e)
+		s, err := series.Of(e)
 		if err != nil {
 			return
 		}
-		at, _ := zones.Location(e.Zone)
-		back, ok := r.toRRULE(at, false)
+		back, ok := recurrenceOf(s).ruleOf(e)
 		if !ok {
-			t.Fatalf("%q became %+v, which no rule says", rule, r)
+			t.Fatalf("%q became %+v, which no rule says", rule, recurrenceOf(s))
 		}
 		e.Recurrence = back
-		again, err := recurrenceOf(e)
+		again, err := series.Of(e)
 		if err != nil {
 			t.Fatalf("%q became %q, which is none: %v", rule, back, err)
 		}
 		n := 0
-		for d := range again.dates() {
+		for _, d := range again.Days() {
 			if n++; n > 50 {
 				break
 			}

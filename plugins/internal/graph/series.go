@@ -2,11 +2,13 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"time"
 
+	"github.com/roomwire/roomwire/plugins/internal/series"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
@@ -24,17 +26,13 @@ type instance struct {
 
 // instances returns the occurrences of a series by their day in the rule, for the days of the rule that are looked at: those
 // in the window, and two years of it at least.
-func (b *Backend) instances(ctx context.Context, m backend.Mailbox, id string, e calendar.Event, r *patternedRecurrence) (map[time.Time]instance, []time.Time, error) {
-	at, first, err := firstDay(e)
-	if err != nil {
-		return nil, nil, err
-	}
+func (b *Backend) instances(ctx context.Context, m backend.Mailbox, id string, s series.Series) (map[time.Time]instance, []time.Time, error) {
 	_, horizon := b.window()
-	if least := first.AddDate(2, 0, 0); horizon.Before(least) {
+	if least := s.Day(s.Start).AddDate(2, 0, 0); horizon.Before(least) {
 		horizon = least
 	}
 	var days []time.Time
-	for d := range r.dates() {
+	for _, d := range s.Days() {
 		if d.After(horizon) {
 			break
 		}
@@ -54,7 +52,7 @@ func (b *Backend) instances(ctx context.Context, m backend.Mailbox, id string, e
 			target: eventPath(m, id) + "/instances" + query("startDateTime", from.Format(time.RFC3339), "endDateTime", until.Format(time.RFC3339),
 				"$select", "id,type,originalStart,originalStartTimeZone,start,end,isAllDay", "$top", "500"),
 		}
-		if err := b.addInstances(ctx, req, at, e.AllDay, out); err != nil {
+		if err := b.addInstances(ctx, req, s, out); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -62,7 +60,7 @@ func (b *Backend) instances(ctx context.Context, m backend.Mailbox, id string, e
 }
 
 // addInstances adds the occurrences in a part of a series, by their day in the rule.
-func (b *Backend) addInstances(ctx context.Context, req request, at *time.Location, allDay bool, to map[time.Time]instance) error {
+func (b *Backend) addInstances(ctx context.Context, req request, s series.Series, to map[time.Time]instance) error {
 	for range maxPages {
 		events, next, err := b.page(ctx, req)
 		if err != nil {
@@ -70,7 +68,7 @@ func (b *Backend) addInstances(ctx context.Context, req request, at *time.Locati
 		}
 		for i := range events {
 			one := &events[i]
-			d, err := one.originalDay(at, allDay)
+			d, err := one.originalDay(s)
 			if one.ID == "" || err != nil {
 				return req.wrap(fmt.Errorf("an occurrence came without id or start: %w", fault.Unavailable))
 			}
@@ -85,7 +83,7 @@ func (b *Backend) addInstances(ctx context.Context, req request, at *time.Locati
 }
 
 // originalDay is the day on which the rule has an occurrence start.
-func (e *event) originalDay(at *time.Location, allDay bool) (time.Time, error) {
+func (e *event) originalDay(s series.Series) (time.Time, error) {
 	if e.Start == nil {
 		return time.Time{}, fault.Unavailable
 	}
@@ -96,50 +94,31 @@ func (e *event) originalDay(at *time.Location, allDay bool) (time.Time, error) {
 			return t, err
 		}
 	}
-	if !allDay {
-		return dayOf(t, at, false), nil
-	}
-	if t.Equal(t.UTC().Truncate(day)) {
+	switch {
+	case !s.AllDay:
+		return s.Day(t), nil
+	case t.Equal(t.UTC().Truncate(day)):
 		return t.UTC(), nil
 	}
-	return dayOf(t.Add(time.Hour), at, false), nil // where a day begins at one o'clock, it still does
-}
-
-// occurrence is the moment, or for a series of whole days the date, at which a rule has the occurrence of a day start.
-func occurrence(e calendar.Event, d time.Time) time.Time {
-	if e.AllDay {
-		return d
-	}
-	at, _, err := firstDay(e)
-	if err != nil {
-		return d
-	}
-	clock := e.Start.In(at)
-	return time.Date(d.Year(), d.Month(), d.Day(), clock.Hour(), clock.Minute(), clock.Second(), 0, at).UTC()
-}
-
-// plain is the occurrence of a day as the rule makes it.
-func plain(series calendar.Event, d time.Time) calendar.Event {
-	e := series
-	e.Recurrence, e.Exceptions = "", nil
-	e.Start = occurrence(series, d)
-	e.End = e.Start.Add(series.End.Sub(series.Start))
-	return e
+	return s.DayIn(t.Add(time.Hour)), nil // where a day begins at one o'clock, it still does
 }
 
 // withSeries adds rule and exceptions to the item of a series. A rule that no RRULE says is omitted.
 func (b *Backend) withSeries(ctx context.Context, m backend.Mailbox, e *event, item backend.Item) (backend.Item, error) {
-	at, _, err := firstDay(item.Event)
 	said := false
-	if e.Recurrence != nil && err == nil {
-		item.Event.Recurrence, said = e.Recurrence.toRRULE(at, item.Event.AllDay)
+	if e.Recurrence != nil {
+		item.Event.Recurrence, said = e.Recurrence.ruleOf(item.Event)
 	}
 	if !said {
 		item.Event.Recurrence = ""
 		item.Omits |= calendar.FieldRecurrence
 		return item, nil
 	}
-	there, days, err := b.instances(ctx, m, e.ID, item.Event, e.Recurrence)
+	s, err := series.Of(item.Event)
+	if err != nil {
+		return item, err
+	}
+	there, days, err := b.instances(ctx, m, e.ID, s)
 	if err != nil {
 		return item, err
 	}
@@ -158,7 +137,7 @@ func (b *Backend) withSeries(ctx context.Context, m backend.Mailbox, e *event, i
 		if ok && !one.exception {
 			continue
 		}
-		x := calendar.OccurrenceException{Occurrence: occurrence(item.Event, d)}
+		x := calendar.OccurrenceException{Occurrence: s.On(d)}
 		if ok {
 			i := slices.Index(ids, one.id)
 			if got[i].err != nil {
@@ -169,7 +148,7 @@ func (b *Backend) withSeries(ctx context.Context, m backend.Mailbox, e *event, i
 			if err != nil {
 				return item, err
 			}
-			if changing(plain(item.Event, d), its.Event, calendar.AllFields&^calendar.FieldRecurrence) == 0 {
+			if series.Changing(s.Plain(d), its.Event, series.OfOccurrence) == 0 {
 				continue // somebody put it back
 			}
 			x.Event = &its.Event
@@ -181,60 +160,40 @@ func (b *Backend) withSeries(ctx context.Context, m backend.Mailbox, e *event, i
 
 // series adds the rule of an event to what is written of it, and checks its exceptions.
 func (p patch) series(e calendar.Event) error {
-	if e.Recurrence == "" {
-		if len(e.Exceptions) > 0 {
-			return fmt.Errorf("an event without a rule has exceptions from one: %w", fault.Invalid)
-		}
-		return nil
+	s, repeats, err := series.OfWritten(e)
+	if err == nil && repeats {
+		p["recurrence"] = recurrenceOf(s)
 	}
-	r, err := recurrenceOf(e)
-	if err != nil {
-		return err
-	}
-	at, _, err := firstDay(e)
-	if err != nil {
-		return err
-	}
-	wanted := map[time.Time]bool{}
-	last := time.Time{}
-	for _, x := range e.Exceptions {
-		d := dayOf(x.Occurrence, at, e.AllDay)
-		if wanted[d] = true; d.After(last) {
-			last = d
-		}
-	}
-	for d := range r.dates() {
-		if delete(wanted, d); d.After(last) {
-			break
-		}
-	}
-	if len(wanted) > 0 {
-		return fmt.Errorf("an exception of a series is on none of its days: %w", fault.Invalid)
-	}
-	p["recurrence"] = r
-	return nil
+	return err
 }
 
 // rewrite writes an item's rule or a series' time, with whatever else is to be written, and then its exceptions. Each step
 // leaves a whole item, so that one that was cut off is found to differ and written again.
 func (b *Backend) rewrite(ctx context.Context, m calendar.Mutation, e event, now backend.Item, p patch) (backend.Result, error) {
-	want := overlay(now.Event, m.Event, m.Fields)
+	want := series.Overlay(now.Event, m.Event, m.Fields)
 	if err := p.series(want); err != nil {
 		return backend.Result{}, err
 	}
 	if want.Recurrence == "" {
 		p["recurrence"] = nil
 	}
-	if back := now.Event.Recurrence != "" && comesBack(now.Event, want); back && want.Recurrence != "" {
+	back := now.Event.Recurrence != "" && series.ComesBack(now.Event, want)
+	if !back && series.SameRule(now.Event, want) && series.Changing(now.Event, want, calendar.FieldTime) == 0 {
+		delete(p, "recurrence") // which would cost the series its exceptions, and mail
+	}
+	if back && want.Recurrence != "" {
 		// What was left out comes back only when the rule is made anew.
 		if _, err := b.patch(ctx, m.Mailbox, e.ID, e.ETag, patch{"recurrence": nil}); err != nil {
 			return backend.Result{}, err
 		}
 		e.ETag = ""
 	}
-	written, err := b.patch(ctx, m.Mailbox, e.ID, e.ETag, p)
-	if err != nil {
-		return backend.Result{}, err
+	written := e
+	if len(p) > 0 {
+		var err error
+		if written, err = b.patch(ctx, m.Mailbox, e.ID, e.ETag, p); err != nil {
+			return backend.Result{}, err
+		}
 	}
 	if want.Recurrence != "" {
 		m.Event = want
@@ -242,47 +201,48 @@ func (b *Backend) rewrite(ctx context.Context, m calendar.Mutation, e event, now
 			return backend.Result{}, err
 		}
 	}
-	if e, err = b.readOne(ctx, m.Mailbox, e.ID); err != nil {
+	return b.afterwards(ctx, m, e.ID)
+}
+
+// afterwards is a series as a write left it.
+func (b *Backend) afterwards(ctx context.Context, m calendar.Mutation, id string) (backend.Result, error) {
+	e, err := b.readOne(ctx, m.Mailbox, id)
+	if err != nil {
 		return backend.Result{}, err
 	}
 	item, err := b.item(ctx, m.Mailbox, &e)
 	return backend.Result{Item: item}, err
 }
 
-// comesBack reports whether an occurrence that is left out now is wanted.
-func comesBack(now, want calendar.Event) bool {
-	for _, x := range now.Exceptions {
-		out := func(y calendar.OccurrenceException) bool { return y.Event == nil && y.Occurrence.Equal(x.Occurrence) }
-		if x.Event == nil && !slices.ContainsFunc(want.Exceptions, out) {
-			return true
-		}
+// follow has the exceptions of a series, whose chosen fields were written, take over what they had in common with it, where the server
+// did not see to that.
+func (b *Backend) follow(ctx context.Context, m calendar.Mutation, now backend.Item, e *event, chosen calendar.Fields) (backend.Result, error) {
+	want := series.Overlay(now.Event, m.Event, chosen)
+	want.Exceptions = series.Follow(now.Event, want, chosen)
+	m.Event = want
+	if err := b.except(ctx, m, e); err != nil {
+		return backend.Result{}, err
 	}
-	return false
+	return b.afterwards(ctx, m, e.ID)
 }
 
 // except brings the occurrences of a series to what m.Event says of them.
 func (b *Backend) except(ctx context.Context, m calendar.Mutation, e *event) error {
-	series, err := b.fromGraph(m.Mailbox, e)
+	made, err := b.fromGraph(m.Mailbox, e)
 	if err != nil {
 		return err
 	}
-	r, err := recurrenceOf(m.Event)
+	s, err := series.Of(m.Event)
 	if err != nil {
 		return err
 	}
-	there, days, err := b.instances(ctx, m.Mailbox, e.ID, m.Event, r)
+	there, days, err := b.instances(ctx, m.Mailbox, e.ID, s)
 	if err != nil {
 		return err
 	}
-	at, _, err := firstDay(m.Event)
-	if err != nil {
-		return err
-	}
-	wanted := map[time.Time]*calendar.OccurrenceException{}
-	for i := range m.Event.Exceptions {
-		x := &m.Event.Exceptions[i]
-		wanted[dayOf(x.Occurrence, at, m.Event.AllDay)] = x
-	}
+	wanted := s.ByDay()
+	s.Event = made.Event // what an occurrence is by the rule
+	var changes []alteration
 	for _, d := range days {
 		one, ok := there[d]
 		switch x := wanted[d]; {
@@ -291,13 +251,42 @@ func (b *Backend) except(ctx context.Context, m calendar.Mutation, e *event) err
 		case !ok && (x == nil || x.Event != nil):
 			err = fmt.Errorf("an occurrence of a series in the calendar of %s was left out and does not come back: %w", m.Mailbox.Address, fault.Unavailable)
 		case x != nil && x.Event != nil:
-			err = b.alter(ctx, m.Mailbox, one.id, *x.Event)
+			changes = append(changes, alteration{one.id, *x.Event})
 		case ok && one.exception:
-			err = b.alter(ctx, m.Mailbox, one.id, plain(series.Event, d))
+			changes = append(changes, alteration{one.id, s.Plain(d)})
 		}
 		if err != nil && fault.Of(err) != fault.NotFound {
 			return err
 		}
+	}
+	return b.alterAll(ctx, m.Mailbox, changes)
+}
+
+// An alteration is what an occurrence is to be.
+type alteration struct {
+	id   string
+	want calendar.Event
+}
+
+// alterAll writes occurrences. One that has to wait until its neighbour has moved out of the way is tried again after the others.
+func (b *Backend) alterAll(ctx context.Context, m backend.Mailbox, changes []alteration) error {
+	for len(changes) > 0 {
+		var waiting []alteration
+		var why error
+		for _, one := range changes {
+			err := b.alter(ctx, m, one.id, one.want)
+			if refused, ok := errors.AsType[*refusal](err); ok && refused.fault.Code == "ErrorOccurrenceCrossingBoundary" {
+				waiting, why = append(waiting, one), err
+				continue
+			}
+			if err != nil && fault.Of(err) != fault.NotFound {
+				return err
+			}
+		}
+		if len(waiting) == len(changes) {
+			return why
+		}
+		changes = waiting
 	}
 	return nil
 }
@@ -312,7 +301,7 @@ func (b *Backend) alter(ctx context.Context, m backend.Mailbox, id string, want 
 	if err != nil {
 		return err
 	}
-	todo := changing(now.Event, want, calendar.AllFields&^calendar.FieldRecurrence&^now.Omits)
+	todo := series.Changing(now.Event, want, series.OfOccurrence&^now.Omits)
 	if e.OnlineMeeting {
 		todo &^= calendar.FieldBody
 	}
@@ -325,40 +314,4 @@ func (b *Backend) alter(ctx context.Context, m backend.Mailbox, id string, want 
 	}
 	_, err = b.patch(ctx, m, id, "", p)
 	return err
-}
-
-// sameSeries reports whether two events have the same rule and exceptions.
-func sameSeries(a, b calendar.Event) bool {
-	if a.Recurrence == "" || b.Recurrence == "" {
-		return a.Recurrence == b.Recurrence
-	}
-	if len(a.Exceptions) != len(b.Exceptions) || canonical(a) != canonical(b) {
-		return false
-	}
-	byTime := func(x, y calendar.OccurrenceException) int { return x.Occurrence.Compare(y.Occurrence) }
-	as, bs := slices.SortedFunc(slices.Values(a.Exceptions), byTime), slices.SortedFunc(slices.Values(b.Exceptions), byTime)
-	for i := range as {
-		x, y := as[i], bs[i]
-		if !x.Occurrence.Equal(y.Occurrence) || (x.Event == nil) != (y.Event == nil) {
-			return false
-		}
-		if x.Event != nil && changing(*x.Event, *y.Event, calendar.AllFields&^calendar.FieldRecurrence) != 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// canonical is an event's rule in our own words; as it is where Exchange cannot keep it.
-func canonical(e calendar.Event) string {
-	r, err := recurrenceOf(e)
-	if err != nil {
-		return e.Recurrence
-	}
-	at, _, err := firstDay(e)
-	if err != nil {
-		return e.Recurrence
-	}
-	rule, _ := r.toRRULE(at, e.AllDay)
-	return rule
 }

@@ -2,10 +2,9 @@ package graph
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
+	"github.com/roomwire/roomwire/plugins/internal/series"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
@@ -57,7 +56,7 @@ func (b *Backend) toGraph(e calendar.Event, chosen calendar.Fields, now calendar
 		}
 	}
 	if chosen.Any(calendar.FieldAttendees | calendar.FieldResources) {
-		all, err := invited(overlay(now, e, chosen&(calendar.FieldAttendees|calendar.FieldResources)).Attendees)
+		all, err := invited(series.Overlay(now, e, chosen&(calendar.FieldAttendees|calendar.FieldResources)).Attendees)
 		if err != nil {
 			return nil, err
 		}
@@ -85,96 +84,4 @@ func invited(people []calendar.Attendee) ([]attendee, error) {
 		all = append(all, attendee{Address: emailAddress{Name: a.Name, Address: a.Email}, Type: role})
 	}
 	return all, nil
-}
-
-// fields are all of an event's.
-var fields = []calendar.Fields{
-	calendar.FieldSubject, calendar.FieldBody, calendar.FieldLocation, calendar.FieldTime, calendar.FieldBusy, calendar.FieldClass,
-	calendar.FieldReminder, calendar.FieldAttendees, calendar.FieldResources, calendar.FieldRecurrence,
-}
-
-// changing returns those of the chosen fields in which want differs from now. What is the same already needs no write, which
-// for a meeting would be a mail.
-func changing(now, want calendar.Event, chosen calendar.Fields) calendar.Fields {
-	var out calendar.Fields
-	for _, f := range fields {
-		if chosen.Has(f) && !same(now, want, f) {
-			out |= f
-		}
-	}
-	return out
-}
-
-// same reports whether two events agree in one field.
-func same(a, b calendar.Event, f calendar.Fields) bool {
-	switch f {
-	case calendar.FieldSubject:
-		return a.Subject == b.Subject
-	case calendar.FieldBody:
-		return strings.TrimRight(a.Body, " \n") == strings.TrimRight(plainText(b.Body), " \n")
-	case calendar.FieldLocation:
-		return a.Location == b.Location
-	case calendar.FieldTime:
-		return a.Start.Equal(b.Start) && a.End.Equal(b.End) && a.AllDay == b.AllDay && (a.AllDay || sameZone(a.Zone, b.Zone))
-	case calendar.FieldBusy:
-		return a.Busy == b.Busy || b.Busy == calendar.BusyUnspecified
-	case calendar.FieldClass:
-		return a.Class == b.Class
-	case calendar.FieldReminder:
-		return (a.Reminder == nil) == (b.Reminder == nil) && (a.Reminder == nil || *a.Reminder == *b.Reminder)
-	case calendar.FieldAttendees:
-		return slices.Equal(roll(a, false), roll(b, false))
-	case calendar.FieldResources:
-		return slices.Equal(roll(a, true), roll(b, true))
-	}
-	return sameSeries(a, b)
-}
-
-// roll lists who is invited, or which resources, in a form that compares.
-func roll(e calendar.Event, resources bool) []string {
-	var out []string
-	for _, a := range e.Attendees {
-		if (a.Role == calendar.Resource) == resources {
-			out = append(out, fmt.Sprintf("%s %d", strings.ToLower(a.Email), a.Role))
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
-// overlay returns old with the chosen fields of e written over it.
-func overlay(old, e calendar.Event, chosen calendar.Fields) calendar.Event {
-	for field, write := range map[calendar.Fields]func(){
-		calendar.FieldSubject:  func() { old.Subject = e.Subject },
-		calendar.FieldBody:     func() { old.Body = e.Body },
-		calendar.FieldLocation: func() { old.Location = e.Location },
-		calendar.FieldTime:     func() { old.Start, old.End, old.AllDay, old.Zone = e.Start, e.End, e.AllDay, e.Zone },
-		calendar.FieldBusy: func() {
-			if e.Busy != calendar.BusyUnspecified {
-				old.Busy = e.Busy
-			}
-		},
-		calendar.FieldClass:      func() { old.Class = e.Class },
-		calendar.FieldReminder:   func() { old.Reminder = e.Reminder },
-		calendar.FieldRecurrence: func() { old.Recurrence, old.Exceptions = e.Recurrence, e.Exceptions },
-	} {
-		if chosen.Has(field) {
-			write()
-		}
-	}
-	var all []calendar.Attendee
-	for from, list := range [][]calendar.Attendee{old.Attendees, e.Attendees} {
-		for _, a := range list {
-			chosenHere := chosen.Has(calendar.FieldAttendees)
-			if a.Role == calendar.Resource {
-				chosenHere = chosen.Has(calendar.FieldResources)
-			}
-			if chosenHere == (from == 1) {
-				all = append(all, a)
-			}
-		}
-	}
-	slices.SortStableFunc(all, func(a, b calendar.Attendee) int { return int(a.Role - b.Role) })
-	old.Attendees = all
-	return old
 }

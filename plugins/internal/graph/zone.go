@@ -33,13 +33,6 @@ func zoneMark(start, end time.Time) string {
 	return start.UTC().Format(time.RFC3339) + "/" + end.UTC().Format(time.RFC3339) + " "
 }
 
-// sameZone reports whether two zones are the same to Exchange; no name is UTC.
-func sameZone(a, b string) bool {
-	idA, okA := zones.Windows(cmp.Or(a, "UTC"))
-	idB, okB := zones.Windows(cmp.Or(b, "UTC"))
-	return okA && okB && idA == idB
-}
-
 // A span of time as it is written.
 type written struct {
 	start, end dateTime

@@ -9,6 +9,7 @@ package zones
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -64,6 +65,17 @@ func IANA(windowsID string) (string, bool) {
 func Windows(iana string) (string, bool) {
 	id, ok := lookup().windows[strings.ToLower(iana)]
 	return id, ok
+}
+
+// WindowsIDs returns the ids of CLDR, in alphabetical order.
+func WindowsIDs() []string {
+	var ids []string
+	for line := range strings.Lines(table) {
+		id, _, _ := strings.Cut(line, "=")
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 // Location loads a zone by its Windows id or its IANA name. An empty name and "Local" are unknown, because

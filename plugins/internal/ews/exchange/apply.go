@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/roomwire/roomwire/plugins/internal/ews"
+	"github.com/roomwire/roomwire/plugins/internal/series"
 	"github.com/roomwire/roomwire/plugins/internal/zones"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
@@ -13,7 +14,8 @@ import (
 )
 
 // inInvitation are the fields that every attendee's invitation shows.
-const inInvitation = calendar.FieldSubject | calendar.FieldBody | calendar.FieldLocation | calendar.FieldTime
+const inInvitation = calendar.FieldSubject | calendar.FieldBody | calendar.FieldLocation | calendar.FieldTime |
+	calendar.FieldRecurrence
 
 // audience returns whom the server is to tell. What Exchange calls "changed" are only those added or removed (MS-OXWSMTGS
 // 2.2.5.3), whereas a new time or place concerns everybody, and a reminder nobody.
@@ -51,16 +53,20 @@ func (b *Backend) create(ctx context.Context, m calendar.Mutation) (backend.Resu
 	if m.Key == "" {
 		return backend.Result{}, fmt.Errorf("an item without a key cannot be created safely: %w", fault.Invalid)
 	}
-	if m.Event.Recurrence != "" {
-		return backend.Result{}, fmt.Errorf("this backend makes no series: %w", fault.Unsupported)
-	}
-	fields, err := toEWS(m.Event, calendar.AllFields)
+	fields, err := toEWS(m.Event, series.OfOccurrence)
 	if err != nil {
 		return backend.Result{}, err
 	}
+	s, repeats, err := series.OfWritten(m.Event)
+	if err != nil {
+		return backend.Result{}, err
+	}
+	if repeats {
+		fields = append(fields, ews.Recurrence(s.Pattern()))
+	}
 	if !m.First {
 		if there, ok, err := b.own(ctx, m.Mailbox, b.key, m.Key); err != nil || ok {
-			return backend.Result{Item: there, Repeated: ok}, err
+			return b.repeated(ctx, m, there, err)
 		}
 	}
 	fields = append(fields, ews.Named(valued(b.key, m.Key)))
@@ -76,6 +82,14 @@ func (b *Backend) create(ctx context.Context, m calendar.Mutation) (backend.Resu
 			m.Mailbox.Address, fault.Unavailable)
 	}
 	item, err := b.readOne(ctx, m.Mailbox, id.ID)
+	if err == nil && len(m.Event.Exceptions) > 0 {
+		if err := b.except(ctx, m, item, m.Event, ""); err != nil {
+			return backend.Result{}, err
+		}
+		item, err = b.readOne(ctx, m.Mailbox, id.ID)
+	} else if len(m.Event.Exceptions) > 0 {
+		return backend.Result{}, err // they are written when it is tried again
+	}
 	if err != nil { // it is there all the same, as it was sent
 		item = backend.Item{
 			Ref: backend.Ref(id.ID), Revision: id.ChangeKey, Key: m.Key, ForeignKey: m.ForeignKey, Event: m.Event,
@@ -106,7 +120,7 @@ func valued(p ews.Property, value string) ews.Property {
 
 // update writes the chosen fields of an item.
 func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Result, error) {
-	fields, err := toEWS(m.Event, m.Fields)
+	fields, err := toEWS(m.Event, m.Fields&^calendar.FieldRecurrence)
 	if err != nil {
 		return backend.Result{}, err
 	}
@@ -117,9 +131,8 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 	if err := writable(m, now); err != nil {
 		return backend.Result{}, err
 	}
-	if now.Kind == calendar.Master && m.Fields.Has(calendar.FieldTime) {
-		return backend.Result{}, fmt.Errorf("moving a whole series in the calendar of %s would damage it: %w",
-			m.Mailbox.Address, fault.Unsupported)
+	if m.Fields &^= now.Omits; now.Kind == calendar.Master || now.Kind == calendar.Single && m.Fields.Has(calendar.FieldRecurrence) {
+		return b.updateSeries(ctx, m, now)
 	}
 	if sameZone(now.Event.Zone, m.Event.Zone) {
 		// Servers are known to refuse a zone now and then (ErrorInvalidPropertySet): it is written only if it changes.
@@ -142,7 +155,7 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 	item, err := b.readOne(ctx, m.Mailbox, id.ID)
 	if err != nil { // the write stands all the same
 		item = now
-		item.Ref, item.Revision, item.Event = backend.Ref(id.ID), id.ChangeKey, overlay(now.Event, m.Event, m.Fields)
+		item.Ref, item.Revision, item.Event = backend.Ref(id.ID), id.ChangeKey, series.Overlay(now.Event, m.Event, m.Fields)
 	}
 	return backend.Result{Item: item}, nil
 }
@@ -192,9 +205,12 @@ func writable(m calendar.Mutation, now backend.Item) error {
 // delete moves an item to Deleted Items. One that is gone is no error; a copy with the same marker is not touched.
 func (b *Backend) delete(ctx context.Context, m calendar.Mutation) (backend.Result, error) {
 	done := backend.Result{Item: backend.Item{Ref: m.Ref}}
-	now, err := b.readOne(ctx, m.Mailbox, string(m.Ref))
+	got, err := b.ews.GetItems(ctx, m.Mailbox, []string{string(m.Ref)}, b.markers())
 	if err == nil {
-		err = writable(m, now)
+		err = got[0].Err
+	}
+	if err == nil {
+		err = writable(m, backend.Item{ReadOnly: readOnly(m.Mailbox, &got[0].Item)})
 	}
 	if err == nil {
 		err = b.ews.DeleteItem(ctx, m.Mailbox, string(m.Ref), audience(m))

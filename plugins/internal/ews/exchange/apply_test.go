@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/roomwire/roomwire/exchangesim"
+	"github.com/roomwire/roomwire/plugins/internal/series"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
@@ -134,7 +135,7 @@ func TestUpdateWritesOnlyTheChosenFields(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := overlay(desk(), changed, field)
+			want := series.Overlay(desk(), changed, field)
 			if got := written(r.Item.Event); !reflect.DeepEqual(got, want) {
 				t.Errorf("now\n%+v, want\n%+v", got, want)
 			}

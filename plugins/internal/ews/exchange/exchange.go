@@ -35,7 +35,6 @@ var (
 	_ backend.Pusher  = (*Backend)(nil)
 	_ backend.Watcher = (*Backend)(nil)
 	_ backend.Finder  = (*Backend)(nil)
-	_ backend.Partial = (*Backend)(nil)
 )
 
 // A Place is where the mailboxes are.
@@ -74,9 +73,6 @@ func New(env backend.Env, version string, at Place) (*Backend, error) {
 	}
 	return b, nil
 }
-
-// Omits implements backend.Partial: a series is told of by its kind, and its rule is neither read nor written.
-func (b *Backend) Omits() calendar.Fields { return calendar.FieldRecurrence }
 
 func (b *Backend) markers() []ews.Property { return []ews.Property{b.key, b.foreign} }
 
@@ -175,7 +171,7 @@ func (b *Backend) Fetch(ctx context.Context, m backend.Mailbox, refs []backend.R
 	return b.read(ctx, m, ids)
 }
 
-// read gets items by id, in order.
+// read gets items by id, in order. Series without exceptions cost no request of their own.
 func (b *Backend) read(ctx context.Context, m backend.Mailbox, ids []string) ([]backend.Fetched, error) {
 	got, err := b.ews.GetItems(ctx, m, ids, b.markers())
 	if err != nil {
@@ -187,7 +183,7 @@ func (b *Backend) read(ctx context.Context, m backend.Mailbox, ids []string) ([]
 			out[i].Item, out[i].Err = b.fromEWS(m, &got[i].Item)
 		}
 	}
-	return out, nil
+	return out, b.readSeries(ctx, m, got, out)
 }
 
 // readOne gets one item by id.

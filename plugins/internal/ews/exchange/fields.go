@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/roomwire/roomwire/plugins/internal/ews"
@@ -119,42 +118,4 @@ func withPeople(out []ews.Field, e calendar.Event, chosen calendar.Fields) ([]ew
 		out = append(out, ews.Resources(by[calendar.Resource]))
 	}
 	return out, nil
-}
-
-// overlay returns old with the chosen fields of e written over it.
-func overlay(old, e calendar.Event, chosen calendar.Fields) calendar.Event {
-	for field, write := range map[calendar.Fields]func(){
-		calendar.FieldSubject:  func() { old.Subject = e.Subject },
-		calendar.FieldBody:     func() { old.Body = e.Body },
-		calendar.FieldLocation: func() { old.Location = e.Location },
-		calendar.FieldTime:     func() { old.Start, old.End, old.AllDay, old.Zone = e.Start, e.End, e.AllDay, e.Zone },
-		calendar.FieldBusy: func() {
-			if e.Busy != calendar.BusyUnspecified {
-				old.Busy = e.Busy
-			}
-		},
-		calendar.FieldClass:    func() { old.Class = e.Class },
-		calendar.FieldReminder: func() { old.Reminder = e.Reminder },
-	} {
-		if chosen.Has(field) {
-			write()
-		}
-	}
-	people := chosen.Has(calendar.FieldAttendees)
-	resources := chosen.Has(calendar.FieldResources)
-	var all []calendar.Attendee
-	for from, list := range [][]calendar.Attendee{old.Attendees, e.Attendees} {
-		for _, a := range list {
-			written := people
-			if a.Role == calendar.Resource {
-				written = resources
-			}
-			if written == (from == 1) {
-				all = append(all, a)
-			}
-		}
-	}
-	slices.SortStableFunc(all, func(a, b calendar.Attendee) int { return int(a.Role - b.Role) })
-	old.Attendees = all
-	return old
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/roomwire/roomwire/exchangesim"
 	"github.com/roomwire/roomwire/plugins/internal/ews"
+	"github.com/roomwire/roomwire/plugins/internal/series"
 	"github.com/roomwire/roomwire/plugins/internal/zones"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
@@ -94,7 +95,7 @@ func TestAllDayBecomesTimedAndBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := written(r.Item.Event), overlay(e, next, calendar.FieldTime); !reflect.DeepEqual(got, want) {
+		if got, want := written(r.Item.Event), series.Overlay(e, next, calendar.FieldTime); !reflect.DeepEqual(got, want) {
 			t.Errorf("now\n%+v, want\n%+v", got, want)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/roomwire/roomwire/exchangesim"
 	"github.com/roomwire/roomwire/plugins/internal/ews"
@@ -83,6 +84,25 @@ func everything(t *testing.T, w *world, push bool) {
 	if _, err := w.Apply(t.Context(), calendar.Mutation{Op: calendar.Delete, Mailbox: w.alice, Ref: item.Ref, Mail: calendar.MailAll}); err != nil {
 		t.Error(err)
 	}
+	for i, rule := range []string{
+		"FREQ=DAILY;INTERVAL=2", "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,SU;WKST=SU;COUNT=20", "FREQ=MONTHLY;BYMONTHDAY=6", "FREQ=MONTHLY;BYDAY=1TU;COUNT=9",
+		"FREQ=YEARLY;BYMONTH=10;BYMONTHDAY=6;COUNT=9", "FREQ=YEARLY;BYMONTH=10;BYDAY=1TU",
+	} {
+		series := tuesdays()
+		series.Recurrence = rule
+		master := w.create(t, fmt.Sprintf("bk-series-%d", i), series)
+		series.Exceptions = []calendar.OccurrenceException{on(t, series, "2026-10-06", moved(time.Hour))}
+		if i == 0 {
+			series.Exceptions = append(series.Exceptions, on(t, series, "2026-10-10", nil))
+		}
+		for _, mail := range []calendar.Mail{calendar.MailNobody, calendar.MailAll} {
+			master = w.mustUpdate(t, master, series, calendar.FieldRecurrence, mail)
+			series.Exceptions = series.Exceptions[:1]
+		}
+		series.Recurrence, series.Exceptions = "", nil
+		w.mustUpdate(t, master, series, calendar.FieldRecurrence, calendar.MailNobody)
+	}
+	w.pull(t, "")
 	w.pull(t, cursor(pages))
 	if push {
 		if _, err := w.Subscribe(t.Context(), backend.SubscribeRequest{Mailbox: w.alice, URL: "http://127.0.0.1:1/?a&b"}); err != nil {
@@ -118,6 +138,9 @@ func TestWhatRealServersToldCanBeWrittenAndReadAgain(t *testing.T) {
 		}
 		for i, item := range recordedItems(t, string(doc)) {
 			mapped, err := w.fromEWS(w.alice, &item)
+			if err == nil && mapped.Kind == calendar.Master && !ruled(&item, &mapped) {
+				t.Errorf("%s: a series without a rule: %+v", filepath.Base(file), item.Series)
+			}
 			if item.Start.IsZero() { // a recording that asked for ids and subjects only
 				continue
 			}
