@@ -14,7 +14,7 @@ import (
 
 // table says what happens how often. An act that is new needs a line here and one in acts.
 var table = soak.NewTable(`put 26, cancel 3, organizer 3,
-	edit 22, remove 3, shred 1, move 2, copy 2, restore 2, addin 4, stranger 1, answer 3,
+	series 16, recur 3, occurrence 14, edit 22, remove 3, shred 1, move 2, copy 2, restore 2, addin 4, stranger 1, answer 3,
 	switch 1, reject 2, transfer 3, sync 1, approve 1, keep 1,
 	pass 30, later 4, settle 1, crash 8, kill 2, fault 12, amid 6,
 	lose 2, twice 2, hold 1, release 2, forget 2, unsubscribe 2`)
@@ -23,10 +23,11 @@ var table = soak.NewTable(`put 26, cancel 3, organizer 3,
 var acts = map[string]func(*world, soak.Act){
 	"world": func(*world, soak.Act) {},
 	// The booking system.
-	"put": (*world).put, "cancel": (*world).cancel, "organizer": (*world).organizer, "reject": (*world).reject,
+	"put": (*world).put, "cancel": (*world).cancel, "organizer": (*world).organizer, "reject": (*world).reject, "series": (*world).series,
 	// People in Outlook.
 	"edit": (*world).edit, "remove": (*world).remove, "shred": (*world).remove, "move": (*world).move, "copy": (*world).copy,
 	"restore": (*world).restore, "addin": (*world).addIn, "stranger": (*world).stranger, "answer": (*world).answer,
+	"recur": (*world).recur, "occurrence": (*world).occurrence,
 	// Administrators.
 	"switch": (*world).toggle, "transfer": (*world).transfer, "sync": (*world).sync, "approve": (*world).approve, "keep": (*world).keep,
 	// The host and its time.
@@ -54,7 +55,7 @@ var acts = map[string]func(*world, soak.Act){
 }
 
 // innerActs are those that happen in the middle of a pass, too.
-var innerActs = []string{"put", "put", "cancel", "organizer", "edit", "edit", "edit", "remove", "move", "restore", "answer", "sync", "switch", "transfer", "reject", "forget", "unsubscribe"}
+var innerActs = []string{"put", "put", "cancel", "organizer", "edit", "edit", "occurrence", "occurrence", "recur", "series", "remove", "move", "restore", "answer", "sync", "switch", "transfer", "reject", "forget", "unsubscribe"}
 
 func (w *world) do(a soak.Act) {
 	act := acts[a.Do]
@@ -151,12 +152,14 @@ func (w *world) organizer(a soak.Act) {
 func (w *world) save(b, old *booking.Booking, loud bool) {
 	linked := slices.ContainsFunc(w.links(b.ID), func(l store.Link) bool { return l.State == store.LinkLive && l.Person == b.Organizer })
 	saved, _, err := w.engine.Put(w.Context(), b, booking.Match{})
-	if _, taken := errors.AsType[*booking.OverlapError](err); taken {
-		w.say("put %s: the room is taken", b.ID)
+	_, taken := errors.AsType[*booking.OverlapError](err)
+	_, cannot := errors.AsType[*booking.InvalidError](err)
+	if taken || cannot && (b.Series() || old != nil && old.Series()) {
+		w.say("put %s is refused: %v", b.ID, err)
 		return
 	}
 	w.must(err)
-	w.say("put %s: %q at %s in %v by %s, version %d", saved.ID, saved.Title, saved.Start.Format("2 15:04"), saved.Resources, saved.Organizer, saved.Version)
+	w.say("put %s: %q at %s in %v by %s, version %d %s %d", saved.ID, saved.Title, saved.Start.Format("2 15:04"), saved.Resources, saved.Organizer, saved.Version, saved.Recurrence, len(saved.Exceptions))
 	if old != nil && saved.Version == old.Version {
 		return
 	}
@@ -168,6 +171,9 @@ func (w *world) save(b, old *booking.Booking, loud bool) {
 		n.mails += 2
 	case loud || !linked:
 		n.mails++
+	}
+	if !linked {
+		n.mails += len(saved.Exceptions) // each is a write of its own
 	}
 }
 

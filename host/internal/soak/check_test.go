@@ -230,7 +230,13 @@ func (w *world) checkBooking(b *booking.Booking) {
 	}
 	it := w.itemOf(b, organizer)
 	if !w.heldStill(b) {
-		if wrong := w.unlike(b, it); wrong != "" {
+		wrong := w.unlike(b, it)
+		if (it.Recurrence != nil) != b.Series() {
+			wrong = fmt.Sprintf("its pattern is %+v, want %q", it.Recurrence, b.Recurrence)
+		} else if b.Series() && wrong == "" {
+			wrong = w.unlikeSeries(b, organizer, it)
+		}
+		if wrong != "" {
 			w.fail("%s and its item differ: %s", b.ID, wrong)
 		}
 	}
@@ -296,15 +302,11 @@ func (w *world) unlike(b *booking.Booking, it exchangesim.Appointment) string {
 	}
 	want("start", start, b.Start)
 	want("end", end, b.End)
-	var rooms, names, people []string
+	var rooms, people []string
 	for _, r := range b.Resources {
-		rooms, names = append(rooms, w.address(r)), append(names, "The "+r)
+		rooms = append(rooms, w.address(r))
 	}
-	location := b.Location
-	if location == "" {
-		location = strings.Join(names, ", ")
-	}
-	want("location", it.Location, location)
+	want("location", it.Location, w.placeOf(b))
 	want("busy", it.BusyStatus, busy[b.Busy])
 	want("class", it.Sensitivity, class[b.Class])
 	reminder := -1
@@ -325,6 +327,18 @@ func (w *world) unlike(b *booking.Booking, it exchangesim.Appointment) string {
 	slices.Sort(got)
 	want("people", got, people)
 	return strings.Join(wrong, "; ")
+}
+
+// placeOf is what the item of a booking has for its location.
+func (w *world) placeOf(b *booking.Booking) string {
+	if b.Location != "" {
+		return b.Location
+	}
+	var names []string
+	for _, r := range b.Resources {
+		names = append(names, "The "+r)
+	}
+	return strings.Join(names, ", ")
 }
 
 func day(t time.Time) time.Time { return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC) }
@@ -352,11 +366,25 @@ func (w *world) checkEdits(b *booking.Booking, history []store.ChangeRecord, ope
 
 // checkRooms: nobody has a room that somebody else has.
 func (w *world) checkRooms(bookings []*booking.Booking) {
-	for i, a := range bookings {
-		for _, b := range bookings[:i] {
-			both := a.Status == booking.Confirmed && b.Status == booking.Confirmed && a.Start.Before(b.End) && b.Start.Before(a.End) && !a.AllDay && !b.AllDay
-			if both && slices.ContainsFunc(a.Resources, func(r string) bool { return slices.Contains(b.Resources, r) }) {
-				w.fail("%s and %s have the same room at the same time", b.ID, a.ID)
+	taken := map[string][]booking.Occurrence{} // by room
+	of := map[string][]string{}
+	for _, b := range bookings {
+		if b.Status != booking.Confirmed {
+			continue
+		}
+		for _, o := range first(b, 20) {
+			for _, r := range o.Resources() {
+				start, end := o.Span()
+				for i, other := range taken[r] {
+					if s, e := other.Span(); of[r][i] != b.ID && start.Before(e) && s.Before(end) {
+						w.fail("%s and %s have %s at the same time, %s", of[r][i], b.ID, r, start)
+					}
+				}
+			}
+		}
+		for _, o := range first(b, 20) {
+			for _, r := range o.Resources() {
+				taken[r], of[r] = append(taken[r], o), append(of[r], b.ID)
 			}
 		}
 	}

@@ -79,7 +79,8 @@ func (w *world) linked(p *who, id string) (store.Link, bool) {
 }
 
 func says(a exchangesim.Appointment) string {
-	return fmt.Sprint(a.Subject, a.Start, a.End, a.Location, a.Body, a.BusyStatus, a.Sensitivity, a.Required, a.Optional, a.Resources, a.ReminderSet, a.ReminderMinutes)
+	return fmt.Sprint(a.Subject, a.Start, a.End, a.Location, a.Body, a.BusyStatus, a.Sensitivity, a.ReminderSet, a.ReminderMinutes,
+		addresses(a.Required, ""), addresses(a.Optional, "?"), addresses(a.Resources, ""))
 }
 
 func (w *world) edit(a soak.Act) {
