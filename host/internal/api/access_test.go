@@ -161,11 +161,12 @@ func TestRequestsThatCannotBeRead(t *testing.T) {
 }
 
 type fakeBookings struct {
-	put    func(b *booking.Booking) (*booking.Booking, bool, error)
+	Bookings
+	put    func(b *booking.Booking) (booking.Saved, error)
 	cancel func(id string) (*booking.Booking, error)
 }
 
-func (f fakeBookings) Put(_ context.Context, b *booking.Booking, _ booking.Match) (*booking.Booking, bool, error) {
+func (f fakeBookings) Put(_ context.Context, b *booking.Booking, _ booking.Match, _ booking.OnConflict) (booking.Saved, error) {
 	return f.put(b)
 }
 
@@ -179,7 +180,7 @@ func TestFailuresTellTheCallerNoParticulars(t *testing.T) {
 	var log bytes.Buffer
 	g.Log = hclog.New(&hclog.LoggerOptions{Output: &log})
 	g.Bookings = fakeBookings{
-		put:    func(*booking.Booking) (*booking.Booking, bool, error) { panic("disk secret-1") },
+		put:    func(*booking.Booking) (booking.Saved, error) { panic("disk secret-1") },
 		cancel: func(string) (*booking.Booking, error) { return nil, errors.New("database secret-2") },
 	}
 	h := New(g.Options)

@@ -69,18 +69,37 @@ func (h *handler) PutBooking(ctx context.Context, in rest.PutBookingRequestObjec
 	if len(v) > 0 {
 		return nil, invalid(withRules(b, v)...)
 	}
-	saved, created, err := h.Bookings.Put(ctx, b, match)
+	if err := h.external(ctx, b); err != nil {
+		return nil, err
+	}
+	done, err := h.Bookings.Put(ctx, b, match, booking.OnConflict(or(in.Params.Conflicts, rest.PutBookingParamsConflictsRefuse)))
 	if err != nil {
 		return nil, err
 	}
+	saved := done.Booking
 	tag := etag(saved)
-	if !created {
-		return rest.PutBooking200JSONResponse{Body: bookingOut(saved), Headers: rest.PutBooking200ResponseHeaders{ETag: &tag}}, nil
+	if !done.Created {
+		return rest.PutBooking200JSONResponse{Body: savedOut(&done), Headers: rest.PutBooking200ResponseHeaders{ETag: &tag}}, nil
 	}
 	location := fmt.Sprintf("/%s/api/v1/bookings/%s", url.PathEscape(saved.Tenant), url.PathEscape(saved.ID))
 	return rest.PutBooking201JSONResponse{
-		Body: bookingOut(saved), Headers: rest.PutBooking201ResponseHeaders{ETag: &tag, Location: &location},
+		Body: savedOut(&done), Headers: rest.PutBooking201ResponseHeaders{ETag: &tag, Location: &location},
 	}, nil
+}
+
+// external sees that an organizer from outside of the directory is one that the booking has already.
+func (h *handler) external(ctx context.Context, b *booking.Booking) error {
+	if b.External == nil {
+		return nil
+	}
+	old, found, err := h.Reads.Booking(ctx, b.Tenant, b.ID)
+	if err != nil {
+		return err
+	}
+	if !found || old.External == nil {
+		return invalid(booking.Violation{Field: "external_organizer", Reason: "is for bookings that came from the calendar of a room: give the id of a person as organizer"})
+	}
+	return nil
 }
 
 // CancelBooking implements rest.StrictServerInterface.

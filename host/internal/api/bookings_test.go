@@ -153,7 +153,7 @@ func TestEveryFaultOfABookingIsNamed(t *testing.T) {
 		{"/b", `{"titel":"x","start":"2026-12-01","end":"2026-12-02","organizer":"alice"}`, "titel", 422},
 		{"/b", `{"start":"2026-12-01","end":"2026-12-02","organizer":"alice","attendees":[{"email":"a@example.com","mail":"b"}]}`, "attendees[0].mail", 422},
 		{"/b", `{"start":1,"end":"2026-12-02","busy":"busyy","organizer":"alice"}`, "busy start", 422},
-		{"/b", `{}`, "end organizer start", 422},
+		{"/b", `{}`, "end start", 422},
 		{"/b", `[]`, "body", 422},
 		{"/b", `null`, "body", 422},
 		{"/b", ``, "body", 422},

@@ -29,12 +29,16 @@ func bookingOut(b *booking.Booking) rest.Booking {
 		Busy: rest.Busy(b.Busy), Class: rest.Class(b.Class), ReminderMinutes: b.ReminderMinutes,
 		Sync: !b.SyncOff, SyncDisabled: b.SyncDisabled, SyncProblem: given(b.SyncProblem),
 		Created: b.Created.UTC(), Updated: b.Updated.UTC(),
-		Resources: append([]string{}, b.Resources...), Attendees: make([]rest.Attendee, len(b.Attendees)),
+		Resources: append([]string{}, b.Resources...), Attendees: attendeesOut(b.Attendees),
+		Recurrence: given(b.Recurrence), LeadMinutes: given(b.LeadMinutes), FollowMinutes: given(b.FollowMinutes),
 	}
-	out.Start, out.End = timesOut(b)
-	for i, a := range b.Attendees {
-		role := rest.Role(a.Role)
-		out.Attendees[i] = rest.Attendee{Email: a.Email, Name: given(a.Name), Role: &role}
+	out.Start, out.End = timesOut(b.Start, b.End, b.AllDay, zoneOf(b))
+	if len(b.Exceptions) > 0 {
+		list := exceptionsOut(b, b.Exceptions)
+		out.Exceptions = &list
+	}
+	if b.External != nil {
+		out.ExternalOrganizer = &rest.ExternalOrganizer{Name: given(b.External.Name), Email: b.External.Email}
 	}
 	if b.ItemExpected {
 		expected := rest.BookingItemExpected
@@ -43,16 +47,37 @@ func bookingOut(b *booking.Booking) rest.Booking {
 	return out
 }
 
-// timesOut writes moments in the booking's own zone, so that a person reading them sees the time of the wall clock.
-func timesOut(b *booking.Booking) (start, end string) {
-	if b.AllDay {
-		return b.Start.UTC().Format(dateForm), b.End.UTC().Format(dateForm)
+func attendeesOut(list []booking.Attendee) []rest.Attendee {
+	out := make([]rest.Attendee, len(list))
+	for i, a := range list {
+		role := rest.Role(a.Role)
+		out[i] = rest.Attendee{Email: a.Email, Name: given(a.Name), Role: &role}
 	}
-	loc, err := time.LoadLocation(b.Zone) // empty is UTC
+	return out
+}
+
+func attendeesIn(list []rest.Attendee) []booking.Attendee {
+	var all []booking.Attendee
+	for _, a := range list {
+		all = append(all, booking.Attendee{Email: a.Email, Name: or(a.Name, ""), Role: booking.Role(or(a.Role, ""))})
+	}
+	return all
+}
+
+// zoneOf is the booking's own zone: a person who reads moments written in it sees the time of the wall clock.
+func zoneOf(b *booking.Booking) *time.Location {
+	at, err := time.LoadLocation(b.Zone) // empty is UTC
 	if err != nil {
-		loc = time.UTC
+		return time.UTC
 	}
-	return b.Start.In(loc).Format(time.RFC3339), b.End.In(loc).Format(time.RFC3339)
+	return at
+}
+
+func timesOut(start, end time.Time, allDay bool, at *time.Location) (string, string) {
+	if allDay {
+		return start.UTC().Format(dateForm), end.UTC().Format(dateForm)
+	}
+	return start.In(at).Format(time.RFC3339), end.In(at).Format(time.RFC3339)
 }
 
 // bookingIn reads what a caller wants a booking to be. The violations are those of the form; the rules come after.
@@ -67,13 +92,15 @@ func bookingIn(tenant, id string, in *rest.BookingInput) (*booking.Booking, []bo
 		Busy: booking.Busy(or(in.Busy, "")), Class: booking.Class(or(in.Class, "")), ReminderMinutes: in.ReminderMinutes,
 		Status: booking.Confirmed, ItemExpected: in.Item != nil,
 		SyncOff: !or(in.Sync, true), SyncUnsaid: in.Sync == nil,
+		Recurrence: or(in.Recurrence, ""), LeadMinutes: or(in.LeadMinutes, 0), FollowMinutes: or(in.FollowMinutes, 0),
+		Attendees: attendeesIn(or(in.Attendees, nil)), ExceptionsUnsaid: in.Exceptions == nil,
 	}
-	for _, a := range or(in.Attendees, nil) {
-		b.Attendees = append(b.Attendees, booking.Attendee{Email: a.Email, Name: or(a.Name, ""), Role: booking.Role(or(a.Role, ""))})
+	if in.ExternalOrganizer != nil {
+		b.External = &booking.Address{Name: or(in.ExternalOrganizer.Name, ""), Email: in.ExternalOrganizer.Email}
 	}
 	for field, text := range map[string]string{"title": b.Title, "notes": b.Notes, "location": b.Location} {
-		if strings.ContainsFunc(text, unkeepable) {
-			v = append(v, booking.Violation{Field: field, Reason: "holds a control character, which no calendar keeps"})
+		if unkeepable(text) {
+			v = append(v, booking.Violation{Field: field, Reason: noControl})
 		}
 	}
 	slices.SortFunc(v, func(x, y booking.Violation) int { return strings.Compare(x.Field, y.Field) })
@@ -90,16 +117,25 @@ func bookingIn(tenant, id string, in *rest.BookingInput) (*booking.Booking, []bo
 	switch {
 	case len(v) > formed:
 	case startDate != endDate:
-		v = append(v, booking.Violation{Field: "end", Reason: "must be a date if the start is one, and a moment if that is one"})
+		v = append(v, booking.Violation{Field: "end", Reason: sameForm})
 	case in.AllDay != nil && *in.AllDay != startDate:
 		v = append(v, booking.Violation{Field: "all_day", Reason: "contradicts start and end: all-day bookings have dates, others moments with offset; leave it out"})
 	}
-	return b, v
+	var faults []booking.Violation
+	b.Exceptions, faults = exceptionsIn(or(in.Exceptions, nil))
+	return b, append(v, faults...)
 }
 
-// unkeepable reports characters that XML 1.0, and so Exchange, has no way to hold.
-func unkeepable(r rune) bool {
-	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF
+const (
+	noControl = "holds a control character, which no calendar keeps"
+	sameForm  = "must be a date if the start is one, and a moment if that is one"
+)
+
+// unkeepable reports whether a text has characters that XML 1.0, and so Exchange, has no way to hold.
+func unkeepable(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool {
+		return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF
+	})
 }
 
 func timeIn(s string) (at time.Time, date bool, why string) {

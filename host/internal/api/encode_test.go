@@ -39,6 +39,14 @@ func TestWhatIsShownCanBePutAgain(t *testing.T) {
 		for _, name := range rapid.SliceOfN(rapid.SampledFrom([]string{"x", "y", "Z"}), 0, 4).Draw(t, "attendees") {
 			b.Attendees = append(b.Attendees, booking.Attendee{Email: name + "@example.com", Name: name, Role: rapid.SampledFrom([]booking.Role{"", booking.Required, booking.Optional}).Draw(t, "role")})
 		}
+		b.LeadMinutes, b.FollowMinutes = rapid.IntRange(0, 30).Draw(t, "lead"), rapid.IntRange(0, 30).Draw(t, "follow")
+		if rapid.IntRange(0, 4).Draw(t, "external") == 0 {
+			b.Organizer, b.External = "", &booking.Address{Name: word.Draw(t, "name"), Email: "guest@example.net"}
+		}
+		if rapid.Bool().Draw(t, "series") {
+			b.Recurrence = "FREQ=DAILY;INTERVAL=9;COUNT=9"
+			b.Exceptions = drawExceptions(t, b)
+		}
 		b.Normalize()
 
 		shown, err := Render(b)
@@ -70,11 +78,52 @@ func TestWhatIsShownCanBePutAgain(t *testing.T) {
 	})
 }
 
+// drawExceptions makes up what is different about occurrences of a series every nine days.
+func drawExceptions(t *rapid.T, b *booking.Booking) []booking.Exception {
+	b = b.Clone()
+	b.Normalize()
+	var list []booking.Exception
+	for o := range booking.Occurrences(b, time.Time{}) {
+		x := booking.Exception{Occurrence: o.Occurrence}
+		what := rapid.IntRange(0, 127).Draw(t, "what")
+		for i, set := range []func(){
+			func() {
+				from := o.Start.AddDate(0, 0, 1)
+				to := o.End.AddDate(0, 0, 1)
+				x.Start, x.End = &from, &to
+			},
+			func() {
+				from := o.Start.Truncate(24*time.Hour).AddDate(0, 0, 1)
+				to := from.AddDate(0, 0, 1)
+				x.Start, x.End, x.AllDay = &from, &to, new(true)
+			},
+			func() { x.Title, x.Notes, x.Location = new("T"), new("N"), new("L") },
+			func() { x.Resources, x.Attendees = &[]string{}, &[]booking.Attendee{} },
+			func() {
+				x.Resources, x.Attendees = &[]string{"r3"}, &[]booking.Attendee{{Email: "w@example.com", Role: booking.Optional}}
+			},
+			func() { x.Reminder = &booking.Reminder{} },
+			func() {
+				x.Reminder, x.Busy, x.Class = &booking.Reminder{Minutes: new(7)}, new(booking.Free), new(booking.Private)
+			},
+		} {
+			if what&(1<<i) != 0 {
+				set()
+			}
+		}
+		if what%16 == 0 {
+			x = booking.Exception{Occurrence: o.Occurrence, Skipped: true}
+		}
+		list = append(list, x)
+	}
+	return list
+}
+
 func TestMomentsAreShownInTheBookingsZone(t *testing.T) {
 	t.Parallel()
 	b := &booking.Booking{Start: time.Date(2026, 7, 1, 8, 0, 0, 0, time.UTC), End: time.Date(2026, 12, 1, 8, 0, 0, 0, time.UTC), Zone: "Europe/Berlin"}
-	if start, end := timesOut(b); start != "2026-07-01T10:00:00+02:00" || end != "2026-12-01T09:00:00+01:00" {
-		t.Errorf("%s, %s", start, end)
+	if out := bookingOut(b); out.Start != "2026-07-01T10:00:00+02:00" || out.End != "2026-12-01T09:00:00+01:00" {
+		t.Errorf("%s, %s", out.Start, out.End)
 	}
 }
 

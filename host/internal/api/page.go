@@ -157,7 +157,7 @@ func contentOf(c openapi3.Content) []pageContent {
 
 // curlOf writes a command to try an operation with.
 func curlOf(op *pageOperation) string {
-	path := strings.NewReplacer("{tenant}", "Default", "{id}", "ID", "{seq}", "42", "{run}", "RUN").Replace(op.Path)
+	path := strings.NewReplacer("{tenant}", "Default", "{id}", "ID", "{seq}", "42", "{occurrence}", "2026-12-08T09:00:00Z", "{run}", "RUN").Replace(op.Path)
 	var b strings.Builder
 	b.WriteString(`curl -sS -H "Authorization: Bearer $KEY"`)
 	if op.Method != http.MethodGet {

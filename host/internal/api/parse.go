@@ -26,10 +26,17 @@ func Parse(tenant string, data []byte) (*booking.Booking, error) {
 		Class: booking.Class(in.Class), ReminderMinutes: in.ReminderMinutes, Status: booking.Status(in.Status),
 		SyncOff: sync.Sync != nil && !*sync.Sync, SyncDisabled: in.SyncDisabled, SyncProblem: or(in.SyncProblem, ""),
 		ItemExpected: in.Item != nil, Created: in.Created, Updated: in.Updated,
+		Recurrence: or(in.Recurrence, ""), LeadMinutes: or(in.LeadMinutes, 0), FollowMinutes: or(in.FollowMinutes, 0),
+		Attendees: attendeesIn(in.Attendees),
 	}
-	for _, a := range in.Attendees {
-		b.Attendees = append(b.Attendees, booking.Attendee{Email: a.Email, Name: or(a.Name, ""), Role: booking.Role(or(a.Role, ""))})
+	if in.ExternalOrganizer != nil {
+		b.External = &booking.Address{Name: or(in.ExternalOrganizer.Name, ""), Email: in.ExternalOrganizer.Email}
 	}
+	exceptions, v := exceptionsIn(or(in.Exceptions, nil))
+	if len(v) > 0 {
+		return nil, fmt.Errorf("booking %q from JSON: %s %s", in.ID, v[0].Field, v[0].Reason)
+	}
+	b.Exceptions = exceptions
 	for _, t := range []struct {
 		text string
 		at   *time.Time

@@ -12,7 +12,10 @@ import (
 // Bookings changes bookings. Errors are those of package booking.
 type Bookings interface {
 	// Put creates or replaces b. Saying the same again changes nothing, not even the version.
-	Put(ctx context.Context, b *booking.Booking, match booking.Match) (saved *booking.Booking, created bool, err error)
+	Put(ctx context.Context, b *booking.Booking, match booking.Match, on booking.OnConflict) (booking.Saved, error)
+	// PutOccurrence says what is different about one occurrence of a series. The fields of a *booking.InvalidError are those of
+	// the exception.
+	PutOccurrence(ctx context.Context, c booking.OccurrenceChange) (booking.Saved, error)
 	// Cancel cancels a booking; cancelling what is cancelled changes nothing.
 	Cancel(ctx context.Context, tenant, id string, match booking.Match) (*booking.Booking, error)
 }

@@ -23,6 +23,7 @@ type problem struct {
 	detail     string
 	violations []booking.Violation
 	others     []string
+	conflicts  []booking.Conflict
 	current    *int64
 	scope      string
 	retry      time.Duration // when it may go better; zero: 5 s where the status says that it may
@@ -101,7 +102,7 @@ func problemOf(err error) problem {
 		}
 		return notFound("there is no %s", what)
 	case errors.As(err, &overlap):
-		return problem{kind: "overlap", status: http.StatusConflict, detail: overlap.Error(), others: overlap.Others}
+		return problem{kind: "overlap", status: http.StatusConflict, detail: overlap.Error(), others: overlap.Others, conflicts: overlap.Conflicts}
 	case errors.As(err, &version):
 		detail := version.Error()
 		if version.Current == 0 {
@@ -150,6 +151,10 @@ func (*handler) problemOut(ctx context.Context, p problem) rest.Problem {
 	}
 	if len(p.others) > 0 {
 		body.Others = &p.others
+	}
+	if n := len(p.conflicts); n > 0 {
+		list := conflictsOut(p.conflicts[:min(n, mostConflicts)])
+		body.Conflicts, body.ConflictsTotal = &list, &n
 	}
 	if len(p.violations) > 0 {
 		list := make([]rest.Violation, len(p.violations))

@@ -31,46 +31,86 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 // engine does to bookings and persons what the syncer does, without calendars.
 type engine struct{ *store.Store }
 
-func (e engine) Put(ctx context.Context, b *booking.Booking, match booking.Match) (saved *booking.Booking, created bool, err error) {
+func (e engine) Put(ctx context.Context, b *booking.Booking, match booking.Match, on booking.OnConflict) (saved booking.Saved, err error) {
 	b.Normalize()
 	if v := booking.Validate(b); len(v) > 0 {
-		return nil, false, &booking.InvalidError{Booking: b.ID, Violations: v}
+		return saved, &booking.InvalidError{Booking: b.ID, Violations: v}
 	}
 	err = e.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		old, found, err := tx.Booking(ctx, b.Tenant, b.ID)
 		if err != nil {
 			return err
 		}
+		saved = booking.Saved{Created: !found}
 		if err := check(b.ID, old, found, match); err != nil {
 			return err
 		}
-		for i, id := range append([]string{b.Organizer}, b.Resources...) {
+		if b.ExceptionsUnsaid && found {
+			b.Exceptions = old.Exceptions
+			saved.Dropped = booking.Rebase(old, b)
+		}
+		b.ExceptionsUnsaid = false
+		who := append([]string{b.Organizer}, b.Resources...)
+		if b.External != nil {
+			who = b.Resources
+		}
+		for i, id := range who {
 			if _, known, err := tx.Person(ctx, b.Tenant, id); err != nil {
 				return err
 			} else if !known {
 				return &booking.InvalidError{Booking: b.ID, Violations: []booking.Violation{{Field: fmt.Sprintf("who[%d]", i), Reason: "unknown: " + id}}}
 			}
 		}
-		if others, err := tx.Overlapping(ctx, b); err != nil || len(others) > 0 {
-			if err == nil {
-				err = &booking.OverlapError{Booking: b.ID, Others: others}
-			}
+		if saved.Skipped, err = tx.Conflicts(ctx, old, b); err != nil {
+			return err
+		} else if len(saved.Skipped) > 0 && (on != booking.Skip || !b.Series() || !b.Skip(saved.Skipped)) {
+			return booking.Overlapped(b.ID, saved.Skipped)
+		}
+		saved.Booking, err = e.replace(ctx, tx, old, b)
+		return err
+	})
+	return saved, err
+}
+
+func (e engine) replace(ctx context.Context, tx *store.Tx, old, b *booking.Booking) (*booking.Booking, error) {
+	if old != nil && booking.Same(old, b) {
+		return old, nil
+	}
+	b.Version, b.Created, b.Updated = 1, noon, noon
+	kind := "created"
+	if old != nil {
+		b.Version, kind = old.Version+1, "updated"
+	}
+	return b, e.save(ctx, tx, b, kind)
+}
+
+func (e engine) PutOccurrence(ctx context.Context, c booking.OccurrenceChange) (saved booking.Saved, err error) {
+	err = e.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		old, found, err := tx.Booking(ctx, c.Tenant, c.Booking)
+		if err != nil {
 			return err
 		}
-		created = !found
-		if found && booking.Same(old, b) {
-			saved = old
-			return nil
+		if err := check(c.Booking, old, found, c.Match); err != nil {
+			return err
 		}
-		b.Version, b.Created, b.Updated = 1, noon, noon
-		kind := "created"
-		if found {
-			b.Version, kind = old.Version+1, "updated"
+		if !found || !old.HasOccurrence(c.Exception.Occurrence) {
+			return fmt.Errorf("occurrence of booking %q: %w", c.Booking, booking.ErrNotFound)
 		}
-		saved = b
-		return e.save(ctx, tx, b, kind)
+		b := old.Clone()
+		b.SetException(c.Exception)
+		b.Normalize()
+		if v := booking.Validate(b); len(v) > 0 {
+			return &booking.InvalidError{Booking: b.ID, Violations: v}
+		}
+		if conflicts, err := tx.Conflicts(ctx, old, b); err != nil {
+			return err
+		} else if len(conflicts) > 0 {
+			return booking.Overlapped(b.ID, conflicts)
+		}
+		saved.Booking, err = e.replace(ctx, tx, old, b)
+		return err
 	})
-	return saved, created, err
+	return saved, err
 }
 
 func (e engine) Cancel(ctx context.Context, tenant, id string, match booking.Match) (saved *booking.Booking, err error) {
@@ -209,7 +249,18 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	g := &rig{store: storetest.New(t, store.Options{URL: storetest.SQLite(t)})}
+	return newRigOn(t, storetest.New(t, store.Options{URL: storetest.SQLite(t)}))
+}
+
+// newRigAtNoon is one whose store has the time of the API: what is over is in nobody's way.
+func newRigAtNoon(t *testing.T) *rig {
+	t.Helper()
+	return newRigOn(t, storetest.New(t, store.Options{URL: storetest.SQLite(t), Now: func() time.Time { return noon }}))
+}
+
+func newRigOn(t *testing.T, on *store.Store) *rig {
+	t.Helper()
+	g := &rig{store: on}
 	var hash []byte
 	var own, foreign store.APIKey
 	g.admin, hash = apikey.NewAdmin()

@@ -40,7 +40,7 @@ func (h *handler) RejectChange(ctx context.Context, in rest.RejectChangeRequestO
 	switch {
 	case reason == "":
 		return nil, invalid(booking.Violation{Field: "reason", Reason: "is empty: say why, for people"})
-	case strings.ContainsFunc(reason, unkeepable):
+	case unkeepable(reason):
 		return nil, invalid(booking.Violation{Field: "reason", Reason: "holds a control character"})
 	}
 	outcome, err := h.Rejecter.Reject(ctx, tenant(ctx), in.Seq, reason)

@@ -97,6 +97,9 @@ type Booking struct {
 	// SyncUnsaid: whoever puts the booking did not say, so SyncOff is to be as it was, or for a new one as the organizer's
 	// default has it. It is never stored.
 	SyncUnsaid bool
+	// ExceptionsUnsaid: whoever puts the booking did not say what is different about which occurrence, so that stays as it
+	// was, as far as the occurrences do. It is never stored.
+	ExceptionsUnsaid bool
 	// SyncDisabled takes this one booking out of the sync; SyncProblem says why, for people.
 	SyncDisabled bool
 	SyncProblem  string

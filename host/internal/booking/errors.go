@@ -21,6 +21,7 @@ type Match struct {
 // A Conflict is a resource that others have at the time of an occurrence.
 type Conflict struct {
 	Occurrence time.Time // as in Exception; zero of a single booking
+	Name       string    // of the occurrence, see Occurrence.Name
 	Start, End time.Time // of the occurrence, in the form of a booking's
 	AllDay     bool
 	Resource   string
@@ -43,6 +44,13 @@ type Saved struct {
 	Skipped []Conflict // occurrences left out because of a conflict
 	// Dropped are exceptions that the booking had and that fit to no occurrence any more; see Rebase.
 	Dropped []Exception
+}
+
+// An OccurrenceChange says what is to be different about one occurrence of a series.
+type OccurrenceChange struct {
+	Tenant, Booking string
+	Exception       Exception // in full: what is nil is as in the series
+	Match           Match
 }
 
 // An OverlapError refuses a booking because a resource is taken.

@@ -30,6 +30,22 @@ func (o Occurrence) Resources() []string {
 	return o.of.Resources
 }
 
+// Name writes which occurrence it is, as people and the REST API do; empty of a single booking.
+func (o Occurrence) Name() string {
+	if o.Occurrence.IsZero() {
+		return ""
+	}
+	return o.of.OccurrenceName(o.Occurrence)
+}
+
+// OccurrenceName writes the occurrence that the rule has start at at: the moment in UTC, or the date.
+func (b *Booking) OccurrenceName(at time.Time) string {
+	if b.AllDay {
+		return at.Format(time.DateOnly)
+	}
+	return at.UTC().Format(time.RFC3339)
+}
+
 // Span returns the moments between which it occupies its resources: as it takes place, with the booking's lead and
 // follow-up time.
 func (o Occurrence) Span() (start, end time.Time) {
@@ -259,6 +275,21 @@ func (b *Booking) SetException(x Exception) {
 	} else {
 		b.Exceptions = slices.Insert(b.Exceptions, i, x)
 	}
+}
+
+// HasOccurrence reports whether b is a series whose rule has an occurrence start at at, left out or not.
+func (b *Booking) HasOccurrence(at time.Time) bool {
+	if !b.Series() {
+		return false
+	}
+	s, err := seriesOf(b)
+	if err != nil {
+		return false
+	}
+	for first := range s.moments(at) {
+		return first.Equal(at)
+	}
+	return false
 }
 
 // wallOf returns what the clock on the wall shows, as if it were UTC.

@@ -10,6 +10,7 @@ import (
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/soak"
 	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/sdk/calendar"
 )
 
 // table says what happens how often. An act that is new needs a line here and one in acts.
@@ -150,8 +151,21 @@ func (w *world) organizer(a soak.Act) {
 
 // save puts a booking and notes whom it may mail; loud says that it is a change that is told.
 func (w *world) save(b, old *booking.Booking, loud bool) {
+	// What is silent about a whole series is told with what is not and still on its way.
+	if b.Series() && slices.ContainsFunc(w.links(b.ID), func(l store.Link) bool {
+		in, waiting, err := w.store.Intent(w.Context(), w.tenant, l.Key)
+		w.must(err)
+		return waiting && in.Mail != calendar.MailNobody
+	}) {
+		loud = true
+	}
 	linked := slices.ContainsFunc(w.links(b.ID), func(l store.Link) bool { return l.State == store.LinkLive && l.Person == b.Organizer })
-	saved, _, err := w.engine.Put(w.Context(), b, booking.Match{})
+	on := booking.Refuse
+	if b.Series() && w.unique%2 == 0 {
+		on = booking.Skip
+	}
+	put, err := w.engine.Put(w.Context(), b, booking.Match{}, on)
+	saved := put.Booking
 	_, taken := errors.AsType[*booking.OverlapError](err)
 	_, cannot := errors.AsType[*booking.InvalidError](err)
 	if taken || cannot && (b.Series() || old != nil && old.Series()) {

@@ -182,7 +182,7 @@ func (w *world) edited(p *who, it exchangesim.Appointment) {
 
 // unlikeSeries says in what the occurrences of an item are not those of its booking.
 func (w *world) unlikeSeries(b *booking.Booking, p *who, it exchangesim.Appointment) string {
-	from, to := w.day(-20), w.day(60)
+	from, to := w.day(-20).Add(12*time.Hour), w.day(60).Add(12*time.Hour) // no date begins there
 	seen, err := w.sim.Outlook(p.Email).Occurrences(it.ID, from, to)
 	w.must(err)
 	line := func(original, start, end time.Time, title, place string) string {

@@ -222,7 +222,7 @@ func (t *Tx) conflicts(ctx context.Context, b *booking.Booking, occurrences []bo
 			if ids = unique(ids); len(ids) > 0 {
 				o := occurrences[w.of]
 				found = append(found, booking.Conflict{
-					Occurrence: o.Occurrence, Start: o.Start, End: o.End, AllDay: o.AllDay, Resource: resource, Others: ids,
+					Occurrence: o.Occurrence, Name: o.Name(), Start: o.Start, End: o.End, AllDay: o.AllDay, Resource: resource, Others: ids,
 				})
 			}
 		}

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
@@ -26,7 +24,7 @@ const (
 // Put creates or replaces a booking on behalf of the booking system, and records what its calendar needs. Saying the
 // same again changes nothing, not even the version. Errors: *booking.InvalidError, *booking.OverlapError,
 // *booking.VersionError.
-func (e *Engine) Put(ctx context.Context, b *booking.Booking, match booking.Match) (saved *booking.Booking, created bool, err error) {
+func (e *Engine) Put(ctx context.Context, b *booking.Booking, match booking.Match, on booking.OnConflict) (saved booking.Saved, err error) {
 	b = b.Clone()
 	b.Status = booking.Confirmed
 	if b.Zone == "" {
@@ -34,50 +32,67 @@ func (e *Engine) Put(ctx context.Context, b *booking.Booking, match booking.Matc
 	}
 	b.Normalize()
 	if v := booking.Validate(b); len(v) > 0 {
-		return nil, false, &booking.InvalidError{Booking: b.ID, Violations: v}
+		return booking.Saved{}, &booking.InvalidError{Booking: b.ID, Violations: v}
 	}
 	err = e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		old, found, err := tx.Booking(ctx, b.Tenant, b.ID)
 		if err != nil {
 			return err
 		}
-		saved, created = nil, !found
+		saved = booking.Saved{Created: !found}
 		if err := matches(b.ID, old, found, match); err != nil {
 			return err
 		}
-		if v, err := strangers(ctx, tx, b); err != nil {
+		next := b.Clone()
+		if saved.Dropped, err = keepExceptions(old, next); err != nil {
+			return err
+		}
+		if v, err := strangers(ctx, tx, next); err != nil {
 			return err
 		} else if len(v) > 0 {
 			return &booking.InvalidError{Booking: b.ID, Violations: v}
 		}
-		next := b.Clone()
 		if next.SyncOff, err = wantsNoSync(ctx, tx, old, b); err != nil {
 			return err
 		}
 		next.SyncUnsaid = false
 		if found && booking.Same(old, next) && !old.SyncDisabled {
-			saved = old
+			saved.Booking = old
 			return nil
 		}
-		if others, err := tx.Overlapping(ctx, next); err != nil {
+		conflicts, err := tx.Conflicts(ctx, old, next)
+		if err != nil {
 			return err
-		} else if len(others) > 0 {
-			return &booking.OverlapError{Booking: b.ID, Others: others}
 		}
-		next.SyncDisabled, next.SyncProblem = false, ""
+		if len(conflicts) > 0 {
+			if on != booking.Skip || !next.Series() || !next.Skip(conflicts) {
+				return booking.Overlapped(b.ID, conflicts)
+			}
+			saved.Skipped = conflicts
+			if found && booking.Same(old, next) && !old.SyncDisabled {
+				saved.Booking = old
+				return nil
+			}
+		}
 		if next.ItemExpected {
 			next.ExpectedUntil = e.now().Add(e.limits().ExpectWait)
 		}
-		if err := e.save(ctx, tx, old, next, sourceAPI, ""); err != nil {
-			return err
-		}
-		saved = next
-		return e.relink(ctx, tx, old, next)
+		saved.Booking = next
+		return e.accept(ctx, tx, old, next)
 	})
 	if err != nil {
-		return nil, false, err
+		return booking.Saved{}, err
 	}
-	return saved, created, nil
+	return saved, nil
+}
+
+// accept saves what the booking system made of a booking, and records what its calendar needs.
+func (e *Engine) accept(ctx context.Context, tx *store.Tx, old, next *booking.Booking) error {
+	next.SyncDisabled, next.SyncProblem = false, ""
+	if err := e.save(ctx, tx, old, next, sourceAPI, ""); err != nil {
+		return err
+	}
+	return e.relink(ctx, tx, old, next)
 }
 
 // wantsNoSync says whether a booking that is put stays out of the calendars. Where nobody said, it is as it was, and for a
@@ -138,24 +153,48 @@ func matches(id string, old *booking.Booking, found bool, m booking.Match) error
 // strangers lists the organizer and resources that the directory does not know.
 func strangers(ctx context.Context, p people, b *booking.Booking) ([]booking.Violation, error) {
 	var v []booking.Violation
-	row, found, err := p.Person(ctx, b.Tenant, b.Organizer)
-	switch {
-	case err != nil:
-		return nil, err
-	case !found:
-		v = append(v, booking.Violation{Field: "organizer", Reason: fmt.Sprintf("%q is no person of this tenant: import the person first", b.Organizer)})
-	case row.Kind == directory.KindResource:
-		v = append(v, booking.Violation{Field: "organizer", Reason: fmt.Sprintf("%q is a resource, not a person", b.Organizer)})
-	}
-	for i, id := range b.Resources {
-		row, found, err := p.Person(ctx, b.Tenant, id)
-		switch field := fmt.Sprintf("resources[%d]", i); {
+	if b.External == nil {
+		row, found, err := p.Person(ctx, b.Tenant, b.Organizer)
+		switch {
 		case err != nil:
 			return nil, err
 		case !found:
-			v = append(v, booking.Violation{Field: field, Reason: fmt.Sprintf("%q is no resource of this tenant: import it first, with kind \"resource\"", id)})
-		case row.Kind != directory.KindResource:
-			v = append(v, booking.Violation{Field: field, Reason: fmt.Sprintf("%q is a person, not a resource", id)})
+			v = append(v, booking.Violation{Field: "organizer", Reason: fmt.Sprintf("%q is no person of this tenant: import the person first", b.Organizer)})
+		case row.Kind == directory.KindResource:
+			v = append(v, booking.Violation{Field: "organizer", Reason: fmt.Sprintf("%q is a resource, not a person", b.Organizer)})
+		}
+	}
+	known := map[string]string{} // resource to what is wrong with it
+	look := func(prefix string, resources []string) error {
+		for i, id := range resources {
+			why, looked := known[id]
+			if !looked {
+				row, found, err := p.Person(ctx, b.Tenant, id)
+				switch {
+				case err != nil:
+					return err
+				case !found:
+					why = fmt.Sprintf("%q is no resource of this tenant: import it first, with kind \"resource\"", id)
+				case row.Kind != directory.KindResource:
+					why = fmt.Sprintf("%q is a person, not a resource", id)
+				}
+				known[id] = why
+			}
+			if why != "" {
+				v = append(v, booking.Violation{Field: fmt.Sprintf("%sresources[%d]", prefix, i), Reason: why})
+			}
+		}
+		return nil
+	}
+	if err := look("", b.Resources); err != nil {
+		return nil, err
+	}
+	for i, x := range b.Exceptions {
+		if x.Resources == nil {
+			continue
+		}
+		if err := look(fmt.Sprintf("exceptions[%d].", i), *x.Resources); err != nil {
+			return nil, err
 		}
 	}
 	return v, nil
@@ -405,19 +444,10 @@ func saveFields(f *plan.Fields) []byte {
 // refused reports whether err is a booking rule's refusal, and why in a sentence.
 func refused(err error) (string, bool) {
 	if o, ok := errors.AsType[*booking.OverlapError](err); ok {
-		others := slices.Clone(o.Others)
-		return fmt.Sprintf("a resource is taken at that time by booking %s", join(others)), true
+		return "a resource is taken at that time by booking " + o.Where(), true
 	}
 	if v, ok := errors.AsType[*booking.InvalidError](err); ok {
 		return fmt.Sprintf("%s %s", v.Violations[0].Field, v.Violations[0].Reason), true
 	}
 	return "", false
-}
-
-func join(ids []string) string {
-	const most = 3
-	if len(ids) <= most {
-		return strings.Join(ids, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(ids[:most], ", "), len(ids)-most)
 }

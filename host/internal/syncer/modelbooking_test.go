@@ -85,12 +85,13 @@ func (m *model) save(b, old *booking.Booking) bool {
 		m.say("put %s: no sense in it: %v", b.ID, v)
 		return false
 	}
-	saved, _, err := m.engine.Put(ctx, b, booking.Match{})
+	put, err := m.engine.Put(ctx, b, booking.Match{}, booking.Refuse)
 	if _, taken := errors.AsType[*booking.OverlapError](err); taken {
 		m.say("put %s: refused", b.ID)
 		return false
 	}
 	m.must(err)
+	saved := put.Booking
 	m.say("put %s: %q at %s in %v by %s, %q with %d exceptions, version %d", saved.ID, saved.Title, saved.Start.Format("15:04"), saved.Resources,
 		saved.Organizer, saved.Recurrence, len(saved.Exceptions), saved.Version)
 	if old != nil && saved.Version == old.Version {

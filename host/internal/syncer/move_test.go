@@ -36,7 +36,7 @@ func (w *world) rebook(id string, change ...func(*booking.Booking)) {
 	for _, c := range change {
 		c(b)
 	}
-	if _, _, err := w.engine.Put(w.Context(), b, booking.Match{}); err != nil {
+	if _, err := w.engine.Put(w.Context(), b, booking.Match{}, booking.Refuse); err != nil {
 		w.Fatal(err)
 	}
 }

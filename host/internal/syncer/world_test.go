@@ -117,8 +117,8 @@ func (w *world) tryBook(id string, change ...func(*booking.Booking)) (*booking.B
 	for _, c := range change {
 		c(b)
 	}
-	saved, _, err := w.engine.Put(w.Context(), b, booking.Match{})
-	return saved, err
+	saved, err := w.engine.Put(w.Context(), b, booking.Match{}, booking.Refuse)
+	return saved.Booking, err
 }
 
 func at(hour int) func(*booking.Booking) {

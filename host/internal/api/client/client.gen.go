@@ -506,6 +506,24 @@ func (e Way) Valid() bool {
 	}
 }
 
+// Defines values for PutBookingParamsConflicts.
+const (
+	PutBookingParamsConflictsRefuse PutBookingParamsConflicts = "refuse"
+	PutBookingParamsConflictsSkip   PutBookingParamsConflicts = "skip"
+)
+
+// Valid indicates whether the value is a known member of the PutBookingParamsConflicts enum.
+func (e PutBookingParamsConflicts) Valid() bool {
+	switch e {
+	case PutBookingParamsConflictsRefuse:
+		return true
+	case PutBookingParamsConflictsSkip:
+		return true
+	default:
+		return false
+	}
+}
+
 // APIKey defines model for APIKey.
 type APIKey struct {
 	Created  time.Time  `json:"created"`
@@ -563,20 +581,43 @@ type Booking struct {
 	Busy      Busy       `json:"busy"`
 	Class     Class      `json:"class"`
 	Created   time.Time  `json:"created"`
-	End       string     `json:"end"`
-	ID        string     `json:"id"`
+
+	// DroppedExceptions In the answer to a PUT: exceptions the booking had that fit to no occurrence any more.
+	DroppedExceptions *[]Exception `json:"dropped_exceptions,omitempty"`
+	End               string       `json:"end"`
+
+	// Exceptions What is different about which occurrence; missing if nothing is. What is as in the series is not listed.
+	Exceptions *[]Exception `json:"exceptions,omitempty"`
+
+	// ExternalOrganizer Somebody outside of the directory. Such bookings come from the calendar of a room.
+	ExternalOrganizer *ExternalOrganizer `json:"external_organizer,omitempty"`
+
+	// FollowMinutes Missing if there are none.
+	FollowMinutes *int   `json:"follow_minutes,omitempty"`
+	ID            string `json:"id"`
 
 	// Item The appointment that the add-in made is still being looked for.
-	Item      *BookingItem `json:"item,omitempty"`
-	Location  string       `json:"location"`
-	Notes     string       `json:"notes"`
-	Organizer string       `json:"organizer"`
+	Item *BookingItem `json:"item,omitempty"`
+
+	// LeadMinutes Missing if there are none.
+	LeadMinutes *int   `json:"lead_minutes,omitempty"`
+	Location    string `json:"location"`
+	Notes       string `json:"notes"`
+
+	// Organizer Empty if there is an `external_organizer`.
+	Organizer string `json:"organizer"`
+
+	// Recurrence The rule of a series, in its canonical form; missing of a single booking.
+	Recurrence *string `json:"recurrence,omitempty"`
 
 	// ReminderMinutes Missing if there is no reminder.
-	ReminderMinutes *int          `json:"reminder_minutes,omitempty"`
-	Resources       []string      `json:"resources"`
-	Start           string        `json:"start"`
-	Status          BookingStatus `json:"status"`
+	ReminderMinutes *int     `json:"reminder_minutes,omitempty"`
+	Resources       []string `json:"resources"`
+
+	// SkippedConflicts In the answer to a PUT with `conflicts=skip`: the occurrences that were left out, and why.
+	SkippedConflicts *[]Conflict   `json:"skipped_conflicts,omitempty"`
+	Start            string        `json:"start"`
+	Status           BookingStatus `json:"status"`
 
 	// Sync The booking is to be in the organizer's calendar.
 	Sync bool `json:"sync"`
@@ -611,12 +652,26 @@ type BookingInput struct {
 	// Example: 2026-12-01T11:00:00+01:00
 	End string `json:"end"`
 
+	// Exceptions What is different about which occurrence. Left out they stay as they are; where the rule or the time changes, each goes
+	// to the occurrence on the same date, and those whose date has none any more are named in `dropped_exceptions` of the
+	// answer. `[]`: there are none.
+	Exceptions *[]Exception `json:"exceptions,omitempty"`
+
+	// ExternalOrganizer Instead of an organizer, and only for a booking that has one already.
+	ExternalOrganizer *ExternalOrganizer `json:"external_organizer,omitempty"`
+
+	// FollowMinutes How much longer than the end they are.
+	FollowMinutes *int `json:"follow_minutes,omitempty"`
+
 	// ID May be left out; else it equals the one in the path.
 	ID *string `json:"id,omitempty"`
 
 	// Item `expected`: the appointment was made in Outlook by the add-in and bears the booking's id as AppointmentOid.
 	// It is looked for and tied to the booking instead of being created.
 	Item *BookingInputItem `json:"item,omitempty"`
+
+	// LeadMinutes How much earlier than the start the resources are occupied; 0 if left out. No calendar is told.
+	LeadMinutes *int `json:"lead_minutes,omitempty"`
 
 	// Location Free text; the resources' names are shown if left out.
 	Location *string `json:"location,omitempty"`
@@ -627,7 +682,11 @@ type BookingInput struct {
 	// Organizer Id of a person; the booking is synced with their calendar.
 	//
 	// Example: alice
-	Organizer string `json:"organizer"`
+	Organizer string `json:"organizer,omitempty"`
+
+	// Recurrence The rule of a series (RFC 5545, RRULE, without that name in front); `start` and `end` are those of the first occurrence.
+	// It counts in `zone`. What a calendar of Exchange cannot keep is refused, with the reason. Left out: a single booking.
+	Recurrence *string `json:"recurrence,omitempty"`
 
 	// ReminderMinutes Before the start; no reminder if null or left out.
 	ReminderMinutes *int `json:"reminder_minutes,omitempty"`
@@ -708,6 +767,19 @@ type ChangePage struct {
 // Class defines model for Class.
 type Class string
 
+// Conflict A resource that others have at the time of an occurrence. Times are in UTC.
+type Conflict struct {
+	End string `json:"end"`
+
+	// Occurrence When the rule has it start; missing of a single booking.
+	Occurrence *string `json:"occurrence,omitempty"`
+
+	// Others Ids of the bookings in the way.
+	Others   []string `json:"others"`
+	Resource string   `json:"resource"`
+	Start    string   `json:"start"`
+}
+
 // ConflictBehaviour What becomes of a change in the calendar that the booking rules refuse. `rollback`: the item is reset.
 // `cancel`: the booking is cancelled.
 type ConflictBehaviour string
@@ -756,6 +828,39 @@ type Examination struct {
 	Findings []Finding `json:"findings"`
 }
 
+// Exception What is different about one occurrence of a series. What is left out is as in the series.
+type Exception struct {
+	// AllDay May be left out; start and end tell.
+	AllDay    *bool       `json:"all_day,omitempty"`
+	Attendees *[]Attendee `json:"attendees,omitempty"`
+	Busy      *Busy       `json:"busy,omitempty"`
+	Class     *Class      `json:"class,omitempty"`
+
+	// End Exclusive.
+	End      *string `json:"end,omitempty"`
+	Location *string `json:"location,omitempty"`
+
+	// NoReminder true: the series has a reminder, and this occurrence none.
+	NoReminder *bool   `json:"no_reminder,omitempty"`
+	Notes      *string `json:"notes,omitempty"`
+
+	// Occurrence When the rule has it start, of an all-day series the date. Required but where the path says it.
+	//
+	// Example: 2026-12-08T09:00:00Z
+	Occurrence      *string   `json:"occurrence,omitempty"`
+	ReminderMinutes *int      `json:"reminder_minutes,omitempty"`
+	Resources       *[]string `json:"resources,omitempty"`
+
+	// Skipped true: it does not take place; the rest is then of no use.
+	Skipped *bool `json:"skipped,omitempty"`
+
+	// Start A moment with offset, or a date; together with `end`.
+	Start *string `json:"start,omitempty"`
+
+	// Title Example: Planning with the customer
+	Title *string `json:"title,omitempty"`
+}
+
 // Explanation What is known of a booking. What there is nothing to say of is missing.
 type Explanation struct {
 	// Activities What was done lately, newest first.
@@ -781,6 +886,12 @@ type Explanation struct {
 	Unlinked             *string                `json:"unlinked,omitempty"`
 	Version              *int64                 `json:"version,omitempty"`
 	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// ExternalOrganizer Somebody outside of the directory. Such bookings come from the calendar of a room.
+type ExternalOrganizer struct {
+	Email string  `json:"email"`
+	Name  *string `json:"name,omitempty"`
 }
 
 // Finding defines model for Finding.
@@ -1023,6 +1134,37 @@ type NewWebhook struct {
 	Webhook Webhook `json:"webhook"`
 }
 
+// Occurrence defines model for Occurrence.
+type Occurrence struct {
+	AllDay    bool       `json:"all_day"`
+	Attendees []Attendee `json:"attendees"`
+	Busy      Busy       `json:"busy"`
+	Class     Class      `json:"class"`
+	End       string     `json:"end"`
+
+	// Exception Something is different about it.
+	Exception bool   `json:"exception"`
+	Location  string `json:"location"`
+	Notes     string `json:"notes"`
+
+	// Occurrence When the rule has it start; missing of a single booking.
+	Occurrence *string `json:"occurrence,omitempty"`
+
+	// ReminderMinutes Missing if there is no reminder.
+	ReminderMinutes *int     `json:"reminder_minutes,omitempty"`
+	Resources       []string `json:"resources"`
+	Start           string   `json:"start"`
+	Title           string   `json:"title"`
+}
+
+// OccurrencePage defines model for OccurrencePage.
+type OccurrencePage struct {
+	Items []Occurrence `json:"items"`
+
+	// Next `after` of the next page; missing on the last.
+	Next *string `json:"next,omitempty"`
+}
+
 // Person defines model for Person.
 type Person struct {
 	// ConflictBehaviour What becomes of a change in the calendar that the booking rules refuse. `rollback`: the item is reset.
@@ -1170,6 +1312,12 @@ type PluginSetting struct {
 
 // Problem defines model for Problem.
 type Problem struct {
+	// Conflicts Kind overlap: where they are in the way, by time; of a long series the first 100.
+	Conflicts *[]Conflict `json:"conflicts,omitempty"`
+
+	// ConflictsTotal Kind overlap: how many there are.
+	ConflictsTotal *int `json:"conflicts_total,omitempty"`
+
 	// CurrentVersion Kind version: the booking's version now; 0 if there is none.
 	CurrentVersion *int64 `json:"current_version,omitempty"`
 
@@ -1510,6 +1658,9 @@ type AfterNumber = int64
 // BeforeNumber defines model for BeforeNumber.
 type BeforeNumber = int64
 
+// From defines model for From.
+type From = time.Time
+
 // ID defines model for ID.
 type ID = string
 
@@ -1533,6 +1684,9 @@ type Seq = int64
 
 // Tenant defines model for Tenant.
 type Tenant = string
+
+// To defines model for To.
+type To = time.Time
 
 // Wait defines model for Wait.
 type Wait = string
@@ -1558,11 +1712,12 @@ type ListBookingsParams struct {
 	// Resource Only those of this room or desk.
 	Resource *string `form:"resource,omitempty" json:"resource,omitempty"`
 
-	// From Only those that end after this moment. Mind that a plus sign in a query is written `%2B`.
-	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+	// From Only what ends after this moment, lead and follow-up time included; a series by its occurrences. Mind that a plus sign in
+	// a query is written `%2B`.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
 
-	// To Only those that start before this moment.
-	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+	// To Only what starts before this moment.
+	To *To `form:"to,omitempty" json:"to,omitempty"`
 
 	// Problem true: only those with a sync problem.
 	Problem          *bool `form:"problem,omitempty" json:"problem,omitempty"`
@@ -1583,11 +1738,46 @@ type GetBookingParams struct {
 
 // PutBookingParams defines parameters for PutBooking.
 type PutBookingParams struct {
+	// Conflicts What becomes of the occurrences of a series for which a resource is taken. `refuse`: nothing is saved. `skip`: they are
+	// left out, and the answer names them in `skipped_conflicts`. A single booking is refused in any case.
+	Conflicts *PutBookingParamsConflicts `form:"conflicts,omitempty" json:"conflicts,omitempty"`
+
 	// IfMatch An ETag; only if the booking still is at that version. `*` means that there must be one.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 
 	// IfNoneMatch `*`: only if there is no such booking yet.
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// PutBookingParamsConflicts defines parameters for PutBooking.
+type PutBookingParamsConflicts string
+
+// ListOccurrencesParams defines parameters for ListOccurrences.
+type ListOccurrencesParams struct {
+	// Limit How many entries at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// From Only what ends after this moment, lead and follow-up time included; a series by its occurrences. Mind that a plus sign in
+	// a query is written `%2B`.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only what starts before this moment.
+	To *To `form:"to,omitempty" json:"to,omitempty"`
+
+	// After `next` of the page before.
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// SkipOccurrenceParams defines parameters for SkipOccurrence.
+type SkipOccurrenceParams struct {
+	// IfMatch An ETag; only if the booking still is at that version. `*` means that there must be one.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// PutOccurrenceParams defines parameters for PutOccurrence.
+type PutOccurrenceParams struct {
+	// IfMatch An ETag; only if the booking still is at that version. `*` means that there must be one.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // ListChangesParams defines parameters for ListChanges.
@@ -1827,6 +2017,9 @@ type CreateAPIKeyJSONRequestBody = APIKeyInput
 
 // PutBookingJSONRequestBody defines body for PutBooking for application/json ContentType.
 type PutBookingJSONRequestBody = BookingInput
+
+// PutOccurrenceJSONRequestBody defines body for PutOccurrence for application/json ContentType.
+type PutOccurrenceJSONRequestBody = Exception
 
 // RejectChangeJSONRequestBody defines body for RejectChange for application/json ContentType.
 type RejectChangeJSONRequestBody = RejectInput
@@ -2161,6 +2354,9 @@ type ClientInterface interface {
 	// Saying the same again changes nothing, not even the version, so a request may be repeated safely. A cancelled
 	// booking that is put again stands again.
 	//
+	// With a `recurrence` it is a series. A resource that is taken refuses it with 409, kind overlap, which lists every
+	// occurrence in conflict; see `conflicts`.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PUT /{tenant}/api/v1/bookings/{id} (the `PutBooking` operationId).
@@ -2170,6 +2366,9 @@ type ClientInterface interface {
 	//
 	// Saying the same again changes nothing, not even the version, so a request may be repeated safely. A cancelled
 	// booking that is put again stands again.
+	//
+	// With a `recurrence` it is a series. A resource that is taken refuses it with 409, kind overlap, which lists every
+	// occurrence in conflict; see `conflicts`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2183,6 +2382,41 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /{tenant}/api/v1/bookings/{id}/explain (the `ExplainBooking` operationId).
 	ExplainBooking(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListOccurrences The occurrences of a series, by time
+	//
+	// Each as it takes place, what is different about it applied; those left out are missing. A single booking has one. A series
+	// without end goes on for ever: give `to`, or take as many pages as are of use.
+	//
+	// Corresponds with GET /{tenant}/api/v1/bookings/{id}/occurrences (the `ListOccurrences` operationId).
+	ListOccurrences(ctx context.Context, tenant Tenant, id ID, params *ListOccurrencesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SkipOccurrence Leave out one occurrence
+	//
+	// Leaving out what is left out changes nothing. The last one cannot be left out - cancel the booking instead.
+	//
+	// Corresponds with DELETE /{tenant}/api/v1/bookings/{id}/occurrences/{occurrence} (the `SkipOccurrence` operationId).
+	SkipOccurrence(ctx context.Context, tenant Tenant, id ID, occurrence string, params *SkipOccurrenceParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutOccurrenceWithBody Say what is different about one occurrence
+	//
+	// The body says it in full: what is left out is as in the series, so `{}` makes the occurrence like the others again, also
+	// one that was left out. Another room is an exception with other `resources`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /{tenant}/api/v1/bookings/{id}/occurrences/{occurrence} (the `PutOccurrence` operationId).
+	PutOccurrenceWithBody(ctx context.Context, tenant Tenant, id ID, occurrence string, params *PutOccurrenceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutOccurrence Say what is different about one occurrence
+	//
+	// The body says it in full: what is left out is as in the series, so `{}` makes the occurrence like the others again, also
+	// one that was left out. Another room is an exception with other `resources`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /{tenant}/api/v1/bookings/{id}/occurrences/{occurrence} (the `PutOccurrence` operationId).
+	PutOccurrence(ctx context.Context, tenant Tenant, id ID, occurrence string, params *PutOccurrenceParams, body PutOccurrenceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListChanges What happened to bookings, in order
 	//
@@ -2643,6 +2877,9 @@ func (c *Client) GetBooking(ctx context.Context, tenant Tenant, id ID, params *G
 // Saying the same again changes nothing, not even the version, so a request may be repeated safely. A cancelled
 // booking that is put again stands again.
 //
+// With a `recurrence` it is a series. A resource that is taken refuses it with 409, kind overlap, which lists every
+// occurrence in conflict; see `conflicts`.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PUT /{tenant}/api/v1/bookings/{id} (the `PutBooking` operationId).
@@ -2662,6 +2899,9 @@ func (c *Client) PutBookingWithBody(ctx context.Context, tenant Tenant, id ID, p
 //
 // Saying the same again changes nothing, not even the version, so a request may be repeated safely. A cancelled
 // booking that is put again stands again.
+//
+// With a `recurrence` it is a series. A resource that is taken refuses it with 409, kind overlap, which lists every
+// occurrence in conflict; see `conflicts`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2686,6 +2926,81 @@ func (c *Client) PutBooking(ctx context.Context, tenant Tenant, id ID, params *P
 // Corresponds with GET /{tenant}/api/v1/bookings/{id}/explain (the `ExplainBooking` operationId).
 func (c *Client) ExplainBooking(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewExplainBookingRequest(c.Server, tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListOccurrences The occurrences of a series, by time
+//
+// Each as it takes place, what is different about it applied; those left out are missing. A single booking has one. A series
+// without end goes on for ever: give `to`, or take as many pages as are of use.
+//
+// Corresponds with GET /{tenant}/api/v1/bookings/{id}/occurrences (the `ListOccurrences` operationId).
+func (c *Client) ListOccurrences(ctx context.Context, tenant Tenant, id ID, params *ListOccurrencesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListOccurrencesRequest(c.Server, tenant, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SkipOccurrence Leave out one occurrence
+//
+// Leaving out what is left out changes nothing. The last one cannot be left out - cancel the booking instead.
+//
+// Corresponds with DELETE /{tenant}/api/v1/bookings/{id}/occurrences/{occurrence} (the `SkipOccurrence` operationId).
+func (c *Client) SkipOccurrence(ctx context.Context, tenant Tenant, id ID, occurrence string, params *SkipOccurrenceParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSkipOccurrenceRequest(c.Server, tenant, id, occurrence, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutOccurrenceWithBody Say what is different about one occurrence
+//
+// The body says it in full: what is left out is as in the series, so `{}` makes the occurrence like the others again, also
+// one that was left out. Another room is an exception with other `resources`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /{tenant}/api/v1/bookings/{id}/occurrences/{occurrence} (the `PutOccurrence` operationId).
+func (c *Client) PutOccurrenceWithBody(ctx context.Context, tenant Tenant, id ID, occurrence string, params *PutOccurrenceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutOccurrenceRequestWithBody(c.Server, tenant, id, occurrence, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutOccurrence Say what is different about one occurrence
+//
+// The body says it in full: what is left out is as in the series, so `{}` makes the occurrence like the others again, also
+// one that was left out. Another room is an exception with other `resources`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /{tenant}/api/v1/bookings/{id}/occurrences/{occurrence} (the `PutOccurrence` operationId).
+func (c *Client) PutOccurrence(ctx context.Context, tenant Tenant, id ID, occurrence string, params *PutOccurrenceParams, body PutOccurrenceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutOccurrenceRequest(c.Server, tenant, id, occurrence, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3926,6 +4241,33 @@ func NewPutBookingRequestWithBody(server string, tenant Tenant, id ID, params *P
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Conflicts != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "conflicts", *params.Conflicts, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
 	if err != nil {
 		return nil, err
@@ -3998,6 +4340,249 @@ func NewExplainBookingRequest(server string, tenant Tenant, id ID) (*http.Reques
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListOccurrencesRequest constructs an http.Request for the ListOccurrences method
+func NewListOccurrencesRequest(server string, tenant Tenant, id ID, params *ListOccurrencesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/bookings/%s/occurrences", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewSkipOccurrenceRequest constructs an http.Request for the SkipOccurrence method
+func NewSkipOccurrenceRequest(server string, tenant Tenant, id ID, occurrence string, params *SkipOccurrenceParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "occurrence", occurrence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/bookings/%s/occurrences/%s", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewPutOccurrenceRequest calls the generic PutOccurrence builder with application/json body
+func NewPutOccurrenceRequest(server string, tenant Tenant, id ID, occurrence string, params *PutOccurrenceParams, body PutOccurrenceJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutOccurrenceRequestWithBody(server, tenant, id, occurrence, params, "application/json", bodyReader)
+}
+
+// NewPutOccurrenceRequestWithBody constructs an http.Request for the PutOccurrence method, with any body, and a specified content type
+func NewPutOccurrenceRequestWithBody(server string, tenant Tenant, id ID, occurrence string, params *PutOccurrenceParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "occurrence", occurrence, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/bookings/%s/occurrences/%s", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -6412,6 +6997,9 @@ type ClientWithResponsesInterface interface {
 	// Saying the same again changes nothing, not even the version, so a request may be repeated safely. A cancelled
 	// booking that is put again stands again.
 	//
+	// With a `recurrence` it is a series. A resource that is taken refuses it with 409, kind overlap, which lists every
+	// occurrence in conflict; see `conflicts`.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /{tenant}/api/v1/bookings/{id} (the `PutBooking` operationId).
@@ -6421,6 +7009,9 @@ type ClientWithResponsesInterface interface {
 	//
 	// Saying the same again changes nothing, not even the version, so a request may be repeated safely. A cancelled
 	// booking that is put again stands again.
+	//
+	// With a `recurrence` it is a series. A resource that is taken refuses it with 409, kind overlap, which lists every
+	// occurrence in conflict; see `conflicts`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6436,6 +7027,45 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /{tenant}/api/v1/bookings/{id}/explain (the `ExplainBooking` operationId).
 	ExplainBookingWithResponse(ctx context.Context, tenant Tenant, id ID, reqEditors ...RequestEditorFn) (*ExplainBookingResponse, error)
+
+	// ListOccurrencesWithResponse The occurrences of a series, by time
+	//
+	// Each as it takes place, what is different about it applied; those left out are missing. A single booking has one. A series
+	// without end goes on for ever: give `to`, or take as many pages as are of use.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /{tenant}/api/v1/bookings/{id}/occurrences (the `ListOccurrences` operationId).
+	ListOccurrencesWithResponse(ctx context.Context, tenant Tenant, id ID, params *ListOccurrencesParams, reqEditors ...RequestEditorFn) (*ListOccurrencesResponse, error)
+
+	// SkipOccurrenceWithResponse Leave out one occurrence
+	//
+	// Leaving out what is left out changes nothing. The last one cannot be left out - cancel the booking instead.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /{tenant}/api/v1/bookings/{id}/occurrences/{occurrence} (the `SkipOccurrence` operationId).
+	SkipOccurrenceWithResponse(ctx context.Context, tenant Tenant, id ID, occurrence string, params *SkipOccurrenceParams, reqEditors ...RequestEditorFn) (*SkipOccurrenceResponse, error)
+
+	// PutOccurrenceWithBodyWithResponse Say what is different about one occurrence
+	//
+	// The body says it in full: what is left out is as in the series, so `{}` makes the occurrence like the others again, also
+	// one that was left out. Another room is an exception with other `resources`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /{tenant}/api/v1/bookings/{id}/occurrences/{occurrence} (the `PutOccurrence` operationId).
+	PutOccurrenceWithBodyWithResponse(ctx context.Context, tenant Tenant, id ID, occurrence string, params *PutOccurrenceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutOccurrenceResponse, error)
+
+	// PutOccurrenceWithResponse Say what is different about one occurrence
+	//
+	// The body says it in full: what is left out is as in the series, so `{}` makes the occurrence like the others again, also
+	// one that was left out. Another room is an exception with other `resources`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /{tenant}/api/v1/bookings/{id}/occurrences/{occurrence} (the `PutOccurrence` operationId).
+	PutOccurrenceWithResponse(ctx context.Context, tenant Tenant, id ID, occurrence string, params *PutOccurrenceParams, body PutOccurrenceJSONRequestBody, reqEditors ...RequestEditorFn) (*PutOccurrenceResponse, error)
 
 	// ListChangesWithResponse What happened to bookings, in order
 	//
@@ -7246,6 +7876,164 @@ func (r ExplainBookingResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ExplainBookingResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListOccurrencesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OccurrencePage
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListOccurrencesResponse) GetJSON200() *OccurrencePage {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListOccurrencesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListOccurrencesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListOccurrencesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListOccurrencesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListOccurrencesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// SkipOccurrenceResponse200Headers the declared response headers of an HTTP 200 response for SkipOccurrence
+type SkipOccurrenceResponse200Headers struct {
+	ETag *string
+}
+
+type SkipOccurrenceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Booking
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *SkipOccurrenceResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SkipOccurrenceResponse) GetJSON200() *Booking {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r SkipOccurrenceResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r SkipOccurrenceResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SkipOccurrenceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SkipOccurrenceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SkipOccurrenceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutOccurrenceResponse200Headers the declared response headers of an HTTP 200 response for PutOccurrence
+type PutOccurrenceResponse200Headers struct {
+	ETag *string
+}
+
+type PutOccurrenceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Booking
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutOccurrenceResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutOccurrenceResponse) GetJSON200() *Booking {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutOccurrenceResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutOccurrenceResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutOccurrenceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutOccurrenceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutOccurrenceResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -9064,6 +9852,9 @@ func (c *ClientWithResponses) GetBookingWithResponse(ctx context.Context, tenant
 // Saying the same again changes nothing, not even the version, so a request may be repeated safely. A cancelled
 // booking that is put again stands again.
 //
+// With a `recurrence` it is a series. A resource that is taken refuses it with 409, kind overlap, which lists every
+// occurrence in conflict; see `conflicts`.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /{tenant}/api/v1/bookings/{id} (the `PutBooking` operationId).
@@ -9079,6 +9870,9 @@ func (c *ClientWithResponses) PutBookingWithBodyWithResponse(ctx context.Context
 //
 // Saying the same again changes nothing, not even the version, so a request may be repeated safely. A cancelled
 // booking that is put again stands again.
+//
+// With a `recurrence` it is a series. A resource that is taken refuses it with 409, kind overlap, which lists every
+// occurrence in conflict; see `conflicts`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9105,6 +9899,69 @@ func (c *ClientWithResponses) ExplainBookingWithResponse(ctx context.Context, te
 		return nil, err
 	}
 	return ParseExplainBookingResponse(rsp)
+}
+
+// ListOccurrencesWithResponse The occurrences of a series, by time
+//
+// Each as it takes place, what is different about it applied; those left out are missing. A single booking has one. A series
+// without end goes on for ever: give `to`, or take as many pages as are of use.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /{tenant}/api/v1/bookings/{id}/occurrences (the `ListOccurrences` operationId).
+func (c *ClientWithResponses) ListOccurrencesWithResponse(ctx context.Context, tenant Tenant, id ID, params *ListOccurrencesParams, reqEditors ...RequestEditorFn) (*ListOccurrencesResponse, error) {
+	rsp, err := c.ListOccurrences(ctx, tenant, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListOccurrencesResponse(rsp)
+}
+
+// SkipOccurrenceWithResponse Leave out one occurrence
+//
+// Leaving out what is left out changes nothing. The last one cannot be left out - cancel the booking instead.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /{tenant}/api/v1/bookings/{id}/occurrences/{occurrence} (the `SkipOccurrence` operationId).
+func (c *ClientWithResponses) SkipOccurrenceWithResponse(ctx context.Context, tenant Tenant, id ID, occurrence string, params *SkipOccurrenceParams, reqEditors ...RequestEditorFn) (*SkipOccurrenceResponse, error) {
+	rsp, err := c.SkipOccurrence(ctx, tenant, id, occurrence, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSkipOccurrenceResponse(rsp)
+}
+
+// PutOccurrenceWithBodyWithResponse Say what is different about one occurrence
+//
+// The body says it in full: what is left out is as in the series, so `{}` makes the occurrence like the others again, also
+// one that was left out. Another room is an exception with other `resources`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /{tenant}/api/v1/bookings/{id}/occurrences/{occurrence} (the `PutOccurrence` operationId).
+func (c *ClientWithResponses) PutOccurrenceWithBodyWithResponse(ctx context.Context, tenant Tenant, id ID, occurrence string, params *PutOccurrenceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutOccurrenceResponse, error) {
+	rsp, err := c.PutOccurrenceWithBody(ctx, tenant, id, occurrence, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutOccurrenceResponse(rsp)
+}
+
+// PutOccurrenceWithResponse Say what is different about one occurrence
+//
+// The body says it in full: what is left out is as in the series, so `{}` makes the occurrence like the others again, also
+// one that was left out. Another room is an exception with other `resources`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /{tenant}/api/v1/bookings/{id}/occurrences/{occurrence} (the `PutOccurrence` operationId).
+func (c *ClientWithResponses) PutOccurrenceWithResponse(ctx context.Context, tenant Tenant, id ID, occurrence string, params *PutOccurrenceParams, body PutOccurrenceJSONRequestBody, reqEditors ...RequestEditorFn) (*PutOccurrenceResponse, error) {
+	rsp, err := c.PutOccurrence(ctx, tenant, id, occurrence, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutOccurrenceResponse(rsp)
 }
 
 // ListChangesWithResponse What happened to bookings, in order
@@ -10102,6 +10959,131 @@ func ParseExplainBookingResponse(rsp *http.Response) (*ExplainBookingResponse, e
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseListOccurrencesResponse parses an HTTP response from a ListOccurrencesWithResponse call
+func ParseListOccurrencesResponse(rsp *http.Response) (*ListOccurrencesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListOccurrencesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OccurrencePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseSkipOccurrenceResponse parses an HTTP response from a SkipOccurrenceWithResponse call
+func ParseSkipOccurrenceResponse(rsp *http.Response) (*SkipOccurrenceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SkipOccurrenceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Booking
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers SkipOccurrenceResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutOccurrenceResponse parses an HTTP response from a PutOccurrenceWithResponse call
+func ParsePutOccurrenceResponse(rsp *http.Response) (*PutOccurrenceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutOccurrenceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Booking
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutOccurrenceResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

@@ -513,6 +513,24 @@ func (e Way) Valid() bool {
 	}
 }
 
+// Defines values for PutBookingParamsConflicts.
+const (
+	PutBookingParamsConflictsRefuse PutBookingParamsConflicts = "refuse"
+	PutBookingParamsConflictsSkip   PutBookingParamsConflicts = "skip"
+)
+
+// Valid indicates whether the value is a known member of the PutBookingParamsConflicts enum.
+func (e PutBookingParamsConflicts) Valid() bool {
+	switch e {
+	case PutBookingParamsConflictsRefuse:
+		return true
+	case PutBookingParamsConflictsSkip:
+		return true
+	default:
+		return false
+	}
+}
+
 // APIKey defines model for APIKey.
 type APIKey struct {
 	Created  time.Time  `json:"created"`
@@ -570,20 +588,43 @@ type Booking struct {
 	Busy      Busy       `json:"busy"`
 	Class     Class      `json:"class"`
 	Created   time.Time  `json:"created"`
-	End       string     `json:"end"`
-	ID        string     `json:"id"`
+
+	// DroppedExceptions In the answer to a PUT: exceptions the booking had that fit to no occurrence any more.
+	DroppedExceptions *[]Exception `json:"dropped_exceptions,omitempty"`
+	End               string       `json:"end"`
+
+	// Exceptions What is different about which occurrence; missing if nothing is. What is as in the series is not listed.
+	Exceptions *[]Exception `json:"exceptions,omitempty"`
+
+	// ExternalOrganizer Somebody outside of the directory. Such bookings come from the calendar of a room.
+	ExternalOrganizer *ExternalOrganizer `json:"external_organizer,omitempty"`
+
+	// FollowMinutes Missing if there are none.
+	FollowMinutes *int   `json:"follow_minutes,omitempty"`
+	ID            string `json:"id"`
 
 	// Item The appointment that the add-in made is still being looked for.
-	Item      *BookingItem `json:"item,omitempty"`
-	Location  string       `json:"location"`
-	Notes     string       `json:"notes"`
-	Organizer string       `json:"organizer"`
+	Item *BookingItem `json:"item,omitempty"`
+
+	// LeadMinutes Missing if there are none.
+	LeadMinutes *int   `json:"lead_minutes,omitempty"`
+	Location    string `json:"location"`
+	Notes       string `json:"notes"`
+
+	// Organizer Empty if there is an `external_organizer`.
+	Organizer string `json:"organizer"`
+
+	// Recurrence The rule of a series, in its canonical form; missing of a single booking.
+	Recurrence *string `json:"recurrence,omitempty"`
 
 	// ReminderMinutes Missing if there is no reminder.
-	ReminderMinutes *int          `json:"reminder_minutes,omitempty"`
-	Resources       []string      `json:"resources"`
-	Start           string        `json:"start"`
-	Status          BookingStatus `json:"status"`
+	ReminderMinutes *int     `json:"reminder_minutes,omitempty"`
+	Resources       []string `json:"resources"`
+
+	// SkippedConflicts In the answer to a PUT with `conflicts=skip`: the occurrences that were left out, and why.
+	SkippedConflicts *[]Conflict   `json:"skipped_conflicts,omitempty"`
+	Start            string        `json:"start"`
+	Status           BookingStatus `json:"status"`
 
 	// Sync The booking is to be in the organizer's calendar.
 	Sync bool `json:"sync"`
@@ -618,12 +659,26 @@ type BookingInput struct {
 	// Example: 2026-12-01T11:00:00+01:00
 	End string `json:"end"`
 
+	// Exceptions What is different about which occurrence. Left out they stay as they are; where the rule or the time changes, each goes
+	// to the occurrence on the same date, and those whose date has none any more are named in `dropped_exceptions` of the
+	// answer. `[]`: there are none.
+	Exceptions *[]Exception `json:"exceptions,omitempty"`
+
+	// ExternalOrganizer Instead of an organizer, and only for a booking that has one already.
+	ExternalOrganizer *ExternalOrganizer `json:"external_organizer,omitempty"`
+
+	// FollowMinutes How much longer than the end they are.
+	FollowMinutes *int `json:"follow_minutes,omitempty"`
+
 	// ID May be left out; else it equals the one in the path.
 	ID *string `json:"id,omitempty"`
 
 	// Item `expected`: the appointment was made in Outlook by the add-in and bears the booking's id as AppointmentOid.
 	// It is looked for and tied to the booking instead of being created.
 	Item *BookingInputItem `json:"item,omitempty"`
+
+	// LeadMinutes How much earlier than the start the resources are occupied; 0 if left out. No calendar is told.
+	LeadMinutes *int `json:"lead_minutes,omitempty"`
 
 	// Location Free text; the resources' names are shown if left out.
 	Location *string `json:"location,omitempty"`
@@ -634,7 +689,11 @@ type BookingInput struct {
 	// Organizer Id of a person; the booking is synced with their calendar.
 	//
 	// Example: alice
-	Organizer string `json:"organizer"`
+	Organizer string `json:"organizer,omitempty"`
+
+	// Recurrence The rule of a series (RFC 5545, RRULE, without that name in front); `start` and `end` are those of the first occurrence.
+	// It counts in `zone`. What a calendar of Exchange cannot keep is refused, with the reason. Left out: a single booking.
+	Recurrence *string `json:"recurrence,omitempty"`
 
 	// ReminderMinutes Before the start; no reminder if null or left out.
 	ReminderMinutes *int `json:"reminder_minutes,omitempty"`
@@ -715,6 +774,19 @@ type ChangePage struct {
 // Class defines model for Class.
 type Class string
 
+// Conflict A resource that others have at the time of an occurrence. Times are in UTC.
+type Conflict struct {
+	End string `json:"end"`
+
+	// Occurrence When the rule has it start; missing of a single booking.
+	Occurrence *string `json:"occurrence,omitempty"`
+
+	// Others Ids of the bookings in the way.
+	Others   []string `json:"others"`
+	Resource string   `json:"resource"`
+	Start    string   `json:"start"`
+}
+
 // ConflictBehaviour What becomes of a change in the calendar that the booking rules refuse. `rollback`: the item is reset.
 // `cancel`: the booking is cancelled.
 type ConflictBehaviour string
@@ -763,6 +835,39 @@ type Examination struct {
 	Findings []Finding `json:"findings"`
 }
 
+// Exception What is different about one occurrence of a series. What is left out is as in the series.
+type Exception struct {
+	// AllDay May be left out; start and end tell.
+	AllDay    *bool       `json:"all_day,omitempty"`
+	Attendees *[]Attendee `json:"attendees,omitempty"`
+	Busy      *Busy       `json:"busy,omitempty"`
+	Class     *Class      `json:"class,omitempty"`
+
+	// End Exclusive.
+	End      *string `json:"end,omitempty"`
+	Location *string `json:"location,omitempty"`
+
+	// NoReminder true: the series has a reminder, and this occurrence none.
+	NoReminder *bool   `json:"no_reminder,omitempty"`
+	Notes      *string `json:"notes,omitempty"`
+
+	// Occurrence When the rule has it start, of an all-day series the date. Required but where the path says it.
+	//
+	// Example: 2026-12-08T09:00:00Z
+	Occurrence      *string   `json:"occurrence,omitempty"`
+	ReminderMinutes *int      `json:"reminder_minutes,omitempty"`
+	Resources       *[]string `json:"resources,omitempty"`
+
+	// Skipped true: it does not take place; the rest is then of no use.
+	Skipped *bool `json:"skipped,omitempty"`
+
+	// Start A moment with offset, or a date; together with `end`.
+	Start *string `json:"start,omitempty"`
+
+	// Title Example: Planning with the customer
+	Title *string `json:"title,omitempty"`
+}
+
 // Explanation What is known of a booking. What there is nothing to say of is missing.
 type Explanation struct {
 	// Activities What was done lately, newest first.
@@ -788,6 +893,12 @@ type Explanation struct {
 	Unlinked             *string                `json:"unlinked,omitempty"`
 	Version              *int64                 `json:"version,omitempty"`
 	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// ExternalOrganizer Somebody outside of the directory. Such bookings come from the calendar of a room.
+type ExternalOrganizer struct {
+	Email string  `json:"email"`
+	Name  *string `json:"name,omitempty"`
 }
 
 // Finding defines model for Finding.
@@ -1030,6 +1141,37 @@ type NewWebhook struct {
 	Webhook Webhook `json:"webhook"`
 }
 
+// Occurrence defines model for Occurrence.
+type Occurrence struct {
+	AllDay    bool       `json:"all_day"`
+	Attendees []Attendee `json:"attendees"`
+	Busy      Busy       `json:"busy"`
+	Class     Class      `json:"class"`
+	End       string     `json:"end"`
+
+	// Exception Something is different about it.
+	Exception bool   `json:"exception"`
+	Location  string `json:"location"`
+	Notes     string `json:"notes"`
+
+	// Occurrence When the rule has it start; missing of a single booking.
+	Occurrence *string `json:"occurrence,omitempty"`
+
+	// ReminderMinutes Missing if there is no reminder.
+	ReminderMinutes *int     `json:"reminder_minutes,omitempty"`
+	Resources       []string `json:"resources"`
+	Start           string   `json:"start"`
+	Title           string   `json:"title"`
+}
+
+// OccurrencePage defines model for OccurrencePage.
+type OccurrencePage struct {
+	Items []Occurrence `json:"items"`
+
+	// Next `after` of the next page; missing on the last.
+	Next *string `json:"next,omitempty"`
+}
+
 // Person defines model for Person.
 type Person struct {
 	// ConflictBehaviour What becomes of a change in the calendar that the booking rules refuse. `rollback`: the item is reset.
@@ -1177,6 +1319,12 @@ type PluginSetting struct {
 
 // Problem defines model for Problem.
 type Problem struct {
+	// Conflicts Kind overlap: where they are in the way, by time; of a long series the first 100.
+	Conflicts *[]Conflict `json:"conflicts,omitempty"`
+
+	// ConflictsTotal Kind overlap: how many there are.
+	ConflictsTotal *int `json:"conflicts_total,omitempty"`
+
 	// CurrentVersion Kind version: the booking's version now; 0 if there is none.
 	CurrentVersion *int64 `json:"current_version,omitempty"`
 
@@ -1517,6 +1665,9 @@ type AfterNumber = int64
 // BeforeNumber defines model for BeforeNumber.
 type BeforeNumber = int64
 
+// From defines model for From.
+type From = time.Time
+
 // ID defines model for ID.
 type ID = string
 
@@ -1540,6 +1691,9 @@ type Seq = int64
 
 // Tenant defines model for Tenant.
 type Tenant = string
+
+// To defines model for To.
+type To = time.Time
 
 // Wait defines model for Wait.
 type Wait = string
@@ -1565,11 +1719,12 @@ type ListBookingsParams struct {
 	// Resource Only those of this room or desk.
 	Resource *string `form:"resource,omitempty" json:"resource,omitempty"`
 
-	// From Only those that end after this moment. Mind that a plus sign in a query is written `%2B`.
-	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+	// From Only what ends after this moment, lead and follow-up time included; a series by its occurrences. Mind that a plus sign in
+	// a query is written `%2B`.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
 
-	// To Only those that start before this moment.
-	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+	// To Only what starts before this moment.
+	To *To `form:"to,omitempty" json:"to,omitempty"`
 
 	// Problem true: only those with a sync problem.
 	Problem          *bool `form:"problem,omitempty" json:"problem,omitempty"`
@@ -1590,11 +1745,46 @@ type GetBookingParams struct {
 
 // PutBookingParams defines parameters for PutBooking.
 type PutBookingParams struct {
+	// Conflicts What becomes of the occurrences of a series for which a resource is taken. `refuse`: nothing is saved. `skip`: they are
+	// left out, and the answer names them in `skipped_conflicts`. A single booking is refused in any case.
+	Conflicts *PutBookingParamsConflicts `form:"conflicts,omitempty" json:"conflicts,omitempty"`
+
 	// IfMatch An ETag; only if the booking still is at that version. `*` means that there must be one.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 
 	// IfNoneMatch `*`: only if there is no such booking yet.
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// PutBookingParamsConflicts defines parameters for PutBooking.
+type PutBookingParamsConflicts string
+
+// ListOccurrencesParams defines parameters for ListOccurrences.
+type ListOccurrencesParams struct {
+	// Limit How many entries at most.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// From Only what ends after this moment, lead and follow-up time included; a series by its occurrences. Mind that a plus sign in
+	// a query is written `%2B`.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only what starts before this moment.
+	To *To `form:"to,omitempty" json:"to,omitempty"`
+
+	// After `next` of the page before.
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// SkipOccurrenceParams defines parameters for SkipOccurrence.
+type SkipOccurrenceParams struct {
+	// IfMatch An ETag; only if the booking still is at that version. `*` means that there must be one.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// PutOccurrenceParams defines parameters for PutOccurrence.
+type PutOccurrenceParams struct {
+	// IfMatch An ETag; only if the booking still is at that version. `*` means that there must be one.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // ListChangesParams defines parameters for ListChanges.
@@ -1835,6 +2025,9 @@ type CreateAPIKeyJSONRequestBody = APIKeyInput
 // PutBookingJSONRequestBody defines body for PutBooking for application/json ContentType.
 type PutBookingJSONRequestBody = BookingInput
 
+// PutOccurrenceJSONRequestBody defines body for PutOccurrence for application/json ContentType.
+type PutOccurrenceJSONRequestBody = Exception
+
 // RejectChangeJSONRequestBody defines body for RejectChange for application/json ContentType.
 type RejectChangeJSONRequestBody = RejectInput
 
@@ -2074,6 +2267,15 @@ type ServerInterface interface {
 	// ExplainBooking A booking on both sides, and what the sync makes of it
 	// (GET /{tenant}/api/v1/bookings/{id}/explain)
 	ExplainBooking(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID)
+	// ListOccurrences The occurrences of a series, by time
+	// (GET /{tenant}/api/v1/bookings/{id}/occurrences)
+	ListOccurrences(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params ListOccurrencesParams)
+	// SkipOccurrence Leave out one occurrence
+	// (DELETE /{tenant}/api/v1/bookings/{id}/occurrences/{occurrence})
+	SkipOccurrence(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, occurrence string, params SkipOccurrenceParams)
+	// PutOccurrence Say what is different about one occurrence
+	// (PUT /{tenant}/api/v1/bookings/{id}/occurrences/{occurrence})
+	PutOccurrence(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, occurrence string, params PutOccurrenceParams)
 	// ListChanges What happened to bookings, in order
 	// (GET /{tenant}/api/v1/changes)
 	ListChanges(w http.ResponseWriter, r *http.Request, tenant Tenant, params ListChangesParams)
@@ -2582,6 +2784,19 @@ func (siw *ServerInterfaceWrapper) PutBooking(w http.ResponseWriter, r *http.Req
 	// Parameter object where we will unmarshal all parameters from the context
 	var params PutBookingParams
 
+	// ------------- Optional query parameter "conflicts" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "conflicts", r.URL.Query(), &params.Conflicts, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "conflicts"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "conflicts", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
 
 	// ------------- Optional header parameter "If-Match" -------------
@@ -2659,6 +2874,232 @@ func (siw *ServerInterfaceWrapper) ExplainBooking(w http.ResponseWriter, r *http
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ExplainBooking(w, r, tenant, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListOccurrences operation middleware
+func (siw *ServerInterfaceWrapper) ListOccurrences(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListOccurrencesParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", r.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "to"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "to", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", r.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "after"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "after", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListOccurrences(w, r, tenant, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// SkipOccurrence operation middleware
+func (siw *ServerInterfaceWrapper) SkipOccurrence(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "occurrence" -------------
+	var occurrence string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "occurrence", r.PathValue("occurrence"), &occurrence, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "occurrence", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SkipOccurrenceParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.SkipOccurrence(w, r, tenant, id, occurrence, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PutOccurrence operation middleware
+func (siw *ServerInterfaceWrapper) PutOccurrence(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "occurrence" -------------
+	var occurrence string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "occurrence", r.PathValue("occurrence"), &occurrence, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "occurrence", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutOccurrenceParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PutOccurrence(w, r, tenant, id, occurrence, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4839,6 +5280,9 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}", wrapper.CancelBooking)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}", wrapper.GetBooking)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}", wrapper.PutBooking)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}/occurrences", wrapper.ListOccurrences)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}/occurrences/{occurrence}", wrapper.SkipOccurrence)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}/occurrences/{occurrence}", wrapper.PutOccurrence)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/bookings/{id}/explain", wrapper.ExplainBooking)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/changes", wrapper.ListChanges)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/changes/{seq}/reject", wrapper.RejectChange)
@@ -5254,6 +5698,152 @@ type ExplainBookingdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ExplainBookingdefaultApplicationProblemPlusJSONResponse) VisitExplainBookingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOccurrencesRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	ID     ID     `json:"id"`
+	Params ListOccurrencesParams
+}
+
+type ListOccurrencesResponseObject interface {
+	VisitListOccurrencesResponse(w http.ResponseWriter) error
+}
+
+type ListOccurrences200JSONResponse OccurrencePage
+
+func (response ListOccurrences200JSONResponse) VisitListOccurrencesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOccurrencesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListOccurrencesdefaultApplicationProblemPlusJSONResponse) VisitListOccurrencesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SkipOccurrenceRequestObject struct {
+	Tenant     Tenant `json:"tenant"`
+	ID         ID     `json:"id"`
+	Occurrence string `json:"occurrence"`
+	Params     SkipOccurrenceParams
+}
+
+type SkipOccurrenceResponseObject interface {
+	VisitSkipOccurrenceResponse(w http.ResponseWriter) error
+}
+
+type SkipOccurrence200ResponseHeaders struct {
+	ETag *string
+}
+
+type SkipOccurrence200JSONResponse struct {
+	Body    Booking
+	Headers SkipOccurrence200ResponseHeaders
+}
+
+func (response SkipOccurrence200JSONResponse) VisitSkipOccurrenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SkipOccurrencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SkipOccurrencedefaultApplicationProblemPlusJSONResponse) VisitSkipOccurrenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutOccurrenceRequestObject struct {
+	Tenant     Tenant `json:"tenant"`
+	ID         ID     `json:"id"`
+	Occurrence string `json:"occurrence"`
+	Params     PutOccurrenceParams
+	Body       *PutOccurrenceJSONRequestBody
+}
+
+type PutOccurrenceResponseObject interface {
+	VisitPutOccurrenceResponse(w http.ResponseWriter) error
+}
+
+type PutOccurrence200ResponseHeaders struct {
+	ETag *string
+}
+
+type PutOccurrence200JSONResponse struct {
+	Body    Booking
+	Headers PutOccurrence200ResponseHeaders
+}
+
+func (response PutOccurrence200JSONResponse) VisitPutOccurrenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutOccurrencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutOccurrencedefaultApplicationProblemPlusJSONResponse) VisitPutOccurrenceResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6863,6 +7453,15 @@ type StrictServerInterface interface {
 	// ExplainBooking A booking on both sides, and what the sync makes of it
 	// (GET /{tenant}/api/v1/bookings/{id}/explain)
 	ExplainBooking(ctx context.Context, request ExplainBookingRequestObject) (ExplainBookingResponseObject, error)
+	// ListOccurrences The occurrences of a series, by time
+	// (GET /{tenant}/api/v1/bookings/{id}/occurrences)
+	ListOccurrences(ctx context.Context, request ListOccurrencesRequestObject) (ListOccurrencesResponseObject, error)
+	// SkipOccurrence Leave out one occurrence
+	// (DELETE /{tenant}/api/v1/bookings/{id}/occurrences/{occurrence})
+	SkipOccurrence(ctx context.Context, request SkipOccurrenceRequestObject) (SkipOccurrenceResponseObject, error)
+	// PutOccurrence Say what is different about one occurrence
+	// (PUT /{tenant}/api/v1/bookings/{id}/occurrences/{occurrence})
+	PutOccurrence(ctx context.Context, request PutOccurrenceRequestObject) (PutOccurrenceResponseObject, error)
 	// ListChanges What happened to bookings, in order
 	// (GET /{tenant}/api/v1/changes)
 	ListChanges(ctx context.Context, request ListChangesRequestObject) (ListChangesResponseObject, error)
@@ -7237,6 +7836,99 @@ func (sh *strictHandler) ExplainBooking(w http.ResponseWriter, r *http.Request, 
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ExplainBookingResponseObject); ok {
 		if err := validResponse.VisitExplainBookingResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListOccurrences operation middleware
+func (sh *strictHandler) ListOccurrences(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, params ListOccurrencesParams) {
+	var request ListOccurrencesRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOccurrences(ctx, request.(ListOccurrencesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOccurrences")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListOccurrencesResponseObject); ok {
+		if err := validResponse.VisitListOccurrencesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SkipOccurrence operation middleware
+func (sh *strictHandler) SkipOccurrence(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, occurrence string, params SkipOccurrenceParams) {
+	var request SkipOccurrenceRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+	request.Occurrence = occurrence
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.SkipOccurrence(ctx, request.(SkipOccurrenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SkipOccurrence")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(SkipOccurrenceResponseObject); ok {
+		if err := validResponse.VisitSkipOccurrenceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutOccurrence operation middleware
+func (sh *strictHandler) PutOccurrence(w http.ResponseWriter, r *http.Request, tenant Tenant, id ID, occurrence string, params PutOccurrenceParams) {
+	var request PutOccurrenceRequestObject
+
+	request.Tenant = tenant
+	request.ID = id
+	request.Occurrence = occurrence
+	request.Params = params
+
+	var body PutOccurrenceJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PutOccurrence(ctx, request.(PutOccurrenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutOccurrence")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PutOccurrenceResponseObject); ok {
+		if err := validResponse.VisitPutOccurrenceResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -8305,224 +8997,250 @@ func (sh *strictHandler) TestWebhook(w http.ResponseWriter, r *http.Request, ten
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5H3bkhs3luCvILizIXsm6yLZ7p2uelnJlru1LckaSR49uLRFVOYhiWYmkE4gi+IoFDFfMx82X7KBcwAk",
-	"kkQmyRJLcse+dMtFEpeDc79+nOSqqpUEafTk4uOk5g2vwECD//V4ZqB59pP9ZwE6b0RthJKTi8nbBbCp",
-	"hA9mytSMmQWwms+B3cBMNXA6ySbCfuv3Fpr1JJtIXsHkYsLtapNsovMFVNwuWvEPz0HOzWJy8fDRv2YT",
-	"s67tF7VphJxPPn3K6AQv2+oGmu1T/CLLNVstuGELrhln8wa4gYZJ/P7+x5ippuJmcjER0vzp+0k2qYQU",
-	"VVtNLs7DmYQ0MIcGD/UErzl0qlHYXDIVDi00U2UBDTMLLu3/mKEj02/3PPPD5JnpFXHxmptFt7YoJtmk",
-	"gd9b0UAxuTBNC2NPVAkZ/jv1YM8KqGplQObrv8F6GzqP5ZoZ+GAsbNaqbTRenEnFlFlAw+xJQBt2A7zR",
-	"GdNtvmD4uL/++uynU/aYNVCDEXY1thJmgQDWvAK2hLUFKZd6BQ0U9ldmAVdyJhptwrorrjP64TQ66slr",
-	"qEu+huKCWQBMT6+kf4oF8ALxxcEr/pW94QCwHv3wwx7Amr3gJl+koMSevuVzhy2C0OhGqaWQc6aNKEu8",
-	"qiHg3UKjhZKnbPrPU1YBlw6oFqDAqhbByZTsKHPrUrMTOkl8m+3zPheVMNun/atasYrLNQNpGgF4sErp",
-	"QXQucZl4qwJmvC3N5OLh+XlmwUio/AP+1zhij5FhIWYzaEDm8EAzUYTz9CmA2MUoFRxKba/Kdi7kS1x/",
-	"82BPT+enbHrD8yXI4gQ+5Asu5/Do/OF304ED1rjaUcn0Dfy+fbI3lkZkDo6BWhLljI43cDINvx8Vbm9B",
-	"cmnSj2nwM/bNCy4LLs23GRIFUbc9FYMSKpDGc91GKcN+ff184Oi03FGB+o4PUUep5JwZxVZcGDZTDdOq",
-	"ArOw1CxhlbG2tp9O/3Sup0NEY3/ao5maGwON/eb//e385M/vPz7MHn3S/zTZPtkne0ldK6kBxfqrRt2U",
-	"UNl/5koaIIjzui5Fzu2pz2r6xr/8XdsrfIx2/acGZpOLyf846/SGM/pUn/l1ccc+EJ4ZVoiCSWXYSjXL",
-	"S3yhQuUtvpjma81WizXjsiDZaBQr1ClC1a2O+sirZ06o1I2qoTGCLpSj4C96GFdwAydGVLANkMwKvW0G",
-	"l01Krs11qw9ZSToa3/qggVu1PGQlnauariMMVHoXsN/Yr9vfuYV40/D1hN7aI/RvJN3xjGGDLIDrffix",
-	"uvk75MauRiB+JuuWkKIoUNby8lUE8RkvNWQbjyCT3O7dQmknm63GkyH216DqEnkKfOBVXaKO46XbWhuo",
-	"JlmP+pwcGKa+GHybB7CqlmEVX7NCXbKp20hPrVwtYWaYaklUHQT2in94Rj/4Ds/m/uPhjgdBKA0D/rnQ",
-	"Zhu/w8n2OqKjkp2ogWslj5IbcStMgtC42R+fHZyTxCGKpHTYlAjZxDKD5AqrxTqto2xhP7dsE9cZu+sr",
-	"PofPBryH2xbos4k1CLaRc0qafbAU7LfQXLhkldDa0oOS+IllTRZJd8Js/1c2BmQBcCCZQ8VFmXySYVao",
-	"StgFu9f2O5uHp71Sh3/SIdcGhpbldcFj3LhRqgQu7a+4u/IBT+qBlHjSm1avd/3+if3Op2ySl1zv3OxH",
-	"/NKn7HB5BrIYobPtPxuS/ttKFq9rJaRBqextCMaL4kRIVvECrNlB9scNWOwslRVylqkjN5dWtfttAh9q",
-	"yPsSJhKyipSMNA4pQ6+z9Ylq5lyK/yBVPyFtKyELaK4rIVuTkgMvHD2RMdXgTaRi/oenSfbTgFZtk28g",
-	"zNbum5ihDW/SbEsbblqiIwerXFkLtQLLqnIucyjLAcDptczTr+Zlp9BWcboBJohpBJg90CznJciCxxeN",
-	"KMOufV0IzW9KwrvNTYQOu6ysZc2XIK3g9JzLLoCynTM05S5Z3RqDhzKMz7k9EV+CRjVAjhyi7pTTTUGO",
-	"OoQEKDTjrIZGq3ih6DmEKdOcqK2LwwjLmdZ7Sqv/UBL2lEp+4YAS/tieBjwWEXFngbG5XWKCiPE0ZnIR",
-	"rTlu5RmRQ6bNd+84TweqEe57Fy0x4s8b9MnXFnO9QnbJ8PpoEYAsmIGyTGPNPwpTdzx6wxnwIS9bLW7h",
-	"knFmAe6dPXR7ob3bplOUH50/+tPJw0cn5w/fPnx4cX5+cX7+L+f2H8OGzg5IQ6nBkhb83vJSE+eQgYlY",
-	"szlJZmkpMvXMf3pBwiOSKJZzkBSR7JfWWOHBbtaxjLHPja6/2OOFzhvGNXvcrfWLKE6v5DMEUSeE8PdG",
-	"QGH5YOwzE1Ib4IXlViS4HKKTo+9gudW/8s8NADo1yawNxPiAWZVIM94A0wu1kpsWx7D462/wqkT+6dym",
-	"zrvGvnvE/iaeJNfpCcsNS7wgvw7xz8s+lDTycSiCa1U0PcHRYSEvRZ7kmLslMbnPOyy/jOWwBZFsy5Kp",
-	"pgcq+zfLpLyXZoes3ryzjrxClUY0KUAvSahB0bvbbxP7pZOHjywa3EHob7hyWaUI+S1I1WymwTCUk0ju",
-	"3/CyZAVffztM5Oe7iDytGLxbAHrUzaEKAnvu4G55gjZ8rS3tCSRfy6YkrMKCJNPRzx6vNVUreR0MbSKy",
-	"bc4d5PQGxBx+P/rhB5YveMNzA43uw+dVyaW010+Aw0vhDRx4/PIxs2Ke2c83oVIBl1YxuWS/vv1xk0y7",
-	"bZ+2VpidPYGmFHKS7RD0fQHe0eSISD2GGepto/2tUAyJHWCE7tBvBk3OJ064en47awB5CEjDjbiFTk1R",
-	"amatdtXYm5xYAbWySnuSMf+IHuqjOSv2BG1Ksv7SC9QkOfNSkBowqjLghf5mv4mg5XrAWtLkxd9DMyXW",
-	"mHTPOQ9/wYSJbTheC7RIiCl4jfH9Z+rImxSC8QOESThjtqkgowPHP1AKrSJ4xYbVliobG1iol6KhMYxS",
-	"aWIkcO1Pjg49E9RoySlt0ElYgTbuZYK9upf/5xAid0HRu/iVPBTcdu4yydfxWrJ/mLq9KYU1PkgF4SU+",
-	"hrjlxj4+2sMFSCN4mX4bJWelyM0TWPBbodpmwOd7A7my2lcUxfJiz2N15+LwoqBpS9CsgVmr4ZRNG1WW",
-	"NzxfOl3WvreVFg1oMKdXckr45D6NxEnAs75+6ZcLmJi84E/AixegNR9maluSXjr5zObiFiRr696bjrI+",
-	"az9VtYmVnAiZInN8iP0keWAXNrwbT0CiD0dLUWuHYRHAjiE/Y/jfnww9niP3pxDlvj+HfQFmyO27ty/f",
-	"i75ta6UGmXbYEoc4xNHvfhGEiju422QcfEdBnu4x/iGiAE8/8ErIYNjeHXtmQhZW298bUj/TD3bGqfBZ",
-	"w+rpO9Ql7+6Q9kaR2ZiKDWq2lNY4R0HhdTf2rsugQU8xReuNYpqv7Vet0UCPczrZcnJRIEgMxiMtpy6s",
-	"GVJyA+U68wIfsxl6scixy2wBYsuZ1VH0Zjje58NsU3pA4LHDl1wULqUt+BLQqhaaWUo73h1mAspC3+Fd",
-	"O4G9IfT1QrVlYd8xAkB3gFLI5dDV7ZZW0hqFS+uNh2NPeb7AZMTpEtbTjE0JMlMEzVQbbmB6ydCUIaTL",
-	"2NQuNGXfkIkttDvulQznlWr1bcamN1zDlH2D6RE3yiyYFgVoZAmMzxuAgilpvzhvVFtr/CqQn2XtMqHs",
-	"pwXkwirWfinvvL+SKwRLoeyGmUvFWNufLFRZ0HrogS8UIEGwNZhv6WYCs0im7Bu72qoRBki1CtEi8jpU",
-	"vIBvXW7dUZBjPCjUBVu2AwHSPnMq1PFusWaSnpfdQKnkXNNzd8xYzNA/auGQMdWQl5YJo9mqh1NHMZE8",
-	"DXvETDFAz0q3GXgDfCgDDRXtedsg30RcxTQzbf+pjZVHyauUcAtlrM4rq86ueOPcMdA0qknqtUMJIp6l",
-	"kBeXm4yBPSBKQl4B8WWML1WqgNMBpyMU6yGiVRap+Q15tJK/92kGA0ebqVYWux0fCO2QbkOAGkk9+KtK",
-	"5XrYO+4vRF+oIqlouLfcex1KWEyt9HsL7c7o/b/hl7wT9I4BtnHg9gJmDZnz/paZg5o/bQraz6paNea5",
-	"kAkVD2VM2hLPVdlWknFDYc3TQ7LJRMoP+aNqpYGCzRpVsYcZa3XLy5KCIJSWy+wPL9k5WZWrhSqBzUQJ",
-	"GbmNnbCNGbHFuKEAtncepTWfVaPkPNvKu0uSmMYM3XEHSwOVusV/zbggP4tnDe93kQ/CK2w0/Iavwf5v",
-	"gtnVdSlSLB0DkRfeQuasaNasaeVl0Orsn50XLB1jjBIytmHsbrq1rcU1l4m9soI4EfmJVrG3H1Q7vBra",
-	"qZ/49azz4xeUr0spsSWcsl+l9+sp6WJQFlVKoQ3dci++EFFNgjf4106CpfUHGPi4C8XvkID+XbMkxnXb",
-	"JLGPwJpCpk1/YbAcfSApKcSQ4W6jXmsWh6WIuPzvwxKpduVG5FzaN74B1mpIq/dtUyZ9NlZ70dDcQtPT",
-	"c8AqtI7jWL3WRaPHCdkJQH/FjMCTeoMX6jYBzaJZXzftgEtgJqTQi0NEzEw513disUalXVvWBL82zXr/",
-	"XQZdFWNMeE1MyQJfNciG7PtZNRmtBOlMAmsqZsSgx9SRffSg3us6/jewlOey4/rHLTh+7JAA9EHy/2CF",
-	"AY2ofY71Br9oSU+lTYAUJURZYgR6y1CtcvFAM7WSu3E/cBFELdw8CwjtcdHfIobYEHn8BLkoCEAbVNJ9",
-	"MFCO4wOwQfLdDEifjTv4lceOpEedLcnUH3+cFHqKfBEw84JxazFalLVSa8udsKNqME7Nfnh+fr7Ne4vo",
-	"/BueuIov4YRLWG14/DFrRcncIkMDVnO4UcWaPrGS5pRNSzAnc7UdC0imyl16G/NKolhv8wUtotTyBNPl",
-	"3ELBC4BhB15YiT9ry5J0Ni7phIYCHj5vpuLNEhqXWiPDIfrBiHBVtFXs2TFhzO+/W18LYBzCk/3yw7YC",
-	"kpXlVFaQo/sAHU1rNLjVzDtU0EjlZXmtZs63MlNlqVbThC8Ov5Uwgm+hWeMjulwXl/yC1G61bu2SGtG6",
-	"P90oSNhZDpTFUiyUtyWvbK13xA9i8OiFWfC6BvKoudDVNq+O5RjefvSSeCGLrDfqQydFLGi5pNLLcPsL",
-	"yp7iZkPc9zYM4eSxq1ksYHALmPmESR1IxUEbxTOgXYMfWt22q4zCtDSsjXU5YvgymMGFZcbMGzFhJSb0",
-	"lUSUj/2Ta9Ui+hAWRcYOOcV0R6S+MstC7IFmUAijh5JXHCL2tL4DMaTPp85Hy0i8GNu2UDvPCHuHda2O",
-	"FJwAQzfjHdA3KR7tfu7iD2jjX18/93wmY8HhGInMzkqdkfMlLpI9/z5Z9Z3mJi7dMClUkhK+cx33b0Ex",
-	"GpQ0QrKVFT6Mvtvj+fbMVmqib3XUbeRZauEXxkpHFGZW+61uxLxVmONbQAnpBMNBt9+g/8gCZSBFQbWu",
-	"nj/NefcK1w0oFZYxh2w6V5NpyVlIMhZQs8m8ja0Zr7D2cQFV0tt+WHQN7YWvm9eUeegOPclrTB5IKGx7",
-	"WQh7apfuB8NnGHCRBFRMFP/eQsNLx6AryhEW5oJJzAUOSgprpRFlYJOMlEV9OoBDhO7bJEgfbMVm/k7F",
-	"6iFB1GLbwNKB1rbzcUmqdMKzwPy+1UKUcNFVK8wtY/JtBMSAWyag5SYjVBoi347lFVpUdbn2Mo1Keh+d",
-	"n+/tawlMLpUqlA5KPfEaPt7Ba4ObQFVNFJ8gZ1L6sp5nbe3z0kvYCyZBoLaAGrFVH5lUTSQ/3ZMfhCZS",
-	"mbHIgGPE6CmNWkJIpsqClAJ8iBw1p8gBwohfNemYgc862LwpwXANJiPAdaEsCmK5C6ZvUidTul52qo5F",
-	"SnUL+CghS+iClWDYXKXXvIVGzJKOzQjRuR4ICu5h7xFyRRtlB0gyB0h39SGG9MZb7RscWmGw2dcK7Kee",
-	"nrLpigsj5HxKTl0qR2OmEWhDNS2mBk8vGGc119q1yhCYsVUoCW4370jXyGWKS0s3wTl8EatP25r5KZti",
-	"3QnGzoJr2Ttv8EWcwn4lI+/yJdMAbErc21ku5LOZnrJpwIfoXg6d7ap9881BDh3sCAwrFVqfFF1QjVA4",
-	"487iMvtI+rFepgQX1wORUhVgjxDscbqdHtCmk5OJnFTvyQyB6IPYqJfBO3NL8GbdWVLo+xJWQ30HBgI/",
-	"y1Tjm6dVbdaeNVOTGstQODa04ZZjOl/QpcM8e/8l1AOFIkMu4i/XRcDecgBe7+BmodRyG2Aa8gZSmtpq",
-	"oSG//u///K9pUs/u1hu7jN928/j+55nfP3XsV0E729SlKd30+ibONx1N+N1KUL1LSW8hdF3y9fXgSw8X",
-	"Yg+h5R6p5z7p3K59reQ1RfOTvvO4xCP9DV+XMoqAa5kHT+1WFepAjWjlgjDJSphrZ7l+bvFnigYI5huP",
-	"0yWwh7NFJ0nUWG5j1CbAN6AbyjX3K88kVL5LdeaRkH1/3N2oc2tExZs1e/Pi7SvGi6IBHUxNpxtQCzAK",
-	"0KHWq1oTp4eg5TJX/qNE0dr/dv99mpODvne2bPLhZK5O7B9P9FLUJ6om0J1g5SE0lJp0z5WVn0WpwSPX",
-	"y6EaIdyNHwx5fB7oLqCAFY1YKXjJXHQdO5UZNIvI1zi1X5ii3ty0sHfZed+duIMBbCgODh0siH1oP5Q0",
-	"bhRyRW23hkrqrpMusJ+F1aHIceS9XR32uRgpJoiakZDRAM0eIwPZCbI/XvWXyzHaVi9vRDmWLMuZiyQz",
-	"Rf7aG1grWTiuIAtuVLPOrAU0401XqoiBIygif2+cMrMEqA/TV3Nelokj/mj/zLSQOeHCQmnzQFNla4a5",
-	"a2WJuFA3KgetYd8ynrxurzXkShZ9j12h2psykleufd1IIgqVZFSXBAXu4vyuykUz8mdZwK1ckf0ep5uJ",
-	"VOnmS5evhyEwIS0vR+O5aaUe5XT9ZXhrFtZAdu+ezkPk2lwna+rfLShc4ADu3UkgC0CDUhgN5Wx00etD",
-	"Mt9LNb8uGlXXw0lAjh2Uah75jIxS6FLdE+LRNteDVUCUKdRbfrtoYMdtVJ1KGO9IRxu+dhVG2+y5gko1",
-	"CfPnNWis6mL0Bcs/b9YGNNItuitC/uee8AiJkht+TM+LXepVixL4MFIfTsD54TymyXTlEzIERwR4MwOS",
-	"uWr4XvpF9FjSRdr2oPL6z38+kC/UothZ3JXMTAlP3rTpTit1o4zKVSqRgv9dNb4zqYfGSjTem2aYroEv",
-	"ddfEdaG0GezCY7lp6rHx7wwlGFIY5uFfWpu65Dm2g3RoEByRaPJTr4gI7qlNTbMerrUTjsVbjJ1z6miz",
-	"H4F5J03avAFsmqMHQn3u0wDDAvKSNyRSDsjzfUPrJLsYLPijH/6UrhjRbZXEAhR+icdBmRilMWm1P5Ts",
-	"34tr1ZoBOgvudxJ6e/KMsOowB8XMflEcyDWjNOaU28eJoIChhDt7Z9J1uc+dhy8QxbCq5Z95O3VI5Qd2",
-	"cAtnSiOt9+okejzgXzahQitn1qAoM+YeKHN9ZzNWuKqEDNNVMT2A13tDC78UfTLu9ulY4IYp3DYNSHM9",
-	"+LLWAPMM7mKjXY3ne1KtLtn5Rs8xCXtia1d0mdCKCe8ztlqs98rfRie6HriGuoWm5HXvGr4SyRe1HOLZ",
-	"RUfmdcpE/llIF2b3HbndLk5vLlU6HRHdjgOnn6nmRhQFuGfAr3al3UuwKlC+TCugWzVCPW4x1EcsjdUv",
-	"sdsP7olAnTEnYF1Fy7Rt5EWjVGXl4IX77MLBPl1tcytUiaSgB5J7qCwhdLchmGZWzcWMhr0Fw7/7jXY6",
-	"gx15+W5loX2Zw9YUkf2bryHZzGDkxXVFldapjn3uE68yoxNXk77ky9x958F9qEk0Jtl3DP1KYRtO5X03",
-	"cLhC6lfaM8FClYWlkoFzRdKz63NNz1xRyvD+0slawtf2eDp9/+27a5D7XhsXx5q/lAGPf7eL+mi07jI7",
-	"N0sD71LZ3AHdv3AKAV+D/dddPKIjudtxL2MftHFtvujN7HOUYrN/21vXhQr7RJRKQ0EQKYjNRulRP+xs",
-	"e7wBjJGsEIJAsspbtSZXg6V5URuNrq+DZ2iNQmcYtsjYLZ/9RunzlYon85yjKpJ0DZOvWDZUuIpl1UIC",
-	"piNdMpL96N648mtdTQ4VaAPNvSivHntgwWwGuWFO6KAXjXr4KVkeJD+TjVaKTuMbAJ92bdw3co7GLDyv",
-	"6kqVDjL6JcfY8lzZCzeqnS9O9+ntIQfPr8p9M4Y3CiaDjjSWiWqaFi5Y6BXpE5yqYD1sq66thji5r8vI",
-	"i5oiiblUybZUGxe3ayXv7Vojhw4xndLqIw/JcP2btDpE9eeqLLRTB9FOCtYHfhQ3eWqAF11zJeweWlTJ",
-	"3O/M2tobrWspd9zV//ochDjlIHj2k+uteH2X9y4aLuSwFyaMWyA/TItNBVd87QNDKrBnVRbeR3jJvkMt",
-	"PeroEIaQPHy0YwjJLmco967QlTALH/pBA43NcADQVlbseYoYBwxz9Au0VXAJ4LiXBae0uY0ZEfxk9vjk",
-	"5/cf//T9p3/aLyxhH6lOcuXWXKvZLM1Yei6wCMyku+VYCjG7pM4EVhGgnBl0o7B+n+Z157a1io+G8hbS",
-	"irwv5eqf5t+dIeanL1W9+h4/kmLIvSWkNnxHJwyKMnickrDa9DtzSQBhK2qqPZh9V/NWwzBiv3UaRZez",
-	"LBUtTIlvNzDfdEMNegRTueQeVMFhb8VpuoZQphN3XqooEoahBWFCbhTGB53LLOt0azRdtUG3dudJ22TG",
-	"myaImsSPswm6cMIUx32zlvld2M6sLfcQM6+BF1HZdkjBxFxUVdWYKW0Grpg860DmnGVzJo7NulqVU2bx",
-	"hNwmM5+rj2qpdnYE5rm7gTN8AbyYBhVlIy5nPxzCfMxNA3xCx+8ztlAruHUdR33pjFSrC0Kpp+/eWNT1",
-	"kVf2iyQtTRYaKwekd2NQ8KKfDtkhX16K6mbYfcfZDViehywfY8/icBct5jZao/ua13WzUeIcaQgLKIvr",
-	"8OWU0xQqn8k4d4F/l5NoPP/wuH8DuUViYnq9AM4lc6dgqmFWCXTJ0dXpaJutlJtnRu6C4I+QvDUL1Yj/",
-	"gGI6HBBbAG9SoS2uDXPmO7UzwIfH4OIB8Sa7g1RGpNtTQhd7DtZv7todHLBBHah36wbIU3v50vZZsNYO",
-	"YxO6zS07P3hDvRjbsCtzsrtZ89nYq6reSfbfkwCok6nH9gMXBOGiiHZ2pkXGYPPFPtva3+6ymDL42Te5",
-	"64ZB/Ojh+fn5twPCEUKLmy2xaIVsA4ysX9weO4s7U8wnFfs5g0h+C65ZAbyktsxp/X+0dwa5X+Pk1KM3",
-	"pQlhlf0Lo9vdCZ/0Lfv99sae6iZtWju6s2jM3DfxQ6w/VZh85Zq5HxDTadbXK76zvf47MrqxgGA0AHcn",
-	"3r7/AVZ8fb2jdN+l6Toveedz7tSguoGZ6169s1m0fZiUyvIWtPlxAfky5UI1B4/jCRX0vQ5OoWOGXgpU",
-	"+TPUH82sLXebtz432FW1j7iC7V1etwkvFOr5wwX5WLxjQe5TST5r0Fvk8gqmcIisWQbRbyKCmX9NWw+N",
-	"Bhip7LpDfwOo90/2suB8Y6BOea1WqTEbVm90wiKMp3Xd+5pG3MIeba4wEzZUonlQxn2Z6A4jz3+MMWce",
-	"k+4+5ywAb7uqFOZc7v9mqLkNMonZpo8p+qGlar1PUzQrMGbCZb3hfnuHdjr28SnVC2EkxhjaVKpmpOnI",
-	"SNT4MwXgJqPySkAcB08zrxSVGqWW19WYywjDH2rZuQmiuL3LQzs0PtHjjCkk7AJvw23Jogxm78D87bv3",
-	"pz4b/c7lpLTBaDXpuyEmQtKvBN74UWG80/h8My02tQqEq7dyaYfkHBLylE21aYBXoZDLALqN7Jc4y5WU",
-	"FLHA1a8kTaJQVHxl9fmpr9GilB6r3y5UYzCdoLnlpfOBRmdRZTnUVsO1GMhLlS/7hVaoydsXdGe1zM9a",
-	"E9nErpfEtMH6l7jX9kZc3OmT7gsYWuriLSHDKa0c36W4ZKTGwlKTkPPrgbyevkjmNIt6K3X0LmLZmq6H",
-	"Ntb3efCp5vrX9AZJN4E3XNGy3IhifOboV2we5V7y+ArsaEgn2Mpu+zHhk2zf/tYvEGYPeDnQs5b2sBTT",
-	"ZTgjlWVULUM4EKFoXPXie8M7KkoyLKK9O0UWDipECMi67WhB1cpNSMCefSCLS6KUGbNH37+acRzJR1qq",
-	"EobNVLM5cndzru5Q549O6CyMqfXF2ZnvjR0V0Jz5dJatEMaBoWu76chzHkNhDOWBd1YY3Qqv/ND+O+LW",
-	"CC4dESf2feeDn20ILG9CGuARij63AseDGXxud6vlJnIblgODBXZlPrvI0BxS4e2h/IZl4oCUH9k2wqzf",
-	"2Pejc7kSYXxRPBrwBic5ul9bkqM56kLOEsGavwHUup+th5FGTCzx081Yf6Y2/p34wAPd+eHjxBxgmldw",
-	"eiWvJGWX+SQ96i02fezcxaiwXrAneGrWrPARM8Yle/zqGWbc9RvExAVvjFbGejXU3nyW3JUMA+G/ef3z",
-	"j+zP3//wv749ZW+Fn6Fn//jdd9/9OXS7oGlqbpg8N27YS1meFHzdL1abdgPVppcYc7B/vpLg5y/inR/j",
-	"0RfYJBazCC+wVr9wvdIxuEFxrIVaaWzKHoaJf2MlZZSJyTehXyjAn2CE3X//SnY/kAw/Eto03KiGfnDK",
-	"ph9O8CxTq+Fiix2L4PgCfnC+yBdhNOolmy6UNlPfvDB6jAU14NJQzrIrST/LVVVxlFjUIaTi+UJIDN/5",
-	"l/LF6kB6O5u+5gaei0qYKVv4tkAOUbo9K752/t6KL2OUevXLm7cuZ4ZLNn1WQFUrAzJfn/wN1tOLriA+",
-	"lAZYpMRFXQT9+39lC9U2Oot8cGin0qDZm9a4Q0NxJbuCsC6PzupWrrEX5XhOXndyLGT8Th56jzevxeRi",
-	"8t3p+el3FFVfIBWffST8/nTGa3F2+9D+3xLW+NmcWF54q2cFVgNpQ80ENCX01Epq4giPzs9dBa5xaTfY",
-	"95ZmTp793dlzJAL2mwCPMhN5yLaKZ0+ZhfpZGvToMqVOyS3g1J/0RuHkZz5/GvlcW1W8WftYNYLmgfYs",
-	"AUfc8rl2w8XwL++zicNuy/OUNhQHb3gFBrOVf0vv333l7C1uM/n03tpjOgHzH1F7dC0cDl09wk6cqf8+",
-	"ZDc/UeTaOOKDkc76qS9WXLnxBq48PNrWXXuLYVQ5Zc+i7EZslYi9MF3svgHsP8Mt51wcA31e8CVEwmQ/",
-	"xPmUDdLj2UdRfCIhWgK5lPo48hpu1bLDkQ1gf582k5Cz1iC76TBdv6HPhwEd6WAo3JV8st2k8NPk0/sU",
-	"kONa8kGu96RLMTvsgCho9jnf45mBxh4y2yoY6krTURJa9PWDQ9AQs1/6vYVm7Y3Ri86/3VHRjr6ze+2L",
-	"+hl2ydLLoa1D//FjbY42PMjCeZHwIDSU9pS9IJ8yKix12WqmxVxSngIei4YEUHR6+j8fPZkOndr1O+5O",
-	"vF+PjV3Hphza0BGuO/nAMTA16HMPQcmicUcDVDgprOe01UHEcdQcn2KXM8GeILWWkHnZFnAdj608YNX3",
-	"96hixPNqE4LjMbYQ8Bkbx+CHnoFgbQu6jTw3DPynxw4xtfXu2sQYo0uIk82eAPhe5CSlJPXwhMEv5Bv6",
-	"YsJWsBXQyW3Pzm/IXbOhzOAyT0Iq8oHazOwFui6+BGYMqRMdIKIxuTT4BI/y9C2f9zfbJNdPn49MBMbO",
-	"RtuJTeGvn7K0jPsLmMFX2SANyewdL9l359/7af/d8wtyp3MXU3G2SGA2BKiOQzybnbxUEk7oXbMRqH3F",
-	"J/+ch/4upX09M2ikW7MvGtvypZHo8d7Y83m8aE/VLJvUqWrpN3wtqAEvmdFkIm8woQxhiY267Rcd1mVM",
-	"U4M68gG5kolgnms+g3J9yh53NH0lw2B4x/dqa4vjltqgn4GiHWh79ynoVWs+m69tSfLpP0+dIO/X4FIX",
-	"UX/YNZhjUdjxbUMHlAOMwy9N2Aw+4FQhPwBSqhXzo4jvRJjHtG/3vII9NqwOPm02ea7yEL6/X5mFfgzK",
-	"AcbuFncSXzv1mjP4UJec+jTNYWA+eTcImxdd6m8IqlPw2oox9MJdxt24Qjj+5xCVYquFS9nEthyUo3zh",
-	"K5jgSpIvXWP5EtXxNGqV4iFP6ewdH7k3yohnziZQ60noxXsM3TdIGqZk1OY3rvsPSYfoWMV+Qzuxgmq9",
-	"vobLIJqhn8Sxx3rppAZaXr5FmQbjk4sJsx5oNpXwwUx7KOb778VteBlVsZqVyMOghBUXZkoY5nzc9CWu",
-	"mVZKMnIZk8jgofJVNRTC7WqzqSqHMlfQ0U3LP85zqM0FM/DBnFnZak4oiWQa94DFtenv9tkoSeZEgyR5",
-	"bEKdJTUrp7barge3xQIMZlxJYS7YVBTB7a+tJJI5hJ4aU1wNP5/SVaYZmxbc8Cmd4UeXaaLZ/3nzy0t0",
-	"+WFJkW+vM33OtTl5ivd49tM0u5LY3dB9SC+EGoPzJtw0aqXxifA3b6hlo79H6MPlCj6ci97VhqFSoSqM",
-	"BWGVCD7MlQSMIDw6Z67U55RNSwpEYCtletAw6i7U7yc4xXOhzY8OC3co7CElYgOmqdyIS3be8UMEn3Sa",
-	"b8q+R6ClbfrzRI5FKEI8T6WdpV0ICJ70FlReHsocfex3sM5xD4J/x52vbqtjD5eEzg7VL1JI2muaRd8e",
-	"SD9Jamo9/Ex7gfaC5H1aSoRyzmuSTbZYww4tImlQO1XeO/d8cwwl4ZLVSmtxU65d25nPF0WYW0I90KHA",
-	"Uo7glxGS5lBGcsfz+fv2zLh9zj5q+P3TWYO9DjAZ4J4E2xv4vRdxGtYro+AvzTFAoRDESeiVitzRcWen",
-	"Rk3JNRQq/HxzXhaa8/qpCldytdGqwYqD2LHAXeYwKm5YigMG2zagPNuYWBbMuRTjpEYShMd/1HBa3O7j",
-	"C1tMXZ+NBLm+23ql40SKZi123e3n4BY9J2mSEsfNAt9XI4fx0M5P0ffuLbrzBCMAL30F88cjBm1SK3WG",
-	"1WeEYCiMEAUzLOFRy5eMGaUG1QLMLv6DOPq71x3y9VsmFeFKZg1p0IZSLY4mc1DRXik34KRQxE3nDQBT",
-	"rnQY57URpEvLmDvsj1H5vmVRtNfZR1JsrEjC/ib3KZM8bQyKpSk1K5kSCmqMVneHRQiWwG+hN0mGbCBs",
-	"02CV8uj7TlnDVmfTiouSLaB0vYCsCKFZOThJ9EoqeRGSpabovA3SKNS+LlQ7X2ASUtemhbpD+E53Il/Q",
-	"VlNqc2Elomiqy0hmusyizneAe2CelJDOdnTnyKgLhGZNW9qtyhLLGtJCD5+vo4U/ruSL+ujsJfoeJd3r",
-	"Qvu3u/QV6zlvGmHllp9UmSuZQyO7pzwGrdO4W2sh8gjZ9iFl581IkqTKDTXHT3obnmNfOe7waR6aT1KT",
-	"Fp1RjkvGfm+hhcyZ6DpjdXtTChyBmFHhCGVeCr2kTlSEsISQWlUQrNYr+RZT0bCaiZDcd8jFthELpY37",
-	"eWioQFe6tAZ2aDzvCp+1G91GX9GZj1yHpopqJdkS1ley4tgAN+0641UYwH9fPjO7BR/VjsLop4zNlSKX",
-	"8g0vjoFaz72H0cdkV43q+U4xg+aYHrKkfFg45pxExXd3fFrmX3brXf8C5q8kDO/tXf+q0omGXZkYdpI5",
-	"Tloh0QY21CfypKiD0USeX+U5z9xRzj7SPz6daUNd1O9L2FOD35dWXxwW+M9moVO1KEtWC4nzEAa6V/fR",
-	"5o1RtRvYcBRRtyuhjmQOFoEfA1OeyoISmubCms6uJVNGaYsWWagKETnvbc9lsY01w+mFA2+/4l//7d9u",
-	"NKOKX1wWzkWE7lRyj/t4raqh1yANvUg4UpkgNlfMKCZcpnv0rSuJWfWu3Tcxpj6QT9mzmVU6acMZ9h0N",
-	"iV3csG++f/To2yxeM3iLuba6mnflL3jBbgDnmfuRL9OZKGG61YJL6NQ0CqEdLZyyV8hAnMPYh6YS0vHN",
-	"ih+VHI6v+XXt9L6wx8O3iEsIACJqF64sjuPr8KHPTdoOHSI0W6lm6VHncyi7wZ6kdyflQeJ8TCHOdV/h",
-	"JFjhIEJPC4HGqHcUNV7BHLFT9sr19nKj6v1oAF+51I2NFzlcSZ9tljRu7DV/xKPcA7M/pm/N9YgdUh5D",
-	"MtARVA2+JK5Fke3eO1FFCSbBo7Z/RxzDSdqjnjUcyvmVM6aFS/jHDgZDHivf+GW/d+wGwt6v6yoMSB9w",
-	"WuEDHEsvLbnBJCns0zajQi3yR2a+uUDw5Pc8s4QGR9VTh/jO0+5QYewtjtglC78/ae8i2Emu7UaUCp6N",
-	"NlGwErhSBWQ+YNsNRvCJI9QTD+2cwOXkxlRevRIGJ46T8uAnMwvNXEE4i8ZNYzzZrmRZHQ56sRek4nf2",
-	"WC/Z9C9P37L//s//IrLDVBcqXxMGO3Oessf0eF5FiAbFpFLm0pwU5frdyPYL6Qk4ZfxA99DRNnYThhP0",
-	"+IprDZr6SlaW95pjEqjdOzTDNGp7pvRe9DjIxHfWF1G+sT3FZE9jaGv48zF8a8pNqF5aBaqH7GFy9RrM",
-	"nrxpKA06fcvjcvUxjn5PDJ2zEF26P879GSlVHSKeFZALP7PmvlOOkyWX5MR1iPCH5YI/eTB9YYPJ7z2m",
-	"ybp0KGyPZSUTymfkCTlvGpR1ON32aA5334gLKh3Kwby6giTg7YqZkEUWGoIFB6Wa3ZmFOr48qgk7Y+cr",
-	"68LO1HKtjffWjHE8zp7GtGvPORSX9pOm91qMOoSM34hK7N2UXBSFQzfxg62PUpJIkPSNCKn1IJ3DT5tK",
-	"nGDF13vf/R01dtl5BFFkDE4wfBkGTjfMbuizH0uxpKNlLDSBIO1XD8Lq9yFAPfrhTwcDirpBo3RWobUa",
-	"VQiFckj7iRVYg/Wsbl646+l1cInkfZpp0ejjL1JJ6B0n1uzwtbaJskLPlu47X8DtcyaqWjXmHrxNlI5G",
-	"FpHb7DTXt9HkTUykxETbKzkVRYaNBbN4intmGU8WZm9nfj521pvgnW3Pj89688mzePb4NGNq5vuQYFwL",
-	"E5gxkxcoyo+eWYACjTjvNMOEYPIrquDQ7mauo78Mh93hzw1fgrTWowPBlWyADN9Wlpbcp/Tf167n45SS",
-	"BbRKZHLHOP7hRBYWz8eSue1J9QWbfryaFErCFeXcXk3U7IoSbs8/TbvOtivVLLXrCOMSXsD5/+iqIVfP",
-	"1Ri7KRa5ZVZGjRmmzxC3BoXoVtgIxwY7MBPUM8wgxexyC9DgmYwv7o9FnbZxGB7wfDGS5nStmmt37IML",
-	"prfK3MhfsXLDMHJVdY4YexfyM3Ru0cVIYnbRrK+bVn7mmV6Ds7Ei29OnMs3so4esULstNdmo6lKAZtM+",
-	"cKaZr63yDmIsZ/OTpHlZXkm3BSJJ5YIqki14OQvMEzEj3XIgJoHPvDbRzAZVZYz+EIZEYNegEOge7Cqg",
-	"Nhsh7HOeY9oYmKKd69udmdlfzoAgan6NPAFlW4ovHZhJ7lNT+QbVHEPgdpVrpIXQ29eBG41K3N2Gw85y",
-	"/H4WdeS0RKHhvfmXrg1S6BuGc86RGWN8EFsEO58RFRxvGr1291feSbBfD5nO2zk/UoL+z6qZg0m5K8bA",
-	"O+zOGbrQsfW/IZcOnfo4VXTeH28fdUEDdETj7bn7Vf0OLeLeqo2O3uH47hBa/KuEj/d5/fEC4yMXDO91",
-	"oGS58FctBT6I3Hdx0zOeG3EraC7tcCc7/6Uvl/W/jxcn+nrCrN5MXRU67k9xrFqA+7SXPdjHQpvd6Nnj",
-	"8c0HOizbz/H/Q3DOnSgd5nSduXFaX9A9Plgf5tM3yPFqFQ2cE7ZdUo+lI13rnHU3ZbbmNJyqT5+P6Y4/",
-	"heFkx0/seJRKbLk/RzUmf0JZnNzwfMnCa1KJANh3ORLv6xDFDVv7qogSu+Q9evRnZgZsiZXXLQzpPCDR",
-	"0NutKgd73f9PcIazSmjDl3AsvLF65FcLub1ZyzyoiH/MBMUwePOTUzEPwYymlZcbAy+N1YGoK3Gcx3EE",
-	"tLFHDSqV1TZ3och4IWUPSwxoMx7reovfuKNOdZ+KRzy8aUjvsGc/XgdhbXQce+/Y4BJqM6iEEIi/ivGW",
-	"ZOMvfLNrXtdKSIMBGyH76NxvnqMq1TQWqSUzINkaeKOzkIIkTMZWXERjYqgm6YEO+Z7UA74Eg1/H7KmC",
-	"Gx4SPpznrbSAoUGpqs0XUDhHo2F5CVzioFg/e0ZDOUvmRhveINL+oZNHw7iwVIgJMz3649BwArKDz6Wf",
-	"10Kdj+HOdt8x86lGLuSJBy9xyab+gNhfIAzYnSlf8fiVzFh7g65zUUzn31gOvGiUFBqPou1tvh0n8X3F",
-	"NP707GPTyk/DZVj9/kBspD0QAZqayjkPYddxPrQI8j30cl5RC6HN5kFXUt1Cc8k4rWeozYariGGhlRYF",
-	"fq31mqLEv8Dd6JDatnwl6vPIehxT1a6UMW2gtiqw/f+vLxh8LkfNzSKKubTem9c52sZcDONjWZL274pG",
-	"o4yrG+/8l+7x+eMpPgMo4M/6paYSrLpre/QIf/oyydiYGu3ikWjCSbViLvXZagg3NCsjw5bc1GL/jeFW",
-	"RyiYfzTkEVa+Y/wmxBOjsTUu5O16dnKDvfMwmzuMyXMBZ2y7VHJhd8KUMOy6lCyHIgekH6j0BzU4epPA",
-	"vvxUhTBuahTfKQvDqnKE6L5qfHvawteS0n/lt12TKURMoxhnv75+vi/pjLGmnanTFFbrUG13XO1l1wkQ",
-	"j3vMqQwhuubOn3XvZ2nFTxU8gKsMxd0Gb3x0rrwDQ48jlwO8fOwNB+M2cO/8d3/bzU91S6XjRk0lqUW7",
-	"jxqfsnC3YFt1hSvSeei6WY8m0HL/xX/FyHj86PfGEGl83RcO8+3JDUNp3ZE6Bvimln6Do7GsM0vu422x",
-	"gBcvOnZwn3nLUeuf++sD1V3ny6VqYk2Hg2GU70TV622dhUr1pgjtI4XPkf2jsJb9cMnCAmTx1RzIr3H7",
-	"z0LaL1sLbGX7UNcRTDCKhvpexrPfepoyNi04Th++Nzhipyz7mgD5NQJ/s+LguEwoNL38EuhzeGvMHVj2",
-	"D4pk7xaABYRiY3b0kbBISehh0bHxphvJ+nV4jTKdsuPGxv6R8aB/0gEVhmBqrXay4AIDwD5OZMJHZv7A",
-	"TL1joNBfxC3EPAcLsrUH85FQyPh5u18Dgd6CNkf1Ptwv4qBTdkBUhXIF6uZu7IsdUx4FFmIUM806wgtr",
-	"ue6ND9EYYwQyDjD+7b2Fnltg03B6hbMdMhx5p8NMYt3Lvgyef8w3FpjH0uvlqhNpXJbYUvGBOIKQMeUd",
-	"77z0HQ2i1ckTnF47nqhstlo5n24lhqXWGWmTvVooTIAvROFiL245r7WmT+UdhQBF1nfD2HOuVdvE0AuP",
-	"ub2YL38iAImGrfiaGJOVOqEMMCqTP42LAG9h8L6jLVqjReIWjunLRpOKo9+5CZcDszh1GLL4+NWz6Fd+",
-	"WOan95/+XwAAAP//",
+	"7L1vc9s4li/8VVB69ql079Kyk+7MM23XU3WddHomd5J0NnZvqm4714RJSMKIBNgEaEWbctV+mv1g+0lu",
+	"4RwABCWQohw5ydx738ykLYkEDg7O//M7nyaZLCspmNBqcvppUtGalkyzGv7rfKZZ/fJn88+cqazmleZS",
+	"TE4nlwtGUsE+6pTIGdELRio6Z+SGzWTNppNkws23/mhYvZ4kE0FLNjmdUPO0STJR2YKV1Dy0pB9fMTHX",
+	"i8np4yd/TiZ6XZkvKl1zMZ/c3SW4gjdNecPq7VX8Koo1WS2oJguqCCXzmlHNaiLg++OXMZN1SfXkdMKF",
+	"/tOPk2RScsHLppycnvg1caHZnNWwqGewzb5VDdLmjEi/aK6ILHJWE72gwvyP7lsy/nbkmh9H1/xLLcsh",
+	"CjKRKwKkIXrBFSllyYROSMFoTqjIyUwWhVwdNRXRvGSEi6xocpafEUoUqzlT5GZNuFZEZllT10xkTE3J",
+	"ay5y2BqhpCoaRRSfC8LFlaAENmmosKq51kyQ9P998iydXokeKszMFqI0yKlmR2ZZkxgPIQPDEyuqF+0D",
+	"eT5JJjX7o+E1yyenum7YEHeWXPj/jr4nZ2UlNRPZ+m9svU3sc7Emmn3Uhi3WsqkVEkZIIvWC1cSshClN",
+	"bhitVUJUky0I8PVvv738eUrOSc0qprl5GllxvQDeUrRkZMmAjlSoFatZbn6lF+xKzHittH/uiqoEf5gG",
+	"Sz16x6qCrll+SgwBQvovGM3hqlh6hb8yO+wh1pOnT0cQa/aa6mwRoxJ5cUnn9qJwvEE3Ui65mBOleVHA",
+	"VjUS75bViksxJek/p6RkVFiiGoIyUjZATiJFK5S2NjU7wpWEu9le7ytecr292r/KFSmpWBMmNFwCqkkp",
+	"Ve9NLuAx4atyNqNNoSenj09OEkNGvMVP4b+G7/SQBMr5bMbgFj5ShOd+Pd0bgJJy8BbsK2jeFs2cizfw",
+	"/M2FvZjOpyS9odmSifyIfcwWVMzZk5PHP6Q9C6zgaQe9phfsj+2VXZg7IjJmdYe5opTg8npWptgfB6Xb",
+	"JRNU6PhhaviMfPeaipwK/X0ClwJvt1kVYQUz4topnFpKTX5796pn6fi4gxL1Ug4pF6VprZVVgaF+6bsm",
+	"Wt5H0L+nfVe0kGJOtCQryjWZyZooWTK9MCJFsFVCjFaTJP3TiUr7lmR+2llURbVmtfnm//z95OinD58e",
+	"J0/u1D9FVnZnKK0qKRQDs+ptLW8KBuo4k0IzPHZaVQXPqFn1cYXf+Je/K7OFT8Fb/6lms8np5P85bu22",
+	"Y/xUHbvnwhu7RHipSc5zIqQmK1kvz4BNcpk1wDaKrhVZLdag6OHEtCS5nAJV7dPBHnz70mq2qpYVqzXH",
+	"DWVgeOVjjyoxmndbyiaTgip93ah9niSsoNn6oGa3crnPk1QmK9wO16xUu4h9Yb5ufmcfROuarid41u5W",
+	"/Y4mBqzRvyDx5Prgfyxv/s4ybZ6GJH4pqgaZIs9B4dPibUDxGS0USzYOQURF7vuFVNZAMBZnAtxfMVkV",
+	"INjYR1pWBdiYTsWulWbGzgpFgFVG/SIgJN/mAoypq0lJ1ySXZyS1L1KpUe4Fm2kiGxQEe5G9pB9f4g9+",
+	"gLXZ/3i840CASv2Ef8WV3uZvv7JRS7S3ZCdrwLOiS8k0v+U6ctGoHs/Pls7Ry8HzqIraVEvJxAiD6BNW",
+	"i3XcUNrifmrEJjxnaK9v6Zx9NuEd3bZIn0yMQ7bNnCmqJO+pmW+Bu3ZGSq6UuQ9SwCdGNBkm3Umz8ads",
+	"fJ6csT2vOSspL6JH0i8KZcF20e6d+c7m4vFdscU/a5lrg0OL4jqnIW/cSFkwKsyvqN3yHkfqiBQ50ptG",
+	"rXf9/pn5zl0yyQqqdr7sOXzpLtlfn+W1rCqWX7OPGQPeigjCl8hI6KQZBUvJ298uT0n7m46rs6DWcZ5x",
+	"UMfGTfSeNTEuR+liLWMI+cK9JUZJJuL6eGg7720IwzkamtAb2WiyWvBsESy1vUl8ZuwPMLq4mhL3AKoI",
+	"R9LYOAJXYKcUXGmWH2iDH42pRotrWc+p4P+OXtPw4/AXv/of3JnLXxRydV1y0eiYrnvd7hQdUFozIqz3",
+	"uS1ce6wgs924H0CrSnKhwWZzbi6heX7EBSlpzgzp0EW+YWYdhTQmkFH5oOuF8T5+n7CPFcu69kdggjGa",
+	"H2yDhUR7Ni6upH3F1iedQ9rwIMtKr9vXQ9CDpNvHm05j17Rmjivj9K2bgqHrh6yYGM7kWpGMCil4RgtD",
+	"yzJQDvBdLuaFv7g9Ly65yFm9B2XhFhD3wzh9a6ZkU2cb8nTr7Zu3QS05SKtMilnBMz1aWNnokf/d/2+e",
+	"lJ7CV4OwH/LmyuzC2XeJdS3Wo+/zc/uS6AaMPxndqtJUN6gnLbebxfK6ZMYUyajIWFH0sL5aiyzOF04m",
+	"c2VIccOcwPLs9siwSMFETsOTCjSfefZ1zhW9KVCvbL6EK/+WFVVE0yUThnDOMjEPANudEogXnZGq0RoW",
+	"pQmdU7MiujTSUxMuBhZRtc7npkAHH0EwlitCScVqJUWUmzXXRdzSaKp8P8Vp43cjrdF/l4KNtDrdgz1L",
+	"uGU7weO4CLVf4g0X+5ZQCoUXLTRiAgFnrRFnaFhm2jz31rJoSTVgXd3HCwzsrw0BQ9eGc92FPMOgDFxL",
+	"JnKiWVHEueYfxWizRsyGvviYFY3it+yMUGII7iLKuHuuXGy4dYSfnDz509HjJ0cnjy8fPz49OTk9OfmX",
+	"E/OPGP8ewkKaklf2UMzK1mZpaxvCXxsFe0ZWoBG011A1/BvyMBijVAlhNFuQuWTqSmi5IZGdEwPJAkMF",
+	"FMcaYgMr+F+gzYIq0ObevET9TkuWG5GXbpu5znO6EqgqpiT9/QNqhNA6wJzCA5lxtCh+nU1Of9/boPuw",
+	"FSUTSjOag1oXrXRHakE+AiWwk9Ta5R6BZkXNaL6ejjEUIW3QZAsITLYZQIZX0Z77kNG4426zQjEjzNkf",
+	"DS3QrzBLtGqronoRFexxyzN1BqPV9KEVanQVWp6C/NpoY3CSm3VolxrSQUYr9G4gJ2F4/Lx91q88n16J",
+	"l3BlWsMVGZWznFiu9rq4PSs0dq1oRV47gK3rz4jRuuDhIaHsgOvo9AKwurlwFWf5GTnpxLbIG+nNA7Qh",
+	"iny3wdxdzS81Y5A9POu++BFcT3y/WsiV2Iyq9dvd3Re8LcCGsPlJm8YiPzwhf+PPos8ZsNJf4hWyNsRZ",
+	"99wU2DIs9zlMXneMp1YS04Jn21ZDMvl4NJdH5o9Hxv48khXqxiNgJbMeXTfsHuY++e7dL8/J06c/Pk3I",
+	"u3e/vXqB6VIUzFQDpQ2jz2op9PdnJAVGSIFFUybyFE4Bpao12zBHE8h64PBMNkKD25saYyO1zjBtuUTO",
+	"yAubHjPOh/GHl4xVhno1mzWK5UmbA64ZNaaaVyOn204JXIp7uCXPXMrGcv1Z6JSAR98UhVFIIcuZvxmD",
+	"x6WVdjgum7yjgjRWqYC6OVNLNJAxIuB55PeJ+dLR4yfmgu/hATkHYiP3bNNSSFo5mymmCUh8UI/f0aIg",
+	"OV1/328wnOwyGOJOxvsFgxIAva+z0ZoOHNJsa4yngGA2Jo9gq1ZbgX8Ayjp8VipX4toH5TucEliB3ubf",
+	"oJiVE0+ePjWmSE0zzWrVpc/bggqBN3eLHM6i3+CB8zfnaN6YzzepUjIqjJNzRn67fL4p7trXvmiMYXz8",
+	"jNUFF9F8Yeg0hM7AgEl+iDC1i52Oj1JDXc4eQeod/lFvSPqZNc6d9pzVDOQvE5pqfstaN0fK2SSZrGRt",
+	"dnJkzA2wUaNq9jmIsYMlM0aSNmYn/dqpJolqtSVHN2LQ5YAN/c18E0hLVU+IS2GpwQjPFsVhNH1nTfyc",
+	"cB1G8WjFIaKBgsB5nB8+08fevBVQ5AA08WtMNh1sSPC4A4qxVUCvMDCz5QqHARrwayFQ0c9S8ctoPaLR",
+	"19GyZ+Q2musUtxwEWzGl7cn4gN2o/NA+l9xWbt0n7+SoYF9nNxM9Hedlu4OpmpuCZ+YEwHyjBRwGv6Xa",
+	"HD7E03ImNKdF/Gxc4C6iXp3eR3sKyt4UWdBbRmwwG4S+db8CB/mSOxuXCyP1p5OttFhPCqN9SlTritar",
+	"XqDitGbOvhFe3MugOeN0rFPoK9qNhu60Whz1+iKf0ZjogJ4Lnug3EOUQe6LP2ILectnUPbGOG5ZJc05B",
+	"8ZTbqzdsfdrCKXRDe2fUTklay6K4odnS+pqGOGj0KqanVyJFCWE/DYwCLzm6/p97nJctUZb9mdH8NVOK",
+	"9qupCOeglUXm/JYJ0lSdWzqozKjWrKx0eOiBeAgCtH0KJarV2mq1+0l5EON+aTH523JEQLBDWEQh/R/O",
+	"Kjpc6v5nX1z5cCUaOdN9if7R1RvOmNmWVhUT8RQ9yvx9SjvsL7yZYBduXzJMvoMwT3sY/xB1Hy8+0pIL",
+	"H+a5P/fMuMiNPhlNqV/wBzsrk+BY/dPje3BR2l3ZiXEhcePlheHqNibT1gkU3tPdrhnYtgf+bx4kngeJ",
+	"Gi878vTXLuCz/VxdN+w0LN7AThz3A5dn4GFbyGbBQEDjgZqAe9lxibUlaVEc5XTtFgnFr1SzKXln2Z7c",
+	"QGLGpVmgqBqqYrnuCfb8+fLkJwz2/I+xobVDJ/D7joNrkkuGVTSaLhmpCpoxHziGG6QNzeSMCEmM4RXP",
+	"F4+PkiVtmOyMaDnHcBaWCzCRp8N55O1YURvczBqlZQlZ2G2NFBFMVUFb4RoXTRiVjEumpZArgQLImfso",
+	"gYKqDKxh0tJwiPkqV05rROQQ1iTy3tJYY0LmRv4VVLNinTjfEiLHHf9gaDNbhNiSN62psVkZ7vpDtk0Q",
+	"r1mHFl9QnrvSfhfyh2tvLn3FxOH2MOOsyNU9zrX1JDa8EbWQTZGbcwwI0C6g4GLZt3XNsdhCS3i02jg4",
+	"8oJmC5BF6ZKt04SkSBmbLVCaapa6zC4wXUJS86CUfIcCjDsddyX8eoVcfZ+Q9IYqlpLvoFL/RhpRxXOm",
+	"wFYhdF4zlhMpzBfntWwqBV+1om1tda/5NGcZV9ysCR/l6kyuxArIkkvzQl+6Y36ykEWOz1t3xMya6e9x",
+	"ZxwaGlLyHbi4NdfW2felaRjULmnOvt/IC38Wc3TSUQN1Qds1K8Icc0yavl+sjXwEzrlhhTS+Oxx3p6bR",
+	"3F1DBxCBUFAAJWOrDk8dJBrn7rBjzLhltpnm3s9Cu5Alu5H52thGhquchZzzmmVa1uspuWiyRRvMMC4/",
+	"mdWy7N4skKC1lGUkVLNvBfPoqmRn4G6b1TWjfe1oENCaNzUoDbio0HOmzD+VNl5C3GZit6wIw2ZyOUkm",
+	"K1rbVAera1lHow19jRpOnmLum+qEMLNA8E9o6azitchIKXPWV2fI8nWfxJLmRqPBzeO5YVfu37O0mWxE",
+	"vjvBANT2bS9IqIEWgL/KWM+F2eN4U/u1zKNmtj3L0c/B7sXYk/5oWLOziv5f4UvOdLpnIdwwcTuFbTWG",
+	"zd0uE0s1t9oYtV+Wlaz1Ky4ijjco2HjEO5NFUwpCNZYfTvfp6uKxHN9z2QjNchQdjxPSqIYWBZaOYI8u",
+	"MT88IyfoX6wWsmBkxgtmbU1raYRayHBcX6WsS9LEzb5VLcU82ep/i14xBe26w4mMmpXyFv41oxzzGU40",
+	"fNh1fYBe/kX9Z/iOmf+NCLuqKnhMn4HAP3VxS0ryek3qRpx5k9b82Wab4h5B0BixTWO7063XGl6L1QT3",
+	"lMCYb/dJMGeDt7Y3fD1pc+Q5Nu9i7UXBpuQ34fJnUtgcwj26C4JbEw3M42lHydK4BfR83JbM7lD/7lyT",
+	"KMe1r4lyH5I1xkybeTkfz/PJgZgSA4G7zXqNXuznytpm8P0amnbVMNuKmRtmfNu4b9PURTSSbkw3xepb",
+	"VneMPKiutBLHFvzt1oNWAbotJkie2Bm8lrcRaub1+rpuegK1My64WuyjYmaymzsKH2bRQbaPgH3U17pe",
+	"j39LbwB5SAivUSgBfEgNYsicn/ERwEUS1h8yfnKCAnrIHBljB8Xaknoe5aTssP1xy6w8tkzA1F76f2+D",
+	"ATzIMcu6gC+aqyfj/k/sJgTtKNzFi8DsfKSIXIndvO+liEVtgY5+x9COF90uQor1XY+fWcZzJNDGLWk/",
+	"6MHmaBOvVvPd9GifjT24Jw8tSY0JgncX7JYTY0+eLTxnnhJq3GWoDKzZdixlB3pS2CL9+OTkZFv25sH6",
+	"N/IjJV2yIyrYaiMPC7W+UmQMysON5QDOInxiNM2UpAXTR3O5naGNtrScOQf7SoBab7IFPkTK5RG0tdgH",
+	"hfWzNaNQjz5rigJtNipwhRrT0K7auKT1ktW2IFn4RXRTxH6r4KuYtUNjh3v/bnvNk7GPT8b1cWwV/pRG",
+	"UhlFDrETiLKtMVMyc9EkcFJpUVzLmQ0sYeV5Gk+IyFnECb5l9RoO0YZcbYEu3HbbHAD/DaGN6QYwwE5s",
+	"kCTUYh7rJrpl470TbJAwAh5CUAtaVQzDibagYFtWh3oMdj+4SdiQYdYb+bHVIoa0VCAOk9/9KdacU016",
+	"ExZepw5vzXABYbcMqrOhYBJusbdGYQ3g18CHxrZtEUqgmB+Kz21lPZwM1L0D3JrPkPknEa6uBLB8GJxd",
+	"ywbYB7kocHYwIqjaS+oQUgzFHinCcq5VX2GoZcSO1bcnh3Tl1MkgnINTY9seahsZIe8h72CvglVgEGO9",
+	"B/tG1aN5n934I3zxb+9eOTmTBImkVmW2XuoMgy8hYtbJj38eld4AaWKbNKJKJarh27h5dxeYOQdNw4Vt",
+	"S8LvdmS+WbPRmhBYHgwbOZGauwcD7BEoM2P9ljd83kjoxctZweJtGb0xz974kSFKTykg1Nn3S95RRRQ9",
+	"RoURzL60ywI02QI1cBbAskmcj60ILQGDaMHKaKphv5oH8Be+bv1w4qjbdyTvsE9h+1RGeQgjrUv7g/41",
+	"9IRIPCtGkMBuWU0LK6BLrBbg+hQb41ojhTRC88KLSYLGopr28BCy+/YVxA+2ElN/R+Q633xhuK3n0f6u",
+	"bfcMoVZplWcOtfOrBS9c0t6IrrkRTA5TkPeEZTxbbgpCqVgQ2zGyQvGyglY5eDtCaz05ORkda/FCLlaS",
+	"G8/IPXMWPuzBWYObRJV1kJzBYFJ8s05mbb3njdOwp0QwDtYCWMTGfCRC1oH+tEe+F5sIqYcyA1YQQ6Q0",
+	"wIcURBY5GgVwEBlYTkEApIMW0lsLtrlTpOHa5vaxDwPtDMzg2Q3Gd1JFS6fftKYOdFTeMjgUX7t5Sgqm",
+	"yVzGn3nLaj6LBjYDRqeqJyM6wt9D5gpelOyhySwh7db7BNKF89o3JLSETLvrsBxnnk5JuqJcczFPMaiL",
+	"wB9E1xx8qLqBUor0lFBSUaUsbiaHOtpcCmbf5gLpCqRMfmbujQ8On4bm07ZlPiUp1EVB7syHll3wBk7E",
+	"GuxXIogunxHFGElRelvPBWM26ZSknh+CfVl2Nk/tum+WchBgB2IYrdC4hqMce/n9GneCQJhDUudqGVNc",
+	"VPWkiaWnPVBw36purycjvR8ukrk/gEaog3dW/MHO2rXE2PcNW/Xh//UkfpYxFFyL4LKNL1KzCqLaruvh",
+	"zHIe9j5WPc2sfSHiL4fmZ3bZQ6/37GYh5XKbYIplNYtZaquFYtn1f/3Hf6ZRO7t93tBm3Gs3l+9+nrj3",
+	"x5b9a6fQ7n9DcK+dYFcRm9D74pHa1Y7FFNDjvuBHX6hh5RuDJOpF9OkDmxnsa2nBXNpT3QaA6UdvieO9",
+	"DF+XQ9SyB5fv2+sOfev9tk0vG9uDrm/C/qAx2E5tQ9G9QPe4qgq6vu7VAf2FRn0Ka0Tzp2v7NM++luIa",
+	"63yiEjFsrI5/w3WDD6qmtch8DmcLR6oH5am06dlo//m1jWl9LnxTTDsizTcOp20h9WsLVhJBSdrmqE2C",
+	"b1DXAy6NA1hCVr4PvtKBmH08726gdNS8pPWaXLy+fEtontdM+SCU9RpwUoDts3T4FUHhGMQ05tJ9FIHc",
+	"+G/2v6cZpu7uCb/xkEg1n3VTfay+U1o6cHE3ftAXC36k2lQj4LEAzskZsXU3ACAUYi6l5gspeNR1w0YD",
+	"x3UTDTsEwIYBYdnBkLjF4rQL3YBPCND5+4AsrqPB8V+48a4wpOzi4C33ObgkibUWvcnknjt7CC1rFdk3",
+	"qGGx+nDb7r7hxVAPASW2xoRIzOTcsLVEJClSUpFTLet1QqgiM1q3ACGQUmZ5kAkKi+mWjFX7ebIZLYrI",
+	"Ep+bPxuTNENeWEilH6mwQacogBeqWmZMKTa2kT6rmmvFMinybiw/l81NEegrO+VioEQNW2jLM6QCtRVA",
+	"titZObweqsjKtoeNWN2MxwBT3thKXkiOc2FkOYTV6kaoQUnXfQxt9ILI2p17vEKZKn0d7QZ7v8BEoiW4",
+	"CzQbMze3Y3xYMRt86PU+nYqFnF9b7Li+8kArDgo5D6LJWkpItoykePCa696ubXRlOo/fbvLcsRtZxfpo",
+	"2qsDCH7YEb4tnktWyjoSGHnHFOAqEPyCkZ83a80U3FsIZPrK8JH08CXUG96sk8W2KLMBDbzfVe8vzXt6",
+	"Et7JeKc6CAR7CWBnmgli/dBOYVZwWK5pcMQtr376aU+5UPF8ZzN+tGbNH3ndxLFSq1pqmclYiRX9u6zd",
+	"ACNHjRWvXZxdE1UxulRtK9xCKt3rdcOIlchh4+gVnOxlbhi0J52RmkFTYGkUI77QpyggGIjYe4PozjXT",
+	"9bofG4FbEW84dk4Rk3bcBXPh27h7wwD2VvUUAdhPPQ1zlhW0RpWyRwfABT4nGqpY0CdP/xRvpFNNGeUC",
+	"UH6RwwGdGBQ4KjmeSubv+bVsdM8984k5VHojZYZ/ar8EhYYnnu8pNYMGh1hA2Kogz6HIO6NrbNuuiDb2",
+	"7y9Fv6nljnm7qFBme85Y8GuKM62L90aQ1eAvm1TBJyfGoSgSYg8oseOpEpLbfqUECtmhcIhWo6kFXwo+",
+	"GQwIB9OK4q5w5Cr+jdv0XkGrUxI0H9oKCQt/k0DJDC/ZGYYtYUxT0KONnPB4j9zxEGq4X++1lpoWu1a9",
+	"cJUeHss2LgYxYqevexkcHms/Pd1AQXXiX8iVRQ0NQq2Cjby0LVZIxDnA65+Q1WI9qsGlD8moS50DARpB",
+	"puc6Fin4hQtbh+TmF9q3WPehkPG4NuRlelY/k/UNz3NmjwG+2iISLZmxBLNl3A7f6iDtCM0+QPT45X4D",
+	"kK3wTiDqjFg7w7b8pU0tTmspS2MOnNrPTi3t4+2It1wWtAeIGqofsW/LQ2siTeECQsnX6Bv2b+5FO7Nl",
+	"Vsq4qLvHYbfcGpM1/+qa7DZLvGl+XSJAUCxRYT9xngNkuRSajQ6dyQ3BGHObeK2jwCEQXvOvodj8fcP2",
+	"t8vdk0ZWoMkiN7ekZ12BEREgzqJDiz0V45W0rJi4NstT8f1v713ZKX5jtmEeDh3hsTgG/N081JXrqLb0",
+	"fbNx/D6APC3R3QnHGPAdM/+6T2B4oLklHLrmstoWq1l41LuCbwLRX1oIXIA3K6RidiBQjmI2qB99unM+",
+	"2wYxBsrmkAJRcCLZ6Ez29i4H6G8tHJkTaLWEmCAgu+02U9yL4usrJI02ggRtdrtQhwDWAEA3uGBQr3lG",
+	"0ASCKM+Ve9bVZG+EvjhmCjYeAQAvm81Yph3gIQQTEYJIimIv/RlFfMxbw7eHfMrOm9woyhxydJ3FL2S8",
+	"CsM9ckgsz6XZcC2b+WI6BpJO9K5fFmNbKjY6yr2NNFSqjxA6PunrKkBL70RtW/CNYmH1c1uyHKCz8rmQ",
+	"UXzcjY2bZ0X3bWe4eWDD1nZ3CZhoPdNF3BxCdBJZ5Mqag+AueicMPgrRZmtG8xblFdLieRltjkkmF1sz",
+	"eLC5xgIkuCKtsCbLJziiz1vR6j7nndeUi/5glJ8Li+GoBhDNV3Tt8mPSi2dZ5C5UekZ+ACs9wPvxI5sf",
+	"P9kxsnlXTJi6iPCK64XLgIGfSmYwKX6rbeAkdhl74hMQHmlKHxmB4dgLinXFG8Ns6dHs/OiXD5/+9OPd",
+	"P43LzphDqqJSudHXcjaLC5ZOJDAgM9puGfSKzc5a1xGLCiGaRLrlKes2em0MH8WKWxY35GfRSfj/Zh0x",
+	"N6a/7DRAutm5fVE+LpSmO3CSMNnieEqw1Wb43fiahiBkhfPdesuTK9oo1s/Ylw5H1zd1CIkPxsrgGzbf",
+	"jMb1BkZjzTaOVD5vYdRpvMlaxCsb38ggIQgZFq598SikSW3kMGlta3BdlYbofhtQ3BTGmy6InISHs0k6",
+	"v8KYxL1Yi+w+YmfWFCPUzDtG8wDXwteoQ7G+LCsIlOieLUbX2lNabMScDlPUtplvSgyfYPRo5pqZwCx1",
+	"sRdoBLKTsemC0Tz1JspGetJ82Mf5ULzL4AitvE/IQq7YrR134HoLhVydIku9eH9hWNfPv/hVoJUmcgWt",
+	"VcKFMTCH060Xb5kvK3h50x/FpOSGGZkHIh9S8Hz/SDUUfxun+5pWVb2BARFYCAtW5Nf+y7HYMStdqffc",
+	"1j/Yom3t5Ifj/RuWGSZGodfJY50RuwoiawD6s90j5XQQHTYW5plhuMDHIwRt9ELW/N9ZD5Yf5AUXjNax",
+	"DB9Vmlj3vYWKwhzrHmk38wYhNR+sjIR0kvN+M4sHs8cLKn97t3YAMrXTUGKOBZqRIUWjmsyI871fqBZD",
+	"L2z7QM3bjPuszVZlZyXj34kEVNHeDO5nN0K3cftm61okhG2e2Gd7+9vg4DGHn3yXWbgglEePT05Ovu9R",
+	"jsxjgG2pRTuSDL1feD0MrLKumOu6wFk/Eq/fgiqSM1og2mXc/h8EF8Lwa1i9f3DULp9dGo8c0eyuiMdv",
+	"me83N2ZVN3HX2t47w8bEfhM+hAZ9CTVodkbYHqmten29ojvrv9+j0w0dVoN5yHvJ9vELWNH19Q5sE9vH",
+	"YKPkbcy5NYOqms3s6Jydlc7mYGImyyVT+vmCZctYCFXvPTfcQ4x0IO48pJBDoU3AftSzptjt3rrmCQv7",
+	"MRAKNnt510SiUGDn91erQ3ejIbmrqBl32j0VwUHIy7vCPsFoBEQXZQkKIOum6ps4N9D6eg8AGFaNr3kz",
+	"5LzQrIpFrVYxnGxjN1pl4Rw0h+1a1/yWjcABhIJg36rrSBkC1+EeBo7/FY9hA+5X7uc4aWd3T29dnife",
+	"dts9m1Mx/szAcusVErPNGFPwQ3Or1RjUSKMwZtwW/8H7Rqd2WvFxFwOLGcgxehBjWQ+gMg0kzz9TAW4K",
+	"KmcEhOUAceEVu6VayuV1ORQygvSHXLZhgqB8wZbj7Zuf6EjGGBO2ibd+3MagkNsFMH//4cPUFeXfu98e",
+	"XzDYbv++T4hwi95Paze1Pphz6NAGSWoMiPQ08AxscIiLKUmVrhktfaerZhA2Ml+iJJNCYMYCnn4lcAye",
+	"xO5UY8+nrokVK5uMfbuQtYaqivqWFjYGGqxFFkUf7pDFYMkKmS27nahgyZsTtGs1ws94E8nEPC/Kab0N",
+	"guGImI28uLUn7RcgtdTmW3yhV0+twj16bAZaTcxt4mJ+3VPe1FXJUOUbqaC9j1o2ruu+E75cO0Bsytc1",
+	"nkE0TOAcV/AsN7IYI32uPrkH6Hr2JA9vwA6mdLyvbF8/pHyiU4cu3QP8EDSnBzre0ghPMd6NNNB6i01D",
+	"yAMBi4bNP26kkb1FUYGFd+9emYW9+jE8s24HWsC0sqPaANSUifwMb8qMmKWPb/ceZvIBzGnksJmswzT1",
+	"JlBSNNNgD65VOgutK3V6fOz6ToM+omNXzrKVwtgzdW1eOnCchzAYff/0vQ1G+4S3VGeLz+CtAV46IE+M",
+	"Pee9j62PLBe+GvIAXfFbiePeQkb7dmPlRmoblj3zsHYVgNvM0JzF0tt99Q3LyAKxTLSpuV5fmPPDdVkM",
+	"BThRWBqjdTgMxVy5yd0d5KBmkWTN3xirVLdaz0Pz+9HKHqZRrZVm+HeUA49UOIe6LcxhRNGSTa/ElcDq",
+	"Mlekh+CL6bkNF4PBekqewapJvYJDTAgV5PztS6i46yJohX1/BJ8MbXtgvbkquSuRy6yBETQwsfunH5/+",
+	"f9+HQyLNH3/44YefPBwQDqk584N/lG07gqFAnZ69tJ3mnJ5BzsH8+UowP0DJ7Pkclo6zjqCK8BTATHI7",
+	"SQOSG5jHWsiVgpEdbsAy+c5oyqASk25SP5cMfgIZdvf9K9H+QBD4iCtdUy1r/MGUpB+PYC2psXABg8ww",
+	"OJwAzjLCZCDXkI9RZyRdSKVTh+4aHMYCEQoVK2bJlcCfZbIsKWgshFAqabbgAtJ37qQcmgdDu52k76hm",
+	"r3jJddpW01pGad9Z0rWN95Z0GbLU218vLm3NDBUkfZmzspKaiWx99De2Tk9bxBDfIWGYEh5qM+g//pks",
+	"ZFOrJIjBgZ8KphQMfcJFs/xKtH1xbR2dsa0s8iHWeE7etXrMV/xOHruIN6345HTyw/Rk+gNm1Rdwi48/",
+	"IX/fHdOKH98+Nv+3ZGv4bI4iz5/VyxyaopRGtBULR1BJoVAiPDk5sdXX2pbdADA4Qhkc/936c6gCdiJw",
+	"wCtAZ4IM2TbxzCrDMfiM165SaophAWv+xF/kV37syshBzjVlSeu1y1UDaR4pJxLMjjWdKzvlGP7yIZlY",
+	"7jYyTyqNefCalkxDtfLv8fe3Xzm+hNdM7j4Yf0xFaP4crEeLcbPv0wPuND83b7Gc/kxiaOOAB4Y2611X",
+	"rdiu6w1eeXywV7f4P/2sMiUvg+pGnPsmMuZy9zUDgC5qJOfiEOzzmi5ZoEzGMc5d0nsfjz/x/A6VaMEw",
+	"pNTlkXfsVi5bHtkg9o9xNwkka8VEOzusBWT7fBrgkvamwn2vT7L7Kvw8ufsQI3LYUt8r9Z61JWb7LRAU",
+	"zZj1nc80q80ik62+qbZDHzShYV83RwkcMfOlPxpWr50zetrGt9tbtAOYe9R7wT4DGEG17Ht1ML15r5fv",
+	"oM8vtSzH0PFSRkiI5ZMh1AGYYJjosvZbLyktf4fb2eVemxXEnsVFVjQ5uw4nyu/x1A8PqHQthwOSQUSU",
+	"ngO2gKthOISEcFcKuj0gkOLkg7+RHQEBxZ73169DVz8iYDfBAuC8MGyIZdv+CH2kxGGAQwmTt54h7GvW",
+	"bvznKQIyhuodHvPMF+fuqd9nr8GZ/xKc0adgW0IEwF44KwmW8uKSzrsv27z8d5/PTEjG1mvZyU3+r3dJ",
+	"XOr/heneU9m4GoKYPZ6RH05+tHWfwfFzDDBTm2Ww1rkXNkioVkK8nB29kYId4bkmA1T7ikf+OQf9Q8we",
+	"eanBbTWOUDDp6Usz0flo7vk8WTTSWEkmVayN+oKuOWJ2o2OJTuOGEEqAloDtb75ouS4hCjEtMSpimwi8",
+	"w6rojBXrKTlv7/SVcJzsYHYr453CK5UGzxvj/8ZBfo9KNa2Zw4tzMPft3OwABcoD9wI6sUM14XaC748n",
+	"PyW2ERE7DBMbKSi48dOZccavRDC/2RDB9tJaIFffWpuis9y94G8b/dlid8vQSP85tXbGBj6hCsZTkjXT",
+	"BxAAyZiGp5ZAKhxgDkF1pCdtT8SPIjFnaI4jPe0AMtFbSESqJa8wEbnGMJQDznKDtT2EqnAtpQB7ndr0",
+	"9nVwMOR8AxYSU5oA+Ar1plB+rmy4I2ZTtQ3fUVvKosd2ukbsH8xyYsVBD+QlW27bw03+0gKdsI8wgM4N",
+	"ShZyZTxj6Fa9l0A+pKc/cgtm2Wy192qTyasAGfVhbRWI6GA1NMCd3Mts2WnPHrOPVUERuGseS2BcBtM0",
+	"oIhge14upvGNAIf7fBZKA1+Y8IvPz5HVwhavAk4LVmuful4udiUwq6CgkQs7mmq5ignnF7j2VkA/2M0I",
+	"Z7NHWOuZh20/hM/jLQwiRYAIHyIg+PJLCDEDANVOrsCut68ZPEGOC5RNL9dBjx8GtTGKDlcg8X7VNpAx",
+	"sSMmz6zv7rQN9l7ZlrdtPeIGIppPQOddCRcwZtDQgPMlDKcaY+IUxBxJtUxhtICGIJ7C9EAFHaMUkzFy",
+	"BumFCNe+4kr/GtDgwYJFnxUMSQX7qD1uILj1dmZTj4aF6p2v5otsYBl/kdjEZb/l5NFhvg0nYa9Lefyp",
+	"/Y/BeMcrRm9BSrm5Z1ArZ69dNN6BHS6CBVNO/Q+OrD/Rnb0nlGY0346IXCx5FSBO/yOGRKyNjVKO+07E",
+	"L+3PmlNkxCGrypCm44MjD8m9yXgoeRim/Nvlc8RkEj5NHuAy5VQzSPVgzM07yB6EJHQWVTAUw7y5onrR",
+	"SrwOrbpW+g4xGHXZ0T7N15jw5tqNiTzdvlwc2Ua4klOQOEqS9NNdam2Cja0UfIkNYAiRhP54Qmih5JXw",
+	"A3KgGtuNuCbndmqLA/KggnhIenS/8fPUQ873udAHu6mH97deeJD9b8vZ+kakwwVd9xpd95YXMXVk9UWv",
+	"RXiuljaiBJzncI0V064VD72PR4qg6dJxQ1prsJ3qQzAEolc883MXV5TrFL0QG5zAL1FFlJSCYIEFxmuo",
+	"x4kxxiEgAXohgj3sWOfdRr3S88ww2ynR7KM+ZrdM6CMsuU7DeAiGwuDvRo5hSfmRMoSH33hUErRNcUqX",
+	"HellPAUo/bkSXJ+SlOe+SEaZ22NkgQPiS+Fp8HmKW0kTkuZU0xTX8NzWZSvy3y9+fQNSExrwHSZn+ooq",
+	"ffQC9vHy5zS5EgCJbj/EEwK5ZEvnb2q5UnBE8JsLjCe5fXjwXtsebQtaLJICBBxlCZVT0FMNB3MlIMRH",
+	"npwQ2xg/JWmBZTswmQkP1E/O92hXPXb5c8uFO4L53pbZoGmskviMnLQ+M5BP2Kj4OCvaX+CTSEWyh+w4",
+	"iTVpxNOLQJ74KxCMyYOCuErJXlSQERr8PbXOyhbMp1Enhg0sq5/GmLSDtIvf7inWjoZJO/zZ2fJ+lHxI",
+	"KxFZznotyWRLNOwQ8dFkm7W98SIa+iGUnBTsjFRSKX5TrC1I4+erCAgo40g1lkPjs8/ZckFkjSfidIOT",
+	"8w+dtbXvOf6k2B93xzUgg0Hp7ANZqhfsj059Vn/sMSiVxLGIoBS8OvEDFkA6WulsQ20pulEeD8NFtYmf",
+	"6OGGNF6J1Uac36iD0LVyQXgI7kHjOtMAcoaBjW6w1Kd6YoITYdeQj7/V4rMQHO8LG3otKl3kur7fOqXD",
+	"1FXNGhjV0e1YyzsFFNGbOGykOQuwG7rbVqM/B997sPDWMwhHvXF4P58OWOIUe1IbfP+MaiksMQoArs3F",
+	"Q4DEhGgpe80C6MX7RoqA2tPti7UZIRXwSkIEWzGlsTD5YDoHDO2VtPNSc4nSdF4zRqQF2oHx70jpwgjm",
+	"lvtDVn5oXRS86/gTGjZGJQEa4EPqJHc3etVSitB+KbKggjxqu1igYMHoLesMpkUfCJK6xigPvm+NNcjH",
+	"pyXlBVmwwiJnGhWCo3eNfsqvhBSnvrUghSiO10YeKWYhm/kCSvZbUEPEUnO40Dxb4KtSBIUzGpHX5Vmg",
+	"M20Goc0vwTswyCKs72jXkSBmmoLIkiK0KKAJOK704Pjau/Dtar4AdXKU6nsSLb3hyp3dmcN3ymgNQQof",
+	"AM6kyFgt2qM8xF3/Gd5qPEQaMNuYq2wzXtErKTONE7Wi0YZXgMJMLT/NPWI9QhqqBCvCE/JHwxqWWBdd",
+	"JaRqbgqekd/evUqwzRr7lLhaIm4rMiwypJIl817rlbiExg3o/fcZpBZkbSGVtj/38GO4pTPjYHuYegsT",
+	"pOwkePyKSlxVq4cglytBlmx9JUoKUzPi6VVacsEeNq9qXkEHrSM/STohcymx7OCG5odgrVcuC+1CXKta",
+	"dvLrUG9+yCxqVD8srHCOsuL7ex4tcSe7da5/YfqvqAwf7Fz/KuNtOS2oAsQzD5ODw7sBU7jwemJlilZ4",
+	"Pb/KcR7bpRx/wn/cHSuNo5ceStnjVJA3xl7sV/gvZ368DS8KUnEBQ9R6Rt5spNy0rOyUt4Ooul3tJ6hz",
+	"ADLpEJzyQuRGb8EGHvmBbQk2+RhmQcwOkLy3nZDFNtf0N+P0nP2Kfv2zv9yAbg1PXOQ2RAThVAyPu8pL",
+	"WbEOnDBEkfSCCUuxuSRaEh7U9dlvXQnoQbUzglAwdYk8JS9nxujEF84Apd/C0cDbv/vxyZPvk/CZPlpM",
+	"lbHVXCh/QXNyw5iYYqTdGCTpjBcs3QKs5So2wo4rexem5C0IEBswduVLEe14saIHvQ6Ht/xa8OkvHPFw",
+	"gMoRBYCX2pa05YeJdbjyuM277fHUFFnJeulY53Nudg0I/ve/yr2X8xzL4NZdgzMsc7V3wd8xRFpFmELI",
+	"ZU/JW4uEixFEP0/M9fnb+CIio10JV5kRdW7MNp/DUh5A2B8ytmYnKvQZj75R4ACmBl2i1MLqx845+TSt",
+	"FGDt35PHSnm7I7L2Gr7xdfsLuW2PBbyvvoiVg0kcd45mW3ZQ+IPyi3nPUNAKDuBQdmlBNTRQAKrxDGEN",
+	"MB6ZOCguH8nvRGaRDQ5qp/bJnRftony5i1mc9fC747nbShQLUocuEwRrkkHIMaOBS5mzxCVs2zFirrgY",
+	"EaTBz/FSToTYjYbjVlxnC5Zb4+GN9L+28EnYdlow7YbBmicZUQeFNWaDCBVFztWSpH95cUn+6z/+E68d",
+	"1MEh2APXgGM/Jed4eM5ECKZLxtpp4pIU9Pr9ru0XshPM4vYNDx3sxercEDV2H99SpZhCFPaS2vKlg11Q",
+	"824PHa8lobbYyaPajrqPvUJ8Zzc+9iKaVUxGOkMIR49Vk4hJfIDYGgbNgby0y+z495yRNdMjZVNfi2R8",
+	"l4eV6kMS/YEEOiU+u/RwkvszKnxbRjzOWcbdhMeHbkeMApRgENcywjcrBX92ZPrCDpN795Ala8uhoPTO",
+	"aCbQzyATMlrXoOvMJ4cLuLvOCla6cXatuQJXwPkVMy7yxMPn+gClnN1bhFq5PGgJW2fnK9vC1tWyg0BG",
+	"W8aNGm0aOzD7vrw0jMIY+zDE0xveEQJScdWqwr6dWDV5GPQQpKSD7UagblyHm80aWcGKrkfv/T3CIO5c",
+	"As8Two4gfUnzvGbGDMYmVVf9aIupucKGJJ+QgRbUnpX+0UeoJ0//tDehcHYKaGfpgYgRPQCMeKiSlDUo",
+	"rF70l6bKjclsEXCjxXEDGK0P6qbh3f5ynTwucGLcDl/Mvg054sTSQ9cL2Pcc87KStX6AaJNvNQBXDl42",
+	"zdRtMK4fCimh0PZKpDxPAIY7ybmqCrq+NhyUGMGTGBlxDZ4d/KupC/yHgwJNXInatS9RS8yjrqW4BnTE",
+	"RK7EtUcYTIicOdQ+yGtBATNU8jLM8kNklrEcnDgXNIOCYIwrSh/QdjXfZ52+h5q57vU3zim8EjVDx7cR",
+	"hbnuKf73tW0bTLFYQMlIJXfI4x+PRG74fKiY26xUnZL009Ukl4JdYc3t1UTOrrDg9uQubedArGS9VBY/",
+	"0Ra8MBv/w636Wj2LP2RnvmVGWGk55Ji+BN7qVaJbaSMqWjIj1ROoIG2xGTa6+kPUSzuXBvr8Gc0WA2VO",
+	"17K+tsveG0xpCwID4xUrOzouk2UbiDF7wThDGxZdDBRm5/X6um7EZ67pHbM+VuB7ulKmmTl0XxVqXouQ",
+	"dGVVcKZI2iVOmrj+e4+DMHNDpGtALL8S9hXAJKVNqgiyoMXMC89ewITuFfjMbeOd2bhVCcE/+JFq2xPr",
+	"YwuDiPfe6zmkjwEl2pm63VmZ/eUcCLzN70AmgG6LyaU9K8ldaSrduDWHULgtugFaIbaB2kujQY2723HY",
+	"CdXVraIOgpagNFw0/8yChnqUXaXpGq4d5gdhoIaNGbFIk+rP8Pa3LkgwDnGxjXbOD1Sg/4us50zHwhVD",
+	"5O0P5/Rt6ND2X19IB1d9GKQFF483h7rAcZO8dv7cw5p++wI8bXVVBudw+HAIPvyrpI/HnP4wCM2BQWVG",
+	"LSgKKfNV4WL2uu67pOkxzTS/5Xo9jPvsvvTlqv7HRHGCr0fc6s3SVa5C7LpD9QI8pL/syD6U2jRu/KHU",
+	"93mrPN1juzX+34Tk3MnSfqrtsR0++wXD4739Ya58AwOvxtCAqbrbsEvQOtLCarpE60cNoeFta+Qc9/iz",
+	"H+V7+MKOJ7HClocLVEPxJyvyoxuaLYk/TWwRYOZcDiT7Wkaxo4m/KqOEIXnHHt0J855bQuN1i0PaCIhL",
+	"i8e6HMx2/w/hGUpKrjRdskPxjbEjv1rK7WItMm8ifpsFin5M/Z01MffhjLoRZxvj4bWxgXCGR1jHcQC2",
+	"MUv1JpWxNnexyHAjZYdLNFN6ONd1Cd+4p031kIZHOOq0z+4waz/cvA2lVZh7b8XgklW61whBEn8V5y0q",
+	"xl+70TC0qiQXGhI2XHTZuQuwKEtZ14apBdFMkDWjtUp8CRLXCVlRHgxVxJ6kR8rXe+LEpIJp+DpUT+VU",
+	"0xZhFyNvhSEMKAUtm2zBchto1CQrGBWKNJWf1KhYMYvWRmtaA9N+08WjfrhuLMUElR7d4cF1Y/QE0ufM",
+	"TTfEOSHs3n7fIeupBjbkLg9s4oykboGAL2C7xySZSdfx+JXcWLODFt0yvOffGQm8qKXgCpaizG6+H77i",
+	"Y9U0/PT4U92Iu/42rC4+EBmAB0JCI6KzjRC285k8RJDD185oiRBCm+BBV0LesvqMUHyeRpgN2xFDPNwq",
+	"Jn6N9xq7iX9h97uHCNvylW6fY9bDuKrmSQlRmlXGBDb///UVg6vl6ALKYX6pH0luM8QwPMQw6v+ucJDg",
+	"sLnx3n3pAY8/nHnZwwJurV9qhteq3bZjD/+nL1OMDaXRNh8JLpyQK2JLn42FcIOT5RKi+FzgQKoLTY2N",
+	"kBN3aBYQcUogf+PzicGQR5vytnj+VAO+MqJtuqHSNuEMsEsF5eZNUBIGqEvRdigMQLrxo9+ow9GZm/vl",
+	"Z5D54ayD/I5VGMaUQ0Z3XePbs8m+lpb+K71tQaaAMbUklPz27tXYqzMkmnaWTmNarWW13Xm1N8F4AsAv",
+	"POAMM59ds+tP2vMzd8XN4N5DqvTl3Xp3fHCpvINDD6OXPb1c7o1rMqM1e3D5O953czOQY+W4AagkQsm6",
+	"rPGU+L1536ptXBE2QtdORtf+LndP/DfIjIeH/mACEYc9f+E030hp2EVAPUCmzIJauhccTGQdm+s+DIvF",
+	"aP66FQcPWbccQP88HA5Uu50vC7ruRGpQ74Td602V+E71OvfwkdzVyH4romUcLxlaMJF/tQDyO3j9ZzHt",
+	"l+0FNrq9D3UECozm0hvBZ+Gk5I6lDKAFh8Hhu2DGji6KriWAcQ0v34w6OKwQ8qCXX4J99ofG3MFl/6BM",
+	"9n7BoIGQ65DNDsZFUrAOFx2ab9DX+HqyRurW2LnAtXzLfNBdaS+Gu/nUeO3owXkBADhO6MIHbn7PBOpD",
+	"sNBf+C0LZQ40ZCtH5gOxkGbq6zHQJVP6oNGHh2UcCMr2qCrfroBo7tqc2CH1kRchWhJdrwO+MJ7raH4w",
+	"T2ZZU0NN2O+fJktm/v+DoZ59wKbj9BbmfyUwUAJjTDlTS9WpvvSRf6g35lDH0sFyVZEyLnPZYvmBMIOQ",
+	"EOkC77RwiAbB0zESHH+2r6GQG4NbAcp5ulUYpiY9cxfjMNmrhYQC+JznNvfiphZaqzW+KhcoZCxPumEY",
+	"s861bOqQev4wtx/m2p+QQLwmK7pGwWS0jm8DDNrkp2ET4C3r3e8gRGvwkBDCMb7ZhVTaZRzb39l58D2T",
+	"65UfSX7+9mXwKzda/u7D3f8KAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
