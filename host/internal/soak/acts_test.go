@@ -179,7 +179,10 @@ func (w *world) save(b, old *booking.Booking, loud bool) {
 	}
 	n := w.note(b.ID)
 	n.puts++
-	n.cancelled = false
+	n.cancelled, n.said = false, saved
+	if old != nil && saved.Series() && (old.Recurrence != saved.Recurrence || !old.Start.Equal(saved.Start) || !old.End.Equal(saved.End)) {
+		n.mails += w.exceptions(saved) // which such a change throws away, with the attendees, too
+	}
 	switch {
 	case old != nil && old.Status == booking.Confirmed && old.Organizer != saved.Organizer:
 		n.mails += 2
@@ -189,6 +192,24 @@ func (w *world) save(b, old *booking.Booking, loud bool) {
 	if !linked {
 		n.mails += len(saved.Exceptions) // each is a write of its own
 	}
+}
+
+// exceptions counts those of a series on both sides.
+func (w *world) exceptions(b *booking.Booking) int {
+	n, p := len(b.Exceptions), w.people[b.Organizer]
+	for _, it := range w.own(p.Email) {
+		if it.Recurrence == nil || it.Properties[oid] != b.ID {
+			continue
+		}
+		all, err := w.sim.Outlook(p.Email).Occurrences(it.ID, w.began, w.day(60))
+		w.must(err)
+		for _, o := range all {
+			if o.Exception {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 func (w *world) cancel(a soak.Act) {
@@ -226,7 +247,7 @@ func (w *world) reject(a soak.Act) {
 	n := w.note(c.Booking)
 	n.puts++
 	n.mayCancel = true
-	n.removed = false
+	n.removed, n.said = false, nil
 }
 
 // toggle switches the sync of a person off or on.

@@ -128,11 +128,15 @@ func (w *world) decideMails(p *who, n int) (decided bool) {
 			w.say("%s takes what the calendar says: %v", d.Booking, err)
 			if err == nil {
 				w.note(d.Booking).puts++
+				w.note(d.Booking).said = nil
 				continue
 			}
 		}
 		w.say("%s is written though it mails", d.Booking)
 		w.note(d.Booking).mails++
+		if b := w.booking(d.Booking); b.Series() {
+			w.note(d.Booking).mails += w.exceptions(b)
+		}
 		w.must(w.engine.Resolve(w.Context(), w.tenant, d.ID, syncer.Resolution{Use: syncer.UseBooking, Mail: true}))
 	}
 	return decided
@@ -168,7 +172,7 @@ func (w *world) check() {
 func (w *world) forgive(bookings []*booking.Booking) {
 	for _, b := range bookings {
 		if n := w.note(b.ID); !w.people[b.Organizer].SyncDisabled {
-			*n = note{mails: n.mails, mailed: n.mailed, edits: map[string]string{}, mayCancel: b.Status == booking.Cancelled}
+			*n = note{mails: n.mails, mailed: n.mailed, said: n.said, edits: map[string]string{}, mayCancel: b.Status == booking.Cancelled}
 		}
 	}
 	open, err := w.store.Differences(w.Context(), w.tenant, store.DifferenceFilter{})
@@ -217,6 +221,9 @@ func (w *world) checkBooking(b *booking.Booking) {
 	}
 	if b.Status != booking.Confirmed || organizer.SyncDisabled {
 		return
+	}
+	if n.said != nil && !booking.Same(b, n.said) {
+		w.fail("%s is not as the booking system put it, and nobody touched its item: %+v, want %+v", b.ID, b, n.said)
 	}
 	open := w.differences(b.ID)
 	if b.SyncDisabled {

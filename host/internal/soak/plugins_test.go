@@ -76,6 +76,7 @@ type plugins struct {
 	how    map[string]modeConfig
 	before func(call string) error // asked before each call of a backend; an error is its answer
 	after  func(call string) error // asked after each write that had an effect
+	defect defect                  // of the backends; the zero value has none
 
 	mu      sync.Mutex
 	running map[string]*launch.Process
@@ -280,6 +281,9 @@ func (h *handle) Probe(ctx context.Context, m backend.Mailbox) (backend.Status, 
 func (h *handle) Pull(ctx context.Context, req backend.PullRequest, emit func(backend.Page) error) error {
 	_, err := called(ctx, h, "pull", func(b launch.Backend) (struct{}, error) {
 		return struct{}{}, b.Pull(ctx, req, func(page backend.Page) error {
+			if h.p.defect.page != nil {
+				h.p.defect.page(&page)
+			}
 			if err := h.p.before("page"); err != nil {
 				return err
 			}
@@ -291,12 +295,23 @@ func (h *handle) Pull(ctx context.Context, req backend.PullRequest, emit func(ba
 
 // Fetch implements backend.Backend.
 func (h *handle) Fetch(ctx context.Context, m backend.Mailbox, refs []backend.Ref) ([]backend.Fetched, error) {
-	return called(ctx, h, "fetch", func(b launch.Backend) ([]backend.Fetched, error) { return b.Fetch(ctx, m, refs) })
+	return called(ctx, h, "fetch", func(b launch.Backend) ([]backend.Fetched, error) {
+		got, err := b.Fetch(ctx, m, refs)
+		if h.p.defect.fetched != nil {
+			h.p.defect.fetched(got)
+		}
+		return got, err
+	})
 }
 
 // Apply implements backend.Backend.
 func (h *handle) Apply(ctx context.Context, m mutation) (backend.Result, error) {
-	return called(ctx, h, "apply", func(b launch.Backend) (backend.Result, error) { return b.Apply(ctx, m) })
+	return called(ctx, h, "apply", func(b launch.Backend) (backend.Result, error) {
+		if h.p.defect.apply != nil {
+			return h.p.defect.apply(ctx, b, m)
+		}
+		return b.Apply(ctx, m)
+	})
 }
 
 // Find implements backend.Finder.

@@ -170,6 +170,7 @@ func (w *world) edited(p *who, it exchangesim.Appointment) {
 		o.was = says(now)
 		return
 	}
+	w.note(it.Properties[oid]).said = nil
 	if p.ConflictBehaviour != "" {
 		w.note(it.Properties[oid]).mayCancel = true // where a refused change cancels
 	}

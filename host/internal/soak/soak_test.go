@@ -43,15 +43,15 @@ func schedule(seed int) []soak.Act {
 	return append([]soak.Act{{Do: "world", A: seed, B: seed / 3, C: seed / 5}}, acts...)
 }
 
-// play carries a schedule out and returns what was found wrong; empty if nothing.
-func (s *stage) play(acts []soak.Act, tl *tally, trace func(string)) (wrong string) {
+// play carries a schedule out and returns what was found wrong, and the kind of promise that it breaks; empty if nothing.
+func (s *stage) play(acts []soak.Act, tl *tally, trace func(string)) (wrong, kind string) {
 	defer func() {
 		if r := recover(); r != nil {
 			b, ok := r.(broken)
 			if !ok {
 				panic(r)
 			}
-			wrong = string(b)
+			wrong, kind = b.how, b.kind
 		}
 	}()
 	var how soak.Act
@@ -65,7 +65,7 @@ func (s *stage) play(acts []soak.Act, tl *tally, trace func(string)) (wrong stri
 	w.settle(1)
 	w.checkRequests()
 	w.repeatsNothing()
-	return ""
+	return "", ""
 }
 
 // A run plays schedules, each with a seed of its own, and tells of those that fail.
@@ -86,9 +86,9 @@ func (r run) play(t *testing.T, tl *tally) {
 			for seed := from; seed < min(from+perStage, r.first+r.schedules) && tl.findings < r.most; seed++ {
 				tl.schedules++
 				acts := schedule(seed)
-				if wrong := s.play(acts, tl, r.trace); wrong != "" {
+				if wrong, kind := s.play(acts, tl, r.trace); wrong != "" {
 					tl.findings++
-					s.report(seed, acts, wrong)
+					s.report(seed, acts, wrong, kind)
 				}
 			}
 		})
@@ -96,10 +96,13 @@ func (r run) play(t *testing.T, tl *tally) {
 }
 
 // report shortens a schedule that failed, and says how to play it again.
-func (s *stage) report(seed int, acts []soak.Act, wrong string) {
-	short := soak.Shorten(acts, func(a []soak.Act) bool { return s.play(a, newTally(), nil) != "" })
+func (s *stage) report(seed int, acts []soak.Act, wrong, kind string) {
+	short := soak.Shorten(acts, func(a []soak.Act) bool {
+		_, now := s.play(a, newTally(), nil)
+		return now == kind
+	})
 	var story []string
-	why := s.play(short, newTally(), func(line string) { story = append(story, line) })
+	why, _ := s.play(short, newTally(), func(line string) { story = append(story, line) })
 	s.Errorf("SEED=%d: %s\nshortened, to be replayed with ACTS=file:\n%s\n%s\n%s", seed, wrong, soak.Text(short), strings.Join(story, "\n"), why)
 }
 
@@ -156,7 +159,7 @@ func replay(t *testing.T, file string) {
 		t.Fatalf("%s: %v", file, err)
 	}
 	tl, began := newTally(), time.Now()
-	wrong := newStage(t, os.Getenv("STORE")).play(acts, tl, func(line string) { t.Logf("%s %s", time.Since(began).Round(time.Millisecond), line) })
+	wrong, _ := newStage(t, os.Getenv("STORE")).play(acts, tl, func(line string) { t.Logf("%s %s", time.Since(began).Round(time.Millisecond), line) })
 	if wrong != "" {
 		t.Error(wrong)
 	}

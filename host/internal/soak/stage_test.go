@@ -169,6 +169,6 @@ func (s *stage) delivered() {
 	ctx, cancel := context.WithTimeout(s.Context(), patience)
 	defer cancel()
 	if err := s.sim.WaitIdle(ctx); err != nil {
-		panic(broken(err.Error()))
+		panic(broken{"notices do not arrive", err.Error()})
 	}
 }

@@ -60,7 +60,7 @@ type note struct {
 	cancelled bool           // last word of the booking system
 	edits     map[string]string
 	editedIn  *who
-	dues      []string // what the person of the calendar put on the item that is nobody else's business
+	said      *booking.Booking // as the booking system put it last, if nobody touched its item since
 }
 
 // An other is an item that is not its booking's: a copy, or one that is nobody's business.
@@ -78,7 +78,8 @@ type arm struct {
 }
 
 type (
-	broken  string // the panic of a model whose promise is broken
+	// broken is the panic of a model whose promise is broken: what kind of promise, and how.
+	broken  struct{ kind, how string }
 	crashed struct{}
 )
 
@@ -159,7 +160,7 @@ func (w *world) say(format string, args ...any) {
 	}
 }
 
-func (w *world) fail(format string, args ...any) { panic(broken(fmt.Sprintf(format, args...))) }
+func (w *world) fail(format string, args ...any) { panic(broken{format, fmt.Sprintf(format, args...)}) }
 
 func (w *world) must(err error) {
 	if err != nil {
