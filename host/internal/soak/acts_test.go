@@ -247,7 +247,7 @@ func (w *world) reject(a soak.Act) {
 	n := w.note(c.Booking)
 	n.puts++
 	n.mayCancel = true
-	n.removed, n.said = false, nil
+	n.removed, n.touched = false, true
 }
 
 // toggle switches the sync of a person off or on.

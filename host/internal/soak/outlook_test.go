@@ -132,7 +132,7 @@ func (w *world) edit(a soak.Act) {
 		return
 	}
 	n := w.note(id)
-	n.said = nil
+	n.touched = true
 	if field != "" {
 		n.edits[field], n.editedIn = token, p
 	}
@@ -169,7 +169,7 @@ func (w *world) removed(p *who, it exchangesim.Appointment, l store.Link, known 
 		return
 	}
 	n := w.note(id)
-	n.mayCancel, n.said = true, nil
+	n.mayCancel, n.touched = true, true
 	clear(n.edits)
 	if _, waiting, err := w.store.Intent(w.Context(), w.tenant, l.Key); !known || err != nil || waiting {
 		n.mails++ // told by a try whose answer was lost, and told again when it is made anew
@@ -247,7 +247,7 @@ func (w *world) restore(a soak.Act) {
 	})
 	w.say("%s brings %q back", p.ID, it.Subject)
 	n := w.note(it.Properties[oid])
-	n.removed, n.restored, n.said = false, true, nil
+	n.removed, n.restored, n.touched = false, true, true
 	w.others[id] = &other{box: p.Email, booking: it.Properties[oid]}
 }
 
@@ -266,7 +266,7 @@ func (w *world) addIn(a soak.Act) {
 	}
 	item := func() {
 		w.say("%s has the add-in make the item of %s", p.ID, id)
-		w.note(id).said = nil
+		w.note(id).touched = true
 		at := exchangesim.Appointment{Subject: b.Title, Start: b.Start, End: b.End, Properties: map[string]string{oid: id}}
 		for _, r := range b.Resources {
 			at.Resources = append(at.Resources, exchangesim.Attendee{Name: "The " + r, Address: w.address(r)})

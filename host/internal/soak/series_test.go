@@ -9,6 +9,7 @@ import (
 	"github.com/roomwire/roomwire/exchangesim"
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/soak"
+	"github.com/roomwire/roomwire/host/internal/store"
 )
 
 // rule is one of a series that starts at a moment.
@@ -119,6 +120,9 @@ func (w *world) occurrence(a soak.Act) {
 	at, id := all[a.C%min(5, len(all))], it.Properties[oid]
 	title, made := w.fresh(id, "occurrence"), ""
 	what := []string{"retitles", "moves", "deletes", "changes all from", "places", "retitles"}[a.C/5%6]
+	if l, known := w.linked(p, it.ID); what == "changes all from" && w.others[it.ID] == nil && (!known || l.State != store.LinkLive) {
+		return // which of two series is the booking's nobody can tell that knows neither
+	}
 	w.counted()
 	switch what {
 	case "retitles":
@@ -170,7 +174,7 @@ func (w *world) edited(p *who, it exchangesim.Appointment) {
 		o.was = says(now)
 		return
 	}
-	w.note(it.Properties[oid]).said = nil
+	w.note(it.Properties[oid]).touched = true
 	if p.ConflictBehaviour != "" {
 		w.note(it.Properties[oid]).mayCancel = true // where a refused change cancels
 	}

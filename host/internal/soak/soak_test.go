@@ -131,7 +131,7 @@ func TestSchedulesThroughPlugins(t *testing.T) {
 		return
 	}
 	tl, began := newTally(), time.Now()
-	r := run{first: number(t, "SEED", 1), schedules: number(t, "SCHEDULES", 60), database: os.Getenv("STORE"), most: 3}
+	r := run{first: number(t, "SEED", 1), schedules: number(t, "SCHEDULES", 40), database: os.Getenv("STORE"), most: 3}
 	if r.schedules == 1 {
 		r.trace = func(line string) { t.Logf("%6s %s", time.Since(began).Round(time.Millisecond), line) }
 	}

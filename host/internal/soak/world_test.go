@@ -60,7 +60,8 @@ type note struct {
 	cancelled bool           // last word of the booking system
 	edits     map[string]string
 	editedIn  *who
-	said      *booking.Booking // as the booking system put it last, if nobody touched its item since
+	said      *booking.Booking // as the booking system put it last, or as it was when all was quiet
+	touched   bool             // somebody did something to its item, or refused what somebody did
 }
 
 // An other is an item that is not its booking's: a copy, or one that is nobody's business.
