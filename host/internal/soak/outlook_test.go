@@ -127,7 +127,7 @@ func (w *world) edit(a soak.Act) {
 	})
 	now, _ := w.sim.Outlook(p.Email).Find(func(x exchangesim.Appointment) bool { return x.ID == it.ID })
 	w.say("%s edits %q, kind %d: %q at %s in %q with %d rooms", p.ID, it.Subject, a.C%10, now.Subject, now.Start.Format("2 15:04"), now.Location, len(now.Resources))
-	if o := w.others[it.ID]; o != nil {
+	if o := w.others[it.ID]; o != nil && o.was != "" {
 		o.was = says(now)
 		return
 	}

@@ -170,7 +170,7 @@ func (w *world) series1(a soak.Act) (p *who, it exchangesim.Appointment, found b
 // edited notes that an item was changed in the calendar.
 func (w *world) edited(p *who, it exchangesim.Appointment) {
 	now, _ := w.sim.Outlook(p.Email).Find(func(x exchangesim.Appointment) bool { return x.ID == it.ID })
-	if o := w.others[it.ID]; o != nil {
+	if o := w.others[it.ID]; o != nil && o.was != "" {
 		o.was = says(now)
 		return
 	}
