@@ -99,12 +99,14 @@ sync {
 # none are sent.
 #
 # mail {
-#   smtp     = "smtp://mail.example.com:25" # or smtps://mail.example.com:465
-#   user     = "roomwire"
-#   password = env("ROOMWIRE_MAIL_PASSWORD")
-#   from     = "Rooms <rooms@example.com>"
-#   reply_to = "it@example.com"
-#   ca_file  = "ca.pem"
+#   smtp      = "smtp://mail.example.com:25" # or smtps://mail.example.com:465
+#   user      = "roomwire"
+#   password  = env("ROOMWIRE_MAIL_PASSWORD")
+#   from      = "Rooms <rooms@example.com>"
+#   reply_to  = "it@example.com"
+#   ca_file   = "ca.pem"
+#   language  = "de"
+#   templates = "mails" # letters of your own; "roomwire config mails --write DIR"
 # }
 
 # Ways to reach mailboxes, as persons name them. The modes ROOMS knows need no

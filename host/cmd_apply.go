@@ -60,7 +60,7 @@ func install(cmd *cobra.Command, src config.Source, dir string) (undo func() err
 	candidate.Candidate = dir
 	cfg, diags := config.Load(candidate)
 	if !diags.HasErrors() {
-		diags = cfg.CheckPlugins(app.Schemas(cmd.Context(), cfg))
+		diags = append(cfg.CheckPlugins(app.Schemas(cmd.Context(), cfg)), app.CheckLetters(cfg)...)
 	}
 	if diags.HasErrors() {
 		fmt.Fprint(cmd.ErrOrStderr(), diags)

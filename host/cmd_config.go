@@ -40,7 +40,7 @@ which settings they take, and stopped. Nothing is changed. Exit code 1 if it can
 			}
 			return nil
 		},
-	}, configApplyCmd(f), configImportCmd(f), &cobra.Command{
+	}, configApplyCmd(f), configImportCmd(f), configMailsCmd(f), &cobra.Command{
 		Use:   "show",
 		Short: "Show the configuration in force and where each value comes from; secrets are hidden",
 		Args:  cobra.NoArgs,
@@ -76,7 +76,7 @@ func (f *flags) loadChecked(cmd *cobra.Command) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	diags := cfg.CheckPlugins(app.Schemas(cmd.Context(), cfg))
+	diags := append(cfg.CheckPlugins(app.Schemas(cmd.Context(), cfg)), app.CheckLetters(cfg)...)
 	if len(diags) > 0 {
 		fmt.Fprint(cmd.ErrOrStderr(), diags)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -164,14 +165,54 @@ func printSide(out io.Writer, booking *syncer.ExplainedFields, l *syncer.Explain
 }
 
 // printFields shows the three versions beside each other, and marks what is not the same on both sides.
+// A shownField is a row of what booking and item say.
+type shownField struct {
+	name string
+	show func(*syncer.ExplainedFields) string
+}
+
+// seriesRows are those that only a series has: its rule, and a row for each occurrence that is not as the rule makes it.
+func seriesRows(columns []*syncer.ExplainedFields) []shownField {
+	var series bool
+	var at []time.Time
+	for _, f := range columns {
+		if f == nil {
+			continue
+		}
+		series = series || f.Recurrence != ""
+		for _, x := range f.Exceptions {
+			at = append(at, x.Occurrence)
+		}
+	}
+	if !series {
+		return nil
+	}
+	rows := []shownField{{"rule", func(f *syncer.ExplainedFields) string { return cmp.Or(f.Recurrence, "none") }}}
+	slices.SortFunc(at, time.Time.Compare)
+	for _, t := range slices.CompactFunc(at, time.Time.Equal) {
+		rows = append(rows, shownField{t.Format("01-02 15:04Z"), func(f *syncer.ExplainedFields) string { return occurrenceIn(f, t) }})
+	}
+	return rows
+}
+
+// occurrenceIn says what is different about an occurrence.
+func occurrenceIn(f *syncer.ExplainedFields, at time.Time) string {
+	i := slices.IndexFunc(f.Exceptions, func(x syncer.ExplainedException) bool { return x.Occurrence.Equal(at) })
+	switch {
+	case i < 0:
+		return "as the rule"
+	case f.Exceptions[i].Skipped:
+		return "left out"
+	}
+	x := f.Exceptions[i]
+	return fmt.Sprintf("%s %s (%s)", moment(x.Is.Start, x.Is.AllDay), clipped(x.Is.Title), strings.Join(x.Differs, ", "))
+}
+
 func printFields(out io.Writer, booking, base, item *syncer.ExplainedFields) error {
 	columns := []*syncer.ExplainedFields{booking, base, item}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "  \tBOOKING\tAGREED\tCALENDAR")
-	for _, row := range []struct {
-		name string
-		show func(*syncer.ExplainedFields) string
-	}{
+	rows := []shownField{
 		{"title", func(f *syncer.ExplainedFields) string { return clipped(f.Title) }},
 		{"start", func(f *syncer.ExplainedFields) string { return moment(f.Start, f.AllDay) }},
 		{"end", func(f *syncer.ExplainedFields) string { return moment(f.End, f.AllDay) }},
@@ -193,7 +234,8 @@ func printFields(out io.Writer, booking, base, item *syncer.ExplainedFields) err
 			return fmt.Sprintf("%d min", *f.ReminderMinutes)
 		}},
 		{"notes", func(f *syncer.ExplainedFields) string { return clipped(f.Notes) }},
-	} {
+	}
+	for _, row := range append(rows, seriesRows(columns)...) {
 		text := make([]string, len(columns))
 		for i, c := range columns {
 			text[i] = "-"

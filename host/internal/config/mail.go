@@ -4,6 +4,7 @@ import (
 	"fmt"
 	netmail "net/mail"
 	"net/url"
+	"os"
 	"strings"
 )
 
@@ -16,7 +17,17 @@ type Mail struct {
 	Password Secret
 	From     string // an address, or a name with an address in angle brackets
 	ReplyTo  string // likewise; empty: From
+	// Language of the mails: English or German.
+	Language string
+	// Templates is the folder with letters of one's own, absolute; empty: the built-in ones.
+	Templates string
 }
+
+// The languages in which there are letters.
+const (
+	English = "en"
+	German  = "de"
+)
 
 // MailTLS says how the way to the mail server is protected.
 type MailTLS string
@@ -41,6 +52,8 @@ func mailBlock() block {
 			{name: "from", kind: kindMailbox, doc: "The sender, e.g. `Rooms <rooms@example.com>`."},
 			{name: "reply_to", kind: kindMailbox, doc: "Where answers go; without it, to the sender."},
 			{name: "ca_file", kind: kindFile, doc: "PEM file with further certificate authorities to trust for the mail server."},
+			{name: "language", kind: kindChoice, def: English, choices: []string{English, German}, doc: "The language of the mails: en or de."},
+			{name: "templates", kind: kindFolder, doc: "A folder with letters of your own: what is in DIR/en or DIR/de goes before the built-in letter of the same name. `roomwire config mails --write DIR` writes those out."},
 		},
 	}
 }
@@ -49,7 +62,7 @@ func (l *loader) mail(s section) Mail {
 	smtp, at, written := s.get("smtp")
 	user, userAt, _ := s.get("user")
 	from, fromAt, _ := s.get("from")
-	m := Mail{Password: NewSecret(s.text("password")), ReplyTo: s.text("reply_to")}
+	m := Mail{Password: NewSecret(s.text("password")), ReplyTo: s.text("reply_to"), Language: s.text("language"), Templates: l.letters(s)}
 	m.CAFile, _, _ = s.file("ca_file")
 	m.User, _ = user.(string)
 	m.From, _ = from.(string)
@@ -58,7 +71,7 @@ func (l *loader) mail(s section) Mail {
 		if !written && (m.From != "" || m.User != "") {
 			l.add(firstPlace(fromAt, userAt), Error, "mail has no smtp", "Without a server nothing can be sent.", "Write smtp = \"smtp://mail.example.com:25\", or delete the block.")
 		}
-		return Mail{}
+		return Mail{Language: m.Language, Templates: m.Templates}
 	}
 	if m.From == "" {
 		l.add(at, Error, "mail has no from", "Every mail needs a sender.", "Write from = \"Rooms <rooms@example.com>\".")
@@ -91,6 +104,22 @@ func (l *loader) mail(s section) Mail {
 	}
 	m.Server = host + ":" + port
 	return m
+}
+
+// letters returns the folder with letters of one's own.
+func (l *loader) letters(s section) string {
+	v, at, written := s.get("templates")
+	text, _ := v.(string)
+	if !written || text == "" {
+		return ""
+	}
+	dir := within(l.dir, text)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		l.add(at, Error, "mail.templates is no folder: "+dir, "The letters in it could not be read.",
+			"Make it with roomwire config mails --write "+dir+", correct the path, or delete the setting. A relative path is meant from the folder of roomwire.hcl.")
+		return ""
+	}
+	return dir
 }
 
 func checkSMTP(text string) fault {

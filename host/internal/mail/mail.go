@@ -106,6 +106,7 @@ func (s *Sender) round(ctx context.Context) error {
 	if due, err = s.Store.DueMails(ctx, s.Now(), batch); err != nil {
 		return err
 	}
+	letters := s.letters(settings)
 	work, cancel := context.WithTimeout(ctx, roundFor)
 	defer cancel()
 	client, failed := dial(work, settings)
@@ -117,16 +118,31 @@ func (s *Sender) round(ctx context.Context) error {
 		if ctx.Err() != nil || !s.Now().Before(over) { // the server is slow: what is left must not be sent without the duty
 			return nil
 		}
-		if err := s.one(ctx, m, attempt{settings: settings, client: client, failed: failed}); err != nil {
+		if err := s.one(ctx, m, attempt{settings: settings, letters: letters, client: client, failed: failed}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// letters returns those in force. A mail in plain words is better than none, so faulty files give way to the built-in ones.
+func (s *Sender) letters(settings config.Mail) *Letters {
+	l, err := LoadLetters(settings)
+	if err == nil {
+		return l
+	}
+	s.Log.Error("the letters of the folder mail.templates cannot be used; the built-in ones are sent. \"roomwire config mails\" shows them", "error", err)
+	settings.Templates = ""
+	if l, err = LoadLetters(settings); err != nil {
+		panic(err) // embedded, and tested
+	}
+	return l
+}
+
 // An attempt is a connection to the mail server, or why there is none.
 type attempt struct {
 	settings config.Mail
+	letters  *Letters
 	client   *gomail.Client
 	failed   error
 }
@@ -135,7 +151,7 @@ type attempt struct {
 func (s *Sender) one(ctx context.Context, m store.Mail, a attempt) error {
 	now := s.Now()
 	log := s.Log.With("tenant", m.Tenant, "person", m.Person, "booking", m.Booking, "kind", m.Kind)
-	msg, unwanted, err := s.compose(ctx, m, a.settings)
+	msg, unwanted, err := s.compose(ctx, m, a.settings, a.letters)
 	if err != nil {
 		return err
 	}
@@ -236,7 +252,7 @@ func authorities(file string) (*x509.CertPool, error) {
 }
 
 // compose makes the mail; unwanted says why nobody wants it any more.
-func (s *Sender) compose(ctx context.Context, m store.Mail, settings config.Mail) (msg *gomail.Msg, unwanted string, err error) {
+func (s *Sender) compose(ctx context.Context, m store.Mail, settings config.Mail, letters *Letters) (msg *gomail.Msg, unwanted string, err error) {
 	p, found, err := s.Store.Person(ctx, m.Tenant, m.Person)
 	switch {
 	case err != nil:
@@ -244,9 +260,13 @@ func (s *Sender) compose(ctx context.Context, m store.Mail, settings config.Mail
 	case !found, p.Email == "", !p.MailOnError:
 		return nil, "the person is gone, or no longer wants such mails", nil
 	}
-	t, err := s.text(ctx, m, p)
+	l, err := s.letter(ctx, m, p, letters.language)
 	if err != nil {
 		return nil, "", err
+	}
+	subject, body, err := letters.Write(l)
+	if err != nil {
+		return nil, "the letter cannot be written: " + err.Error(), nil
 	}
 	from, err := netmail.ParseAddress(settings.From)
 	if err != nil {
@@ -262,11 +282,11 @@ func (s *Sender) compose(ctx context.Context, m store.Mail, settings config.Mail
 			return nil, "the address for answers is not valid", nil
 		}
 	}
-	msg.Subject(t.subject)
+	msg.Subject(subject)
 	msg.SetDateWithValue(s.Now())
 	msg.SetMessageIDWithValue(messageID(m, from.Address))
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: nobody's absence is told in answer
-	msg.SetBodyString(gomail.TypeTextPlain, t.body)
+	msg.SetBodyString(gomail.TypeTextPlain, body)
 	return msg, "", nil
 }
 

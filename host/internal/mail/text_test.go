@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/config"
 )
 
 func TestTimesAreThoseOfTheWallClock(t *testing.T) {
@@ -17,8 +18,8 @@ func TestTimesAreThoseOfTheWallClock(t *testing.T) {
 		"Tuesday, 1 December 2026 to Thursday, 3 December 2026":                             {Start: day(1), End: day(4), AllDay: true},
 		"Monday, 30 November 2026, 20:00 to Tuesday, 1 December 2026, 08:00 (Europe/Paris)": {Start: day(0).Add(19 * time.Hour), End: day(1).Add(7 * time.Hour), Zone: "Europe/Paris"},
 	} {
-		if got := whenOf(b); got != want {
-			t.Errorf("whenOf = %q, want %q", got, want)
+		if got := calendars[config.English].when(b); got != want {
+			t.Errorf("when = %q, want %q", got, want)
 		}
 	}
 }

@@ -22,6 +22,17 @@ type ExplainedFields struct {
 	ReminderMinutes *int                `json:"reminder_minutes"` // null: none
 	Attendees       []ExplainedAttendee `json:"attendees"`
 	Rooms           []string            `json:"rooms"` // mail addresses
+	// Recurrence is the rule of a series; Exceptions are its occurrences that are not as the rule makes them.
+	Recurrence string               `json:"recurrence,omitempty"`
+	Exceptions []ExplainedException `json:"exceptions,omitempty"`
+}
+
+// An ExplainedException is one occurrence of a series that is not as the rule makes it.
+type ExplainedException struct {
+	Occurrence time.Time        `json:"occurrence"` // when the rule has it start
+	Skipped    bool             `json:"skipped,omitempty"`
+	Differs    []string         `json:"differs,omitempty"` // from the series, in these fields
+	Is         *ExplainedFields `json:"is,omitempty"`      // the occurrence in full; absent if it is left out
 }
 
 // An ExplainedAttendee is an invited person.
@@ -33,7 +44,7 @@ type ExplainedAttendee struct {
 
 // An ExplainedGroup compares the fields that are merged as one.
 type ExplainedGroup struct {
-	Name  string `json:"name"`  // "time", "place", "people", "title", "flags" or "notes"
+	Name  string `json:"name"`  // "time", "series", "place", "people", "title", "flags" or "notes"
 	Equal bool   `json:"equal"` // booking and item say the same
 	// ChangedBy says who changed it since both agreed: "booking", "calendar", "both", "nobody", or "unknown" if they never did.
 	ChangedBy string   `json:"changed_by"`
@@ -58,6 +69,8 @@ type ExplainedLoss struct {
 	Side    string   `json:"side"` // "booking" or "calendar"
 	Fields  []string `json:"fields,omitempty"`
 	Deleted bool     `json:"deleted,omitempty"` // it was a deletion
+	// Occurrence is the one of a series that it concerns; absent if it is not about a single one.
+	Occurrence time.Time `json:"occurrence,omitzero"`
 }
 
 var (
@@ -75,6 +88,7 @@ var explainedGroups = []struct {
 	fields calendar.Fields
 }{
 	{"time", calendar.FieldTime},
+	{"series", calendar.FieldRecurrence},
 	{"place", calendar.FieldLocation | calendar.FieldResources},
 	{"people", calendar.FieldAttendees},
 	{"title", calendar.FieldSubject},
@@ -90,6 +104,15 @@ func explainFields(f plan.Fields) ExplainedFields {
 	}
 	for _, a := range f.Attendees {
 		x.Attendees = append(x.Attendees, ExplainedAttendee{Email: a.Email, Name: a.Name, Optional: a.Optional})
+	}
+	x.Recurrence = f.Recurrence
+	for _, o := range f.Exceptions {
+		one := ExplainedException{Occurrence: o.Occurrence, Skipped: o.Skipped, Differs: listed(o.Own)}
+		if !o.Skipped {
+			is := explainFields(f.Occurrence(o))
+			one.Is = &is
+		}
+		x.Exceptions = append(x.Exceptions, one)
 	}
 	return x
 }
@@ -113,8 +136,11 @@ func explainGroups(in plan.Input) []ExplainedGroup {
 		byBooking, byItem, differ = plan.Compare(in)
 		unsaid = in.Base.Unsaid & differ
 	}
-	all := make([]ExplainedGroup, len(explainedGroups))
-	for i, g := range explainedGroups {
+	all := make([]ExplainedGroup, 0, len(explainedGroups))
+	for _, g := range explainedGroups {
+		if g.fields == calendar.FieldRecurrence && in.Booking.Recurrence+in.Item.Recurrence == "" {
+			continue
+		}
 		x := ExplainedGroup{Name: g.name, Equal: !differ.Any(g.fields), ChangedBy: "unknown", Fields: listed(differ & g.fields)}
 		if in.Base != nil && !unsaid.Any(g.fields) {
 			switch b, i := byBooking.Any(g.fields), byItem.Any(g.fields); {
@@ -128,7 +154,7 @@ func explainGroups(in plan.Input) []ExplainedGroup {
 				x.ChangedBy = "nobody"
 			}
 		}
-		all[i] = x
+		all = append(all, x)
 	}
 	return all
 }
@@ -146,7 +172,7 @@ func explainPlan(d plan.Decision) *ExplainedDecision {
 		CancelBooking: d.CancelBooking, Unlink: d.Unlink,
 	}
 	for _, l := range d.Lost {
-		x.Lost = append(x.Lost, ExplainedLoss{Side: string(l.Side), Fields: listed(l.Fields), Deleted: l.Deleted})
+		x.Lost = append(x.Lost, ExplainedLoss{Side: string(l.Side), Fields: listed(l.Fields), Deleted: l.Deleted, Occurrence: l.Occurrence})
 	}
 	var does []string
 	for _, step := range []struct {

@@ -100,6 +100,9 @@ func (e *Engine) holdBack(ctx context.Context, p *pass, s step, cause error) err
 			return err
 		}
 		l.Held, l.Problem = stateOf(given), mailHeldBack
+		if l.Ref != "" {
+			l.Sent = nil // nothing of it was written
+		}
 		if err := tx.PutLink(ctx, l); err != nil {
 			return err
 		}

@@ -32,7 +32,7 @@ func (m *model) put(a act) {
 		b.End = b.Start.Add(time.Hour)
 		b.ItemExpected = a.B/7%4 == 0
 		b.Attendees = []booking.Attendee{{Email: "dave@example.com"}}
-		b.Recurrence = ruleOf(a.B / 3 * 2)
+		b.Recurrence = ruleOf(a.B / 3)
 	} else {
 		b = old.Clone()
 		switch a.B % 16 {
@@ -99,6 +99,7 @@ func (m *model) save(b, old *booking.Booking) bool {
 	}
 	n := m.note(b.ID)
 	n.puts++
+	n.own = ownOf(saved)
 	n.cancelled = false
 	switch {
 	case old == nil, old.Status == booking.Cancelled:

@@ -24,6 +24,9 @@ func (m *model) checkBooking(b *booking.Booking) {
 		return
 	}
 	open := m.differences(b.ID)
+	if len(open) == 0 {
+		m.checkOccurrences(b)
+	}
 	if b.SyncDisabled {
 		if b.SyncProblem == "" {
 			m.fail("%s is out of the sync and nobody knows why", b.ID)

@@ -27,6 +27,7 @@ func (m *model) decideMails(n int) (decided bool) {
 			err := m.engine.Resolve(ctx, m.tenant, d.ID, Resolution{Use: UseCalendar})
 			if err == nil {
 				m.say("%s takes what the calendar says", d.Booking)
+				m.note(d.Booking).own = nil
 				m.note(d.Booking).puts++
 				continue
 			}

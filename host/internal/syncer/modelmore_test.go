@@ -187,6 +187,7 @@ func (m *model) reject(a act) {
 		m.fail("change %d refused twice: %q and %q, %d more changes, %v", c.Seq, outcome, again, after-last, err)
 	}
 	n := m.note(c.Booking)
+	n.own = nil
 	switch outcome {
 	case Overtaken:
 		if last != was {

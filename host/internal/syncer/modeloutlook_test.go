@@ -113,6 +113,7 @@ func (m *model) edit(address string, it calendar.Item, n int) {
 	m.unique++
 	field, token := "", ""
 	retimed := false
+	m.day = ""
 	m.server.edit(address, it.Ref, func(e *calendar.Event) {
 		kind := n % 12
 		if kind > 7 && it.Event.Start.Year() != 2027 {
@@ -162,6 +163,9 @@ func (m *model) edit(address string, it calendar.Item, n int) {
 		}
 	}
 	notes := m.note(it.ForeignKey)
+	if delete(notes.own, m.day); now.Event.Recurrence == "" {
+		clear(notes.own)
+	}
 	if retimed { // which throws away what became of single occurrences
 		maps.DeleteFunc(notes.edits, func(field, _ string) bool { return strings.HasPrefix(field, "occurrence") })
 	}
@@ -357,7 +361,7 @@ func (m *model) check() {
 		}
 		if !m.people[b.Organizer].SyncDisabled {
 			out := b.SyncOff || n.wasOff && b.Status == booking.Cancelled
-			*n = note{mails: n.mails, edits: map[string]string{}, mayCancel: b.Status == booking.Cancelled, wasOff: out}
+			*n = note{mails: n.mails, edits: map[string]string{}, own: ownOf(b), mayCancel: b.Status == booking.Cancelled, wasOff: out}
 		}
 	}
 	open, err := m.stage.store.Differences(ctx, m.tenant, store.DifferenceFilter{})

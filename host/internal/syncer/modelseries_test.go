@@ -17,20 +17,28 @@ func ruleOf(n int) string {
 func (m *model) series(a act) {
 	id := fmt.Sprintf("b%d", a.A%4)
 	b := m.booking(id)
-	if b == nil || b.Status != booking.Confirmed || !b.Series() {
-		m.put(act{A: a.A, B: 10 + a.B%2, C: 1 + a.C/2*2}) // the booking system makes one, or another rule
+	some := []int{1, 3, 4, 5, 7}[a.C%5] // a rule
+	switch {
+	case b == nil:
+		m.put(act{A: a.A, B: 3 * some, C: a.C})
 		return
-	}
-	if a.B%3 == 0 {
+	case b.Status != booking.Confirmed, !b.Series():
+		m.put(act{A: a.A, B: 10, C: some})
+		return
+	case a.B%3 == 0:
 		m.put(act{A: a.A, B: 10 + a.B/3%5, C: a.C})
 		return
 	}
 	address := m.people[b.Organizer].Email
 	for _, it := range m.server.items(address) {
 		if it.ForeignKey == id {
-			m.edit(address, it, 12*a.C+8+a.B/3%4)
+			kind := []int{3, 8, 9, 10, 11}[a.B/3%5]
+			m.edit(address, it, 12*a.C+kind)
 			return
 		}
+	}
+	if m.passing == "" {
+		m.pass(b.Organizer, 0)
 	}
 }
 
@@ -79,6 +87,7 @@ func (m *model) editSeries(e *calendar.Event, n int) (field, token string) {
 		return "", "" // nothing is there to be changed
 	}
 	day := at.Format(time.DateOnly)
+	m.day = day
 	switch n / 4 % 4 {
 	case 0:
 		changeOccurrence(e, at, nil)
@@ -105,4 +114,33 @@ func exceptionsIn(ev calendar.Event) string {
 		}
 	}
 	return text
+}
+
+const leftOutOfSeries = "left out"
+
+// ownOf returns what became of single occurrences of a booking, by day.
+func ownOf(b *booking.Booking) map[string]string {
+	own := map[string]string{}
+	for _, x := range b.Exceptions {
+		switch {
+		case x.Skipped:
+			own[x.Occurrence.Format(time.DateOnly)] = leftOutOfSeries
+		case x.Title != nil:
+			own[x.Occurrence.Format(time.DateOnly)] = *x.Title
+		}
+	}
+	return own
+}
+
+// checkOccurrences: what became of single occurrences is still so, unless somebody changed them, or the series has them no more.
+func (m *model) checkOccurrences(b *booking.Booking) {
+	now := ownOf(b)
+	rule := b.Clone()
+	rule.Exceptions = nil
+	for o := range booking.Occurrences(rule, hourOf(0).AddDate(0, 1, 0)) {
+		day := o.Occurrence.Format(time.DateOnly)
+		if want, is := m.note(b.ID).own[day]; is && now[day] != want && want != b.Title {
+			m.fail("the occurrence of %s on %s was %q, and is %q now", b.ID, day, want, now[day])
+		}
+	}
 }

@@ -40,6 +40,7 @@ type model struct {
 	tests  map[string]testItem // by person
 	told   map[string]string   // by person: epoch and way that is listened on
 	unique int
+	day    string // of the occurrence that somebody changed last
 
 	armed []*arm
 	crash int // failpoints until the host dies; 0: it lives
@@ -60,7 +61,8 @@ type note struct {
 	cancelled bool // last word of the booking system
 	wasOff    bool // it was out of the calendars, and may have left an item
 	edits     map[string]string
-	editedIn  *who // whose calendar
+	own       map[string]string // by day: titles of occurrences of their own, or that they are left out, which nobody changed since
+	editedIn  *who              // whose calendar
 }
 
 // duplicate is an item that bears a booking's marker and is not known to be the booking's: a copy, or one that the
@@ -201,6 +203,7 @@ func (m *model) beforeCall(call string) error {
 			return m.takeOver()
 		case a.amid:
 			m.say("  amid %s:", call)
+			m.recognize() // what was adopted and let go within one pass was the booking's when it was written to
 			m.do(a.act)
 			return nil
 		}

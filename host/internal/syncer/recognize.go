@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/store"
@@ -190,6 +191,13 @@ func (e *Engine) inspect(ctx context.Context, p *pass) error {
 			if s.item.Key == "" {
 				detail = "the calendar holds a second item that bears the booking's id; the booking has its item, so this one was left alone"
 			}
+			if b, found, err := tx.Booking(ctx, l.Tenant, l.Booking); err != nil {
+				return err
+			} else if found && restOf(b, &s.item) {
+				detail = fmt.Sprintf("the series was split in the calendar (\"this and following\"): what follows from %s on is an item of its own, which bears the "+
+					"first one's marker and was left alone. No room is held for it: make a booking of it, and delete this item once that has its own",
+					s.item.Event.Start.Format(time.DateOnly))
+			}
 			return e.differ(ctx, tx, &pair{link: store.Link{Tenant: l.Tenant, Person: l.Person, Booking: l.Booking, Ref: s.item.Ref}},
 				copyLeftAlone, detail)
 		})
@@ -199,4 +207,15 @@ func (e *Engine) inspect(ctx context.Context, p *pass) error {
 	}
 	p.suspects = nil
 	return nil
+}
+
+// restOf reports whether an item is what follows in a series that was shortened to b.
+func restOf(b *booking.Booking, item *calendar.Item) bool {
+	if !b.Series() || item.Event.Recurrence == "" || !item.Event.Start.After(b.Start) {
+		return false
+	}
+	for range booking.OccurrencesFrom(b, item.Event.Start.Truncate(24*time.Hour), time.Time{}) {
+		return false
+	}
+	return true
 }

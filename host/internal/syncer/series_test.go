@@ -11,8 +11,8 @@ import (
 	"github.com/roomwire/roomwire/sdk/calendar"
 )
 
-// daily makes a booking a series of five days, or of as many as rule says.
-func daily(rule string) func(*booking.Booking) {
+// ruled makes a booking a series of five days, or of as many as rule says.
+func ruled(rule string) func(*booking.Booking) {
 	return func(b *booking.Booking) { b.Recurrence = rule }
 }
 
@@ -112,7 +112,7 @@ func (w *world) open() (details []string) {
 
 func TestASeriesIsOneItem(t *testing.T) {
 	each(t, func(w *world) {
-		w.book("b1", daily(fiveDays), with(retitled(1, "Review"), rehoused(2, 14), leftOut(3)))
+		w.book("b1", ruled(fiveDays), with(retitled(1, "Review"), rehoused(2, 14), leftOut(3)))
 		w.pass("alice")
 		if got, want := w.told("b1"), "2 09:00 Review, 3 09:00 at 14:00, 4 09:00 out"; got != want {
 			w.Errorf("exceptions = %q, want %q", got, want)
@@ -130,12 +130,12 @@ func TestASeriesIsOneItem(t *testing.T) {
 
 func TestOccurrencesMeet(t *testing.T) {
 	each(t, func(w *world) {
-		w.book("b1", daily(fiveDays))
+		w.book("b1", ruled(fiveDays))
 		w.pass("alice")
 		mails := len(w.server.mails)
 		w.inOutlook(1, func(ev *calendar.Event) { ev.Start, ev.End = ev.Start.Add(2*time.Hour), ev.End.Add(2*time.Hour) })
 		w.inOutlook(2, nil)
-		w.book("b1", daily(fiveDays), with(retitled(4, "Review")))
+		w.book("b1", ruled(fiveDays), with(retitled(4, "Review")))
 		w.pass("alice")
 		if got, want := w.told("b1"), "2 09:00 at 11:00, 3 09:00 out, 5 09:00 Review"; got != want {
 			w.Errorf("exceptions = %q, want %q", got, want)
@@ -149,7 +149,7 @@ func TestOccurrencesMeet(t *testing.T) {
 // The time of a series is changed in Outlook, which throws its exceptions away. They are written again, and nobody is mailed.
 func TestAnotherTimeInOutlookKeepsExceptions(t *testing.T) {
 	each(t, func(w *world) {
-		w.book("b1", daily(fiveDays), with(retitled(1, "Review"), leftOut(3), retitled(4, "Last")))
+		w.book("b1", ruled(fiveDays), with(retitled(1, "Review"), leftOut(3), retitled(4, "Last")))
 		w.pass("alice")
 		mails := len(w.server.mails)
 		w.server.edit(alice, w.only(alice).Ref, func(ev *calendar.Event) {
@@ -170,7 +170,7 @@ func TestAWriteThatIsCutOffLosesNothing(t *testing.T) {
 	for name, change := range map[string]func(*booking.Booking){
 		"Made":    nil,
 		"Another": func(b *booking.Booking) { b.Start, b.End = b.Start.Add(time.Hour), b.End.Add(time.Hour) },
-		"Longer":  daily("FREQ=DAILY;COUNT=9"),
+		"Longer":  ruled("FREQ=DAILY;COUNT=9"),
 		"BackIn": func(b *booking.Booking) {
 			b.Exceptions = slices.DeleteFunc(b.Exceptions, func(x booking.Exception) bool { return x.Skipped })
 		},
@@ -181,7 +181,7 @@ func TestAWriteThatIsCutOffLosesNothing(t *testing.T) {
 				if w.server.cut = 2; change != nil {
 					w.server.cut = 0
 				}
-				w.book("b1", daily(fiveDays), all)
+				w.book("b1", ruled(fiveDays), all)
 				w.pass("alice")
 				if change != nil {
 					w.server.cut = 2
@@ -218,7 +218,7 @@ func TestAWriteThatIsCutOffLosesNothing(t *testing.T) {
 // An occurrence is moved onto a room that is taken. It goes back by itself; the rest of the edit stays.
 func TestATakenRoomSendsOneOccurrenceBack(t *testing.T) {
 	each(t, func(w *world) {
-		w.book("b1", daily(fiveDays), with(rehoused(2, 12)))
+		w.book("b1", ruled(fiveDays), with(rehoused(2, 12)))
 		w.book("b2", func(b *booking.Booking) {
 			b.Start = time.Date(2026, 12, 3, 15, 0, 0, 0, time.UTC)
 			b.End, b.Organizer = b.Start.Add(time.Hour), "bob"
@@ -243,7 +243,7 @@ func TestATakenRoomSendsOneOccurrenceBack(t *testing.T) {
 // The whole series is moved into the way of another booking: that is reset.
 func TestATakenRoomSendsASeriesBack(t *testing.T) {
 	each(t, func(w *world) {
-		w.book("b1", daily(fiveDays), with(retitled(1, "Review")))
+		w.book("b1", ruled(fiveDays), with(retitled(1, "Review")))
 		w.book("b2", func(b *booking.Booking) {
 			b.Start = time.Date(2026, 12, 3, 15, 0, 0, 0, time.UTC)
 			b.End, b.Organizer = b.Start.Add(time.Hour), "bob"
@@ -280,7 +280,7 @@ func TestASingleItemBecomesASeriesAndBack(t *testing.T) {
 		if len(w.server.mails) != mails {
 			w.Errorf("mails: %v", w.server.mails[mails:])
 		}
-		w.book("b1", daily("FREQ=WEEKLY;COUNT=3"))
+		w.book("b1", ruled("FREQ=WEEKLY;COUNT=3"))
 		w.pass("alice")
 		w.told("b1")
 		w.book("b1")
@@ -294,12 +294,12 @@ func TestASingleItemBecomesASeriesAndBack(t *testing.T) {
 // A pattern that no booking can have is left alone, until it is another one.
 func TestAPatternThatCannotBeSaidIsLeftAlone(t *testing.T) {
 	each(t, func(w *world) {
-		w.book("b1", daily(fiveDays))
+		w.book("b1", ruled(fiveDays))
 		w.pass("alice")
 		ref := w.only(alice).Ref
 		w.server.edit(alice, ref, func(ev *calendar.Event) { ev.Recurrence = "FREQ=HOURLY" })
 		w.pass("alice")
-		w.book("b1", daily(fiveDays), func(b *booking.Booking) { b.Title = "Other" })
+		w.book("b1", ruled(fiveDays), func(b *booking.Booking) { b.Title = "Other" })
 		w.pass("alice")
 		if n := w.differences(seriesLeftAlone); n != 1 || w.only(alice).Event.Subject != "Planning" || w.booking("b1").Recurrence != fiveDays {
 			w.Errorf("%d differences, item %+v", n, w.only(alice).Event)
@@ -315,7 +315,7 @@ func TestAPatternThatCannotBeSaidIsLeftAlone(t *testing.T) {
 // Only what a person changed of an occurrence says who is told.
 func TestWhoIsToldOfAnOccurrence(t *testing.T) {
 	each(t, func(w *world) {
-		w.book("b1", daily(fiveDays), with(leftOut(0)))
+		w.book("b1", ruled(fiveDays), with(leftOut(0)))
 		w.pass("alice")
 		for _, step := range []struct {
 			what  string
@@ -336,7 +336,7 @@ func TestWhoIsToldOfAnOccurrence(t *testing.T) {
 
 func TestASeriesThatIsDeletedAtOnce(t *testing.T) {
 	each(t, func(w *world) {
-		w.book("b1", daily("FREQ=WEEKLY"), with(retitled(7, "Review")))
+		w.book("b1", ruled("FREQ=WEEKLY"), with(retitled(7, "Review")))
 		w.pass("alice")
 		w.server.remove(alice, w.only(alice).Ref)
 		w.pass("alice")
@@ -349,14 +349,40 @@ func TestASeriesThatIsDeletedAtOnce(t *testing.T) {
 
 func TestTheOrganizerOfASeriesChanges(t *testing.T) {
 	each(t, func(w *world) {
-		w.book("b1", daily(fiveDays), with(retitled(1, "Review"), leftOut(3)))
+		w.book("b1", ruled(fiveDays), with(retitled(1, "Review"), leftOut(3)))
 		w.pass("alice")
-		w.book("b1", daily(fiveDays), with(retitled(1, "Review"), leftOut(3)), by("bob"))
+		w.book("b1", ruled(fiveDays), with(retitled(1, "Review"), leftOut(3)), by("bob"))
 		w.pass("alice")
 		w.pass("bob")
 		w.none(alice)
 		if ev := w.only(bob).Event; ev.Recurrence != fiveDays || len(ev.Exceptions) != 2 {
 			w.Errorf("bob has %+v", ev)
+		}
+	})
+}
+
+// "This and following" in Outlook shortens a series and makes another one of the rest, with the same marker. That is no mere
+// copy, and said so.
+func TestASeriesThatIsSplitInOutlookIsTold(t *testing.T) {
+	each(t, func(w *world) {
+		w.book("b1", ruled(fiveDays), with(retitled(1, "Review")))
+		w.pass("alice")
+		rest := w.only(alice)
+		rest.Ref, rest.Event = "", cloned(rest.Event)
+		rest.Event.Start, rest.Event.End, rest.Event.Recurrence, rest.Event.Exceptions = nth(3), nth(3).Add(time.Hour), "FREQ=DAILY;COUNT=2", nil
+		w.server.edit(alice, w.only(alice).Ref, func(ev *calendar.Event) { ev.Recurrence = "FREQ=DAILY;COUNT=3" })
+		ref := w.server.add(alice, rest)
+		w.pass("alice")
+		if b := w.booking("b1"); b.Recurrence != "FREQ=DAILY;COUNT=3" || len(b.Exceptions) != 1 {
+			w.Errorf("the first half is %q with %+v", b.Recurrence, b.Exceptions)
+		}
+		if got := w.open(); len(got) != 1 || !strings.Contains(got[0], "was split in the calendar") || !strings.Contains(got[0], "2026-12-04") {
+			w.Errorf("differences: %v", got)
+		}
+		for _, it := range w.server.items(alice) {
+			if it.Ref == ref && it.Event.Recurrence != "FREQ=DAILY;COUNT=2" {
+				w.Errorf("the rest was written to: %+v", it.Event)
+			}
 		}
 	})
 }
