@@ -152,13 +152,7 @@ func (w *world) organizer(a soak.Act) {
 // save puts a booking and notes whom it may mail; loud says that it is a change that is told.
 func (w *world) save(b, old *booking.Booking, loud bool) {
 	// What is silent about a whole series is told with what is not and still on its way.
-	if b.Series() && slices.ContainsFunc(w.links(b.ID), func(l store.Link) bool {
-		in, waiting, err := w.store.Intent(w.Context(), w.tenant, l.Key)
-		w.must(err)
-		return waiting && in.Mail != calendar.MailNobody
-	}) {
-		loud = true
-	}
+	loud = loud || b.Series() && w.told(b.ID)
 	linked := slices.ContainsFunc(w.links(b.ID), func(l store.Link) bool { return l.State == store.LinkLive && l.Person == b.Organizer })
 	on := booking.Refuse
 	if b.Series() && w.unique%2 == 0 {
@@ -192,6 +186,15 @@ func (w *world) save(b, old *booking.Booking, loud bool) {
 	if !linked {
 		n.mails += len(saved.Exceptions) // each is a write of its own
 	}
+}
+
+// told reports whether something about a booking is on its way that mails.
+func (w *world) told(id string) bool {
+	return slices.ContainsFunc(w.links(id), func(l store.Link) bool {
+		in, waiting, err := w.store.Intent(w.Context(), w.tenant, l.Key)
+		w.must(err)
+		return waiting && in.Mail != calendar.MailNobody
+	})
 }
 
 // exceptions counts those of a series on both sides.

@@ -175,6 +175,9 @@ func (w *world) edited(p *who, it exchangesim.Appointment) {
 		return
 	}
 	w.note(it.Properties[oid]).touched = true
+	if w.told(it.Properties[oid]) {
+		w.note(it.Properties[oid]).mails++ // what becomes of an occurrence is written with it
+	}
 	if p.ConflictBehaviour != "" {
 		w.note(it.Properties[oid]).mayCancel = true // where a refused change cancels
 	}
