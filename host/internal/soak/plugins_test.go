@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// pluginDir builds the plugins as make build does.
+// pluginDir builds the plugins as make build does, unless PLUGINS names a folder with those that there are.
 func pluginDir(t *testing.T) string {
 	if dir := os.Getenv("PLUGINS"); dir != "" {
 		return dir
