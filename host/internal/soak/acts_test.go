@@ -183,8 +183,10 @@ func (w *world) save(b, old *booking.Booking, loud bool) {
 	case loud || !linked:
 		n.mails++
 	}
-	if !linked {
+	if old == nil || !linked {
 		n.mails += len(saved.Exceptions) // each is a write of its own
+	} else {
+		n.mails += max(0, len(saved.Exceptions)-len(old.Exceptions)) // as are occurrences that are left out for a conflict
 	}
 }
 

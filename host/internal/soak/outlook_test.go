@@ -96,7 +96,7 @@ func (w *world) edit(a soak.Act) {
 			case 2, 3:
 				x.AllDay, x.Start = false, w.hour(a.C/10)
 				x.End = x.Start.Add(time.Hour)
-				field, token = "time", x.Start.In(w.berlin).Format(time.RFC3339)
+				field = "time"
 			case 4:
 				x.Resources = nil
 				for _, r := range roomsOf[a.C/10%4] {
@@ -130,6 +130,9 @@ func (w *world) edit(a soak.Act) {
 	}
 	n := w.note(id)
 	n.touched = true
+	if field == "time" {
+		token = now.Start.In(w.berlin).Format(time.RFC3339) // a series begins where its pattern lets it
+	}
 	if field != "" {
 		n.edits[field], n.editedIn = token, p
 	}
