@@ -147,7 +147,7 @@ func (w *world) occurrence(a soak.Act) {
 	w.edited(p, it)
 	if made != "" && made != it.ID {
 		again, _ := o.Find(func(x exchangesim.Appointment) bool { return x.ID == made })
-		w.others[made] = &other{box: p.Email, booking: id, was: says(again), of: it.ID, met: true}
+		w.others[made] = &other{box: p.Email, booking: id, was: says(again), of: it.ID}
 	}
 	if w.others[it.ID] == nil && what == "retitles" {
 		n := w.note(id)
