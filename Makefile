@@ -12,7 +12,7 @@ BUF     := $(GO) tool -modfile=tools/buf/go.mod buf
 LINT    := $(GO) tool -modfile=tools/lint/go.mod golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint bench generate check cross clean
+.PHONY: help build demo test soak lint bench generate check cross clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -35,6 +35,12 @@ test: ## Run every test, with the race detector
 	@for c in xmllint apache2 psql; do PATH="$$PATH:/usr/sbin" command -v $$c >/dev/null || \
 		echo "SKIPPED: the tests that need $$c, which is not installed (.ci/run installs it)"; done
 	@[ -d ../shared ] || echo "SKIPPED: the tests that read recordings and schemas, which are not beside this folder (../shared)"
+
+soak: ## Play random schedules through the real plugins (SCHEDULES=n SEED=n STORE=postgres, ACTS=file to replay one)
+	SCHEDULES=$(or $(SCHEDULES),1000) SEED=$(or $(SEED),1) STORE=$(STORE) ACTS=$(if $(ACTS),$(abspath $(ACTS))) \
+		$(GO) test -count=1 -timeout 0 -v -run 'TestSchedulesThroughPlugins$$' ./host/internal/soak | \
+		awk '/^( *---|===|PASS|FAIL|ok)/ { if (/FAIL/) bad = 1; next } / schedules, / { told = 1 } { print } \
+		END { exit bad || !told }'
 
 lint: ## Check the style, the wire contract, and that generated code is current
 	$(LINT) run ./...

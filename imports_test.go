@@ -71,6 +71,7 @@ var allowed = map[string][]string{
 	},
 	"host/internal/metrics":  {"host/internal/store", "host/internal/supervise", "sdk/fault"},
 	"host/internal/scaffold": {},
+	"host/internal/soak":     {},
 	"host/internal/verify":   {"host/internal/config", "host/internal/supervise", "sdk"},
 	"host/internal/app":      {"host/internal", "sdk"},
 	"host/internal/demo":     {"host/internal", "sdk", "exchangesim$"},

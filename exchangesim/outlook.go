@@ -136,6 +136,20 @@ func (o *Outlook) Delete(id string) error {
 	})
 }
 
+// Drag moves an item to Deleted Items as dragging it there does: nobody is told. It has a new id there.
+func (o *Outlook) Drag(id string) (newID string, err error) {
+	err = o.with(func(_ *call, b *mailbox) error {
+		it, err := b.item(id)
+		if err != nil {
+			return err
+		}
+		b.move(it, b.known("deleteditems"))
+		newID = it.id
+		return nil
+	})
+	return newID, err
+}
+
 // HardDelete removes an item for good (Shift+Delete).
 func (o *Outlook) HardDelete(id string) error {
 	return o.with(func(c *call, b *mailbox) error {

@@ -24,6 +24,7 @@ const linger = 250 * time.Millisecond
 type batcher struct {
 	commit  func(ctx context.Context, batch []Heard) error
 	timeout time.Duration
+	linger  time.Duration // of signs of life
 	turn    chan struct{} // held by the one that commits
 
 	mu   sync.Mutex
@@ -39,7 +40,7 @@ type batch struct {
 }
 
 func newBatcher(commit func(ctx context.Context, batch []Heard) error, timeout time.Duration) *batcher {
-	return &batcher{commit: commit, timeout: timeout, turn: make(chan struct{}, 1)}
+	return &batcher{commit: commit, timeout: timeout, linger: linger, turn: make(chan struct{}, 1)}
 }
 
 // add returns when h is durable, or with the reason why it is not known to be.
@@ -61,7 +62,7 @@ func (b *batcher) add(ctx context.Context, h Heard) error {
 
 	if first {
 		if h.Kind == backend.Alive {
-			cur.linger(ctx)
+			cur.wait(ctx, b.linger)
 		}
 		b.run(ctx, cur)
 	}
@@ -73,9 +74,9 @@ func (b *batcher) add(ctx context.Context, h Heard) error {
 	}
 }
 
-// linger waits until the batch is urgent, or has waited long enough.
-func (b *batch) linger(ctx context.Context) {
-	over := time.NewTimer(linger)
+// wait returns when the batch is urgent, or has waited long enough.
+func (b *batch) wait(ctx context.Context, long time.Duration) {
+	over := time.NewTimer(long)
 	defer over.Stop()
 	select {
 	case <-b.news:

@@ -78,6 +78,7 @@ type Options struct {
 	ReadTimeout  time.Duration // for a message's body; zero: 15 s
 	ReplyTimeout time.Duration // for the store and the plugin; zero: 15 s
 	TouchEvery   time.Duration // signs of life closer together than this are one; zero: 30 s; negative: each counts
+	Linger       time.Duration // how long a sign of life waits for others to be written with; zero: 250 ms; negative: not at all
 	MaxTrusted   int           // messages with a living token in work at once; zero: 128
 	MaxUntrusted int           // and others; zero: 16
 }
@@ -102,9 +103,11 @@ func New(o Options) http.Handler {
 	o.ReadTimeout = orDefault(o.ReadTimeout, 15*time.Second)
 	o.ReplyTimeout = orDefault(o.ReplyTimeout, 15*time.Second)
 	o.TouchEvery = orDefault(o.TouchEvery, 30*time.Second)
+	batch := newBatcher(o.Subscriptions.Heard, o.ReplyTimeout)
+	batch.linger = orDefault(o.Linger, linger)
 	return &handler{
 		Options:   o,
-		batch:     newBatcher(o.Subscriptions.Heard, o.ReplyTimeout),
+		batch:     batch,
 		trusted:   make(chan struct{}, orDefault(o.MaxTrusted, 128)),
 		untrusted: make(chan struct{}, orDefault(o.MaxUntrusted, 16)),
 		lookups:   make(chan struct{}, maxLookups),

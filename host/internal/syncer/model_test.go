@@ -1,63 +1,34 @@
 package syncer
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/roomwire/roomwire/host/internal/soak"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/host/internal/store/storetest"
 )
 
-// An act is one step of a schedule. What the numbers mean depends on Do and on the state it meets, so that a schedule
-// from which acts are taken away is a schedule still: that is how failing ones are made short.
-type act struct {
-	Do      string
-	A, B, C int
-}
+type act = soak.Act
 
-func (a act) String() string { return fmt.Sprintf("{%q, %d, %d, %d}", a.Do, a.A, a.B, a.C) }
+// What happens how often.
+var weights = soak.NewTable(`put 14, series 16, cancel 3, edit 12, remove 4, move 3, copy 2, touch 2, addin 6, book 4,
+	stranger 1, switch 2, relocate 1, migrate 1, sync 2, approve 1, restore 1,
+	lost 1, forget 1, wipe 1, reject 4, off 3, transfer 6, ways 4, config 1, looptest 1, loud 2,
+	pass 22, later 5, fault 9, cut 4, amid 9, crash 6, settle 1`)
 
-// What happens how often. Acts up to "pass" may also happen in the middle of a pass, between two calls of the server.
-var weights = []struct {
-	do     string
-	weight int
-}{
-	{"put", 14}, {"series", 16}, {"cancel", 3}, {"edit", 12}, {"remove", 4}, {"move", 3}, {"copy", 2}, {"touch", 2}, {"addin", 6}, {"book", 4},
-	{"stranger", 1}, {"switch", 2}, {"relocate", 1}, {"migrate", 1}, {"sync", 2}, {"approve", 1}, {"restore", 1},
-	{"lost", 1}, {"forget", 1}, {"wipe", 1}, {"reject", 4}, {"off", 3}, {"transfer", 6}, {"ways", 4}, {"config", 1}, {"looptest", 1}, {"loud", 2},
-	{"pass", 22}, {"later", 5}, {"fault", 9}, {"cut", 4}, {"amid", 9}, {"crash", 6}, {"settle", 1},
-}
-
-func randomAct(r *rand.Rand, upTo string) act {
-	total := 0
-	for _, w := range weights {
-		if total += w.weight; w.do == upTo {
-			break
-		}
-	}
-	n := r.IntN(total)
-	for _, w := range weights {
-		if n -= w.weight; n < 0 {
-			return act{w.do, r.IntN(1 << 16), r.IntN(1 << 16), r.IntN(1 << 16)}
-		}
-	}
-	panic("unreachable")
-}
-
+// schedule is that of a seed; a third of them are about one or two series.
 func schedule(seed uint64) []act {
-	r := rand.New(rand.NewPCG(seed, 2026))
-	acts := make([]act, 8+r.IntN(40))
+	acts := weights.Schedule(seed, 8, 40)
+	r := rand.New(rand.NewPCG(seed, 2027))
 	for i := range acts {
-		acts[i] = randomAct(r, "")
-		if seed%3 == 0 && r.IntN(2) == 0 { // a schedule about one or two series
-			acts[i] = act{"series", r.IntN(2), r.IntN(1 << 16), r.IntN(1 << 16)}
+		if seed%3 == 0 && r.IntN(2) == 0 {
+			acts[i] = act{Do: "series", A: r.IntN(2), B: r.IntN(1 << 16), C: r.IntN(1 << 16)}
 		}
 	}
 	return acts
@@ -107,25 +78,6 @@ func (s *stage) play(t *testing.T, acts []act, trace func(string)) (wrong string
 	return ""
 }
 
-// shorten takes acts away while the schedule still fails.
-func (s *stage) shorten(t *testing.T, acts []act) []act {
-	fails := func(a []act) bool { return s.play(t, a, nil) != "" }
-	for size := len(acts) / 2; size > 0; {
-		shorter := false
-		for i := 0; i+size <= len(acts); {
-			if less := slices.Delete(slices.Clone(acts), i, i+size); fails(less) {
-				acts, shorter = less, true
-			} else {
-				i++
-			}
-		}
-		if !shorter {
-			size /= 2
-		}
-	}
-	return acts
-}
-
 func number(t *testing.T, name string, usual int) int {
 	t.Helper()
 	v := os.Getenv(name)
@@ -165,7 +117,7 @@ func TestSchedulesConverge(t *testing.T) {
 			continue
 		}
 		failures++
-		short := s.shorten(t, acts)
+		short := soak.Shorten(acts, func(a []act) bool { return s.play(t, a, nil) != "" })
 		var story []string
 		why := s.play(t, short, func(line string) { story = append(story, line) })
 		t.Errorf("ROOMWIRE_SEED=%d: %s\nshortened to %v:\n%s\n%s", seed, wrong, short, strings.Join(story, "\n"), why)

@@ -331,7 +331,7 @@ func (m *model) do(a act) {
 	case "cut":
 		m.server.cut = 1 + a.A%3
 	case "amid":
-		inner := act{innerActs[a.B%len(innerActs)], a.C, a.A / 7, a.B / len(innerActs)}
+		inner := act{Do: innerActs[a.B%len(innerActs)], A: a.C, B: a.A / 7, C: a.B / len(innerActs)}
 		m.armed = append(m.armed, &arm{calls: 1 + a.A%6, act: inner, amid: true})
 	case "crash":
 		m.crash = 1 + a.A%8
