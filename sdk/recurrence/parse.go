@@ -27,12 +27,8 @@ func clipped(s string) string {
 	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
-// Limits of Exchange.
-const (
-	maxCount = 999
-	// mostLooked bounds how many occurrences are looked at to find the last one before an end by date.
-	mostLooked = 10000
-)
+// maxCount is a limit of Exchange.
+const maxCount = 999
 
 var maxInterval = map[Frequency]int{Daily: 999, Weekly: 99, Monthly: 99, Yearly: 99}
 
@@ -317,20 +313,30 @@ func longest(month time.Month) int { return time.Date(2024, month+1, 0, 0, 0, 0,
 
 // shorten makes an end by date the date of the last occurrence, as Exchange keeps it. It returns what is wrong.
 func (r *Rule) shorten(s Start, first time.Time) string {
-	n, last := 0, time.Time{}
-	for day := range r.dates(s) {
-		if n++; n == 1 && !day.Equal(first) {
-			return "its start is not one of its days"
-		}
-		if last = day; r.Until.IsZero() {
-			return ""
-		}
-		if n > mostLooked {
-			return ""
-		}
+	begins := time.Time{}
+	for begins = range r.dates(s, time.Time{}) {
+		break
 	}
-	if n == 0 {
+	switch {
+	case begins.IsZero():
 		return "it has no occurrence"
+	case !begins.Equal(first):
+		return "its start is not one of its days"
+	case r.Until.IsZero():
+		return ""
+	}
+	// Between two occurrences lie at most an interval and a month.
+	tail := r.Until.AddDate(0, -1, -r.Interval)
+	switch r.Freq {
+	case Weekly:
+		tail = tail.AddDate(0, 0, -7*r.Interval)
+	case Monthly:
+		tail = tail.AddDate(0, -r.Interval, 0)
+	case Yearly:
+		tail = tail.AddDate(-1, 0, 0)
+	}
+	last := first
+	for last = range r.dates(s, tail) {
 	}
 	r.Until = last
 	return ""

@@ -103,10 +103,10 @@ func offset(t time.Time) time.Duration {
 	return time.Duration(seconds) * time.Second
 }
 
-// dates yields the dates of the occurrences, as midnight UTC, in order. A rule without an end yields on until the year 9999.
-func (r Rule) dates(s Start) iter.Seq[time.Time] {
-	first := s.Day(s.At)
-	o := rrule.ROption{Dtstart: first, Interval: r.Interval, Wkst: toDay[r.WeekStart], Count: r.Count, Until: r.Until}
+// dates yields the dates of the occurrences from a date on, as midnight UTC, in order; from a zero one all. A rule without an end
+// yields on until the year 9999. What lies before from costs nothing, unless the rule ends by number.
+func (r Rule) dates(s Start, from time.Time) iter.Seq[time.Time] {
+	o := rrule.ROption{Dtstart: r.near(s.Day(s.At), from), Interval: r.Interval, Wkst: toDay[r.WeekStart], Count: r.Count, Until: r.Until}
 	switch r.Freq {
 	case Daily:
 		o.Freq = rrule.DAILY
@@ -136,19 +136,55 @@ func (r Rule) dates(s Start) iter.Seq[time.Time] {
 		}
 		for next := rule.Iterator(); ; {
 			day, ok := next()
-			if !ok || !yield(day) {
+			if !ok || !day.Before(from) && !yield(day) {
 				return
 			}
 		}
 	}
 }
 
+// near returns a date from which the rule has the same occurrences on as from its first, and which lies not after from by much.
+func (r Rule) near(first, from time.Time) time.Time {
+	if r.Count > 0 || r.Interval < 1 || !from.After(first) {
+		return first
+	}
+	if !r.Until.IsZero() && from.After(r.Until) {
+		from = r.Until
+	}
+	days, months := 0, r.Interval
+	switch r.Freq {
+	case Daily:
+		days = r.Interval
+	case Weekly:
+		days = 7 * r.Interval // weeks are counted from that of the first one
+	case Yearly:
+		months = 12
+	}
+	if days > 0 {
+		between := int((from.Unix() - first.Unix()) / (24 * 60 * 60)) // a Duration ends after 292 years
+		return first.AddDate(0, 0, max(0, between/days-1)*days)
+	}
+	between := 12*(from.Year()-first.Year()) + int(from.Month()-first.Month())
+	if n := between/months - 1; n > 0 {
+		return time.Date(first.Year(), first.Month()+time.Month(n*months), 1, 0, 0, 0, 0, time.UTC)
+	}
+	return first
+}
+
 // Occurrences yields when the occurrences start, in order: moments in UTC, or of an all-day series dates as midnight UTC. A rule
 // without an end yields on until the year 9999.
-func (r Rule) Occurrences(s Start) iter.Seq[time.Time] {
+func (r Rule) Occurrences(s Start) iter.Seq[time.Time] { return r.OccurrencesFrom(s, time.Time{}) }
+
+// OccurrencesFrom is Occurrences without those before a moment. What lies between the start and from costs nothing, unless the rule
+// ends by number.
+func (r Rule) OccurrencesFrom(s Start, from time.Time) iter.Seq[time.Time] {
 	return func(yield func(time.Time) bool) {
-		for day := range r.dates(s) {
-			if !yield(s.On(day)) {
+		first := from
+		if !from.IsZero() {
+			first = s.Day(from).AddDate(0, 0, -1) // a time that the clock leaves out may lie on the next day
+		}
+		for day := range r.dates(s, first) {
+			if at := s.On(day); !at.Before(from) && !yield(at) {
 				return
 			}
 		}
@@ -157,10 +193,8 @@ func (r Rule) Occurrences(s Start) iter.Seq[time.Time] {
 
 // Has reports whether the rule has an occurrence that starts at t.
 func (r Rule) Has(s Start, t time.Time) bool {
-	for o := range r.Occurrences(s) {
-		if !o.Before(t) {
-			return o.Equal(t)
-		}
+	for o := range r.OccurrencesFrom(s, t) {
+		return o.Equal(t)
 	}
 	return false
 }

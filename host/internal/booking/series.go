@@ -92,7 +92,7 @@ func Occurrences(b *Booking, until time.Time) iter.Seq[Occurrence] {
 }
 
 // OccurrencesFrom is Occurrences without those that the rule has start before from. What lies between the start of a series
-// and from costs next to nothing where the series goes by days or weeks.
+// and from costs nothing, unless the rule ends by number.
 func OccurrencesFrom(b *Booking, from, until time.Time) iter.Seq[Occurrence] {
 	return func(yield func(Occurrence) bool) {
 		if !b.Series() {
@@ -193,34 +193,7 @@ func (b *Booking) location() *time.Location {
 
 // moments yields when the rule has its occurrences start, from from on.
 func (s *series) moments(from time.Time) iter.Seq[time.Time] {
-	return func(yield func(time.Time) bool) {
-		for day := range s.rule.Occurrences(recurrence.Start{At: s.near(from), AllDay: true}) {
-			if at := s.start.On(day); !at.Before(from) && !yield(at) {
-				return
-			}
-		}
-	}
-}
-
-// near returns the date of an occurrence not after from; of the first one where looking for it would not pay.
-func (s *series) near(from time.Time) time.Time {
-	first := s.start.Day(s.start.At)
-	if s.rule.Count > 0 || !from.After(s.start.At) {
-		return first
-	}
-	step := 24 * time.Hour * time.Duration(s.rule.Interval)
-	switch s.rule.Freq {
-	case recurrence.Daily:
-	case recurrence.Weekly:
-		step *= 7
-	default:
-		return first // a few hundred in a lifetime
-	}
-	day := s.start.Day(from)
-	if !s.rule.Until.IsZero() && day.After(s.rule.Until) {
-		day = s.rule.Until
-	}
-	return first.Add(max(0, day.Sub(first)/step-1) * step)
+	return s.rule.OccurrencesFrom(s.start, from)
 }
 
 // end returns when the occurrence that the rule has start at at ends by the rule.

@@ -82,8 +82,9 @@ func occurring(rule recurrence.Rule, start recurrence.Start, d days) days {
 	if len(d) == 0 {
 		return there
 	}
-	last := slices.MaxFunc(slices.Collect(maps.Keys(d)), time.Time.Compare)
-	for at := range rule.Occurrences(start) {
+	all := slices.SortedFunc(maps.Keys(d), time.Time.Compare)
+	last := all[len(all)-1]
+	for at := range rule.OccurrencesFrom(start, start.On(all[0])) {
 		day := start.Day(at)
 		if day.After(last) {
 			break
