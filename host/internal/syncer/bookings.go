@@ -70,6 +70,9 @@ func (e *Engine) Put(ctx context.Context, b *booking.Booking, match booking.Matc
 			if on != booking.Skip || !next.Series() || !next.Skip(conflicts) {
 				return booking.Overlapped(b.ID, conflicts)
 			}
+			if v := booking.Validate(next); len(v) > 0 {
+				return &booking.InvalidError{Booking: b.ID, Violations: v}
+			}
 			saved.Skipped = conflicts
 			if found && booking.Same(old, next) && !old.SyncDisabled {
 				saved.Booking = old

@@ -23,6 +23,8 @@ type leftover struct {
 	// occurrences are those of a series that the change touched by themselves and that are still as it left them, as they were
 	// before it. They are none of fields.
 	occurrences []booking.Exception
+	// apart: the series has the same occurrences since before the change, so that its time and they are undone by themselves.
+	apart bool
 }
 
 // leftover returns what still stands of the change. If nobody can tell what it touched, it may have been anything.
@@ -40,7 +42,7 @@ func (r *rejection) leftover(ctx context.Context) (leftover, error) {
 	}
 	since, err := r.since(ctx, after)
 	if b := l.before.booking; b != nil && l.touched.Any(calendar.FieldRecurrence) && sameRule(b, after) && sameRule(after, r.now) {
-		l.occurrences = untouched(b, after, r.now)
+		l.occurrences, l.apart = untouched(b, after, r.now), true
 		since |= calendar.FieldRecurrence
 	}
 	l.fields = l.touched &^ since
@@ -83,21 +85,22 @@ func exceptionAt(b *booking.Booking, at time.Time) booking.Exception {
 }
 
 // former returns a booking that has the fields that still stand as they shall be: as before the change, and before such as
-// were refused already.
-func (r *rejection) former(ctx context.Context, l leftover) (*booking.Booking, error) {
+// were refused already. So it makes the occurrences of l.
+func (r *rejection) former(ctx context.Context, l *leftover) (*booking.Booking, error) {
 	last, touched, left := l.before, l.touched, l.fields
 	if last.booking == nil {
 		return nil, unrejectable(r.now.ID, "%d is the oldest change of the booking that is kept, so nobody can tell what it changed: put the booking as it should be", r.change.Seq)
 	}
 	const place, series = calendar.FieldTime | calendar.FieldResources, calendar.FieldTime | calendar.FieldRecurrence
-	if touched&series == series && left&series != 0 && left&series != series {
+	if touched&series == series && !l.apart && left&series != 0 && left&series != series {
 		return nil, unrejectable(r.now.ID, "%d changed the time and the rule of a series, and only one of the two was changed again since: put the booking as it should be", r.change.Seq)
 	}
 	if touched&place == place && left&place != 0 && left&place != place {
 		return nil, unrejectable(r.now.ID, "%d moved the booking in time and to other resources, and only one of the two was changed again since: put the booking as it should be", r.change.Seq)
 	}
 	target := last.booking.Clone()
-	for open := left; open != 0 && last.steps < longestHistory; {
+	done := make([]bool, len(l.occurrences)) // which of them are as they shall be
+	for open := left; (open != 0 || slices.Contains(done, false)) && last.steps < longestHistory; {
 		older, err := r.before(ctx, last.change.Seq)
 		if err != nil {
 			return nil, err
@@ -105,15 +108,23 @@ func (r *rejection) former(ctx context.Context, l leftover) (*booking.Booking, e
 		if older.booking == nil {
 			break
 		}
-		if d := differing(older.booking, last.booking) & open; d != 0 {
-			refused, err := r.refused(ctx, last.change)
-			if err != nil {
-				return nil, err
-			}
-			if refused {
-				copyFields(target, older.booking, d)
-			} else {
-				open &^= d
+		refused, err := r.refused(ctx, last.change)
+		if err != nil {
+			return nil, err
+		}
+		if d := differing(older.booking, last.booking) & open; refused {
+			copyFields(target, older.booking, d)
+		} else {
+			open &^= d
+		}
+		same := sameRule(older.booking, last.booking)
+		for i, x := range l.occurrences {
+			switch was := exceptionAt(older.booking, x.Occurrence); {
+			case done[i], same && booking.SameException(was, exceptionAt(last.booking, x.Occurrence)):
+			case same && refused:
+				l.occurrences[i] = was
+			default:
+				done[i] = true
 			}
 		}
 		older.steps = last.steps + 1

@@ -163,7 +163,7 @@ func (r *rejection) undoChange(ctx context.Context) (string, error) {
 	case conflictBehaviour(r.person) == directory.Cancel:
 		return CalledOff, r.callOff(ctx)
 	}
-	before, err := r.former(ctx, left)
+	before, err := r.former(ctx, &left)
 	if err != nil {
 		return "", err
 	}
@@ -213,10 +213,10 @@ func (r *rejection) put(ctx context.Context, next *booking.Booking) error {
 	if len(v) > 0 {
 		return &booking.InvalidError{Booking: next.ID, Violations: v}
 	}
-	if others, err := r.tx.Overlapping(ctx, next); err != nil {
+	if conflicts, err := r.tx.Conflicts(ctx, r.now, next); err != nil {
 		return err
-	} else if len(others) > 0 {
-		return &booking.OverlapError{Booking: next.ID, Others: others}
+	} else if len(conflicts) > 0 {
+		return booking.Overlapped(next.ID, conflicts)
 	}
 	return r.engine.save(ctx, r.tx, r.now, next, sourceSync, r.why)
 }
