@@ -57,7 +57,7 @@ func (r *Runner) configuration(ctx context.Context, a *active) (finding, error) 
 		}, nil
 	case row.Kind == "resource":
 		return finding{
-			state: StateFailed, cause: "this is a room; the calendars of rooms are not synchronized in this release",
+			state: StateFailed, cause: "this is a room, and the test makes an appointment of the calendar's owner, which a room never is the organizer of",
 			remedy: "test the calendar of a person",
 		}, nil
 	case row.Email == "":
