@@ -43,6 +43,8 @@ func figures() []figure {
 		{"swap", measureSwap},
 		{"restart", measureRestart},
 		{"idle-plugins", measureIdlePlugins},
+		{"plan", measurePlan},
+		{"reconcile", measureReconcile},
 	}
 }
 
