@@ -45,6 +45,7 @@ func figures() []figure {
 		{"idle-plugins", measureIdlePlugins},
 		{"plan", measurePlan},
 		{"reconcile", measureReconcile},
+		{"reconcile-graph", measureReconcileGraph},
 	}
 }
 

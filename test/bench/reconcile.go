@@ -15,50 +15,53 @@ import (
 
 // How many mailboxes are reconciled, and the goal; at most reconcileAtOnce of them at a time.
 const (
-	reconcilePersons = 100
-	reconcileLinks   = 2 // each
+	reconcilePersons = 5000
 	reconcileAtOnce  = 10
 	reconcileLatency = 20 * time.Millisecond
 	goalReconcile    = 2 // requests per mailbox, if nothing has changed
 	longestReconcile = 30 * time.Minute
+	// reconcileRest is how old the last change in a folder must be for Exchange's word on it to be taken; see the EWS plugin.
+	reconcileRest = 130 * time.Second
 )
 
-// measureReconcile has everybody's mailbox compared with its bookings, as happens once a day.
+// measureReconcile has everybody's mailbox on an Exchange server compared with its bookings, as happens once a day.
 func measureReconcile(ctx context.Context, b *bench, r *result) error {
+	return measureReconcileOver(ctx, b, r, setup{sync: map[string]string{"workers_per_server": fmt.Sprint(reconcileAtOnce)}}, reconcileAtOnce)
+}
+
+// measureReconcileGraph does the same over Graph, to which four times as many requests are under way as are configured.
+func measureReconcileGraph(ctx context.Context, b *bench, r *result) error {
+	const workers = reconcileAtOnce / 4
+	return measureReconcileOver(ctx, b, r, setup{online: modeGraph, sync: map[string]string{"workers_per_server": fmt.Sprint(workers)}}, 4*workers)
+}
+
+func measureReconcileOver(ctx context.Context, b *bench, r *result, o setup, atOnce int) error {
+	rounds, err := reconcile(ctx, b, o)
+	if err != nil {
+		return err
+	}
 	var rows [][]string
-	worst := 0.0
-	for _, way := range []struct {
-		name string
-		o    setup
-	}{
-		{"EWS", setup{sync: map[string]string{"workers_per_server": fmt.Sprint(reconcileAtOnce)}}},
-		// Four times as many are under way to Graph as are configured.
-		{"Graph", setup{online: modeGraph, sync: map[string]string{"workers_per_server": fmt.Sprint(reconcileAtOnce / 4)}}},
-	} {
-		rounds, err := reconcile(ctx, b, way.name, way.o)
-		if err != nil {
-			return fmt.Errorf("over %s: %w", way.name, err)
+	met := 0.0
+	for _, o := range rounds {
+		perMailbox := float64(o.asked.requests()) / reconcilePersons
+		if o.changed == 0 {
+			met = perMailbox
 		}
-		for _, o := range rounds {
-			perMailbox := float64(o.asked.requests()) / reconcilePersons
-			if o.changed == 0 {
-				worst = max(worst, perMailbox)
-			}
-			per := func(n int) string { return fmt.Sprintf("%.2f", float64(n)/reconcilePersons) }
-			rows = append(rows, []string{
-				way.name, o.what, fmt.Sprintf("%.2f", perMailbox), o.asked.tell(per), fmt.Sprintf("%.1f s", o.took.Seconds()),
-				fmt.Sprintf("%.1f", float64(o.asked.requests())*reconcileLatency.Seconds()/o.took.Seconds()),
-				ms(o.cpu / reconcilePersons), fmt.Sprint(o.asked.writes()),
-			})
-		}
+		per := func(n int) string { return fmt.Sprintf("%.2f", float64(n)/reconcilePersons) }
+		rows = append(rows, []string{
+			o.what, fmt.Sprintf("%.2f", perMailbox), o.asked.tell(per), fmt.Sprintf("%.1f s", o.took.Seconds()),
+			fmt.Sprintf("%.1f", float64(o.asked.requests())*reconcileLatency.Seconds()/o.took.Seconds()),
+			ms(o.cpu / reconcilePersons), fmt.Sprint(o.asked.writes()),
+		})
 	}
 	r.table([]string{
-		"over", "changed since the last time", "requests per mailbox", "of which", "took", "requests under way on average", "CPU per mailbox, host and plugins", "writes",
+		"changed since the last time", "requests per mailbox", "of which", "took", "of it under way on average", "CPU per mailbox, host and plugins", "writes",
 	}, rows)
-	r.note("%d mailboxes with %d bookings each, all of which become due at once; %s latency for every request; EWS with %d workers for the server, Graph with %d. "+
-		"With \"1 of 10\" an item of every tenth mailbox was moved in Outlook and its notice never came; the moves were all found and are in the bookings. "+
-		"Goal: at most %d requests per mailbox in which nothing has changed: %s (worst %.2f).",
-		reconcilePersons, reconcileLinks, reconcileLatency, reconcileAtOnce, reconcileAtOnce/4*4, goalReconcile, verdict(worst <= goalReconcile), worst)
+	r.note("%d mailboxes with a booking each, all of which become due at once; %s latency for every request, at most %d at once. "+
+		"With \"1 of 10\" the item of every tenth mailbox was moved in Outlook and its notice never came; all moves were found and are in the bookings. "+
+		"\"Of it under way\" is the latency of all requests divided by the time: what is below %[3]d, the machine or we were in the way. "+
+		"Goal: at most %d requests per mailbox in which nothing has changed: %s (%.2f).",
+		reconcilePersons, reconcileLatency, atOnce, goalReconcile, verdict(met <= goalReconcile), met)
 	return nil
 }
 
@@ -70,8 +73,8 @@ type reconcileOutcome struct {
 	took, cpu time.Duration
 }
 
-func reconcile(ctx context.Context, b *bench, name string, o setup) ([]*reconcileOutcome, error) {
-	s, err := b.fewEach(ctx, o)
+func reconcile(ctx context.Context, b *bench, o setup) ([]*reconcileOutcome, error) {
+	s, err := b.bookingEach(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +86,9 @@ func reconcile(ctx context.Context, b *bench, name string, o setup) ([]*reconcil
 	defer store.Close()
 	err = s.do(http.MethodPost, "faults", nil, map[string]any{"kind": "latency", "count": -1, "delay_ms": reconcileLatency.Milliseconds()}, nil)
 	if err != nil {
+		return nil, err
+	}
+	if err := sleep(ctx, reconcileRest); err != nil {
 		return nil, err
 	}
 	var rounds []*reconcileOutcome
@@ -99,7 +105,7 @@ func reconcile(ctx context.Context, b *bench, name string, o setup) ([]*reconcil
 		if round.every > 0 {
 			out.changed = reconcilePersons / round.every
 		}
-		if err := s.reconcileAll(ctx, store, fmt.Sprintf("reconcile-%s-%d", name, round.every), out); err != nil {
+		if err := s.reconcileAll(ctx, store, fmt.Sprintf("reconcile-%s-%d", s.mode, round.every), out); err != nil {
 			return nil, fmt.Errorf("changed: %s: %w", round.what, err)
 		}
 		if round.every > 1 {
@@ -112,18 +118,18 @@ func reconcile(ctx context.Context, b *bench, name string, o setup) ([]*reconcil
 	return rounds, nil
 }
 
-// fewEach makes a site of many people with a few bookings each, which are in their calendars.
-func (b *bench) fewEach(ctx context.Context, o setup) (*site, error) {
+// bookingEach makes a site of many people with a booking each, which is in their calendars.
+func (b *bench) bookingEach(ctx context.Context, o setup) (*site, error) {
 	o.people, o.off = reconcilePersons, true
 	s, err := b.newSite(ctx, "reconcile", o)
 	if err != nil {
 		return nil, err
 	}
-	const n = reconcilePersons * reconcileLinks
+	const n = reconcilePersons
+	start := reconcileBegin()
 	err = s.putAll(ctx, n, func(i int) booking {
-		start := reconcileBegin().Add(time.Duration(i/reconcilePersons) * 2 * time.Hour)
 		return booking{
-			ID: fmt.Sprintf("b%d", i), Title: fmt.Sprintf("Meeting %d", i), Organizer: person(i % reconcilePersons),
+			ID: fmt.Sprintf("b%d", i), Title: fmt.Sprintf("Meeting %d", i), Organizer: person(i),
 			Start: start.Format(time.RFC3339), End: start.Add(time.Hour).Format(time.RFC3339),
 		}
 	})
@@ -149,7 +155,7 @@ func (b *bench) fewEach(ctx context.Context, o setup) (*site, error) {
 	return s, nil
 }
 
-// reconcileBegin is when the first bookings are; they stay clear of what is over.
+// reconcileBegin is when the bookings are.
 func reconcileBegin() time.Time { return time.Now().UTC().Truncate(24 * time.Hour).Add(32 * time.Hour) }
 
 // openStore opens the database of a host on SQLite, beside the host.
@@ -212,10 +218,10 @@ func (s *site) reconcileAll(ctx context.Context, store *sql.DB, name string, o *
 	return nil
 }
 
-// movedTo is where the first item of some people is moved in Outlook.
+// movedTo is where the items of some people are moved in Outlook.
 func movedTo() time.Time { return reconcileBegin().Add(72 * time.Hour) }
 
-// moveUnnoticed moves an item of every so many-th mailbox in Outlook; the notices never come.
+// moveUnnoticed moves the item of every so many-th mailbox in Outlook; the notices never come.
 func (s *site) moveUnnoticed(ctx context.Context, every int) error {
 	if err := s.do(http.MethodPost, "notifications", nil, map[string]bool{"hold": true}, nil); err != nil {
 		return err
