@@ -158,6 +158,40 @@ func TestTakeOverAdoptsWithoutMailAndDoublesNothing(t *testing.T) {
 	})
 }
 
+// TestTakeOverLeavesPrivateAppointmentsAlone: what says the same and is somebody's own affair is no item of a booking.
+func TestTakeOverLeavesPrivateAppointmentsAlone(t *testing.T) {
+	each(t, func(w *world) {
+		w.shadow(true)
+		b1, b2 := w.book("b1", noOneElse), w.book("b2", at(11), noOneElse)
+		hide := func(e *calendar.Event) { e.Class, e.Location, e.Attendees = calendar.Private, "at home", nil }
+		elsewhere := func(e *calendar.Event) { e.Location, e.Attendees = "at the client's", nil }
+		own := []calendar.Ref{w.oldSync(b1, false, hide), w.oldSync(b2, false, elsewhere)}
+		old := w.oldSync(b2, false)
+		w.pass("alice")
+		if x := w.report().of("b1"); x.Action != ShadowCreate {
+			w.Errorf("report %+v", x)
+		}
+		w.shadow(false)
+		w.pass("alice")
+		links, err := w.store.LinksOfBooking(w.Context(), tenant, "b2")
+		if err != nil || len(links) != 1 || links[0].Ref != old {
+			w.Errorf("links %+v, %v; want the item %s", links, err, old)
+		}
+		for _, it := range w.server.items(alice) {
+			switch it.Ref {
+			case own[0]:
+				if it.Event.Class != calendar.Private || it.Event.Location != "at home" {
+					w.Errorf("the private appointment is %+v", it.Event)
+				}
+			case own[1]:
+				if it.Event.Location != "at the client's" {
+					w.Errorf("the other appointment is %+v", it.Event)
+				}
+			}
+		}
+	})
+}
+
 // TestTakeOverSurvivesACrash: it is done once, and begun anew where it was not done to its end.
 func TestTakeOverSurvivesACrash(t *testing.T) {
 	each(t, func(w *world) {
