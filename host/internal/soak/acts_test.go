@@ -175,7 +175,7 @@ func (w *world) save(b, old *booking.Booking, loud bool) {
 	n.puts++
 	n.cancelled, n.said = false, saved
 	if old != nil && saved.Series() && (old.Recurrence != saved.Recurrence || !old.Start.Equal(saved.Start) || !old.End.Equal(saved.End)) {
-		n.mails += w.exceptions(saved) // which such a change throws away, with the attendees, too
+		n.rewritten += w.exceptions(saved) // which such a change throws away
 	}
 	switch {
 	case old != nil && old.Status == booking.Confirmed && old.Organizer != saved.Organizer:

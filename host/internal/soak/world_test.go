@@ -38,6 +38,7 @@ type world struct {
 	lost    func() error
 	held    bool // notices are held back
 	amid    bool // something happens in the middle of a pass
+	cut     bool // something was cut off since the last quiet
 	mails   int  // of the server's, so many are accounted for
 	acts    int
 	passing string
@@ -53,6 +54,7 @@ type who struct {
 type note struct {
 	mails     int            // to one person, that doings of persons justify, since ever
 	mailed    map[string]int // by whom it was sent to: what the engine caused, since ever
+	rewritten int            // mails about exceptions that a server forgot with their rule, where it cannot be had silently
 	puts      int            // changes by the booking system
 	mayCancel bool           // somebody deleted or cancelled it, or broke a rule
 	removed   bool           // its item was deleted
@@ -149,6 +151,7 @@ func (w *world) newEngine() *syncer.Engine {
 			if w.crash--; w.crash == 0 {
 				w.say("  the host dies at %s", step)
 				w.tally.crashes[step]++
+				w.cut = true
 				panic(crashed{})
 			}
 		},
