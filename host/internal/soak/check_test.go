@@ -53,6 +53,7 @@ func (w *world) nextDue() (name string, at time.Time) {
 
 // decide has an administrator decide about all that waits for one.
 func (w *world) decide(n int) (decided bool) {
+	decided = w.takeOver()
 	for i, name := range w.names {
 		p := w.person(i)
 		if p.SyncDisabled {
@@ -70,7 +71,7 @@ func (w *world) decide(n int) (decided bool) {
 				w.must(w.engine.RestoreDeletions(w.Context(), w.tenant, name))
 			}
 		}
-		if w.decideMoved(p) || w.decideMails(p, n) {
+		if w.decideMoved(p) || w.decideUnits(p, n) || w.decideMails(p, n) {
 			decided = true
 		}
 	}
@@ -156,6 +157,7 @@ func (w *world) check() {
 	}
 	w.checkRooms(bookings)
 	w.checkOthers()
+	w.checkScans()
 	for i := range w.names {
 		w.checkCalendar(w.person(i))
 	}
@@ -205,7 +207,7 @@ func (w *world) forgive(bookings []*booking.Booking) {
 	for _, p := range w.people {
 		p.restless = p.SyncDisabled
 	}
-	w.cut = len(w.sim.Faults().List()) > 0 // which befall somebody later
+	w.cut = false
 }
 
 // checkMailbox: there is nothing left to do, and the person's state says so.

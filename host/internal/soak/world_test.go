@@ -32,6 +32,7 @@ type world struct {
 	notes  map[string]*note
 	others map[string]*other // by item id
 	unique int
+	scans  []int64 // under way
 
 	armed   []*arm
 	crash   int // failpoints until the host dies; 0: it lives
@@ -138,7 +139,7 @@ func (w *world) mailbox(name string, room bool) {
 func (w *world) newEngine() *syncer.Engine {
 	limits := syncer.DefaultLimits()
 	limits.SubscriptionInterval, limits.StatusFrequency = 10000*time.Hour, 24*time.Hour
-	limits.PollInterval, limits.MassDeletionLimit = 20*time.Hour, 2
+	limits.PollInterval, limits.MassDeletionLimit, limits.MassChangeLimit = 20*time.Hour, 2, 1
 	return syncer.New(syncer.Options{
 		Store: w.store, Modes: w.plugins, Now: w.now, Limits: limits, NotificationURL: w.noticesTo,
 		ModeNames: func() []string { return []string{onPremises, overEWS, overGraph} },
@@ -198,7 +199,7 @@ func (w *world) person(n int) *who {
 	p := w.people[w.names[n%len(w.names)]]
 	row, _, err := w.store.Person(w.Context(), w.tenant, p.ID)
 	w.must(err)
-	p.SyncMode, p.SyncURL = row.SyncMode, row.SyncURL
+	p.SyncMode, p.SyncURL, p.Shadow = row.SyncMode, row.SyncURL, row.Shadow
 	return p
 }
 
@@ -254,7 +255,11 @@ func (w *world) pass(person string) {
 		}
 		return err
 	})
+	shadow, written := w.shadowed(person), w.written()
 	out, died, err := w.tryPass(lease)
+	if n := w.written() - written; n > 0 && shadow && w.shadowed(person) {
+		w.fail("%d writes to calendars in the shadow mode of %s", n, person)
+	}
 	if died {
 		w.engine = w.newEngine()
 		w.tx(func(ctx context.Context, tx *store.Tx) error { return tx.ResetQueue(ctx) })

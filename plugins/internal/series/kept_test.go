@@ -33,7 +33,9 @@ func TestWhatIsExceptedAsBefore(t *testing.T) {
 	titled := func(e *calendar.Event) { e.Subject = "Finale" }
 	place := func(e *calendar.Event) { e.Subject, e.Location = "Finale", "Roof" }
 	at := func(clock string) func(*calendar.Event) {
-		return func(e *calendar.Event) { e.Start, e.End = utc("2026-06-03 "+clock), utc("2026-06-03 "+clock).Add(time.Hour) }
+		return func(e *calendar.Event) {
+			e.Start, e.End = utc("2026-06-03 "+clock), utc("2026-06-03 "+clock).Add(time.Hour)
+		}
 	}
 	for _, c := range []struct {
 		name       string
