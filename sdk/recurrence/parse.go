@@ -314,7 +314,7 @@ func longest(month time.Month) int { return time.Date(2024, month+1, 0, 0, 0, 0,
 // shorten makes an end by date the date of the last occurrence, as Exchange keeps it. It returns what is wrong.
 func (r *Rule) shorten(s Start, first time.Time) string {
 	begins := time.Time{}
-	for begins = range r.dates(s, time.Time{}) {
+	for begins = range r.Dates(s, time.Time{}) {
 		break
 	}
 	switch {
@@ -336,7 +336,7 @@ func (r *Rule) shorten(s Start, first time.Time) string {
 		tail = tail.AddDate(-1, 0, 0)
 	}
 	last := first
-	for last = range r.dates(s, tail) {
+	for last = range r.Dates(s, tail) {
 	}
 	r.Until = last
 	return ""

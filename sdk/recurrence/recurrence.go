@@ -103,9 +103,9 @@ func offset(t time.Time) time.Duration {
 	return time.Duration(seconds) * time.Second
 }
 
-// dates yields the dates of the occurrences from a date on, as midnight UTC, in order; from a zero one all. A rule without an end
+// Dates yields the dates of the occurrences from a date on, as midnight UTC, in order; from a zero one all. A rule without an end
 // yields on until the year 9999. What lies before from costs nothing, unless the rule ends by number.
-func (r Rule) dates(s Start, from time.Time) iter.Seq[time.Time] {
+func (r Rule) Dates(s Start, from time.Time) iter.Seq[time.Time] {
 	o := rrule.ROption{Dtstart: r.near(s.Day(s.At), from), Interval: r.Interval, Wkst: toDay[r.WeekStart], Count: r.Count, Until: r.Until}
 	switch r.Freq {
 	case Daily:
@@ -183,7 +183,7 @@ func (r Rule) OccurrencesFrom(s Start, from time.Time) iter.Seq[time.Time] {
 		if !from.IsZero() {
 			first = s.Day(from).AddDate(0, 0, -1) // a time that the clock leaves out may lie on the next day
 		}
-		for day := range r.dates(s, first) {
+		for day := range r.Dates(s, first) {
 			if at := s.On(day); !at.Before(from) && !yield(at) {
 				return
 			}
