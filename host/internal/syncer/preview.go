@@ -83,6 +83,9 @@ func (e *Engine) preview(ctx context.Context, tenant string, id int64, r Resolut
 	if out.Refused = undecided(d, r); out.Refused != "" {
 		return out, nil
 	}
+	if out.Refused, err = e.onlyShadow(ctx, d); err != nil || out.Refused != "" {
+		return out, err
+	}
 	if d.Kind == mailHeldBack && r.Use == UseBooking && !r.Mail {
 		out.Refused = "to write the item mails its attendees: say that this is meant"
 		return out, nil

@@ -310,6 +310,60 @@ func TestAMeetingOfSomebodyElseIsMovedToATakenTime(t *testing.T) {
 	}
 }
 
+// A meeting in two rooms is moved to a time at which one of them is taken: the booking follows with the other, which is declined by
+// nobody, in whatever order the calendars are read.
+func TestAMeetingInTwoRoomsIsMovedToATimeAtWhichOneIsTaken(t *testing.T) {
+	for _, master := range []bool{true, false} {
+		for _, order := range [][]string{{"room-a", "room-b"}, {"room-b", "room-a"}} {
+			t.Run(fmt.Sprint(master, order), func(t *testing.T) {
+				rooms(t, func(w *world) {
+					w.room("a", master)
+					w.room("b", master)
+					w.book("b1", noOneElse, at(11), func(b *booking.Booking) { b.Resources = []string{"room-b"} })
+					w.pass("alice")
+					refs := w.invite(meetingAt(9, "m1", outside, roomA, roomB), roomA, roomB)
+					w.pass("room-a")
+					w.pass("room-b")
+					for i, room := range []string{roomA, roomB} {
+						w.server.edit(room, refs[i], func(ev *calendar.Event) { *ev = meetingAt(11, "m1", outside, roomA, roomB) })
+					}
+					for range 3 {
+						for _, who := range order {
+							w.pass(who)
+						}
+					}
+					all := w.bookings()
+					if len(all) != 2 || all[1].Start.Hour() != 11 || !slices.Equal(all[1].Resources, []string{"room-a"}) || all[1].SyncProblem != "" {
+						w.Fatalf("bookings %+v", all)
+					}
+					w.only(roomA)
+					declined, listed := 0, 1
+					if master {
+						declined, listed = 1, 0
+					}
+					w.quiet(1 + declined)
+					if declined > 0 && !strings.HasPrefix(w.server.mails[1], roomB) {
+						w.Errorf("mails %q", w.server.mails)
+					}
+					if n := w.differences(roomConflict); n != listed {
+						w.Errorf("%d differences", n)
+					}
+					if master {
+						return
+					}
+					if _, err := w.engine.Cancel(w.Context(), tenant, "b1", booking.Match{}); err != nil {
+						w.Fatal(err)
+					}
+					w.pass("room-b")
+					if b := w.theOne(); !slices.Equal(b.Resources, []string{"room-a", "room-b"}) || w.differences(roomConflict) != 0 {
+						w.Errorf("resources %v, %d differences", b.Resources, w.differences(roomConflict))
+					}
+				})
+			})
+		}
+	}
+}
+
 func TestWhatTheBookingSystemSaysOfSomebodyElsesMeeting(t *testing.T) {
 	for _, master := range []bool{true, false} {
 		t.Run(fmt.Sprint("master ", master), func(t *testing.T) {
