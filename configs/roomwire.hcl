@@ -93,8 +93,7 @@ sync {
   # keep_timeline = "2160h" # what was done and why: 90 days
   # keep_changes  = "9600h" # the change feed: 400 days
 
-  # Not used yet:
-  # resolve_distribution_groups = false # also ExchangeSyncResolveDistributionGroups
+  # resolve_distribution_groups = false # a group that is invited in Outlook: its members; also ExchangeSyncResolveDistributionGroups
 }
 
 # The calendars of rooms: whether the mailboxes of resources are synced, so that

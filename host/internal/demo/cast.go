@@ -18,20 +18,25 @@ var (
 	carol = player{"carol", "carol@example.com", "Carol", "person", "Exchange2013", "America/New_York"}
 	dora  = player{"dora", "dora@example.com", "Dora", "person", overEWS, "Europe/Berlin"}
 	emil  = player{"emil", "emil@example.com", "Emil", "person", overGraph, "Europe/Berlin"}
+	// Fred comes later: another sync has kept his calendar.
+	fred  = player{"fred", "fred@example.com", "Fred", "person", "Exchange2013", "Europe/Berlin"}
 	roomA = player{id: "room-a", email: "room-a@example.com", name: "Room A", kind: "resource"}
 	roomB = player{id: "room-b", email: "room-b@example.com", name: "Room B", kind: "resource"}
+	roomC = player{id: "room-c", email: "room-c@example.com", name: "Room C", kind: "resource", mode: "Exchange2013"}
 	desk1 = player{id: "desk-1", name: "Desk 1", kind: "resource"}
 	desk2 = player{id: "desk-2", name: "Desk 2", kind: "resource"}
 )
 
-func cast() []player { return []player{alice, bob, carol, dora, emil, roomA, roomB, desk1, desk2} }
+func cast() []player {
+	return []player{alice, bob, carol, dora, emil, roomA, roomB, roomC, desk1, desk2}
+}
 
-// synced are the players who have a calendar that is kept in sync.
-func synced() []player { return []player{alice, bob, carol, dora, emil} }
+// synced are the players who have a calendar that is kept in sync from the beginning.
+func synced() []player { return []player{alice, bob, carol, dora, emil, roomC} }
 
 // nameOf is what a mail address or an id is called in the output.
 func nameOf(who string) string {
-	for _, p := range cast() {
+	for _, p := range append(cast(), fred) {
 		if who == p.email && who != "" || who == p.id {
 			return p.name
 		}

@@ -52,6 +52,11 @@ tenant "Default" {
   time_zone = "Europe/Berlin"
 }
 
+# "Exchange Ressource Sync enabled": what is invited in a room's calendar is booked.
+rooms {
+  sync = true
+}
+
 sync {
   # Nobody wants to wait for a demonstration.
   coalesce    = "10ms"

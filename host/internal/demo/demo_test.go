@@ -81,11 +81,12 @@ func TestEveryStepGoesAsItShould(t *testing.T) {
 		t.Fatalf("Run = %v\n%s", err, text)
 	}
 	for _, want := range []string{
-		"A   Subscribe", "B1  ", "B2  ", "C1  ", "C2  ", "D1  ", "D2  ", "D3  ", "E1  ", "E2  ", "F1  ", "F2  ", "F3  ", "F4  ", "F5  ", "G1  ", "G2  ", "G3  ", "G4  ",
-		"All 19 steps went as they should",
+		"A   Subscribe", "B1  ", "B2  ", "C1  ", "C2  ", "D1  ", "D2  ", "D3  ", "E1  ", "E2  ", "F1  ", "F2  ", "F3  ", "F4  ", "F5  ", "G1  ", "G2  ", "G3  ", "G4  ", "H1  ", "H2  ", "H3  ", "H4  ",
+		"All 23 steps went as they should",
 		"mailed    invitation to Bob and Room A", "mailed    update to Bob and Room A\n", "mailed    cancellation to Alice and Room B",
 		"mailed    update to Bob and Room A, by Outlook itself; by Roomwire nobody",
 		"version 5, cancelled",
+		`"Stand-up with cake"`, "Room C accepted", "  the item is removed from the calendar; mails nobody\n", "found: booking id 1; would do: adopt 1\n",
 		"dora: would be moved to Microsoft365: 2 items: 2 verified\n", "dora: moved to Microsoft365: 2 items: 2 verified\n",
 		"heard     by Graph's change notification, at http://127.0.0.1:", "mailed    update to Alice and Room B, by Outlook itself; by Roomwire nobody",
 	} {

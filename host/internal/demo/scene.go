@@ -20,6 +20,8 @@ type scene struct {
 	stage  *stage
 	agenda agenda
 
+	guests []player // who came later
+
 	seq     int64 // of the last change in the feed that was read
 	mails   int   // how many mails were seen
 	started time.Time
@@ -65,7 +67,7 @@ func (s *scene) quiet(ctx context.Context) error {
 		if err := s.sim.WaitIdle(ctx); err != nil {
 			return &unmet{"Exchange delivers its notifications", "none on their way", err.Error()}
 		}
-		for _, p := range synced() {
+		for _, p := range append(synced(), s.guests...) {
 			person, err := s.person(ctx, p)
 			if err != nil {
 				return err

@@ -96,6 +96,7 @@ func (st *stage) startExchange(logs string) error {
 		Logger:             slog.New(slog.NewTextHandler(file, nil)),
 		RetryBase:          eagerRetry,
 		ExtendedProtection: exchangesim.ProtectionAllow,
+		CopyToAttendees:    true,
 	})
 	if err != nil {
 		return fmt.Errorf("start the Exchange stand-in: %w", err)
@@ -124,7 +125,14 @@ func people() []exchangesim.Person {
 	list := exchangesim.SamplePeople()
 	for i := range list {
 		list[i].Place = exchangesim.PlaceOnPremises
+		if list[i].Room { // they are booked in the web app alone: their own mailboxes do not answer
+			unattended := exchangesim.DefaultProcessing()
+			unattended.AutomateProcessing = "None"
+			list[i].Processing = &unattended
+		}
 	}
+	list = append(list, exchangesim.Person{Name: roomC.name, Address: roomC.email, Place: exchangesim.PlaceOnPremises, Room: true},
+		exchangesim.Person{Name: fred.name, Address: fred.email, Place: exchangesim.PlaceOnPremises})
 	for _, p := range []player{dora, emil} {
 		list = append(list, exchangesim.Person{Name: p.name, Address: p.email, Place: exchangesim.PlaceOnline})
 	}

@@ -22,6 +22,9 @@ func story(s *scene) []step {
 	budget := &meeting{id: "budget", organizer: bob, title: "Budget", when: a.hours(2, 11, 12), place: roomA}
 	offsite := &meeting{id: "offsite", organizer: dora, title: "Plan the offsite", when: a.hours(0, 9, 10), place: roomB, attendees: []player{alice}}
 	focus := &meeting{id: "focus-day", organizer: dora, title: "Desk for Dora", when: a.days(1, 2), place: desk2}
+	standup := &meeting{id: "standup", organizer: alice, title: "Stand-up", when: a.hours(3, 9, 10), place: roomB, attendees: []player{bob}}
+	workshop := meeting{organizer: carol, title: "Workshop", when: a.hours(3, 15, 16), place: roomC}
+	inventory := &meeting{id: "inventory", organizer: fred, title: "Inventory", when: a.hours(4, 11, 12), place: roomA, attendees: []player{bob}}
 	handover := &meeting{id: "handover", organizer: emil, title: "Handover", when: a.hours(0, 13, 14), place: roomA, attendees: []player{bob}}
 
 	const inCalendar, inBookings = "in the calendar", "in the booking system"
@@ -47,6 +50,10 @@ func story(s *scene) []step {
 		{"G4", "After the move: a change in the web app, then one in Outlook", func(ctx context.Context) error {
 			return s.afterMove(ctx, offsite, a.hours(1, 10, 11), a.hours(2, 15, 16))
 		}, inBookings},
+		{"H1", "A series: one occurrence changed in the web app, another in Outlook", func(ctx context.Context) error { return s.series(ctx, standup, a.hours(3+14, 13, 14)) }, "on both sides"},
+		{"H2", "A room invited in Outlook", func(ctx context.Context) error { return s.roomInvited(ctx, workshop) }, "booked"},
+		{"H3", "A difference: listed, looked at, resolved", func(ctx context.Context) error { return s.decided(ctx, budget) }, "resolved"},
+		{"H4", "The take-over: from another sync to this one", func(ctx context.Context) error { return s.takenOver(ctx, inventory) }, "taken over"},
 	}
 }
 
@@ -57,7 +64,8 @@ func (s *scene) subscribe(ctx context.Context) error {
 	}
 	defer people.Close()
 	s.story("An administrator imports persons.csv: Alice and Carol reach Exchange with NTLM, Bob with Basic; Dora is in")
-	s.story("Exchange Online over EWS, Emil over Microsoft Graph, both with OAuth. Two rooms and two desks can be booked.")
+	s.story("Exchange Online over EWS, Emil over Microsoft Graph, both with OAuth. Three rooms and two desks can be booked; the")
+	s.story("calendar of Room C is synced, too.")
 	s.start()
 	r, err := s.rest.ImportPersonsWithBodyWithResponse(ctx, tenant, nil, "text/csv", people)
 	if err := client.Check(r, err); err != nil {
@@ -92,7 +100,7 @@ func (s *scene) subscribe(ctx context.Context) error {
 		boxes = append(boxes, nameOf(sub.Mailbox))
 	}
 	slices.Sort(boxes)
-	if err := same("push subscriptions over EWS", "Alice, Bob, Carol, Dora", strings.Join(boxes, ", ")); err != nil {
+	if err := same("push subscriptions over EWS", "Alice, Bob, Carol, Dora, Room C", strings.Join(boxes, ", ")); err != nil {
 		return err
 	}
 	if err := same("subscriptions of Graph", "Emil", s.graphSubscribers()); err != nil {
@@ -343,9 +351,11 @@ func (s *scene) dragged(ctx context.Context, m *meeting, when span) error {
 
 func (s *scene) conflict(ctx context.Context, m, other *meeting) error {
 	s.story(fmt.Sprintf("Bob has Room A on %s. Alice moves %q right there, in Outlook.", other.when, m.title))
-	if _, err := s.put(ctx, *other, nil); err != nil {
+	b, err := s.put(ctx, *other, nil)
+	if err != nil {
 		return err
 	}
+	other.version = b.Version
 	if err := s.sawItem(ctx, *other); err != nil {
 		return err
 	}

@@ -62,8 +62,8 @@ func (r *Runner) configuration(ctx context.Context, a *active) (finding, error) 
 		}, nil
 	case row.Kind == "resource":
 		return finding{
-			state: StateFailed, cause: "this is a room, and the test makes an appointment of the calendar's owner, which a room never is the organizer of",
-			remedy: "test the calendar of a person",
+			state: StateFailed, cause: "this is a room: the appointment that the test makes would occupy it",
+			remedy: "test the calendar of a person of the same sync mode; roomwire person show tells how the sync of the room is",
 		}, nil
 	case row.Email == "":
 		return finding{

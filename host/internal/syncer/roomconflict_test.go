@@ -172,6 +172,10 @@ func TestARoomThatIsNoMasterKeepsWhatCollides(t *testing.T) {
 		if got := w.news(); !slices.Equal(got, []string{"bob: room conflict"}) {
 			w.Errorf("mails %q", got)
 		}
+		due, err := w.store.DueMails(w.Context(), w.now(), 100)
+		if err != nil || len(due) != 1 || !strings.HasSuffix(due[0].Detail, " is taken at the time of your meeting, 2026-12-01 10:00 (Europe/Berlin)") {
+			w.Errorf("mails %+v, %v", due, err)
+		}
 		w.tellsOfTheMeeting(bob)
 		// The room is freed: the meeting is booked, and the difference closed.
 		if _, err := w.engine.Cancel(w.Context(), tenant, "b1", booking.Match{}); err != nil {

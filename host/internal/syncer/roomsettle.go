@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/store"
@@ -454,7 +455,20 @@ func (s *roomSettling) collides(ctx context.Context, others []string) error {
 		return err
 	}
 	about := store.Link{Tenant: s.row.Tenant, Person: s.organizer.ID, Booking: others[0]}
-	return e.mailOnError(ctx, s.tx, &about, mailNews{MailRoomConflict, "the room " + displayName(s.pass.person.Person) + " is taken at that time"})
+	why := fmt.Sprintf("the room %s is taken at the time of your meeting, %s", displayName(s.pass.person.Person), clock(&s.item.Event))
+	return e.mailOnError(ctx, s.tx, &about, mailNews{MailRoomConflict, why})
+}
+
+// clock says when an item is, to whoever made it: by the clock of its own zone.
+func clock(ev *calendar.Event) string {
+	if ev.AllDay {
+		return ev.Start.Format(time.DateOnly)
+	}
+	zone, err := time.LoadLocation(ev.Zone)
+	if err != nil || ev.Zone == "" {
+		zone = time.UTC
+	}
+	return fmt.Sprintf("%s (%s)", ev.Start.In(zone).Format("2006-01-02 15:04"), zone)
 }
 
 // takenBy names the bookings in the way.

@@ -295,5 +295,5 @@ func (e *Engine) forecastRest(ctx context.Context, p *pass, r *ShadowReport, s *
 
 // shadowReason is the state of a person in shadow mode.
 func shadowReason(person string) string {
-	return "shadow mode: everything is read and planned, nothing is written; what would be done tells roomwire person shadow " + person
+	return "shadow mode: everything is read and planned, nothing is written; roomwire person shadow " + person + " says what would be done"
 }
