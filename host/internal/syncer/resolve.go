@@ -73,7 +73,7 @@ func (e *Engine) openDifference(ctx context.Context, tenant string, id int64) (s
 	case err != nil:
 		return d, err
 	case !found:
-		return d, fmt.Errorf("difference %d: %w", id, booking.ErrNotFound)
+		return d, fmt.Errorf("there is no difference %d: %w", id, booking.ErrNotFound)
 	case !d.Open:
 		return d, unresolvable(d, "id", "%d is %s already", id, d.Status)
 	}
@@ -92,7 +92,7 @@ func undecided(d store.Difference, r Resolution) string {
 	switch d.Kind {
 	case notFoundAfterMove, ambiguousAfterMove:
 		return "somebody must say which item it is: roomwire person move-decide " + d.Person
-	case seriesLeftAlone, invitationLeftAlone:
+	case seriesLeftAlone, invitationLeftAlone, roomConflict, roomUnbooked, roomDiffers, roomWaits:
 		return fmt.Sprintf("a difference of the kind %q can only be ignored: change the booking or the item if one of them is wrong", d.Kind)
 	case copyLeftAlone, doubledItem:
 		if r.Use == UseCalendar {

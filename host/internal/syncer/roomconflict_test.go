@@ -225,6 +225,7 @@ func TestARoomThatIsNoMasterKeepsWhatCollides(t *testing.T) {
 		if got := w.news(); !slices.Equal(got, []string{"bob: room conflict"}) {
 			w.Errorf("mails %q", got)
 		}
+		w.tellsOfTheMeeting(bob)
 		// The room is freed: the meeting is booked, and the difference closed.
 		if _, err := w.engine.Cancel(w.Context(), tenant, "b1", booking.Match{}); err != nil {
 			w.Fatal(err)
@@ -241,6 +242,32 @@ func TestARoomThatIsNoMasterKeepsWhatCollides(t *testing.T) {
 			w.Error("another item was made")
 		}
 	})
+}
+
+// tellsOfTheMeeting checks that whoever reads of a room conflict learns whose meeting it is, when, and what is to be done, and that
+// it is not offered to them to choose a side.
+func (w *world) tellsOfTheMeeting(organizer string) {
+	w.Helper()
+	all, err := w.store.Differences(w.Context(), tenant, store.DifferenceFilter{Kind: roomConflict})
+	if err != nil || len(all) != 1 {
+		w.Fatalf("differences %v, %v", all, err)
+	}
+	d := all[0]
+	if want := "the meeting of " + organizer + ", on " + meetingAt(9, "", "").Start.UTC().Format("2006-01-02 15:04 UTC"); !strings.HasPrefix(d.Detail, want) {
+		w.Errorf("detail %q, want %q at its beginning", d.Detail, want)
+	}
+	if d.Recommend != store.SideNeither || d.Why == "" {
+		w.Errorf("recommended %q because of %q", d.Recommend, d.Why)
+	}
+	for _, use := range []string{UseBooking, UseCalendar} {
+		done, err := w.engine.ResolveAll(w.Context(), tenant, []int64{d.ID, d.ID + 1000}, Resolution{Use: use}, true)
+		if err != nil {
+			w.Fatal(err)
+		}
+		if !strings.Contains(done[0].Refused, "can only be ignored") || done[1].Refused != fmt.Sprintf("there is no difference %d", d.ID+1000) {
+			w.Errorf("use %s: refused %q and %q", use, done[0].Refused, done[1].Refused)
+		}
+	}
 }
 
 // Of two rooms of one meeting one is taken: the meeting is booked with the other, in whatever order the calendars are read.
