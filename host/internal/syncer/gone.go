@@ -108,7 +108,9 @@ func (e *Engine) past(b *booking.Booking) bool {
 func (e *Engine) hold(ctx context.Context, p *pass, missing []QuarantineItem, approved bool) error {
 	n := len(missing)
 	if p.mb.HeldDeletions == n && !approved {
-		return nil
+		if same, err := e.holds(ctx, p, missing); err != nil || same {
+			return err
+		}
 	}
 	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 		p.mb.HeldDeletions = n
@@ -120,6 +122,22 @@ func (e *Engine) hold(ctx context.Context, p *pass, missing []QuarantineItem, ap
 		}
 		return tx.ApproveDeletions(ctx, p.mb.Tenant, p.mb.Person, false)
 	})
+}
+
+// holds reports whether the unit that waits is of these very deletions.
+func (e *Engine) holds(ctx context.Context, p *pass, missing []QuarantineItem) (bool, error) {
+	if len(missing) == 0 {
+		return true, nil
+	}
+	q, found, err := e.Store.WaitingQuarantine(ctx, p.mb.Tenant, p.mb.Person, CalendarDeletions)
+	if err != nil || !found {
+		return false, ours(err)
+	}
+	items, err := ParseQuarantine(q)
+	if err != nil {
+		return false, ours(err)
+	}
+	return slices.EqualFunc(items, missing, func(a, b QuarantineItem) bool { return a.Key == b.Key }), nil
 }
 
 // verify looks for the items of links once more and returns the links that are really without one. What is found is

@@ -202,6 +202,68 @@ func TestMassDeletionsOfACalendarCanBeUndone(t *testing.T) {
 	})
 }
 
+// TestTheUnitNamesWhatIsHeldNow: also when as many others vanished in the meantime.
+func TestTheUnitNamesWhatIsHeldNow(t *testing.T) {
+	each(t, func(w *world) {
+		const n = 24
+		w.many(n)
+		items := w.server.items(alice)
+		for _, it := range items[:n/2] {
+			w.server.remove(alice, it.Ref)
+		}
+		w.dirty()
+		w.pass("alice")
+		before, err := ParseQuarantine(w.waiting(CalendarDeletions, n/2))
+		if err != nil {
+			w.Fatal(err)
+		}
+		for i := range n / 2 {
+			w.server.add(alice, items[i])
+			w.server.remove(alice, items[n/2+i].Ref)
+		}
+		w.dirty()
+		w.pass("alice")
+		after, err := ParseQuarantine(w.waiting(CalendarDeletions, n/2))
+		if err != nil {
+			w.Fatal(err)
+		}
+		for i := range after {
+			if after[i].Booking == before[i].Booking {
+				w.Errorf("%s is still named", after[i].Booking)
+			}
+		}
+	})
+}
+
+// TestAnApprovalThatWasTakenBackIsNone: not for what vanishes next either.
+func TestAnApprovalThatWasTakenBackIsNone(t *testing.T) {
+	each(t, func(w *world) {
+		const n = 24
+		w.many(n)
+		items := w.server.items(alice)
+		for _, it := range items[:n/2] {
+			w.server.remove(alice, it.Ref)
+		}
+		w.dirty()
+		w.pass("alice")
+		q := w.waiting(CalendarDeletions, n/2)
+		for _, decision := range []string{Approve, Undo} { // before any pass
+			if _, err := w.engine.DecideQuarantine(w.Context(), tenant, q.ID, decision); err != nil {
+				w.Fatal(err)
+			}
+		}
+		for _, it := range items[n/2:] {
+			w.server.remove(alice, it.Ref)
+		}
+		w.dirty()
+		w.pass("alice")
+		w.waiting(CalendarDeletions, n/2)
+		if all := w.bookings(); len(all) != n {
+			w.Errorf("%d bookings stand, want %d", len(all), n)
+		}
+	})
+}
+
 func TestMassDeletionsOfACalendarCanBeDiscarded(t *testing.T) {
 	each(t, func(w *world) {
 		const n = 12

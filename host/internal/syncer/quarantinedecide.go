@@ -200,6 +200,11 @@ func (e *Engine) putBack(ctx context.Context, tx *store.Tx, now, was *booking.Bo
 
 // undoUnit puts back what was done when the unit was approved.
 func (e *Engine) undoUnit(ctx context.Context, tx *store.Tx, q *store.Quarantine, items []QuarantineItem) error {
+	if q.Kind == CalendarDeletions { // no pass has come to it, perhaps, and what vanishes next is not what was approved
+		if err := tx.ApproveDeletions(ctx, q.Tenant, q.Person, false); err != nil {
+			return err
+		}
+	}
 	for i := range items {
 		it := &items[i]
 		b, found, err := tx.Booking(ctx, q.Tenant, it.Booking)

@@ -151,6 +151,59 @@ func TestADeclineThatFailsIsTriedAgainOrListed(t *testing.T) {
 	})
 }
 
+// What could not be declined at once is looked at again before it is: the world has moved on.
+func TestADeclineThatHadToWaitIsReconsidered(t *testing.T) {
+	for _, kind := range []fault.Kind{fault.Unavailable, fault.Conflict} {
+		for name, then := range map[string]func(w *world, copied calendar.Ref) (hour int){
+			"the room is free by now": func(w *world, _ calendar.Ref) int {
+				if _, err := w.engine.Cancel(w.Context(), tenant, "b1", booking.Match{}); err != nil {
+					w.Fatal(err)
+				}
+				return 9
+			},
+			"the meeting was moved": func(w *world, copied calendar.Ref) int {
+				w.server.edit(roomA, copied, func(ev *calendar.Event) { *ev = meetingAt(14, "m1", outside, roomA) })
+				return 14
+			},
+			"nothing changed": func(*world, calendar.Ref) int { return 0 },
+		} {
+			t.Run(string(kind)+" "+name, func(t *testing.T) {
+				rooms(t, func(w *world) {
+					w.room("a", true)
+					w.book("b1", noOneElse)
+					w.pass("alice")
+					refs := w.invite(meetingAt(9, "m1", outside, roomA), roomA)
+					w.server.before = func(call string) error {
+						if call == "respond" {
+							return fmt.Errorf("not now: %w", kind)
+						}
+						return nil
+					}
+					if _, err := w.engine.Pass(w.Context(), tenant, "room-a"); err != nil {
+						w.Fatal(err)
+					}
+					w.server.before = nil
+					hour := then(w, refs[0])
+					w.later(2 * time.Hour)
+					w.pass("room-a")
+					if hour == 0 {
+						w.none(roomA)
+						w.quiet(2)
+						w.theOne()
+						return
+					}
+					w.only(roomA)
+					w.quiet(1)
+					i := slices.IndexFunc(w.bookings(), func(b *booking.Booking) bool { return b.ID != "b1" })
+					if i < 0 || w.bookings()[i].Start.Hour() != hour {
+						w.Fatalf("it is not booked: %q", w.changes())
+					}
+				})
+			})
+		}
+	}
+}
+
 func TestARoomThatIsNoMasterKeepsWhatCollides(t *testing.T) {
 	rooms(t, func(w *world) {
 		w.withMails()

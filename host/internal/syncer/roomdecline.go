@@ -20,7 +20,8 @@ const roomConflict = "room conflict"
 const declineTries = 5
 
 // decline answers an invitation in a room's calendar, as was recorded before. The server mails the organizer, once: an
-// answer that was given already is not given again.
+// answer that was given already is not given again. A meeting that its organizer changed or called off at this very moment
+// (fault.Conflict) is looked at again first.
 func (e *Engine) decline(ctx context.Context, p *pass, r store.RoomItem) error {
 	e.Failpoint("decline:recorded")
 	err := error(fault.Unsupported)
@@ -30,7 +31,7 @@ func (e *Engine) decline(ctx context.Context, p *pass, r store.RoomItem) error {
 		})
 	}
 	e.Failpoint("decline:answered")
-	gone := errors.Is(err, fault.NotFound) || errors.Is(err, fault.Conflict)
+	gone := errors.Is(err, fault.NotFound)
 	never := errors.Is(err, fault.Unsupported) || errors.Is(err, fault.Invalid)
 	if err != nil && !gone && !never && mailboxWide(err) {
 		return err

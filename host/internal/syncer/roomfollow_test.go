@@ -108,11 +108,16 @@ func TestManyMeetingsThatVanishFromARoomWait(t *testing.T) {
 			refs = append(refs, w.invite(meetingAt(8+i, fmt.Sprint("m", i), outside, roomA), roomA)...)
 		}
 		w.pass("room-a")
-		for _, r := range refs[:4] {
+		w.server.remove(roomA, refs[0])
+		w.pass("room-a") // and it is looked at again when another room may have taken its place
+		for _, r := range refs[1:4] {
 			w.server.remove(roomA, r)
 		}
 		w.pass("room-a")
 		w.later(2 * roomSwapWait)
+		if next := w.mailbox("room-a").NextDue; !next.After(w.now()) {
+			w.Errorf("due at %v, and at once again after that, until somebody decides", next)
+		}
 		w.pass("room-a")
 		if n := len(w.bookings()); n != 6 || w.mailbox("room-a").HeldDeletions != 4 {
 			w.Fatalf("%d bookings stand, %d held", n, w.mailbox("room-a").HeldDeletions)

@@ -37,6 +37,9 @@ func (e *Engine) roomGone(ctx context.Context, p *pass) (held bool, err error) {
 			e.Log.Warn("too many items vanished from a room's calendar at once; their bookings are kept until somebody decides",
 				"tenant", p.mb.Tenant, "room", p.mb.Person, "items", len(missing))
 		}
+		if err := e.restGone(ctx, p, missing); err != nil {
+			return false, err
+		}
 		return true, e.hold(ctx, p, vanishedFromRoom(missing), approved)
 	}
 	for _, r := range missing {
@@ -46,6 +49,25 @@ func (e *Engine) roomGone(ctx context.Context, p *pass) (held bool, err error) {
 		e.Failpoint("room:gone-settled")
 	}
 	return false, e.hold(ctx, p, nil, approved)
+}
+
+// restGone has the room left alone until somebody decides on items that are gone: nothing of them is due before.
+func (e *Engine) restGone(ctx context.Context, p *pass, rows []store.RoomItem) error {
+	for _, r := range rows {
+		if r.Due.IsZero() {
+			continue
+		}
+		err := e.withRoomItem(ctx, p, r, func(_ context.Context, _ *store.Tx, r *store.RoomItem) error {
+			if !r.GoneAt.IsZero() {
+				r.Due = zeroTime
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // vanishedFromRoom are what is held back of items that vanished from a room's calendar.

@@ -59,6 +59,11 @@ func (s *roomSettling) settle(ctx context.Context) error {
 		return err
 	case from == waits:
 		return nil
+	}
+	if err := s.reconsider(ctx, b); err != nil {
+		return err
+	}
+	switch {
 	case s.decided(b):
 		return nil
 	case b == nil:
@@ -97,6 +102,24 @@ func (s *roomSettling) series(ctx context.Context) error {
 		return nil
 	}
 	return s.answers(ctx, b)
+}
+
+// reconsider takes back that the item is to be declined because the room is taken, if it no longer is: nobody was told yet, for the
+// item is still there.
+func (s *roomSettling) reconsider(ctx context.Context, b *booking.Booking) error {
+	if s.row.Role != store.RoomDeclining || s.row.Reason != roomNotFree {
+		return nil
+	}
+	if b == nil {
+		b = &booking.Booking{
+			Tenant: s.row.Tenant, ID: s.meetingID(), Status: booking.Confirmed, Organizer: s.organizer.ID, Zone: s.engine.Zone(s.row.Tenant),
+		}
+	}
+	others, err := s.inTheWay(ctx, b)
+	if err == nil && len(others) == 0 {
+		s.row.Role, s.row.Base, s.row.Reason, s.base = store.RoomNew, nil, "", nil
+	}
+	return err
 }
 
 // decided reports whether the item was declined or left alone, and nothing has changed since.
