@@ -69,7 +69,7 @@ func (e *Engine) carryMove(ctx context.Context, tenant, person string) (out Outc
 		return Outcome{Next: e.now()}, true, nil
 	case ctx.Err() != nil:
 		return Outcome{}, true, ctx.Err() // the host is stopping: the move is repeated at its next start
-	case errors.Is(err, errMoveOver):
+	case errors.Is(err, errMoveOver), errors.Is(err, errStopped):
 		return Outcome{Next: e.now()}, true, nil
 	case errors.Is(err, errPlacesTaken):
 		// As a pass does. Nor does the usual one follow: it would ask the old server each time.
@@ -300,8 +300,8 @@ func (e *Engine) drain(ctx context.Context, mv *moving) error {
 // catchUp pulls once from where the mailbox stands, and carries out what is due. whole is false if there was nothing to go on
 // from.
 func (e *Engine) catchUp(ctx context.Context, p *pass) (whole bool, err error) {
-	if p.mb.Cursor == "" {
-		_, err := p.mode.Backend.Probe(ctx, p.mailbox) // it was never read: there is nothing to catch up with
+	if p.mb.Cursor == "" || p.person.Shadow {
+		_, err := p.mode.Backend.Probe(ctx, p.mailbox) // it was never read, or only looked at: there is nothing to catch up with
 		return false, err
 	}
 	req := backend.PullRequest{Mailbox: p.mailbox, Since: calendar.Cursor(p.mb.Cursor)}
