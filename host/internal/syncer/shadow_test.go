@@ -214,3 +214,30 @@ func TestShadowModeOfNobody(t *testing.T) {
 		}
 	})
 }
+
+// What waits to be written in shadow mode waits through a move, too, and so does what the calendar says.
+func TestAMoveInShadowModeWritesNothing(t *testing.T) {
+	movers(t, func(w *world, _ *twoModes) {
+		w.booked(3)
+		w.book("waits", at(18))
+		w.shadow(true)
+		w.server.edit(alice, w.itemOf("b1.1").Ref, func(e *calendar.Event) { e.Subject = "in Outlook" })
+		was := w.booking("b1").Title
+		w.silently(func() {
+			w.ask("Other")
+			w.pass("alice")
+			w.pass("alice")
+			w.mode("Other")
+			w.moved(store.MoveDone)
+		})
+		if got := w.booking("b1").Title; got != was {
+			w.Errorf("the booking was renamed to %q in shadow mode", got)
+		}
+		w.shadow(false)
+		w.pass("alice")
+		w.pass("alice")
+		if n := len(w.server.items(alice)); n != 4 {
+			w.Errorf("%d items after the take-over, want 4", n)
+		}
+	})
+}
