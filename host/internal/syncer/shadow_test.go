@@ -215,8 +215,8 @@ func TestShadowModeOfNobody(t *testing.T) {
 	})
 }
 
-// What waits to be written in shadow mode waits through a move, too, and so does what the calendar says.
-func TestAMoveInShadowModeWritesNothing(t *testing.T) {
+// A move waits until shadow mode is over: neither side is written before.
+func TestAMoveWaitsForTheEndOfShadowMode(t *testing.T) {
 	movers(t, func(w *world, _ *twoModes) {
 		w.booked(3)
 		w.book("waits", at(18))
@@ -224,11 +224,12 @@ func TestAMoveInShadowModeWritesNothing(t *testing.T) {
 		w.server.edit(alice, w.itemOf("b1.1").Ref, func(e *calendar.Event) { e.Subject = "in Outlook" })
 		was := w.booking("b1").Title
 		w.silently(func() {
+			w.ask("Other", dry)
+			w.pass("alice")
+			w.moved(store.MoveDone)
 			w.ask("Other")
 			w.pass("alice")
-			w.pass("alice")
-			w.mode("Other")
-			w.moved(store.MoveDone)
+			w.mode("Memory")
 		})
 		if got := w.booking("b1").Title; got != was {
 			w.Errorf("the booking was renamed to %q in shadow mode", got)
@@ -236,8 +237,9 @@ func TestAMoveInShadowModeWritesNothing(t *testing.T) {
 		w.shadow(false)
 		w.pass("alice")
 		w.pass("alice")
-		if n := len(w.server.items(alice)); n != 4 {
-			w.Errorf("%d items after the take-over, want 4", n)
+		w.mode("Other")
+		if n, title := len(w.server.items(alice)), w.booking("b1").Title; n != 4 || title != "in Outlook" {
+			w.Errorf("%d items and the title %q after the take-over, want 4 and that of the calendar", n, title)
 		}
 	})
 }
