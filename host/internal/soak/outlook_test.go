@@ -136,6 +136,9 @@ func (w *world) edit(a soak.Act) {
 	if field != "" {
 		n.edits[field], n.editedIn = token, p
 	}
+	if w.cut && w.told(id) {
+		n.mails++ // where a write of the same is not known to have arrived, the booking has the last word, and those who were told otherwise hear it
+	}
 	if p.ConflictBehaviour != "" {
 		n.mayCancel = true // where a refused change cancels
 	}

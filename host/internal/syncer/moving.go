@@ -46,8 +46,8 @@ const shortestMove = 4 * time.Minute
 // carryMove makes the move of a person if one is due. done is false if the usual pass is to follow; out.Next is when the
 // move is due then.
 func (e *Engine) carryMove(ctx context.Context, tenant, person string) (out Outcome, done bool, err error) {
-	m, found, err := e.Store.Move(ctx, tenant, person)
-	if err != nil || !found || !m.Open() {
+	m, found, err := e.openMove(ctx, tenant, person)
+	if err != nil || !found {
 		return Outcome{}, false, err
 	}
 	if m.NextAt.After(e.now()) {
@@ -69,7 +69,7 @@ func (e *Engine) carryMove(ctx context.Context, tenant, person string) (out Outc
 		return Outcome{Next: e.now()}, true, nil
 	case ctx.Err() != nil:
 		return Outcome{}, true, ctx.Err() // the host is stopping: the move is repeated at its next start
-	case errors.Is(err, errMoveOver):
+	case errors.Is(err, errMoveOver), errors.Is(err, errStopped):
 		return Outcome{Next: e.now()}, true, nil
 	case errors.Is(err, errPlacesTaken):
 		// As a pass does. Nor does the usual one follow: it would ask the old server each time.
@@ -81,11 +81,22 @@ func (e *Engine) carryMove(ctx context.Context, tenant, person string) (out Outc
 	return Outcome{Next: next}, false, err
 }
 
+// openMove returns a person's move that is to be made. In shadow mode it waits, because a move carries out what both sides want; what it
+// would come to can be found out all the same.
+func (e *Engine) openMove(ctx context.Context, tenant, person string) (store.Move, bool, error) {
+	m, found, err := e.Store.Move(ctx, tenant, person)
+	if err != nil || !found || !m.Open() || m.DryRun {
+		return m, found && m.Open(), err
+	}
+	row, _, err := e.Store.Person(ctx, tenant, person)
+	return m, !row.Shadow, err
+}
+
 // moveSoon returns when the next pass is due that was to come later: a move that was asked for meanwhile does not wait for
 // a server that it may be meant to leave.
 func (e *Engine) moveSoon(ctx context.Context, tenant, person string, next time.Time) (time.Time, error) {
-	m, found, err := e.Store.Move(ctx, tenant, person)
-	if err != nil || !found || !m.Open() {
+	m, found, err := e.openMove(ctx, tenant, person)
+	if err != nil || !found {
 		return next, err
 	}
 	if due := m.NextAt; due.After(e.now()) {
@@ -300,8 +311,8 @@ func (e *Engine) drain(ctx context.Context, mv *moving) error {
 // catchUp pulls once from where the mailbox stands, and carries out what is due. whole is false if there was nothing to go on
 // from.
 func (e *Engine) catchUp(ctx context.Context, p *pass) (whole bool, err error) {
-	if p.mb.Cursor == "" {
-		_, err := p.mode.Backend.Probe(ctx, p.mailbox) // it was never read: there is nothing to catch up with
+	if p.mb.Cursor == "" || p.person.Shadow {
+		_, err := p.mode.Backend.Probe(ctx, p.mailbox) // it was never read, or only looked at: there is nothing to catch up with
 		return false, err
 	}
 	req := backend.PullRequest{Mailbox: p.mailbox, Since: calendar.Cursor(p.mb.Cursor)}

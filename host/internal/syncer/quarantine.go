@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -153,7 +154,7 @@ func (e *Engine) weighChanges(ctx context.Context, tx *store.Tx, p *pass, page b
 		if err != nil {
 			return err
 		}
-		if plan.Plan(in).BookingFields != 0 {
+		if plan.Plan(in).BookingFields != 0 && !bytes.Equal(l.Held, stateOf(in)) {
 			n++
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/store"
@@ -142,6 +143,38 @@ func TestMassChangesOfACalendarWait(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Where a calendar cannot be set back without mail, what was discarded is laid before a person item by item. It does not come back as a
+// unit, nor into the bookings.
+func TestWhatWasDiscardedDoesNotComeBackFromALoudCalendar(t *testing.T) {
+	const n = 12
+	each(t, func(w *world) {
+		w.many(n)
+		for _, it := range w.server.items(alice) {
+			w.server.edit(alice, it.Ref, func(ev *calendar.Event) { ev.Subject = "shifted by a tool" })
+		}
+		w.dirty()
+		w.pass("alice")
+		w.server.loud = true
+		w.decideUnit(w.waiting(CalendarChanges, n), Discard)
+		for range 3 {
+			w.later(25 * time.Hour)
+			if err := w.engine.Sync(w.Context(), tenant, "alice", true); err != nil {
+				w.Fatal(err)
+			}
+			w.pass("alice")
+		}
+		w.are(n, n, 0, "Planning")
+		units, err := w.store.Quarantines(w.Context(), tenant, store.QuarantineFilter{State: store.QuarantineWaiting})
+		if err != nil || len(units) != 0 {
+			w.Errorf("units that wait again: %+v, %v", units, err)
+		}
+		open, err := w.store.Differences(w.Context(), tenant, store.DifferenceFilter{Kind: mailHeldBack})
+		if err != nil || len(open) != n {
+			w.Errorf("%d writes are laid before a person, %v; want %d", len(open), err, n)
+		}
+	})
 }
 
 func TestAFewChangesOfACalendarDoNotWait(t *testing.T) {

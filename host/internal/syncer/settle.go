@@ -32,7 +32,7 @@ type pair struct {
 type verdict struct {
 	plan.Decision
 	fields   plan.Fields
-	aside    bool // it waits in quarantine
+	aside    bool // it waits for a person's word
 	rebuffed bool // the booking's rules refused what the calendar says
 }
 
@@ -64,11 +64,16 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, p *pair) (verdict, er
 	if err != nil {
 		return verdict{}, err
 	}
-	if _, err := e.held(ctx, tx, &p.link, in); err != nil {
+	held, err := e.held(ctx, tx, &p.link, in)
+	if err != nil {
 		return verdict{}, err
 	}
 	d := plan.Plan(in)
 	switch {
+	case d.BookingFields != 0 && held && !p.carrying && p.item != nil && p.booking != nil:
+		// Somebody decided against what the calendar says, which is still to be set back: it is no news.
+		p.link.Ref, p.link.Revision, p.link.GoneAt = p.item.Ref, p.item.Revision, zeroTime
+		return verdict{aside: true}, tx.PutLink(ctx, p.link)
 	case d.BookingFields != 0 && p.mass != 0 && p.item != nil && p.booking != nil:
 		return verdict{aside: true}, e.setAside(ctx, tx, p, d)
 	case p.booking != nil:

@@ -317,3 +317,32 @@ func TestShadowModeOfNobody(t *testing.T) {
 		}
 	})
 }
+
+// A move waits until shadow mode is over: neither side is written before.
+func TestAMoveWaitsForTheEndOfShadowMode(t *testing.T) {
+	movers(t, func(w *world, _ *twoModes) {
+		w.booked(3)
+		w.book("waits", at(18))
+		w.shadow(true)
+		w.server.edit(alice, w.itemOf("b1.1").Ref, func(e *calendar.Event) { e.Subject = "in Outlook" })
+		was := w.booking("b1").Title
+		w.silently(func() {
+			w.ask("Other", dry)
+			w.pass("alice")
+			w.moved(store.MoveDone)
+			w.ask("Other")
+			w.pass("alice")
+			w.mode("Memory")
+		})
+		if got := w.booking("b1").Title; got != was {
+			w.Errorf("the booking was renamed to %q in shadow mode", got)
+		}
+		w.shadow(false)
+		w.pass("alice")
+		w.pass("alice")
+		w.mode("Other")
+		if n, title := len(w.server.items(alice)), w.booking("b1").Title; n != 4 || title != "in Outlook" {
+			w.Errorf("%d items and the title %q after the take-over, want 4 and that of the calendar", n, title)
+		}
+	})
+}
