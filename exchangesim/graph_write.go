@@ -102,7 +102,7 @@ func (g *graphCall) updateEvent() (graphReply, error) {
 	if err := e.times(); err != nil {
 		return graphReply{}, err
 	}
-	if e.rewritten {
+	if v.index > 0 || e.rewritten {
 		made.changes, made.cancels = map[int]*content{}, map[int]bool{}
 	}
 	e.online(v.it.id)

@@ -98,7 +98,9 @@ func (c content) clone() content {
 	c.cancels = maps.Clone(c.cancels)
 	changes := make(map[int]*content, len(c.changes))
 	for i, e := range c.changes {
-		made := e.clone()
+		one := *e
+		one.changes, one.cancels = nil, nil // an exception has none: with those before it, each would be twice as large as the last
+		made := one.clone()
 		changes[i] = &made
 	}
 	c.changes = changes

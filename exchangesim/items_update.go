@@ -42,6 +42,9 @@ func (c *call) update(n *node, resolution string) (*view, error) {
 		}
 	}
 	made := v.c.clone()
+	if v.index > 0 {
+		made.changes, made.cancels = map[int]*content{}, map[int]bool{}
+	}
 	if v.index > 0 && !v.exception {
 		made.start, made.end, made.recurrence = v.start, v.end, nil
 	}

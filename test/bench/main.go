@@ -46,6 +46,8 @@ func figures() []figure {
 		{"plan", measurePlan},
 		{"reconcile", measureReconcile},
 		{"reconcile-graph", measureReconcileGraph},
+		{"series", measureSeries},
+		{"series-save", measureSeriesSave},
 	}
 }
 
