@@ -188,14 +188,20 @@ func TestThisAndFollowingBecomesABookingOfItsOwn(t *testing.T) {
 // What is no rest of a series stays what it was: a copy.
 func TestACopyOfASeriesIsNoRestOfIt(t *testing.T) {
 	for name, do := range map[string]func(w *world, first calendar.Item){
-		"Plain":                func(w *world, first calendar.Item) { w.rest(first, cutOff{day: 1}) },
-		"Later":                func(w *world, first calendar.Item) { w.rest(first, cutOff{day: 6, change: daily(3)}) },
-		"LaterThanAShorterOne": func(w *world, first calendar.Item) { w.shorten(first, 4); w.rest(first, cutOff{day: 9, change: daily(3)}) },
+		"Plain": func(w *world, first calendar.Item) { w.rest(first, cutOff{day: 1}) },
+		"Later": func(w *world, first calendar.Item) { w.rest(first, cutOff{day: 6, change: daily(3)}) },
+		"LaterThanAShorterOne": func(w *world, first calendar.Item) {
+			w.shorten(first, 4)
+			w.rest(first, cutOff{day: 9, change: daily(3)})
+		},
 		"OfTheSameMeeting": func(w *world, first calendar.Item) {
 			w.shorten(first, 4)
 			w.rest(first, cutOff{day: 4, change: func(ev *calendar.Event) { ev.UID = "meeting" }})
 		},
-		"WithinTheSeries": func(w *world, first calendar.Item) { w.shorten(first, 5); w.rest(first, cutOff{day: 4, change: daily(2)}) },
+		"WithinTheSeries": func(w *world, first calendar.Item) {
+			w.shorten(first, 5)
+			w.rest(first, cutOff{day: 4, change: daily(2)})
+		},
 		"OfOneShortenedInTheBookingSystem": func(w *world, first calendar.Item) {
 			w.book("b1", ruled("FREQ=DAILY;COUNT=3"))
 			w.rest(first, cutOff{day: 4, change: daily(2)})
@@ -349,8 +355,8 @@ func TestARemarkIsMadeUpFor(t *testing.T) {
 		writes := w.server.writes
 		w.pass("alice")
 		w.becameOne(ref, "FREQ=DAILY;COUNT=2")
-		if w.server.writes != writes {
-			w.Errorf("%d writes of content", w.server.writes-writes)
+		if n := w.server.writes - writes; n != 1 {
+			w.Errorf("%d writes, want the marking alone", n)
 		}
 	})
 }
