@@ -432,6 +432,9 @@ func (w *world) checkOthers() {
 	for id, o := range w.others {
 		it, found := w.sim.Outlook(o.box).Find(func(x exchangesim.Appointment) bool { return x.ID == id })
 		switch {
+		case found && o.of != "" && it.Properties[oid] != o.booking && w.booking(it.Properties[oid]) != nil:
+			delete(w.others, id) // what follows in a split series is a booking of its own by now
+			continue
 		case o.was == "" && found:
 			o.was = says(it) // from now on it is one
 		case o.was == "", !found && w.orphaned(o):

@@ -161,6 +161,9 @@ func (t *Tx) move(ctx context.Context, tenant, id string) error {
 	if err := t.q.MoveMailbox(ctx, db.MoveMailboxParams{Tenant: tenant, Person: id}); err != nil {
 		return fmt.Errorf("move mailbox of person %s: %w", id, err)
 	}
+	if err := t.q.DropSplits(ctx, db.DropSplitsParams{Tenant: tenant, Person: id}); err != nil {
+		return wrapped(err, "forget split series of %s", id)
+	}
 	return t.SetPersonState(ctx, tenant, id, PersonState{Status: StatusNew})
 }
 
@@ -189,6 +192,7 @@ func (t *Tx) DeletePerson(ctx context.Context, tenant, id string) error {
 		func() error {
 			return t.q.DropRoomItems(ctx, db.DropRoomItemsParams{Tenant: tenant, Room: id})
 		},
+		func() error { return t.q.DropSplits(ctx, db.DropSplitsParams{Tenant: tenant, Person: id}) },
 		func() error { return t.q.DropMove(ctx, db.DropMoveParams{Tenant: tenant, Person: id}) },
 		func() error {
 			return t.q.DeleteMailbox(ctx, db.DeleteMailboxParams{Tenant: tenant, Person: id})

@@ -310,7 +310,7 @@ func (m *memory) apply(mu calendar.Mutation) (backend.Result, error) {
 func (m *memory) write(mu calendar.Mutation) (backend.Result, error) {
 	b := m.box(mu.Mailbox.Address)
 	res := backend.Result{}
-	if m.loud && mu.Mail == calendar.MailNobody {
+	if m.loud && !mu.Remark && mu.Mail == calendar.MailNobody {
 		invited := mu.Event.Attendees
 		if it := b.items[mu.Ref]; it != nil {
 			invited = it.Event.Attendees
@@ -341,6 +341,11 @@ func (m *memory) write(mu calendar.Mutation) (backend.Result, error) {
 			return res, fmt.Errorf("item: %w", fault.Conflict)
 		}
 		next := *it
+		if mu.Remark {
+			next.Key, next.ForeignKey, mu.Mail = mu.Key, mu.ForeignKey, calendar.MailNobody
+			res.Item = m.put(mu.Mailbox.Address, next)
+			break
+		}
 		next.Event = settledEvent(it.Event, overwrite(cloned(it.Event), mu.Event, mu.Fields&^calendar.FieldRecurrence))
 		if mu.Fields.Any(calendar.FieldRecurrence) && (next.Event.Recurrence != mu.Event.Recurrence || comesBack(next.Event, mu.Event)) {
 			next.Event.Recurrence, next.Event.Exceptions = mu.Event.Recurrence, nil

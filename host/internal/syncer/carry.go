@@ -120,6 +120,9 @@ func (e *Engine) attempt(ctx context.Context, p *pass, in store.Intent) error {
 		item = nil // called off in the calendar: it stands for nothing any more
 	}
 	e.learnGroups(ctx, p, item)
+	if l, item, err = e.remark(ctx, p, l, item); err != nil {
+		return err
+	}
 	s, err := e.prepare(ctx, p, in, seen{link: l, item: item, surelyNew: surelyNew})
 	if err != nil || s.settled {
 		return err

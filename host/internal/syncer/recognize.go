@@ -45,6 +45,11 @@ func (e *Engine) byKey(ctx context.Context, tx *store.Tx, p *pass, item *calenda
 			Tenant: l.Tenant, Person: l.Person, Booking: l.Booking, Ref: item.Ref,
 		}}, unlinkedLeftAlone, "an item of a booking that is over, restored or copied by somebody, was left alone")
 	}
+	if l.State == store.LinkLive && l.Ref != "" && l.GoneAt.IsZero() {
+		if err := e.met(ctx, tx, l, item); err != nil {
+			return err
+		}
+	}
 	if stands, err := standsFor(ctx, tx, l, item); err != nil || !stands {
 		return err
 	}
@@ -125,6 +130,11 @@ func (e *Engine) byForeignKey(ctx context.Context, tx *store.Tx, p *pass, item *
 			over = !here && l.Ref != "" && l.Ref != item.Ref
 			continue // an item is taken for one that is to go only if it can be nothing else
 		}
+		if l.State == store.LinkLive && l.Ref != "" && l.GoneAt.IsZero() {
+			if err := e.met(ctx, tx, l, item); err != nil {
+				return err
+			}
+		}
 		if stands, err := standsFor(ctx, tx, l, item); err != nil || !stands {
 			return err
 		}
@@ -154,6 +164,9 @@ func (e *Engine) byForeignKey(ctx context.Context, tx *store.Tx, p *pass, item *
 
 // inspect finds out whether a suspect is a link's item under a new reference, or a copy that somebody made.
 func (e *Engine) inspect(ctx context.Context, p *pass) error {
+	if err := e.splits(ctx, p); err != nil {
+		return err
+	}
 	for _, s := range p.suspects {
 		l, found, err := e.Store.Link(ctx, p.mb.Tenant, s.key)
 		if err != nil {
@@ -183,6 +196,9 @@ func (e *Engine) inspect(ctx context.Context, p *pass) error {
 			l, found, err := tx.Link(ctx, p.mb.Tenant, s.key)
 			if err != nil || !found || l.State == store.LinkDead {
 				return err
+			}
+			if stands, err := standsFor(ctx, tx, l, &s.item); err != nil || !stands {
+				return err // settled since: it became a booking of its own, or it was told that it cannot
 			}
 			if moved {
 				return e.pairItem(ctx, tx, p, l, &s.item)

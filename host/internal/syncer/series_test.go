@@ -378,29 +378,3 @@ func TestTheOrganizerOfASeriesChanges(t *testing.T) {
 		}
 	})
 }
-
-// "This and following" in Outlook shortens a series and makes another one of the rest, with the same marker. That is no mere
-// copy, and said so.
-func TestASeriesThatIsSplitInOutlookIsTold(t *testing.T) {
-	each(t, func(w *world) {
-		w.book("b1", ruled(fiveDays), with(retitled(1, "Review")))
-		w.pass("alice")
-		rest := w.only(alice)
-		rest.Ref, rest.Event = "", cloned(rest.Event)
-		rest.Event.Start, rest.Event.End, rest.Event.Recurrence, rest.Event.Exceptions = nth(3), nth(3).Add(time.Hour), "FREQ=DAILY;COUNT=2", nil
-		w.server.edit(alice, w.only(alice).Ref, func(ev *calendar.Event) { ev.Recurrence = "FREQ=DAILY;COUNT=3" })
-		ref := w.server.add(alice, rest)
-		w.pass("alice")
-		if b := w.booking("b1"); b.Recurrence != "FREQ=DAILY;COUNT=3" || len(b.Exceptions) != 1 {
-			w.Errorf("the first half is %q with %+v", b.Recurrence, b.Exceptions)
-		}
-		if got := w.open(); len(got) != 1 || !strings.Contains(got[0], "was split in the calendar") || !strings.Contains(got[0], "2026-12-04") {
-			w.Errorf("differences: %v", got)
-		}
-		for _, it := range w.server.items(alice) {
-			if it.Ref == ref && it.Event.Recurrence != "FREQ=DAILY;COUNT=2" {
-				w.Errorf("the rest was written to: %+v", it.Event)
-			}
-		}
-	})
-}

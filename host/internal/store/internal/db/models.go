@@ -337,6 +337,15 @@ type ShadowReport struct {
 	Data   []byte
 }
 
+type Split struct {
+	Tenant  string
+	Person  string
+	Ref     string
+	Key     string
+	Version int64
+	At      int64
+}
+
 type Subscription struct {
 	TokenHash  []byte
 	Tenant     string
