@@ -46,7 +46,7 @@ func (s *roomSettling) strange(ctx context.Context, why string) error {
 		return err
 	case from != byOrganizer:
 		s.row.Role, s.row.Base = store.RoomLeft, nil
-		return s.engine.differInRoom(ctx, s.tx, *s.row, roomDifference{roomSeries, "", why})
+		return s.engine.differInRoom(ctx, s.tx, *s.row, roomDifference{roomSeries, "", s.which() + ": " + why})
 	}
 	if s.row.Role == store.RoomLeft {
 		if err := s.engine.closeRoomDifferences(ctx, s.tx, *s.row, ""); err != nil {
