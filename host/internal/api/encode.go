@@ -53,9 +53,17 @@ func resourceStates(b *booking.Booking) *[]rest.ResourceState {
 	var states []rest.ResourceState
 	for _, a := range b.Answers {
 		if a.Resource != "" && slices.Contains(b.Resources, a.Resource) {
-			states = append(states, rest.ResourceState{
+			state := rest.ResourceState{
 				Resource: a.Resource, State: rest.ResourceStateState(a.State), Reason: given(a.Reason), At: a.At.UTC(),
-			})
+			}
+			if len(a.Occurrences) > 0 {
+				names := make([]string, len(a.Occurrences))
+				for i, at := range a.Occurrences {
+					names[i] = b.OccurrenceName(at)
+				}
+				state.DeclinedOccurrences = &names
+			}
+			states = append(states, state)
 		}
 	}
 	if states == nil {

@@ -23,6 +23,9 @@ type Answer struct {
 	State    AnswerState
 	Reason   string    // what it wrote, or what is known of why; may be empty
 	At       time.Time // when the hub learnt of it
+	// Occurrences are those of a series that a room declined by themselves, when the rule has them start, in order. State is
+	// what it answered to the rest.
+	Occurrences []time.Time
 }
 
 // Answer returns what the attendee with this address, in lower case, has answered, and whether anything is known of it.

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/store/internal/db"
@@ -67,7 +69,7 @@ func sayings(answers []BookingAnswer) []booking.Answer {
 func (t *Tx) PutAnswer(ctx context.Context, a BookingAnswer) error {
 	err := t.q.UpsertAnswer(ctx, db.UpsertAnswerParams{
 		Tenant: a.Tenant, Booking: a.Booking, Address: a.Email, Resource: a.Resource, State: string(a.State), Reason: a.Reason,
-		At: millis(a.At), Heard: string(a.Heard),
+		At: millis(a.At), Heard: string(a.Heard), Occurrences: listed(a.Occurrences),
 	})
 	if err != nil {
 		return fmt.Errorf("save answer to booking %s: %w", a.Booking, err)
@@ -89,6 +91,26 @@ func answerFromRow(row db.BookingAnswer) BookingAnswer {
 		Tenant: row.Tenant, Booking: row.Booking, Heard: booking.AnswerState(row.Heard),
 		Answer: booking.Answer{
 			Email: row.Address, Resource: row.Resource, State: booking.AnswerState(row.State), Reason: row.Reason, At: moment(row.At),
+			Occurrences: unlisted[time.Time](row.Occurrences),
 		},
 	}
+}
+
+// listed writes a list for a column that is empty where the list is; unlisted reads it.
+func listed[T any](list []T) string {
+	if len(list) == 0 {
+		return ""
+	}
+	data, err := json.Marshal(list)
+	if err != nil {
+		panic(err) // plain values marshal
+	}
+	return string(data)
+}
+
+func unlisted[T any](text string) (list []T) {
+	if text != "" && json.Unmarshal([]byte(text), &list) != nil {
+		return nil // written by a version that nobody has any more
+	}
+	return list
 }

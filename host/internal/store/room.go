@@ -39,6 +39,17 @@ type RoomItem struct {
 	Due          time.Time // when it is to be looked at; zero: not at all
 	Tries        int
 	Created      time.Time
+	Occurrences  []RoomOccurrence // of a series, that were decided on by themselves; sorted
+}
+
+// A RoomOccurrence is one occurrence of a series in a room's calendar for which the room is taken.
+type RoomOccurrence struct {
+	Occurrence time.Time `json:"occurrence"` // when the rule has it start, as in booking.Exception
+	// Role is RoomConflict, RoomDeclining or RoomDeclined, as of an item.
+	Role  RoomRole  `json:"role"`
+	Start time.Time `json:"start"` // when it was to take place then
+	End   time.Time `json:"end"`
+	Tries int       `json:"tries,omitempty"`
 }
 
 // RoomItem returns the item of a room's calendar with this reference.
@@ -122,6 +133,16 @@ func (t *Tx) WakeRoomItems(ctx context.Context, tenant string, c RoomItemChoice,
 	return n, nil
 }
 
+// WakeRoomConflicts has the items of a room looked at now for which, or for occurrences of which, it was taken. It returns how
+// many they are.
+func (t *Tx) WakeRoomConflicts(ctx context.Context, tenant, room string, now time.Time) (int64, error) {
+	n, err := t.q.WakeRoomConflicts(ctx, db.WakeRoomConflictsParams{Now: millis(now), Tenant: tenant, Room: room})
+	if err != nil {
+		return 0, fmt.Errorf("wake items of room %s: %w", room, err)
+	}
+	return n, nil
+}
+
 // PutRoomItem writes i, as a new one if there is none with its reference. Created is kept as first written.
 func (t *Tx) PutRoomItem(ctx context.Context, i RoomItem) error {
 	if i.Created.IsZero() {
@@ -130,7 +151,7 @@ func (t *Tx) PutRoomItem(ctx context.Context, i RoomItem) error {
 	err := t.q.UpsertRoomItem(ctx, db.UpsertRoomItemParams{
 		Tenant: i.Tenant, Room: i.Room, Ref: string(i.Ref), Uid: i.UID, Booking: i.Booking, Epoch: i.Epoch, Role: string(i.Role),
 		Base: i.Base, Answer: i.Answer, Reason: i.Reason, SeenRound: i.SeenRound, GoneAt: millis(i.GoneAt), Due: millis(i.Due),
-		Tries: int64(i.Tries), Created: millis(i.Created),
+		Tries: int64(i.Tries), Created: millis(i.Created), Occurrences: listed(i.Occurrences),
 	})
 	if err != nil {
 		return fmt.Errorf("save item of room %s: %w", i.Room, err)
@@ -159,6 +180,7 @@ func roomItemFromRow(row db.RoomItem) RoomItem {
 		Tenant: row.Tenant, Room: row.Room, Ref: calendar.Ref(row.Ref), UID: row.Uid, Booking: row.Booking, Epoch: row.Epoch,
 		Role: RoomRole(row.Role), Base: bytesOf(row.Base), Answer: row.Answer, Reason: row.Reason, SeenRound: row.SeenRound,
 		GoneAt: moment(row.GoneAt), Due: moment(row.Due), Tries: int(row.Tries), Created: moment(row.Created),
+		Occurrences: unlisted[RoomOccurrence](row.Occurrences),
 	}
 }
 

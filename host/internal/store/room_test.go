@@ -43,7 +43,7 @@ func TestAnswersComeWithTheirBooking(t *testing.T) {
 		}
 		tx(t, s, func(ctx context.Context, tx *store.Tx) error { return tx.DeleteAnswer(ctx, tenant, "b2", person.Email) })
 		left, err := s.Answers(t.Context(), tenant, "b2")
-		if err != nil || len(left) != 1 || left[0].Answer != room || left[0].Heard != booking.AnswerPending {
+		if err != nil || len(left) != 1 || !reflect.DeepEqual(left[0].Answer, room) || left[0].Heard != booking.AnswerPending {
 			t.Errorf("left %+v, %v", left, err)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/directory"
@@ -48,14 +49,21 @@ func (e *Engine) hear(ctx context.Context, tx *store.Tx, p *pair) error {
 		if i := slices.IndexFunc(known, func(k store.BookingAnswer) bool { return k.Resource == row.ID }); i >= 0 {
 			next = known[i]
 		}
-		heard := answerStates[a.Response]
-		if next.Heard == heard {
+		heard, reason := answerStates[a.Response], p.reasons[directory.FoldEmail(a.Email)]
+		alone, err := e.heardAlone(ctx, tx, p, a, row.ID, next.Occurrences)
+		if err != nil {
+			return err
+		}
+		if next.Heard == heard && slices.EqualFunc(next.Occurrences, alone, time.Time.Equal) {
 			continue
 		}
-		first := next.Heard == ""
-		next.Email, next.Resource, next.Heard = directory.FoldEmail(a.Email), row.ID, heard
-		if next.State != heard && (next.State == "" || heard != booking.AnswerPending || !first) {
+		first, news := next.Heard == "", next.Heard != heard
+		next.Email, next.Resource, next.Heard, next.Occurrences = directory.FoldEmail(a.Email), row.ID, heard, alone
+		if next.State == "" || news && next.State != heard && (heard != booking.AnswerPending || !first) {
 			next.State, next.Reason = heard, ""
+		}
+		if reason != "" && (next.State == booking.AnswerDeclined || len(alone) > 0) {
+			next.Reason = reason
 		}
 		if err := e.answer(ctx, tx, p.booking, next); err != nil {
 			return err
@@ -66,6 +74,103 @@ func (e *Engine) hear(ctx context.Context, tx *store.Tx, p *pair) error {
 		}
 	}
 	return nil
+}
+
+// heardAlone returns the occurrences of a series that a room, which is invited as a, declined by themselves, as the organizer's
+// item of a pair tells. Where the room's own calendar is read that one knows better: what is known stays.
+func (e *Engine) heardAlone(ctx context.Context, tx *store.Tx, p *pair, a calendar.Attendee, room string, known []time.Time) ([]time.Time, error) {
+	if !p.booking.Series() || a.Response == calendar.Declined {
+		return nil, nil
+	}
+	rows, err := tx.RoomItemsByUID(ctx, p.booking.Tenant, p.item.Event.UID)
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(rows, func(r store.RoomItem) bool {
+		return r.Room == room && r.Role == store.RoomCopy && r.GoneAt.IsZero() && !isPlaceholder(r)
+	}) {
+		return known, nil
+	}
+	return declinedIn(&p.item.Event, a.Email), nil
+}
+
+// declinedIn returns the occurrences of a series that an attendee declined by themselves.
+func declinedIn(ev *calendar.Event, email string) (list []time.Time) {
+	for _, x := range ev.Exceptions {
+		if x.Event != nil && slices.ContainsFunc(x.Event.Attendees, func(a calendar.Attendee) bool {
+			return strings.EqualFold(a.Email, email) && a.Response == calendar.Declined
+		}) {
+			list = append(list, x.Occurrence)
+		}
+	}
+	return list
+}
+
+// learnReasons asks what rooms wrote that declined, by what the organizer's items of a pull say, before that is recorded: once,
+// because what is recorded is not asked for again.
+func (e *Engine) learnReasons(ctx context.Context, p *pass, item *calendar.Item) error {
+	if item == nil || p.mode.Answers == nil || item.ReadOnly || item.Event.Cancelled {
+		return nil
+	}
+	var known []booking.Answer
+	asked := false
+	for _, a := range item.Event.Attendees {
+		alone := declinedIn(&item.Event, a.Email)
+		if a.Response != calendar.Declined && len(alone) == 0 {
+			continue
+		}
+		row, found, err := e.Store.PersonByEmail(ctx, p.mb.Tenant, a.Email)
+		if err != nil {
+			return ours(err)
+		}
+		if !found || row.Kind != directory.KindResource {
+			continue
+		}
+		if !asked {
+			if known, err = e.answersOf(ctx, p, item.Ref); err != nil {
+				return ours(err)
+			}
+			asked = true
+		}
+		email := directory.FoldEmail(a.Email)
+		i := slices.IndexFunc(known, func(k booking.Answer) bool { return k.Email == email })
+		switch {
+		case i < 0 || known[i].Resource == "":
+		case a.Response == calendar.Declined && known[i].State == booking.AnswerDeclined:
+			continue
+		case a.Response != calendar.Declined && !slices.ContainsFunc(alone, func(at time.Time) bool {
+			return !slices.ContainsFunc(known[i].Occurrences, at.Equal)
+		}):
+			continue
+		}
+		if p.reasons == nil {
+			p.reasons = map[calendar.Ref]map[string]string{}
+		}
+		if p.reasons[item.Ref] == nil {
+			p.reasons[item.Ref] = map[string]string{}
+		}
+		if _, asked := p.reasons[item.Ref][email]; asked {
+			continue
+		}
+		p.reasons[item.Ref][email] = e.whyDeclined(ctx, p, item, a.Email)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// answersOf returns what is known of the answers to the booking of an item.
+func (e *Engine) answersOf(ctx context.Context, p *pass, ref calendar.Ref) ([]booking.Answer, error) {
+	l, found, err := e.Store.LinkByRef(ctx, p.mb.Tenant, p.mb.Person, ref)
+	if err != nil || !found {
+		return nil, err
+	}
+	b, found, err := e.Store.Booking(ctx, l.Tenant, l.Booking)
+	if err != nil || !found {
+		return nil, err
+	}
+	return b.Answers, nil
 }
 
 // hearAttendee takes over what the organizer's item says of one of the people invited. It is told in the change feed, changes
@@ -104,7 +209,8 @@ func (e *Engine) answer(ctx context.Context, tx *store.Tx, b *booking.Booking, a
 	if !known {
 		before.State = booking.AnswerPending // that somebody was invited is no news
 	}
-	news := before.State != a.State || a.Reason != "" && before.Reason != a.Reason
+	alone := !slices.EqualFunc(before.Occurrences, a.Occurrences, time.Time.Equal)
+	news := before.State != a.State || a.Reason != "" && before.Reason != a.Reason || alone
 	if a.At.IsZero() || news {
 		a.At = e.now()
 	}
@@ -118,6 +224,9 @@ func (e *Engine) answer(ctx context.Context, tx *store.Tx, b *booking.Booking, a
 		return nil
 	}
 	what := fmt.Sprintf("%s: %s", a.Resource, a.State)
+	if len(a.Occurrences) > 0 {
+		what += ", but declined " + datesOf(b, a.Occurrences)
+	}
 	if a.Reason != "" {
 		what += ": " + a.Reason
 	}
@@ -132,6 +241,10 @@ func (e *Engine) answer(ctx context.Context, tx *store.Tx, b *booking.Booking, a
 	}
 	if err := e.record(ctx, tx, b.Tenant, b.Organizer, b.ID, "room answered", what); err != nil {
 		return err
+	}
+	if more := slices.ContainsFunc(missed(b, a.Answer), func(at time.Time) bool { return !slices.ContainsFunc(before.Occurrences, at.Equal) }); more {
+		about := store.Link{Tenant: b.Tenant, Person: b.Organizer, Booking: b.ID}
+		return e.mailOnError(ctx, tx, &about, mailNews{MailRoomDeclined, what}) // the rest of the series stands, whatever is wanted of conflicts
 	}
 	if a.State != booking.AnswerDeclined || known && before.State == booking.AnswerDeclined {
 		return nil
@@ -152,7 +265,28 @@ func declinedProblem(b *booking.Booking) string {
 		}
 		parts = append(parts, part)
 	}
+	for _, a := range b.Answers {
+		list := missed(b, a)
+		if a.Resource == "" || a.State == booking.AnswerDeclined || len(list) == 0 {
+			continue
+		}
+		part := fmt.Sprintf("the room %s declined %s", a.Resource, datesOf(b, list))
+		if a.Reason != "" {
+			part += ": " + a.Reason
+		}
+		parts = append(parts, part)
+	}
 	return strings.Join(parts, "; ")
+}
+
+// missed returns the occurrences that a room declined by themselves and that the booking has it for all the same.
+func missed(b *booking.Booking, a booking.Answer) (list []time.Time) {
+	for _, at := range a.Occurrences {
+		if has, _ := roomAt(b, a.Resource, at); has {
+			list = append(list, at)
+		}
+	}
+	return list
 }
 
 // tellAnswer makes an answer an entry of the change feed. The booking says something else to who reads it, so it gets the

@@ -353,8 +353,14 @@ func (e *Engine) arm(ctx context.Context, tx *store.Tx, s *step) error {
 	}
 	var err error
 	texts := s.CreateItem || s.ItemFields.Any(calendar.FieldBody)
-	s.event, err = eventOf(ctx, tx, s.pair.booking, &s.fields, s.pair.item, texts)
+	shown := s.pair.invited(s.fields)
+	s.event, err = eventOf(ctx, tx, s.pair.booking, &shown, s.pair.item, texts)
 	s.event.Attendees = append(s.event.Attendees, s.pair.excused...)
+	for _, x := range s.event.Exceptions {
+		if x.Event != nil {
+			x.Event.Attendees = append(x.Event.Attendees, s.pair.excused...)
+		}
+	}
 	if err != nil || s.CreateItem {
 		return err
 	}

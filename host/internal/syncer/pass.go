@@ -44,9 +44,10 @@ type pass struct {
 	shadowAgain time.Time
 	// items are those of a room's calendar as they were pulled, so that they need not be read again.
 	items   map[calendar.Ref]*calendar.Item
-	mass    int64 // the unit of the quarantine into which changes of bookings go from now on; 0: none
-	changes int   // of bookings, by the calendar
-	wanted  int64 // the reasons to look at the mailbox that there were at the beginning
+	reasons map[calendar.Ref]map[string]string // what rooms wrote that declined an item, by their addresses
+	mass    int64                              // the unit of the quarantine into which changes of bookings go from now on; 0: none
+	changes int                                // of bookings, by the calendar
+	wanted  int64                              // the reasons to look at the mailbox that there were at the beginning
 }
 
 // isRoom reports whether the mailbox is that of a room or another resource.

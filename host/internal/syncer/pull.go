@@ -76,6 +76,11 @@ func (e *Engine) page(ctx context.Context, p *pass, page backend.Page) error {
 	}
 	for _, ch := range page.Changes {
 		e.learnGroups(ctx, p, ch.Item, fetched[ch.Ref])
+		for _, item := range []*calendar.Item{ch.Item, fetched[ch.Ref]} {
+			if err := e.learnReasons(ctx, p, item); err != nil {
+				return err
+			}
+		}
 	}
 	before, mass, changes := p.mb, p.mass, p.changes
 	var marks []string
@@ -233,7 +238,7 @@ func (e *Engine) pairItem(ctx context.Context, tx *store.Tx, p *pass, l store.Li
 		pr.link.GoneAt = e.now()
 		return tx.PutLink(ctx, pr.link)
 	}
-	pr.item, pr.mode, pr.mass = item, p.mode.Name, p.mass
+	pr.item, pr.mode, pr.mass, pr.reasons = item, p.mode.Name, p.mass, p.reasons[item.Ref]
 	if l.Quarantine != 0 {
 		pr.mass = l.Quarantine
 	}

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/host/internal/syncer/plan"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
@@ -99,13 +99,13 @@ func (e *Engine) roomChange(ctx context.Context, tx *store.Tx, p *pass, ch backe
 	return tx.PutRoomItem(ctx, r)
 }
 
-// itemPast reports whether an item that is no series is over.
+// itemPast reports whether an item is over, with all of its occurrences.
 func (e *Engine) itemPast(it *calendar.Item) bool {
-	if it.Kind != calendar.Single || it.Event.Recurrence != "" {
+	ev := &it.Event
+	if it.Kind != calendar.Single && ev.Recurrence == "" {
 		return false
 	}
-	_, end := booking.Span(&booking.Booking{Start: it.Event.Start, End: it.Event.End, AllDay: it.Event.AllDay, Zone: it.Event.Zone})
-	return !end.After(e.now())
+	return e.endsBy(&plan.Fields{Start: ev.Start, End: ev.End, AllDay: ev.AllDay, Zone: ev.Zone, Recurrence: ev.Recurrence})
 }
 
 // room does what a pass over a room's calendar has to do after the pull.
@@ -213,8 +213,8 @@ func (e *Engine) settleRoomItem(ctx context.Context, p *pass, r store.RoomItem, 
 	}
 	var after store.RoomItem
 	err = e.withRoomItem(ctx, p, r, func(ctx context.Context, tx *store.Tx, r *store.RoomItem) error {
+		s := roomSettling{engine: e, tx: tx, pass: p, row: r, meeting: m, tries: r.Tries}
 		r.UID, r.Due, r.Tries = item.Event.UID, zeroTime, 0
-		s := roomSettling{engine: e, tx: tx, pass: p, row: r, meeting: m}
 		err := s.settle(ctx)
 		after = *r
 		return err
@@ -225,6 +225,13 @@ func (e *Engine) settleRoomItem(ctx context.Context, p *pass, r store.RoomItem, 
 	e.Failpoint("room:settled")
 	if after.Role == store.RoomDeclining {
 		return e.decline(ctx, p, after)
+	}
+	for _, o := range after.Occurrences {
+		if o.Role == store.RoomDeclining {
+			if err := e.declineOccurrence(ctx, p, after, o.Occurrence); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

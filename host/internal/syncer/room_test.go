@@ -39,6 +39,18 @@ func (m *memory) Respond(_ context.Context, r backend.Reaction) error {
 		return fmt.Errorf("item: %w", fault.Invalid)
 	}
 	organizer, uid := it.Event.Organizer.Email, it.Event.UID
+	if !r.Occurrence.IsZero() {
+		if !occurs(it.Event, r.Occurrence) || skips(&it.Event, r.Occurrence) {
+			m.mu.Unlock()
+			return fmt.Errorf("occurrence: %w", fault.NotFound)
+		}
+		m.writes++
+		m.mails = append(m.mails, fmt.Sprintf("%s declines %s on %s: %s", r.Mailbox.Address, uid, r.Occurrence.Format(time.DateOnly), r.Comment))
+		m.mu.Unlock()
+		m.edit(r.Mailbox.Address, r.Ref, func(ev *calendar.Event) { leaveOutOf(ev, r.Occurrence) })
+		m.respondTo(organizer, uid, r.Occurrence, r.Mailbox.Address, calendar.Declined)
+		return m.leave("respond")
+	}
 	m.writes++
 	m.mails = append(m.mails, fmt.Sprintf("%s declines %s: %s", r.Mailbox.Address, uid, r.Comment))
 	b := m.box(r.Mailbox.Address)

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
-	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/host/internal/syncer/plan"
 	"github.com/roomwire/roomwire/sdk/calendar"
@@ -32,9 +31,7 @@ func (s *roomSettling) book(ctx context.Context, old *booking.Booking) error {
 	if err != nil {
 		return err
 	}
-	alone := next.Clone()
-	alone.Resources = []string{s.row.Room}
-	others, err := s.tx.Overlapping(ctx, alone)
+	others, err := s.tx.Overlapping(ctx, onlyRoom(next, s.row.Room))
 	if err != nil {
 		return err
 	}
@@ -45,11 +42,20 @@ func (s *roomSettling) book(ctx context.Context, old *booking.Booking) error {
 			return s.copyOf(ctx, same)
 		}
 	}
-	if len(others) > 0 {
+	if len(others) > 0 && !next.Series() {
 		return s.collides(ctx, others)
 	}
 	if err := s.dropTaken(ctx, next); err != nil {
 		return err
+	}
+	if next.Series() {
+		left, others, err := s.makeWay(ctx, nil, next)
+		if err != nil {
+			return err
+		}
+		if !left {
+			return s.collides(ctx, others)
+		}
 	}
 	if v := booking.Validate(next); len(v) > 0 {
 		why, _ := refused(&booking.InvalidError{Booking: next.ID, Violations: v})
@@ -65,6 +71,9 @@ func (s *roomSettling) book(ctx context.Context, old *booking.Booking) error {
 	s.row.Role, s.row.Booking, s.row.Base, s.row.Reason, s.row.Answer = store.RoomSource, next.ID, saveFields(&s.fields), "", ""
 	if linked {
 		s.row.Role = store.RoomCopy
+		if err := s.tx.PutRoomItem(ctx, *s.row); err != nil { // which says for what the room is taken
+			return err
+		}
 		if err := s.tie(ctx, next); err != nil {
 			return err
 		}
@@ -84,7 +93,7 @@ func (s *roomSettling) draft(ctx context.Context) (next *booking.Booking, linked
 		Tenant: s.row.Tenant, ID: s.meetingID(), Status: booking.Confirmed, Resources: []string{s.row.Room},
 		Organizer: s.organizer.ID, SyncOff: true, Zone: s.engine.Zone(s.row.Tenant),
 	}
-	from, fields := s.fields, calendar.FieldTime|calendar.FieldSubject|calendar.FieldAttendees|calendar.FieldLocation
+	from, fields := s.fields, follows|calendar.FieldLocation|calendar.FieldRecurrence
 	if s.organizer.ID == "" {
 		next.External = &booking.Address{Name: s.item.Event.Organizer.Name, Email: s.item.Event.Organizer.Email}
 		if s.own {
@@ -93,14 +102,14 @@ func (s *roomSettling) draft(ctx context.Context) (next *booking.Booking, linked
 		}
 		fields |= calendar.FieldClass
 	}
-	if it := s.original; it != nil && it.Kind == calendar.Single && it.Event.Recurrence == "" {
+	if it := s.original; it != nil && untouchable(it, nil) == "" {
 		f, err := fieldsOfItem(ctx, s.tx, s.row.Tenant, s.organizer.Email, &it.Event)
 		if err != nil {
 			return nil, false, err
 		}
 		if slices.Contains(f.Resources, strings.ToLower(s.pass.person.Email)) {
 			linked, next.SyncOff = true, false
-			from, fields = f, calendar.AllFields&^(calendar.FieldBody|calendar.FieldRecurrence|it.Omits)
+			from, fields = f, calendar.AllFields&^(calendar.FieldBody|it.Omits)
 		}
 	}
 	if err := applyFields(ctx, s.tx, next, fields, &from); err != nil {
@@ -121,7 +130,7 @@ func (s *roomSettling) draft(ctx context.Context) (next *booking.Booking, linked
 func (s *roomSettling) sameMeeting(ctx context.Context, id string) (*booking.Booking, error) {
 	b, found, err := s.tx.Booking(ctx, s.row.Tenant, id)
 	if err != nil || !found || s.organizer.ID == "" || b.Organizer != s.organizer.ID || b.AllDay != s.fields.AllDay ||
-		!b.Start.Equal(s.fields.Start) || !b.End.Equal(s.fields.End) {
+		b.Recurrence != s.fields.Recurrence || !b.Start.Equal(s.fields.Start) || !b.End.Equal(s.fields.End) {
 		return nil, err
 	}
 	links, err := s.tx.LinksOfBooking(ctx, b.Tenant, b.ID)
@@ -143,13 +152,16 @@ func (s *roomSettling) dropTaken(ctx context.Context, next *booking.Booking) err
 			free = append(free, id)
 			continue
 		}
-		alone := next.Clone()
-		alone.Resources = []string{id}
-		others, err := s.tx.Overlapping(ctx, alone)
+		alone := onlyRoom(next, id)
+		conflicts, err := s.tx.Conflicts(ctx, nil, alone)
 		if err != nil {
 			return err
 		}
-		if len(others) == 0 {
+		for _, c := range conflicts {
+			leaveOut(alone, id, c.Occurrence)
+		}
+		others := booking.OthersOf(conflicts)
+		if len(others) == 0 || next.Series() && s.engine.hasRoomAhead(alone, id) { // what is taken of it is seen to later
 			free = append(free, id)
 			continue
 		}
@@ -175,7 +187,11 @@ func (s *roomSettling) dropTaken(ctx context.Context, next *booking.Booking) err
 			return err
 		}
 	}
-	next.Resources = free
+	for _, id := range next.Resources {
+		if !slices.Contains(free, id) {
+			withoutRoom(next, id)
+		}
+	}
 	next.Normalize()
 	return nil
 }
@@ -216,40 +232,6 @@ func (s *roomSettling) tie(ctx context.Context, b *booking.Booking) error {
 		return err
 	}
 	return s.engine.hear(ctx, s.tx, &pr)
-}
-
-// excuse takes out of what the organizer's item says the invited rooms that its booking does not have because they are
-// taken: they collide, or have declined. They stay invited.
-func (e *Engine) excuse(ctx context.Context, tx *store.Tx, p *pair, f *plan.Fields) error {
-	p.excused = nil
-	if p.booking == nil || len(f.Resources) == 0 {
-		return nil
-	}
-	rows, read := []store.RoomItem(nil), false
-	for _, a := range p.item.Event.Attendees {
-		email := strings.ToLower(a.Email)
-		if !slices.Contains(f.Resources, email) {
-			continue
-		}
-		room, found, err := tx.PersonByEmail(ctx, p.link.Tenant, email)
-		if err != nil {
-			return err
-		}
-		if !found || room.Kind != directory.KindResource || slices.Contains(p.booking.Resources, room.ID) {
-			continue
-		}
-		if !read {
-			if rows, err = tx.RoomItemsByUID(ctx, p.link.Tenant, p.item.Event.UID); err != nil {
-				return err
-			}
-			read = true
-		}
-		if slices.ContainsFunc(rows, func(r store.RoomItem) bool { return r.Room == room.ID && refuses(r) }) {
-			p.excused = append(p.excused, a)
-			f.Resources = slices.DeleteFunc(slices.Clone(f.Resources), func(r string) bool { return r == email })
-		}
-	}
-	return nil
 }
 
 // refuses reports whether an item is that of a meeting that its room is not free for.

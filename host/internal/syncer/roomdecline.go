@@ -24,41 +24,58 @@ const declineTries = 5
 // (fault.Conflict) is looked at again first.
 func (e *Engine) decline(ctx context.Context, p *pass, r store.RoomItem) error {
 	e.Failpoint("decline:recorded")
-	err := error(fault.Unsupported)
-	if p.mode.Responder != nil {
-		err = p.mode.Responder.Respond(ctx, backend.Reaction{
-			Mailbox: p.mailbox, Ref: r.Ref, Response: calendar.Declined, Comment: r.Reason,
-		})
-	}
-	e.Failpoint("decline:answered")
-	gone := errors.Is(err, fault.NotFound)
-	never := errors.Is(err, fault.Unsupported) || errors.Is(err, fault.Invalid)
-	if err != nil && !gone && !never && mailboxWide(err) {
+	outcome, err := e.respond(ctx, p, r.Ref, zeroTime, r.Reason)
+	if err != nil {
 		return err
 	}
-	p.carried = p.carried || err == nil
 	return e.withRoomItem(ctx, p, r, func(ctx context.Context, tx *store.Tx, r *store.RoomItem) error {
 		if r.Role != store.RoomDeclining {
 			return nil
 		}
 		switch {
-		case err == nil:
+		case outcome.refusal == nil:
 			r.Role, r.Due, r.Tries = store.RoomDeclined, zeroTime, 0
 			if err := e.closeRoomDifferences(ctx, tx, *r, roomConflict); err != nil {
 				return err
 			}
 			return e.record(ctx, tx, r.Tenant, r.Room, "", "meeting declined", declinedWhy(r))
-		case gone:
+		case outcome.gone:
 			r.Role, r.Due = store.RoomDeclined, zeroTime
 			return nil
-		case never, r.Tries+1 >= declineTries:
+		case outcome.never, r.Tries+1 >= declineTries:
 			r.Role, r.Due = store.RoomConflict, zeroTime
-			return e.differInRoom(ctx, tx, *r, roomDifference{roomConflict, "", fmt.Sprintf("%s; the meeting could not be declined: %s", r.Reason, sentence(err))})
+			return e.differInRoom(ctx, tx, *r, roomDifference{roomConflict, "", fmt.Sprintf("%s; the meeting could not be declined: %s", r.Reason, sentence(outcome.refusal))})
 		}
 		r.Tries++
 		r.Due = e.now().Add(min(e.limits().RetryBase<<(r.Tries-1), time.Hour))
 		return nil
 	})
+}
+
+// An outcome is what the server made of an answer.
+type outcome struct {
+	refusal     error // nil: it is given
+	gone, never bool  // why: there is nothing to answer any more, or it can never be
+}
+
+// respond declines an invitation, or the occurrence at of a series. What concerns the mailbox as a whole is an error.
+func (e *Engine) respond(ctx context.Context, p *pass, ref calendar.Ref, at time.Time, comment string) (outcome, error) {
+	err := error(fault.Unsupported)
+	if p.mode.Responder != nil {
+		err = p.mode.Responder.Respond(ctx, backend.Reaction{
+			Mailbox: p.mailbox, Ref: ref, Occurrence: at, Response: calendar.Declined, Comment: comment,
+		})
+	}
+	e.Failpoint("decline:answered")
+	o := outcome{
+		refusal: err, gone: errors.Is(err, fault.NotFound),
+		never: errors.Is(err, fault.Unsupported) || errors.Is(err, fault.Invalid),
+	}
+	if err != nil && !o.gone && !o.never && mailboxWide(err) {
+		return o, err
+	}
+	p.carried = p.carried || err == nil
+	return o, nil
 }
 
 // declinedWhy says why a meeting was declined, and when it is: nobody can look it up in the room's calendar any more.

@@ -21,16 +21,24 @@ func (s *roomSettling) follow(ctx context.Context, b *booking.Booking) error {
 	}
 	changed := calendar.Fields(0)
 	if s.base != nil {
-		changed = plan.Diff(*s.base, s.fields) & follows
+		changed = plan.Diff(*s.base, s.fields) & (follows | calendar.FieldRecurrence)
 	}
 	lost, err := s.overtaken(ctx, b, changed)
 	if err != nil {
 		return err
 	}
-	if err := applyFields(ctx, s.tx, next, changed, &s.fields); err != nil {
+	if err := s.followSeries(ctx, next, changed); err != nil {
 		return err
 	}
-	next.Normalize()
+	if next.Normalize(); next.Series() {
+		left, others, err := s.makeWay(ctx, b, next)
+		if err != nil {
+			return err
+		}
+		if !left {
+			return s.cannotFollow(ctx, b, others)
+		}
+	}
 	if v := booking.Validate(next); len(v) > 0 {
 		why, _ := refused(&booking.InvalidError{Booking: next.ID, Violations: v})
 		return s.leave(ctx, roomDifference{roomDiffers, b.ID, "the booking does not follow the meeting: " + why})
@@ -54,9 +62,7 @@ func (s *roomSettling) follow(ctx context.Context, b *booking.Booking) error {
 				return err
 			}
 		}
-		if next.SyncProblem = ""; len(next.Declined()) > 0 {
-			next.SyncProblem = declinedProblem(next)
-		}
+		next.SyncProblem = declinedProblem(next)
 		if err := s.engine.save(ctx, s.tx, b, next, sourceCalendar, ""); err != nil {
 			return err
 		}
@@ -106,6 +112,9 @@ func (s *roomSettling) compare(ctx context.Context, b *booking.Booking) error {
 		return err
 	}
 	differ := plan.Diff(f, s.fields) & calendar.FieldTime
+	if b.Series() || s.fields.Recurrence != "" {
+		differ = s.compareSeries(b, f)
+	}
 	if !slices.Contains(b.Resources, s.row.Room) {
 		differ |= calendar.FieldResources
 	}
@@ -163,9 +172,11 @@ func (s *roomSettling) cannotFollow(ctx context.Context, b *booking.Booking, oth
 		return s.collides(ctx, others)
 	}
 	if s.canDecline() {
-		if next.Resources = slices.DeleteFunc(next.Resources, func(id string) bool { return id == s.row.Room }); len(next.Resources) == 0 {
-			next.Resources, next.Status = []string{s.row.Room}, booking.Cancelled
+		if !withoutRoom(next, s.row.Room) {
+			next = b.Clone()
+			next.Status = booking.Cancelled
 		}
+		next.Normalize()
 		s.row.Booking = ""
 		why := "the meeting was moved to a time at which the room is taken, and declined"
 		if err := e.save(ctx, s.tx, b, next, sourceCalendar, why); err != nil {
@@ -209,11 +220,18 @@ func (e *Engine) wakeSources(ctx context.Context, tx *store.Tx, b *booking.Booki
 // roomsFreed has the rooms that a booking leaves look again at the meetings that collided with it.
 func (e *Engine) roomsFreed(ctx context.Context, tx *store.Tx, old, next *booking.Booking) error {
 	if old == nil || old.Status != booking.Confirmed || !e.RoomSync(next.Tenant) ||
-		next.Status == booking.Confirmed && slices.Equal(old.Resources, next.Resources) && old.Start.Equal(next.Start) && old.End.Equal(next.End) {
+		booking.SameOccupancy(old, next) {
 		return nil
 	}
-	for _, room := range old.Resources {
-		n, err := tx.WakeRoomItems(ctx, next.Tenant, store.RoomItemChoice{Room: room, Role: store.RoomConflict}, e.now())
+	rooms := slices.Clone(old.Resources)
+	for _, x := range old.Exceptions {
+		if x.Resources != nil {
+			rooms = append(rooms, *x.Resources...)
+		}
+	}
+	slices.Sort(rooms)
+	for _, room := range slices.Compact(rooms) {
+		n, err := tx.WakeRoomConflicts(ctx, next.Tenant, room, e.now())
 		if err != nil {
 			return err
 		}

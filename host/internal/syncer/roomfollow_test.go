@@ -210,10 +210,10 @@ func TestAMeetingWaitsForItsOrganizersCalendar(t *testing.T) {
 	})
 }
 
-func TestASeriesInARoomsCalendarIsLeftAlone(t *testing.T) {
+func TestASeriesThatNoBookingCanBeIsLeftAlone(t *testing.T) {
 	rooms(t, func(w *world) {
 		ev := meetingAt(9, "m1", outside, roomA)
-		ev.Recurrence = "FREQ=DAILY;COUNT=3"
+		ev.Recurrence = "FREQ=HOURLY;COUNT=3"
 		w.server.add(roomA, calendar.Item{Kind: calendar.Master, ReadOnly: true, Event: ev})
 		w.pass("room-a")
 		if err := w.engine.Sync(w.Context(), tenant, "room-a", true); err != nil {

@@ -141,7 +141,7 @@ func (e *Engine) harmlessInRoom(ctx context.Context, p *pass, rows []store.RoomI
 // basePast reports whether a meeting was over by when it was settled last.
 func (e *Engine) basePast(r store.RoomItem) bool {
 	f, err := loadFields(r.Base)
-	return err != nil || f == nil || !f.End.After(e.now())
+	return err != nil || f == nil || e.endsBy(f)
 }
 
 // freePlaceholder forgets a placeholder and has the organizer's calendar looked at.
@@ -149,19 +149,8 @@ func (e *Engine) freePlaceholder(ctx context.Context, tx *store.Tx, r store.Room
 	if err := e.closeRoomDifferences(ctx, tx, r, ""); err != nil {
 		return err
 	}
-	links, err := tx.LinksByUID(ctx, r.Tenant, r.UID)
-	if err != nil {
+	if err := e.bringBack(ctx, tx, r); err != nil {
 		return err
-	}
-	for _, l := range links {
-		if l.State == store.LinkLive {
-			if err := e.note(ctx, tx, l, store.OpSync, calendar.MailNobody, "a room of the meeting was freed"); err != nil {
-				return err
-			}
-			if err := tx.MarkDirty(ctx, l.Tenant, l.Person, zeroTime); err != nil {
-				return err
-			}
-		}
 	}
 	return tx.DeleteRoomItem(ctx, r)
 }
@@ -289,7 +278,7 @@ func (e *Engine) leftRoom(ctx context.Context, p *pass, r store.RoomItem) error 
 		if !said.invited {
 			return tx.MarkDirty(ctx, b.Tenant, b.Organizer, zeroTime) // that tells what became of the meeting
 		}
-		return e.roomAnswers(ctx, tx, b, roomAnswer{p.person, booking.AnswerDeclined, said.reason})
+		return e.roomAnswers(ctx, tx, b, roomAnswer{room: p.person, state: booking.AnswerDeclined, reason: said.reason})
 	})
 }
 
@@ -390,9 +379,10 @@ func (e *Engine) sourceGone(ctx context.Context, p *pass, r store.RoomItem) erro
 			return err
 		}
 		next, what, why := b.Clone(), "booking changed", fmt.Sprintf("the meeting is gone from the calendar of %s", r.Room)
-		next.Resources = slices.DeleteFunc(next.Resources, func(id string) bool { return id == r.Room })
-		if len(rows) == 0 {
-			next.Resources, next.Status, what = b.Resources, booking.Cancelled, "booking cancelled"
+		withoutRoom(next, r.Room)
+		if next.Normalize(); len(rows) == 0 {
+			next, what = b.Clone(), "booking cancelled"
+			next.Status = booking.Cancelled
 		}
 		if booking.Same(b, next) {
 			return nil

@@ -20,6 +20,7 @@ type meeting struct {
 	// is not there, or cannot be read.
 	organizer store.PersonRow
 	original  *calendar.Item
+	lack      lack // of a booked series
 	// wait says why nothing can be decided yet; empty if it can.
 	wait string
 }
@@ -44,10 +45,16 @@ func (e *Engine) meeting(ctx context.Context, p *pass, item *calendar.Item) (mee
 	if err != nil {
 		return m, ours(err)
 	}
+	if m.lack, err = e.lacking(ctx, p, item, links); err != nil {
+		return m, err
+	}
 	if len(links) > 0 || item.Event.UID == "" || row.SyncDisabled || row.SyncMode == "" {
 		return m, nil // known by its UID, or there is nowhere to look
 	}
 	m.original, m.wait, err = e.originalOf(ctx, p, row, item.Event.UID)
+	if m.original != nil {
+		m.lack.original = &m.original.Event
+	}
 	return m, err
 }
 

@@ -34,6 +34,7 @@ type roomSettling struct {
 
 	fields plan.Fields // what the copy says
 	base   *plan.Fields
+	tries  int // to settle it before
 }
 
 // follows are the fields in which a booking follows the copy that it came from.
@@ -43,8 +44,8 @@ func (s *roomSettling) settle(ctx context.Context) error {
 	if err := s.takeOver(ctx); err != nil {
 		return err
 	}
-	if s.item.Kind != calendar.Single || s.item.Event.Recurrence != "" {
-		return s.series(ctx)
+	if why := strangePattern(s.item); why != "" {
+		return s.strange(ctx, why)
 	}
 	var err error
 	if s.base, err = loadFields(s.row.Base); err != nil {
@@ -66,6 +67,8 @@ func (s *roomSettling) settle(ctx context.Context) error {
 	switch {
 	case s.decided(b):
 		return nil
+	case b != nil && from == byRoom && s.base == nil && b.Series() != (s.fields.Recurrence != ""):
+		return s.leave(ctx, roomDifference{roomSeries, b.ID, "one room is invited to the series and another one to one occurrence of it alone: book that in the booking system"})
 	case b == nil:
 		return s.book(ctx, nil)
 	case b.Status == booking.Cancelled:
@@ -74,34 +77,6 @@ func (s *roomSettling) settle(ctx context.Context) error {
 		return s.copyOf(ctx, b)
 	}
 	return s.follow(ctx, b)
-}
-
-// series settles a series: that of a booking tells the room's answer as any meeting does, another is left alone.
-func (s *roomSettling) series(ctx context.Context) error {
-	var b *booking.Booking
-	var from origin
-	var err error
-	if !s.own {
-		if b, from, err = s.byLink(ctx); err == nil && from == nowhere {
-			b, from, err = s.byOriginal(ctx)
-		}
-	}
-	switch {
-	case err != nil || from == waits:
-		return err
-	case from != byOrganizer:
-		return s.leave(ctx, roomDifference{roomSeries, "", "the meeting is a series; series in rooms' calendars are not booked yet: book it in the booking system, or as single meetings"})
-	}
-	if s.row.Role == store.RoomLeft {
-		if err := s.engine.closeRoomDifferences(ctx, s.tx, *s.row, ""); err != nil {
-			return err
-		}
-	}
-	s.row.Role, s.row.Booking, s.row.Base = store.RoomCopy, b.ID, nil
-	if b.Status != booking.Confirmed || !slices.Contains(b.Resources, s.row.Room) {
-		return nil
-	}
-	return s.answers(ctx, b)
 }
 
 // reconsider takes back that the item is to be declined because the room is taken, if it no longer is: nobody was told yet, for the
@@ -135,7 +110,7 @@ func (s *roomSettling) decided(b *booking.Booking) bool {
 	default:
 		return false
 	}
-	return s.base != nil && plan.Diff(*s.base, s.fields)&calendar.FieldTime == 0
+	return s.base != nil && plan.Diff(*s.base, s.fields)&whenFields == 0
 }
 
 // takeOver puts the item in the place of one that is gone and was the same: items change their reference when they are
@@ -155,6 +130,7 @@ func (s *roomSettling) takeOver(ctx context.Context) error {
 		}
 		if !isPlaceholder(old) && old.Role != store.RoomDeclined {
 			s.row.Booking, s.row.Role, s.row.Base, s.row.Answer, s.row.Reason = old.Booking, old.Role, old.Base, old.Answer, old.Reason
+			s.row.Occurrences = old.Occurrences
 		}
 		if err := s.engine.closeRoomDifferences(ctx, s.tx, old, ""); err != nil {
 			return err
@@ -174,11 +150,15 @@ func (s *roomSettling) said(ctx context.Context) (plan.Fields, error) {
 	if err != nil {
 		return f, err
 	}
+	raw := f
 	f.Body = ""
 	if title := spokenTitle(f.Subject, ev.Organizer.Name); title != "" || s.base == nil {
 		f.Subject = title
 	} else {
 		f.Subject = s.base.Subject
+	}
+	if f.Recurrence != "" {
+		f = s.saidOfOccurrences(f, raw)
 	}
 	return f, nil
 }
@@ -337,9 +317,6 @@ func (s *roomSettling) findOut(ctx context.Context) error {
 // leave leaves the item alone and lays it before a person.
 func (s *roomSettling) leave(ctx context.Context, d roomDifference) error {
 	s.row.Role, s.row.Base = store.RoomLeft, saveFields(&s.fields)
-	if d.kind == roomSeries {
-		s.row.Base = nil
-	}
 	d.detail = s.which() + ": " + d.detail
 	return s.engine.differInRoom(ctx, s.tx, *s.row, d)
 }
@@ -356,7 +333,11 @@ func (s *roomSettling) which() string {
 
 // copyOf is the room's copy of a meeting that is booked: it tells what the room has answered.
 func (s *roomSettling) copyOf(ctx context.Context, b *booking.Booking) error {
-	if !slices.Contains(b.Resources, s.row.Room) {
+	if b.Series() && s.fields.Recurrence != "" {
+		if collides, err := s.copySeries(ctx, b); err != nil || collides {
+			return err
+		}
+	} else if !slices.Contains(b.Resources, s.row.Room) {
 		if others, err := s.inTheWay(ctx, b); err != nil {
 			return err
 		} else if len(others) > 0 {
@@ -394,11 +375,21 @@ func (s *roomSettling) answers(ctx context.Context, b *booking.Booking) error {
 	if s.own {
 		state = booking.AnswerAccepted
 	}
-	if string(state) == s.row.Answer {
+	known, _ := b.Answer(strings.ToLower(s.pass.person.Email))
+	alone, err := s.declinedAlone(ctx, b, known.Occurrences)
+	if err != nil {
+		return err
+	}
+	same := slices.EqualFunc(known.Occurrences, alone, time.Time.Equal)
+	if string(state) == s.row.Answer && same {
 		return nil
 	}
+	a := roomAnswer{room: s.pass.person, state: state, occurrences: alone}
+	if string(state) == s.row.Answer {
+		a.state, a.reason = known.State, known.Reason
+	}
 	s.row.Answer = string(state)
-	return s.engine.roomAnswers(ctx, s.tx, b, roomAnswer{s.pass.person, state, ""})
+	return s.engine.roomAnswers(ctx, s.tx, b, a)
 }
 
 // A roomAnswer is what a room has answered by what its own calendar says.
@@ -406,6 +397,8 @@ type roomAnswer struct {
 	room   store.PersonRow
 	state  booking.AnswerState
 	reason string
+	// occurrences are those of a series that it declined by themselves.
+	occurrences []time.Time
 }
 
 func (e *Engine) roomAnswers(ctx context.Context, tx *store.Tx, b *booking.Booking, r roomAnswer) error {
@@ -417,13 +410,13 @@ func (e *Engine) roomAnswers(ctx context.Context, tx *store.Tx, b *booking.Booki
 	if i := slices.IndexFunc(known, func(k store.BookingAnswer) bool { return k.Resource == r.room.ID }); i >= 0 {
 		a = known[i]
 	}
-	a.Email, a.Resource, a.State, a.Reason = strings.ToLower(r.room.Email), r.room.ID, r.state, r.reason
+	a.Email, a.Resource, a.State, a.Reason, a.Occurrences = strings.ToLower(r.room.Email), r.room.ID, r.state, r.reason, r.occurrences
 	return e.answer(ctx, tx, b, a)
 }
 
 // over settles an item whose booking is cancelled.
 func (s *roomSettling) over(ctx context.Context, b *booking.Booking, from origin) error {
-	moved := s.base != nil && plan.Diff(*s.base, s.fields)&calendar.FieldTime != 0
+	moved := s.base != nil && plan.Diff(*s.base, s.fields)&whenFields != 0
 	if from == formerly || from == byRoom && moved && s.row.Role != store.RoomDeclining {
 		return s.book(ctx, b)
 	}

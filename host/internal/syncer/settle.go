@@ -26,6 +26,10 @@ type pair struct {
 	carrying bool
 	// excused are invited rooms that the booking does not have because they are taken. They stay invited.
 	excused []calendar.Attendee
+	// excuses are such of single occurrences of a series.
+	excuses []excuse
+	// reasons are what rooms wrote when they declined, by their addresses, as far as that is known and news.
+	reasons map[string]string
 }
 
 // A verdict is a decision and the booking's fields it rests on, which are what is written to the item.

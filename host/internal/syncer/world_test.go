@@ -26,6 +26,8 @@ type world struct {
 	engine *Engine
 	server *memory
 	rooms  bool // their calendars are synced
+	// answers: what rooms wrote when they answered can be read.
+	answers bool
 
 	mu   sync.Mutex
 	time time.Time
@@ -49,6 +51,7 @@ type oneMode struct {
 	watcher backend.Watcher
 	asking  bool
 	drift   bool
+	answers bool
 }
 
 func (o oneMode) Mode(_ context.Context, name, _ string) (Mode, error) {
@@ -57,6 +60,9 @@ func (o oneMode) Mode(_ context.Context, name, _ string) (Mode, error) {
 	}
 	mode := Mode{
 		Name: name, Backend: o.m, Everything: true, Pusher: o.m, Finder: o.m, Responder: o.m, Watcher: o.watcher, Asking: o.asking, Notices: o.notices,
+	}
+	if o.answers {
+		mode.Answers = o.m
 	}
 	if o.drift {
 		mode.Drift = o.m
@@ -90,7 +96,7 @@ func (w *world) start() {
 		w.Fatal(err)
 	}
 	w.engine = New(Options{
-		Store: w.store, Modes: oneMode{m: w.server}, Now: w.now, Limits: DefaultLimits(),
+		Store: w.store, Modes: oneMode{m: w.server, answers: w.answers}, Now: w.now, Limits: DefaultLimits(),
 		NotificationURL: func(string, string) string { return "https://rooms.example.com/x?Default" },
 		Render:          func(b *booking.Booking) ([]byte, error) { return json.Marshal(b) },
 		RoomSync:        func(string) bool { return w.rooms },

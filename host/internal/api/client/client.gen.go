@@ -1831,6 +1831,9 @@ type ResourceState struct {
 	// At When this became known.
 	At time.Time `json:"at"`
 
+	// DeclinedOccurrences The occurrences of a series that the room declined by themselves, named as in `exceptions`. `state` is what it answered to the rest.
+	DeclinedOccurrences *[]string `json:"declined_occurrences,omitempty"`
+
 	// Reason Why, as far as it is known.
 	Reason *string `json:"reason,omitempty"`
 

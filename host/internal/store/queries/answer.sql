@@ -7,14 +7,15 @@ WHERE tenant = @tenant AND booking >= @first AND booking <= @last
 ORDER BY booking, address;
 
 -- name: UpsertAnswer :exec
-INSERT INTO booking_answer (tenant, booking, address, resource, state, reason, at, heard)
-VALUES (@tenant, @booking, @address, @resource, @state, @reason, @at, @heard)
+INSERT INTO booking_answer (tenant, booking, address, resource, state, reason, at, heard, occurrences)
+VALUES (@tenant, @booking, @address, @resource, @state, @reason, @at, @heard, @occurrences)
 ON CONFLICT (tenant, booking, address) DO UPDATE SET
     resource = excluded.resource,
     state = excluded.state,
     reason = excluded.reason,
     at = excluded.at,
-    heard = excluded.heard;
+    heard = excluded.heard,
+    occurrences = excluded.occurrences;
 
 -- name: DeleteAnswer :exec
 DELETE FROM booking_answer WHERE tenant = @tenant AND booking = @booking AND address = @address;

@@ -30,11 +30,15 @@ UPDATE room_item SET due = @now
 WHERE tenant = @tenant AND (room = @room OR @room = '') AND (booking = @booking OR @booking = '') AND (role = @role OR @role = '')
   AND gone_at = 0;
 
+-- name: WakeRoomConflicts :execrows
+UPDATE room_item SET due = @now
+WHERE tenant = @tenant AND room = @room AND (role = 'conflict' OR occurrences <> '') AND gone_at = 0;
+
 -- name: UpsertRoomItem :exec
 INSERT INTO room_item (tenant, room, ref, uid, booking, epoch, role, base, answer, reason, seen_round, gone_at, due, tries,
-    created)
+    created, occurrences)
 VALUES (@tenant, @room, @ref, @uid, @booking, @epoch, @role, @base, @answer, @reason, @seen_round, @gone_at, @due, @tries,
-    @created)
+    @created, @occurrences)
 ON CONFLICT (tenant, room, ref) DO UPDATE SET
     uid = excluded.uid,
     booking = excluded.booking,
@@ -46,7 +50,8 @@ ON CONFLICT (tenant, room, ref) DO UPDATE SET
     seen_round = excluded.seen_round,
     gone_at = excluded.gone_at,
     due = excluded.due,
-    tries = excluded.tries;
+    tries = excluded.tries,
+    occurrences = excluded.occurrences;
 
 -- name: DeleteRoomItem :exec
 DELETE FROM room_item WHERE tenant = @tenant AND room = @room AND ref = @ref;

@@ -300,3 +300,27 @@ func agreedDays(before, agreed Fields, in Input) Fields {
 	}
 	return agreed.excepted(now)
 }
+
+// A Turn is an occurrence of a series that is not an exception as it was before.
+type Turn struct {
+	Occurrence time.Time // when the rule has it start now
+	Was, Is    Exception // one without Own and not Skipped is as the series
+}
+
+// Turns returns the occurrences of a series that turned into exceptions, into others, or back since it was as was has it, in
+// order; nil stands for no series. Occurrences are matched by their local dates; whether the rule still has them is not looked at.
+func Turns(was *Fields, is Fields) []Turn {
+	before, now, start := days{}, is.byDay(), is.start()
+	if was != nil {
+		before = was.byDay()
+	}
+	var list []Turn
+	for day := range both(before, now) {
+		if x, y := before[day], now[day]; !sameOwn(x, y) {
+			x.Occurrence, y.Occurrence = start.On(day), start.On(day)
+			list = append(list, Turn{y.Occurrence, x, y})
+		}
+	}
+	slices.SortFunc(list, func(a, b Turn) int { return a.Occurrence.Compare(b.Occurrence) })
+	return list
+}

@@ -25,7 +25,7 @@ func (q *Queries) DeleteAnswer(ctx context.Context, arg DeleteAnswerParams) erro
 }
 
 const listAnswers = `-- name: ListAnswers :many
-SELECT tenant, booking, address, resource, state, reason, at, heard FROM booking_answer WHERE tenant = $1 AND booking = $2 ORDER BY address
+SELECT tenant, booking, address, resource, state, reason, at, heard, occurrences FROM booking_answer WHERE tenant = $1 AND booking = $2 ORDER BY address
 `
 
 type ListAnswersParams struct {
@@ -51,6 +51,7 @@ func (q *Queries) ListAnswers(ctx context.Context, arg ListAnswersParams) ([]Boo
 			&i.Reason,
 			&i.At,
 			&i.Heard,
+			&i.Occurrences,
 		); err != nil {
 			return nil, err
 		}
@@ -66,7 +67,7 @@ func (q *Queries) ListAnswers(ctx context.Context, arg ListAnswersParams) ([]Boo
 }
 
 const listAnswersBetween = `-- name: ListAnswersBetween :many
-SELECT tenant, booking, address, resource, state, reason, at, heard FROM booking_answer
+SELECT tenant, booking, address, resource, state, reason, at, heard, occurrences FROM booking_answer
 WHERE tenant = $1 AND booking >= $2 AND booking <= $3
 ORDER BY booking, address
 `
@@ -95,6 +96,7 @@ func (q *Queries) ListAnswersBetween(ctx context.Context, arg ListAnswersBetween
 			&i.Reason,
 			&i.At,
 			&i.Heard,
+			&i.Occurrences,
 		); err != nil {
 			return nil, err
 		}
@@ -110,7 +112,7 @@ func (q *Queries) ListAnswersBetween(ctx context.Context, arg ListAnswersBetween
 }
 
 const listRefusals = `-- name: ListRefusals :many
-SELECT tenant, booking, address, resource, state, reason, at, heard FROM booking_answer
+SELECT tenant, booking, address, resource, state, reason, at, heard, occurrences FROM booking_answer
 WHERE tenant = $1 AND resource = $2 AND state = 'declined' AND reason <> ''
 ORDER BY at DESC, booking
 LIMIT $3
@@ -140,6 +142,7 @@ func (q *Queries) ListRefusals(ctx context.Context, arg ListRefusalsParams) ([]B
 			&i.Reason,
 			&i.At,
 			&i.Heard,
+			&i.Occurrences,
 		); err != nil {
 			return nil, err
 		}
@@ -155,25 +158,27 @@ func (q *Queries) ListRefusals(ctx context.Context, arg ListRefusalsParams) ([]B
 }
 
 const upsertAnswer = `-- name: UpsertAnswer :exec
-INSERT INTO booking_answer (tenant, booking, address, resource, state, reason, at, heard)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO booking_answer (tenant, booking, address, resource, state, reason, at, heard, occurrences)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (tenant, booking, address) DO UPDATE SET
     resource = excluded.resource,
     state = excluded.state,
     reason = excluded.reason,
     at = excluded.at,
-    heard = excluded.heard
+    heard = excluded.heard,
+    occurrences = excluded.occurrences
 `
 
 type UpsertAnswerParams struct {
-	Tenant   string
-	Booking  string
-	Address  string
-	Resource string
-	State    string
-	Reason   string
-	At       int64
-	Heard    string
+	Tenant      string
+	Booking     string
+	Address     string
+	Resource    string
+	State       string
+	Reason      string
+	At          int64
+	Heard       string
+	Occurrences string
 }
 
 func (q *Queries) UpsertAnswer(ctx context.Context, arg UpsertAnswerParams) error {
@@ -186,6 +191,7 @@ func (q *Queries) UpsertAnswer(ctx context.Context, arg UpsertAnswerParams) erro
 		arg.Reason,
 		arg.At,
 		arg.Heard,
+		arg.Occurrences,
 	)
 	return err
 }

@@ -65,14 +65,15 @@ type Booking struct {
 }
 
 type BookingAnswer struct {
-	Tenant   string
-	Booking  string
-	Address  string
-	Resource string
-	State    string
-	Reason   string
-	At       int64
-	Heard    string
+	Tenant      string
+	Booking     string
+	Address     string
+	Resource    string
+	State       string
+	Reason      string
+	At          int64
+	Heard       string
+	Occurrences string
 }
 
 type Change struct {
@@ -287,21 +288,22 @@ type Quarantine struct {
 }
 
 type RoomItem struct {
-	Tenant    string
-	Room      string
-	Ref       string
-	Uid       string
-	Booking   string
-	Epoch     int64
-	Role      string
-	Base      []byte
-	Answer    string
-	Reason    string
-	SeenRound int64
-	GoneAt    int64
-	Due       int64
-	Tries     int64
-	Created   int64
+	Tenant      string
+	Room        string
+	Ref         string
+	Uid         string
+	Booking     string
+	Epoch       int64
+	Role        string
+	Base        []byte
+	Answer      string
+	Reason      string
+	SeenRound   int64
+	GoneAt      int64
+	Due         int64
+	Tries       int64
+	Created     int64
+	Occurrences string
 }
 
 type Scan struct {

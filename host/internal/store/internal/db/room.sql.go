@@ -55,7 +55,7 @@ func (q *Queries) DropRoomItems(ctx context.Context, arg DropRoomItemsParams) er
 }
 
 const getRoomItem = `-- name: GetRoomItem :one
-SELECT tenant, room, ref, uid, booking, epoch, role, base, answer, reason, seen_round, gone_at, due, tries, created FROM room_item WHERE tenant = $1 AND room = $2 AND ref = $3
+SELECT tenant, room, ref, uid, booking, epoch, role, base, answer, reason, seen_round, gone_at, due, tries, created, occurrences FROM room_item WHERE tenant = $1 AND room = $2 AND ref = $3
 `
 
 type GetRoomItemParams struct {
@@ -83,12 +83,13 @@ func (q *Queries) GetRoomItem(ctx context.Context, arg GetRoomItemParams) (RoomI
 		&i.Due,
 		&i.Tries,
 		&i.Created,
+		&i.Occurrences,
 	)
 	return i, err
 }
 
 const listRoomItemsByUID = `-- name: ListRoomItemsByUID :many
-SELECT tenant, room, ref, uid, booking, epoch, role, base, answer, reason, seen_round, gone_at, due, tries, created FROM room_item WHERE tenant = $1 AND uid = $2 ORDER BY room, ref
+SELECT tenant, room, ref, uid, booking, epoch, role, base, answer, reason, seen_round, gone_at, due, tries, created, occurrences FROM room_item WHERE tenant = $1 AND uid = $2 ORDER BY room, ref
 `
 
 type ListRoomItemsByUIDParams struct {
@@ -121,6 +122,7 @@ func (q *Queries) ListRoomItemsByUID(ctx context.Context, arg ListRoomItemsByUID
 			&i.Due,
 			&i.Tries,
 			&i.Created,
+			&i.Occurrences,
 		); err != nil {
 			return nil, err
 		}
@@ -136,7 +138,7 @@ func (q *Queries) ListRoomItemsByUID(ctx context.Context, arg ListRoomItemsByUID
 }
 
 const listRoomItemsDue = `-- name: ListRoomItemsDue :many
-SELECT tenant, room, ref, uid, booking, epoch, role, base, answer, reason, seen_round, gone_at, due, tries, created FROM room_item
+SELECT tenant, room, ref, uid, booking, epoch, role, base, answer, reason, seen_round, gone_at, due, tries, created, occurrences FROM room_item
 WHERE tenant = $1 AND room = $2 AND due > 0 AND due <= $3 AND gone_at = 0
 ORDER BY due, ref
 LIMIT $4
@@ -179,6 +181,7 @@ func (q *Queries) ListRoomItemsDue(ctx context.Context, arg ListRoomItemsDuePara
 			&i.Due,
 			&i.Tries,
 			&i.Created,
+			&i.Occurrences,
 		); err != nil {
 			return nil, err
 		}
@@ -194,7 +197,7 @@ func (q *Queries) ListRoomItemsDue(ctx context.Context, arg ListRoomItemsDuePara
 }
 
 const listRoomItemsGone = `-- name: ListRoomItemsGone :many
-SELECT tenant, room, ref, uid, booking, epoch, role, base, answer, reason, seen_round, gone_at, due, tries, created FROM room_item WHERE tenant = $1 AND room = $2 AND gone_at > 0 ORDER BY gone_at, ref
+SELECT tenant, room, ref, uid, booking, epoch, role, base, answer, reason, seen_round, gone_at, due, tries, created, occurrences FROM room_item WHERE tenant = $1 AND room = $2 AND gone_at > 0 ORDER BY gone_at, ref
 `
 
 type ListRoomItemsGoneParams struct {
@@ -227,6 +230,7 @@ func (q *Queries) ListRoomItemsGone(ctx context.Context, arg ListRoomItemsGonePa
 			&i.Due,
 			&i.Tries,
 			&i.Created,
+			&i.Occurrences,
 		); err != nil {
 			return nil, err
 		}
@@ -242,7 +246,7 @@ func (q *Queries) ListRoomItemsGone(ctx context.Context, arg ListRoomItemsGonePa
 }
 
 const listRoomItemsOfBooking = `-- name: ListRoomItemsOfBooking :many
-SELECT tenant, room, ref, uid, booking, epoch, role, base, answer, reason, seen_round, gone_at, due, tries, created FROM room_item WHERE tenant = $1 AND booking = $2 ORDER BY room, ref
+SELECT tenant, room, ref, uid, booking, epoch, role, base, answer, reason, seen_round, gone_at, due, tries, created, occurrences FROM room_item WHERE tenant = $1 AND booking = $2 ORDER BY room, ref
 `
 
 type ListRoomItemsOfBookingParams struct {
@@ -275,6 +279,7 @@ func (q *Queries) ListRoomItemsOfBooking(ctx context.Context, arg ListRoomItemsO
 			&i.Due,
 			&i.Tries,
 			&i.Created,
+			&i.Occurrences,
 		); err != nil {
 			return nil, err
 		}
@@ -290,7 +295,7 @@ func (q *Queries) ListRoomItemsOfBooking(ctx context.Context, arg ListRoomItemsO
 }
 
 const listRoomItemsUnseen = `-- name: ListRoomItemsUnseen :many
-SELECT tenant, room, ref, uid, booking, epoch, role, base, answer, reason, seen_round, gone_at, due, tries, created FROM room_item WHERE tenant = $1 AND room = $2 AND seen_round < $3 ORDER BY ref
+SELECT tenant, room, ref, uid, booking, epoch, role, base, answer, reason, seen_round, gone_at, due, tries, created, occurrences FROM room_item WHERE tenant = $1 AND room = $2 AND seen_round < $3 ORDER BY ref
 `
 
 type ListRoomItemsUnseenParams struct {
@@ -324,6 +329,7 @@ func (q *Queries) ListRoomItemsUnseen(ctx context.Context, arg ListRoomItemsUnse
 			&i.Due,
 			&i.Tries,
 			&i.Created,
+			&i.Occurrences,
 		); err != nil {
 			return nil, err
 		}
@@ -356,9 +362,9 @@ func (q *Queries) NextRoomItem(ctx context.Context, arg NextRoomItemParams) (int
 
 const upsertRoomItem = `-- name: UpsertRoomItem :exec
 INSERT INTO room_item (tenant, room, ref, uid, booking, epoch, role, base, answer, reason, seen_round, gone_at, due, tries,
-    created)
+    created, occurrences)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
-    $15)
+    $15, $16)
 ON CONFLICT (tenant, room, ref) DO UPDATE SET
     uid = excluded.uid,
     booking = excluded.booking,
@@ -370,25 +376,27 @@ ON CONFLICT (tenant, room, ref) DO UPDATE SET
     seen_round = excluded.seen_round,
     gone_at = excluded.gone_at,
     due = excluded.due,
-    tries = excluded.tries
+    tries = excluded.tries,
+    occurrences = excluded.occurrences
 `
 
 type UpsertRoomItemParams struct {
-	Tenant    string
-	Room      string
-	Ref       string
-	Uid       string
-	Booking   string
-	Epoch     int64
-	Role      string
-	Base      []byte
-	Answer    string
-	Reason    string
-	SeenRound int64
-	GoneAt    int64
-	Due       int64
-	Tries     int64
-	Created   int64
+	Tenant      string
+	Room        string
+	Ref         string
+	Uid         string
+	Booking     string
+	Epoch       int64
+	Role        string
+	Base        []byte
+	Answer      string
+	Reason      string
+	SeenRound   int64
+	GoneAt      int64
+	Due         int64
+	Tries       int64
+	Created     int64
+	Occurrences string
 }
 
 func (q *Queries) UpsertRoomItem(ctx context.Context, arg UpsertRoomItemParams) error {
@@ -408,8 +416,28 @@ func (q *Queries) UpsertRoomItem(ctx context.Context, arg UpsertRoomItemParams) 
 		arg.Due,
 		arg.Tries,
 		arg.Created,
+		arg.Occurrences,
 	)
 	return err
+}
+
+const wakeRoomConflicts = `-- name: WakeRoomConflicts :execrows
+UPDATE room_item SET due = $1
+WHERE tenant = $2 AND room = $3 AND (role = 'conflict' OR occurrences <> '') AND gone_at = 0
+`
+
+type WakeRoomConflictsParams struct {
+	Now    int64
+	Tenant string
+	Room   string
+}
+
+func (q *Queries) WakeRoomConflicts(ctx context.Context, arg WakeRoomConflictsParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, wakeRoomConflicts, arg.Now, arg.Tenant, arg.Room)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const wakeRoomItems = `-- name: WakeRoomItems :execrows

@@ -1,0 +1,153 @@
+package syncer
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/roomwire/roomwire/host/internal/directory"
+	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/host/internal/syncer/plan"
+	"github.com/roomwire/roomwire/sdk/calendar"
+)
+
+// An excuse is an invited room that an occurrence of a series has in its organizer's calendar and not in the booking.
+type excuse struct {
+	occurrence time.Time
+	email      string
+	without    string // the location of the occurrence in the booking, if it was taken for the names of its rooms
+	with       string // and as the item has it
+}
+
+// excuse takes out of what the organizer's item says the invited rooms that its booking does not have because they are
+// taken: they collide, or have declined, all of it or single occurrences. They stay invited.
+func (e *Engine) excuse(ctx context.Context, tx *store.Tx, p *pair, f *plan.Fields) error {
+	p.excused, p.excuses = nil, nil
+	if p.booking == nil || len(f.Resources) == 0 {
+		return nil
+	}
+	rows, read := []store.RoomItem(nil), false
+	for _, a := range p.item.Event.Attendees {
+		email := strings.ToLower(a.Email)
+		if !slices.Contains(f.Resources, email) {
+			continue
+		}
+		room, found, err := tx.PersonByEmail(ctx, p.link.Tenant, email)
+		if err != nil {
+			return err
+		}
+		if !found || room.Kind != directory.KindResource {
+			continue
+		}
+		booked := slices.Contains(p.booking.Resources, room.ID)
+		if booked && f.Recurrence == "" {
+			continue
+		}
+		if !read {
+			if rows, err = tx.RoomItemsByUID(ctx, p.link.Tenant, p.item.Event.UID); err != nil {
+				return err
+			}
+			read = true
+		}
+		if !booked && slices.ContainsFunc(rows, func(r store.RoomItem) bool { return r.Room == room.ID && refuses(r) }) {
+			p.excused = append(p.excused, a)
+			f.Resources = without(f.Resources, email)
+			for i := range f.Exceptions {
+				if is := f.Exceptions[i].Is; is != nil && slices.Contains(is.Resources, email) {
+					other := *is
+					other.Resources = without(is.Resources, email)
+					f.Exceptions[i].Is = &other
+				}
+			}
+			*f = plan.Canonical(*f)
+			continue
+		}
+		for _, r := range rows {
+			if r.Room != room.ID || f.Recurrence == "" {
+				continue
+			}
+			for _, o := range r.Occurrences {
+				if has, takesPlace := roomAt(p.booking, room.ID, o.Occurrence); takesPlace && !has {
+					if err := e.excuseAt(ctx, tx, p, f, o.Occurrence, email); err != nil {
+						return err
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// excuseAt takes a room out of what the item says of one occurrence.
+func (e *Engine) excuseAt(ctx context.Context, tx *store.Tx, p *pair, f *plan.Fields, at time.Time, email string) error {
+	i := slices.IndexFunc(f.Exceptions, func(x plan.Exception) bool { return x.Occurrence.Equal(at) })
+	x := plan.Exception{Occurrence: at}
+	if i >= 0 {
+		x = f.Exceptions[i]
+	}
+	is := f.Occurrence(x)
+	if x.Skipped || !slices.Contains(is.Resources, email) {
+		return nil
+	}
+	ex := excuse{occurrence: at, email: email}
+	names, err := roomNames(ctx, tx, p.link.Tenant, is.Resources)
+	if err != nil {
+		return err
+	}
+	is.Resources = without(is.Resources, email)
+	if is.Location == names {
+		ex.with = is.Location
+		if ex.without, err = roomNames(ctx, tx, p.link.Tenant, is.Resources); err != nil {
+			return err
+		}
+		is.Location = ex.without
+	}
+	p.excuses = append(p.excuses, ex)
+	replaceException(f, f.Except(at, is, calendar.AllFields))
+	return nil
+}
+
+// invited returns f, which is to be written to the item of a pair, with the rooms that stay invited to single occurrences.
+func (p *pair) invited(f plan.Fields) plan.Fields {
+	f.Exceptions = slices.Clone(f.Exceptions)
+	for _, ex := range slices.Backward(p.excuses) {
+		i := slices.IndexFunc(f.Exceptions, func(x plan.Exception) bool { return x.Occurrence.Equal(ex.occurrence) })
+		if i < 0 || f.Exceptions[i].Skipped {
+			continue
+		}
+		is := f.Occurrence(f.Exceptions[i])
+		is.Resources = append(slices.Clone(is.Resources), ex.email)
+		if ex.with != "" && is.Location == ex.without {
+			is.Location = ex.with
+		}
+		replaceException(&f, f.Except(ex.occurrence, is, calendar.AllFields))
+	}
+	return f
+}
+
+// replaceException puts x in the place of the exception of its occurrence; as the series is it is none.
+func replaceException(f *plan.Fields, x plan.Exception) {
+	list := slices.DeleteFunc(slices.Clone(f.Exceptions), func(o plan.Exception) bool { return o.Occurrence.Equal(x.Occurrence) })
+	f.Exceptions = append(list, x)
+	*f = plan.Canonical(*f)
+}
+
+func without(list []string, one string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == one })
+}
+
+// roomNames are the names of rooms by their addresses, as a location without words of its own has them.
+func roomNames(ctx context.Context, p people, tenant string, emails []string) (string, error) {
+	var rooms []directory.Person
+	for _, email := range emails {
+		row, found, err := p.PersonByEmail(ctx, tenant, email)
+		if err != nil {
+			return "", err
+		}
+		if found {
+			rooms = append(rooms, row.Person)
+		}
+	}
+	return namesOf(rooms), nil
+}
