@@ -93,8 +93,11 @@ sync {
   # keep_timeline = "2160h" # what was done and why: 90 days
   # keep_changes  = "9600h" # the change feed: 400 days
 
-  # Not used yet:
   # resolve_distribution_groups = false # also ExchangeSyncResolveDistributionGroups
+
+  # Private and confidential bookings and items: told to the other side in full,
+  # or as "busy" blocks without title, notes and place.
+  # private = "full"
 }
 
 # The calendars of rooms: whether the mailboxes of resources are synced, so that

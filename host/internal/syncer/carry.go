@@ -348,8 +348,9 @@ func (e *Engine) arm(ctx context.Context, tx *store.Tx, s *step) error {
 		return err
 	}
 	var err error
+	written := s.pair.veil.spared(s.fields)
 	texts := s.CreateItem || s.ItemFields.Any(calendar.FieldBody)
-	s.event, err = eventOf(ctx, tx, s.pair.booking, &s.fields, s.pair.item, texts)
+	s.event, err = eventOf(ctx, tx, s.pair.booking, &written, s.pair.item, texts)
 	s.event.Attendees = append(s.event.Attendees, s.pair.excused...)
 	if err != nil || s.CreateItem {
 		return err

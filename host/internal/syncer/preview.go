@@ -115,7 +115,8 @@ func (e *Engine) previewBooking(ctx context.Context, out *Resolved, b *booking.B
 		out.Refused = "the booking is over, or has no item any more"
 		return nil
 	default:
-		in, err := e.bothSides(ctx, d, l, b)
+		pr := pair{link: l, booking: b}
+		in, err := e.bothSides(ctx, d, &pr)
 		if err != nil {
 			return err
 		}
@@ -165,7 +166,8 @@ func (e *Engine) previewCalendar(ctx context.Context, out *Resolved, b *booking.
 		out.Refused = "the booking is over, or has no item any more"
 		return nil
 	}
-	in, err := e.bothSides(ctx, d, l, b)
+	pr := pair{link: l, booking: b}
+	in, err := e.bothSides(ctx, d, &pr)
 	if err != nil {
 		return err
 	}
@@ -176,7 +178,6 @@ func (e *Engine) previewCalendar(ctx context.Context, out *Resolved, b *booking.
 		return nil
 	}
 	err = e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		pr := pair{link: l, booking: b}
 		why, err := e.wouldRefuse(ctx, tx, &pr, decision)
 		if err != nil {
 			return err
@@ -193,8 +194,9 @@ func (e *Engine) previewCalendar(ctx context.Context, out *Resolved, b *booking.
 }
 
 // bothSides reads what a booking and its item say now.
-func (e *Engine) bothSides(ctx context.Context, d store.Difference, l store.Link, b *booking.Booking) (plan.Input, error) {
+func (e *Engine) bothSides(ctx context.Context, d store.Difference, p *pair) (plan.Input, error) {
 	var in plan.Input
+	l, b := p.link, p.booking
 	item, err := e.itemOf(ctx, d, l)
 	if err != nil {
 		return in, err
@@ -212,5 +214,5 @@ func (e *Engine) bothSides(ctx context.Context, d store.Difference, l store.Link
 		return in, fmt.Errorf("the item of booking %q: %w", b.ID, err)
 	}
 	in.Booking, in.Item, in.Omits = &of, &said, item.Omits
-	return in, nil
+	return e.draw(ctx, e.Store, p, in, taken(in))
 }

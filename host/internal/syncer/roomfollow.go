@@ -27,7 +27,7 @@ func (s *roomSettling) follow(ctx context.Context, b *booking.Booking) error {
 	if err != nil {
 		return err
 	}
-	if err := applyFields(ctx, s.tx, next, changed, &s.fields); err != nil {
+	if err := s.engine.undisclosed(ctx, s.tx, next, changed, s.fields); err != nil {
 		return err
 	}
 	next.Normalize()
