@@ -2326,7 +2326,10 @@ type ListBookingsParams struct {
 	Problem *bool `form:"problem,omitempty" json:"problem,omitempty"`
 
 	// NeverFound true: only those that should be in a calendar and were never found there.
-	NeverFound       *bool `form:"never_found,omitempty" json:"never_found,omitempty"`
+	NeverFound *bool `form:"never_found,omitempty" json:"never_found,omitempty"`
+
+	// Series true: only series.
+	Series           *bool `form:"series,omitempty" json:"series,omitempty"`
 	IncludeCancelled *bool `form:"include_cancelled,omitempty" json:"include_cancelled,omitempty"`
 }
 
@@ -3080,6 +3083,9 @@ type ServerInterface interface {
 	// StartScan Compare bookings and items in full
 	// (POST /{tenant}/api/v1/scans)
 	StartScan(w http.ResponseWriter, r *http.Request, tenant Tenant, params StartScanParams)
+	// CancelScan Cancel a scan
+	// (DELETE /{tenant}/api/v1/scans/{number})
+	CancelScan(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number)
 	// GetScan How far a scan is
 	// (GET /{tenant}/api/v1/scans/{number})
 	GetScan(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number)
@@ -3353,6 +3359,19 @@ func (siw *ServerInterfaceWrapper) ListBookings(w http.ResponseWriter, r *http.R
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "never_found"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "never_found", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "series" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "series", r.URL.Query(), &params.Series, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "series"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "series", Err: err})
 		}
 		return
 	}
@@ -6003,6 +6022,41 @@ func (siw *ServerInterfaceWrapper) StartScan(w http.ResponseWriter, r *http.Requ
 	handler.ServeHTTP(w, r)
 }
 
+// CancelScan operation middleware
+func (siw *ServerInterfaceWrapper) CancelScan(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "number" -------------
+	var number Number
+
+	err = runtime.BindStyledParameterWithOptions("simple", "number", r.PathValue("number"), &number, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "number", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CancelScan(w, r, tenant, number)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetScan operation middleware
 func (siw *ServerInterfaceWrapper) GetScan(w http.ResponseWriter, r *http.Request) {
 
@@ -6693,6 +6747,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/differences/{number}", wrapper.GetDifference)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/scans", wrapper.ListScans)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/scans", wrapper.StartScan)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/{tenant}/api/v1/scans/{number}", wrapper.CancelScan)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/scans/{number}", wrapper.GetScan)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/quarantine", wrapper.ListQuarantine)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/quarantine/{number}", wrapper.GetQuarantine)
@@ -8850,6 +8905,46 @@ func (response StartScandefaultApplicationProblemPlusJSONResponse) VisitStartSca
 	return err
 }
 
+type CancelScanRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Number Number `json:"number"`
+}
+
+type CancelScanResponseObject interface {
+	VisitCancelScanResponse(w http.ResponseWriter) error
+}
+
+type CancelScan200JSONResponse Scan
+
+func (response CancelScan200JSONResponse) VisitCancelScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelScandefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelScandefaultApplicationProblemPlusJSONResponse) VisitCancelScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetScanRequestObject struct {
 	Tenant Tenant `json:"tenant"`
 	Number Number `json:"number"`
@@ -9447,6 +9542,9 @@ type StrictServerInterface interface {
 	// StartScan Compare bookings and items in full
 	// (POST /{tenant}/api/v1/scans)
 	StartScan(ctx context.Context, request StartScanRequestObject) (StartScanResponseObject, error)
+	// CancelScan Cancel a scan
+	// (DELETE /{tenant}/api/v1/scans/{number})
+	CancelScan(ctx context.Context, request CancelScanRequestObject) (CancelScanResponseObject, error)
 	// GetScan How far a scan is
 	// (GET /{tenant}/api/v1/scans/{number})
 	GetScan(ctx context.Context, request GetScanRequestObject) (GetScanResponseObject, error)
@@ -10938,6 +11036,33 @@ func (sh *strictHandler) StartScan(w http.ResponseWriter, r *http.Request, tenan
 	}
 }
 
+// CancelScan operation middleware
+func (sh *strictHandler) CancelScan(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number) {
+	var request CancelScanRequestObject
+
+	request.Tenant = tenant
+	request.Number = number
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelScan(ctx, request.(CancelScanRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelScan")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CancelScanResponseObject); ok {
+		if err := validResponse.VisitCancelScanResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetScan operation middleware
 func (sh *strictHandler) GetScan(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number) {
 	var request GetScanRequestObject
@@ -11259,316 +11384,317 @@ func (sh *strictHandler) TestWebhook(w http.ResponseWriter, r *http.Request, ten
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L39ctw4li/4KgjtbLjqXiotuz52WoqNWNvl6va2y/ZYruuILfmKUPKkEp1MgEWASuc4HDFPMw82T7KB",
-	"cwAQzASZTCllu+/uP91lJQni4+B8n9/5dDRVy0pJkEYfnX46qnjNl2Cgxn89mRmoX/xi/7MAPa1FZYSS",
-	"R6dH7+bAcgkfTc7UjJk5sIpfA7uCmaphcpQdCfvUnw3U66PsSPIlHJ0ecTvaUXakp3NYcjvokn98CfLa",
-	"zI9OHz3+1+zIrCv7oDa1kNdHnz9nNINXzfIK6u1ZvJblmq3m3LA514yz6xq4gZpJfH78NGaqXnJzdHok",
-	"pPn5x6PsaCmkWDbLo9OTMCchDVxDjZN6isvsm9Xg3pwxFSYtNFNlATUzcy7t/5i+KdO7I+f8KDnnX2u1",
-	"HNpBkIVmuDXMzIVmS7UEaTJWAi8YlwWbqbJUq+OmYkYsgQk5LZsCijPGmYZagGZXayaMZmo6beoa5BT0",
-	"hP0mZIFLY5xVZaOZFteSCXkhOcNF2l1Y1cIYkCz/3x8/zScXsmcXZnYJyT0ouIFjO62jFA0RAeOIFTfz",
-	"dkBRHGVHNfzZiBqKo1NTNzBEnUshw7+T3ylgWSkDcrr+O6y3N/uJXDMDH40li7Vqak0bIxVTZg41szMB",
-	"bdgV8FpnTDfTOUO6/v33F79M2BNWQwVG2NHYSpg50pbmS2ALwH3kUq+ghsK+ZeZwIWei1iaMu+I6oxfz",
-	"aKrHb6Eq+RqKU2Y3IN7/OfACr4rbr/gtu8KezXr8008jNmv2GzfTeWqX2PN3/NpdFEE36EqphZDXTBtR",
-	"lrhUQ5t3A7UWSk5Y/t9ytgQu3abaDQW2bHA7mZItU9pa1OyYZhKvZnu+L8VSmO3Z/k2t2JLLNQNp8BJw",
-	"w5ZK997kEoeJP1XAjDelOTp9dHKS2W2kW/wT/mv4Tg9xoELMZoC38IFmogjz6d4A4pSDt2BfRvOmbK6F",
-	"fIXjb07s+eR6wvIrPl2ALI7h43TO5TU8Pnn0Q94zwQpHO+g1PYc/t2d2bu+InIKTHfaKckbT65mZhj8P",
-	"um/vQHJp0odp8Df23W9cFlya7zO8FHS77awYlGDZtRc4tVKG/f72Zc/UabiDbuo7NSRctOG10U4ExvKl",
-	"75oYdRtG/573XdFSyWtmFFtxYdhM1UyrJZi5ZSkSVhmzUk2x/OcTnfdNyb7amVTFjYHaPvk//zg5/suH",
-	"T4+yx5/1vyRm9tnutK6U1IBq1ZtaXZWA4niqpAE6dl5VpZhyO+uHFT3x3/+h7RI+RV/9lxpmR6dH/9vD",
-	"Vm97SL/qh35c/GJ3E14YVoiCSWXYStWLMySTQk0bJBvN15qt5msU9HhiRrFCTXBX3eioD7554SRbVasK",
-	"aiNoQVNUvIqxR5VZybvNZbOjkmtz2eh9RpKO0Wz9UMONWuwzkp6qipYjDCz1rs0+t4/b99xAvK75+ojO",
-	"2t+qP0jFwDmGD2Rhuz6El9XVP2Bq7Gi0xS9k1RBRFAUKfF6+iXZ8xksN2cYhyCTLfT9X2ikIVuPMkPor",
-	"UFWJjA0+8mVVoo7pRexaG7B6VswCnDDqZwHx9m1OwKq6hi35mhXqjOXuQzq3wr2EmWGqIUaw17Yv+ccX",
-	"9MIPODf3j0c7DgR3qX/jXwpttuk7zGzUFN0t2UkaOFZyKlMjboRJXDRuxtOz2+fk5RBFUkRtiqXsyDKD",
-	"5Air+TqtKG1RP7dsE8cZWusbfg133ni/b1tbnx1Zg2ybOHMSScFSs0+huXbGlkJrex+UxF8sa7JEunPP",
-	"xp+ytXkKgD2vOSn5PffMzGHN5vwGgi2QWbPMLkDV11yKf4f6gWZTXoIseD1hL8gMtZLaqLI4I+7P7RMl",
-	"1EyjWSg0Co45QAGoSYK0eswfRxXIwp57dsSnU6gsT8usdmG4ETeWKAuYlkJ2WF1LQrDkokwS13WtmqpP",
-	"r7WPXTVoBeFzzMxr1VzP2WoupmQU+fUxIW+EAbSGlqdk+9SgVXkDl/FAlzgQuRDsiELjblg7ylq0S7A6",
-	"oU7sFtekWlgzrSxJa6QhtOHrrDuZBUCFU6FHJvuJM1XCLvp/a5/ZJEDa5SQB3nBR8itROlYzSISbxAbS",
-	"WlV0b6yEWc0VswTHuF5YC/RKNbhZV41eT9jzj3xqyrV/pYJaK5nhWTT1FFDv4EVRg0ZqQ+vN7s8G6dMT",
-	"yf2x39mmmKdr0j3P6GZYGaRuoC55leE3r+BaSK+X5rNaLXP8O9j5oDMkNyq3tjc6PYxz29jbwJeoU85h",
-	"af8yqwEy1sjSroCMTzTIGdS1qkdLt6eNXr+z/DzBwcJ12b4U9pcr9ZHmt7LEaA+h5WFW5nNWgF7gHbBH",
-	"40zi7Utp57uT0UaU8xxf+Jwd0aH26GJ0zrslBh7jLmJ97ue4F8Wu7bGhyi80W0i1kmd0YQMVOqcBX7Mr",
-	"iN0OmgnJcju1HK+597tsU+hCyCJhXDpPzgN/TpZ+ZqqRxQPUx65EUYDMkJEZU1qm3UhOCy6RrHRTVao2",
-	"9kwftC+zFU4YVXlRw9So2upY4Ni1FQP2N7L+E4fC0+e1cSS4pvB46myetprGxoUty8uCx4rClVIlcGnf",
-	"4k7+7SHfvcRM3A5//3fdLvvstOR658ee4UOfs/2Nm6JWVQXFJXy0MlEomdCKX5BWQVLaWlucvfn93Slr",
-	"3+n4vebceVFnAm0zqSI3K+NyzZbe8T5mI5/7ryT5jEwbZ0PLee8Yo/c6GScASCS3U21ZkphF13HC/AAc",
-	"7xpeMHIqO25bCm1I9zjAAj9au52Xl0El2j0cvfE6vPDZaoJlqVaXSyEbkzJ8fmtXSoyF18Bkl+9GmnaP",
-	"SWyXm2b6vKqUkAYNeO/ztEL0WEi25AUKIPKXXoGdR6msPWz5TazCwccKpqZHQyuBFwdbYKnIuZFcplTu",
-	"E1u/dA5pw524rMy6/TwJ3Hz7ePMe/uepMr2/dVMCCQgixcxSplUHp1wqKaa8tHu5jCwFfFbI6zJc3J4P",
-	"L4UsoN5jZ/EWMP9ien+9GLvUhpteS9y5B5d600zgms14TSpvJCHT93XsPXzr5nRup5S6i37SXSGwtWWb",
-	"r+mFQBY7VXJWiqkZzWFd/CO893/akfJTspDawJXTpOzWew9F5pxj69GLf+Y+klyA1UqTS7Wn1+DY/ora",
-	"yYp6icbVlMsplGXPfdVrOU0TsxckaNlY9cZx2aRV2JJXJK7t2NZosipJkfqIVfbdV6wKavjC2ghNcErb",
-	"AZwmihGPM1Y1xuCkDOPX3M6IL4DoTw5Momrdp9s6njBMAhTWliOFNHkFjTBl2s5qqmI/ae8iUCP9Kf+u",
-	"JIz0m/iBA0n4aXtu6amIRHYWtC33lZh1xhct1rwiruxUKK8dOWLaPPdWHWq3akAlvI0fM1IaN7giKeb+",
-	"Qp6RaRfsNQNlmaaafxZNE1LGw/OP07LR4gbOrAnHDfiYKK0e/REbrtzHJ49/Pn70+Pjk0btHj05PTk5P",
-	"Tv77if2PpMF3ALVuwl66QyE7Wxu+dkHotdUKziJLhcRqjf+NRjVF2XTGgE/n7FqBvpBGbXBk74bDcLfd",
-	"BWLHwfeg6a+YCGJVkKATk1LCl1CgEbetm3vf34UkUTFh+R8fSCLEKg1Fxe9J9+Rl+Xp2dPrH3lroh604",
-	"j9QGeIG6iGy5O+0WOq6IA3tObXz2DO5ZWQMv1pMx2i0Gvq1dWyp53eawAF1Fd+5Dmu6Ouw2lBsvM4c+G",
-	"l2QM2Sk6sVVxM08y9rS6nHst10n6WHW2sorUZcleN8Zqyd5l6pRpchTxumOSYVTd0viTdqzXophcSHIS",
-	"tto2EaqAgjmqDrK4PSvS0B1rJVo7gIIezgh4XYr4kIh34HX0cgFJ3V64SkBxxk460Rn2SkVOVfKO7tby",
-	"u7P5tQbA/Jez7ocf4PWk7+u5WsnNuFC/sdD9wJsSdQiXYeMSMdgPj9nfxdPkOAOmxQu6Qk6HOOuem0Zd",
-	"BoqQhSPqjvLUcmJeium21pAdfTy+Vsf2j8dW/zxWFcnGYyQlOx9TN3ALG4V99/bXZ+ynn378KWNv3/7+",
-	"8nkWHH6Ua8QxdYvNaiXN92csR0Ign2cOssjxFIirOrWNsgwiXo8UPlWNNOQXs8pG7ix43lKJmrHnLsHD",
-	"WkzWiF8AoG+9hlmjrc0RspjIudSKkdNtSwovxS1sqac+6QC8KziypNCsacrSCqSY5OzfrMLjEyP6ra2U",
-	"5VHoKBFjqXF3C9ALUpBdCMXTyB9H9qHjR4/tBd/DAvIGxEb2lEusoK1Vs5kGw8j7a8Xjd7wsWcHX3/cr",
-	"DCe7FIa0kfF+DpjEZvY1NlrVQWCiyFo7G3TFtVV5JKxaaYX2AQrreKxcreRlCCt3KCXSAoPOv7Fjjk88",
-	"/uknq4rUfGqg1t39eVNyKenmbm2H1+g3aODJKxczsL9v7soSuLRGzhn7/d2zTXbXfvZ5YxXjh0+hLoVM",
-	"ZrzERkNsDAyo5IcItHqH7/g4KwZT9giz7rCPeoOqT51y7qXnrAbYiEk6M0ep2VF2tFK1XcmxVTdQR02K",
-	"2RCW2c+SiSLwm9k4VnvI7MkLr8L7venmYTzQTK3SNuw+doizLMZZtIOOuqoWN9xA2qUfmNLIjJuGzm2n",
-	"Pdy1c90B+pmkyOAZyp2D5U+MvAspxfZ151STB+mDRoM2Ii7o7/bJodBNhmmJ41wRbUhuK2PI2WQFEyb2",
-	"FfNKoAuKOLd3EXy4o1Nk86wxr9IFndwcs02PCOaU+APqJ4C/J8NxuXMgOWNgp9NqwnLvJs2tYmLlNcpU",
-	"ybxngQoQWl+qLIK3lAwZfSGDEd3V77f9KbGXD1kKeruyIz9+csdpwWnm7izs0ezd3Z4Ed7fsOa2JSliB",
-	"No5wgtd6VMbMPkLD5bLfJhPH74L7nFtMkni81ybkuTRXpZge+Rg3LyP2k5F/tgBpBC/TZ+MdwQl1LQo+",
-	"c0OFAN41b1ofiTPnI4eLFUdkMwlptYjtWHRfHK8dJanFydZLMydFzKnN+4Y5aC2D6nEcX7f/XvGud32n",
-	"FjyQWNDvYx8ULmHEsIAkhbgTfQpzfiNU05ePdQVTZc8pSif3aw2GUojdeUZk994bSROW16osr/h04diV",
-	"3RwyojRYVpITs9hgZgLDVMREuvzGDxfYTJJkfwFe/AZa834pmqAc0trZtbgBySjDaZystXx0WZn40CP2",
-	"EDn8++RdUui2+fu3E0IoZcLU2nmkKCLasENo2PH+35+Wfbhkxl9Cucn9Ja0WYPoSBq0Q3jv9fIRg8qrZ",
-	"tgsKepIwxXTOtCgAL4JXo/x++zvoV9lRphqJIdfkdVQVyLTKPZh1NVXLpR3ea/PDodrO03i1jClTDg5T",
-	"N3DKKq41aEZP2atPXtOlhvIGdBZnW5EXoOimBnTtBhfzHLwTgcbO6fk2DTl5/bvrH2FVhmxlt6lBDXWU",
-	"584hzHf4IhyEDbTX6p8ip3nriLZnNy2VRkWaykWhnMU3w2+wKm9Q+xXXUtWkE+N7ydvx/CNfChmo/Pbc",
-	"ZyYwn3n8+fxKL+zM9UeqCqOndq6NGu2b15gO0aFHIQqftT7iNtmqDJ637cSrRPbt/x+XTcZlJ3v7UKS6",
-	"9A7oPuYaZcBRbbt/wcc9RVxovZl1Fe3xQGLVreyAzNkivCyPC772k8QcVG5gwt46smdXGCj2YV8sU8Q6",
-	"M2F6nM//+u7kL+R8/n/Guvp3+OX3TijqOw5h2rxawxfAqpJPIQSyjEtal3ZzpGJWce8TdGO99lnrtj9j",
-	"Rl2Te53Sl0AW+XBey7bvug22TBtt1BKzQrYFYoIxVSVvmWuaNVGUJM2ZUKshBuTNRfa+rdGmBE/UFIyy",
-	"FGIfFdrLqgQfoiof0ZviZjUvq2uwkhso15n3TWAkq2NfDi1mayO2+M2wdzd5Pm1V9tDkSy4KX5TgQ5B4",
-	"7e2lr0Aebg0zAWWhb3GurSW6Yc3quWrKwp5jtAHtBEohF72piYKSv4zCofXGwbHnfDpHXpQvYJ1nLKed",
-	"cdFLzHrMfaYJEl3GcjtQzr4LWY003QsZ5ivV6vuM5VdcQ86+w+qnK2VIh9eoITF+XQMUTEn7IFUK4aOO",
-	"ta2d7LW/FjAVWtg50VDehXghV7gthbIfDKmE9pW5Kgsab91hM2sw39PKBJYI5+w7dJHUwrSFKJTfS+r1",
-	"khfw/Uaeyp2IoxMeTxjedVuWM5J0XrdayCnL2+C2PUwMIzvh1gKoRFgiKXJqDYftRD5paS3F0qkUhMj3",
-	"CkolrzXRXCfb1TIQexjIhzFEg8m/qw5hH8Tj3VqDdDvS6uFm7s9+auK5WsKVKtZWQUPz1BkHoW5kwrBK",
-	"JXjkpmoJbFarZfd6U8GMUsuEv7G3nK+nqG10oZrXsrd1+xp4H8oEemWvmxolF3ILhJLQ9j+1sQZSWnGD",
-	"Gyhj369aHGVHK167+C/VR30YKN3rY+qUEMRNxsBOEE0zvvSq+VpO2VIV0JcxDsW6j20qy1ZcwV06YcZX",
-	"8fZMDauJdtvHuNuhmp02aqCy99cawIdj9wiazhxQ0UhPzn4FwnHFY4LjGbUH2kS8NQ6aCGEr+q3jv6lU",
-	"cbk99fFL+E0VSevHUffocQimJTXSnw00O0tN/w0f8hrtLfOlh/e0k/9cU2DMrzJzu+Znm9rtF8tK1eal",
-	"kAkvDOo96UDWVJXNUjJuKEt9sg98hUilgjxTjTRQEDN9lLFGN7wsKcOQwIiYffGMnZDZt5qrEthMlOBM",
-	"AKcAxsqBdNWHKfvHh4bT2viqVvI62wL6SDIdjbhEnwZDlTUsFblqZlxQxNIzyw+7bg3uV/hQ/xm+Bfu/",
-	"CfZfVaVISXhkLKc+HMFZUa9Z3cizYGlEztm0oRYV/W3vsVvp1mctraVKR3oyJe3T/VU6ZBq1JhE+nrWp",
-	"VAWhFFGKXgkT9rv07mYlXWjwFpVz0a1JxtvotJPb0vgJ9PzcVlbsUIj8uWZJims/k6Q+2tYUMflsgBa9",
-	"wHl5Q8wvJdaR4W6TXmPm+3kYHOrVPgpSJ/KVLHVxiZVXwBoNaZOzqcukh9wqsxrqG6g7ai8m4TuO4/LC",
-	"d2sGTiXwS8xoe1Jn8Ju6SexmUa8v66YnwjETUuj5PiJmproh4Xgwp10kAjofzaWp1+O/Mhh56WPCa2JK",
-	"iJNYIxuy52dNN7RcpTNTCyUhIwY9pKCN0QxTJXw9Q3kuO6x/3IDjx44IQO8l//dWGNCwHzOttshQpS3C",
-	"1E2ISi2Fd+OhIt6bebdB+4GLxDqgJ2hPi34V8Y71XY9fYCpcNHPjlrQ/9IAQtvkUTvJd9UifjTX4kYem",
-	"pMfEJpL5j7onThoo89ShKnBDRQibLq4dMLExFtSjk5OTbd5bRPPfCEct+QKOuYTVRnoFloQoOQWsIrKa",
-	"A5rP+IuVNBOWl2COr9V24kUyiezMuxwuJIr1ZjqnQZRaHGP1oxsoLrOogWPZ0qwpS9LZuKQZGsou8UUp",
-	"S14voHYRWBkm0c38CEtF683OHev//Pd362thG/voZFy531a64dJyKivI0aWFzs8AFeOcfGi287K8VDPn",
-	"76MCpTwdp1KzhFvgBuo1HqLzhLs6DrztroYM/43OnskGAtpOEMQslmIB1DO55F+FLBjV0VkGj57BOa8q",
-	"IC+vyxPa5tWxHMPVDy4SF+QRR4IUsVvLJQHOhtWfUmkS34SF6XwwJIsOLc1SAYMbwCIezKvHWxy0UZwD",
-	"2jX4o9VtWyhGTJXEGiVXgIUng+VRiCsdApdhJEysRJKPfeZr1SD5EBVFxg45anV7ST0UpN2xB5pBIYzu",
-	"qx9whNjR+vakkC6fOhnErfNibNtCbX1F7D2Gg9xViAv3b0G+SfFov+cW/oA+/Pvbl57PZFF8rxWZrZU6",
-	"I3dUDA188uO/joo6ITdxtXy9SfWJ+L0PZ3RXQWkJKGmEdNWr9GyH5yOsk3b+/kFHmmephR8Y8V1RmFnt",
-	"d3klrhuFJdsFlJCu3uv1Avd61Oym9GT4YjlWP+cdlezUo1RYxhwyNh0Srcs7RWMBNZvM29g6AsZKuuz3",
-	"89ihvfB1y0wyv7t9R/KWytm2T2WUhTBSuxyAX4pU8m07NZBiAvL4BmpeOgbtUK+EOaX66VZJYY00ogxs",
-	"kpGyqCc9NETkvn0F6YeteOE/CKI71OhZausZOty17dJSkiqt8CywxGo1F6XPpbCs69oyJg+eLnrcMoEs",
-	"Nxmh0hD5diyv0GJZYUU1fp0whB+fnIz2tQQml8q0TwdKn3oNH9fgtcHNTVV1FK5q0fS2F+t51tZ3XnkJ",
-	"e8okCNQWUCO26iOTqo7kpzvyvchEKjMUK3GMGD2lERC+ZKosSCnAg5ii5hQ5QDpIWL1JlJsrpT1cu5QL",
-	"KtcjPcPlLdIC0yupkhURr1pVBwvvbwAPJaRkn7ISDLtW6TFvoBazpGMzInSuewLVI+w9Iq7oQ9kekixk",
-	"QVZ99ROtMb7NoRUmQPhC/HHq6YTlKy6MkNc5OXUJ1IqZWqANVTeY4YLFORUnCEkEHZ5cyLxQEtzXvCNd",
-	"I5cpzuy9Cc7h01h92tbMJyzHdDWMJgbXsnfexBU/FzLyLp8xDcBy4t7OciGfTT5heaCHaF2OnO2oXfPN",
-	"7Rw62HEzrFRofF1qQZAvYY47sYLsIeknepESXFz3BM5V2HvcwX2LNYKcTFSceU/m/jhLsQzemYiJK2vn",
-	"kiLfV7DqAzrvCfwsUu0+HDrZNgxVDRV6tX0x05mjPCqRr8x+wLBfDrbcrrJnv97D1VypxfaGaZjWkNLU",
-	"VnMN08v/+o//zJN6djve0GL8Zzen71/P/PdT037dyX/8XxC4cieQY0InDLZ4IqW4ozFF+3FbYL8vVId2",
-	"z3B7+yaa9gK/9WGSDZartZhf7alu44T1g3ylYcGGr8shChuiy/ftgQi8CXbbppVNVX+XV3HZ3xgIwLZO",
-	"8FaAskJXJV9f9sqA/tSrPoE1ouTcF5vbsS+VvAzI0NscIMbf6EEGmPOi118ZOE7tm41VJZdys5LatQlz",
-	"KtWb39+x//qP/3zovFMPP4ni80P6TN4PHrhTPK7lNMSRtiAPewAJl1wbqIcecDHkJJbKpXO83RWKMCXC",
-	"iTA2KKitrg9zi2aSQPzbJvtNqtggge6+hNMPmILjMATpGt4GQvBAF3X8vdsAoqrFktdrdv7buzcB1t5x",
-	"LWfxUDs3V/rtIZqiNED0x1wr/1MCVer/cv+eTCnseEuEqfsEY7sTlwlxhk628gDT2Xihz4/9QLdhUoQc",
-	"QyivM+Zyhqi5QwQrmNsHcvQG1A2MxkbtBkl2Mo7hqMrrDkw9zSuOE9IarPm7BCBIVcwkcF6SskQfAbmM",
-	"4kilb8/hXEQsx6+jMXohEYsp83UHlEZE/QjbKoa+WEmH622odm0DgrhElJawgX8UNYjrQ6K6TIYtfhXW",
-	"7iVnv49QtHfL4x0qyoLpDfP3cKRD6D9OxfgGdR/KC922iDBrtr/ohjOX/cMUxdiuYK1cMv+Sy4IbVa83",
-	"UKZXnOpZvKBfuVZRIYC0AKj28zFMeVkmpvjM/tkaC9Tlgc2VNg90XNFWlkgLVa2moDWMRS6ZVs2lhqmS",
-	"RTfKUqjmqoyEtGu0OJA8SEXLy9CBh3KzHAyE9oB7XLOVq6ccMbuZSCGevXJZ55i2IKSVVMgo6kbqQT7e",
-	"HYY3Zs5U7c89nU3PtblMlk++n1OI1224DwFgIX+3NLh30Mt9SntLdX3pwF/7EjcdOyjVdeTnN0phGGzk",
-	"jkefueyFySAjszP8di32jtWoKlV41l4dhODtNBmK2PMSlqpOuKzegkYgG0YPWP55tTag8d6iizlUMYzc",
-	"j5DcvuFn8LzYpcs2qF/sd9X7kyZ/OonvZBoaBBmCuwS4MgOSOQ9BJ2UuOixfZTvilld/+cuefKESxU70",
-	"k2Q2YTjyukkDxVW1MmqqUslv/B+q9j10/W6sRO0jIIbpCvhCt7Wjc6VNrz8Eu3wmDpu6f1I/JXvDsJ7v",
-	"jNWAVbRLKxjpgyF4RE2kEDx3sKdEDaZe94PRCMfiLcVecwKVH3fBvGM9bdMB4tbrnvQM92vYQ6tl8RrG",
-	"d00gGXxO4ySdSHP++Kef05WnulkmqQCFX+JwUCZGqadajd8l+/fiUjWm556FkCkJvZE8I4zaz0GxOE8U",
-	"e3LNqPQk5ap3IihQKNHO6Ozntl6ljcqES9Gvavlj3k73VNP9ksXbOaWJ1nviE9Co+JfNXaGRM2swlBlz",
-	"B5S5DskZK1xtXYa2AaZ08Wr0buFD0S+DrvqoYW7a0E9cxb8LF3gteXXKompdl7vi8MaoP6JYgmsGhu38",
-	"IlADooRHe0T1h9p+hPleGmV4uWvWc5+DE8Do02yQfKnmspfAcVj36+kGjLln/1KtHOx35ASXMPLStuBM",
-	"CeOArn/GVvP1qNKjPui47u4cCEEOY3CXKT/Ir0K6DDHfQt99xZkPpUpHHDBi1jP70O7N5aXYR1sIuAVY",
-	"TXC6SOvhW9XOHabZ19EkfblfIeY6fhM3dcacnuHKU/Omlqe1UkurDpy6307d3qdLZ2+EKnlPJwn081JF",
-	"XcDGpj3FC4jJeKNv2P/wH9oZx3RcxsdDQiMVR60pXvNvDa+5NMmywf09923K/oGRybbdDePTJK3GeKty",
-	"I5/yUDUGzb7d3L7NasSPfhgBO7DYKNMKji5MQEHyanHTWIvq6f1aLu3BUeKH/Sp3RhWbtCQSlZwk2Xmy",
-	"MkNEhRl7Q28VCXgyX1tCkxjuL97O/ZZFHXEtRQsMXNWKGv4KPeU1lekV6o4lBe1cD+Fyiy72PwWW2iaV",
-	"DUCpeT8qejAIbQBmHcTBNmXInVXRHhb448IMogGctX/zleGbFMGLyyWBVaai6+4X71TB1AxNFrVHCvVd",
-	"CccoGqI2SRAyjKuEz3ACkrmC/V0WfqSRnFiVhVUgeuYV2VdRNw3y9VEh4Hj7RVUgL+30dHr922vXIMcu",
-	"GwdHdJmUi7emNtptFxjd1mttgtDc5hq0m+5POHUl3m4hWg4iarrM1SQtvwU76G2CiwPFndjNl1WgqhJ8",
-	"VpdraSMDmHMpNvt1vXOdQhC1F68fbW5BymxUP/GTKxrpr+PY2NeBtHHagSRmomrMVPWimUSgxi3Krlcb",
-	"a4WRFwQs3q0e+A+l51cqniyEjMrMd4EhItoSYoEJCVivcMbI0ERf+oUf6+Job+DpNJQbFd5inxKYzWBq",
-	"PI43ig5CRlSy3MtKSQKZF617oWf77OVPFCUM6XjeryJVOgvRDznE4a+V8S35J2OQlmXv/FU5tqRwA1El",
-	"WKJDQVVC9gtJT74CYhlcVdt+kkbDTqZDiKX2b3OYLnZrQHbMgfX/xuX6m9oDcv901a4tbr8UUiztJj1K",
-	"S1hfBvd4ZxFcVcONgNXYpWD4XvN1nMA9CD3sjnRDswrQwaheWaaOpU4rx1+in/FHsRvdeYMsInTmMcVh",
-	"ftOzXeRS3M4S7GGjGCSvwzZO0pi56Zq793GVnVUTXPrW5H4AuXvUovdztU3U49n8YAVXbzb7BjRHkcbQ",
-	"CLQ3Io/LPunXOHT6llvc1U4KlLQzSbzXdOm2fR7fPwBrsq9gypfQlrGODNgMaWXJ3tZ9oEc9bXEGUD11",
-	"j31WAeLWteUiQt4IDEbJwnUqNaFrTMxB3IvWWptOoaJUubiHlU/c2c05on4W3k3A+wSuZbRQvFUq4Wm/",
-	"Qw7qNZg+qK3lkgAfuUE9WTvcYwqg7QO9hbeRlz0huZIb0IZwkYLZ4gp9KCmKyCdzmloPXOzgrVFq+ZYm",
-	"kYzYjdsDwEgoLC2pRgJi0pv91JNZOpQLGmd92qOhyUVbmCQOVXZUnyhu41ML02ZWtC331hhiEPPMt2Fk",
-	"q1oZ6NFq94rnYgqlNYaJXEqxgFIEijlz9bPoikHA6wBvHAMi30H/b/ULbtrK4GgZ6QO0B+FVqQ2LVqm9",
-	"5EPEJ9KkbvYC0bcD9Qa7N9kZTnXEWnvDqr0M7IaXDfQrQ9F1RIHyRq2gPp9DWYa29TGgjXaBokYThege",
-	"PIH17tvrIqb22dRqz6c8WauwrHid0k9CCTFmdtoDGu156y3A9tH+kSOFdi3pOhys23aiusE2rS6sNxL+",
-	"ayjDLqQktPpZDXxsaoIduqlhKPAyoDL29zHqq/of6ji0heW9H3DqWI274w7d5I7EEPcKaAyVMoIx5SB9",
-	"bXadQVnZ6Tszcg57o5AZXjs9Zri6kst39KR9Z67QDdKTdKHGf70DrThE1RIgVMRbus5QnbZMyEuhedSX",
-	"iLySy5F75mMIO6bgoX6KsckDKWXFbXeM/Rq7iNtwRsB9jGEhA/Pr1rUH+upjo7dxtPhrt7ElsnQ+CJCF",
-	"z31D84Y6PYznZmlYaauYiGKjj17mElcyX+mu6oDVvRND7a4EPsY70wYPAgxPiixDnvaaokQxDBqSF9WJ",
-	"IWYcMN3Fwt26YX0HQ5lZLfbI3mezmWtA29JHW4cIYaKo/6cIXkZ0knSYuu4BUSzbEqq92UJSqRgv0xbF",
-	"eTq5hppDqLLQLrkIGVJI6cOfYhPbklCbNIDlr8VSpLuvnWP52nPpck2325EkkQV5oSqTZyyncDyqWvaf",
-	"VPIW/kmwGuGfDvzNzQv/gvkM8V/I9ZTb652XgL1CS2zCv5fhNL5GrHXxjbRY9hhaNanqgKdrtuq0GRlA",
-	"QR3/sT3bU49Szn05tiODATUdieg2EkYlgXE3I2ly4Ku96FADFQptgdmK620deYyx3p9+7+STcXxYkkvM",
-	"aw7qpq/o3vur+1DOxoCaqZkBB11Gh9aGCRDU6IzlTihh1R+V41zXAJrx0u5DurMNSFOLfYA4IqaS0ub9",
-	"xbjtUlukKOSE3VuESXd2ZacsL4VcWK5CGKL2v0KFYIH8R1H/mWE0tw1naZeEegDQYZagv+e0j60uGUpk",
-	"XDpHwDPfGHE8H6CV6ksly3VatfK1bAawTMTqDJhbA8tQRkmDZEyrAJgWEIyE0cxtW0IzGT9Ro9TiMrW/",
-	"lo5LB7OHd5PaZ6nFGCk+9vupHoYeEi+Sm0Sp7m629yDJjUICqxfDhEbreqyEFKUIxChU1SYF84pXt+Go",
-	"Rc2F7K8RCrtLVULBBeGLslXI51Bl4SvYztgPmDwd9S1b8o8uCvr4ZFdMdLhUj/tCPUt8vuwaywfYTJUO",
-	"o6SDs3mS8nP2lI2gl7NZBgfnstEGe5AjuK49jdo+9j//ODn+Cz+ePTn+9cOnn3/8/C/jimbtIVXJNI7G",
-	"XKrZLB1B6xRoRdtMFsEUwZVnZ21GP6FwYZEP6+K5rNuiwq6bYNtxlDTl/ofLjyddslMbJozPlugtvhLS",
-	"yrfhfm9UA+tpSsJqsyrScj+7IWwF0gzh+VXW1O8n7He+n3xkftHAUycCrzeLpHrr1VLGld+qUE7KpFql",
-	"Q58yHTx9paI6bSx8FSaEzyi4Tw6BrM3rQ91BGyy6bOu8duhL1KonHM7m1oUZJtnYWk5v5SpoyhE5GW+t",
-	"cds2gglqGKJbkmOjB4rpc89ce/JHLZszMS6CQ7+eMIyZCUpUdPgqUXzOxfQJ7zLnc+BFHnKaNhRM+2Mf",
-	"5SPaHeAROn6fsblawQ26SlowbqlWp0RSz9+fW9L1uADstaS0LlloxCKWvrqESmu7AIst8U1LsbzqLy7j",
-	"7Aosz0OWj7gPYv8CwpCsfhkSbpNewDmUxWWb2Z4IO1udgzSLawe64VAOjecfnva9q6/1nHjd6Yy5WaBL",
-	"CLD/2SZEbyLLIlV9M6MqjlAmInlj5qoW/w49PUmxXHsOvE4VXnNtmEsdbrvNUen7HtXQ9gtSGTEIJYZV",
-	"vj7zduqcRnt8oAq3d2sFyFOTNhNpi7qZWna+9wf1fOiDLXC6/ZpLryEk967qPdLRiBuok2Cm9gdnrXFR",
-	"RF92LruMweaJ3TnTuLOfvcnG7Lup669F/OjRycnJ9z3CEUIbwS2xSNV1Lg0AP2/Fi8/d9DCl5GJXdP3m",
-	"XLMCeElde9MeyMHINLmuY7jLgzf+C0W/41ut7O7D33bf182VndVVOg3K3TtLxsw9iT+iK1chkg3X2xnj",
-	"w2GYen254jsBE9+TEY2QxIPl4bfi7eMnsOLryx3NgBzwpytebEsBWzWoqmEGtd6dTe2OL6WyvANtnmHm",
-	"YaJ8w+zZuDPKeOp0yQyxGN9NO0P90cyackSKo0MbdUlKAxV6di1vm0TMe2xY2QOd7BMp3S7GaHPkg085",
-	"1H1jlLLTlgwN67qpTI8pO1yTtm/HJKjGO6Lsdp4bqFJeqFWq37/VG52w8Aaa71Fd1+IGRrQS7Zax+a2M",
-	"o320hoHjfylSzTT3i6d4Srp9pmPYvO20W7jmcvyZoebWyyRmmwnZ0Yv2VusxjWetwJgJh8mE3xud3day",
-	"j8+p7koDpd+hGbuqB9qYDWAa3FEAbjKqNrWyva1p5pW6pbsdclh6pRatmyBClXAoSftG2TqcMUWEbT10",
-	"f6PTCD3QZ/v/8cOHiU8KvHWDCvrAYH+K931MhKRfCbyWDquOs43C3mLCcqtAOAR3B4pFziEhJyzXpga+",
-	"DFm2zmFrH+JsqqSkEicc3UHaUX8xO2xZ5h71nQBnKA21Ngh2Ud/w0rn/o7kofCnZqMs1LZqWarroQrej",
-	"Jm9P0M3VMj9rTWRHdrwkpfUiatvjW1YpxItfnT7pHsDKhLZAK+Dv9EBI3AKUdgAX1d4mIa8ve1BnuiIZ",
-	"wdcSwGa3EcvWdB0vAJ7h1ngMyq0eHNYKozNIugm84YqW5UbZ037JHel2lO4kD6/ADtaABVvZfX5I+Gj4",
-	"sy/jWvtr0/oputbSCEsxjYw7gFVPALZEAxGJxoizdspZe4uSDIvu3q0iC3uBgAZi3Xa0oGrlwA2wCzDI",
-	"4oxuyozZqY/vjzBM5ANt64nCZqqO61o3k4mSkQZ3cK3QmRtT6dOHDz1QewRe+9CjjGyFMPasdbUfHTjO",
-	"QyiMoeHArRVGN8IbbqbzO9DWAC0dkCbGnvPex9a3LecBpOoAbSS2Kk178aXc162WmyiGXqQ3fCcun4sM",
-	"XUOqHravIHqRmCChdzW1MOtze340L9d0BE8Upwa8xuiue9teuaPPnzEGNUsEa/4OUOkuiBJGGrFYgsuC",
-	"FaAXAS1Yr7UB+jvxgQe69cPHoAAuIe9CXkgC/fHYSdStNH/i3MWosJ6ypzhrVq/wEDPGJXvy5gUCIXVb",
+	"7L39chs5li/4KgjtbLjq3hQtuz52WoqNWNvl6va2y/ZYruuILfkqIeahiGYSyEogRXMcjpinmQebJ9nA",
+	"OQASSSKTSYmy3Xf3n+6ySOLz4Hyf3/l0NFXLSkmQRh+dfjqqeM2XYKDGfz2ZGahf/GL/swA9rUVlhJJH",
+	"p0fv5sByCR9NztSMmTmwil8Du4KZqmFylB0J+60/G6jXR9mR5Es4Oj3idrSj7EhP57DkdtAl//gS5LWZ",
+	"H50+evyv2ZFZV/aL2tRCXh99/pzRCl41yyuot1fxWpZrtppzw+ZcM86ua+AGaibx++OXMVP1kpuj0yMh",
+	"zc8/HmVHSyHFslkenZ6ENQlp4BpqXNRT3GbfqgbP5oypsGihmSoLqJmZc2n/x/QtmX47cs2Pkmv+tVbL",
+	"oRMEWWiGR8PMXGi2VEuQJmMl8IJxWbCZKku1Om4qZsQSmJDTsimgOGOcaagFaHa1ZsJopqbTpq5BTkFP",
+	"2G9CFrg1xllVNpppcS2ZkBeSM9ykPYVVLYwByfL//fHTfHIhe05hZreQPIOCGzi2yzpK0RARMI5YcTNv",
+	"BxTFUXZUw5+NqKE4OjV1A0PUuRQy/Ds5TwHLShmQ0/XfYb192E/kmhn4aCxZrFVTazoYqZgyc6iZXQlo",
+	"w66A1zpjupnOGdL177+/+GXCnrAaKjDCjsZWwsyRtjRfAlsAniOXegU1FPZXZg4XciZqbcK4K64z+mEe",
+	"LfX4LVQlX0NxyuwBxOc/B17gU3HnFf/K7rDnsB7/9NOIw5r9xs10njol9vwdv3YPRdALulJqIeQ100aU",
+	"JW7V0OHdQK2FkhOW/7ecLYFLd6j2QIEtGzxOpmTLlLY2NTumlcS72V7vS7EUZnu1f1MrtuRyzUAafATc",
+	"sKXSvS+5xGHiqQqY8aY0R6ePTk4ye4z0in/Cfw2/6SEOVIjZDPAVPtBMFGE93RdAnHLwFezLaN6UzbWQ",
+	"r3D8zYU9n1xPWH7FpwuQxTF8nM65vIbHJ49+yHsWWOFoB32m5/Dn9srO7RuRU3Cywz5Rzmh5PSvT8OdB",
+	"z+0dSC5N+jINfsa++43LgkvzfYaPgl63XRWDEiy79gKnVsqw39++7Fk6DXfQQ32nhoSLNrw22onAWL70",
+	"PROjbsPo3/O+J1oqec2MYisuDJupmmm1BDO3LEXCKmNWqimW/3yi874l2Z92FlVxY6C23/yff5wc/+XD",
+	"p0fZ48/6XxIr+2xPWldKakC16k2trkpAcTxV0gBdO6+qUky5XfXDir7x3/+h7RY+RbP+Sw2zo9Oj/+1h",
+	"q7c9pE/1Qz8uztg9hBeGFaJgUhm2UvXiDMmkUNMGyUbztWar+RoFPd6YUaxQEzxVNzrqg29eOMlW1aqC",
+	"2gja0BQVr2LsVWVW8m5z2eyo5NpcNnqfkaRjNFsf1HCjFvuMpKeqou0IA0u967DP7dft79xAvK75+oju",
+	"2r+qP0jFwDWGCbJwXB/Cj9XVP2Bq7Gh0xC9k1RBRFAUKfF6+iU58xksN2cYlyCTLfT9X2ikIVuPMkPor",
+	"UFWJjA0+8mVVoo7pRexaG7B6VswCnDDqZwHx8W0uwKq6hi35mhXqjOVuIp1b4V7CzDDVECPY69iX/OML",
+	"+sEPuDb3j0c7LgRPqf/gXwpttuk7rGzUEt0r2UkaOFZyKVMjboRJPDRuxtOzO+fk4xBFUkRtiqXsyDKD",
+	"5Air+TqtKG1RP7dsE8cZ2usbfg13Pnh/bltHnx1Zg2ybOHMSScFSs99Cc+2MLYXW9j0oiZ9Y1mSJdOeZ",
+	"jb9la/MUAHs+c1Lye96ZmcOazfkNBFsgs2aZ3YCqr7kU/w71A82mvARZ8HrCXpAZaiW1UWVxRtyf22+U",
+	"UDONZqHQKDjmAAWgJgnS6jF/HFUgC3vv2RGfTqGyPC2z2oXhRtxYoixgWgrZYXUtCcGSizJJXNe1aqo+",
+	"vdZ+7apBKwi/x8y8Vs31nK3mYkpGkd8fE/JGGEBraHlKtk8NWpU3cBkPdIkDkQvBjig0noa1o6xFuwSr",
+	"E+rEaXFNqoU108qStEYaQhu+zrqLWQBUuBT6ymQ/caZK2EX/b+13NgmQTjlJgDdclPxKlI7VDBLhJrGB",
+	"tFYVvRsrYVZzxSzBMa4X1gK9Ug0e1lWj1xP2/COfmnLtf1JBrZXM8C6aegqod/CiqEEjtaH1Zs9ng/Tp",
+	"G8nzsfNsU8zTNemeZ/QyrAxSN1CXvMpwziu4FtLrpfmsVssc/w52PegMyY3Kre2NTg/j3Db2NfAl6pRz",
+	"WNq/zGqAjDWytDsg4xMNcgZ1rerR0u1po9fvLD9PcLDwXLYfhf3kSn2k9a0sMdpLaHmYlfmcFaAX+Abs",
+	"1TiTePtR2vXuZLQR5TzHH3zOjuhSe3QxuufdEgOvcRexPvdr3Iti1/baUOUXmi2kWskzerCBCp3TgK/Z",
+	"FcRuB82EZLldWo7P3Ptdtil0IWSRMC6dJ+eBvydLPzPVyOIB6mNXoihAZsjIjCkt024kpw2XSFa6qSpV",
+	"G3unD9ofsxUuGFV5UcPUqNrqWODYtRUD9jOy/hOXwtP3tXEluKfw9dTdPG01jY0HW5aXBY8VhSulSuDS",
+	"/oo7+beHfPcSM/E6/Pvf9brsd6cl1zsne4Zf+pztb9wUtaoqKC7ho5WJQsmEVvyCtAqS0tba4uzN7+9O",
+	"Wfubjt9rzp0XdSbQNpMqcrMyLtds6R3vYw7yuZ8lyWdk2jgb2s57xxi918k4AUAiuV1qy5LELHqOE+YH",
+	"4PjW8IGRU9lx21JoQ7rHATb40drtvLwMKtHu4egXr8MPPltNsCzV6nIpZGNShs9v7U6JsfAamOzy3UjT",
+	"7jGJ7XbTTJ9XlRLSoAHvfZ5WiB4LyZa8QAFE/tIrsOsolbWHLb+JVTj4WMHU9GhoJfDiYBssFTk3ktuU",
+	"yk2x9UnnkjbcicvKrNvpSeDm29eb9/A/T5Xp862bEkhAEClmljKtOjjlUkkx5aU9y2VkKeB3hbwuw8Pt",
+	"mXgpZAH1HieLr4D5H6bP14uxS2246bXEnXtwqTfNBK7ZjNek8kYSMv1ex77Dt25N53ZJqbfoF90VAltH",
+	"tvkzvRDIYqdKzkoxNaM5rIt/hN/9n3ak/JQspDZw5TQpe/TeQ5E559h69OafuUmSG7BaaXKr9vYaHNs/",
+	"UbtYUS/RuJpyOYWy7Hmvei2naWL2ggQtG6veOC6btApb8orEtR3bGk1WJSlSk1hl381iVVDDF9ZGaIJT",
+	"2g7gNFGMeJyxqjEGF2UYv+Z2RXwBRH9yYBFV6z7d1vGEYRKgsLYcKaTJJ2iEKdN2VlMV+0l7F4Ea6U/5",
+	"dyVhpN/EDxxIwi/bc0tPRSSys6BtuVli1hk/tFjziriyU6G8duSIafPeW3WoPaoBlfA2fsxIadzgiqSY",
+	"+wd5RqZdsNcMlGWaav5ZNE1IGQ/PP07LRosbOLMmHDfgY6K0e/RHbLhyH588/vn40ePjk0fvHj06PTk5",
+	"PTn57yf2P5IG3wHUugl76S6F7Gxt+NoFoddWKziLLBUSqzX+NxrVFGXTGQM+nbNrBfpCGrXBkb0bDsPd",
+	"9hSIHQffg6a/YiKIVUGCTkxKCV9CgUbctm7ufX8XkkTFhOV/fCCJEKs0FBW/J92Tl+Xr2dHpH3troR+2",
+	"4jxSG+AF6iKy5e50Wui4Ig7sObXx2TN4ZmUNvFhPxmi3GPi2dm2p5HWbwwL0FN29D2m6O942lBosM4c/",
+	"G16SMWSX6MRWxc08ydjT6nLutVwn6WPV2coqUpcle90YqyV7l6lTpslRxOuOSYZRdUvjT9qxXoticiHJ",
+	"Sdhq20SoAgrmqDrI4vauSEN3rJVo7QAKergj4HUp4ksi3oHP0csFJHX74CoBxRk76URn2CsVOVXJO7pb",
+	"y++u5tcaAPNfzroTP8DnSfPruVrJzbhQv7HQneBNiTqEy7BxiRjsh8fs7+JpcpwB0+IFPSGnQ5x1702j",
+	"LgNFyMIRdUd5ajkxL8V0W2vIjj4eX6tj+8djq38eq4pk4zGSkl2PqRu4hY3Cvnv76zP2008//pSxt29/",
+	"f/k8Cw4/yjXimLrFZrWS5vszliMhkM8zB1nkeAvEVZ3aRlkGEa9HCp+qRhryi1llI3cWPG+pRM3Yc5fg",
+	"YS0ma8QvANC3XsOs0dbmCFlM5FxqxcjptiWFj+IWttRTn3QA3hUcWVJo1jRlaQVSTHL2b1bh8YkR/dZW",
+	"yvIodJSIsdR4ugXoBSnILoTiaeSPI/ul40eP7QPfwwLyBsRG9pRLrKCjVbOZBsPI+2vF43e8LFnB19/3",
+	"KwwnuxSGtJHxfg6YxGb2NTZa1UFgoshaOxt0xbVVeSSsWmmF9gEK63isXK3kZQgrdygl0gKDzr9xYo5P",
+	"PP7pJ6uK1HxqoNbd83lTcinp5W4dh9foN2jgySsXM7Cfb57KEri0Rs4Z+/3ds0121077vLGK8cOnUJdC",
+	"JjNeYqMhNgYGVPJDBFq9w3d8nBWDKXuEWXfYR71B1adOOffSc1YDbMQknZmj1OwoO1qp2u7k2KobqKMm",
+	"xWwIy+xnyUQR+M1sHKs9ZPbmhVfh/dl08zAeaKZWaRt2HzvEWRbjLNpBR11VixtuIO3SD0xpZMZNQ/e2",
+	"0x7u2rnuAv1KUmTwDOXOwfInRr6FlGL7unOryYv0QaNBGxE39Hf7zaHQTYZpieNcEW1IbitjyNlkBRMm",
+	"9hXzSqALiji3dxF8uKNTZPOuMa/SBZ3cGrNNjwjmlPgL6ieAvyfDcblzIDljYKfTasJy7ybNrWJi5TXK",
+	"VMm8Z4EKEFpfqiyCt5QMGX0hgxHd1e+3/Smxlw9ZCnq7siM/fvLEacNp5u4s7NHs3b2eBHe37DmtiUpY",
+	"gTaOcILXelTGzD5Cw+Wy3yYTx5+Cm85tJkk83msT8lyaq1JMj3yMm5cR+8nIP1uANIKX6bvxjuCEuhYF",
+	"n7mhQgDvmjetj8SZ85HDxYojspmEtFrEdiy6L47XjpLU4mTrpZmTIubU5n3DHLSXQfU4jq/bf69417u+",
+	"UwseSCzo97EPCpcwYthAkkLcjT6FOb8RqunLx7qCqbL3FKWT+70GQynE7jwjsmfvjaQJy2tVlld8unDs",
+	"yh4OGVEaLCvJiVlsMDOBYSpiIl1+44cLbCZJsr8AL34DrXm/FE1QDmnt7FrcgGSU4TRO1lo+uqxMfOkR",
+	"e4gc/n3yLil02/z92wkhlDJhae06UhQRHdghNOz4/O9Pyz5cMuMvodzk/pJWCzB9CYNWCO+dfj5CMHnV",
+	"bNsFBT1JmGI6Z1oUgA/Bq1H+vP0b9LvsKFONxJBr8jmqCmRa5R7Mupqq5dIO77X54VBt59v4tIwpUw4O",
+	"UzdwyiquNWhG37JPn7ymSw3lDegszrYiL0DRTQ3o2g0u5jn4JgKNndP32zTk5PPv7n+EVRmyld2hBjXU",
+	"UZ67h7De4YdwEDbQPqt/ipzmrSvaXt20VBoVaSoXhXIWvwx/wKq8Qe1XXEtVk06Mv0u+jucf+VLIQOW3",
+	"5z4zgfnM4+/nV/rBzlx/pKoweurk2qjRvnmN6RAdehSi8FnrI26TrcrgedtOvEpk3/7/cdlkXHaytw9F",
+	"qkvvgO5jrlEGHNW2+x/4uKeIC603s66iMx5IrLqVHZA5W4SX5XHB136RmIPKDUzYW0f27AoDxT7si2WK",
+	"WGcmTI/z+V/fnfyFnM//z1hX/w6//N4JRX3XIUybV2v4AlhV8imEQJZxSevSHo5UzCrufYJurNc+a932",
+	"Z8yoa3KvU/oSyCIfzmvZ9l23wZZpo41aYlbItkBMMKaq5C1zTbMmipKkORNqNcSAvLnI3rc12pTgiZqC",
+	"UZZC7FeF9rIqwYeoykf0prhZzcvqGqzkBsp15n0TGMnq2JdDm9k6iC1+M+zdTd5PW5U9tPiSi8IXJfgQ",
+	"JD57++grkIfbw0xAWehb3GtriW5Ys3qumrKw9xgdQLuAUshFb2qioOQvo3BovXFx7DmfzpEX5QtY5xnL",
+	"6WRc9BKzHnOfaYJEl7HcDpSz70JWIy33Qob1SrX6PmP5FdeQs++w+ulKGdLhNWpIjF/XAAVT0n6RKoXw",
+	"q461rZ3stZ8WMBVa2DXRUN6FeCFXeCyFshOGVEL7k7kqCxpv3WEzazDf084Elgjn7Dt0kdTCtIUolN9L",
+	"6vWSF/D9Rp7KnYijEx5PGN51W5YzknRet1rIKcvb4La9TAwjO+HWAqhEWCIpcmoNh+1EPmlpLcXSqRSE",
+	"yPcKSiWvNdFcJ9vVMhB7GciHMUSDyb+rDmEfxOPdWoP0OtLq4Wbuz35q4rlawpUq1lZBQ/PUGQehbmTC",
+	"sEoleOSmaglsVqtl93lTwYxSy4S/sbecr6eobXShmteyt3X7GngfygR6Za+bGiUXcguEktD2P7WxBlJa",
+	"cYMbKGPfr1ocZUcrXrv4L9VHfRgo3etj6pQQxE3GwC4QTTO+9Kr5Wk7ZUhXQlzEOxbqPbSrLVlzBXTph",
+	"xlfx9iwNq4l228d42qGanQ5qoLL31xrAh2P3CJrOHFDRSE/OfgXCccVjguMZtQfaRHw0DpoIYSv6reO/",
+	"qVRxub318Vv4TRVJ68dR9+hxCKYlNdKfDTQ7S03/Db/kNdpb5ksPn2kn/7mmwJjfZeZOza82ddovlpWq",
+	"zUshE14Y1HvSgaypKpulZNxQlvpkH/gKkUoFeaYaaaAgZvooY41ueFlShiGBETH7wzN2Qmbfaq5KYDNR",
+	"gjMBnAIYKwfSVR+m7B8fGk5r46tayetsC+gjyXQ04hJ9GgxV1rBU5KqZcUERS88sP+x6NXheYaL+O3wL",
+	"9n8T7L+qSpGS8MhYTn04grOiXrO6kWfB0oics2lDLSr62z5jt9OtaS2tpUpHejIl7bf7q3TINGpNIvx6",
+	"1qZSFYRSRCl6JUzY79K7m5V0ocFbVM5FryYZb6PbTh5L4xfQ83FbWbFDIfL3miUprp0mSX10rCli8tkA",
+	"LXqB8/KGmF9KrCPD3Sa9xsz38zA41Kt9FKRO5CtZ6uISK6+ANRrSJmdTl0kPuVVmNdQ3UHfUXkzCdxzH",
+	"5YXv1gycSuC3mNHxpO7gN3WTOM2iXl/WTU+EYyak0PN9RMxMdUPC8WBOu0gEdD6aS1Ovx88yGHnpY8Jr",
+	"YkqIk1gjG7L3Z003tFylM1MLJSEjBj2koI3RDFMlfD1DeS47rH/cgOPHjghA7yX/91YY0LAfs6y2yFCl",
+	"LcLUS4hKLYV346Ei3pt5t0H7gYvEOqAnaE+LfhfxifU9j19gKlw0c+OVtB/0gBC2+RRO8l31SJ+NPfiR",
+	"h5akx8QmkvmPuidOGijz1KEqcENFCJsurh0wsTEW1KOTk5Nt3ltE698IRy35Ao65hNVGegWWhCg5Bawi",
+	"spoDms/4iZU0E5aXYI6v1XbiRTKJ7My7HC4kivVmOqdBlFocY/WjGygus6iBY9nSrClL0tm4pBUayi7x",
+	"RSlLXi+gdhFYGRbRzfwIW0Xrza4d6//8/Lv1tXCMfXQyrtxvK91waTmVFeTo0kLnZ4CKcU4+NNt5WV6q",
+	"mfP3UYFSno5TqVnCLXAD9Rov0XnCXR0HvnZXQ4b/RmfPZAMBbScIYhZLsQDqmdzyr0IWjOroLINHz+Cc",
+	"VxWQl9flCW3z6liO4e4HN4kb8ogjQYrYo+WSAGfD7k+pNIlvwsJ0JgzJokNbs1TA4AawiAfz6vEVB20U",
+	"14B2DX5oddsWihFTJbFGyRVg4c1geRTiSofAZRgJEyuR5GOf+Vo1SD5ERZGxQ45a3T5SDwVpT+yBZlAI",
+	"o/vqBxwhdrS+PSmky6dOBnHrvBjbtlBbXxF7j+Eg9xTiwv1bkG9SPNr53MYf0MS/v33p+UwWxfdakdla",
+	"qTNyR8XQwCc//uuoqBNyE1fL15tUn4jf+3BGdxeUloCSRkhXvUrf7fB8hHXSzt8/6EjzLLXwAyO+Kwoz",
+	"q/0ur8R1o7Bku4AS0tV7vV7gXo+aPZSeDF8sx+rnvKOSnXqUCsuYQ8amQ6J1eadoLKBmk3kbW0fAWEmX",
+	"/X4eO7QXvm6ZSeZPt+9K3lI52/atjLIQRmqXA/BLkUq+bacGUkxAHt9AzUvHoB3qlTCnVD/dKimskUaU",
+	"gU0yUhb1pIeGiNy3nyB9sBUv/AdBdIcaPUttPUOHt7ZdWkpSpRWeBZZYreai9LkUlnVdW8bkwdNFj1sm",
+	"kOUmI1QaIt+O5RVaLCusqMbZCUP48cnJaF9LYHKpTPt0oPSp1/BxD14b3DxUVUfhqhZNb3uznmdtzfPK",
+	"S9hTJkGgtoAasVUfmVR1JD/dle9FJlKZoViJY8ToKY2A8CVTZUFKAV7EFDWnyAHSQcLqTaLc3Cmd4dql",
+	"XFC5HukZLm+RNpjeSZWsiHjVqjpYeH8DeCkhJfuUlWDYtUqPeQO1mCUdmxGhc90TqB5h7xFxRRNle0iy",
+	"kAVZ9dVPtMb4NodWmADhC/HHqacTlq+4MEJe5+TUJVArZmqBNlTdYIYLFudUnCAkEXR4ciHzQklws3lH",
+	"ukYuU5zZdxOcw6ex+rStmU9YjulqGE0MrmXvvIkrfi5k5F0+YxqA5cS9neVCPpt8wvJAD9G+HDnbUbvm",
+	"mzs5dLDjYVip0Pi61IIgX8Iad2IF2UvST/QiJbi47gmcq3D2eIL7FmsEOZmoOPOezP1xlmIZvDMRE3fW",
+	"riVFvq9g1Qd03hP4WaTafTh0sm0Yqhoq9Gr7YqYzR3lUIl+Z/YBhvxxsud1lz3m9h6u5UovtA9MwrSGl",
+	"qa3mGqaX//Uf/5kn9ex2vKHN+Gk3l+9/nvn5U8t+3cl//F8QuHInkGNCJwy2eCKluKMxRedxW2C/L1SH",
+	"ds9we/smmvYCv/Vhkg2Wq7WYX+2tbuOE9YN8pWHBhp/LIQobosf37YEIvAl226aVTVV/l1dx2d8YCMC2",
+	"TvBWgLJCVyVfX/bKgP7Uqz6BNaLk3Beb27EvlbwMyNDbHCDG3+hBBpjzotdfGThO7ZuNVSWXcrOS2rUJ",
+	"cyrVm9/fsf/6j/986LxTDz+J4vNDmibvBw/cKR7XchriSFuQhz2AhEuuDdRDX3Ax5CSWyqVzvN0VijAl",
+	"wokwNiiora4Pa4tWkkD82yb7TarYIIHuuYTbD5iC4zAE6RneBkLwQA91/LvbAKKqxZLXa3b+27s3Adbe",
+	"cS1n8VA7N1f67SGaojRA9MdcK/9RAlXq/3L/nkwp7HhLhKn7BGO7E5cJcYZOtvIA09n4QZ8f+4Fuw6QI",
+	"OYZQXmfM5QxRc4cIVjC3X8jRG1A3MBobtRsk2ck4hqMqrzsw9bSuOE5Ie7Dm7xKAIFUxk8B5ScoSfQTk",
+	"Moojlb49h3MRsRxnR2P0QiIWU+brDiiNiPoRtlUMfbGSDtfbUO3aBgRxiShtYQP/KGoQ14dEdZkMW/wq",
+	"rN1Lzn4foWjflsc7VJQF0xvm7+FIh9B/nIrxDeo+lBe6bRFh1mx/0Q1nLvuHKYqxXcFauWT+JZcFN6pe",
+	"b6BMrzjVs3hBv3KtokIAaQFQ7edjmPKyTCzxmf2zNRaoywObK20e6LiirSyRFqpaTUFrGItcMq2aSw1T",
+	"JYtulKVQzVUZCWnXaHEgeZCKlpehAw/lZjkYCO0B97hmK1dPOWJ1M5FCPHvlss4xbUFIK6mQUdSN1IN8",
+	"vDsMb8ycqdrfezqbnmtzmSyffD+nEK87cB8CwEL+bmlw76CX+5T2lur60oG/9iVuOnZQquvIz2+UwjDY",
+	"yBOPprnshckgI7Mz/HYt9o7dqCpVeNY+HYTg7TQZitjzEpaqTris3oJGIBtGX7D882ptQOO7RRdzqGIY",
+	"eR4huX3Dz+B5sUuXbVC/2O+p9ydN/nQSv8k0NAgyBPcIcGcGJHMegk7KXHRZvsp2xCuv/vKXPflCJYqd",
+	"6CfJbMJw5XWTBoqramXUVKWS3/g/VO176PrTWInaR0AM0xXwhW5rR+dKm15/CHb5TFw2df+kfkr2hWE9",
+	"3xmrAatol1Yw0oQheERNpBA8d7CnRA2mXveD0QjH4i3FXnMClR/3wLxjPW3TAeLW6570DPdpOEOrZfEa",
+	"xndNIBl8TuMknUhz/vinn9OVp7pZJqkAhV/iclAmRqmnWo0/Jfv34lI1puedhZApCb2RPCOM2s9BsThP",
+	"FHtyzaj0JOWqdyIoUCjRzujs57ZepY3KhEfRr2r5a95O91TT/ZLF2zWlidZ74hPQqPiXzVOhkTNrMJQZ",
+	"cxeUuQ7JGStcbV2GtgGmdPFq9Gnhl6JPBl31UcPctKGfeIp/Fy7wWvLqlEXVui53xeGNUX9EsQTXDAzb",
+	"+UWgBkQJj/aI6g+1/QjrvTTK8HLXquc+ByeA0afZIPlSzWUvgeOw7tPTDRhzz/6lWjnY78gJLmHko23B",
+	"mRLGAT3/jK3m61GlR33Qcd3TORCCHMbgLlN+kF+FdBlivoW+m8WZD6VKRxwwYtaz+tDuzeWl2K+2EHAL",
+	"sJrgdJHWw7eqnTtMs6+jSfpxv0LMdZwTD3XGnJ7hylPzppantVJLqw6cus9O3dmnS2dvhCp5TycJ9PNS",
+	"RV3AxqYzxQeIyXijX9j/8BPtjGM6LuPjIaGRiqPWFK/5t4bXXJpk2eD+nvs2Zf/AyGTb7obxaZJWY7xV",
+	"uZFPeagag2bfbm7fZjXipB9GwA4sNsq0gqMLE1CQvFrcNNaienq/lkt7cJT4Yb/KnVHFJi2JRCUnSXae",
+	"rMwQUWHG3tBbRQKezNeW0CKG+4u3a79lUUdcS9ECA1e1ooa/Qk95TWV6hbpjSUG71kO43KKH/U+BpbZJ",
+	"ZQNQat6Pih4MQhuAWQdxsE0ZcndVtJcF/rowg2gAZ+3ffGX4JkXw4nJJYJWp6Lr7xDtVMDVDk0XtkUJ9",
+	"V8IxioaoTRKEDOMqYRpOQDJXsL/Lwo80khOrsrAKRM+6Ivsq6qZBvj4qBBxvv6gK5KVdnk7vf3vvGuTY",
+	"bePgiC6TcvHW1Ea77QKj23qtTRCa2zyD9tD9DaeexNstRMtBRE2XuZqk5bdgB71NcHGguBO7+bIKVFWC",
+	"z+pyLW1kAHMuxWa/rneuUwii9uLzo8MtSJmN6id+ckUj/XUcG+c6kDZOJ5DETFSNmapeNJMI1LhF2fVq",
+	"Y60w8oKAxbvVAz9Ren2l4slCyKjMfBcYIqItIRaYkID1CmeMDE30pV/4sS6O9gaeTkO5UeEt9imB2Qym",
+	"xuN4o+ggZEQly72slCSQedG6F3qOzz7+RFHCkI7n/SpSpbMQ/ZBDHP5aGd+SfzIGaVn2rl+VY0sKNxBV",
+	"giU6FFQlZL+Q9OQrIJbBVbXtJ2k07GQ6hFhq/zaH6WK3BmTHHNj/b1yuv6kzIPdPV+3a4vZLIcXSHtKj",
+	"tIT1ZXCPdxbBVTXcCFiN3QqG7zVfxwncg9DD7ko3NKsAHYzqlWXqWOq0cvwl+hg/FLvRnTfIIkJnHlMc",
+	"5g8920Uuxe0swR42ikHyOhzjJI2Zm665ex9X2Vk1waVvTe4HkLtHLXo/V9tEPZ7ND1Zw9Wazb0BzFGkM",
+	"jUB7I/K47Df9Hodu33KLu9pJgZJ2Jon3mi7dts/j+wdgTfYVTPkS2jLWkQGbIa0s2du6D/Sopy3OAKqn",
+	"7rHPKkDcurZcRMgbgcEoWbhOpSZ0jYk5iPuhtdamU6goVS7uYeUTd3ZzjqifhXcT8D6BaxktFG+VSnja",
+	"75CDeg2mD2pruSTAR25QT9YO95gCaPtAb+Fr5GVPSK7kBrQhXKRgtrhCH0qKIvLJnKbWAxc7+GqUWr6l",
+	"RSQjduPOADASCktLqpGAmPRmP/Vklg7lgsZZn/ZqaHHRESaJQ5Ud1SeK2/jUwrSZFR3LvTWGGMQ8820Y",
+	"2apWBnq02r3iuZhCaY1hIpdSLKAUgWLOXP0sumIQ8DrAG8eAyHfQ/1v9gpu2MjjaRvoC7UV4VWrDolVq",
+	"L/kQ8Yk0qZu9QPTtQL3B7k12hksdsdfesGovA7vhZQP9ylD0HFGgvFErqM/nUJahbX0MaKNdoKjRRCG6",
+	"B09gvfv1uoip/W5qt+dTnqxVWFa8TuknoYQYMzvtBY32vPUWYPto/8iRQruWdB0O1m07Ud1gm1YX1hsJ",
+	"/zWUYRdSElr9rAY+NjXBDt3UMBR4GVAZ+/sY9VX9D3Uc2sLy3g84dazG3XGHbnJHYoh7BTSGShnBmHKQ",
+	"vja7zqCs7PSdGbmGvVHIDK+dHjNcXcnlO/qm/c1coRukJ+lCjZ+9A604RNUSIFTEW7rOUJ22TMhLoXnU",
+	"l4i8ksuRZ+ZjCDuW4KF+irHJAyllxR13jP0au4jbcEbAfYxhIQPz69a1B/rqY6O3cbT4Z7dxJLJ0PgiQ",
+	"hc99Q/OGOj2M52ZpWGmrmIhio49e5hJXMl/pruqA1b0TQ+2uBD7GO9MGDwIMT4osQ572mqJEMQwakhfV",
+	"iSFmHDDdxcLdemF9F0OZWS32yN53s5lrQMfSR1uHCGGiqP+nCF5GdJJ0mLruAVEs2xKqfdlCUqkYL9MW",
+	"xXk6uYaaQ6iy0C65CBlSSOnDj2IT25JQmzSA5a/FUqS7r51j+dpz6XJNt9uRJJEFeaEqk2csp3A8qlr2",
+	"n1TyFv5JsBrhnw78za0L/4L5DPFfyPWU2+edl4C9Qktswr+X4TS+Rqx18Y20WPYYWjWp6oCna7bqtBkZ",
+	"QEEdP9me7alHKee+HNuRwYCajkR0GwmjksC4m5E0OTBrLzrUQIVCW2C24npbRx5jrPen3zv5ZBwfluQS",
+	"85qDuukruvf+6j6UszGgZmpmwEGX0aW1YQIENTpjuRNKWPVH5TjXNYBmvLTnkO5sA9LUYh8gjoippLR5",
+	"/zBuu9UWKQo5YfcVYdKd3dkpy0shF5arEIao/a9QIVgg/1HUf2YYzW3DWdoloR4AdJgl6O85nWOrS4YS",
+	"GZfOEfDMN0Yczwdop/pSyXKdVq18LZsBLBOxOgPm1sAylFHSIBnTKgCmBQQjYTRzx5bQTMYv1Ci1uEyd",
+	"r6Xj0sHs4duk9llqMUaKj50/1cPQQ+JFcpMo1b3N9h0kuVFIYPVimNBoXY+VkKIUgRiFqtqkYF7x6jYc",
+	"tai5kP01QuF0qUoouCB8UbYK+RyqLHwF2xn7AZOno75lS/7RRUEfn+yKiQ6X6nFfqGeJz5ddY/kAm6nS",
+	"YZR0cDZPUn7OnrIR9HI2y+DgXDbaYA9yBNe1t1Hbr/3PP06O/8KPZ0+Of/3w6ecfP//LuKJZe0lVMo2j",
+	"MZdqNktH0DoFWtExk0UwRXDl2Vmb0U8oXFjkw7p4Luu2qLDrJth2HCVNuf/h8uNJl+zUhgnjsyV6i6+E",
+	"tPJtuN8b1cB6mpKw2qyKtNzPHghbgTRDeH6VNfX7Cfud7ycfmV808NSJwOvNIqneerWUceWPKpSTMqlW",
+	"6dCnTAdPX6moThsLX4UJ4TMK7pNDIGvz+lB30AaLLts6rx36ErXqCZezeXRhhUk2tpbTW7kKmnJETsZb",
+	"a9y2jWCCGoboluTY6IFi+tyz1p78UcvmTIyL4NCvJwxjZoISFR2+ShSfczF9wrvM+Rx4kYecpg0F037Y",
+	"R/mIdgd4hY7fZ2yuVnCDrpIWjFuq1SmR1PP355Z0PS4Aey0prUsWGrGIpa8uodLaLsBiS3zTUiyv+ovL",
+	"OLsCy/OQ5SPug9i/gDAkq1+GhNukF3AOZXHZZrYnws5W5yDN4tqBbjiUQ+P5h6d97+prPSdedzpjbhXo",
+	"EgLsf7YJ0ZvIskhV38yoiiOUiUjemLmqxb9DT09SLNeeA69ThddcG+ZSh9tuc1T6vkc1tJ1BKiMGocSw",
+	"ytdn3k6d02iPCarwerd2gDw1aTORtqibqWXne0+o50MTtsDpdjaXXkNI7l3Ve6SjEQ9QJ8FM7QfOWuOi",
+	"iGZ2LruMweaN3TnTuHOevcnG7Lup669F/OjRycnJ9z3CEUIbwS2xSNV1Lg0Ap7fixeduephScrEren5z",
+	"rlkBvKSuvWkP5GBkmlzXMdzlwRv/haLf8a1Wdvfhb7vv6+bKruoqnQbl3p0lY+a+iR+iK1chkg3X2xnj",
+	"w2GYen254jsBE9+TEY2QxIPl4bfi7eMXsOLryx3NgBzwpytebEsBWzWoqmEGtd6dTe2uL6WyvANtnmHm",
+	"YaJ8w+zZuDPKeOp0yQyxGN9NO0P90cyackSKo0MbdUlKAxV6di9vm0TMe2xY2QOd7BMp3S7GaHPkg085",
+	"1H1jlLLTlgwN67qpTI8pO1yTtm/HJKjGO6LscZ4bqFJeqFWq37/VG52w8Aaa71Fd1+IGRrQS7Zax+aOM",
+	"o320h4HrfylSzTT3i6d4Srp9pmM4vO20W7jmcvydoebWyyRmmwnZ0Q/tq9ZjGs9agTETDpMJ5xud3day",
+	"j8+p7koDpd+hGbuqB9qYDWAa3FEAbjKqNrWyfa1p5pV6pbsdclh6pRatmyBClXAoSftG2TqcMUWEbT10",
+	"f6PTCD3QZ/v/8cOHiU8KvHWDCppgsD/F+z4mQtKvBF5Lh1XH2UZhbzFhuVUgHIK7A8Ui55CQE5ZrUwNf",
+	"hixb57C1X+JsqqSkEicc3UHaUX8xO2xZ5h71nQBnKA21Ngh2Ud/w0rn/o7Uo/FGyUZdrWjQt1XTRhW5H",
+	"Td7eoFurZX7WmsiO7HhJSutF1LbXt6xSiBe/On3SfQErE9oCrYC/0wMhcQtQ2gFcVPuahLy+7EGd6Ypk",
+	"BF9LAJvdRixb03W8AHiGR+MxKLd6cFgrjO4g6SbwhitalhtlT/sld6TbUbqbPLwCO1gDFmxlN/2Q8NHw",
+	"Z1/GtfbPpvVTdK2lEZZiGhl3AKueAGyJBiISjRFn7ZKz9hUlGRa9vVtFFvYCAQ3Euu1oQdXKgRtgF2CQ",
+	"xRm9lBmzSx/fH2GYyAfa1hOFzVQd17VuJhMlIw3u4lqhMzem0qcPH3qg9gi89qFHGdkKYexZ62onHbjO",
+	"QyiMoeHArRVGN8IbbqbzO9DWAC0dkCbG3vPe19Z3LOcBpOoAbSS2Kk178aXc7FbLTRRDL9IHvhOXz0WG",
+	"riFVD9tXEL1ILJDQu5pamPW5vT9al2s6gjeKSwNeY3TX/do+uaPPnzEGNUsEa/4OUOkuiBJGGrFYgsuC",
+	"FaAXAS1Yr7UB+jvxgQe69cPHoAAuIe9CXkgC/fHYSdStNH/i3MWosJ6yp7hqVq/wEjPGJXvy5gUCIXVb",
 	"zsVg04xGRqxo1N48eNGFLNS0WYI07Lu3vz5jf/nxp//j+wl7J5auI7r94w8//PCX0D9LzWYaDAYSmZWZ",
-	"2qHBHhd83QWKzh+fPP75+NHj45NH+ZlL66zhQsLHadlocUNrfoJTnyNOMoI7nWL3nyJn31lVEoMbFMea",
-	"q5X+vs220Dn7zkrKCCCLb+5+oQBfwVQ1//yFbF+QDH8S2tTcqJpemLD84zHOJbcaLma+WALHE6ASFQoG",
-	"Csof1mcsnyttct8OOTqMObX01FDOsgtJr7kSJu17ji35dC4khu/8Sfn2N0B6O8vfcgMvxVKYvAU5c4TS",
-	"fnPJ187fu+SLmKTevD5/56ouuGT5iwKWlTIgp+vjv8M6P21b7ATgSo01hRAi6D/+K5urptZZ5INDOxVV",
-	"KXbVtJV5F7KFK24xPKxu5eCvCXoLy06cHAtAbEePvMebV+Lo9OiHycnkB4qqz/EWP/xE9P35Ia/Ew5tH",
-	"9v8WsMbfXPZkOKsXBWLVakPtiVz/jkpJTRzh8cmJA8Uzrk4fO+lT74+H/3D2HImAnS1r8BMoM5GHbKt4",
-	"dpZZwK43cxC1h1aYkFvAqT/pD4WZP/TofsjnmuWS12sfq8ateaA9S9CYGX6tCXOI9ulDduSo2/I8pQ3F",
-	"wWu+BIN16n+kv98+8vAdfubo8wdrj+nEnj9D7dE1hdp39Ig67ev2K47SnypybRzwwEhn/dwVKy6baINW",
-	"Hh3s023DrH5SmbAXERwKZltjd20Xu689tvyc6/khyOc3voBImIwjnM9Z733E/iIkREsgl1KXRt7CjVq0",
-	"NLKx2T+mzSTkrBXItkiw7WB49z2gKe29C7e9Ptnuq/DL0ecPqU2OE0Z7ud7TNudsvwmioBkzvyczA7Wd",
-	"ZJYsG6CccpSElnzray7Fv1PYU9iH/mygXntj9LT1b7e3aEcVxqjvon6GfTf1ou/TcdX3Ph/fsT+/1ljy",
-	"uZsiVGILI4AO11+DEikx0OUBJjfb5mfMpQUSGLQLNGCjzqDBVSDjlhR9p+GuSLwjuyz0EYvwtesugxiz",
-	"MzopO4QcjnofZXGE9K3ULPHBS59Sud9MU+MJOS2bAi7bXpB7jfrhHjUMd52xLiYhN55gqYpP2DgEO/T8",
-	"A5OfXZUZMcPAfjrcEEtEbq9MDPG5hDTZbFiB50U+UipADkcY3EJOZlC+VjAV0Mdt586vyFuzocvgME9D",
-	"Jc6eyszsN/RcfAnK6NMm2o2I2v7NgRcOluj5O37d/dgmp/t8d2KibWxNtJ3UFP7aImJ0D+avYHpPZeNq",
-	"SGbXeMZ+OPnRJblGxy/Im85dSMWZIoHh0Ea1HOLF7PiVknBM55oN7NpXPPK7HPQPKeXrhQkALD648xWI",
-	"6Mlo6rkbLxqpmWVHVQrK/5yvhSs1QCuaLOQNJpThXsKNS/pxVIflETy4gBwSU7DONZ9BuZ6wJ+2dvpCe",
-	"kj1cRmVNcfwkVgppF+y4kBfyPWkQeQ2+m2Tu43muFLbTZy209cbe5b6zjqCQBPvx5C+ZA8MmlOvMuUVK",
-	"oY3GBLf1hWy7llpZ7/HcXU/CAO+ek2ege8HfNObObHdLIcn/W+70kY3updg13e/lGswBGEA2Bg6y3SDn",
-	"T3Rg+lZ/o/2MWpn5w5iEosbTTlMwfoNRV70QFUVd1+Rz863pyFkWNViWHtYcm+LnLpZ/GR0Me7LRNJbi",
-	"twjmheob5tpr59tJ6VRt04GkLuWQwTq1pu4PdjqpTKh7cgk4atvDJ/ClGTqDj66vHHWZk2rFuCZY4Fsx",
-	"5EO6NUYuwU4bVnvPNjt6GfVNvl9dhQqQMfUbW+7cSm3Zqc8+hI9Vyal5XC/mF9Yh+oyJkPEdLCbKWbAM",
-	"HO/zWcwNQhbGryEYyVZzl6lL5iFu02moHb6QFELRWP5N5Vu1WqWY83Oae8ug7+1m4Jek61/wOVG3aeZM",
-	"iwIO4kUNGgZTkl2FoeMuHCHXFP3pWOa4kyqoVv5reoqI4iJh00t1iAxAHnwKGeAVyIJdtd3mnOHhQnHm",
-	"bHwvbajQzNX3bcsR11YSf0GZdyG9dxywegMwRIJoojdQnyKbY7lROfozDHosNcVCKsTT5RR5UjOMpSSo",
-	"9qXQ5nW0B/fmGbuT5yeX8NEEGAo06ykrrs8LgqlKX80W2eh0/kV8E+/6NafQoejbMBL2upQPP7X/GPR3",
-	"vAR+g1yqMeFihmuX9HdQOY+ECMgrvHDs7ImOZSykNg7FoHuJzheiivrR/zO6RJyOHQBOXdnll7ZnXyIY",
-	"ie/uq+I9He8cuU/qzXqrVOqmpMbAwvi2sEKy3989o75gMuQERL3BCm4A41rkcwsGcuj2EBuLmi2Vy41H",
-	"lldxM285Xmevulr6DjaYNNlJPy3WFN0XxqMnnW5fLkFkI31+LXIcrVj+6XPudIKNpZRiQdVu1KaL7PGM",
-	"8VKrC4RCCAl//iMT9kTiw6HNAZcMPk6B6oHQ/Kbfc28a9prQB7uph7e3nvsVfWPG1jfCHc49LHtC6bo1",
-	"v0iJI98Tqk8jfKIXzqOElOd7a2swvu6QrI8HmpHq0jFDWm1QFuHv5AIxKzGFCUO3VL7iwuRkhTjnBD3E",
-	"NdNKSQcRSv4aHrpoWOUQu1EGJkIF+5TU3nq98ieIDH3KDHw0D+EGpDmm/PI89oeQKwz/bvkY5c8fa7vx",
-	"+E7o2UC6KRbMMWqbgpYC5jldSGFOWS6KkBGk7e2xvMA3g8xxNPzdQVghthU3PKc5PHNJ6Jr93+evXyHX",
-	"RLQBj42Xv+TaHD/Hdbz4Jc8uJJTaJ627E0K+5OoErmq10nhE+M45+ZP8OkIDaVcL7rJ3HGwEOhwRzNVQ",
-	"XxA8mAuMva3Z4xPmUAAmLC8pR8ketTtQD1LUthXq0cufhc5kg878oMts7GkqbfqMnbQ2M26fdF7xcVp0",
-	"uMAn2UDPhpNURUo6vIjbk/4EtaoJCCg+LbQXAmWEBH/PnbGyhSllxYklA0fqpyki7XR7pqd7MtOTbtIO",
-	"fXaWvN9O3qeWSCTnrJbsaIs17GDxyWCb0709gqXv2aUknLFKaS2uyrVrFHp3EYEO5TmvCBDFqJCBidqY",
-	"qulEvGzwfP6+o7buOw8/afjz88Ma+yZhnvA9aarn8GcnGa3f9xjlhVIzARQKQZw47K+cVCrHnZ2rLScz",
-	"KoB/eK82u4I5vxGqqRl1r9QXcrXh57fiIDatvBMenXtYpQ/UIJIcG11naQj1pBgnNaUiOv5WM+3i1mFf",
-	"WNFre3Ylruv7rVM6TBLZrNHgE5LbZpydBIrkTRxW0tqMneGsr1+i5+7NvfUU3VGvPLjRpwPmc6VGinBQ",
-	"7zqUbwGaGufnH2+XYUY4AmeMO6PNzLlkuapA5kwsq9IaEzkvy7xP8wh9dsdRdXvEHlpicJptJBFnK7Za",
-	"ZaQz4jqtA7PRF67zWm9G2Ab+NXXxy5hRqlc7w/rPbyQXqz2BPpenlRXRlc02uqQcSPSjvbNSFKRghSKh",
-	"dl0DMOXAnaAQ3moprXxsmVDMUe5bJYi+ZVemyhu4vUbQK+oxdGGtZWoj3bFssAnF1Zrl8VQ+kar72c8p",
-	"P416llGI294ebIgI/Mb7dtCPQ3brhcxdy7U8NnrdDM6CmNctEDf2WNyIw7uqkrgHmwcoosiTan9wjbmS",
-	"2gCu4i4i4IvpBBvd+r64YhA1AOvTDcjSwYPMun3d7n59f8FxLYVi/KrDKlSN6TFOhfAtn93nCzXmCruA",
-	"466r6Om/V6P4K0QKxdEX4ai7uelhAr1FvK575om7NSqvS30Ye2R3Z6N7TKqP4fpiPOf5zhjBlFHqxFJ5",
-	"hkl2jt6wbM4i48qFmkOEPejN5JCXzs8YGjeI2YW0cq1uSsSZLhEe44zl1Dcy9+y6DeG772NCVNbmzxhX",
-	"YUP+TfLnoXPVA9+Rpm7nOofpIr+QDlOyO7aE1YS9UhhDENqxaNbIErRmuf1nTkvRasKe0Da17pQ5lNQC",
-	"OEASCoNj6Av5Hb7dPpJ/T0WH7m1VFxP2vtugx4s/F3jwOh/Js1DhRwgko8TINy5F9pAgj5OprbHAdmCR",
-	"U15jECAEWKdKTqGWLUEfVgrwPfnREINXU6PqXm/+S2wnTyuaieuGDj5z+Mg6o/KyjP3ZQAOZc4HrjFXN",
-	"VSmm7Pe3LzPCbKGiZ6EXpNE4EwPvsVZLCF7hC/kOq0ARSChkaLSIrXOljXs9YJnSks6YVh6dNGAOavsQ",
-	"L90jVlySqUMDPdDMXucFrC/kkq8Z14t0+hJfCgn3m7dkP8EHvQ8RwPy1UpTWd8WLQ5DWS5/l5RXaVa06",
-	"+WtYvHbILKUP/cT4MLTMS6cc+cJ450EjxPAbYXD34jr7q3XbX/C7/BzM8TMnKd4QBLQVRt8H4EnEJZrx",
-	"KWnemlLhwJXZu5xaqouy1IKglQ6syNdod5EtqaAf4UVMqvHkRp6YnfID7dtp+oaR1BCRGZXmvdaWeOva",
-	"9t2f/tu2N0zQ5vPUDnlUz8wj9ouw3HWq0/MhiPhvaoWbqB+w0M6KqeZ6bhykqT2HpvriVD2rAa4avR4K",
-	"meqOIqMjbOjM/jcuizZQzVw0P1qjbNMjHAcmLiswEDqDVVv+T4qNqC+kfxL1oW4uKJ/OoehUPukwi4Be",
-	"QcyZF0TJpVbEqH3xIQZx/SRJ67iQrdpB5XquINFKAK8NIQaukB4vH+ydyBGMIm81MWT9F0d2Zy+OJuyd",
-	"MKjZyYLyD7XrbVEWrjsxogxEYLOgH1jOb5dfghVuZQn8usHed4TdTN+iD9nDqMUNN8B4hfdxaQkgdSP/",
-	"CubXGuCpPe4dsckXRfeYNdjHDYHpI0tBHE34WJXYh9a5rvqdp12fYECq2fR9DsLHxP3jf4pQaQIST88q",
-	"NkjjTqsJWSpfYz3Pj1GD5kVRAzZDVLPopm21AXSpPYWowYqu9Z0WHj66c+GPf/qxs/AfbrPw1BSwS8NQ",
-	"ktS43m0JmU0wLmdWNi6VNuznx6ywNg7FPu13+5y52E3gjjO6T/9uuPAJ4fhaOoMWE5P5dE7eOR5AEa+w",
-	"0MZ3PKkLqFuOEC5C1tLjYbzBIH2Ov72y7vLWwK6Ib3n5GCTXfXt8585hkBSP72+p0zOv0qe49N/IvX1v",
-	"RPE3lQZ3aaE5MVHsMMnNZBRZNcvZZa79sCa77ItrPPYrD91UHn6i//j8UBtV3acD6g1+55VlGv1OqBcz",
-	"t/1Uy1sJKa3+4v+GCMkt4uNGLrNRFX3kMD6OXSAm5Gw4mH78XBaMOwp5oH0bnIygYrCrFiK/osl908kF",
-	"2aaafkiXnrNf8a9/9u82GgDFJy4Ll3uDBl+3pzyCYERNqTA9x1gmSjt2rayBIaKCSffUhUQksxUhihJj",
-	"6m7yhL2YMS7dB2dclFHTVG7Ydz8+fvx9Fo8Z0vC4ZmIWtXgt2BWAnFAKo1Ws85koId9qeyRCNalrexVq",
-	"gfEuTNgbZCAuE8/XhSV03fMVP+h1OLzLr21h9oUjRr4tV0IAvHCmLxoqxWGSSHzd4ebdDqj8mq1UvfCk",
-	"c5ebXUOpqOvQgcOxT6i+cN31NMbOaHcXwh2jfj3U7AKLBCbsjeunRKlZwfnj0SKd44jw9S+kL3lJelbs",
-	"Mp/hVO6B2R8yNmknmia19zG89iFUDb4gruW8XvE5hfx3JdHNe0sawzDQYMrSb/jE10WpErLN5YGhPB0Y",
-	"nQtjl0WtxO7XWLHfGUpDwQM4lF7qfJlL7I01I/vHg0w5QPeQItlJeSMyOKieOpgG4lps+DoiOzkX2nGi",
-	"Mvh7ve/StTogXznmXmSDwPVWAi9VAZnPhHeONbtyV7UdIVgFLifjDiCW4lbCTOdQOOXhlQpvOxBuAi8r",
-	"wTkgBFZSWFbXjTZO2BO9YPlfn79j//Uf/0nXDgsMCTJUGOyGOGFP6PC8ikBGK5aDp3BK0pwU5frtru0X",
-	"0hPs5PaNCx7sw/qJ3dTUfXzD0QO18iCtRImHuqD226EBoVEhITH0Rhp1H3uZ+E5MRwJ5srM4GmkMUVND",
-	"crxRZ6sDBFUpDQ63l3eJnf5eAFuDGcmb+tJi0qs8LFcf4uj3xNA9ZOC9cu47lE63hPjQJ0bdpxHqcZ6S",
-	"MLcUvXeE8M1ywV/8Nn1hg8l/e0iTdXVm6DK1kgnlM/KEKa9rlHX2l8NlWnjIClj6jumtuoJXwNsVMyEp",
-	"6Y9EuHdQqtmtWaiP6Axpwm9C1Odr6sLO1HLtZEdrxntksMd566Oy9IcGo64MwyuipCehW1HYtxInJg+D",
-	"QUs76Zu/Ubs3mseKr/tmsOLr0Wt/nw55bU1BFBmDThzM0rb9oC8rDclihPQSMnEQ26tnpn/2bdTjn37e",
-	"e6MI+RWlswrtrCjvApV4LD9VNQqsXgzhpiqsyuz6KH1TMSW6218OIsU7TjAc1IadNrFcPVu673iQ+85D",
-	"saxUbe7B2xQwHNCUw49NpvqmTXikClWsYL6QuSgybOaWFUJXJV9fWgrKLOPJLI+4RMsO/6upS/oP31Am",
-	"87V/l6H2L7NDXSp5iWkNmVrJy1CKScNxTSXZaub7QGCMC6vEsVwaKEsUvbQABRp03oGGVdfkY1TBue0L",
-	"68864BI1eIjAkI56ISkZt01IpX9fOmymNjV1u1w+pvePx7KwND9UMW9nqk9Z/uniqFASLihUfXGkZhdU",
-	"1XzyOW87i65UvdCuI4fLmQLnC6SlhoJIB0fNBAZ7ppZxGTVkpL5AOusVqFshJC7bbaZdz7BMtwXA3CjZ",
-	"iPuouCwCBFMEPp0PFDFdqvrSTfuO2NoBH8LXJUzVsnXK2LWQz6F1kc4Hqt+Len1ZN/KOc3oLzt6K7FCf",
-	"DTezhx5Kb+1nqclBVCEXbU6bGhTAJmcu5xmjxmV5Idt8qhqbAFDl3ZyXs8BIe1Epu1fgjsumO7NxqzKX",
-	"Ax+a9GOlRwh69x0Eer/vOJ/Iae4YyorkvNXm9JwXajWoBNEje0/ikEYPFuNP9c3OGvwvZ9EQS3mLjAmF",
-	"bYo57okZ4IuQ+cbVPYQG0OJYklrkoPICSxxUAXZbMjtB2bv18pEXFSWXDy+cuV44IS1RG77Gu08BS+wT",
-	"65xYkIAj+wW//sZ7LcY1Emndr9cHgmL4VdXXYFL+k6Ht7fcv9S3o0Appn4+JZn2YUisfILCHOlcr3/yI",
-	"DMz71UX3hfLews+KzuHw/hka/KvEs8ec/jDc8IHhg0dNKAke/FWBgfe67ru46UM+NeJGmPVwOzP/0JfD",
-	"dxjjVooeT9j5m0VUQsddCg6F+nCfBrzf9qFYqxFLOJT4ftIKTz9sF0bgm+CcO0katQNh/8mrqlb3W7G6",
-	"4a/vRQLy+SRtab7VAxIA24hO0TZQ8ZHfjwZ91dvayBNa4y9+0feQafI4lWlzf55zzEaFsjjGAtVwmgTu",
-	"DPZcDsT7WkKpAWsQvyqhxDECTx7cOygpVO6pJVZetyhkqyp4kqq3tcv9/wjNcLYU2vAFHIpunLE6hKJP",
-	"zqQW0c7V4/ECi8l9bZNuCP1+wvIfT37MOy3U0JR2EeSuDU3QEMhNAtdwvXIu5BVg5xReMPRI99QXnXtz",
-	"+/6yF/ELwXRNyi7apINi06CKH0WVN7YuBWkxbC19jX4+L7pzjrKJfUKQq1KjvPMY5tTlEZ0y6TBCA4VI",
-	"1TINV8BvtoDqLqTPxglOSOEAYbgw+B6mIXfTiGazrMO94iQQtLxd3nNHxtHoCnH2KeR5tb6Q0ZQwn4t9",
-	"96Stlnstiu8t7aumZkteL6DOGIKQOvx16lVKd+qMbaYrOcS1VBJy50LcQwoxDr6H0dWbx6/VIW7LOZ4c",
-	"3ZeIztLJGHfjlGs5/WrZEudrOQ3G9LeZW76W00AWn/eVoXUjz7r5jxgxd0284xS8Q9CMvcyBq0q8K4Mk",
-	"Mgwu2KESKxyH0xTe4RO3tD7v00SzE3vbyKE23Li6wzXc1kZ3BFxQGBdQmV5zjbb4q7i5kgrvb743fFQM",
-	"7cXEtgcXmw6ppaprS9SSGZBsDbzWWcgeFYY60WrXochXsT/QIVWfKotLMPg4Jr4W3PC26xwFSkq7MSg3",
-	"jGqsgHNxIcOmJXCpWVO5glPCeUtKFMNrJNpvOu/fEW86OwA1Vt8RhkitbqxGTftz5rQA1ygcbu0hO2Qq",
-	"7MCC/OXBRZyx3E8QMXcd4otiM+WAnb6Ww8+uIK3Ifmc58LxWUmgCKbGr+X74io8V0/jqw091Iz/3V9B2",
-	"MfPZAGQ+bTR1OXSxFIq9rLhuYfN9z8kpX3qTpguofyGtdnjGOI1nCHraFTOy0IKMcnZUv7Fzq3tIUOZf",
-	"6fZ5Yj2MU8+OlDFtoEI0GwPV1xcMPg2v22SF0gH6y/T3gm1Iewr/bHjNpRESBhWOf2sf+18F03i/WqJ2",
-	"A75ERVH7tSFfdyOF0a33xKMerbF54MHcCKRFRLh4lmsZpdiymc49q+lVtL4kxm1Ly6NwNTs0/QWOcugY",
-	"D8PZ7EheR2k3gyjEVVmZvVBMvyroZuI4HxI+2deF3HRRlByFb6GkA4rFe3LG8kLoKa+LnDknegRZjGCV",
-	"2QaU0xnLG1koj8CJDtuVx6Zz3ypOqS9P8HJbA6dqqGdBANZcxVVuonY+KJ/QG+CMQyOhdg4pTYES9u/A",
-	"+L+Q06Cd4dcqtBh3xTfaWR0WuzJ98++IY6mnfEe5xDk+8YU0gvsUuHYhQ6IWt+IgfiM70BeXlr3ILWRg",
-	"WC5yXRMM5hXMhSzYrAY9994EBzPoWAb+EXtht223nAed5o/e8tIlrugYWrvXN2C35Zv1Sk65/CqVrLgp",
-	"abgLK3qu4Lo5SH7YMwJUbmOo5N+xwsO1YTwEIxmlkzk6uNd7PnTHD4WZOeM14zhiN8Hu29S0VnA1V2ox",
-	"zOvf+4fu8XjcN4bcx36urRrlkhlhWsMhHct2hx7o8L3oEMOfvgyYAkIbuBoCzHiQasUcdAFIw67W7M3r",
-	"83cZ0+JaEss9N1wWvC6YPzTXKdazaV8DcI0ourVqrueuTKUixANusPE8tSE2UN/wktgCN9SPruTCfglL",
-	"OrEdXRLOiPL13CS+Vf7uprcHiz9czuUrWPndGaZ3suGsJU6E7uG+LREgfr5zPE/ha7lq/8Zv2u57SJhG",
-	"Mc5+f/ty7NUZYk07oQ8oC70ltd0h5FctOi9Ol8s1FrEcNBndzT9rz8/eFbYErTk12xzJVfokZu+KD86V",
-	"d1DoYVwYYb98qrowVpjCvfPf8QE8bMmcQNTc6FNNPba90YdNJ9xV9gG2NmPEW+VCM1OLyIO/xVF/x0KS",
-	"+NDvjSG+od7TX9aWHskND21L+26//gMHY1kP7XUf7hcIvPitZQf3iTvwJSzpaDlfrtQaMVncHkY1ioQ+",
-	"2VQbYMD0YeFr3L8V1jKOluxegCy+WhbRW/z8nYj2y2L5WdnehxqM9XjXKijBZ65Otvbx1aApI+joYfz0",
-	"52D16LLsagIU3A78zYqDwzKh0A34S5DP/j2Dd1DZPymRvZ8D+siEicnsYFSkJHSo6NB0Q7bG1+M1yrTK",
-	"zjnN5Vumg+5M+9xM+Ku12smCCwwAcdjJhI/MfCrRT1h5dyehv4obiHkOVqlrv80HIiED+usR0DvQ5qDe",
-	"h/slHMzM6RFV3SAiM/bEDimPAgsxipl6HdGFtVxH04MdGaZNjSWUf3w6WoD9/w9299wA21AJqioh2253",
-	"EhUrh/QvoAazk+0+LdtVj/aypZLE4jSyzDf6qYGXobNO1CcD04HSY8dtfLZLByZbdZSpcYbbRkziJiKu",
-	"bURqDEwEqyqwrMOoMLGMreYKgS8KUbgkPjec13zTK/PORoAi67py7FrXqqnjEwgE0Q+DQZssarbia2Ju",
-	"VnIFKLAIKnMSA4HdgO5b72Dj5WiQ2OGeXuxcaeNTV9v3CE45+cIC1jq0Hn/y5kX0Fq+E/dUq8/9vAAAA",
-	"//8=",
+	"2qHBHhd83QWKzh+fPP75+NHj45NH+ZlL66zhQsLHadlocUN7foJLnyNOMoI7nWL3nyJn31lVEoMbFMea",
+	"q5X+vs220Dn7zkrKCCCLb55+oQB/gqlq/vsXsv2BZPiR0KbmRtX0gwnLPx7jWnKr4WLmiyVwvAEqUaFg",
+	"oKD8YX3G8rnSJvftkKPLmFNLTw3lLLuQ9DNXwqR9z7Eln86FxPCdvynf/gZIb2f5W27gpVgKk7cgZ45Q",
+	"2jmXfO38vUu+iEnqzevzd67qgkuWvyhgWSkDcro+/jus89O2xU4ArtRYUwghgv7jv7K5amqdRT44tFNR",
+	"lWJXTVuZdyFbuOIWw8PqVg7+mqC3sOzEybEAxHb0yHu8eSWOTo9+mJxMfqCo+hxf8cNPRN+fH/JKPLx5",
+	"ZP9vAWv8zGVPhrt6USBWrTbUnsj176iU1MQRHp+cOFA84+r0sZM+9f54+A9nz5EI2NmyBqdAmYk8ZFvF",
+	"s6vMAna9mYOoPbTChNwCTv1JTxRW/tCj+yGfa5ZLXq99rBqP5oH2LEFjZvi1JswhOqcP2ZGjbsvzlDYU",
+	"B6/5EgzWqf+Rnr/9ysN3OM3R5w/WHtOJM3+G2qNrCrXv6BF12p/bWRylP1Xk2jjghZHO+rkrVlw20Qat",
+	"PDrY1G3DrH5SmbAXERwKZltjd20Xu689tvyc6/khyOc3voBImIwjnM9Z73vE/iIkREsgl1KXRt7CjVq0",
+	"NLJx2D+mzSTkrBXItkiw7WB49zOgJe19Crd9Ptnup/DL0ecPqUOOE0Z7ud7TNudsvwWioBmzviczA7Vd",
+	"ZJYsG6CccpSElnzray7Fv1PYU9gv/dlAvfbG6Gnr325f0Y4qjFHzon6GfTf1om/quOp7n8l3nM+vNZZ8",
+	"7qYIlTjCCKDD9degREoMdHmAyc22+RlzaYEEBu0CDdioM2hwFci4JUXfbbgnEp/ILgt9xCZ87brLIMbs",
+	"jE7KDiGHo95HWRwhfSu1SvzipU+pPNBKqdiib8pQirHfbKmhhJyWTQGXbefJvUb9cI/6jGMeWIWTkFJP",
+	"sDDGp4ccgvl6boWp1q6mjVhvYHYd3osFKbdXXYa4akJ2bbbHwPsijyyVO4crDE4oJ6EoOywYJuhRt2vn",
+	"V+Qb2tCccJinoe5nT9Vp9hv6Sb4EZfTpLu1BRE0G58ALB4L0/B2/7k62yVc/352Y6Bhbg3AnNYW/tvgb",
+	"3Yv5K5jeW9l4GpLZPZ6xH05+dCm10fUL8t1zF8Bxhk/gNXRQLYd4MTt+pSQc071mA6f2Fa/8Lhf9Q0rV",
+	"e2EC3IsPJX0FInoymnruxotG6oHZUZVqHHDO18IVNqDNTvb4BhPK8CzhxqUYOarDYgweHE4O9yn4AjSf",
+	"QbmesCftm76QnpI9OEdlDX+cEuuStAutXMgL+Z70lbwG37sy99FDL2Ljrm6hiTh2Svd9fAQFQNiPJ3/J",
+	"HPQ2YWpnzglTCm00ptOtL2TbI9VqFh493nVADGDyOfkhug/8TWPuzHa3lIr8v+VOp9jolYo92v1ZrsEc",
+	"gAFkY8An2wNy3ksH3W+1RTrPqHGav4xJKKE87bQg4zcY49ULUVGMd00ePt8Ij1xzUTtn6UHUsQV/7jIH",
+	"LqOLYU82WtRStBihw1BZxMx+7TxJKZ2qbXGQ1KUcDlmnstX9wS4nlXd1Tw4IR217eCC+NENn8NF1saOe",
+	"dlKtGNcEQnwrhnxIJ8rILdhlw2rv1WZHL6Muzferq1C5MyaaY4OfW6ktO/XZh/CxKjm1qutFGMOqR5+f",
+	"EfLLg31GGRKWgeN7Pou5Qcj5+DWEPtlq7vKCyRjFYzoNlcoXkgI2GovNqVisVqsUc35Oa28Z9L29DJxJ",
+	"um4JnxNVombOtCjgID7boGEwJdlVGDru+REyW9F7j0WVO6mCKvO/pl+KKC4SNr1UhzgEFC+gAAU+gSzY",
+	"VdtN1RleLhRnzqPgpQ2Vtblqwm054ppY4ico8y6k98UD1ooABmQQu/QG6lNkcyw3KkfviUH/qKbIS4Xo",
+	"vZziXGqGkZsE1b4U2ryOzuDe/HB38jPlEj6aAHqBZj3l4PU5QDAx6qvZIht91b+Ib+Jdv+YU+iF9G0bC",
+	"Xo/y4af2H4P+jpfAb5BLNSY8zPDskv4OKh6SEMGGhR8cO3uiYxkLqY3DTOg+ovOFqKLu9/+MLhGnYwc4",
+	"VVfk+aXt2ZcIfeJ7Cav4TMc7R+6TerPempi6KakNsTC+Ca2Q7Pd3z6gLmQwZCFEnsoIbwCga+dyCgRx6",
+	"S8TGomZL5TLxkeVV3Mxbjtc5q66WvoMNJk120k+LNeUSCOOxmk63H5cgspE+mxc5jlYs//Q5dzrBxlZK",
+	"saDaOmoKRvZ4xnip1QUCL4T0Qj/JhD2R+OXQVIFLBh+nQNVHaH7T57k3DXtN6IO91MPbW8/9jr4xY+sb",
+	"4Q7nHgQ+oXTdml+kxJHvQNWnET7RC+dRQsrznbw1GF/lSNbHA81IdemYIa02KIvwd3KBmJWYwoShWypf",
+	"cWFyskKcc4K+xDXTSkkHSEr+Gh56dljlEHtfBiZC8ACUQt96vfIniEN9ygx8NA/hBqQ5pmz2PPaHkCsM",
+	"/275GGXrH2t78Pib0CGCdFMsz2PUpAUtBcyqupDCnLJcFCH/SNvXY3mBbz2Z42j4uQPMQiQtbnhOa3jm",
+	"Ut41+7/PX79CronYBh6JL3/JtTl+jvt48UueXUgotU+RdzeEfMlVJVzVaqXxivA35+RP8vsI7apd5bnL",
+	"FXIgFehwROhYQ11I8GIuMNK3Zo9PmMMcmLC8pIwoe9XuQj0kUtvEqEcvfxb6oA0684Mus3GmqSTtM3bS",
+	"2sx4fNJ5xcdp0eEBn2QDHSJOUvUv6fAiHk96CmqME/BWfBJqL+DKCAn+njtjZQvByooTSwaO1E9TRNrp",
+	"LU3f7smDT7pJO/TZ2fJ+J3mfWiKRnLNasqMt1rCDxSeDbU739niZvkOYknDGKqW1uCrXri3p3UUEOpTn",
+	"vCL4FaNCvidqY6qmG/GywfP5+47aunkeftLw5+eHNXZpwqzke9JUz+HPTupbv+8xykKl1gUoFII4cUhj",
+	"OalUjjs7V1tOZlSAGvFebXYFc34jVFMz6pWpL+Rqw89vxUFsWnknPDr3EBMAqB0lOTa6ztIQ6kkxTmqB",
+	"RXT8reb1xY3KvrCi13YISzzX91u3dJiUtVmjwac/t60/OwkUyZc4rKS1+UHDOWa/RN+7N/fWU3RHvfJQ",
+	"Sp8OmD2WGilCXb3rUL7haGqcn3+8XT4boRacMe6MNjPnkuWqApkzsaxKa0zkvCzz3gQm39V3HFW3V+yB",
+	"LAaX2UYScbViqzFHOv+u06gwG/3gOj/rzeraQNumnoEZM0r1amdYbfqN5GK1N9Dn8rSyInqy2UZPlgOJ",
+	"frR3VoqCFKxQJNSuawCmHJQUFMJbLaWVjy0TijnKfasE0Vx2Z6q8gdtrBL2iHkMX1lqmptUdywZbXlyt",
+	"WR4v5ROpup/9mvLTqEMahbjt68H2i8BvvG8H/Thkt17I3DV4y2Oj163gLIh53cJ+Y0fHjTi8q2GJO755",
+	"OCSKPKn2A9cGLKkN4C7uIgK+mE6w0RvwiysGUbuxPt2ALB28yKzbRe7uz/cXHNdSKMavOqxC1Zge41QI",
+	"32DaTV+oMU/YBRx3PUVP/70axV8hUiiOvghH3c1NDxPoLeJ93TNP3K1ReV3qw9gruzsb3WNRfQzXl/45",
+	"z3fGCBSNUieWyjNMsnP0hmVzFhlXLtQcIuxBbyaHvHR+xtAmQswupJVrdVMiqnWJYBxnLKculbln120I",
+	"382PCVFZmz9jXD0P+TfJn4fOVQ+zR5q6Xescpov8QjoEy+7YElYT9kphDEFox6JZI0vQmuX2nzltRasJ",
+	"e0LH1LpT5lBSw+EAgCgMjqEv5Hf46/Yr+fdU4uh+repiwt532wF58ecCD17nI3kW6gkJ72SUGPnGpcge",
+	"EuRxMrU1FtgOmnLKawwChADrVMkp1LIl6MNKAb4nPxpi8GpqVN3rzX+JzetpRzNx3dDFZw6NWWdUzJax",
+	"PxtoIHMucJ2xqrkqxZT9/vZlRggxVGIt9II0Gmdi4DvWagnBK3wh32HNKcIWhQyNFh92rrRxPw/IqbSl",
+	"M6aVx0INCIfafomX7itWXJKpQwM90Mw+5wWsL+SSrxnXi3T6El8KCfebt2Sn4IPehwjO/lopSuu74sUh",
+	"SOulz/LyCu2qVp38NSyVO2SW0od+YnwYGvSlU458Gb7zoBE++Y0weHpxVf/Vuu1m+F1+Dub4mZMUbwhw",
+	"2gqj7wPMJaIgzfiUNG9NqXDgivpdTi1VYVlqQYhMB43kK8K7OJoEH4BgJibV5nIjT8wu+YH2zTt9e0pq",
+	"v8iMSvNea0u8dU0C70//bZspJmjzeeqEPIZo5vsDiLDddaqv9CGI+G9qhYeoH7DQPIup5npuHICqvYem",
+	"+uJUPasBrhq9HgqZ6o4ioyMk6sz+N26LDlDNXDQ/2qNs0yMcByYuKzAQOoNVCzZAio2oL6T/JupD3VxQ",
+	"Pp1D0al80mEVASuDmDMviJJLrYhR+1JHDOL6RZLWcSFbtYOKA135o5UAXhtCxF0hPTo/2DeRI/RF3mpi",
+	"yPovjuzJXhxN2DthULOTBeUfatdJoyxcL2TENIigbUE/sJzfbr8EK9zKEvh1g532CCma5qKJ7GXU4oYb",
+	"YLzC97i0BJB6kX8F82sN8NRe947Y5Iuie80a7NcNQfcjS8EaRvhYldj11rmu+p2nXZ9gwMXZ9H0OgtXE",
+	"3ep/ijBwAu5Pzy42SONOuwlZKl9jP8+PUYPmRVEDtl5Us+ilbTUddKk9hajBiq71nTYeJt258cc//djZ",
+	"+A+32XhqCdgTYihJalynuITMJtCYMysbl0ob9vNjVlgbh2Kfdt4+Zy72Lrjjiu7TvxsefEI4vpbOoMXE",
+	"ZD6dk3eOBwjGKyy08f1V6gLqliOEh5C19HgYbzBIn+Nvn6x7vDWwK+JbXj4GyXXfHt+5cxgkxeP7W+r0",
+	"zKv0KS79N3Jv3xtR/E2loWRaIFBMFDtMcjMZRVbNcnaZa3asyS774hqPneWhW8rDT/Qfnx9qo6r7dEC9",
+	"wXleWabR74R6MXPHT7W8lZDS6i/+b4jH3OJLbuQyG1XRJIfxceyCTCFnw8H04+eyYNxRyAPtm+5kBEyD",
+	"PbwQZxZN7ptOLsg21fQDyPTc/Yp//bt/t9FuKL5xWbjcGzT4uh3sEXIjaoGF6TnGMlE6sWtlDQwRFUy6",
+	"b11IxE1bEX4pMabuIU/Yixnj0k0446KMWrRyw7778fHj77N4zJCGxzUTs6ihbMGuAOSEUhitYp3PRAn5",
+	"VpMlEapJXZOtUAuMb2HC3iADcZl4vi4soeuer/hBn8PhXX5tw7QvHDHyTcASAuCFM33RUCkOk0Ti6w43",
+	"33boAaDZStULTzp3edk1lIp6HB04HPuE6gvXXU9j7Ix2byG8MeoORK01sEhgwt647k2UmhWcPx6b0jmO",
+	"CM3/QvqSl6RnxW7zGS7lHpj9IWOTdqFpUnsfg3kfQtXgC+JazusV31PIf1cS3by3pDEMAw2mLP2G3/i6",
+	"mFhCtrk8MJSnA6NzYey2qHHZ/Rordp6hNBS8gEPppc6XucROXDOyfzyklYOPDymSnZQ3IoOD6qmDaSCu",
+	"oYevI7KLc6EdJyqDv9f7Ll1jBfKVY+5FNgiTbyXwUhWQ+Ux451izO3dV2xFeVuByMu43YiluJcx0DoVT",
+	"Hl6p8GsH+U1QaSU4B4TASgrL6rrRxgl7ohcs/+vzd+y//uM/6dlhgSEBlAqDvRcn7AldnlcRyGjFcvAU",
+	"Tkmak6Jcv92z/UJ6gl3cvnHBg02sn9hDTb3HNxw9UCsPCUuUeKgHaucO7Q6NCgmJoRPTqPfYy8R3IkgS",
+	"yJNdxdFIY4haKJLjjfpoHSCoSmlweLy8S+z09wLYGsxI3tSXFpPe5WG5+hBHvyeG7gEK75Vz36F0uiXE",
+	"hz4x6j6NUI/zlATVpei9I4Rvlgv+4o/pCxtMfu4hTdbVmaHL1EomlM/IE6a8rlHW2U8Ol2nhIStg6fuz",
+	"t+oKPgFvV8yEpKQ/EuHeQalmt2ahPqIzpAm/CVGfr6kLO1PLNa8drRnvkcEe562PytIfGox6QAzviJKe",
+	"hG5FYd9OnJg8DOItnaRvNUfN5WgdK77uW8GKr0fv/X065LW1BFFkDDpxMEvbdkJfVhqSxQjpJWTiILZX",
+	"z0r/7Duoxz/9vPdBEc4sSmcVmmdR3gUq8Vh+qmoUWL2IxU1VWJXZdW36pmJK9La/HESKd5xgOKgNO21i",
+	"uXq2dN/xIDfPQ7GsVG3uwdsUMBzQlMPJJlN90yY8UoUqVjBfyFwUGbaOywqhq5KvLy0FZZbxZJZHXKJl",
+	"h//V1CX9h29fk/nav8tQ+5fZoS6VvMS0hkyt5GUoxaThuKaSbDXzXScwxoVV4lguDZQlil5agAINOu9A",
+	"w6pr8jGq4Nz2hfVnHXCJGjxEYEhHvZCUjNsmpNK/Lx02U5uaul0uH9P7x2NZWJofqpi3K9WnLP90cVQo",
+	"CRcUqr44UrMLqmo++Zy3fUxXql5o1//D5UyB8wXSVkNBpAO/ZgKDPVPLuIwaMlJfIJ31CtStEBKX7THT",
+	"qWdYptsCYG6UbMRdW1wWAYIpAp/OB4qYLlV96ZZ9R3zsgA/h6xKmatk6ZexeyOfQukjnA9XvRb2+rBt5",
+	"xzW9BWdvRXaoz4ab2UsPpbd2WmqpEFXIRYfTpgYFsMmZy3nGqHFZXsg2n6rGlgNUeTfn5Sww0l5Uyu4T",
+	"uOO26c1svKrM5cCzuVqhOMVKjxD07rsI9H7fcT2R09wxlBXJeavN6Tkv1GpQCaKv7L2IQxo9WIw/1Tc7",
+	"a/C/nEVDLOUtMiYUtinmuCdmgC9C5htP9xAaQItjSWqRg8oLLHFQBdhtyewEZe/Wy0deVJRcPrxw5jrv",
+	"hLREbfga3z4FLLErrXNiQQKO7Bec/Y33WoxrW9K6X68PBMXwq6qvwaT8J0PH2+9f6tvQoRXSPh8Trfow",
+	"pVY+QGAvda5WvtUSGZj3q4vuC+W9hZ8V3cPh/TM0+FeJZ4+5/WG44QPDB49aUBI8+KsCA+/13Hdx04d8",
+	"asSNMOvh5mn+S18O32GMWyn6esLO3yyiEjruUnAo1If7NOD9sQ/FWo1YwqHE95NWePphuzAC3wTn3EnS",
+	"qB0I+09eVbW634rVDX99LxKQzydpS/OtHpAA2EZ0iraBio/8fjToq97WRp7QHn/xm76HTJPHqUyb+/Oc",
+	"YzYqlMUxFqiG2yRwZ7D3ciDe1xJKDViD+FUJJY4RePLg3kFJoXJPLbHyukUhW1XBk1S9rd3u/0dohrOl",
+	"0IYv4FB044zVIRR9cia1iHauHo8XWEzua5t0Q+j3E5b/ePJj3mnYhqa0iyB3bWiChkBuEriG65VzIa8A",
+	"O6fwgqFHuqe+6Nyb2/eXvYgzBNM1KbvokA6KTYMqfhRV3ji6FKTFsLX0Nfr5vOiuOcom9glBrkqN8s5j",
+	"mFOXR3TKpMMIDRQiVcs0XAG/2QKqu5A+Gyc4IYUDhOHC4O8wDbmbRjSbZR3uFSeBoOXt8p47Mo5GV4iz",
+	"TyHPq/WFjJaE+VzsuydttdxrUXxvaV81NVvyegF1xhCE1OGvU2dUelNnbDNdySGupZKQOw/iHlKIcfA9",
+	"jK7ePH6tDvFazvHm6L1EdJZOxrgbp1zL6VfLljhfy2kwpr/N3PK1nAay+LyvDK0bedbNf8SIuWsZHqfg",
+	"HYJm7GMOXFXiWxkkkWFwwQ6VWOE4nKbwDr9xS+vzPk00u7C3jRxq+o27O1x7b210R8AFhXEBlek11+iI",
+	"v4qbK6nw/uY70UfF0F5MbHtwsemQWqq6tkQtmQHJ1sBrnYXsUWGo7612HYp8FfsDHVL1qbK4BINfx8TX",
+	"ghvedp2jQElpDwblhlGNFXAuLmTYtAQuNWsqV3BKOG9JiWJ4jUT7Tef9O+JNZwegxuo7whCp1Y3VqOl8",
+	"zpwW4NqSw609ZIdMhR3YkH88uIkzlvsFIuauQ3xRbKYcsNPXcvjZHaQV2e8sB57XSgpNICV2N98PP/Gx",
+	"Yhp/+vBT3cjP/RW0Xcx8NgCZTwdNXQ5dLIViLyuuW9h833NyypfepOkC6l9Iqx2eMU7jGYKedsWMLLQg",
+	"o5wd1W/s3OodEpT5V3p9nlgP49SzI2VMG6gQzcZA9fUFg0/D6zZZoXSA/jL9vWAb0p7CPxtec2mEhEGF",
+	"49/ar/2vgmm8Xy1RewBfoqKonW3I191IYXTrPfGoR2tsHngwNwJpEREunuVaRim2bKZzz2p6Fa0viXHb",
+	"0vIoXM0OTX+Bqxy6xsNwNjuS11HawyAKcVVWZi8U068Kupm4zoeET/Z1ITddFCVH4Vso6YBi8Z2csbwQ",
+	"esrrImfOiR5BFiNYZbYB5XTG8kYWyiNwosN25bHp3FzFKfXlCV5ua+BUDfUsCMCaq7jKTdTOB+UTegOc",
+	"cWgk1K4hpSlQwv4dGP8Xchq0K/xahRbjnvhGO6vDYlemX/4dcSz1lO8olzjHb3whjeA+Ba7dyJCoxaM4",
+	"iN/IDvTFpWUvcgsZGJaLXNcEg3kFcyELNqtBz703wcEMOpaBf8Re2G3bLedBp/Wjt7x0iSs6htbu9Q3Y",
+	"Y/lmvZJTLr9KJSseShruwoqeK7huDpIf9owAldsYKvl3rPBwbRgPwUg6OllfxuJvXVg4j5hS+OAvIk7Q",
+	"cgvMGF+q2hNfwHL1yBVP8Nm2kDM3llix86VnxSl6pBpaR5D3ynCGmI2H8w0G/kEumprMcpxhjzvtT5L8",
+	"2sd0KIzTGa/dsXQTIr9NzXgFV3OlFsOy+b3/0j1ej5tjyN3v19qqvS75FKY1HDIQYE/ogQ7zRZcY/vRl",
+	"wC8QisLVfGCGilQr5qAmQBp2tWZvXp+/y5gW15JE5LnhsuB1wfyluc6+Xqz6mo1rRD2uVXM9d2VFFSFU",
+	"cMOua7WittEG6hteEhvnhvoHllzYmbAEF9sHJuGnKL/SLeJblcdueXuI5MPlyL6ClT+dYXonm1sY7Qjd",
+	"83NLBNjvwAUKpvC1XOt/4zdtt0QkTKMYZ7+/fTn26Qyxpp1QFVQ10JLa7pD/qxZNGZcbxP8hiwfc+rP2",
+	"/uxbYUvQmlNz1JFcpU9i9u744Fx5B4UexuUUzsuXFghjhSncO/8dH3DFFtoJBNSNvuIbmiELewsKZJvh",
+	"470oQjNTiyjissVRf8fCn/jS740hvqFe4V/W9zGSGx7a9+G7M/sJDsayHtrnPtzfEXjxW8sO7hMn4kt4",
+	"PqLtfLnSeMTQcWcY1ZQSWmhTbYA308TCYxJ8K6xlHC3ZswBZfLWsr7c4/Z2I9stiL1rZ3ofyjPWT1yoo",
+	"wWeurrn28fCgKSNI7GHiKudg9eiy7GoClIwQ+JsVB4dlQqF785cgn/17PO+gsn9SIns/B/RpChOT2cGo",
+	"SEnoUNGh6YZsja/Ha5RplZ1zWsu3TAfdlfa5mfBTa7WTBRcYAOLmkwkfmfkEqZCw8u5OQn8VNxDzHEQV",
+	"0P6YD0RCBvTXI6B3oM1BvQ/3SziYSdUjqrpBX2bsjR1SHgUWYhQz9TqiC2u5jqYHOzJMmxpLXv/4dLQA",
+	"+/8f7Om5AbahLVRVQrbdniYqLg/pekANgSfbfXW2q1TtY0sl9cVpf5lvzFQDL0MnpKivCaZvpceO2y5t",
+	"l3pMtupeU+MMt/mYxE1fXJuP1BiYuFdVYFmHUWFhGVvNFQKVFKJwSZduOK/5pnfmnY0ARdZ15di9rlVT",
+	"xzcQCKIftoQOWdRsxdfE3KzkCtBtEbTpJAZuuwHdt9/BRtnRILHDPb3ZudLGpxq3vyP46+QPFrDWoVX8",
+	"kzcvol/xSthPrTL//wYAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
