@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -28,7 +29,11 @@ func bookingListCmd(f *flags) *cobra.Command {
 			}
 			defer a.close()
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "ID\tVERSION\tORGANIZER\tSTART\tEND\tRESOURCES\tSTATUS\tPROBLEM")
+			fmt.Fprintln(w, "ID\tVERSION\tORGANIZER\tSTART\tEND\tREPEATS\tRESOURCES\tSTATUS\tPROBLEM")
+			open, err := openKinds(cmd, a)
+			if err != nil {
+				return err
+			}
 			params := &client.ListBookingsParams{Problem: &problem, IncludeCancelled: &cancelled, NeverFound: &neverFound, Series: &series}
 			if person != "" {
 				params.Person = &person
@@ -42,8 +47,9 @@ func bookingListCmd(f *flags) *cobra.Command {
 					if b.ExternalOrganizer != nil {
 						b.Organizer = b.ExternalOrganizer.Email
 					}
-					fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\n",
-						b.ID, b.Version, b.Organizer, b.Start, b.End, strings.Join(b.Resources, " "), b.Status, deref(b.SyncProblem))
+					problem := cmp.Or(deref(b.SyncProblem), open[b.ID])
+					fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+						b.ID, b.Version, b.Organizer, b.Start, b.End, repeats(deref(b.Recurrence)), strings.Join(b.Resources, " "), b.Status, problem)
 				}
 				if deref(res.JSON200.Next) == "" {
 					return w.Flush()
@@ -61,4 +67,35 @@ func bookingListCmd(f *flags) *cobra.Command {
 	cmd.Flags().BoolVar(&series, "series", false, "only series")
 	cmd.Flags().BoolVar(&cancelled, "cancelled", false, "cancelled ones, too")
 	return cmd
+}
+
+// openKinds returns what is listed about bookings and still open: by booking, in words.
+func openKinds(cmd *cobra.Command, a *admin) (map[string]string, error) {
+	open := make(map[string]string)
+	limit := 500
+	params := &client.ListDifferencesParams{Limit: &limit}
+	for {
+		res, err := a.ListDifferencesWithResponse(cmd.Context(), a.tenant, params)
+		if err := client.Check(res, err); err != nil {
+			return nil, err
+		}
+		for _, d := range res.JSON200.Items {
+			if id := deref(d.Booking); id != "" && open[id] == "" && !deref(d.Settles) {
+				open[id] = fmt.Sprintf("%s: roomwire diff show %d", d.Kind, d.ID)
+			}
+		}
+		if params.Before = res.JSON200.Next; params.Before == nil {
+			return open, nil
+		}
+	}
+}
+
+// repeats says how a booking repeats, for a table; the whole rule is in booking show.
+func repeats(rule string) string {
+	for part := range strings.SplitSeq(rule, ";") {
+		if freq, is := strings.CutPrefix(part, "FREQ="); is {
+			return strings.ToLower(freq)
+		}
+	}
+	return ""
 }

@@ -23,7 +23,7 @@ func bookingShowCmd(f *flags) *cobra.Command {
 		Use:   "show ID",
 		Short: "Show both sides of a booking, what they last agreed on, and what the sync would do now",
 		Long: `Show a booking, the item in the organizer's calendar as it is now, what both last agreed on, and what the sync would do
-about it. Nothing is changed. Without a running host the booking alone is shown.`,
+about it. Nothing is changed. Times are those of this machine's time zone. Without a running host the booking alone is shown.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			a, err := f.connect(cmd)
@@ -83,7 +83,11 @@ func printSides(out io.Writer, x *syncer.Explanation) error {
 		fmt.Fprintln(out, "no item is made for it in a calendar")
 	}
 	for _, r := range x.Rooms {
-		fmt.Fprintf(out, "room %s: %s since %s %s\n", r.Resource, r.State, local(r.At), r.Reason)
+		fmt.Fprintf(out, "room %s: %s since %s", r.Resource, r.State, local(r.At))
+		if r.Reason != "" {
+			fmt.Fprintf(out, ", it wrote: %s", r.Reason)
+		}
+		fmt.Fprintln(out)
 	}
 	if !x.ItemExpectedUntil.IsZero() {
 		fmt.Fprintf(out, "the add-in's item is waited for until %s\n", local(x.ItemExpectedUntil))

@@ -24,3 +24,29 @@ func TestASeriesIsPrintedWithItsNextOccurrences(t *testing.T) {
 		t.Errorf("printed\n%s\nwant\n%s", out.String(), want)
 	}
 }
+
+func TestARoomsAnswerIsPrintedWithWhatItWrote(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
+	var out strings.Builder
+	err := printSides(&out, &syncer.Explanation{Booking: "b1", Version: 2, Status: "confirmed", Organizer: "alice", Rooms: []syncer.ExplainedRoom{
+		{Resource: "room-a", State: "accepted", At: noon},
+		{Resource: "room-b", State: "declined", At: noon, Reason: "painters"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "room room-a: accepted since " + local(noon) + "\nroom room-b: declined since " + local(noon) + ", it wrote: painters\n"
+	if !strings.Contains(out.String(), want) {
+		t.Errorf("printed\n%s\nwant in it\n%s", out.String(), want)
+	}
+}
+
+func TestHowABookingRepeats(t *testing.T) {
+	t.Parallel()
+	for rule, want := range map[string]string{"": "", "FREQ=WEEKLY;BYDAY=TU": "weekly", "INTERVAL=2;FREQ=DAILY": "daily"} {
+		if got := repeats(rule); got != want {
+			t.Errorf("repeats(%q) = %q, want %q", rule, got, want)
+		}
+	}
+}

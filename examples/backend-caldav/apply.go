@@ -46,7 +46,7 @@ func (b *caldav) Apply(ctx context.Context, m calendar.Mutation) (backend.Result
 
 func (b *caldav) change(m calendar.Mutation) ics.Change {
 	return ics.Change{
-		Event: m.Event, Fields: m.Fields, Key: m.Key, ForeignKey: m.ForeignKey, Mail: m.Mail, Owner: m.Mailbox.Address, Now: b.now(),
+		Event: m.Event, Fields: m.Fields, Key: m.Key, ForeignKey: m.ForeignKey, Remark: m.Remark, Mail: m.Mail, Owner: m.Mailbox.Address, Now: b.now(),
 	}
 }
 

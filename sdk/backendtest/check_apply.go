@@ -297,6 +297,35 @@ func changeChecks() []check {
 			},
 		},
 		{
+			name: "RemarkReplacesTheMarkers", section: "Apply: Remark", needs: writing,
+			rule: "With Remark an item gets Key and ForeignKey in place of those it bears, and nothing else of it is written.",
+			do: func(c *checking) {
+				m := c.creation(c.event())
+				m.ForeignKey = c.key()
+				item := c.mustApply(c.b, m)
+				m.Op, m.Remark, m.Ref, m.Key, m.ForeignKey = calendar.Update, true, item.Ref, c.key(), c.key()
+				m.Event, m.Fields, m.IfRevision = c.otherEvent(), calendar.FieldSubject, c.mustFetch(item.Ref).Revision
+				for _, again := range []string{"", " again"} {
+					answer := c.mustApply(c.b, m)
+					for what, got := range map[string]calendar.Item{"the answer": answer, "the item": c.mustFetch(answer.Ref)} {
+						if got.Key != m.Key || got.ForeignKey != m.ForeignKey {
+							c.violated("when an item was given%s Key %q and ForeignKey %q, %s bears %q and %q", again, m.Key, m.ForeignKey, what, got.Key, got.ForeignKey)
+						}
+						if d := c.differences(item.Event, got.Event, calendar.AllFields); len(d) > 0 {
+							c.violated("when an item was given%s other markers, %s was no longer as it was: %s", again, what, strings.Join(d, "; "))
+						}
+					}
+					m.Ref, m.IfRevision = answer.Ref, c.mustFetch(answer.Ref).Revision
+				}
+				if n := len(bearing(c.mustPull(""), item.Key)); n != 0 {
+					c.violated("an item was given another Key, and %d items still bear the one that it had", n)
+				}
+				if n := len(bearing(c.mustPull(""), m.Key)); n != 1 {
+					c.violated("an item was given another Key, which %d items bear", n)
+				}
+			},
+		},
+		{
 			name: "DeleteTakesItAway", section: "Apply: Delete", needs: writing,
 			rule: "A Delete takes the item out of the calendar, and no other.",
 			do: func(c *checking) {

@@ -84,6 +84,8 @@ var defects = map[string]string{
 	"an update makes what is gone":            "Apply/UpdateOfWhatIsGoneIsNotFound",
 	"an update of what is gone is a conflict": "Apply/UpdateOfWhatIsGoneIsNotFound",
 	"an update writes no ForeignKey":          "Apply/UpdateWritesAMissingForeignKey",
+	"marks are for ever":                      "Apply/RemarkReplacesTheMarkers",
+	"marks come with content":                 "Apply/RemarkReplacesTheMarkers",
 	"a delete takes everything":               "Apply/DeleteTakesItAway",
 	"a delete names nothing":                  "Apply/DeleteTakesItAway",
 	"a delete of what is gone fails":          "Apply/DeleteOfWhatIsGoneSucceeds",

@@ -176,6 +176,9 @@ func (b *memory) update(x *box, m calendar.Mutation) (backend.Result, error) {
 		return backend.Result{}, fmt.Errorf("item %q: %w", m.Ref, fault.Conflict)
 	}
 	fields := m.Fields
+	if m.Remark {
+		return b.remark(x, item, m)
+	}
 	if f, ok := strings.CutPrefix(b.defect, "an update also writes "); ok {
 		n, _ := strconv.Atoi(f)
 		fields |= calendar.Fields(n)
@@ -215,6 +218,28 @@ func (b *memory) update(x *box, m calendar.Mutation) (backend.Result, error) {
 	}
 	if item.Kind = calendar.Single; item.Event.Recurrence != "" {
 		item.Kind = calendar.Master
+	}
+	x.keep(item)
+	b.tell()
+	item.Event = b.shown(item.Event)
+	return backend.Result{Item: item}, nil
+}
+
+// remark gives an item other markers.
+func (b *memory) remark(x *box, item calendar.Item, m calendar.Mutation) (backend.Result, error) {
+	switch {
+	case b.has("marks are for ever"):
+		return backend.Result{Item: item}, nil
+	case b.has("marks come with content"):
+		write(&item.Event, m.Event, m.Fields)
+	}
+	if item.Key == m.Key && item.ForeignKey == m.ForeignKey {
+		return backend.Result{Item: item}, nil
+	}
+	item.Key, item.ForeignKey = m.Key, m.ForeignKey
+	if number, version, ok := strings.Cut(item.Revision, "."); ok {
+		n, _ := strconv.Atoi(version)
+		item.Revision = fmt.Sprintf("%s.%d", number, n+1)
 	}
 	x.keep(item)
 	b.tell()

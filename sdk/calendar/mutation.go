@@ -74,7 +74,11 @@ type Mutation struct {
 	First bool
 	// ForeignKey is written beside Key on Create, and on Update when the item lacks it; empty writes none.
 	ForeignKey string
-	Ref        Ref // of the item; empty for Create
+	// Remark says of an Update that the item named by Ref, and by nothing else, gets Key and ForeignKey in place of those it
+	// bears; both are given. Nothing else is written, whatever Fields and Event say, and nobody is mailed, whatever Mail says. An item that bears
+	// both already is left as it is.
+	Remark bool
+	Ref    Ref // of the item; empty for Create
 	// IfRevision is the revision an Update was decided on. A backend answers fault.Conflict when the item has changed
 	// since; empty skips the check. A Delete may leave it aside: a cancellation prevails over an edit.
 	IfRevision string

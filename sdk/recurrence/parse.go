@@ -318,7 +318,7 @@ func longest(month time.Month) int { return time.Date(2024, month+1, 0, 0, 0, 0,
 // shorten makes an end by date the date of the last occurrence, as Exchange keeps it. It returns what is wrong.
 func (r *Rule) shorten(s Start, first time.Time) string {
 	n, last := 0, time.Time{}
-	for day := range r.dates(s) {
+	for day := range r.Dates(s) {
 		if n++; n == 1 && !day.Equal(first) {
 			return "its start is not one of its days"
 		}

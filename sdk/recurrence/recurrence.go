@@ -103,8 +103,8 @@ func offset(t time.Time) time.Duration {
 	return time.Duration(seconds) * time.Second
 }
 
-// dates yields the dates of the occurrences, as midnight UTC, in order. A rule without an end yields on until the year 9999.
-func (r Rule) dates(s Start) iter.Seq[time.Time] {
+// Dates yields the dates of the occurrences, as midnight UTC, in order. A rule without an end yields on until the year 9999.
+func (r Rule) Dates(s Start) iter.Seq[time.Time] {
 	first := s.Day(s.At)
 	o := rrule.ROption{Dtstart: first, Interval: r.Interval, Wkst: toDay[r.WeekStart], Count: r.Count, Until: r.Until}
 	switch r.Freq {
@@ -147,7 +147,7 @@ func (r Rule) dates(s Start) iter.Seq[time.Time] {
 // without an end yields on until the year 9999.
 func (r Rule) Occurrences(s Start) iter.Seq[time.Time] {
 	return func(yield func(time.Time) bool) {
-		for day := range r.dates(s) {
+		for day := range r.Dates(s) {
 			if !yield(s.On(day)) {
 				return
 			}

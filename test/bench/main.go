@@ -43,6 +43,9 @@ func figures() []figure {
 		{"swap", measureSwap},
 		{"restart", measureRestart},
 		{"idle-plugins", measureIdlePlugins},
+		{"plan", measurePlan},
+		{"reconcile", measureReconcile},
+		{"reconcile-graph", measureReconcileGraph},
 	}
 }
 

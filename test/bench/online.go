@@ -105,13 +105,18 @@ func (t calls) since(before calls) calls {
 	return d
 }
 
-// requests is how many requests went over the wire: a batch is one.
-func (t calls) requests() int {
-	sum := -t.inBatches
+// all is how many requests were counted, those within batches too.
+func (t calls) all() int {
+	sum := 0
 	for _, n := range t.counts {
 		sum += n
 	}
 	return sum
+}
+
+// requests is how many requests went over the wire: a batch is one.
+func (t calls) requests() int {
+	return t.all() - t.inBatches
 }
 
 // writes is how many requests changed a calendar.

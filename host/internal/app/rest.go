@@ -27,6 +27,7 @@ func apiOptions(ctx context.Context, force *inForce, st *store.Store, e *syncer.
 		Reads:        st,
 		Keys:         keys{st},
 		Answers:      answers{st},
+		Refusals:     refusals{st},
 		Modes:        force.modes,
 		Log:          log.Named("api"),
 		AdminKeyHash: adminKeyHash,
@@ -121,6 +122,18 @@ func (s answers) FinishAnswer(ctx context.Context, a store.Answer) error {
 
 func (s answers) DropAnswer(ctx context.Context, tenant, apiKey, key string) error {
 	return s.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.DropAnswer(ctx, tenant, apiKey, key) })
+}
+
+// refusals is the store's knowledge of what rooms wrote under the names that the API uses.
+type refusals struct{ st *store.Store }
+
+func (r refusals) Refusals(ctx context.Context, tenant, resource string, limit int) ([]api.Refusal, error) {
+	list, err := r.st.Refusals(ctx, tenant, resource, limit)
+	out := make([]api.Refusal, len(list))
+	for i, a := range list {
+		out[i] = api.Refusal{Resource: a.Resource, Booking: a.Booking, At: a.At, Reason: a.Reason}
+	}
+	return out, err
 }
 
 // keys is the store's keeping of API keys, a transaction for each call.

@@ -185,7 +185,7 @@ func (b *Booking) location() *time.Location {
 	if b.Zone == "" {
 		return time.UTC
 	}
-	if at, err := time.LoadLocation(b.Zone); err == nil {
+	if at, err := recurrence.Zone(b.Zone); err == nil {
 		return at
 	}
 	return time.UTC

@@ -179,6 +179,12 @@ func TestConfiguration(t *testing.T) {
 		cause, remedy string
 	}{
 		"switched off": {person(func(p *directory.Person) { p.SyncDisabled = true }), "switched off", "sync_disabled"},
+		"shadow": {func(w *world) {
+			w.tx(func(ctx context.Context, tx *store.Tx) error {
+				_, err := tx.SetShadow(ctx, tenant, "alice", true)
+				return err
+			})
+		}, "shadow mode", "--shadow=false"},
 		"no mode":      {person(func(p *directory.Person) { p.SyncMode = "" }), "no sync mode", "roomwire config show"},
 		"unknown mode": {person(func(p *directory.Person) { p.SyncMode = "Else" }), `"Else" is not configured`, "roomwire.hcl"},
 		"bad URL":      {person(func(p *directory.Person) { p.SyncURL = "mail.example.com" }), "is no URL", "EWS/Exchange.asmx"},

@@ -55,6 +55,11 @@ func (r *Runner) configuration(ctx context.Context, a *active) (finding, error) 
 			state: StateFailed, cause: "the sync is switched off for this person",
 			remedy: "switch it on (sync_disabled in persons.csv), then test again",
 		}, nil
+	case row.Shadow:
+		return finding{
+			state: StateFailed, cause: "the person is in shadow mode, in which nothing is written to the calendar, and so no test item",
+			remedy: "end it (roomwire person set " + row.ID + " --shadow=false), then test again",
+		}, nil
 	case row.Kind == "resource":
 		return finding{
 			state: StateFailed, cause: "this is a room; the calendars of rooms are not synchronized in this release",

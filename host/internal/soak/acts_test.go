@@ -16,7 +16,7 @@ import (
 // table says what happens how often. An act that is new needs a line here and one in acts.
 var table = soak.NewTable(`put 26, cancel 3, organizer 3,
 	series 16, recur 3, occurrence 14, edit 22, remove 3, shred 1, move 2, copy 2, restore 2, addin 4, stranger 1, answer 3,
-	switch 1, reject 2, transfer 3, sync 1, approve 1, keep 1,
+	switch 1, reject 2, transfer 3, sync 1, approve 1, keep 1, shadow 2, scan 2,
 	pass 30, later 4, settle 1, crash 8, kill 2, fault 12, amid 6,
 	lose 2, twice 2, hold 1, release 2, forget 2, unsubscribe 2`)
 
@@ -31,6 +31,7 @@ var acts = map[string]func(*world, soak.Act){
 	"recur": (*world).recur, "occurrence": (*world).occurrence,
 	// Administrators.
 	"switch": (*world).toggle, "transfer": (*world).transfer, "sync": (*world).sync, "approve": (*world).approve, "keep": (*world).keep,
+	"shadow": (*world).shadow, "scan": (*world).scan,
 	// The host and its time.
 	"pass":   func(w *world, a soak.Act) { w.pass(w.waiting(a.A)) },
 	"later":  (*world).later,
@@ -56,7 +57,7 @@ var acts = map[string]func(*world, soak.Act){
 }
 
 // innerActs are those that happen in the middle of a pass, too.
-var innerActs = []string{"put", "put", "cancel", "organizer", "edit", "edit", "occurrence", "occurrence", "recur", "series", "remove", "move", "restore", "answer", "sync", "switch", "transfer", "reject", "forget", "unsubscribe"}
+var innerActs = []string{"put", "put", "cancel", "organizer", "edit", "edit", "occurrence", "occurrence", "recur", "series", "remove", "move", "restore", "answer", "sync", "switch", "transfer", "reject", "forget", "unsubscribe", "shadow", "scan"}
 
 func (w *world) do(a soak.Act) {
 	act := acts[a.Do]
@@ -175,7 +176,7 @@ func (w *world) save(b, old *booking.Booking, loud bool) {
 	n.puts++
 	n.cancelled, n.said = false, saved
 	if old != nil && saved.Series() && (old.Recurrence != saved.Recurrence || !old.Start.Equal(saved.Start) || !old.End.Equal(saved.End)) {
-		n.mails += w.exceptions(saved) // which such a change throws away, with the attendees, too
+		n.rewritten += w.exceptions(saved) // which such a change throws away
 	}
 	switch {
 	case old != nil && old.Status == booking.Confirmed && old.Organizer != saved.Organizer:

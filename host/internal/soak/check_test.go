@@ -10,6 +10,7 @@ import (
 
 	"github.com/roomwire/roomwire/exchangesim"
 	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/host/internal/syncer"
 )
@@ -52,6 +53,7 @@ func (w *world) nextDue() (name string, at time.Time) {
 
 // decide has an administrator decide about all that waits for one.
 func (w *world) decide(n int) (decided bool) {
+	decided = w.takeOver()
 	for i, name := range w.names {
 		p := w.person(i)
 		if p.SyncDisabled {
@@ -69,7 +71,7 @@ func (w *world) decide(n int) (decided bool) {
 				w.must(w.engine.RestoreDeletions(w.Context(), w.tenant, name))
 			}
 		}
-		if w.decideMoved(p) || w.decideMails(p, n) {
+		if w.decideMoved(p) || w.decideUnits(p, n) || w.decideMails(p, n) {
 			decided = true
 		}
 	}
@@ -155,8 +157,12 @@ func (w *world) check() {
 	}
 	w.checkRooms(bookings)
 	w.checkOthers()
+	w.checkScans()
 	for i := range w.names {
 		w.checkCalendar(w.person(i))
+	}
+	for _, b := range bookings {
+		w.allowRewritten(b)
 	}
 	for id, n := range w.notes {
 		for to, sent := range n.mailed {
@@ -166,6 +172,18 @@ func (w *world) check() {
 		}
 	}
 	w.forgive(bookings)
+}
+
+// allowRewritten: Graph tells of every change of an occurrence, and elsewhere a write that was cut off does not know what it cost.
+func (w *world) allowRewritten(b *booking.Booking) {
+	n, p := w.note(b.ID), w.people[b.Organizer]
+	if p.SyncDisabled {
+		return // still to be written
+	}
+	if w.cut || p.restless || p.SyncMode == overGraph {
+		n.mails += n.rewritten
+	}
+	n.rewritten = 0
 }
 
 // forgive has the world remember only what still matters: all is quiet.
@@ -189,6 +207,7 @@ func (w *world) forgive(bookings []*booking.Booking) {
 	for _, p := range w.people {
 		p.restless = p.SyncDisabled
 	}
+	w.cut = false
 }
 
 // checkMailbox: there is nothing left to do, and the person's state says so.
@@ -213,7 +232,7 @@ func (w *world) checkMailbox(p *who) {
 func (w *world) checkBooking(b *booking.Booking) {
 	n, organizer := w.note(b.ID), w.people[b.Organizer]
 	history := w.history(b.ID)
-	if b.Status == booking.Cancelled && !n.mayCancel {
+	if b.Status == booking.Cancelled && !n.mayCancel && !w.declined(b) {
 		w.fail("%s is cancelled though nobody cancelled or deleted it: %s", b.ID, history[len(history)-1].Reason)
 	}
 	if n.cancelled && b.Status != booking.Cancelled {
@@ -248,6 +267,15 @@ func (w *world) checkBooking(b *booking.Booking) {
 		}
 	}
 	w.checkEdits(b, history, open)
+}
+
+// declined reports whether a room declined a booking whose organizer wants it cancelled then.
+func (w *world) declined(b *booking.Booking) bool {
+	p := w.people[b.Organizer]
+	return p.ConflictBehaviour == directory.Cancel && slices.ContainsFunc(w.sim.Answers(), func(a exchangesim.Answer) bool {
+		id, _, _ := strings.Cut(a.Subject, " ")
+		return a.Response == "Decline" && id == b.ID && strings.EqualFold(a.To, p.Email) && strings.HasPrefix(a.From, "room-")
+	})
 }
 
 // itemOf returns the only item that stands for a booking.
@@ -313,7 +341,9 @@ func (w *world) unlike(b *booking.Booking, it exchangesim.Appointment) string {
 	for _, r := range b.Resources {
 		rooms = append(rooms, w.address(r))
 	}
-	want("location", it.Location, w.placeOf(b))
+	if it.Location != "" || b.Location != "" { // an item without one is where its rooms are
+		want("location", it.Location, w.placeOf(b))
+	}
 	want("busy", it.BusyStatus, busy[b.Busy])
 	want("class", it.Sensitivity, class[b.Class])
 	reminder := -1
@@ -441,7 +471,7 @@ func (w *world) checkCalendar(p *who) {
 // leftByRule: where a conflict cancels, the item stays and loses its link.
 func (w *world) leftByRule(id string) bool {
 	return slices.ContainsFunc(w.history(id), func(c store.ChangeRecord) bool {
-		return strings.HasPrefix(c.Reason, "conflict") || c.Kind == "problem" || c.Kind == "cancelled" && c.Source == "sync"
+		return strings.HasPrefix(c.Reason, "conflict") || strings.HasPrefix(c.Reason, "a room declined") || c.Kind == "problem" || c.Kind == "cancelled" && c.Source == "sync"
 	})
 }
 

@@ -95,9 +95,17 @@ func (r run) play(t *testing.T, tl *tally) {
 	}
 }
 
+// shortenings is how often a schedule that failed is played again to make it shorter: it is told before, and each takes a while.
+const shortenings = 150
+
 // report shortens a schedule that failed, and says how to play it again.
 func (s *stage) report(seed int, acts []soak.Act, wrong, kind string) {
+	s.Logf("SEED=%d failed and is made shorter: %s", seed, wrong)
+	tries := 0
 	short := soak.Shorten(acts, func(a []soak.Act) bool {
+		if tries++; tries > shortenings {
+			return false
+		}
 		_, now := s.play(a, newTally(), nil)
 		return now == kind
 	})

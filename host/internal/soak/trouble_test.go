@@ -58,6 +58,7 @@ var reads = []string{"SyncFolderItems", "GetItem", "FindItem", "Subscribe", "Gra
 
 // trouble is what befalls a call.
 func (w *world) trouble(call string, a soak.Act) error {
+	w.cut = true
 	if a.Do == "kill" {
 		name := pluginNames[a.B%len(pluginNames)]
 		w.say("  amid %s: %s is killed", call, name)

@@ -32,12 +32,14 @@ type world struct {
 	notes  map[string]*note
 	others map[string]*other // by item id
 	unique int
+	scans  []int64 // under way
 
 	armed   []*arm
 	crash   int // failpoints until the host dies; 0: it lives
 	lost    func() error
 	held    bool // notices are held back
 	amid    bool // something happens in the middle of a pass
+	cut     bool // something was cut off since the last quiet
 	mails   int  // of the server's, so many are accounted for
 	acts    int
 	passing string
@@ -53,6 +55,7 @@ type who struct {
 type note struct {
 	mails     int            // to one person, that doings of persons justify, since ever
 	mailed    map[string]int // by whom it was sent to: what the engine caused, since ever
+	rewritten int            // mails about exceptions that a server forgot with their rule, where it cannot be had silently
 	puts      int            // changes by the booking system
 	mayCancel bool           // somebody deleted or cancelled it, or broke a rule
 	removed   bool           // its item was deleted
@@ -136,7 +139,7 @@ func (w *world) mailbox(name string, room bool) {
 func (w *world) newEngine() *syncer.Engine {
 	limits := syncer.DefaultLimits()
 	limits.SubscriptionInterval, limits.StatusFrequency = 10000*time.Hour, 24*time.Hour
-	limits.PollInterval, limits.MassDeletionLimit = 20*time.Hour, 2
+	limits.PollInterval, limits.MassDeletionLimit, limits.MassChangeLimit = 20*time.Hour, 2, 1
 	return syncer.New(syncer.Options{
 		Store: w.store, Modes: w.plugins, Now: w.now, Limits: limits, NotificationURL: w.noticesTo,
 		ModeNames: func() []string { return []string{onPremises, overEWS, overGraph} },
@@ -149,6 +152,7 @@ func (w *world) newEngine() *syncer.Engine {
 			if w.crash--; w.crash == 0 {
 				w.say("  the host dies at %s", step)
 				w.tally.crashes[step]++
+				w.cut = true
 				panic(crashed{})
 			}
 		},
@@ -195,7 +199,7 @@ func (w *world) person(n int) *who {
 	p := w.people[w.names[n%len(w.names)]]
 	row, _, err := w.store.Person(w.Context(), w.tenant, p.ID)
 	w.must(err)
-	p.SyncMode, p.SyncURL = row.SyncMode, row.SyncURL
+	p.SyncMode, p.SyncURL, p.Shadow = row.SyncMode, row.SyncURL, row.Shadow
 	return p
 }
 
@@ -251,7 +255,11 @@ func (w *world) pass(person string) {
 		}
 		return err
 	})
+	shadow, written := w.shadowed(person), w.written()
 	out, died, err := w.tryPass(lease)
+	if n := w.written() - written; n > 0 && shadow && w.shadowed(person) {
+		w.fail("%d writes to calendars in the shadow mode of %s", n, person)
+	}
 	if died {
 		w.engine = w.newEngine()
 		w.tx(func(ctx context.Context, tx *store.Tx) error { return tx.ResetQueue(ctx) })

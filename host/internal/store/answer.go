@@ -25,6 +25,15 @@ func (r Reads) Answers(ctx context.Context, tenant, id string) ([]BookingAnswer,
 	return mapped(rows, answerFromRow), nil
 }
 
+// Refusals returns the answers with which a resource declined, as far as they are known with a reason, the newest first.
+func (r Reads) Refusals(ctx context.Context, tenant, resource string, limit int) ([]BookingAnswer, error) {
+	rows, err := r.q.ListRefusals(ctx, db.ListRefusalsParams{Tenant: tenant, Resource: resource, MaxRows: page(limit)})
+	if err != nil {
+		return nil, fmt.Errorf("list refusals of resource %s: %w", resource, err)
+	}
+	return mapped(rows, answerFromRow), nil
+}
+
 // answered completes bookings, sorted by id, with their answers.
 func (r Reads) answered(ctx context.Context, tenant string, list []*booking.Booking) error {
 	if len(list) == 0 {

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"testing"
 	"time"
@@ -44,6 +45,34 @@ func TestAnswersComeWithTheirBooking(t *testing.T) {
 		left, err := s.Answers(t.Context(), tenant, "b2")
 		if err != nil || len(left) != 1 || left[0].Answer != room || left[0].Heard != booking.AnswerPending {
 			t.Errorf("left %+v, %v", left, err)
+		}
+	})
+}
+
+func TestRefusalsOfARoomAreTheNewestWithAReason(t *testing.T) {
+	t.Parallel()
+	storetest.Open(t, func(t *testing.T, s *store.Store) {
+		tx(t, s, func(ctx context.Context, tx *store.Tx) error {
+			for i, a := range []booking.Answer{
+				{Resource: "room-a", State: booking.AnswerDeclined, Reason: "oldest"},
+				{Resource: "room-a", State: booking.AnswerDeclined, Reason: "older"},
+				{Resource: "room-a", State: booking.AnswerDeclined},
+				{Resource: "room-a", State: booking.AnswerAccepted, Reason: "welcome"},
+				{Resource: "room-b", State: booking.AnswerDeclined, Reason: "another room"},
+				{Resource: "room-a", State: booking.AnswerDeclined, Reason: "newest"},
+			} {
+				a.Email, a.At = a.Resource+"@example.com", morning.Add(time.Duration(i)*time.Minute)
+				if err := tx.PutAnswer(ctx, store.BookingAnswer{Tenant: tenant, Booking: fmt.Sprint("b", i), Answer: a}); err != nil {
+					return err
+				}
+			}
+			return tx.PutAnswer(ctx, store.BookingAnswer{Tenant: "Other", Booking: "b", Answer: booking.Answer{
+				Email: "room-a@example.com", Resource: "room-a", State: booking.AnswerDeclined, Reason: "another tenant", At: morning.Add(time.Hour),
+			}})
+		})
+		list, err := s.Refusals(t.Context(), tenant, "room-a", 2)
+		if err != nil || len(list) != 2 || list[0].Reason != "newest" || list[0].Booking != "b5" || list[1].Reason != "older" {
+			t.Errorf("refusals %+v, %v", list, err)
 		}
 	})
 }

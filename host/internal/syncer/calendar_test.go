@@ -29,6 +29,7 @@ type memory struct {
 	subscribed    []backend.SubscribeRequest
 	omits         calendar.Fields // of a partial calendar: neither told nor written
 	cut           int             // how many exceptions of series are written until a write breaks off; 0: it does not
+	cutBy         fault.Kind      // as what it breaks off then; empty: the server is not reached any more
 	loud          bool            // whatever is done to an item with attendees mails them, as Microsoft Graph does
 	// quiet makes subscriptions as Microsoft Graph has them: nothing is heard of one until something changes, it lives until
 	// it is unsubscribed from, and it is renewed in place. living holds the URLs of those that live.

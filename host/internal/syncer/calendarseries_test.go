@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -111,7 +112,7 @@ func (m *memory) except(mu calendar.Mutation, res backend.Result, fields calenda
 				slices.SortFunc(it.Event.Exceptions, func(a, b calendar.OccurrenceException) int { return a.Occurrence.Compare(b.Occurrence) })
 				m.put(mu.Mailbox.Address, it)
 				m.writes++ // the rest of it mails, if anything does
-				return backend.Result{}, fmt.Errorf("cut off before exception %d of %d: %w", i+1, len(mu.Event.Exceptions), fault.Unavailable)
+				return backend.Result{}, fmt.Errorf("cut off before exception %d of %d: %w", i+1, len(mu.Event.Exceptions), cmp.Or(m.cutBy, fault.Unavailable))
 			}
 		}
 		if !occurs(it.Event, x.Occurrence) {

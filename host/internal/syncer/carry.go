@@ -216,6 +216,7 @@ func (e *Engine) prepare(ctx context.Context, p *pass, in store.Intent, was seen
 			if err := e.adopt(ctx, tx, &l, item); err != nil {
 				return err
 			}
+			l.Ref, l.Revision = item.Ref, item.Revision // known from here on: of a series, what was sent may be half written
 		}
 		pr, err := pairUp(ctx, tx, l)
 		if err != nil {

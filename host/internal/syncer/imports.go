@@ -26,7 +26,7 @@ type ImportOptions struct {
 	DryRun        bool // find out what would happen, and change nothing
 	RemoveMissing bool // forget the persons of the tenant that are not given; implies AllOrNothing
 	Force         bool // forget them though they are all, or more than half of those there are
-	Shadow        bool // who is new begins in shadow mode
+	Shadow        bool // who is new begins in shadow mode, but for resources
 	// Progress, unless nil, is told how many persons are done. It may be told a smaller number than before if the work
 	// had to be begun anew.
 	Progress func(done int)
@@ -118,7 +118,7 @@ func (e *Engine) importPart(ctx context.Context, tx *store.Tx, done []ImportResu
 		if err != nil {
 			return done, err
 		}
-		if res.Created && shadow {
+		if res.Created && shadow && p.Kind != directory.KindResource {
 			if _, err := tx.SetShadow(ctx, p.Tenant, p.ID, true); err != nil {
 				return done, err
 			}

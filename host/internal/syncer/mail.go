@@ -27,13 +27,13 @@ const (
 
 // mailOnError queues a mail to the person of a link: something happened to the sync of the booking that the person would
 // not expect. It is sent once tx is committed. Whoever does not want such mails gets none, and nobody gets the same news
-// twice a day.
+// twice a day, nor of a calendar in shadow mode.
 func (e *Engine) mailOnError(ctx context.Context, tx *store.Tx, l *store.Link, news mailNews) error {
 	if !e.Mails() {
 		return nil
 	}
 	p, found, err := tx.Person(ctx, l.Tenant, l.Person)
-	if err != nil || !found || !p.MailOnError || p.Email == "" || p.Kind == directory.KindResource {
+	if err != nil || !found || !p.MailOnError || p.Shadow || p.Email == "" || p.Kind == directory.KindResource {
 		return err
 	}
 	m := store.Mail{Tenant: l.Tenant, Person: l.Person, Booking: l.Booking, Kind: news.kind, Detail: news.why}

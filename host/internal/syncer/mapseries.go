@@ -257,7 +257,7 @@ func occurrenceIn(series *calendar.Event, at time.Time) *calendar.Event {
 // startOf is the first occurrence of a series.
 func startOf(ev *calendar.Event) recurrence.Start {
 	s := recurrence.Start{At: ev.Start, AllDay: ev.AllDay}
-	if at, err := time.LoadLocation(ev.Zone); err == nil && !ev.AllDay {
+	if at, err := recurrence.Zone(ev.Zone); err == nil && !ev.AllDay {
 		s.Zone = at
 	}
 	return s

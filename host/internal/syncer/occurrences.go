@@ -127,6 +127,7 @@ func (e *Engine) ExtendSeries(ctx context.Context) (int, error) {
 						c.Resource, (&booking.Booking{AllDay: c.AllDay}).OccurrenceName(c.Start), strings.Join(c.Others, ", "))
 					err := tx.AddDifference(ctx, store.Difference{
 						Tenant: x.Booking.Tenant, Person: x.Booking.Organizer, Booking: x.Booking.ID, At: e.now(), Kind: kindRoomConflict, Detail: detail,
+						Newer: store.SideUnknown, Recommend: advised[kindRoomConflict].side, Why: advised[kindRoomConflict].why,
 					})
 					if err != nil {
 						return err

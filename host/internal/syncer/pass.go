@@ -217,6 +217,9 @@ func (e *Engine) work(ctx context.Context, p *pass) error {
 		return err
 	}
 	if p.person.Shadow {
+		if err := e.endScans(ctx, p.mb.Tenant, p.mb.Person, unsynced(p.person, true)); err != nil {
+			return ours(err)
+		}
 		return e.shadow(ctx, p)
 	}
 	if !p.isRoom() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/store"
@@ -46,7 +47,7 @@ func (e *Engine) ResolveAll(ctx context.Context, tenant string, ids []int64, r R
 // refusalIn returns the sentence of an error that is about one difference; empty for a fault of our own.
 func refusalIn(err error) string {
 	if errors.Is(err, booking.ErrNotFound) {
-		return err.Error()
+		return strings.TrimSuffix(err.Error(), ": "+booking.ErrNotFound.Error())
 	}
 	if i, is := errors.AsType[*booking.InvalidError](err); is {
 		return i.Violations[0].Reason
@@ -81,6 +82,9 @@ func (e *Engine) preview(ctx context.Context, tenant string, id int64, r Resolut
 	}
 	if out.Refused = undecided(d, r); out.Refused != "" {
 		return out, nil
+	}
+	if out.Refused, err = e.onlyShadow(ctx, d); err != nil || out.Refused != "" {
+		return out, err
 	}
 	if d.Kind == mailHeldBack && r.Use == UseBooking && !r.Mail {
 		out.Refused = "to write the item mails its attendees: say that this is meant"
@@ -172,6 +176,10 @@ func (e *Engine) previewCalendar(ctx context.Context, out *Resolved, b *booking.
 		return err
 	}
 	decision := plan.Yield(in)
+	if d.Kind == editLost && same(in) {
+		out.Refused = lostForGood
+		return nil
+	}
 	out.Fields, out.Does = inWords(decision.BookingFields), "the booking takes what the item says"
 	if decision.BookingFields == 0 {
 		out.Does = "both sides say the same: nothing is written"
@@ -191,6 +199,14 @@ func (e *Engine) previewCalendar(ctx context.Context, out *Resolved, b *booking.
 		return nil
 	}
 	return err
+}
+
+// lostForGood is why an edit that lost cannot be taken into the booking after all.
+const lostForGood = "both sides say the same by now, and what was lost is not kept: enter it again, or ignore this"
+
+// same reports whether booking and item say the same, apart from what the calendar omits and from texts.
+func same(in plan.Input) bool {
+	return plan.Diff(*in.Booking, *in.Item)&^in.Omits&^calendar.FieldBody == 0
 }
 
 // bothSides reads what a booking and its item say now.

@@ -40,10 +40,15 @@ func (e *Engine) Resolve(ctx context.Context, tenant string, id int64, r Resolut
 	if why := undecided(d, r); why != "" {
 		return unresolvable(d, "use", "%s", why)
 	}
-	switch r.Use {
-	case UseNeither:
+	if r.Use == UseNeither {
 		return e.tx(ctx, func(ctx context.Context, tx *store.Tx) error { return e.ignore(ctx, tx, d) })
-	case UseCalendar:
+	}
+	if why, err := e.onlyShadow(ctx, d); err != nil {
+		return err
+	} else if why != "" {
+		return unresolvable(d, "use", "%s", why)
+	}
+	if r.Use == UseCalendar {
 		return e.useCalendar(ctx, d)
 	}
 	if d.Kind == mailHeldBack && !r.Mail {
@@ -52,13 +57,23 @@ func (e *Engine) Resolve(ctx context.Context, tenant string, id int64, r Resolut
 	return e.tx(ctx, func(ctx context.Context, tx *store.Tx) error { return e.useBooking(ctx, tx, d, r.Mail) })
 }
 
+// onlyShadow says why no side of a difference can be used now: the person is in shadow mode, and a word that is carried out
+// weeks later is no longer meant. It is empty if one can.
+func (e *Engine) onlyShadow(ctx context.Context, d store.Difference) (string, error) {
+	row, found, err := e.Store.Person(ctx, d.Tenant, d.Person)
+	if err != nil || !found || !row.Shadow {
+		return "", err
+	}
+	return fmt.Sprintf("%q is in shadow mode, in which nothing is written: decide when it is over (roomwire person set %s --shadow=false)", d.Person, d.Person), nil
+}
+
 func (e *Engine) openDifference(ctx context.Context, tenant string, id int64) (store.Difference, error) {
 	d, found, err := e.Store.Difference(ctx, tenant, id)
 	switch {
 	case err != nil:
 		return d, err
 	case !found:
-		return d, fmt.Errorf("difference %d: %w", id, booking.ErrNotFound)
+		return d, fmt.Errorf("there is no difference %d: %w", id, booking.ErrNotFound)
 	case !d.Open:
 		return d, unresolvable(d, "id", "%d is %s already", id, d.Status)
 	}
@@ -77,7 +92,7 @@ func undecided(d store.Difference, r Resolution) string {
 	switch d.Kind {
 	case notFoundAfterMove, ambiguousAfterMove:
 		return "somebody must say which item it is: roomwire person move-decide " + d.Person
-	case seriesLeftAlone, invitationLeftAlone:
+	case seriesLeftAlone, invitationLeftAlone, roomConflict, roomUnbooked, roomDiffers, roomWaits:
 		return fmt.Sprintf("a difference of the kind %q can only be ignored: change the booking or the item if one of them is wrong", d.Kind)
 	case copyLeftAlone, doubledItem:
 		if r.Use == UseCalendar {

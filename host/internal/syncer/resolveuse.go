@@ -65,7 +65,7 @@ func (e *Engine) useBooking(ctx context.Context, tx *store.Tx, d store.Differenc
 		}
 		return e.decidedFor(ctx, tx, l, store.OpDelete, audienceOf(mail), "the item is to be removed")
 	case leftByMove(l) || l.Quarantine != 0 || !l.GoneAt.IsZero() && d.Kind != itemMissing:
-		return unresolvable(d, "id", "%d waits for another decision about the booking: see roomwire explain %s", d.ID, d.Booking)
+		return unresolvable(d, "id", "%d waits for another decision about the booking: see roomwire booking show %s", d.ID, d.Booking)
 	}
 	pr, err := pairUp(ctx, tx, l)
 	if err != nil {
@@ -297,8 +297,8 @@ func (e *Engine) yield(ctx context.Context, tx *store.Tx, d store.Difference, of
 	if err != nil {
 		return err
 	}
-	if d.Kind == editLost && plan.Diff(*in.Booking, *in.Item)&^in.Omits&^calendar.FieldBody == 0 {
-		return unresolvable(d, "use", "both sides say the same by now, and what was lost is not kept: enter it again, or ignore this")
+	if d.Kind == editLost && same(in) {
+		return unresolvable(d, "use", lostForGood)
 	}
 	if decision := plan.Yield(in); decision.BookingFields != 0 {
 		not, err := e.changeFromCalendar(ctx, tx, &pr, decision)

@@ -172,6 +172,7 @@ func TestARoomThatIsNoMasterKeepsWhatCollides(t *testing.T) {
 		if got := w.news(); !slices.Equal(got, []string{"bob: room conflict"}) {
 			w.Errorf("mails %q", got)
 		}
+		w.tellsOfTheMeeting(bob)
 		// The room is freed: the meeting is booked, and the difference closed.
 		if _, err := w.engine.Cancel(w.Context(), tenant, "b1", booking.Match{}); err != nil {
 			w.Fatal(err)
@@ -188,6 +189,32 @@ func TestARoomThatIsNoMasterKeepsWhatCollides(t *testing.T) {
 			w.Error("another item was made")
 		}
 	})
+}
+
+// tellsOfTheMeeting checks that whoever reads of a room conflict learns whose meeting it is, when, and what is to be done, and that
+// it is not offered to them to choose a side.
+func (w *world) tellsOfTheMeeting(organizer string) {
+	w.Helper()
+	all, err := w.store.Differences(w.Context(), tenant, store.DifferenceFilter{Kind: roomConflict})
+	if err != nil || len(all) != 1 {
+		w.Fatalf("differences %v, %v", all, err)
+	}
+	d := all[0]
+	if want := "the meeting of " + organizer + ", on " + meetingAt(9, "", "").Start.UTC().Format("2006-01-02 15:04 UTC"); !strings.HasPrefix(d.Detail, want) {
+		w.Errorf("detail %q, want %q at its beginning", d.Detail, want)
+	}
+	if d.Recommend != store.SideNeither || d.Why == "" {
+		w.Errorf("recommended %q because of %q", d.Recommend, d.Why)
+	}
+	for _, use := range []string{UseBooking, UseCalendar} {
+		done, err := w.engine.ResolveAll(w.Context(), tenant, []int64{d.ID, d.ID + 1000}, Resolution{Use: use}, true)
+		if err != nil {
+			w.Fatal(err)
+		}
+		if !strings.Contains(done[0].Refused, "can only be ignored") || done[1].Refused != fmt.Sprintf("there is no difference %d", d.ID+1000) {
+			w.Errorf("use %s: refused %q and %q", use, done[0].Refused, done[1].Refused)
+		}
+	}
 }
 
 // Of two rooms of one meeting one is taken: the meeting is booked with the other, in whatever order the calendars are read.
@@ -276,6 +303,60 @@ func TestAMeetingOfSomebodyElseIsMovedToATakenTime(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A meeting in two rooms is moved to a time at which one of them is taken: the booking follows with the other, which is declined by
+// nobody, in whatever order the calendars are read.
+func TestAMeetingInTwoRoomsIsMovedToATimeAtWhichOneIsTaken(t *testing.T) {
+	for _, master := range []bool{true, false} {
+		for _, order := range [][]string{{"room-a", "room-b"}, {"room-b", "room-a"}} {
+			t.Run(fmt.Sprint(master, order), func(t *testing.T) {
+				rooms(t, func(w *world) {
+					w.room("a", master)
+					w.room("b", master)
+					w.book("b1", noOneElse, at(11), func(b *booking.Booking) { b.Resources = []string{"room-b"} })
+					w.pass("alice")
+					refs := w.invite(meetingAt(9, "m1", outside, roomA, roomB), roomA, roomB)
+					w.pass("room-a")
+					w.pass("room-b")
+					for i, room := range []string{roomA, roomB} {
+						w.server.edit(room, refs[i], func(ev *calendar.Event) { *ev = meetingAt(11, "m1", outside, roomA, roomB) })
+					}
+					for range 3 {
+						for _, who := range order {
+							w.pass(who)
+						}
+					}
+					all := w.bookings()
+					if len(all) != 2 || all[1].Start.Hour() != 11 || !slices.Equal(all[1].Resources, []string{"room-a"}) || all[1].SyncProblem != "" {
+						w.Fatalf("bookings %+v", all)
+					}
+					w.only(roomA)
+					declined, listed := 0, 1
+					if master {
+						declined, listed = 1, 0
+					}
+					w.quiet(1 + declined)
+					if declined > 0 && !strings.HasPrefix(w.server.mails[1], roomB) {
+						w.Errorf("mails %q", w.server.mails)
+					}
+					if n := w.differences(roomConflict); n != listed {
+						w.Errorf("%d differences", n)
+					}
+					if master {
+						return
+					}
+					if _, err := w.engine.Cancel(w.Context(), tenant, "b1", booking.Match{}); err != nil {
+						w.Fatal(err)
+					}
+					w.pass("room-b")
+					if b := w.theOne(); !slices.Equal(b.Resources, []string{"room-a", "room-b"}) || w.differences(roomConflict) != 0 {
+						w.Errorf("resources %v, %d differences", b.Resources, w.differences(roomConflict))
+					}
+				})
+			})
+		}
 	}
 }
 

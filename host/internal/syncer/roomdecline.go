@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/host/internal/syncer/plan"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
@@ -45,7 +46,7 @@ func (e *Engine) decline(ctx context.Context, p *pass, r store.RoomItem) error {
 			if err := e.closeRoomDifferences(ctx, tx, *r, roomConflict); err != nil {
 				return err
 			}
-			return e.record(ctx, tx, r.Tenant, r.Room, "", "meeting declined", r.Reason)
+			return e.record(ctx, tx, r.Tenant, r.Room, "", "meeting declined", declinedWhy(r))
 		case gone:
 			r.Role, r.Due = store.RoomDeclined, zeroTime
 			return nil
@@ -59,6 +60,27 @@ func (e *Engine) decline(ctx context.Context, p *pass, r store.RoomItem) error {
 	})
 }
 
+// declinedWhy says why a meeting was declined, and when it is: nobody can look it up in the room's calendar any more.
+func declinedWhy(r *store.RoomItem) string {
+	f, err := loadFields(r.Base)
+	if err != nil || f == nil {
+		return r.Reason
+	}
+	return fmt.Sprintf("%s It was to be %s.", r.Reason, takesPlace(f))
+}
+
+// takesPlace says when an item is.
+func takesPlace(f *plan.Fields) string {
+	text := "on " + f.Start.UTC().Format("2006-01-02 15:04 UTC")
+	if f.AllDay {
+		text = "on " + f.Start.Format(time.DateOnly)
+	}
+	if f.Recurrence != "" {
+		text += ", a series from then on"
+	}
+	return text
+}
+
 // A roomDifference is what is laid before a person about an item of a room's calendar.
 type roomDifference struct {
 	kind    string
@@ -70,8 +92,10 @@ func (e *Engine) differInRoom(ctx context.Context, tx *store.Tx, r store.RoomIte
 	if d.booking == "" {
 		d.booking = r.Booking
 	}
+	advice := advised[d.kind]
 	return tx.AddDifference(ctx, store.Difference{
 		Tenant: r.Tenant, Person: r.Room, Booking: d.booking, At: e.now(), Kind: d.kind, Detail: d.detail, Ref: r.Ref, Open: true,
+		Newer: store.SideUnknown, Recommend: advice.side, Why: advice.why,
 	})
 }
 

@@ -41,7 +41,18 @@ func (s *roomSettling) follow(ctx context.Context, b *booking.Booking) error {
 			return err
 		}
 		if len(others) > 0 {
-			return s.cannotFollow(ctx, b, others)
+			alone := next.Clone()
+			alone.Resources = []string{s.row.Room}
+			mine, err := s.tx.Overlapping(ctx, alone)
+			if err != nil {
+				return err
+			}
+			if len(mine) > 0 {
+				return s.cannotFollow(ctx, b, mine)
+			}
+			if err := s.leaveTaken(ctx, next); err != nil {
+				return err
+			}
 		}
 		if next.SyncProblem = ""; len(next.Declined()) > 0 {
 			next.SyncProblem = declinedProblem(next)
@@ -105,11 +116,50 @@ func (s *roomSettling) compare(ctx context.Context, b *booking.Booking) error {
 		"the booking has another %s than the meeting in the room's calendar that it came from, which only its organizer can change: ask for that, or set the booking back", inWords(differ))})
 }
 
+// leaveTaken takes out of a booking the other rooms of the meeting that are taken at its time. Each is settled by its own
+// calendar: there it collides.
+func (s *roomSettling) leaveTaken(ctx context.Context, next *booking.Booking) error {
+	rows, err := s.tx.RoomItemsOfBooking(ctx, next.Tenant, next.ID)
+	if err != nil {
+		return err
+	}
+	var free []string
+	for _, id := range next.Resources {
+		alone := next.Clone()
+		alone.Resources = []string{id}
+		others, err := s.tx.Overlapping(ctx, alone)
+		if err != nil {
+			return err
+		}
+		if id == s.row.Room || len(others) == 0 {
+			free = append(free, id)
+			continue
+		}
+		for _, r := range rows {
+			if r.Room != id {
+				continue
+			}
+			if r.Role == store.RoomConflict {
+				r.Due = s.engine.now() // it has told of the new time already
+			}
+			r.Role, r.Booking, r.Base = store.RoomNew, "", nil
+			if err := s.tx.PutRoomItem(ctx, r); err != nil {
+				return err
+			}
+			if err := s.tx.MarkDirty(ctx, next.Tenant, id, time.Time{}); err != nil {
+				return err
+			}
+		}
+	}
+	next.Resources = free
+	return nil
+}
+
 // cannotFollow settles a meeting that was moved to a time at which the room is taken.
 func (s *roomSettling) cannotFollow(ctx context.Context, b *booking.Booking, others []string) error {
 	e, next := s.engine, b.Clone()
 	before := s.base
-	if s.row.Role == store.RoomNew { // it would only join
+	if s.row.Booking == "" { // it would only join
 		return s.collides(ctx, others)
 	}
 	if s.canDecline() {

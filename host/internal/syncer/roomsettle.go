@@ -316,7 +316,18 @@ func (s *roomSettling) leave(ctx context.Context, d roomDifference) error {
 	if d.kind == roomSeries {
 		s.row.Base = nil
 	}
+	d.detail = s.which() + ": " + d.detail
 	return s.engine.differInRoom(ctx, s.tx, *s.row, d)
+}
+
+// which says whose meeting it is and when, so that somebody can find it: what it is about is nobody's business.
+func (s *roomSettling) which() string {
+	ev := &s.item.Event
+	at := takesPlace(&plan.Fields{Start: ev.Start, AllDay: ev.AllDay, Recurrence: ev.Recurrence})
+	if s.own {
+		return "an appointment made in the room's calendar itself, " + at
+	}
+	return "the meeting of " + ev.Organizer.Email + ", " + at
 }
 
 // copyOf is the room's copy of a meeting that is booked: it tells what the room has answered.
@@ -428,11 +439,14 @@ func (s *roomSettling) collides(ctx context.Context, others []string) error {
 		return s.refuse(ctx, roomNotFree)
 	}
 	s.row.Role, s.row.Base = store.RoomConflict, saveFields(&s.fields)
-	if before == store.RoomConflict {
+	if before == store.RoomConflict && (s.base == nil || plan.Diff(*s.base, s.fields)&calendar.FieldTime == 0) {
 		return nil
 	}
 	e := s.engine
-	detail := fmt.Sprintf("the room is taken at that time by booking %s; the meeting stays in the room's calendar and is not booked", takenBy(others))
+	if err := e.closeRoomDifferences(ctx, s.tx, *s.row, roomConflict); err != nil {
+		return err
+	}
+	detail := fmt.Sprintf("%s: the room is taken at that time by booking %s; the meeting stays in the room's calendar and is not booked", s.which(), takenBy(others))
 	if err := e.differInRoom(ctx, s.tx, *s.row, roomDifference{roomConflict, others[0], detail}); err != nil {
 		return err
 	}

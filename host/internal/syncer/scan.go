@@ -126,6 +126,8 @@ func unsynced(row store.PersonRow, found bool) string {
 		return "this is a resource: what is booked in it is compared in its organizers' calendars"
 	case row.Email == "" || row.SyncMode == "":
 		return "the person has no mail address or no sync mode"
+	case row.Shadow:
+		return "the person is in shadow mode, whose report tells what differs: roomwire person shadow " + row.ID
 	}
 	return ""
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/fault"
 )
 
 // ruled makes a booking a series of five days, or of as many as rule says.
@@ -213,6 +214,23 @@ func TestAWriteThatIsCutOffLosesNothing(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The first write of a series breaks off because somebody was at it meanwhile. The next try finds the item by its key before any
+// pull tells of it: what is missing of its exceptions was not deleted by anybody.
+func TestASeriesThatIsTouchedWhileItIsMadeKeepsItsExceptions(t *testing.T) {
+	each(t, func(w *world) {
+		w.server.cut, w.server.cutBy = 2, fault.Conflict
+		w.book("b1", ruled(fiveDays), with(retitled(1, "Review"), leftOut(2), rehoused(3, 14)))
+		w.pass("alice")
+		if w.server.cut != 0 {
+			w.Fatal("the write was not cut off")
+		}
+		w.pass("alice")
+		if got, want := w.told("b1"), "2 09:00 Review, 3 09:00 out, 4 09:00 at 14:00"; got != want || len(w.open()) > 0 {
+			w.Errorf("exceptions = %q, want %q; %v", got, want, w.open())
+		}
+	})
 }
 
 // An occurrence is moved onto a room that is taken. It goes back by itself; the rest of the edit stays.

@@ -135,7 +135,10 @@ func (e *Engine) shadow(ctx context.Context, p *pass) error {
 	known := map[calendar.Ref]bool{}
 	err = e.eachStanding(ctx, p.mb.Tenant, p.mb.Person, func(b *booking.Booking, links []store.Link) error {
 		r.Bookings++
-		it, by := s.candidate(b, links)
+		it, by, err := e.candidate(ctx, s, b, links)
+		if err != nil {
+			return err
+		}
 		if it != nil {
 			known[it.Ref] = true
 			r.Found[by]++

@@ -4,9 +4,11 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
@@ -156,6 +158,40 @@ func TestTakeOverAdoptsWithoutMailAndDoublesNothing(t *testing.T) {
 	})
 }
 
+// TestTakeOverLeavesPrivateAppointmentsAlone: what says the same and is somebody's own affair is no item of a booking.
+func TestTakeOverLeavesPrivateAppointmentsAlone(t *testing.T) {
+	each(t, func(w *world) {
+		w.shadow(true)
+		b1, b2 := w.book("b1", noOneElse), w.book("b2", at(11), noOneElse)
+		hide := func(e *calendar.Event) { e.Class, e.Location, e.Attendees = calendar.Private, "at home", nil }
+		elsewhere := func(e *calendar.Event) { e.Location, e.Attendees = "at the client's", nil }
+		own := []calendar.Ref{w.oldSync(b1, false, hide), w.oldSync(b2, false, elsewhere)}
+		old := w.oldSync(b2, false)
+		w.pass("alice")
+		if x := w.report().of("b1"); x.Action != ShadowCreate {
+			w.Errorf("report %+v", x)
+		}
+		w.shadow(false)
+		w.pass("alice")
+		links, err := w.store.LinksOfBooking(w.Context(), tenant, "b2")
+		if err != nil || len(links) != 1 || links[0].Ref != old {
+			w.Errorf("links %+v, %v; want the item %s", links, err, old)
+		}
+		for _, it := range w.server.items(alice) {
+			switch it.Ref {
+			case own[0]:
+				if it.Event.Class != calendar.Private || it.Event.Location != "at home" {
+					w.Errorf("the private appointment is %+v", it.Event)
+				}
+			case own[1]:
+				if it.Event.Location != "at the client's" {
+					w.Errorf("the other appointment is %+v", it.Event)
+				}
+			}
+		}
+	})
+}
+
 // TestTakeOverSurvivesACrash: it is done once, and begun anew where it was not done to its end.
 func TestTakeOverSurvivesACrash(t *testing.T) {
 	each(t, func(w *world) {
@@ -203,6 +239,73 @@ func TestWhatChangesInShadowModeIsCarriedOutAfterIt(t *testing.T) {
 		w.pass("alice")
 		if got := w.only(alice).Event.Subject; got != "Renamed" {
 			w.Errorf("subject %q", got)
+		}
+	})
+}
+
+// TestNothingOfOthersWritesForAShadow: what a room answers, what a person decides and what a scan waits for.
+func TestNothingOfOthersWritesForAShadow(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.withMails()
+		w.person(directory.Person{ID: "alice", Email: alice, DisplayName: "Alice", MailOnError: true, ConflictBehaviour: directory.Cancel})
+		w.book("b1", noOneElse)
+		w.pass("alice")
+		own := w.only(alice)
+		w.server.identify(alice, own.Ref, "u1")
+		w.pass("alice")
+		copied := w.server.add(roomA, calendar.Item{ReadOnly: true, Response: calendar.Accepted, Event: own.Event})
+		w.server.edit(roomA, copied, func(ev *calendar.Event) { ev.UID, ev.Organizer.Email = "u1", alice })
+		w.pass("room-a")
+		w.unheard(func() { w.server.lie(alice, own.Ref, func(ev *calendar.Event) { ev.Subject = "Else" }) })
+		w.scan(store.Scan{Target: store.ScanPerson, Name: "alice", Thorough: true})
+		d := w.one(fieldsDiffer)
+		before, err := w.engine.StartScan(w.Context(), store.Scan{Tenant: tenant, Target: store.ScanPerson, Name: "alice"})
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		w.shadow(true)
+		w.server.remove(roomA, copied)
+		w.pass("room-a")
+		w.pass("alice")
+		b := w.booking("b1")
+		if b.Status != booking.Confirmed || w.answerOf(b, roomA).State != booking.AnswerDeclined || len(w.news()) > 0 {
+			t.Errorf("booking %s, mails %q", b.Status, w.news())
+		}
+		for _, use := range []string{UseBooking, UseCalendar} {
+			if err := w.engine.Resolve(w.Context(), tenant, d.ID, Resolution{Use: use, Mail: true}); err == nil || !strings.Contains(err.Error(), "shadow mode") {
+				t.Errorf("use %s: %v", use, err)
+			}
+			many, err := w.engine.ResolveAll(w.Context(), tenant, []int64{d.ID}, Resolution{Use: use}, true)
+			if err != nil || len(many) != 1 || !strings.Contains(many[0].Refused, "shadow mode") {
+				t.Errorf("use %s: %+v, %v", use, many, err)
+			}
+		}
+		after, err := w.engine.StartScan(w.Context(), store.Scan{Tenant: tenant, Target: store.ScanPerson, Name: "alice"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []int64{before.ID, after.ID} {
+			if s, _, err := w.store.Scan(w.Context(), tenant, id); err != nil || s.Ended.IsZero() || s.Counts.Failed != 1 {
+				t.Errorf("scan %+v, %v", s, err)
+			}
+		}
+	})
+}
+
+func TestAnImportIntoShadowModeLeavesRoomsAlone(t *testing.T) {
+	each(t, func(w *world) {
+		people := []directory.Person{
+			{Tenant: tenant, ID: "dora", Email: "dora@example.com", SyncMode: "Memory", Kind: directory.KindPerson},
+			{Tenant: tenant, ID: "room-z", Email: "room-z@example.com", SyncMode: "Memory", Kind: directory.KindResource},
+		}
+		if _, err := w.engine.ImportPersons(w.Context(), tenant, people, ImportOptions{Shadow: true}); err != nil {
+			w.Fatal(err)
+		}
+		for id, want := range map[string]bool{"dora": true, "room-z": false} {
+			if row, _, err := w.store.Person(w.Context(), tenant, id); err != nil || row.Shadow != want {
+				w.Errorf("%s: shadow %v, %v", id, row.Shadow, err)
+			}
 		}
 	})
 }

@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/host/internal/syncer/plan"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
@@ -23,12 +25,13 @@ type stock struct {
 	byForeign map[string][]*calendar.Item // those with the booking system's
 	bare      map[string][]*calendar.Item // those with neither, by what they say
 	whole     bool                        // also what bears no marker was read
+	owner     string                      // address of the mailbox
 }
 
 // takeStock reads a calendar without changing anything that is known of it. An error means that nothing is known: what was read by
 // then is no calendar.
 func (e *Engine) takeStock(ctx context.Context, p *pass) (*stock, error) {
-	s := &stock{byRef: map[calendar.Ref]*calendar.Item{}, whole: p.mode.Everything}
+	s := &stock{byRef: map[calendar.Ref]*calendar.Item{}, whole: p.mode.Everything, owner: p.mailbox.Address}
 	complete := false
 	req := backend.PullRequest{Mailbox: p.mailbox, Everything: s.whole}
 	err := p.mode.Backend.Pull(ctx, req, func(page backend.Page) error {
@@ -116,29 +119,61 @@ const (
 
 // candidate returns the item of a calendar that stands for a booking, and by what it was found; nil if there is none. links are the
 // booking's in this calendar. An item is given out once.
-func (s *stock) candidate(b *booking.Booking, links []store.Link) (it *calendar.Item, by string) {
+func (e *Engine) candidate(ctx context.Context, s *stock, b *booking.Booking, links []store.Link) (it *calendar.Item, by string, err error) {
 	for _, l := range links {
 		if l.State != store.LinkDead && l.Ref != "" {
 			if it := s.byRef[l.Ref]; it != nil {
-				return it, byLink
+				return it, byLink, nil
 			}
 		}
 	}
 	for i := len(links) - 1; i >= 0; i-- {
 		if items := s.byKey[links[i].Key]; len(items) > 0 {
-			return items[0], byMarker
+			return items[0], byMarker, nil
 		}
 	}
 	if items := s.byForeign[b.ID]; len(items) > 0 {
-		return items[0], byID
+		return items[0], byID, nil
 	}
 	said := contentOfBooking(b)
-	if items := s.bare[said]; len(items) > 0 {
-		s.bare[said] = items[1:]
-		return items[0], byContent
+	i, err := e.closest(ctx, s, b, s.bare[said])
+	if err != nil || i < 0 {
+		return nil, "", err
 	}
-	return nil, ""
+	it = s.bare[said][i]
+	s.bare[said] = slices.Delete(s.bare[said], i, i+1)
+	return it, byContent, nil
 }
+
+// closest returns which of the items that say when and what a booking does agrees with it in most else; -1 if none may be it. What
+// somebody keeps private is not made public by taking it for a booking that is.
+func (e *Engine) closest(ctx context.Context, s *stock, b *booking.Booking, items []*calendar.Item) (int, error) {
+	best, least := -1, 0
+	if len(items) == 0 {
+		return best, nil
+	}
+	of, err := fieldsOfBooking(ctx, e.Store, b)
+	if err != nil {
+		return best, ours(err)
+	}
+	for i, it := range items {
+		said, err := fieldsOfItem(ctx, e.Store, b.Tenant, s.owner, &it.Event)
+		if err != nil {
+			return best, ours(err)
+		}
+		if hidden(said.Class) && !hidden(of.Class) && !it.Omits.Any(calendar.FieldClass) {
+			continue
+		}
+		differ := bits.OnesCount(uint(plan.Diff(of, said) &^ it.Omits &^ calendar.FieldBody))
+		if best < 0 || differ < least {
+			best, least = i, differ
+		}
+	}
+	return best, nil
+}
+
+// hidden reports whether others do not see what an item is about.
+func hidden(c calendar.Class) bool { return c == calendar.Private || c == calendar.Confidential }
 
 // eachStanding calls f for the bookings of a person that stand and are not over yet, in the order of their ids.
 func (e *Engine) eachStanding(ctx context.Context, tenant, person string, f func(b *booking.Booking, links []store.Link) error) error {
@@ -182,9 +217,9 @@ func (e *Engine) takeOver(ctx context.Context, p *pass) error {
 		if slices.ContainsFunc(links, func(l store.Link) bool { return l.State != store.LinkDead && !unmade(l) }) {
 			return nil
 		}
-		it, by := s.candidate(b, links)
-		if by != byContent {
-			return nil
+		it, by, err := e.candidate(ctx, s, b, links)
+		if err != nil || by != byContent {
+			return err
 		}
 		adopted, err := e.adoptByContent(ctx, p, b.ID, it)
 		if adopted {

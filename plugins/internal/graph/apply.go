@@ -225,6 +225,9 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 	if err := writable(m, now); err != nil {
 		return backend.Result{}, err
 	}
+	if m.Remark {
+		return b.remark(ctx, m, e, now)
+	}
 	todo := series.Changing(now.Event, m.Event, m.Fields&^now.Omits)
 	if err := movable(m, now, todo); err != nil {
 		return backend.Result{}, err
@@ -259,6 +262,22 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 		return b.follow(ctx, m, now, &written, todo)
 	}
 	return backend.Result{Item: b.patched(m, now, written, todo)}, nil
+}
+
+// remark gives an event other markers. They are no part of an invitation: a PATCH of nothing else mails nobody.
+func (b *Backend) remark(ctx context.Context, m calendar.Mutation, e event, now backend.Item) (backend.Result, error) {
+	if now.Key == m.Key && now.ForeignKey == m.ForeignKey {
+		return backend.Result{Item: now}, nil
+	}
+	p := patch{}
+	p.mark(b.key, m.Key)
+	p.mark(b.foreign, m.ForeignKey)
+	written, err := b.patch(ctx, m.Mailbox, e.ID, e.ETag, p)
+	if err != nil {
+		return backend.Result{}, err
+	}
+	now.Ref, now.Key, now.ForeignKey, now.Revision = backend.Ref(written.ID), m.Key, m.ForeignKey, written.revision()
+	return backend.Result{Item: now}, nil
 }
 
 // patch writes properties of an event, if it is still the one with the given ETag; empty skips that.
@@ -332,13 +351,13 @@ func (b *Backend) current(ctx context.Context, m calendar.Mutation) (event, erro
 	if err != nil {
 		return event{}, err
 	}
-	if m.IfRevision == "" || m.Mail != calendar.MailNobody && len(got[0].Attendees) > 0 {
+	if m.IfRevision == "" || !m.Remark && m.Mail != calendar.MailNobody && len(got[0].Attendees) > 0 {
 		if err := b.inCalendar(ctx, m.Mailbox, got); err != nil {
 			return event{}, err
 		}
 	}
 	now, gone := got[0].event, got[0].err
-	if fault.Of(gone) != fault.NotFound {
+	if fault.Of(gone) != fault.NotFound || m.Remark {
 		if gone == nil && m.IfRevision != "" && now.revision() != m.IfRevision {
 			return now, fmt.Errorf("the item in the calendar of %s was changed meanwhile: %w", m.Mailbox.Address, fault.Conflict)
 		}

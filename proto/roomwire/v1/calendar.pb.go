@@ -1018,7 +1018,9 @@ type Mutation struct {
 	Fields uint32 `protobuf:"varint,8,opt,name=fields,proto3" json:"fields,omitempty"`
 	Mail   Mail   `protobuf:"varint,9,opt,name=mail,proto3,enum=roomwire.v1.Mail" json:"mail,omitempty"`
 	// The host has never sent this key before.
-	First         bool `protobuf:"varint,10,opt,name=first,proto3" json:"first,omitempty"`
+	First bool `protobuf:"varint,10,opt,name=first,proto3" json:"first,omitempty"`
+	// The item gets key and foreign_key in place of those it bears, and nothing else.
+	Remark        bool `protobuf:"varint,11,opt,name=remark,proto3" json:"remark,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1123,6 +1125,13 @@ func (x *Mutation) GetFirst() bool {
 	return false
 }
 
+func (x *Mutation) GetRemark() bool {
+	if x != nil {
+		return x.Remark
+	}
+	return false
+}
+
 var File_roomwire_v1_calendar_proto protoreflect.FileDescriptor
 
 const file_roomwire_v1_calendar_proto_rawDesc = "" +
@@ -1183,7 +1192,7 @@ const file_roomwire_v1_calendar_proto_rawDesc = "" +
 	"\x06Change\x12\x10\n" +
 	"\x03ref\x18\x01 \x01(\fR\x03ref\x12\x18\n" +
 	"\adeleted\x18\x02 \x01(\bR\adeleted\x12%\n" +
-	"\x04item\x18\x03 \x01(\v2\x11.roomwire.v1.ItemR\x04item\"\xc0\x02\n" +
+	"\x04item\x18\x03 \x01(\v2\x11.roomwire.v1.ItemR\x04item\"\xd8\x02\n" +
 	"\bMutation\x12\x1f\n" +
 	"\x02op\x18\x01 \x01(\x0e2\x0f.roomwire.v1.OpR\x02op\x12.\n" +
 	"\amailbox\x18\x02 \x01(\v2\x14.roomwire.v1.MailboxR\amailbox\x12\x10\n" +
@@ -1197,7 +1206,8 @@ const file_roomwire_v1_calendar_proto_rawDesc = "" +
 	"\x06fields\x18\b \x01(\rR\x06fields\x12%\n" +
 	"\x04mail\x18\t \x01(\x0e2\x11.roomwire.v1.MailR\x04mail\x12\x14\n" +
 	"\x05first\x18\n" +
-	" \x01(\bR\x05first*g\n" +
+	" \x01(\bR\x05first\x12\x16\n" +
+	"\x06remark\x18\v \x01(\bR\x06remark*g\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vKIND_SINGLE\x10\x01\x12\x0f\n" +

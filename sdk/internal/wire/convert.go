@@ -157,7 +157,7 @@ func mutationToProto(m calendar.Mutation) *roomwirev1.Mutation {
 		Op: roomwirev1.Op(enum(m.Op, calendar.Delete)), Mailbox: mailboxToProto(m.Mailbox),
 		Key: utf(m.Key), ForeignKey: utf(m.ForeignKey), Ref: []byte(m.Ref), IfRevision: []byte(m.IfRevision),
 		Event: eventToProto(m.Event), Fields: uint32(m.Fields),
-		Mail: roomwirev1.Mail(enum(m.Mail, calendar.MailConcerned) + 1), First: m.First,
+		Mail: roomwirev1.Mail(enum(m.Mail, calendar.MailConcerned) + 1), First: m.First, Remark: m.Remark,
 	}
 }
 
@@ -167,7 +167,7 @@ func mutationFromProto(p *roomwirev1.Mutation) calendar.Mutation {
 		Key: p.GetKey(), ForeignKey: p.GetForeignKey(), Ref: calendar.Ref(p.GetRef()),
 		IfRevision: string(p.GetIfRevision()), Event: eventFromProto(p.GetEvent()),
 		Fields: calendar.Fields(p.GetFields()) & calendar.AllFields,
-		Mail:   enum(calendar.Mail(p.GetMail()-1), calendar.MailConcerned), First: p.GetFirst(),
+		Mail:   enum(calendar.Mail(p.GetMail()-1), calendar.MailConcerned), First: p.GetFirst(), Remark: p.GetRemark(),
 	}
 }
 

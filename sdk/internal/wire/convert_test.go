@@ -120,8 +120,8 @@ func TestAMutationIsTheSameOnBothEnds(t *testing.T) {
 			Key:     rapid.String().Draw(t, "key"), ForeignKey: rapid.String().Draw(t, "foreign key"),
 			Ref: calendar.Ref(opaque(t, "ref")), IfRevision: opaque(t, "revision"), Event: events().Draw(t, "event"),
 			Fields: calendar.Fields(rapid.Uint32().Draw(t, "fields")) & calendar.AllFields,
-			First:  rapid.Bool().Draw(t, "first"),
-			Mail:   calendar.Mail(rapid.IntRange(0, int(calendar.MailConcerned)).Draw(t, "mail")),
+			First:  rapid.Bool().Draw(t, "first"), Remark: rapid.Bool().Draw(t, "remark"),
+			Mail: calendar.Mail(rapid.IntRange(0, int(calendar.MailConcerned)).Draw(t, "mail")),
 		}
 		if got := mutationFromProto(across(t, mutationToProto(want), &roomwirev1.Mutation{})); !reflect.DeepEqual(got, want) {
 			t.Fatalf("got %+v, want %+v", got, want)

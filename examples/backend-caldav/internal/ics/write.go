@@ -19,6 +19,7 @@ type Change struct {
 	Fields     calendar.Fields // of an update
 	Key        string          // of a new object
 	ForeignKey string          // written where the object bears none
+	Remark     bool            // Key and ForeignKey take the place of those that the object bears, and nothing else is written
 	Mail       calendar.Mail
 	Owner      string // address of the calendar's person, who is the organizer where none is named
 	Now        time.Time
@@ -87,6 +88,9 @@ func (m Mapper) Change(text string, c Change) (Changed, error) {
 		return Changed{}, err
 	}
 	out := Changed{Item: item, Fields: c.Fields & differences(item.Event, c.Event)}
+	if c.Remark {
+		return m.remark(o, item, c)
+	}
 	marked := c.ForeignKey != "" && item.ForeignKey == ""
 	if out.Fields == 0 && !marked {
 		return out, nil
@@ -118,6 +122,20 @@ func (m Mapper) Change(text string, c Change) (Changed, error) {
 		n, _ := strconv.Atoi(textOf(main, ical.PropSequence)) // zero where there is none
 		put(main, ical.PropSequence, strconv.Itoa(n+1))
 	}
+	w.stampAll()
+	out.Text = w.text()
+	return out, nil
+}
+
+// remark gives an object other marks. Who is invited need not know.
+func (m Mapper) remark(o object, item calendar.Item, c Change) (Changed, error) {
+	out := Changed{Item: item}
+	if item.Key == c.Key && item.ForeignKey == c.ForeignKey {
+		return out, nil
+	}
+	w := writer{object: o, owner: c.Owner, mail: calendar.MailNobody, now: c.Now}
+	setText(w.main(), m.Key, c.Key)
+	setText(w.main(), m.Foreign, c.ForeignKey)
 	w.stampAll()
 	out.Text = w.text()
 	return out, nil

@@ -18,3 +18,9 @@ ON CONFLICT (tenant, booking, address) DO UPDATE SET
 
 -- name: DeleteAnswer :exec
 DELETE FROM booking_answer WHERE tenant = @tenant AND booking = @booking AND address = @address;
+
+-- name: ListRefusals :many
+SELECT * FROM booking_answer
+WHERE tenant = @tenant AND resource = @resource AND state = 'declined' AND reason <> ''
+ORDER BY at DESC, booking
+LIMIT @max_rows;

@@ -130,7 +130,7 @@ func differPlainly(a, b Fields) calendar.Fields {
 		}
 	}
 	set(a.Subject != b.Subject, calendar.FieldSubject)
-	set(collapse(a.Body) != collapse(b.Body), calendar.FieldBody)
+	set(a.Body != b.Body && collapse(a.Body) != collapse(b.Body), calendar.FieldBody)
 	set(a.Location != b.Location, calendar.FieldLocation)
 	set(!a.Start.Equal(b.Start) || !a.End.Equal(b.End) || a.AllDay != b.AllDay, calendar.FieldTime)
 	set(a.Busy != b.Busy, calendar.FieldBusy)

@@ -87,6 +87,9 @@ func Plan(in Input) Decision {
 		return gone(in)
 	case in.Reset, in.Base == nil:
 		return prevail(in)
+	case untouched(in):
+		agreed := *in.Booking
+		return Decision{Base: &agreed}
 	default:
 		return merge(in)
 	}
@@ -146,6 +149,12 @@ func prevail(in Input) Decision {
 		d.Lost = []Loss{{Side: CalendarSide, Fields: differ}}
 	}
 	return d
+}
+
+// untouched reports whether both sides say what they agreed on, and everything is known: as it is nearly always when an item
+// is read. Merging would come to the same, but goes through every occurrence of a series a dozen times.
+func untouched(in Input) bool {
+	return in.Omits == 0 && in.Base.Unsaid == 0 && in.Sent == nil && Diff(*in.Base, *in.Booking) == 0 && Diff(*in.Booking, *in.Item) == 0
 }
 
 func merge(in Input) Decision {

@@ -31,7 +31,7 @@ const own = calendar.AllFields &^ calendar.FieldRecurrence
 func (f Fields) start() recurrence.Start {
 	s := recurrence.Start{At: f.Start, AllDay: f.AllDay}
 	if f.Zone != "" && !f.AllDay {
-		if at, err := time.LoadLocation(f.Zone); err == nil {
+		if at, err := recurrence.Zone(f.Zone); err == nil {
 			s.Zone = at
 		}
 	}
@@ -83,8 +83,7 @@ func occurring(rule recurrence.Rule, start recurrence.Start, d days) days {
 		return there
 	}
 	last := slices.MaxFunc(slices.Collect(maps.Keys(d)), time.Time.Compare)
-	for at := range rule.Occurrences(start) {
-		day := start.Day(at)
+	for day := range rule.Dates(start) {
 		if day.After(last) {
 			break
 		}
@@ -201,8 +200,8 @@ func differInSeries(a, b Fields, omits calendar.Fields) calendar.Fields {
 	if a.Recurrence != b.Recurrence || !sameZone(a, b) {
 		d |= calendar.FieldRecurrence
 	}
-	if len(a.Exceptions) == 0 && len(b.Exceptions) == 0 {
-		return d
+	if a.Zone == b.Zone && a.AllDay == b.AllDay && slices.EqualFunc(a.Exceptions, b.Exceptions, sameException) {
+		return d // without a look at the dates, as it is nearly always
 	}
 	as, bs := a.byDay(), b.byDay()
 	for day := range both(as, bs) {
@@ -235,6 +234,8 @@ func differingOwn(x, y Exception) calendar.Fields {
 
 // sameOwn reports whether two exceptions say the same, also of their texts.
 func sameOwn(x, y Exception) bool { return x.Skipped == y.Skipped && differingOwn(x, y) == 0 }
+
+func sameException(x, y Exception) bool { return x.Occurrence.Equal(y.Occurrence) && sameOwn(x, y) }
 
 // both returns the days of all.
 func both(all ...days) map[time.Time]struct{} {

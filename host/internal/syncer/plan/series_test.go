@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -338,4 +339,25 @@ func TestLossesNameTheOccurrence(t *testing.T) {
 			t.Errorf("%s: booking %+v\nitem %+v\nwant %+v", name, *after.Booking, *after.Item, tc.want)
 		}
 	}
+}
+
+// TestUntouchedIsMerged: where nothing was changed the short way decides as merging does.
+func TestUntouchedIsMerged(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		f := genFields(t, "agreed")
+		if rapid.Bool().Draw(t, "series") {
+			f = genSeries(t, "agreed", f)
+		}
+		base := f
+		base.Owed = rapid.Bool().Draw(t, "owed")
+		in := Input{Base: &base, Booking: &f, Item: &f}
+		if !untouched(in) {
+			t.Fatalf("%+v is touched", in)
+		}
+		got, merged := Plan(in), merge(in)
+		if !got.Idle() || !merged.Idle() || len(got.Lost)+len(merged.Lost) != 0 || !reflect.DeepEqual(got.Base, merged.Base) {
+			t.Fatalf("decided %+v, merging %+v", got, merged)
+		}
+	})
 }

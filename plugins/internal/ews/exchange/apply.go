@@ -131,6 +131,9 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 	if err := writable(m, now); err != nil {
 		return backend.Result{}, err
 	}
+	if m.Remark {
+		return b.remark(ctx, m, now)
+	}
 	if m.Fields &^= now.Omits; now.Kind == calendar.Master || now.Kind == calendar.Single && m.Fields.Has(calendar.FieldRecurrence) {
 		return b.updateSeries(ctx, m, now)
 	}
@@ -163,6 +166,22 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 	return backend.Result{Item: item}, nil
 }
 
+// remark gives an item other markers, which nobody sees and nobody is told of.
+func (b *Backend) remark(ctx context.Context, m calendar.Mutation, now backend.Item) (backend.Result, error) {
+	if now.Key == m.Key && now.ForeignKey == m.ForeignKey {
+		return backend.Result{Item: now}, nil
+	}
+	fields := []ews.Field{ews.Named(valued(b.key, m.Key)), ews.Named(valued(b.foreign, m.ForeignKey))}
+	id, err := b.ews.UpdateItem(ctx, m.Mailbox, ews.ItemID{ID: string(now.Ref), ChangeKey: now.Revision}, fields, ews.Nobody)
+	if err != nil {
+		return backend.Result{}, err
+	}
+	if now.Key, now.ForeignKey = m.Key, m.ForeignKey; id.ID != "" {
+		now.Ref, now.Revision = backend.Ref(id.ID), id.ChangeKey
+	}
+	return backend.Result{Item: now}, nil
+}
+
 // sameZone reports whether two zones are certainly the same to Exchange. No name may mean UTC, or a zone of its own rules.
 func sameZone(a, b string) bool {
 	idA, okA := zones.Windows(a)
@@ -174,7 +193,7 @@ func sameZone(a, b string) bool {
 // another folder and back, which changes its id: then it is found by its markers.
 func (b *Backend) current(ctx context.Context, m calendar.Mutation) (backend.Item, error) {
 	now, gone := b.readOne(ctx, m.Mailbox, string(m.Ref))
-	if fault.Of(gone) != fault.NotFound {
+	if fault.Of(gone) != fault.NotFound || m.Remark {
 		if gone == nil && m.IfRevision != "" && now.Revision != m.IfRevision {
 			return now, fmt.Errorf("the item in the calendar of %s was changed meanwhile: %w", m.Mailbox.Address, fault.Conflict)
 		}

@@ -141,6 +141,10 @@ func (b *Backend) updateSeries(ctx context.Context, m calendar.Mutation, now bac
 		now.ForeignKey = m.ForeignKey
 	}
 	revision := now.Revision // until something is written
+	var before *calendar.Event
+	if todo.Has(calendar.FieldRecurrence) {
+		before = new(now.Event)
+	}
 	if len(fields) > 0 {
 		of = m
 		of.Fields = todo
@@ -150,7 +154,7 @@ func (b *Backend) updateSeries(ctx context.Context, m calendar.Mutation, now bac
 		revision = ""
 	}
 	if want.Recurrence != "" {
-		written, err := b.exceptWith(ctx, m, now, want, revision)
+		written, err := b.exceptWith(ctx, m, now, excepting{want, before, revision})
 		if err != nil {
 			return backend.Result{}, err
 		}
@@ -251,28 +255,37 @@ func standing(err error) error {
 
 // except brings the occurrences of a series, which is as now says, to what want says of them.
 func (b *Backend) except(ctx context.Context, m calendar.Mutation, now backend.Item, want calendar.Event, revision string) error {
-	_, err := b.exceptWith(ctx, m, now, want, revision)
+	_, err := b.exceptWith(ctx, m, now, excepting{want: want, revision: revision})
 	return err
 }
 
-// exceptWith is except, and reports whether anything was written. The first write is made only if the series still is at revision;
-// empty: whatever it is at.
-func (b *Backend) exceptWith(ctx context.Context, m calendar.Mutation, now backend.Item, want calendar.Event, revision string) (bool, error) {
+// excepting says what the occurrences of a series are to be.
+type excepting struct {
+	want     calendar.Event
+	before   *calendar.Event // as the series was before its rule was written, which cost it the exceptions; nil: the rule was not
+	revision string          // the first write is made only if the series still is at it; empty: whatever it is at
+}
+
+// exceptWith is except, and reports whether anything was written.
+func (b *Backend) exceptWith(ctx context.Context, m calendar.Mutation, now backend.Item, x excepting) (bool, error) {
 	if now.Omits.Has(calendar.FieldRecurrence) {
 		return false, nil
 	}
-	gone, changes, err := b.differing(m, now, want)
+	gone, changes, err := b.differing(m, now, x)
 	if err == nil {
 		changes, err = b.sparingTexts(ctx, m, now, changes)
 	}
 	if err != nil || len(gone)+len(changes) == 0 {
 		return false, err
 	}
-	if len(gone) > 0 {
-		gone[0].ChangeKey = revision
-		of := m
-		of.Op = calendar.Delete
-		done, err := b.ews.DeleteOccurrences(ctx, m.Mailbox, gone, audience(of))
+	revision := x.revision
+	for _, mail := range []ews.Mail{ews.Nobody, ews.Concerned, ews.All} {
+		ids := gone[mail]
+		if len(ids) == 0 {
+			continue
+		}
+		ids[0].ChangeKey = revision
+		done, err := b.ews.DeleteOccurrences(ctx, m.Mailbox, ids, mail)
 		for _, failed := range done {
 			if err == nil && failed != nil && !coded(failed, "ErrorCalendarOccurrenceIsDeletedFromRecurrence") {
 				err = standing(failed)
@@ -295,15 +308,22 @@ type occurrenceChange struct {
 	mail ews.Mail
 }
 
-// differing returns which occurrences of a series are to be deleted, and what is to be written of others.
-func (b *Backend) differing(m calendar.Mutation, now backend.Item, want calendar.Event) ([]ews.OccurrenceID, []occurrenceChange, error) {
-	s, err := series.Of(want)
+// differing returns which occurrences of a series are to be deleted, by who is told, and what is to be written of others. Nobody is told
+// of what was so before the rule was written: it is the server that forgot it.
+func (b *Backend) differing(m calendar.Mutation, now backend.Item, x excepting) (map[ews.Mail][]ews.OccurrenceID, []occurrenceChange, error) {
+	s, err := series.Of(x.want)
 	if err != nil {
 		return nil, nil, err
 	}
 	is, err := series.Of(now.Event)
 	if err != nil {
 		return nil, nil, err
+	}
+	kept := func(time.Time) bool { return false }
+	if x.before != nil {
+		if before, repeats, err := series.OfRead(*x.before); err == nil && repeats {
+			kept = func(day time.Time) bool { return series.Kept(before, s, day) }
+		}
 	}
 	have, wanted := is.ByDay(), s.ByDay()
 	left := len(wanted)
@@ -312,7 +332,7 @@ func (b *Backend) differing(m calendar.Mutation, now backend.Item, want calendar
 			left++
 		}
 	}
-	var gone []ews.OccurrenceID
+	gone := map[ews.Mail][]ews.OccurrenceID{}
 	var changes []occurrenceChange
 	for index, day := range s.Days() {
 		if left == 0 {
@@ -324,11 +344,16 @@ func (b *Backend) differing(m calendar.Mutation, now backend.Item, want calendar
 		}
 		left--
 		id := ews.OccurrenceID{Master: string(now.Ref), Index: index}
+		telling := m
+		if kept(day) {
+			telling.Mail = calendar.MailNobody
+		}
 		switch {
 		case w != nil && w.Event == nil && h != nil && h.Event == nil:
 			continue
 		case w != nil && w.Event == nil:
-			gone = append(gone, id)
+			mail := audience(calendar.Mutation{Op: calendar.Delete, Mail: telling.Mail})
+			gone[mail] = append(gone[mail], id)
 			continue
 		case h != nil && h.Event == nil:
 			return nil, nil, fmt.Errorf("an occurrence of a series in the calendar of %s was left out and does not come back: %w",
@@ -354,7 +379,7 @@ func (b *Backend) differing(m calendar.Mutation, now backend.Item, want calendar
 		}
 		fields = withoutZone(fields, backend.Item{Event: from}, to)
 		changes = append(changes, occurrenceChange{
-			ews.OccurrenceChange{OccurrenceID: id, Fields: fields}, audience(calendar.Mutation{Op: calendar.Update, Fields: todo, Mail: m.Mail}),
+			ews.OccurrenceChange{OccurrenceID: id, Fields: fields}, audience(calendar.Mutation{Op: calendar.Update, Fields: todo, Mail: telling.Mail}),
 		})
 	}
 	return gone, changes, nil

@@ -256,12 +256,18 @@ func TestASeriesIsChanged(t *testing.T) {
 				x := *e.Exceptions[0].Event // stays in Building 4
 				e.Exceptions[0].Event = &x
 			}, "update, update 2026-10-13"},
-			{"one comes back", calendar.FieldRecurrence, func(e *calendar.Event) { e.Exceptions = e.Exceptions[:1] }, "update, update 2026-10-13"},
+			{"one comes back", calendar.FieldRecurrence, func(e *calendar.Event) { e.Exceptions = e.Exceptions[:1] }, "update"}, // what it costs the other one is nobody's news
 			{"back to the rule", calendar.FieldRecurrence, func(e *calendar.Event) { e.Exceptions = nil }, "update 2026-10-13"},
 			{"longer", calendar.FieldRecurrence, func(e *calendar.Event) {
 				e.Recurrence = "FREQ=WEEKLY;BYDAY=TU;COUNT=8"
 				*e = excepted(t, *e)
 			}, "update, cancellation 2026-10-27, update 2026-10-13"},
+			{"an hour later", both, func(e *calendar.Event) {
+				e.Start, e.End, e.Exceptions = e.Start.Add(time.Hour), e.End.Add(time.Hour), nil
+				*e = excepted(t, *e)
+				x := on(t, *e, "2026-11-10", func(x *calendar.Event) { x.Location = "Elsewhere" })
+				e.Exceptions = append(e.Exceptions, x)
+			}, "update, update 2026-10-13, update 2026-11-10"}, // what was left out still is
 			{"another day and time", both, func(e *calendar.Event) {
 				e.Start, e.End, e.Recurrence, e.Exceptions = utc("2026-10-08 12:00"), utc("2026-10-08 13:00"), "FREQ=WEEKLY;BYDAY=TH", nil
 				e.Exceptions = []calendar.OccurrenceException{on(t, *e, "2026-10-15", moved(time.Hour))}

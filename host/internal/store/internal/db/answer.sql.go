@@ -109,6 +109,51 @@ func (q *Queries) ListAnswersBetween(ctx context.Context, arg ListAnswersBetween
 	return items, nil
 }
 
+const listRefusals = `-- name: ListRefusals :many
+SELECT tenant, booking, address, resource, state, reason, at, heard FROM booking_answer
+WHERE tenant = $1 AND resource = $2 AND state = 'declined' AND reason <> ''
+ORDER BY at DESC, booking
+LIMIT $3
+`
+
+type ListRefusalsParams struct {
+	Tenant   string
+	Resource string
+	MaxRows  int32
+}
+
+func (q *Queries) ListRefusals(ctx context.Context, arg ListRefusalsParams) ([]BookingAnswer, error) {
+	rows, err := q.db.QueryContext(ctx, listRefusals, arg.Tenant, arg.Resource, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []BookingAnswer
+	for rows.Next() {
+		var i BookingAnswer
+		if err := rows.Scan(
+			&i.Tenant,
+			&i.Booking,
+			&i.Address,
+			&i.Resource,
+			&i.State,
+			&i.Reason,
+			&i.At,
+			&i.Heard,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const upsertAnswer = `-- name: UpsertAnswer :exec
 INSERT INTO booking_answer (tenant, booking, address, resource, state, reason, at, heard)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
