@@ -94,6 +94,10 @@ sync {
   # keep_changes  = "9600h" # the change feed: 400 days
 
   # resolve_distribution_groups = false # a group that is invited in Outlook: its members; also ExchangeSyncResolveDistributionGroups
+
+  # Private and confidential bookings and items: told to the other side in full,
+  # or as "busy" blocks without title, notes and place.
+  # private = "full"
 }
 
 # The calendars of rooms: whether the mailboxes of resources are synced, so that

@@ -19,7 +19,7 @@ func bookingCmd(f *flags) *cobra.Command {
 
 func bookingListCmd(f *flags) *cobra.Command {
 	var person string
-	var problem, neverFound, cancelled bool
+	var problem, neverFound, series, cancelled bool
 	cmd := &cobra.Command{
 		Use: "list", Short: "List bookings", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -34,7 +34,7 @@ func bookingListCmd(f *flags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			params := &client.ListBookingsParams{Problem: &problem, IncludeCancelled: &cancelled, NeverFound: &neverFound}
+			params := &client.ListBookingsParams{Problem: &problem, IncludeCancelled: &cancelled, NeverFound: &neverFound, Series: &series}
 			if person != "" {
 				params.Person = &person
 			}
@@ -64,6 +64,7 @@ func bookingListCmd(f *flags) *cobra.Command {
 	}
 	_ = cmd.Flags().MarkHidden("problem") // as it was called first
 	cmd.Flags().BoolVar(&neverFound, "never-found", false, "only those that should be in a calendar and were never found there")
+	cmd.Flags().BoolVar(&series, "series", false, "only series")
 	cmd.Flags().BoolVar(&cancelled, "cancelled", false, "cancelled ones, too")
 	return cmd
 }

@@ -30,7 +30,7 @@ changing either. Each difference has a recommendation; nobody is mailed of a dec
 		Args: cobra.NoArgs, RunE: list.RunE,
 	}
 	cmd.Flags().AddFlagSet(list.Flags())
-	cmd.AddCommand(list, diffShowCmd(f), diffScanCmd(f), diffScansCmd(f), diffResolveCmd(f, false), diffResolveCmd(f, true))
+	cmd.AddCommand(list, diffShowCmd(f), diffScanCmd(f), diffScansCmd(f), diffCancelCmd(f), diffResolveCmd(f, false), diffResolveCmd(f, true))
 	return cmd
 }
 
@@ -305,6 +305,29 @@ func diffScansCmd(f *flags) *cobra.Command {
 					strings.TrimSpace(string(s.Target)+" "+deref(s.Name)), s.Mailboxes, s.Waiting, s.Failed, s.Compared, s.Differing, s.Settling)
 			}
 			return w.Flush()
+		},
+	}
+}
+
+func diffCancelCmd(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use: "cancel ID", Short: "Cancel a scan that is under way; what it found stays", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			number, err := strconv.ParseInt(args[0], 10, 64)
+			if err != nil {
+				return fmt.Errorf("%q is no number of a scan: roomwire diff scans lists them in its first column", args[0])
+			}
+			a, err := f.connect(cmd)
+			if err != nil {
+				return err
+			}
+			defer a.close()
+			res, err := a.CancelScanWithResponse(cmd.Context(), a.tenant, number)
+			if err := client.Check(res, err); err != nil {
+				return err
+			}
+			showScan(cmd.OutOrStdout(), *res.JSON200)
+			return nil
 		},
 	}
 }

@@ -21,7 +21,7 @@ func (h *handler) ListBookings(ctx context.Context, in rest.ListBookingsRequestO
 		After: or(in.Params.After, ""), Limit: limit + 1, Person: or(in.Params.Person, ""),
 		Resource: or(in.Params.Resource, ""),
 		Problem:  or(in.Params.Problem, false), IncludeCancelled: or(in.Params.IncludeCancelled, false),
-		NeverFound: or(in.Params.NeverFound, false),
+		NeverFound: or(in.Params.NeverFound, false), Series: or(in.Params.Series, false),
 	}
 	if in.Params.From != nil {
 		f.From = *in.Params.From

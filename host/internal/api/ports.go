@@ -68,6 +68,8 @@ type Reviewer interface {
 	ResolveAll(ctx context.Context, tenant string, ids []int64, how Resolution) ([]Resolved, error)
 	// StartScan begins a comparison in the background. What cannot be scanned is *booking.InvalidError or booking.ErrNotFound.
 	StartScan(ctx context.Context, s store.Scan) (store.Scan, error)
+	// CancelScan ends a comparison under way and changes nothing of one that is over. An unknown one is booking.ErrNotFound.
+	CancelScan(ctx context.Context, tenant string, number int64) (store.Scan, error)
 	// DecideQuarantine carries out approve, discard or undo. An unknown unit is booking.ErrNotFound, what cannot be decided
 	// *booking.InvalidError.
 	DecideQuarantine(ctx context.Context, tenant string, id int64, decision string) (store.Quarantine, error)

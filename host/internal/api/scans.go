@@ -76,6 +76,18 @@ func (h *handler) GetScan(ctx context.Context, in rest.GetScanRequestObject) (re
 	return rest.GetScan200JSONResponse(out), nil
 }
 
+// CancelScan implements rest.StrictServerInterface.
+func (h *handler) CancelScan(ctx context.Context, in rest.CancelScanRequestObject) (rest.CancelScanResponseObject, error) {
+	if h.Reviewer == nil {
+		return nil, absent("scanning")
+	}
+	s, err := h.Reviewer.CancelScan(ctx, tenant(ctx), in.Number)
+	if err != nil {
+		return nil, err
+	}
+	return rest.CancelScan200JSONResponse(scanToREST(s)), nil
+}
+
 func scanToREST(s store.Scan) rest.Scan {
 	c := s.Counts
 	out := rest.Scan{

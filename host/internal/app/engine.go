@@ -44,7 +44,7 @@ func bareEngine(force *inForce, st *store.Store, log hclog.Logger) *syncer.Engin
 	return syncer.New(syncer.Options{
 		Store: st, Modes: noModes{}, Log: log.Named("sync"), Render: api.Render, Parse: api.Parse,
 		Limits: limitsOf(force.get()), Zone: force.zone, NotificationURL: force.notificationURL, Mails: force.mailsOn,
-		RoomSync: force.roomSync,
+		RoomSync: force.roomSync, PrivateBusy: force.privateBusy,
 	})
 }
 
@@ -52,7 +52,7 @@ func (a *App) newEngine() *syncer.Engine {
 	return syncer.New(syncer.Options{
 		Store: a.store, Modes: a.modes, Log: a.Log.Named("sync"), Render: api.Render, Parse: api.Parse, Failpoint: a.Failpoint,
 		Limits: limitsOf(a.force.get()), Zone: a.force.zone, NotificationURL: a.force.notificationURL, Mails: a.force.mailsOn,
-		RoomSync:  a.force.roomSync,
+		RoomSync: a.force.roomSync, PrivateBusy: a.force.privateBusy,
 		ModeNames: a.modes.names,
 		Meter:     a.meter, WayChanged: func(tenant, person string) { a.watch.Changed(tenant, person) },
 	})

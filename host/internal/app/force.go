@@ -36,6 +36,12 @@ func (f *inForce) roomSync(tenant string) bool {
 	return t.RoomSync
 }
 
+// privateBusy says whether private bookings and items of a tenant are busy blocks on the other side.
+func (f *inForce) privateBusy(tenant string) bool {
+	t, _ := f.get().Tenant(tenant)
+	return t.PrivateBusy
+}
+
 // notificationURL returns where the servers of a sync mode shall send notices of a tenant to, empty if nothing is configured.
 func (f *inForce) notificationURL(tenant, mode string) string {
 	return notificationURL(f.get(), tenant, mode)

@@ -193,6 +193,11 @@ func wakeChanged(ctx context.Context, tx *store.Tx, old, next *config.Config) er
 				return err
 			}
 		}
+		if before, known := old.Tenant(t.Name); known && before.PrivateBusy != t.PrivateBusy {
+			if _, err := tx.WakeTenant(ctx, t.Name); err != nil {
+				return err
+			}
+		}
 		moved := func(m config.SyncMode) bool {
 			return backendURL(old, t.Name, m.Backend) != backendURL(next, t.Name, m.Backend)
 		}

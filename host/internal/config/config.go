@@ -128,6 +128,8 @@ type Tenant struct {
 	RootURL  string // "Applikation Root-Url", without a trailing slash; may be empty
 	TimeZone string // IANA; for what comes without a zone
 	RoomSync bool   // the mailboxes of resources are synced: "Exchange Ressource Sync enabled"
+	// PrivateBusy: of private bookings and items the other side is only told when somebody is busy.
+	PrivateBusy bool
 
 	notificationURL string
 }

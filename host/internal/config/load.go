@@ -256,6 +256,7 @@ func (l *loader) sync(s section) Sync {
 		l.add(at, Error, "status_frequency is not in whole minutes", "Exchange counts it in minutes.", "Write for example \"30m\".")
 	}
 	l.notYet(s, "workers_per_mailbox", 1)
+	l.private = s.text("private")
 	return Sync{
 		SubscriptionInterval: interval,
 		StatusFrequency:      minutes,

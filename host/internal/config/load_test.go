@@ -124,6 +124,24 @@ func TestRoomsAreSyncedWhereThatIsSaid(t *testing.T) {
 	}
 }
 
+func TestPrivateItemsAreBusyBlocksWhereThatIsSaid(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		hcl  string
+		want bool
+	}{
+		"by default":        {"", false},
+		"by the block":      {"sync {\n private = \"busy\"\n}\n", true},
+		"not by one tenant": {"sync {\n private = \"busy\"\n}\ntenant \"Default\" {\n private = \"full\"\n}\n", false},
+		"by one tenant":     {"tenant \"Default\" {\n private = \"busy\"\n}\n", true},
+	} {
+		c := mustLoad(t, map[string]string{"roomwire.hcl": tc.hcl})
+		if got, _ := c.Tenant("Default"); got.PrivateBusy != tc.want {
+			t.Errorf("%s: %t, want %t", name, got.PrivateBusy, tc.want)
+		}
+	}
+}
+
 func TestRoomsFileInAnyEncoding(t *testing.T) {
 	t.Parallel()
 	text := strings.ReplaceAll(roomsOnPremises, "svc-rooms", "svc-räume")

@@ -119,6 +119,7 @@ func schema() block {
 			{name: "root_url", kind: kindURL, doc: "\"Applikation Root-Url\" of this installation, e.g. https://rooms.example.com/Default."},
 			{name: "time_zone", kind: kindZone, def: "UTC", doc: "The IANA time zone of times that come without one, e.g. Europe/Berlin."},
 			{name: "room_sync", kind: kindBool, doc: "Whether the mailboxes of this tenant's resources are synced; if it is not written, rooms.sync holds."},
+			{name: "private", kind: kindChoice, choices: []string{"full", "busy"}, doc: "How private bookings and items of this tenant are told to the other side; if it is not written, sync.private holds."},
 		},
 	}, syncModeBlock()}}
 }
@@ -191,6 +192,8 @@ func syncBlock() block {
 				doc: "How long the change feed is kept. A booking system that has not read for longer misses changes, and what is older can no longer be rejected."},
 			{name: "resolve_distribution_groups", kind: kindBool, def: "false",
 				doc: "Whether distribution groups are resolved to their members, Exchange to ROOMS. The ROOMS key ExchangeSyncResolveDistributionGroups gives the same. The booking has the members then, and the calendar keeps the group."},
+			{name: "private", kind: kindChoice, def: "full", choices: []string{"full", "busy"},
+				doc: "What the other side is told of private and confidential bookings and items: everything (full), or only when somebody is busy (busy): without title, notes and place, of a meeting with people invited without notes. A tenant may say otherwise."},
 		},
 	}
 }

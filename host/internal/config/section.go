@@ -11,6 +11,7 @@ import (
 // loader gathers values from all sources while a Config is built.
 type loader struct {
 	roomSync bool   // of tenants that do not say otherwise
+	private  string // likewise
 	dir      string // absolute
 	exeDir   string // absolute
 	env      environment

@@ -133,16 +133,24 @@ func (l *loader) tenants(spec block, e endpoint) []Tenant {
 	return out
 }
 
+// privateBusy is the value of the settings private with which private items are busy blocks.
+const privateBusy = "busy"
+
 func (l *loader) tenant(spec block, t labelled, e endpoint) Tenant {
 	s := l.section(spec, "tenant", t.label)
 	s.head = fmt.Sprintf("tenant %q", t.label)
 	v, at, _ := s.get("root_url")
 	root, _ := v.(string)
 	root = strings.TrimRight(root, "/")
+	private := l.private
 	tenant := Tenant{Name: t.label, RootURL: root, TimeZone: s.text("time_zone"), RoomSync: l.roomSync, notificationURL: e.override}
 	if s.has("room_sync") {
 		tenant.RoomSync = s.boolean("room_sync")
 	}
+	if s.has("private") {
+		private = s.text("private")
+	}
+	tenant.PrivateBusy = private == privateBusy
 	u, err := url.Parse(root)
 	if root != "" && err == nil {
 		first, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")

@@ -22,6 +22,7 @@ type BookingFilter struct {
 	From, To         time.Time // those that touch the time between; zero: open
 	Problem          bool      // only those with a SyncProblem, a link that needs a person, or an open difference
 	NeverFound       bool      // only those that should have an item and were never seen with one
+	Series           bool      // only series
 	IncludeCancelled bool
 }
 
@@ -89,8 +90,11 @@ func (r Reads) Bookings(ctx context.Context, tenant string, f BookingFilter) ([]
 	}
 }
 
-// chooses looks more closely at a series than the database can: whether an occurrence is meant.
+// chooses looks more closely than the database can: whether it is a series, and an occurrence of it is meant.
 func (f *BookingFilter) chooses(b *booking.Booking) bool {
+	if f.Series && !b.Series() {
+		return false
+	}
 	if !b.Series() || f.From.IsZero() && f.To.IsZero() && f.Resource == "" {
 		return true
 	}

@@ -184,6 +184,15 @@ func roomItemFromRow(row db.RoomItem) RoomItem {
 	}
 }
 
+// WakeTenant makes all mailboxes of a tenant due for a full read, and returns how many they are.
+func (t *Tx) WakeTenant(ctx context.Context, tenant string) (int64, error) {
+	n, err := t.q.WakeTenant(ctx, db.WakeTenantParams{Now: millis(t.s.now()), Tenant: tenant})
+	if err != nil {
+		return 0, fmt.Errorf("wake the mailboxes of %s: %w", tenant, err)
+	}
+	return n, nil
+}
+
 // WakeRooms makes the mailboxes of all rooms of a tenant due for a full read, and returns how many they are.
 func (t *Tx) WakeRooms(ctx context.Context, tenant string) (int64, error) {
 	n, err := t.q.WakeRooms(ctx, db.WakeRoomsParams{Now: millis(t.s.now()), Tenant: tenant})

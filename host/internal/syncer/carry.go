@@ -352,8 +352,9 @@ func (e *Engine) arm(ctx context.Context, tx *store.Tx, s *step) error {
 		return err
 	}
 	var err error
+	written := s.pair.veil.spared(s.fields)
 	texts := s.CreateItem || s.ItemFields.Any(calendar.FieldBody)
-	shown := s.pair.invited(s.fields)
+	shown := s.pair.invited(written)
 	s.event, err = eventOf(ctx, tx, s.pair.booking, &shown, s.pair.item, texts)
 	s.event.Attendees = append(s.event.Attendees, s.pair.excused...)
 	for _, x := range s.event.Exceptions {

@@ -105,7 +105,7 @@ func (e *Engine) recall(ctx context.Context, tx *store.Tx, l store.Link) error {
 		return err
 	}
 	if base != nil {
-		f, err := fieldsOfBooking(ctx, tx, pr.booking)
+		f, err := e.shownFields(ctx, tx, pr.booking)
 		if err != nil || plan.Diff(*base, f) == 0 {
 			return err
 		}

@@ -89,6 +89,9 @@ type Options struct {
 	Mails func() bool
 	// RoomSync says whether the mailboxes of a tenant's rooms are synced. It may be nil: they are not.
 	RoomSync func(tenant string) bool
+	// PrivateBusy says whether private bookings of a tenant are busy blocks in calendars, and private items in bookings. It may
+	// be nil: they are told in full.
+	PrivateBusy func(tenant string) bool
 	// WayChanged is told of every mailbox that shall be listened to on another way than before. It may be nil.
 	WayChanged func(tenant, person string)
 	// Failpoint is called between the steps of every write; tests make it end the process. It may be nil.
@@ -168,6 +171,9 @@ func New(o Options) *Engine {
 	}
 	if o.RoomSync == nil {
 		o.RoomSync = func(string) bool { return false }
+	}
+	if o.PrivateBusy == nil {
+		o.PrivateBusy = func(string) bool { return false }
 	}
 	if o.NotificationURL == nil {
 		o.NotificationURL = func(string, string) string { return "" }

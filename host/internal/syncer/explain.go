@@ -128,7 +128,7 @@ func (e *Engine) Explain(ctx context.Context, tenant, id string) (Explanation, e
 	if !found {
 		return Explanation{}, fmt.Errorf("booking %q: %w", id, booking.ErrNotFound)
 	}
-	f, err := fieldsOfBooking(ctx, e.Store, b)
+	f, err := e.shownFields(ctx, e.Store, b)
 	if err != nil {
 		return Explanation{}, err
 	}
@@ -361,7 +361,8 @@ func (e *Engine) explainDecision(ctx context.Context, l store.Link, item *calend
 // wouldRefuse says why the booking's rules refuse what the calendar says; empty if they do not.
 func (e *Engine) wouldRefuse(ctx context.Context, tx *store.Tx, p *pair, d plan.Decision) (string, error) {
 	next := p.booking.Clone()
-	if err := applyFields(ctx, tx, next, d.BookingFields, &d.Booking); err != nil {
+	fields, to := p.veil.unveiled(d)
+	if err := applyFields(ctx, tx, next, fields, &to); err != nil {
 		return "", err
 	}
 	_, not, err := e.allow(ctx, tx, p, next, d)

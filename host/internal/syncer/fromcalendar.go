@@ -68,7 +68,8 @@ func withoutMoves(old, next *booking.Booking, conflicts []booking.Conflict) *boo
 // do not.
 func (e *Engine) changeFromCalendar(ctx context.Context, tx *store.Tx, p *pair, d plan.Decision) (refusal, error) {
 	next := p.booking.Clone()
-	if err := applyFields(ctx, tx, next, d.BookingFields, &d.Booking); err != nil {
+	fields, to := p.veil.unveiled(d)
+	if err := applyFields(ctx, tx, next, fields, &to); err != nil {
 		return refusal{}, err
 	}
 	if d.BookingFields.Any(calendar.FieldAttendees) {

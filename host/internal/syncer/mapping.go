@@ -112,7 +112,7 @@ func namesOf(rooms []directory.Person) string {
 	return strings.Join(names, ", ")
 }
 
-// applyFields carries the fields which of f into b. Resources without a mailbox stay as they are: no calendar can say
+// applyFields carries the fields which of f into b; of what is unsaid in f the occurrences of a series keep their own. Resources without a mailbox stay as they are: no calendar can say
 // anything about them.
 func applyFields(ctx context.Context, p people, b *booking.Booking, which calendar.Fields, f *plan.Fields) error {
 	was := b.Clone()

@@ -157,7 +157,9 @@ func applySeries(ctx context.Context, p people, was, b *booking.Booking, which c
 		if !is {
 			want = plan.Exception{Occurrence: at}
 		}
-		o, err := applyOccurrence(ctx, p, b, f.Occurrence(want), at)
+		one := f.Occurrence(want)
+		one.Unsaid = f.Unsaid
+		o, err := applyOccurrence(ctx, p, b, one, at)
 		if err != nil {
 			return err
 		}
@@ -168,7 +170,8 @@ func applySeries(ctx context.Context, p people, was, b *booking.Booking, which c
 	return nil
 }
 
-// applyOccurrence returns the exception that the occurrence at of a series is if it is to be as want says.
+// applyOccurrence returns the exception that the occurrence at of a series is if it is to be as want says, which
+// says nothing of its unsaid fields.
 func applyOccurrence(ctx context.Context, p people, b *booking.Booking, want plan.Fields, at time.Time) (booking.Exception, error) {
 	now := single(b)
 	now.Start, now.End = want.Start, want.End // only if there is no such occurrence, which Validate says
@@ -184,8 +187,9 @@ func applyOccurrence(ctx context.Context, p people, b *booking.Booking, want pla
 	if err != nil {
 		return booking.Exception{}, err
 	}
-	want.Zone = ""
-	if err := applyFields(ctx, p, now, plan.Diff(is, want)&^calendar.FieldBody, &want); err != nil {
+	unsaid := want.Unsaid
+	want.Zone, want.Unsaid = "", 0
+	if err := applyFields(ctx, p, now, plan.Diff(is, want)&^calendar.FieldBody&^unsaid, &want); err != nil {
 		return booking.Exception{}, err
 	}
 	return exceptionOf(now, at), nil

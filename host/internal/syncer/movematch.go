@@ -404,7 +404,7 @@ func (m *matcher) same(ctx context.Context, l store.Link, it *calendar.Item) (sa
 	}
 	_, byItem, _ := plan.Compare(plan.Input{Base: base, Booking: base, Item: &f, Omits: it.Omits})
 	const compared = calendar.AllFields &^ calendar.FieldRecurrence // which older bases do not say
-	byItem &^= calendar.FieldBody
+	byItem &^= calendar.FieldBody | m.e.withheld(l.Tenant, *base)
 	return byItem == 0 && (it.Omits^base.Unsaid)&compared == 0 && !it.Event.Cancelled, byItem, nil
 }
 

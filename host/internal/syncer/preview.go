@@ -119,7 +119,8 @@ func (e *Engine) previewBooking(ctx context.Context, out *Resolved, b *booking.B
 		out.Refused = "the booking is over, or has no item any more"
 		return nil
 	default:
-		in, err := e.bothSides(ctx, d, l, b)
+		pr := pair{link: l, booking: b}
+		in, err := e.bothSides(ctx, d, &pr)
 		if err != nil {
 			return err
 		}
@@ -169,7 +170,8 @@ func (e *Engine) previewCalendar(ctx context.Context, out *Resolved, b *booking.
 		out.Refused = "the booking is over, or has no item any more"
 		return nil
 	}
-	in, err := e.bothSides(ctx, d, l, b)
+	pr := pair{link: l, booking: b}
+	in, err := e.bothSides(ctx, d, &pr)
 	if err != nil {
 		return err
 	}
@@ -184,7 +186,6 @@ func (e *Engine) previewCalendar(ctx context.Context, out *Resolved, b *booking.
 		return nil
 	}
 	err = e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		pr := pair{link: l, booking: b}
 		why, err := e.wouldRefuse(ctx, tx, &pr, decision)
 		if err != nil {
 			return err
@@ -209,8 +210,9 @@ func same(in plan.Input) bool {
 }
 
 // bothSides reads what a booking and its item say now.
-func (e *Engine) bothSides(ctx context.Context, d store.Difference, l store.Link, b *booking.Booking) (plan.Input, error) {
+func (e *Engine) bothSides(ctx context.Context, d store.Difference, p *pair) (plan.Input, error) {
 	var in plan.Input
+	l, b := p.link, p.booking
 	item, err := e.itemOf(ctx, d, l)
 	if err != nil {
 		return in, err
@@ -228,5 +230,5 @@ func (e *Engine) bothSides(ctx context.Context, d store.Difference, l store.Link
 		return in, fmt.Errorf("the item of booking %q: %w", b.ID, err)
 	}
 	in.Booking, in.Item, in.Omits = &of, &said, item.Omits
-	return in, nil
+	return e.draw(ctx, e.Store, p, in, taken(in))
 }

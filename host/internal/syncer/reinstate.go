@@ -49,7 +49,7 @@ func (e *Engine) standAgain(ctx context.Context, tx *store.Tx, d store.Differenc
 	}
 	next := b.Clone()
 	next.Status, next.SyncDisabled, next.SyncProblem, next.ItemExpected = booking.Confirmed, false, "", false
-	if err := applyFields(ctx, tx, next, calendar.AllFields&^item.Omits&^calendar.FieldBody, &said); err != nil {
+	if err := e.undisclosed(ctx, tx, next, calendar.AllFields&^item.Omits&^calendar.FieldBody, said); err != nil {
 		return err
 	}
 	if why, err := e.forbidden(ctx, tx, next); err != nil {

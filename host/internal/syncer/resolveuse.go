@@ -286,7 +286,7 @@ func (e *Engine) yield(ctx context.Context, tx *store.Tx, d store.Difference, of
 	if err != nil {
 		return err
 	}
-	pr.item = of.item
+	pr.item, pr.yields = of.item, true
 	if pr.booking == nil {
 		return unresolvable(d, "use", "the booking is over")
 	}
@@ -309,7 +309,7 @@ func (e *Engine) yield(ctx context.Context, tx *store.Tx, d store.Difference, of
 			return unresolvable(d, "use", "the booking's rules do not allow what the calendar says: %s", not.why)
 		}
 	}
-	f, err := fieldsOfBooking(ctx, tx, pr.booking)
+	f, err := e.shownFields(ctx, tx, pr.booking)
 	if err != nil {
 		return err
 	}

@@ -112,7 +112,7 @@ func (s *roomSettling) draft(ctx context.Context) (next *booking.Booking, linked
 			from, fields = f, calendar.AllFields&^(calendar.FieldBody|it.Omits)
 		}
 	}
-	if err := applyFields(ctx, s.tx, next, fields, &from); err != nil {
+	if err := s.engine.undisclosed(ctx, s.tx, next, fields, from); err != nil {
 		return nil, false, err
 	}
 	if next.Title == "" && !linked {

@@ -93,7 +93,7 @@ func (s *roomSettling) followSeries(ctx context.Context, next *booking.Booking, 
 			next.Zone = s.fields.Zone
 		}
 	}
-	if err := applyFields(ctx, s.tx, next, changed&^calendar.FieldRecurrence, &s.fields); err != nil {
+	if err := s.engine.undisclosed(ctx, s.tx, next, changed&^calendar.FieldRecurrence, s.fields); err != nil {
 		return err
 	}
 	if !next.Series() {

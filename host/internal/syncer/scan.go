@@ -81,6 +81,40 @@ func (e *Engine) StartScan(ctx context.Context, s store.Scan) (store.Scan, error
 	return scan, err
 }
 
+// scanCancelled is why a mailbox is not compared whose scan was cancelled.
+const scanCancelled = "the scan was cancelled"
+
+// CancelScan has the mailboxes that a scan still waits for not compared. What it found stays; a scan that is over stays as it
+// is. An unknown one is booking.ErrNotFound.
+func (e *Engine) CancelScan(ctx context.Context, tenant string, id int64) (store.Scan, error) {
+	if _, found, err := e.Store.Scan(ctx, tenant, id); err != nil {
+		return store.Scan{}, err
+	} else if !found {
+		return store.Scan{}, fmt.Errorf("scan %d: %w", id, booking.ErrNotFound)
+	}
+	for more := true; more; {
+		err := e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+			parts, err := tx.ScanParts(ctx, id, store.ScanWaiting, "", wakeBatch)
+			if err != nil {
+				return err
+			}
+			more = len(parts) == wakeBatch
+			for _, part := range parts {
+				part.State, part.Problem = store.ScanFailed, scanCancelled
+				if err := tx.PutScanPart(ctx, part); err != nil {
+					return err
+				}
+			}
+			return tx.EndScan(ctx, id)
+		})
+		if err != nil {
+			return store.Scan{}, err
+		}
+	}
+	scan, _, err := e.Store.Scan(ctx, tenant, id)
+	return scan, err
+}
+
 // unsynced says why nothing of a person's calendar can be compared; empty if it can.
 func unsynced(row store.PersonRow, found bool) string {
 	switch {
@@ -264,7 +298,13 @@ func (e *Engine) scan(ctx context.Context, p *pass) error {
 			}
 			part.State, part.Problem = store.ScanFailed, sentence(err)
 		}
-		err = e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error { return tx.PutScanPart(ctx, part) })
+		err = e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+			now, waiting, err := tx.NextScanPart(ctx, part.Tenant, part.Person)
+			if err != nil || !waiting || now.Scan != part.Scan {
+				return err // cancelled meanwhile
+			}
+			return tx.PutScanPart(ctx, part)
+		})
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -263,6 +264,81 @@ func TestAScanGoesOnWhereItWas(t *testing.T) {
 		s, _, err = w.store.Scan(w.Context(), tenant, s.ID)
 		if err != nil || s.Ended.IsZero() || s.Counts.Compared != 130 || len(w.allOpen()) != 1 {
 			t.Errorf("scan = %+v, %v; open %+v", s, err, w.allOpen())
+		}
+	})
+}
+
+func TestAScanGoesOnAfterAKill(t *testing.T) {
+	each(t, func(w *world) {
+		w.daily(0, 130)
+		w.pass("alice")
+		s, err := w.engine.StartScan(w.Context(), store.Scan{Tenant: tenant, Target: store.ScanPerson, Name: "alice", Thorough: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		reached := 0
+		w.engine.Failpoint = func(name string) {
+			if name == "scan:stored" {
+				if reached++; reached == 2 {
+					panic("killed")
+				}
+			}
+		}
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the pass was not killed")
+				}
+			}()
+			_, _ = w.engine.Pass(w.Context(), tenant, "alice") // it does not return
+		}()
+		if err := w.store.Close(); err != nil {
+			t.Fatal(err)
+		}
+		w.start()
+		fetched := w.server.calls["fetch"]
+		w.pass("alice")
+		if s, _, err = w.store.Scan(w.Context(), tenant, s.ID); err != nil || s.Ended.IsZero() || s.Counts.Compared != 130 || s.Counts.Failed != 0 {
+			t.Errorf("scan = %+v, %v", s, err)
+		}
+		if got := w.server.calls["fetch"] - fetched; got != 2 { // of three batches
+			t.Errorf("%d requests after the kill, want 2", got)
+		}
+	})
+}
+
+func TestAScanIsCancelled(t *testing.T) {
+	each(t, func(w *world) {
+		w.daily(0, 130)
+		w.pass("alice")
+		s, err := w.engine.StartScan(w.Context(), store.Scan{Tenant: tenant, Target: store.ScanAll, Thorough: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		reads := 0
+		w.server.before = func(call string) error {
+			if call == "fetch" {
+				if reads++; reads == 2 { // while a batch is read
+					if _, err := w.engine.CancelScan(w.Context(), tenant, s.ID); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+			return nil
+		}
+		for _, person := range []string{"alice", "bob"} {
+			w.pass(person)
+		}
+		s, _, err = w.store.Scan(w.Context(), tenant, s.ID)
+		if err != nil || s.Ended.IsZero() || s.Counts.Waiting != 0 || s.Counts.Failed != s.Counts.Mailboxes || s.Counts.Compared >= 130 || reads != 2 {
+			t.Errorf("scan = %+v after %d reads, %v", s, reads, err)
+		}
+		again, err := w.engine.CancelScan(w.Context(), tenant, s.ID)
+		if err != nil || !again.Ended.Equal(s.Ended) || again.Counts != s.Counts {
+			t.Errorf("cancelled again: %+v, %v", again, err)
+		}
+		if _, err := w.engine.CancelScan(w.Context(), tenant, s.ID+1); !errors.Is(err, booking.ErrNotFound) {
+			t.Errorf("an unknown scan: %v", err)
 		}
 	})
 }

@@ -30,6 +30,9 @@ type pair struct {
 	excuses []excuse
 	// reasons are what rooms wrote when they declined, by their addresses, as far as that is known and news.
 	reasons map[string]string
+	veil    veil // drawn by input
+	// yields: the booking is to take over what the item says.
+	yields bool
 }
 
 // A verdict is a decision and the booking's fields it rests on, which are what is written to the item.
@@ -109,11 +112,11 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, p *pair) (verdict, er
 			return verdict{rebuffed: true}, e.rebuff(ctx, tx, p, refusal.why)
 		}
 		// The booking may have become more than was carried over, e.g. a room brings its name along.
-		f, err := fieldsOfBooking(ctx, tx, p.booking)
+		f, err := e.shownFields(ctx, tx, p.booking)
 		if err != nil {
 			return verdict{}, err
 		}
-		d.ItemFields |= plan.Diff(f, d.Booking) &^ in.Omits &^ calendar.FieldBody
+		d.ItemFields |= plan.Diff(f, d.Booking) &^ in.Omits &^ calendar.FieldBody &^ p.veil.which
 		in.Booking = &f
 		if refusal.inPart {
 			// The rest of the edit is in; what is left of it in the calendar goes back.
@@ -154,7 +157,21 @@ func (e *Engine) input(ctx context.Context, tx *store.Tx, p *pair) (plan.Input, 
 			}
 		}
 	}
-	return in, nil
+	switch {
+	case in.Booking == nil:
+		return in, nil
+	case p.yields && in.Item != nil:
+		return e.draw(ctx, tx, p, in, taken(in))
+	}
+	return e.draw(ctx, tx, p, in, plan.Outcome(in))
+}
+
+// taken returns what both sides of in say once the booking has taken over what the item says.
+func taken(in plan.Input) plan.Fields {
+	if d := plan.Yield(in); d.BookingFields != 0 {
+		return d.Booking
+	}
+	return *in.Booking
 }
 
 // agree stores what both sides say the same by now as the base; the rest stays as it was, to be seen as an edit again

@@ -168,7 +168,7 @@ func (e *Engine) behind(ctx context.Context, tx *store.Tx, l store.Link, written
 	if err != nil || pr.booking == nil || l.State == store.LinkDead {
 		return false, err
 	}
-	f, err := fieldsOfBooking(ctx, tx, pr.booking)
+	f, err := e.shownFields(ctx, tx, pr.booking)
 	return plan.Diff(f, written) != 0, err
 }
 

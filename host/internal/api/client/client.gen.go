@@ -2322,7 +2322,10 @@ type ListBookingsParams struct {
 	Problem *bool `form:"problem,omitempty" json:"problem,omitempty"`
 
 	// NeverFound true: only those that should be in a calendar and were never found there.
-	NeverFound       *bool `form:"never_found,omitempty" json:"never_found,omitempty"`
+	NeverFound *bool `form:"never_found,omitempty" json:"never_found,omitempty"`
+
+	// Series true: only series.
+	Series           *bool `form:"series,omitempty" json:"series,omitempty"`
 	IncludeCancelled *bool `form:"include_cancelled,omitempty" json:"include_cancelled,omitempty"`
 }
 
@@ -3505,6 +3508,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /{tenant}/api/v1/scans (the `StartScan` operationId).
 	StartScan(ctx context.Context, tenant Tenant, params *StartScanParams, body StartScanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelScan Cancel a scan
+	//
+	// Mailboxes that are not done are not compared any more. What was found stays. A scan that is over stays as it is.
+	//
+	// Corresponds with DELETE /{tenant}/api/v1/scans/{number} (the `CancelScan` operationId).
+	CancelScan(ctx context.Context, tenant Tenant, number Number, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetScan How far a scan is
 	//
@@ -4712,6 +4722,23 @@ func (c *Client) StartScan(ctx context.Context, tenant Tenant, params *StartScan
 	return c.Client.Do(req)
 }
 
+// CancelScan Cancel a scan
+//
+// Mailboxes that are not done are not compared any more. What was found stays. A scan that is over stays as it is.
+//
+// Corresponds with DELETE /{tenant}/api/v1/scans/{number} (the `CancelScan` operationId).
+func (c *Client) CancelScan(ctx context.Context, tenant Tenant, number Number, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelScanRequest(c.Server, tenant, number)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetScan How far a scan is
 //
 // Corresponds with GET /{tenant}/api/v1/scans/{number} (the `GetScan` operationId).
@@ -5184,6 +5211,18 @@ func NewListBookingsRequest(server string, tenant Tenant, params *ListBookingsPa
 		if params.NeverFound != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "never_found", *params.NeverFound, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Series != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "series", *params.Series, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -8211,6 +8250,47 @@ func NewStartScanRequestWithBody(server string, tenant Tenant, params *StartScan
 	return req, nil
 }
 
+// NewCancelScanRequest constructs an http.Request for the CancelScan method
+func NewCancelScanRequest(server string, tenant Tenant, number Number) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "number", number, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/%s/api/v1/scans/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetScanRequest constructs an http.Request for the GetScan method
 func NewGetScanRequest(server string, tenant Tenant, number Number) (*http.Request, error) {
 	var err error
@@ -9406,6 +9486,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /{tenant}/api/v1/scans (the `StartScan` operationId).
 	StartScanWithResponse(ctx context.Context, tenant Tenant, params *StartScanParams, body StartScanJSONRequestBody, reqEditors ...RequestEditorFn) (*StartScanResponse, error)
+
+	// CancelScanWithResponse Cancel a scan
+	//
+	// Mailboxes that are not done are not compared any more. What was found stays. A scan that is over stays as it is.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /{tenant}/api/v1/scans/{number} (the `CancelScan` operationId).
+	CancelScanWithResponse(ctx context.Context, tenant Tenant, number Number, reqEditors ...RequestEditorFn) (*CancelScanResponse, error)
 
 	// GetScanWithResponse How far a scan is
 	//
@@ -11842,6 +11931,54 @@ func (r StartScanResponse) ContentType() string {
 	return ""
 }
 
+type CancelScanResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Scan
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CancelScanResponse) GetJSON200() *Scan {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CancelScanResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CancelScanResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CancelScanResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CancelScanResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CancelScanResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type GetScanResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -13308,6 +13445,21 @@ func (c *ClientWithResponses) StartScanWithResponse(ctx context.Context, tenant 
 		return nil, err
 	}
 	return ParseStartScanResponse(rsp)
+}
+
+// CancelScanWithResponse Cancel a scan
+//
+// Mailboxes that are not done are not compared any more. What was found stays. A scan that is over stays as it is.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /{tenant}/api/v1/scans/{number} (the `CancelScan` operationId).
+func (c *ClientWithResponses) CancelScanWithResponse(ctx context.Context, tenant Tenant, number Number, reqEditors ...RequestEditorFn) (*CancelScanResponse, error) {
+	rsp, err := c.CancelScan(ctx, tenant, number, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelScanResponse(rsp)
 }
 
 // GetScanWithResponse How far a scan is
@@ -15182,6 +15334,39 @@ func ParseStartScanResponse(rsp *http.Response) (*StartScanResponse, error) {
 			return nil, err
 		}
 		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCancelScanResponse parses an HTTP response from a CancelScanWithResponse call
+func ParseCancelScanResponse(rsp *http.Response) (*CancelScanResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CancelScanResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Scan
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem

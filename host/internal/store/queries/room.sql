@@ -59,6 +59,12 @@ DELETE FROM room_item WHERE tenant = @tenant AND room = @room AND ref = @ref;
 -- name: DropRoomItems :exec
 DELETE FROM room_item WHERE tenant = @tenant AND room = @room;
 
+-- name: WakeTenant :execrows
+-- What calendars are told has changed: each is read in full.
+UPDATE mailbox
+SET reconcile_at = 0, next_due = CASE WHEN next_due > 0 AND next_due < @now THEN next_due ELSE @now END
+WHERE mailbox.tenant = @tenant;
+
 -- name: WakeRooms :execrows
 -- Rooms are synced from now on, or no longer: each is read in full, or says so.
 UPDATE mailbox

@@ -2329,7 +2329,10 @@ type ListBookingsParams struct {
 	Problem *bool `form:"problem,omitempty" json:"problem,omitempty"`
 
 	// NeverFound true: only those that should be in a calendar and were never found there.
-	NeverFound       *bool `form:"never_found,omitempty" json:"never_found,omitempty"`
+	NeverFound *bool `form:"never_found,omitempty" json:"never_found,omitempty"`
+
+	// Series true: only series.
+	Series           *bool `form:"series,omitempty" json:"series,omitempty"`
 	IncludeCancelled *bool `form:"include_cancelled,omitempty" json:"include_cancelled,omitempty"`
 }
 
@@ -3083,6 +3086,9 @@ type ServerInterface interface {
 	// StartScan Compare bookings and items in full
 	// (POST /{tenant}/api/v1/scans)
 	StartScan(w http.ResponseWriter, r *http.Request, tenant Tenant, params StartScanParams)
+	// CancelScan Cancel a scan
+	// (DELETE /{tenant}/api/v1/scans/{number})
+	CancelScan(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number)
 	// GetScan How far a scan is
 	// (GET /{tenant}/api/v1/scans/{number})
 	GetScan(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number)
@@ -3356,6 +3362,19 @@ func (siw *ServerInterfaceWrapper) ListBookings(w http.ResponseWriter, r *http.R
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "never_found"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "never_found", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "series" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "series", r.URL.Query(), &params.Series, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "series"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "series", Err: err})
 		}
 		return
 	}
@@ -6006,6 +6025,41 @@ func (siw *ServerInterfaceWrapper) StartScan(w http.ResponseWriter, r *http.Requ
 	handler.ServeHTTP(w, r)
 }
 
+// CancelScan operation middleware
+func (siw *ServerInterfaceWrapper) CancelScan(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant Tenant
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "number" -------------
+	var number Number
+
+	err = runtime.BindStyledParameterWithOptions("simple", "number", r.PathValue("number"), &number, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "number", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CancelScan(w, r, tenant, number)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetScan operation middleware
 func (siw *ServerInterfaceWrapper) GetScan(w http.ResponseWriter, r *http.Request) {
 
@@ -6696,6 +6750,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/differences/{number}", wrapper.GetDifference)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/scans", wrapper.ListScans)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/{tenant}/api/v1/scans", wrapper.StartScan)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/{tenant}/api/v1/scans/{number}", wrapper.CancelScan)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/scans/{number}", wrapper.GetScan)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/quarantine", wrapper.ListQuarantine)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/{tenant}/api/v1/quarantine/{number}", wrapper.GetQuarantine)
@@ -8853,6 +8908,46 @@ func (response StartScandefaultApplicationProblemPlusJSONResponse) VisitStartSca
 	return err
 }
 
+type CancelScanRequestObject struct {
+	Tenant Tenant `json:"tenant"`
+	Number Number `json:"number"`
+}
+
+type CancelScanResponseObject interface {
+	VisitCancelScanResponse(w http.ResponseWriter) error
+}
+
+type CancelScan200JSONResponse Scan
+
+func (response CancelScan200JSONResponse) VisitCancelScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelScandefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelScandefaultApplicationProblemPlusJSONResponse) VisitCancelScanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetScanRequestObject struct {
 	Tenant Tenant `json:"tenant"`
 	Number Number `json:"number"`
@@ -9450,6 +9545,9 @@ type StrictServerInterface interface {
 	// StartScan Compare bookings and items in full
 	// (POST /{tenant}/api/v1/scans)
 	StartScan(ctx context.Context, request StartScanRequestObject) (StartScanResponseObject, error)
+	// CancelScan Cancel a scan
+	// (DELETE /{tenant}/api/v1/scans/{number})
+	CancelScan(ctx context.Context, request CancelScanRequestObject) (CancelScanResponseObject, error)
 	// GetScan How far a scan is
 	// (GET /{tenant}/api/v1/scans/{number})
 	GetScan(ctx context.Context, request GetScanRequestObject) (GetScanResponseObject, error)
@@ -10941,6 +11039,33 @@ func (sh *strictHandler) StartScan(w http.ResponseWriter, r *http.Request, tenan
 	}
 }
 
+// CancelScan operation middleware
+func (sh *strictHandler) CancelScan(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number) {
+	var request CancelScanRequestObject
+
+	request.Tenant = tenant
+	request.Number = number
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelScan(ctx, request.(CancelScanRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelScan")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CancelScanResponseObject); ok {
+		if err := validResponse.VisitCancelScanResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetScan operation middleware
 func (sh *strictHandler) GetScan(w http.ResponseWriter, r *http.Request, tenant Tenant, number Number) {
 	var request GetScanRequestObject
@@ -11463,115 +11588,116 @@ var swaggerSpec = []string{
 	"2DZmvPse0JT23oXbXp9s91X45ejzh9QmxwmjvVzvaZtztt8EUdCMmd+TmYHaTjJLlg1QTjlKQku+9TWX",
 	"4t8p7CnsQ382UK+9MXra+rfbW7SjCmPUd1E/w3aietH36bjqe5+P79ifX2ss+dxNESqxhRHuiGsbQomU",
 	"GOjyuJnY7d3pGvaHjLm0QMK4doEG7D8aNLgKZNxpo+803BWJd2SXhT5iEb523WUQY3ZGJ2WHANFR76Ms",
-	"jpC+lZolPnjpUyr3m2lqPCGnZVPAZdvicq9RP9yjhuGuM9bFJOTGEyxV8Qkbh2CHnn9g8rOrMiNmGNhP",
-	"hxtiicjtlYkhPpeQJpt9OPC8yEdKBcjhCINbyMkMytcKpgL6uO3c+RV5azZ0GRzmaajE2VOZmf2Gnosv",
-	"QRl92kS7EVE3wznwwqEtPX/Hr7sf2+R0n+9OTLSNrYm2k5rCX1tEjO7B/BVM76lsXA3J7BrP2A8nP7ok",
-	"1+j4BXnTuQupOFMkMBzaqJZDvJgdv1ISjulcs4Fd+4pHfpeD/iGlfL0wAYDFB3e+AhE9GU09d+NFIzWz",
-	"7KhKdSg452vhSg3QiiYLeYMJZbiXcOOSfhzVYXkEDy4gBzAVrHPNZ1CuJ+xJe6cvpKdkD5dRWVMcP4mV",
-	"QtoFOy7khXxPGkReg0cqyn08z5XCdtrHhW7l2JLdNwwSFJJgP578JXMY3wTenTm3SCm00Zjgtr6QLSiS",
-	"lfUept61Wgyo9Tl5BroX/E1j7sx2txSS/L/lTh/ZaMqKzeD9Xq7BHIABZGNQLvtQo6z+RvsZdWjzhzEJ",
-	"RY2nnV5n/AajrnohKoq6rsnn5jvukbMs6hstPVo79vrPXSz/MjoY9mSjFy7FbxGjDNU3zLXXzreT0qna",
-	"XgpJXcoBnnVqTd0f7HRSmVD35BJw1LaHT+BLM3QGH127PGqeJ9WKcU1ox7diyId0a4xcgp02rPaebXb0",
-	"MmoHfb+6ChUgY+o3dhK6ldqyU599CB+rklNPvF7ML6xD9BkTIeM7WEyUs2AZON7ns5gbhCyMX0Mwkq3m",
-	"LlOXzEPcptNQO3whKYSisfybyrdqtUox5+c095ZB39vNwC9J15bhc6Ju08yZFgUcxIsaNAymJLsKQ8fN",
-	"RUKuKfrTscxxJ1VQrfzX9BQRxW1gGCapDpEByINPIQO8Almwq7a7tzM8XCjOnI3vpQ0Vmrn6vm054rpl",
-	"4i8o8y6k944DVm8AhkgQJPUG6lNkcyw3Kkd/hkGPpaZYSIUwwZwiT2qGsZQE1b4U2ryO9uDePGN38vzk",
-	"Ej6aAEOBZj1lxfV5QTBV6avZIhsN3L+Ib2IAbzM0Xvo2jIS9LuXDT+0/Bv0dL4HfIJdqTLiY4dol/R1U",
-	"ziMhAvIKLxw7e6JjGQupjUMx6F6i84Woojb7/4wuEadjB4BTV3b5pe3ZlwhG4psWq3hPxztH7pN6s94q",
-	"lbopqd+xML7brZDs93fPqN2ZDDkBUcuzghvAuBb53IKBHJpYxMaiZkvlcuOR5VXczFuO19mrrpa+gw0m",
-	"TXbST4s1RfeF8ehJp9uXS2gH0msCHaHVnn/6nDudYGMppVhQtRt1HyN7PGO81OoCoRBCwp//yIQ9kfhw",
-	"6N7AJQuYwGR+0++5Nw17TeiD3dTD21vP/Yq+MWPrG+EO5x5tPqF03ZpfpMSRb3XVpxE+0QvnUULK8y3D",
-	"NRhfd0jWxwPNSHXpmCGtNiiL8HdygZiVmMKEoVsqX3FhcrJCnHOCHuKaaaWkgwglfw0PzUGscohNNgMT",
-	"oYJ9SmpvvV75E0SGPmUGPpqHcAPSHFN+eR77Q8gVhn+3fIzy54+13Xh8J7SiIN0UC+YYdYNBSwHznC6k",
-	"MKcsF0XICNL29lhe4Htc5jga/u4grBDbihue0xyeuSR0zf7v89evkGsi2oDHxstfcm2On+M6XvySZxcS",
-	"Su2T1t0JIV9ydQJXtVppPCJ855z8SX4doS+2qwV32TsONgIdjgjmaqjdCR7MBcbe1uzxCXMoABOWl5Sj",
-	"ZI/aHagHKWq7JfXo5c9Cw7VBZ37QZTb2NJU2fcZOWpsZt086r/g4LTpc4JNsoBXFSaoiJR1exO1Jf4I6",
-	"8AQEFJ8W2guBMkKCv+fOWNnClLLixJKBI/XTFJF2mljT0z2Z6Uk3aYc+O0vebyfvU0skknNWS3a0xRp2",
-	"sPhksM3p3h7B0rciUxLOWKW0Flfl2vU/vbuIQIfynFcEiGJUyMBEbUzVdCJeNng+f99RW/edh580/Pn5",
-	"YY3toDBP+J401XP4s5OM1u97jPJCqZkACoUgThz2V04qlePOztWWkxkVwD+8V5tdwZzfCNXUjJpy6gu5",
-	"2vDzW3EQm1beCY/OPazSB+p7SY6NrrM0hHpSjJN6bREdf6uZdnFHtC+s6LWtyBLX9f3WKR0miWzWaPAJ",
-	"yW2P0U4CRfImDitpbcbOcNbXL9Fz9+beeoruqFce3OjTAfO5UiNFOKh3Hcp3Nk2N8/OPt8swIxyBM8ad",
-	"0WbmXLJcVSBzJpZVaY2JnJdl3qd5hPbB46i6PWIPLTE4zTaSiLMVW60y0hlxnY6I2egL13mtNyNsA/+a",
-	"mhNmzCjVq51h/ec3kovVnkCfy9PKiujKZhtdUg4k+tHeWSkKUrBCkVC7rgGYcuBOUAhvtZRWPrZMKOYo",
-	"960SRN+yK1PlDdxeI+gV9Ri6sNYydcfuWDbYhOJqzfJ4Kp9I1f3s55SfRq3YKMRtbw/2eQR+43076Mch",
-	"u/VC5q6TXB4bvW4GZ0HM6xaIG1tHbsThXVVJ3FrOAxRR5Em1P7h+Y0ltAFdxFxHwxXSCjSaEX1wxiPqa",
-	"9ekGZOngQWbddnV3v76/4LiWQjF+1WEVqsb0GKdC+E7W7vOFGnOFXcBx11X09N+rUfwVIoXi6Itw1N3c",
-	"9DCB3iJe1z3zxN0aldelPow9sruz0T0m1cdwfTGe83xnjGDKKHViqTzDJDtHb1g2Z5Fx5ULNIcIe9GZy",
-	"yEvnZwyNG8TsQlq5Vjcl4kyXCI9xxnJqh5l7dt2G8N33MSEqa/NnjKuwIf8m+fPQueqB70hTt3Odw3SR",
-	"X0iHKdkdW8Jqwl4pjCEI7Vg0a2QJWrPc/jOnpWg1YU9om1p3yhxK6mwcIAmFwTH0hfwO324fyb+nokP3",
-	"tqqLCXvfbdDjxZ8LPHidj+RZqPAjBJJRYuQblyJ7SJDHydTWWGA7sMgprzEIEAKsUyWnUMuWoA8rBfie",
-	"/GiIwaupUXWvN/8ldsmnFc3EdUMHnzl8ZJ1ReVnG/myggcy5wHXGquaqFFP2+9uXGWG2UNGz0AvSaJyJ",
-	"gfdYqyUEr/CFfIdVoAgkFDI0WsTWudLGvR6wTGlJZ0wrj04aMAe1fYiX7hErLsnUoYEeaGav8wLWF3LJ",
-	"14zrRTp9iS+FhPvNW7Kf4IPehwhg/lopSuu74sUhSOulz/LyCu2qVp38NSxeO2SW0od+YnwYWualU458",
-	"YbzzoBFi+I0wuHtxnf3Vuu0v+F1+Dub4mZMUbwgC2gqj7wPwJOISzfiUNG9NqXDgyuxdTi3VRVlqQdBK",
-	"B1bka7S7yJZU0I/wIibVeHIjT8xO+YH27TR9w0hqiMiMSvNea0u8dW377k//bdsbJmjzeWqHPKpn5hH7",
-	"RVjuOtXA+hBE/De1wk3UD1hoZ8VUcz03DtLUnkNTfXGqntUAV41eD4VMdUeR0RE2dGb/G5dFG6hmLpof",
-	"rVG26RGOAxOXFRgIncGqLf8nxUbUF9I/ifpQNxeUT+dQdCqfdJhFQK8g5swLouRSK2LUvvgQg7h+kqR1",
-	"XMhW7aByPVeQaCWA14YQA1dIj5cP9k7kCEaRt5oYsv6LI7uzF0cT9k4Y1OxkQfmH2vW2KAvXnRhRBiKw",
-	"WdAPLOe3yy/BCreyBH7dYO87wm6mb9GH7GHU4oYbYLzC+7i0BJC6kX8F82sN8NQe947Y5Iuie8wa7OOG",
-	"wPSRpSCOJnysSuxD61xX/c7Trk8wINVs+j4H4WPitvg/Rag0AYmnZxUbpHGn1YQsla+xnufHqEHzoqgB",
-	"myGqWXTTttoAutSeQtRgRdf6TgsPH9258Mc//dhZ+A+3WXhqCtilYShJalzvtoTMJhiXMysbl0ob9vNj",
-	"Vlgbh2Kf9rt9zlzsJnDHGd2nfzdc+IRwfC2dQYuJyXw6J+8cD6CIV1ho4zue1AXULUcIFyFr6fEw3mCQ",
-	"PsffXll3eWtgV8S3vHwMkuu+Pb5z5zBIisf3t9TpmVfpU1z6b+Tevjei+JtKg7u00JyYKHaY5GYyiqya",
-	"5ewy135Yk132xTUe+5WHbioPP9F/fH6ojaru0wH1Br/zyjKNfifUi5nbfqrlrYSUVn/xf0OE5BbxcSOX",
-	"2aiKPnIYH8cuEBNyNhxMP34uC8YdhTzQvg1ORlAx2FULkV/R5L7p5IJsU00/pEvP2a/41z/7dxsNgOIT",
-	"l4XLvUGDr9tTHkEwoqZUmJ5jLBOlHbtW1sAQUcGke+pCIpLZihBFiTF1N3nCXswYl+6DMy7KqGkqN+y7",
-	"Hx8//j6LxwxpeFwzMYtavBbsCkBOKIXRKtb5TJSQb7U9EqGa1LW9CrXAeBcm7A0yEJeJ5+vCErru+Yof",
-	"9Doc3uXXtjD7whEj35YrIQBeONMXDZXiMEkkvu5w824HVH7NVqpeeNK5y82uoVTUdejA4dgnVF+47noa",
-	"Y2e0uwvhjlG/Hmp2gUUCE/bG9VOi1Kzg/PFokc5xRPj6F9KXvCQ9K3aZz3Aq98DsDxmbtBNNk9r7GF77",
-	"EKoGXxDXcl6v+JxC/ruS6Oa9JY1hGGgwZek3fOLrolQJ2ebywFCeDozOhbHLolZi92us2O8MpaHgARxK",
-	"L3W+zCX2xpqR/eNBphyge0iR7KS8ERkcVE8dTANxLTZ8HZGdnAvtOFEZ/L3ed+laHZCvHHMvskHgeiuB",
-	"l6qAzGfCO8eaXbmr2o4QrAKXk3EHEEtxK2Gmcyic8vBKhbcdCDeBl5XgHBACKyksq+tGGyfsiV6w/K/P",
-	"37H/+o//pGuHBYYEGSoMdkOcsCd0eF5FIKMVy8FTOCVpTopy/XbX9gvpCXZy+8YFD/Zh/cRuauo+vuHo",
-	"gVp5kFaixENdUPvt0IDQqJCQGHojjbqPvUx8J6YjgTzZWRyNNIaoqSE53qiz1QGCqpQGh9vLu8ROfy+A",
-	"rcGM5E19aTHpVR6Wqw9x9Hti6B4y8F459x1Kp1tCfOgTo+7TCPU4T0mYW4reO0L4ZrngL36bvrDB5L89",
-	"pMm6OjN0mVrJhPIZecKU1zXKOvvL4TItPGQFLH3H9FZdwSvg7YqZkJT0RyLcOyjV7NYs1Ed0hjThNyHq",
-	"8zV1YWdquXayozXjPTLY47z1UVn6Q4NRV4bhFVHSk9CtKOxbiROTh8GgpZ30zd+o3RvNY8XXfTNY8fXo",
-	"tb9Ph7y2piCKjEEnDmZp237Ql5WGZDFCegmZOIjt1TPTP/s26vFPP++9UYT8itJZhXZWlHeBSjyWn6oa",
-	"BVYvhnBTFVZldn2UvqmYEt3tLweR4h0nGA5qw06bWK6eLd13PMh956FYVqo29+BtChgOaMrhxyZTfdMm",
-	"PFKFKlYwX8hcFBk2c8sKoauSry8tBWWW8WSWR1yiZYf/1dQl/YdvKJP52r/LUPuX2aEulbzEtIZMreRl",
-	"KMWk4bimkmw1830gMMaFVeJYLg2UJYpeWoACDTrvQMOqa/IxquDc9oX1Zx1wiRo8RGBIR72QlIzbJqTS",
-	"vy8dNlObmrpdLh/T+8djWViaH6qYtzPVpyz/dHFUKAkXFKq+OFKzC6pqPvmct51FV6peaNeRw+VMgfMF",
-	"0lJDQaSDo2YCgz1Ty7iMGjJSXyCd9QrUrRASl+02065nWKbbAmBulGzEfVRcFgGCKQKfzgeKmC5Vfemm",
-	"fUds7YAP4esSpmrZOmXsWsjn0LpI5wPV70W9vqwbecc5vQVnb0V2qM+Gm9lDD6W39rPU5CCqkIs2p00N",
-	"CmCTM5fzjFHjsryQbT5VjU0AqPJuzstZYKS9qJTdK3DHZdOd2bhVmcuBD036sdIjBL37DgK933ecT+Q0",
-	"dwxlRXLeanN6zgu1GlSC6JG9J3FIoweL8af6ZmcN/pezaIilvEXGhMI2xRz3xAzwRch84+oeQgNocSxJ",
-	"LXJQeYElDqoAuy2ZnaDs3Xr5yIuKksuHF85cL5yQlqgNX+Pdp4Al9ol1TixIwJH9gl9/470W4xqJtO7X",
-	"6wNBMfyq6mswKf/J0Pb2+5f6FnRohbTPx0SzPkyplQ8Q2EOdq5VvfkQG5v3qovtCeW/hZ0XncHj/DA3+",
-	"VeLZY05/GG74wPDBoyaUBA/+qsDAe133Xdz0IZ8acSPMeridmX/oy+E7jHErRY8n7PzNIiqh4y4Fh0J9",
-	"uE8D3m/7UKzViCUcSnw/aYWnH7YLI/BNcM6dJI3agbD/5FVVq/utWN3w1/ciAfl8krY03+oBCYBtRKdo",
-	"G6j4yO9Hg77qbW3kCa3xF7/oe8g0eZzKtLk/zzlmo0JZHGOBajhNAncGey4H4n0todSANYhflVDiGIEn",
-	"D+4dlBQq99QSK69bFLJVFTxJ1dva5f5/hGY4Wwpt+AIORTfOWB1C0SdnUoto5+rxeIHF5L62STeEfj9h",
-	"+Y8nP+adFmpoSrsIcteGJmgI5CaBa7heORfyCrBzCi8YeqR76ovOvbl9f9mL+IVguiZlF23SQbFpUMWP",
-	"osobW5eCtBi2lr5GP58X3TlH2cQ+IchVqVHeeQxz6vKITpl0GKGBQqRqmYYr4DdbQHUX0mfjBCekcIAw",
-	"XBh8D9OQu2lEs1nW4V5xEgha3i7vuSPjaHSFOPsU8rxaX8hoSpjPxb570lbLvRbF95b2VVOzJa8XUGcM",
-	"QUgd/jr1KqU7dcY205Uc4loqCblzIe4hhRgH38Po6s3j1+oQt+UcT47uS0Rn6WSMu3HKtZx+tWyJ87Wc",
-	"BmP628wtX8tpIIvP+8rQupFn3fxHjJi7Jt5xCt4haMZe5sBVJd6VQRIZBhfsUIkVjsNpCu/wiVtan/dp",
-	"otmJvW3kUBtuXN3hGm5rozsCLiiMC6hMr7lGW/xV3FxJhfc33xs+Kob2YmLbg4tNh9RS1bUlaskMSLYG",
-	"XussZI8KQ51otetQ5KvYH+iQqk+VxSUYfBwTXwtueNt1jgIlpd0YlBtGNVbAubiQYdMSuNSsqVzBKeG8",
-	"JSWK4TUS7Ted9++IN50dgBqr7whDpFY3VqOm/TlzWoBrFA639pAdMhV2YEH+8uAizljuJ4iYuw7xRbGZ",
-	"csBOX8vhZ1eQVmS/sxx4XispNIGU2NV8P3zFx4ppfPXhp7qRn/sraLuY+WwAMp82mroculgKxV5WXLew",
-	"+b7n5JQvvUnTBdS/kFY7PGOcxjMEPe2KGVloQUY5O6rf2LnVPSQo8690+zyxHsapZ0fKmDZQIZqNgerr",
-	"CwafhtdtskLpAP1l+nvBNqQ9hX82vObSCAmDCse/tY/9r4JpvF8tUbsBX6KiqP3akK+7kcLo1nviUY/W",
-	"2DzwYG4E0iIiXDzLtYxSbNlM557V9CpaXxLjtqXlUbiaHZr+Akc5dIyH4Wx2JK+jtJtBFOKqrMxeKKZf",
-	"FXQzcZwPCZ/s60JuuihKjsK3UNIBxeI9OWN5IfSU10XOnBM9gixGsMpsA8rpjOWNLJRH4ESH7cpj07lv",
-	"FafUlyd4ua2BUzXUsyAAa67iKjdROx+UT+gNcMahkVA7h5SmQAn7d2D8X8hp0M7waxVajLviG+2sDotd",
-	"mb75d8Sx1FO+o1ziHJ/4QhrBfQpcu5AhUYtbcRC/kR3oi0vLXuQWMjAsF7muCQbzCuZCFmxWg557b4KD",
-	"GXQsA/+IvbDbtlvOg07zR2956RJXdAyt3esbsNvyzXolp1x+lUpW3JQ03IUVPVdw3RwkP+wZASq3MVTy",
-	"71jh4dowHoKRjNLJHB3c6z0fuuOHwsyc8ZpxHLGbYPdtaloruJortRjm9e/9Q/d4PO4bQ+5jP9dWjXLJ",
-	"jDCt4ZCOZbtDD3T4XnSI4U9fBkwBoQ1cDQFmPEi1Yg66AKRhV2v25vX5u4xpcS2J5Z4bLgteF8wfmusU",
-	"69m0rwG4RhTdWjXXc1emUhHiATfYeJ7aEBuob3hJbIEb6kdXcmG/hCWd2I4uCWdE+XpuEt8qf3fT24PF",
-	"Hy7n8hWs/O4M0zvZcNYSJ0L3cN+WCBA/3zmep/C1XLV/4zdt9z0kTKMYZ7+/fTn26gyxpp3QB5SF3pLa",
-	"7hDyqxadF6fL5RqLWA6ajO7mn7XnZ+8KW4LWnJptjuQqfRKzd8UH58o7KPQwLoywXz5VXRgrTOHe+e/4",
-	"AB62ZE4gam70qaYe297ow6YT7ir7AFubMeKtcqGZqUXkwd/iqL9jIUl86PfGEN9Q7+kva0uP5IaHtqV9",
-	"t1//gYOxrIf2ug/3CwRe/Nayg/vEHfgSlnS0nC9Xao2YLG4PoxpFQp9sqg0wYPqw8DXu3wprGUdLdi9A",
-	"Fl8ti+gtfv5ORPtlsfysbO9DDcZ6vGsVlOAzVydb+/hq0JQRdPQwfvpzsHp0WXY1AQpuB/5mxcFhmVDo",
-	"BvwlyGf/nsE7qOyflMjezwF9ZMLEZHYwKlISOlR0aLohW+Pr8RplWmXnnObyLdNBd6Z9bib81VrtZMEF",
-	"BoA47GTCR2Y+legnrLy7k9BfxQ3EPAer1LXf5gORkAH99QjoHWhzUO/D/RIOZub0iKpuEJEZe2KHlEeB",
-	"hRjFTL2O6MJarqPpwY4M06bGEso/Ph0twP7/B7t7boBtqARVlZBttzuJipVD+hdQg9nJdp+W7apHe9lS",
-	"SWJxGlnmG/3UwMvQWSfqk4HpQOmx4zY+26UDk606ytQ4w20jJnETEdc2IjUGJoJVFVjWYVSYWMZWc4XA",
-	"F4UoXBKfG85rvumVeWcjQJF1XTl2rWvV1PEJBILoh8GgTRY1W/E1MTcruQIUWASVOYmBwG5A9613sPFy",
-	"NEjscE8vdq608amr7XsEp5x8YQFrHVqPP3nzInqLV8L+apX5/zcAAP//",
+	"jpC+lZolPnjpUyoPNFMqtuj7ZCjF2O9rqaGEnJZNAZdtQ829Rv1wj/qMYx5YhZOQUk+wMManhxyC+Xpu",
+	"hanWrqaNWG9gdh3eiwUpt1ddhrhqQnZtdv3A8yKPLJU7hyMMTignoSg7LBgm6FG3c+dX5Bva0JxwmKeh",
+	"7mdP1Wn2G/pJvgRl9Oku7UZEvRPnwAuH7fT8Hb/ufmyTr36+OzHRNrYG4U5qCn9t8Te6B/NXML2nsnE1",
+	"JLNrPGM/nPzoUmqj4xfku+cugOMMn8BraKNaDvFidvxKSTimc80Gdu0rHvldDvqHlKr3wgS4Fx9K+gpE",
+	"9GQ09dyNF43UA7OjKtUP4ZyvhStsQJud7PENJpThXsKNSzFyVIfFGDw4nBycVfAFaD6Dcj1hT9o7fSE9",
+	"JXtwjsoa/vhJrEvSLrRyIS/ke9JX8ho8LlLuo4dexMbN6kJvdGwA79sTCQqAsB9P/pI5RHGCCs+cE6YU",
+	"2mhMp1tfyBaCyWoWHhTfNXYMGPk5+SG6F/xNY+7MdreUivy/5U6n2GgBi63n/V6uwRyAAWRjMDX7MKqs",
+	"tkj7GfWD84cxCSWUp53OavwGY7x6ISqK8a7Jw+f7+5FrLupSLT02/BKdWi5z4DI6GPZko/MuRYsREQ2V",
+	"Rczs186TlNKp2s4NSV3Kwat1KlvdH+x0UnlX9+SAcNS2hwfiSzN0Bh9dcz5q1SfVinFN2Mq3YsiHdKKM",
+	"XIKdNqz2nm129DJqPn2/ugqVO2OiOfYtupXaslOffQgfq5JTB75ehDGsevT5GSG/PNhnlCFhGTje57OY",
+	"G4Scj19D6JOt5i4vmIxR3KbTUKl8ISlgo7HYnIrFarVKMefnNPeWQd/bzcAvSdcE4nOiStTMmRYFHMRn",
+	"GzQMpiS7CkPHrUxCZit677GocidVUGX+1/RLEcVtICYmqQ5xCCheQAEKvAJZsKu2e8UzPFwozpxHwUsb",
+	"Kmtz1YTbcsT15sRfUOZdSO+LB6wVAQzIICTrDdSnyOZYblSO3hOD/lFNkZcKQYk5xbnUDCM3Cap9KbR5",
+	"He3Bvfnh7uRnyiV8NAH0As16ysHrc4BgYtRXs0U22sV/Ed/EALpnaPP0bRgJe13Kh5/afwz6O14Cv0Eu",
+	"1ZhwMcO1S/o7qHhIQgQbFl44dvZExzIWUhuHmdC9ROcLUUVN/f8ZXSJOxw5wqq7I80vbsy8R+sS3SFbx",
+	"no53jtwn9Wa9NTF1U1J3ZWF8b10h2e/vnlFzNRkyEKIGawU3gFE08rkFAzm0zIiNRc2WymXiI8uruJm3",
+	"HK+zV10tfQcbTJrspJ8Wa8olEMZjNZ1uXy6hHSSwCXSEVnv+6XPudIKNpZRiQbV11OuM7PGM8VKrCwRe",
+	"COmF/iMT9kTiw6FXBJcsIBCT+U2/59407DWhD3ZTD29vPfcr+saMrW+EO5x7bPuE0nVrfpESR76xVp9G",
+	"+EQvnEcJKc83KNdgfJUjWR8PNCPVpWOGtNqgLMLfyQViVmIKE4ZuqXzFhcnJCnHOCXqIa6aVkg6QlPw1",
+	"PLQiscohtvQMTITgASiFvvV65U8Qh/qUGfhoHsINSHNM2ex57A8hVxj+3fIxytY/1nbj8Z3Q+IJ0UyzP",
+	"Y9R7Bi0FzKq6kMKcslwUIf9I29tjeYHvqJnjaPi7A8xCJC1ueE5zeOZS3jX7v89fv0KuidgGHokvf8m1",
+	"OX6O63jxS55dSCi1T5F3J4R8yVUlXNVqpfGI8J1z8if5dYQu3K7y3OUKOZAKdDgidKyh5ip4MBcY6Vuz",
+	"xyfMYQ5MWF5SRpQ9anegHhKp7c3Uo5c/C+3dBp35QZfZ2NNUkvYZO2ltZtw+6bzi47TocIFPsoHGFyep",
+	"+pd0eBG3J/0J6vcT8FZ8Emov4MoICf6eO2NlC8HKihNLBo7UT1NE2mmZTU/35MEn3aQd+uwseb+dvE8t",
+	"kUjOWS3Z0RZr2MHik8E2p3t7vEzf+ExJOGOV0lpclWvXbfXuIgIdynNeEfyKUSHfE7UxVdOJeNng+fx9",
+	"R23ddx5+0vDn54c1Np/CrOR70lTP4c9O6lu/7zHKQqXWBSgUgjhxSGM5qVSOOztXW05mVIAa8V5tdgVz",
+	"fiNUUzNqAaov5GrDz2/FQWxaeSc8OvcQEwCoyyY5NrrO0hDqSTFO6uxFdPyt5vXF/de+sKLXNj5LXNf3",
+	"W6d0mJS1WaPBpz+3HU07CRTJmzispLX5QcM5Zr9Ez92be+spuqNeeSilTwfMHkuNFKGu3nUo30c1Nc7P",
+	"P94un41QC84Yd0abmXPJclWBzJlYVqU1JnJelnlvApNvVjyOqtsj9kAWg9NsI4k4W7HVmCOdf9fpv5iN",
+	"vnCd13qzujbQtqkVYsaMUr3aGVabfiO5WO0J9Lk8rayIrmy20ZPlQKIf7Z2VoiAFKxQJtesagCkHJQWF",
+	"8FZLaeVjy4RijnLfKkH0LbsyVd7A7TWCXlGPoQtrLVMv7o5lgy0vrtYsj6fyiVTdz35O+WnU+I1C3Pb2",
+	"YFdJ4Dfet4N+HLJbL2Tu+tblsdHrZnAWxLxuYb+xUeVGHN7VsMSN7DwcEkWeVPuD626W1AZwFXcRAV9M",
+	"J9hoefjFFYOoi1qfbkCWDh5k1m2Od/fr+wuOaykU41cdVqFqTI9xKoTvm+0+X6gxV9gFHHddRU//vRrF",
+	"XyFSKI6+CEfdzU0PE+gt4nXdM0/crVF5XerD2CO7OxvdY1J9DNeX/jnPd8YIFI1SJ5bKM0yyc/SGZXMW",
+	"GVcu1Bwi7EFvJoe8dH7G0CZCzC6klWt1UyKqdYlgHGcsp+abuWfXbQjffR8TorI2f8a4eh7yb5I/D52r",
+	"HmaPNHU71zlMF/mFdAiW3bElrCbslcIYgtCORbNGlqA1y+0/c1qKVhP2hLapdafMoaQ+ygEAURgcQ1/I",
+	"7/Dt9pH8eypxdG+rupiw9912QF78ucCD1/lInoV6QsI7GSVGvnEpsocEeZxMbY0FtoOmnPIagwAhwDpV",
+	"cgq1bAn6sFKA78mPhhi8mhpV93rzX2JPflrRTFw3dPCZQ2PWGRWzZezPBhrInAtcZ6xqrkoxZb+/fZkR",
+	"QgyVWAu9II3GmRh4j7VaQvAKX8h3WHOKsEUhQ6PFh50rbdzrATmVlnTGtPJYqAHhUNuHeOkeseKSTB0a",
+	"6IFm9jovYH0hl3zNuF6k05f4Uki437wl+wk+6H2I4OyvlaK0viteHIK0XvosL6/QrmrVyV/DUrlDZil9",
+	"6CfGh6FBXzrlyJfhOw8a4ZPfCIO7F1f1X63bbobf5edgjp85SfGGAKetMPo+wFwiCtKMT0nz1pQKB66o",
+	"3+XUUhWWpRaEyHTQSL4ivIujSfABCGZiUm0uN/LE7JQfaN+807enpPaLzKg077W2xFvXJPD+9N+2mWKC",
+	"Np+ndshjiGa+P4AIy12n2mUfgoj/pla4ifoBC82zmGqu58YBqNpzaKovTtWzGuCq0euhkKnuKDI6QqLO",
+	"7H/jsmgD1cxF86M1yjY9wnFg4rICA6EzWLVgA6TYiPpC+idRH+rmgvLpHIpO5ZMOswhYGcSceUGUXGpF",
+	"jNqXOmIQ10+StI4L2aodVBzoyh+tBPDaECLuCunR+cHeiRyhL/JWE0PWf3Fkd/biaMLeCYOanSwo/1C7",
+	"Thpl4XohI6ZBBG0L+oHl/Hb5JVjhVpbArxvstEdI0fQt+pA9jFrccAOMV3gfl5YAUjfyr2B+rQGe2uPe",
+	"EZt8UXSPWYN93BB0P7IUrGGEj1WJXW+d66rfedr1CQZcnE3f5yBYTdyE/6cIAyfg/vSsYoM07rSakKXy",
+	"Ndbz/Bg1aF4UNWDrRTWLbtpW00GX2lOIGqzoWt9p4eGjOxf++KcfOwv/4TYLT00Be0IMJUmN6xSXkNkE",
+	"GnNmZeNSacN+fswKa+NQ7NN+t8+Zi70L7jij+/TvhgufEI6vpTNoMTGZT+fkneMBgvEKC218f5W6gLrl",
+	"COEiZC09HsYbDNLn+Nsr6y5vDeyK+JaXj0Fy3bfHd+4cBknx+P6WOj3zKn2KS/+N3Nv3RhR/U2komRYI",
+	"FBPFDpPcTEaRVbOcXeaaHWuyy764xmO/8tBN5eEn+o/PD7VR1X06oN7gd15ZptHvhHoxc9tPtbyVkNLq",
+	"L/5viMfc4ktu5DIbVdFHDuPj2AWZQs6Gg+nHz2XBuKOQB9o33ckImAZ7eCHOLJrcN51ckG2q6QeQ6Tn7",
+	"Ff/6Z/9uo91QfOKycLk3aPB1O9gj5EbUAgvTc4xlorRj18oaGCIqmHRPXUjETVsRfikxpu4mT9iLGePS",
+	"fXDGRRm1aOWGfffj48ffZ/GYIQ2PayZmUUPZgl0ByAmlMFrFOp+JEvKtJksiVJO6JluhFhjvwoS9QQbi",
+	"MvF8XVhC1z1f8YNeh8O7/NqGaV84YuSbgCUEwAtn+qKhUhwmicTXHW7e7dADQLOVqheedO5ys2soFfU4",
+	"OnA49gnVF667nsbYGe3uQrhj1B2IWmtgkcCEvXHdmyg1Kzh/PDalcxwRmv+F9CUvSc+KXeYznMo9MPtD",
+	"xibtRNOk9j4G8z6EqsEXxLWc1ys+p5D/riS6eW9JYxgGGkxZ+g2f+LqYWEK2uTwwlKcDo3Nh7LKocdn9",
+	"Giv2O0NpKHgAh9JLnS9ziZ24ZmT/eEgrBx8fUiQ7KW9EBgfVUwfTQFxDD19HZCfnQjtOVAZ/r/ddusYK",
+	"5CvH3ItsECbfSuClKiDzmfDOsWZX7qq2I7yswOVk3G/EUtxKmOkcCqc8vFLhbQf5TVBpJTgHhMBKCsvq",
+	"utHGCXuiFyz/6/N37L/+4z/p2mGBIQGUCoO9FyfsCR2eVxHIaMVy8BROSZqToly/3bX9QnqCndy+ccGD",
+	"fVg/sZuauo9vOHqgVh4SlijxUBfUfju0OzQqJCSGTkyj7mMvE9+JIEkgT3YWRyONIWqhSI436qN1gKAq",
+	"pcHh9vIusdPfC2BrMCN5U19aTHqVh+XqQxz9nhi6Byi8V859h9LplhAf+sSo+zRCPc5TElSXoveOEL5Z",
+	"LviL36YvbDD5bw9psq7ODF2mVjKhfEaeMOV1jbLO/nK4TAsPWQFL35+9VVfwCni7YiYkJf2RCPcOSjW7",
+	"NQv1EZ0hTfhNiPp8TV3YmVquee1ozXiPDPY4b31Ulv7QYNQDYnhFlPQkdCsK+1bixORhEG9pJ32rOWou",
+	"R/NY8XXfDFZ8PXrt79Mhr60piCJj0ImDWdq2H/RlpSFZjJBeQiYOYnv1zPTPvo16/NPPe28U4cyidFah",
+	"eRblXaASj+WnqkaB1YtY3FSFVZld16ZvKqZEd/vLQaR4xwmGg9qw0yaWq2dL9x0Pct95KJaVqs09eJsC",
+	"hgOacvixyVTftAmPVKGKFcwXMhdFhq3jskLoquTrS0tBmWU8meURl2jZ4X81dUn/4dvXZL727zLU/mV2",
+	"qEslLzGtIVMreRlKMWk4rqkkW8181wmMcWGVOJZLA2WJopcWoECDzjvQsOqafIwqOLd9Yf1ZB1yiBg8R",
+	"GNJRLyQl47YJqfTvS4fN1KambpfLx/T+8VgWluaHKubtTPUpyz9dHBVKwgWFqi+O1OyCqppPPudtH9OV",
+	"qhfa9f9wOVPgfIG01FAQ6cCvmcBgz9QyLqOGjNQXSGe9AnUrhMRlu8206xmW6bYAmBslG3HXFpdFgGCK",
+	"wKfzgSKmS1VfumnfER874EP4uoSpWrZOGbsW8jm0LtL5QPV7Ua8v60becU5vwdlbkR3qs+Fm9tBD6a39",
+	"LLVUiCrkos1pU4MC2OTM5Txj1LgsL2SbT1VjywGqvJvzchYYaS8qZfcK3HHZdGc2blXmcuDZXK1QnGKl",
+	"Rwh69x0Eer/vOJ/Iae4YyorkvNXm9JwXajWoBNEje0/ikEYPFuNP9c3OGvwvZ9EQS3mLjAmFbYo57okZ",
+	"4IuQ+cbVPYQG0OJYklrkoPICSxxUAXZbMjtB2bv18pEXFSWXDy+cuc47IS1RG77Gu08BS+xK65xYkIAj",
+	"+wW//sZ7Lca1LWndr9cHgmL4VdXXYFL+k6Ht7fcv9S3o0Appn4+JZn2YUisfILCHOlcr32qJDMz71UX3",
+	"hfLews+KzuHw/hka/KvEs8ec/jDc8IHhg0dNKAke/FWBgfe67ru46UM+NeJGmPVw8zT/0JfDdxjjVooe",
+	"T9j5m0VUQsddCg6F+nCfBrzf9qFYqxFLOJT4ftIKTz9sF0bgm+CcO0katQNh/8mrqlb3W7G64a/vRQLy",
+	"+SRtab7VAxIA24hO0TZQ8ZHfjwZ91dvayBNa4y9+0feQafI4lWlzf55zzEaFsjjGAtVwmgTuDPZcDsT7",
+	"WkKpAWsQvyqhxDECTx7cOygpVO6pJVZetyhkqyp4kqq3tcv9/wjNcLYU2vAFHIpunLE6hKJPzqQW0c7V",
+	"4/ECi8l9bZNuCP1+wvIfT37MOw3b0JR2EeSuDU3QEMhNAtdwvXIu5BVg5xReMPRI99QXnXtz+/6yF/EL",
+	"wXRNyi7apINi06CKH0WVN7YuBWkxbC19jX4+L7pzjrKJfUKQq1KjvPMY5tTlEZ0y6TBCA4VI1TINV8Bv",
+	"toDqLqTPxglOSOEAYbgw+B6mIXfTiGazrMO94iQQtLxd3nNHxtHoCnH2KeR5tb6Q0ZQwn4t996Stlnst",
+	"iu8t7aumZkteL6DOGIKQOvx16oxKd+qMbaYrOcS1VBJy50LcQwoxDr6H0dWbx6/VIW7LOZ4c3ZeIztLJ",
+	"GHfjlGs5/WrZEudrOQ3G9LeZW76W00AWn/eVoXUjz7r5jxgxdy3D4xS8Q9CMvcyBq0q8K4MkMgwu2KES",
+	"KxyH0xTe4RO3tD7v00SzE3vbyKGm37i6w7X31kZ3BFxQGBdQmV5zjbb4q7i5kgrvb74TfVQM7cXEtgcX",
+	"mw6ppaprS9SSGZBsDbzWWcgeFYb63mrXochXsT/QIVWfKotLMPg4Jr4W3PC26xwFSkq7MSg3jGqsgHNx",
+	"IcOmJXCpWVO5glPCeUtKFMNrJNpvOu/fEW86OwA1Vt8RhkitbqxGTftz5rQA15Ycbu0hO2Qq7MCC/OXB",
+	"RZyx3E8QMXcd4otiM+WAnb6Ww8+uIK3Ifmc58LxWUmgCKbGr+X74io8V0/jqw091Iz/3V9B2MfPZAGQ+",
+	"bTR1OXSxFIq9rLhuYfN9z8kpX3qTpguofyGtdnjGOI1nCHraFTOy0IKMcnZUv7Fzq3tIUOZf6fZ5Yj2M",
+	"U8+OlDFtoEI0GwPV1xcMPg2v22SF0gH6y/T3gm1Iewr/bHjNpRESBhWOf2sf+18F03i/WqJ2A75ERVH7",
+	"tSFfdyOF0a33xKMerbF54MHcCKRFRLh4lmsZpdiymc49q+lVtL4kxm1Ly6NwNTs0/QWOcugYD8PZ7Ehe",
+	"R2k3gyjEVVmZvVBMvyroZuI4HxI+2deF3HRRlByFb6GkA4rFe3LG8kLoKa+LnDknegRZjGCV2QaU0xnL",
+	"G1koj8CJDtuVx6Zz3ypOqS9P8HJbA6dqqGdBANZcxVVuonY+KJ/QG+CMQyOhdg4pTYES9u/A+L+Q06Cd",
+	"4dcqtBh3xTfaWR0WuzJ98++IY6mnfEe5xDk+8YU0gvsUuHYhQ6IWt+IgfiM70BeXlr3ILWRgWC5yXRMM",
+	"5hXMhSzYrAY9994EBzPoWAb+EXtht223nAed5o/e8tIlrugYWrvXN2C35Zv1Sk65/CqVrLgpabgLK3qu",
+	"4Lo5SH7YMwJUbmOo5N+xwsO1YTwEI+noZH0Zi791YeE8Ykrhg7+IOEHTLTBjfKlqT3wBy9UjVzzBa9tC",
+	"ztxYYsXOl54Vp+iRamgdQd4rwxliNh7ONxj4BzloajLL8Qt7nGl/kuTX3qZDYZzOeO22pZsQ+W1qxiu4",
+	"miu1GJbN7/1D93g87htD7n4/11btdcmnMK3hkIEAu0MPdPhedIjhT18G/AKhKFzNB2aoSLViDmoCpGFX",
+	"a/bm9fm7jGlxLUlEnhsuC14XzB+a6+zrxaqv2bhG1ONaNddzV1ZUEUIFN+y6VitqG22gvuElsXFuqH9g",
+	"yYX9EpbgYvvAJPwU5Ve6SXyr8thNbw+RfLgc2Vew8rszTO9kcwujHaF7fm6JAPsduEDBFL6Wa/1v/Kbt",
+	"loiEaRTj7Pe3L8denSHWtBOqgqoGWlLbHfJ/1aIp43SD+D9k8YCbf9aen70rbAlac2qOOpKr9EnM3hUf",
+	"nCvvoNDDuJzCfvnSAmGsMIV757/jA67YQjuBgLrRV3xDM2RhbUGBbDN8vBdFaGZqEUVctjjq71j4Ex/6",
+	"vTHEN9Qr/Mv6PkZyw0P7Pnx3Zv+Bg7Gsh/a6D/d3BF781rKD+8SJ+BKej2g5X640HjF03B5GNaWEFtpU",
+	"G+DN9GHhMQm+FdYyjpbsXoAsvlrW11v8/J2I9stiL1rZ3ofyjPWT1yoowWeurrn28fCgKSNI7GHiKudg",
+	"9eiy7GoClIwQ+JsVB4dlQqF785cgn/17PO+gsn9SIns/B/RpChOT2cGoSEnoUNGh6YZsja/Ha5RplZ1z",
+	"msu3TAfdmfa5mfBXa7WTBRcYAOLmkwkfmfkEqZCw8u5OQn8VNxDzHEQV0H6bD0RCBvTXI6B3oM1BvQ/3",
+	"SziYSdUjqrpBX2bsiR1SHgUWYhQz9TqiC2u5jqYHOzJMmxpLXv/4dLQA+/8f7O65AbahLVRVQrbdniYq",
+	"Lg/pekANgSfbfXW2q1TtZUsl9cVpf5lvzFQDL0MnpKivCaZvpceO2y5tl3pMtupeU+MMt/mYxE1fXJuP",
+	"1BiYuFdVYFmHUWFiGVvNFQKVFKJwSZduOK/5plfmnY0ARdZ15di1rlVTxycQCKIftoQ2WdRsxdfE3Kzk",
+	"CtBtEbTpJAZuuwHdt97BRtnRILHDPb3YudLGpxq37xH8dfKFBax1aBX/5M2L6C1eCfurVeb/3wAAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -490,3 +490,23 @@ func (q *Queries) WakeRooms(ctx context.Context, arg WakeRoomsParams) (int64, er
 	}
 	return result.RowsAffected()
 }
+
+const wakeTenant = `-- name: WakeTenant :execrows
+UPDATE mailbox
+SET reconcile_at = 0, next_due = CASE WHEN next_due > 0 AND next_due < $1 THEN next_due ELSE $1 END
+WHERE mailbox.tenant = $2
+`
+
+type WakeTenantParams struct {
+	Now    int64
+	Tenant string
+}
+
+// What calendars are told has changed: each is read in full.
+func (q *Queries) WakeTenant(ctx context.Context, arg WakeTenantParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, wakeTenant, arg.Now, arg.Tenant)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
