@@ -3,6 +3,7 @@ package syncer
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
@@ -100,6 +101,7 @@ func (m *model) save(b, old *booking.Booking) bool {
 	n := m.note(b.ID)
 	n.puts++
 	n.own = ownOf(saved)
+	maps.DeleteFunc(n.own, func(day, _ string) bool { return n.days[day] }) // which the booking may not know yet
 	n.cancelled = false
 	switch {
 	case old == nil, old.Status == booking.Cancelled:

@@ -163,6 +163,10 @@ func (m *model) edit(address string, it calendar.Item, n int) {
 		}
 	}
 	notes := m.note(it.ForeignKey)
+	if notes.days == nil {
+		notes.days = map[string]bool{}
+	}
+	notes.days[m.day] = true
 	if delete(notes.own, m.day); now.Event.Recurrence == "" {
 		clear(notes.own)
 	}

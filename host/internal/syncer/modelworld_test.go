@@ -62,6 +62,7 @@ type note struct {
 	wasOff    bool // it was out of the calendars, and may have left an item
 	edits     map[string]string
 	own       map[string]string // by day: titles of occurrences of their own, or that they are left out, which nobody changed since
+	days      map[string]bool   // of occurrences that somebody edited in the calendar
 	editedIn  *who              // whose calendar
 }
 
