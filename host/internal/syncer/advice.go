@@ -10,7 +10,7 @@ var advised = map[string]struct {
 	editLost:            {store.SideBooking, "both sides had been changed, and the booking prevailed; enter the other change again if it is missed"},
 	syncDisabled:        {store.SideBooking, "the two sides did the same again and again; to use a side switches the sync of the booking on again"},
 	itemNotDeleted:      {store.SideBooking, "the booking is over: to use it has the removal tried again"},
-	copyLeftAlone:       {store.SideBooking, "the booking has its item: to use it removes the copy, without a mail"},
+	copyLeftAlone:       {store.SideNeither, "somebody copied the item, perhaps on purpose; to use the booking removes the copy, without a mail"},
 	unlinkedLeftAlone:   {store.SideNeither, "somebody may have restored the item on purpose; to use the booking removes it, to use the calendar lets the booking stand again"},
 	mailHeldBack:        {store.SideNeither, "to use the booking mails its attendees; to use the calendar does not"},
 	seriesLeftAlone:     {store.SideNeither, "neither side is changed"},

@@ -47,7 +47,7 @@ func unowned(o owner) finding {
 	case o.link != nil:
 		return finding{
 			kind: doubledItem, detail: "the calendar holds a second item that bears the booking's marker", newer: store.SideUnknown,
-			recommend: store.SideBooking, why: "the booking has its item: the second one is a copy; to use the booking removes it, without a mail",
+			recommend: store.SideNeither, why: "the booking has its item, and somebody may have made the second one on purpose; to use the booking removes that, without a mail",
 		}
 	case o.booking == nil:
 		return finding{

@@ -130,7 +130,7 @@ func TestAScanFindsWhatNobodyToldOf(t *testing.T) {
 				it := w.only(alice)
 				it.Ref = ""
 				w.server.add(alice, it)
-			}, doubledItem, store.SideBooking,
+			}, doubledItem, store.SideNeither,
 			func(w *world) { w.only(alice) }, nil,
 		},
 		"an item whose booking is over": {

@@ -194,8 +194,13 @@ func (e *Engine) deleteItem(ctx context.Context, p *pass, s step) error {
 		if err := tx.CloseDifferences(ctx, l.Tenant, l.Booking, itemNotDeleted); err != nil {
 			return err
 		}
-		if err := tx.CloseDifferencesOfItem(ctx, l.Tenant, l.Booking, s.pair.item.Ref, editLost); err != nil {
+		// What was edited in vain matters no more once the booking is over, but still does if only its organizer changed.
+		if b, found, err := tx.Booking(ctx, l.Tenant, l.Booking); err != nil {
 			return err
+		} else if !found || b.Status != booking.Confirmed {
+			if err := tx.CloseDifferencesOfItem(ctx, l.Tenant, l.Booking, s.pair.item.Ref, editLost); err != nil {
+				return err
+			}
 		}
 		return e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "item deleted", s.intent.Cause)
 	})
