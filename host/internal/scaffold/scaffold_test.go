@@ -37,7 +37,7 @@ func TestWhatIsWrittenBuildsAndKeepsTheContract(t *testing.T) {
 		settings []string
 	}{
 		"auth":    {40, []string{"token"}},
-		"backend": {120, []string{"page_size"}},
+		"backend": {122, []string{"page_size"}},
 	} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()

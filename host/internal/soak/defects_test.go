@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/roomwire/roomwire/host/internal/soak"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
@@ -76,15 +77,23 @@ func defects() map[string]defect {
 	}
 }
 
+// daily is what happens on a day without trouble: that defects are noticed shall not depend on what else there is.
+var daily = soak.NewTable("put 26, edit 26, occurrence 6, series 6, remove 4, cancel 2, pass 34, later 2")
+
+// busyDay is the schedule of a seed with many writes and reads.
+func busyDay(seed int) []soak.Act {
+	return append([]soak.Act{{Do: "world", A: seed, B: seed / 3, C: seed / 5}}, daily.Schedule(uint64(seed), 40, 40)...)
+}
+
 // The model notices what it is there to notice: each of these backends fails one of a few schedules.
 func TestTheModelNoticesDefects(t *testing.T) {
 	for what, d := range defects() {
 		t.Run(what, func(t *testing.T) {
 			s := newStage(t, "sqlite")
 			s.plugins.defect = d
-			const most = 20
+			const most = 40
 			for seed := 1; seed <= most; seed++ {
-				if wrong, _ := s.play(schedule(seed), newTally(), nil); wrong != "" {
+				if wrong, _ := s.play(busyDay(seed), newTally(), nil); wrong != "" {
 					t.Logf("SEED=%d: %s", seed, wrong)
 					return
 				}
