@@ -114,7 +114,7 @@ func (s *roomSettling) followSeries(ctx context.Context, next *booking.Booking, 
 			leaveOut(next, room, t.Occurrence)
 			continue
 		}
-		which := calendar.Fields(follows)
+		which := follows
 		want := s.fields.Occurrence(t.Is)
 		if s.base != nil && !t.Was.Skipped {
 			was := t.Was
