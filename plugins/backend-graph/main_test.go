@@ -16,7 +16,10 @@ func TestOpenGivesABackendThatCanBePushedToWatchedAndSearched(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := backend.AbilitiesOf(b); got != (backend.Abilities{Pusher: true, Finder: true, Watcher: true, AskingOnly: true, Everything: true, Responder: true}) {
+	want := backend.Abilities{
+		Pusher: true, Finder: true, Watcher: true, AskingOnly: true, Everything: true, Responder: true, Drift: true, FreeBusy: true, GroupExpander: true,
+	}
+	if got := backend.AbilitiesOf(b); got != want {
 		t.Errorf("its abilities are %+v", got)
 	}
 	if _, err := plugin().Open(t.Context(), graph.Settings{WindowBack: "x"}, env); fault.Of(err) != fault.Invalid {

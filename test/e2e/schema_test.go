@@ -28,6 +28,11 @@ func TestEverythingOnTheWireIsValid(t *testing.T) {
 	}
 	dir := t.TempDir()
 	s := newSite(t, setup{sim: exchangesim.Options{RecordDir: dir, CopyToAttendees: true}})
+	for _, room := range []string{"room-a@example.com", "room-b@example.com"} { // answers would be changes of the bookings, too
+		if _, err := s.sim.SetProcessing(room, func(p *exchangesim.CalendarProcessing) { p.AutomateProcessing = "AutoUpdate" }); err != nil {
+			t.Fatal(err)
+		}
+	}
 	processes(s)
 	s.sim.Faults().InvalidSyncState("")
 	s.sim.Faults().Busy(address("alice"), 1, time.Second)
