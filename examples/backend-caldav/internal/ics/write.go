@@ -105,8 +105,17 @@ func (m Mapper) Change(text string, c Change) (Changed, error) {
 		setText(main, m.Foreign, c.ForeignKey)
 	}
 	setText(main, m.Key, item.Key) // where a program dropped it and the UID told
+	follow, err := w.alike(item.Event, out.Fields)
+	if err != nil {
+		return out, err
+	}
 	if err := w.set(main, c.Event, out.Fields); err != nil {
 		return out, err
+	}
+	for v, fields := range follow {
+		if err := w.set(v, c.Event, fields); err != nil {
+			return out, err
+		}
 	}
 	if out.Fields.Has(calendar.FieldRecurrence) {
 		if err := w.setSeries(c.Event); err != nil {
@@ -124,6 +133,25 @@ func (m Mapper) Change(text string, c Change) (Changed, error) {
 	}
 	w.stampAll()
 	out.Text = w.text()
+	return out, nil
+}
+
+// alike returns of each single occurrence which of the fields it has in common with its series: they change along. Where the
+// occurrences are written themselves, nothing does.
+func (w writer) alike(series calendar.Event, fields calendar.Fields) (map[*ical.Component]calendar.Fields, error) {
+	out := map[*ical.Component]calendar.Fields{}
+	if fields.Has(calendar.FieldRecurrence) {
+		return out, nil
+	}
+	for _, v := range w.overrides() {
+		e, err := w.event(v)
+		if err != nil {
+			return nil, err
+		}
+		if common := fields &^ calendar.FieldTime &^ differences(e, series); common != 0 {
+			out[v] = common
+		}
+	}
 	return out, nil
 }
 
