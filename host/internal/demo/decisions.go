@@ -83,7 +83,7 @@ func (s *scene) madeInCalendar(ctx context.Context) (id string, err error) {
 // decided has somebody copy the item of a meeting in Outlook, and an administrator decide what becomes of the copy.
 func (s *scene) decided(ctx context.Context, m *meeting) error {
 	s.story(fmt.Sprintf("%s copies the item of %q in Outlook, marks and all. A copy is no booking: Roomwire leaves it alone and", m.organizer.name, m.title))
-	s.story("lists it. The administrator looks at what is recommended, and has it done.")
+	s.story("lists it. The administrator asks what the choice of the booking would do, and makes it.")
 	original, _ := s.item(m.organizer, m.id)
 	if _, err := s.sim.Outlook(m.organizer.email).Copy(original.ID); err != nil {
 		return fmt.Errorf("act as Outlook: %w", err)
@@ -107,7 +107,7 @@ func (s *scene) decided(ctx context.Context, m *meeting) error {
 		return err
 	}
 	s.line("      $ roomwire diff")
-	s.line(fmt.Sprintf("      %d  %s  %s  %s, recommended: use the %s", d.ID, d.Person, *d.Booking, d.Kind, *d.Recommendation))
+	s.line(fmt.Sprintf("      %d  %s  %s  %s, recommended: %s", d.ID, d.Person, *d.Booking, d.Kind, *d.Recommendation))
 	if err := s.decide(ctx, d, true); err != nil {
 		return err
 	}
@@ -134,13 +134,13 @@ func (s *scene) decided(ctx context.Context, m *meeting) error {
 	return s.mailed("mailed", "nobody")
 }
 
-// decide carries out what is recommended about a difference, or with preview asks what that would do, and shows it.
+// decide chooses the booking about a difference, or with preview asks what that would do, and shows it.
 func (s *scene) decide(ctx context.Context, d client.Difference, preview bool) error {
 	command := "resolve"
 	if preview {
 		command = "preview"
 	}
-	in := client.ResolveManyInput{Numbers: []int64{d.ID}, Preview: &preview, Use: "recommended"}
+	in := client.ResolveManyInput{Numbers: []int64{d.ID}, Preview: &preview, Use: "booking"}
 	r, err := s.rest.ResolveDifferencesWithResponse(ctx, tenant, nil, in)
 	if err := client.Check(r, err); err != nil {
 		return fmt.Errorf("decide on the difference %d: %w", d.ID, err)
@@ -152,7 +152,7 @@ func (s *scene) decide(ctx context.Context, d client.Difference, preview bool) e
 	if err := same("who would be mailed", "[]", fmt.Sprint(done.Mails)); err != nil {
 		return err
 	}
-	s.line(fmt.Sprintf("      $ roomwire diff %s %d --use recommended", command, d.ID))
+	s.line(fmt.Sprintf("      $ roomwire diff %s %d --use booking", command, d.ID))
 	s.line(fmt.Sprintf("      %d  %s; mails nobody", d.ID, *done.Does))
 	return nil
 }
