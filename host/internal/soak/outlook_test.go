@@ -69,6 +69,20 @@ func (w *world) ref(p *who, id string) calendar.Ref {
 }
 
 // linked returns the link whose item it is.
+// abandoned reports whether an item was its booking's and is nobody's any more: what is edited in it is its owner's affair.
+func (w *world) abandoned(p *who, booking string) bool {
+	dead := false
+	for _, l := range w.links(booking) {
+		if l.Person != p.ID {
+			continue
+		}
+		if dead = l.State == store.LinkDead; !dead {
+			return false
+		}
+	}
+	return dead
+}
+
 func (w *world) linked(p *who, id string) (store.Link, bool) {
 	l, found, err := w.store.LinkByRef(w.Context(), w.tenant, p.ID, w.ref(p, id))
 	w.must(err)
@@ -133,7 +147,7 @@ func (w *world) edit(a soak.Act) {
 	if field == "time" {
 		token = now.Start.In(w.berlin).Format(time.RFC3339) // a series begins where its pattern lets it
 	}
-	if field != "" {
+	if field != "" && !w.abandoned(p, id) {
 		n.edits[field], n.editedIn = token, p
 	}
 	if w.cut && w.told(id) {

@@ -154,7 +154,7 @@ func (w *world) occurrence(a soak.Act) {
 		}
 		w.others[made] = &other{box: p.Email, booking: id, was: says(again), of: of}
 	}
-	if w.others[it.ID] == nil && what == "retitles" {
+	if w.others[it.ID] == nil && what == "retitles" && !w.abandoned(p, id) {
 		n := w.note(id)
 		n.edits["occurrence "+at.Original.Format(time.DateOnly)], n.editedIn = title, p
 	}
