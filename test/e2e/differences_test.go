@@ -33,14 +33,17 @@ func TestDifferencesAreFoundAndDecided(t *testing.T) {
 	if out := s.must("diff", "scan", "--all", "--wait"); !strings.Contains(out, "done") || !strings.Contains(out, "0 failed") || !strings.Contains(out, " 0 differ") {
 		t.Errorf("the scan says %s", out)
 	}
-	if out := s.must("diff", "preview", number, "--use", "recommended"); !strings.Contains(out, "removed") || !strings.Contains(out, "nobody") {
+	if out, _, err := s.roomwire("diff", "preview", number, "--use", "recommended"); err == nil || !strings.Contains(out, "neither side is recommended") {
+		t.Errorf("what nobody can know is decided by recommendation: %v, %s", err, out)
+	}
+	if out := s.must("diff", "preview", number, "--use", "booking"); !strings.Contains(out, "removed") || !strings.Contains(out, "nobody") {
 		t.Errorf("the preview says %s", out)
 	}
 	if n := len(s.items("alice", hush+" of-alice")); n != 2 {
 		t.Fatalf("after the preview there are %d items", n)
 	}
 	mails := fmt.Sprint(s.mails(hush + " of-alice"))
-	s.must("diff", "resolve", number, "--use", "recommended")
+	s.must("diff", "resolve", number, "--use", "booking")
 	s.eventually("the copy is removed", func() error {
 		n := len(s.items("alice", hush+" of-alice"))
 		return yes(n == 1, "there are %d items", n)
