@@ -152,6 +152,7 @@ func (w *world) check() {
 	for i := range w.names {
 		w.checkMailbox(w.person(i))
 	}
+	w.settleSplits()
 	for _, b := range bookings {
 		w.checkBooking(b)
 	}
@@ -427,14 +428,21 @@ func (w *world) checkRooms(bookings []*booking.Booking) {
 	}
 }
 
+// settleSplits: what follows in a series that was split is a booking of its own, once it bears that one's marker.
+func (w *world) settleSplits() {
+	for id, o := range w.others {
+		it, found := w.sim.Outlook(o.box).Find(func(x exchangesim.Appointment) bool { return x.ID == id })
+		if found && o.of != "" && it.Properties[oid] != o.booking && w.booking(it.Properties[oid]) != nil {
+			delete(w.others, id)
+		}
+	}
+}
+
 // checkOthers: copies and what is nobody's business are as they were left.
 func (w *world) checkOthers() {
 	for id, o := range w.others {
 		it, found := w.sim.Outlook(o.box).Find(func(x exchangesim.Appointment) bool { return x.ID == id })
 		switch {
-		case found && o.of != "" && it.Properties[oid] != o.booking && w.booking(it.Properties[oid]) != nil:
-			delete(w.others, id) // what follows in a split series is a booking of its own by now
-			continue
 		case o.was == "" && found:
 			o.was = says(it) // from now on it is one
 		case o.was == "", !found && w.orphaned(o):

@@ -68,7 +68,6 @@ func (w *world) ref(p *who, id string) calendar.Ref {
 	return calendar.Ref(ids.Immutable)
 }
 
-// linked returns the link whose item it is.
 // abandoned reports whether an item was its booking's and is nobody's any more: what is edited in it is its owner's affair.
 func (w *world) abandoned(p *who, booking string) bool {
 	dead := false
@@ -83,6 +82,7 @@ func (w *world) abandoned(p *who, booking string) bool {
 	return dead
 }
 
+// linked returns the link whose item it is.
 func (w *world) linked(p *who, id string) (store.Link, bool) {
 	l, found, err := w.store.LinkByRef(w.Context(), w.tenant, p.ID, w.ref(p, id))
 	w.must(err)
