@@ -94,7 +94,7 @@ func (e *Engine) SetShadow(ctx context.Context, tenant, person string, on bool) 
 			return fmt.Errorf("person %q: %w", person, booking.ErrNotFound)
 		case on && row.Kind == directory.KindResource:
 			return &booking.InvalidError{Booking: person, Violations: []booking.Violation{{
-				Field: "on", Reason: "shadow mode is for persons: the calendar of a room is read once sync.resource_sync is on and its sync is not disabled",
+				Field: "on", Reason: "shadow mode is for persons: the calendar of a room is read where rooms { sync = true } is set and its sync is not disabled",
 			}}}
 		}
 		changed, err := tx.SetShadow(ctx, tenant, person, on)
