@@ -44,7 +44,7 @@ func (e *Engine) PutOccurrence(ctx context.Context, c booking.OccurrenceChange) 
 		case !found:
 			return fmt.Errorf("booking %q: %w", c.Booking, booking.ErrNotFound)
 		}
-		if err := matches(c.Booking, old, found, c.Match); err != nil {
+		if err := matches(ctx, tx, bookingID{c.Tenant, c.Booking}, old, found, c.Match); err != nil {
 			return err
 		}
 		if why := notChangeable(old); why != "" {

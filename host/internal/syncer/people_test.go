@@ -234,6 +234,42 @@ func TestAnswersAreToldAndChangeNothingElse(t *testing.T) {
 	})
 }
 
+// TestAnAnswerIsInNobodysWay has a booking system change what it last saw before somebody accepted.
+func TestAnAnswerIsInNobodysWay(t *testing.T) {
+	each(t, func(w *world) {
+		w.book("b1")
+		w.pass("alice")
+		seen := w.booking("b1")
+		w.server.edit(alice, w.only(alice).Ref, func(e *calendar.Event) {
+			for i := range e.Attendees {
+				e.Attendees[i].Response = calendar.Accepted
+			}
+		})
+		w.pass("alice")
+		put := func(version int64, title string) error {
+			next := seen.Clone()
+			next.Title = title
+			_, err := w.engine.Put(w.Context(), next, booking.Match{Set: true, Version: version}, booking.Refuse)
+			return err
+		}
+		if now := w.booking("b1"); now.Version <= seen.Version {
+			w.Fatalf("nobody has answered: %+v", now)
+		}
+		if err := put(seen.Version, "Other"); err != nil {
+			w.Errorf("after an answer: %v", err)
+		}
+		if said, known := w.booking("b1").Answer(bob); !known || said.State != booking.AnswerAccepted {
+			w.Errorf("the answer is %+v, %t", said, known)
+		}
+		if err := put(seen.Version, "Again"); err == nil {
+			w.Error("a change was overwritten that the caller had not seen")
+		}
+		if err := put(seen.Version-1, "Again"); err == nil {
+			w.Error("a version that never was is taken for one")
+		}
+	})
+}
+
 func TestAnotherOrganizerIsOneCancellationAndOneInvitation(t *testing.T) {
 	each(t, func(w *world) {
 		w.book("b1")

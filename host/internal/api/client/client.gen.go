@@ -2331,7 +2331,8 @@ type ListBookingsParams struct {
 
 // CancelBookingParams defines parameters for CancelBooking.
 type CancelBookingParams struct {
-	// IfMatch An ETag; only if the booking still is at that version. `*` means that there must be one.
+	// IfMatch An ETag; only if the booking still is at that version, or has only been answered since: no change overwrites an answer.
+	// `*` means that there must be one.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
@@ -2347,7 +2348,8 @@ type PutBookingParams struct {
 	// left out, and the answer names them in `skipped_conflicts`. A single booking is refused in any case.
 	Conflicts *PutBookingParamsConflicts `form:"conflicts,omitempty" json:"conflicts,omitempty"`
 
-	// IfMatch An ETag; only if the booking still is at that version. `*` means that there must be one.
+	// IfMatch An ETag; only if the booking still is at that version, or has only been answered since: no change overwrites an answer.
+	// `*` means that there must be one.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 
 	// IfNoneMatch `*`: only if there is no such booking yet.
@@ -2375,13 +2377,15 @@ type ListOccurrencesParams struct {
 
 // SkipOccurrenceParams defines parameters for SkipOccurrence.
 type SkipOccurrenceParams struct {
-	// IfMatch An ETag; only if the booking still is at that version. `*` means that there must be one.
+	// IfMatch An ETag; only if the booking still is at that version, or has only been answered since: no change overwrites an answer.
+	// `*` means that there must be one.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // PutOccurrenceParams defines parameters for PutOccurrence.
 type PutOccurrenceParams struct {
-	// IfMatch An ETag; only if the booking still is at that version. `*` means that there must be one.
+	// IfMatch An ETag; only if the booking still is at that version, or has only been answered since: no change overwrites an answer.
+	// `*` means that there must be one.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
