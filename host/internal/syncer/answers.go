@@ -309,10 +309,14 @@ func (e *Engine) tellAnswer(ctx context.Context, tx *store.Tx, b *booking.Bookin
 }
 
 // roomRefuses carries out the organizer's conflict behaviour: with Rollback the booking stands, with its problem, and
-// nobody is invited again; with Cancel it is cancelled and its item let go. In shadow mode it stands whatever that says.
+// nobody is invited again; with Cancel it is cancelled and its item let go. In shadow mode, and while a calendar is taken over, it
+// stands whatever that says, and nobody is mailed: the answer is perhaps an old one.
 func (e *Engine) roomRefuses(ctx context.Context, tx *store.Tx, b *booking.Booking, what string) error {
 	person, found, err := tx.Person(ctx, b.Tenant, b.Organizer)
 	if err != nil || !found || person.Shadow {
+		return err
+	}
+	if mb, _, err := tx.Mailbox(ctx, b.Tenant, b.Organizer); err != nil || mb.TakeOver {
 		return err
 	}
 	about := store.Link{Tenant: b.Tenant, Person: b.Organizer, Booking: b.ID}

@@ -234,6 +234,9 @@ func (e *Engine) work(ctx context.Context, p *pass) error {
 	if err := e.pull(ctx, p); err != nil {
 		return err
 	}
+	if err := e.takenOver(ctx, p); err != nil {
+		return err
+	}
 	if p.noPush != nil {
 		if err := e.refuse(ctx, p, sentence(p.noPush)); err != nil {
 			return err

@@ -192,6 +192,52 @@ func TestTakeOverLeavesPrivateAppointmentsAlone(t *testing.T) {
 	})
 }
 
+// TestAnOldDeclineCancelsNothingAtTakeOver: whoever wants a booking cancelled when its room declines means what happens from now on.
+func TestAnOldDeclineCancelsNothingAtTakeOver(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.withMails()
+		w.person(directory.Person{ID: "alice", Email: alice, DisplayName: "Alice", MailOnError: true, ConflictBehaviour: directory.Cancel})
+		w.shadow(true)
+		declined := func(e *calendar.Event) {
+			for i := range e.Attendees {
+				if e.Attendees[i].Email == roomA {
+					e.Attendees[i].Response = calendar.Declined
+				}
+			}
+		}
+		marked := w.oldSync(w.book("marked", noOneElse), true, declined)
+		w.oldSync(w.book("bare", at(11), noOneElse), false, declined)
+		w.server.before = func(call string) error { // the first reading breaks off
+			if call == "page" {
+				return fault.Unavailable
+			}
+			return nil
+		}
+		w.pass("alice")
+		w.shadow(false)
+		w.pass("alice")
+		w.server.before = nil
+		w.later(DefaultLimits().RetryMax)
+		w.pass("alice")
+		for _, id := range []string{"marked", "bare"} {
+			b := w.booking(id)
+			if b.Status != booking.Confirmed || b.SyncProblem != "the room room-a declined" {
+				w.Errorf("%s is %s, problem %q", id, b.Status, b.SyncProblem)
+			}
+		}
+		if news := w.news(); len(news) > 0 {
+			w.Errorf("mailed of what is long known: %q", news)
+		}
+		w.server.edit(alice, marked, func(e *calendar.Event) { e.Attendees[0].Response = calendar.Accepted })
+		w.pass("alice")
+		w.server.edit(alice, marked, declined)
+		w.pass("alice")
+		if b := w.booking("marked"); b.Status != booking.Cancelled {
+			w.Errorf("a new decline: the booking is %s", b.Status)
+		}
+	})
+}
+
 // TestTakeOverSurvivesACrash: it is done once, and begun anew where it was not done to its end.
 func TestTakeOverSurvivesACrash(t *testing.T) {
 	each(t, func(w *world) {

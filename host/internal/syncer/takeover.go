@@ -203,7 +203,8 @@ func (e *Engine) eachStanding(ctx context.Context, tenant, person string, f func
 }
 
 // takeOver links bookings with items that another sync made for them and that bear no marker: those that say the same. It is done
-// once, before anything is made in a calendar that has been in shadow mode. What bears a marker is found as ever. Nobody is mailed.
+// before anything is made in a calendar that has been in shadow mode. What bears a marker is found as ever, by the full read that
+// follows; see takenOver. Nobody is mailed.
 func (e *Engine) takeOver(ctx context.Context, p *pass) error {
 	if !p.mb.TakeOver {
 		return nil
@@ -212,8 +213,7 @@ func (e *Engine) takeOver(ctx context.Context, p *pass) error {
 	if err != nil {
 		return err
 	}
-	n := 0
-	err = e.eachStanding(ctx, p.mb.Tenant, p.mb.Person, func(b *booking.Booking, links []store.Link) error {
+	return e.eachStanding(ctx, p.mb.Tenant, p.mb.Person, func(b *booking.Booking, links []store.Link) error {
 		if slices.ContainsFunc(links, func(l store.Link) bool { return l.State != store.LinkDead && !unmade(l) }) {
 			return nil
 		}
@@ -221,22 +221,22 @@ func (e *Engine) takeOver(ctx context.Context, p *pass) error {
 		if err != nil || by != byContent {
 			return err
 		}
-		adopted, err := e.adoptByContent(ctx, p, b.ID, it)
-		if adopted {
-			n++
-		}
-		return err
+		return e.adoptByContent(ctx, p, b.ID, it)
 	})
-	if err != nil {
-		return err
+}
+
+// takenOver ends the take-over once the calendar was read in full. What is heard of it before is no news to anybody: a room that has
+// declined long ago cancels nothing.
+func (e *Engine) takenOver(ctx context.Context, p *pass) error {
+	if !p.mb.TakeOver {
+		return nil
 	}
 	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 		p.mb.TakeOver = false
 		if err := tx.SetTakeOver(ctx, p.mb.Tenant, p.mb.Person, false); err != nil {
 			return err
 		}
-		return e.record(ctx, tx, p.mb.Tenant, p.mb.Person, "", "calendar taken over",
-			fmt.Sprintf("%s without a marker found by time and subject", plural(n, "item", "items")))
+		return e.record(ctx, tx, p.mb.Tenant, p.mb.Person, "", "calendar taken over", "it was read in full, and is kept in sync from now on")
 	})
 }
 
@@ -246,9 +246,8 @@ func unmade(l store.Link) bool {
 }
 
 // adoptByContent links a booking with an item, unless either was linked meanwhile.
-func (e *Engine) adoptByContent(ctx context.Context, p *pass, id string, it *calendar.Item) (adopted bool, err error) {
-	err = e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
-		adopted = false
+func (e *Engine) adoptByContent(ctx context.Context, p *pass, id string, it *calendar.Item) error {
+	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 		b, found, err := tx.Booking(ctx, p.mb.Tenant, id)
 		if err != nil || !found || b.Status != booking.Confirmed || b.Organizer != p.mb.Person || b.SyncOff || b.SyncDisabled {
 			return err
@@ -273,11 +272,9 @@ func (e *Engine) adoptByContent(ctx context.Context, p *pass, id string, it *cal
 				return nil
 			}
 		}
-		adopted = true
 		if err := e.pairItem(ctx, tx, p, l, it); err != nil {
 			return err
 		}
 		return e.record(ctx, tx, b.Tenant, b.Organizer, b.ID, "item linked", "found in the calendar by its time and subject; it was made by another sync")
 	})
-	return adopted && err == nil, err
 }
