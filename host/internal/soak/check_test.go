@@ -131,6 +131,7 @@ func (w *world) decideMails(p *who, n int) (decided bool) {
 			if err == nil {
 				w.note(d.Booking).puts++
 				w.note(d.Booking).touched = true
+				w.stays(p, d.Booking)
 				continue
 			}
 		}
@@ -142,6 +143,18 @@ func (w *world) decideMails(p *who, n int) (decided bool) {
 		w.must(w.engine.Resolve(w.Context(), w.tenant, d.ID, syncer.Resolution{Use: syncer.UseBooking, Mail: true}))
 	}
 	return decided
+}
+
+// stays notes that the item of a booking that is over stays, because somebody decided so.
+func (w *world) stays(p *who, id string) {
+	if b := w.booking(id); b != nil && b.Status == booking.Confirmed {
+		return
+	}
+	for _, it := range w.own(p.Email) {
+		if it.Properties[oid] == id && w.others[it.ID] == nil {
+			w.others[it.ID] = &other{box: p.Email, booking: id, was: says(it)}
+		}
+	}
 }
 
 // check looks at everything that must be true when nothing is due any more.
@@ -270,12 +283,12 @@ func (w *world) checkBooking(b *booking.Booking) {
 	w.checkEdits(b, history, open)
 }
 
-// declined reports whether a room declined a booking whose organizer wants it cancelled then.
+// declined reports whether a room declined a booking, or the series that it was split off, whose organizer wants it cancelled then.
 func (w *world) declined(b *booking.Booking) bool {
 	p := w.people[b.Organizer]
 	return p.ConflictBehaviour == directory.Cancel && slices.ContainsFunc(w.sim.Answers(), func(a exchangesim.Answer) bool {
 		id, _, _ := strings.Cut(a.Subject, " ")
-		return a.Response == "Decline" && id == b.ID && strings.EqualFold(a.To, p.Email) && strings.HasPrefix(a.From, "room-")
+		return a.Response == "Decline" && (id == b.ID || strings.HasPrefix(b.ID, id+"-")) && strings.EqualFold(a.To, p.Email) && strings.HasPrefix(a.From, "room-")
 	})
 }
 

@@ -101,8 +101,9 @@ func (w *world) edit(a soak.Act) {
 	}
 	id := it.Properties[oid]
 	field, token := "", ""
+	var refused error
 	w.byHand(func() error {
-		return w.sim.Outlook(p.Email).Update(it.ID, func(x *exchangesim.Appointment) {
+		err := w.sim.Outlook(p.Email).Update(it.ID, func(x *exchangesim.Appointment) {
 			switch a.C % 10 {
 			case 0, 1:
 				x.Subject = w.fresh(cmp.Or(id, "own"), "subject")
@@ -135,7 +136,15 @@ func (w *world) edit(a soak.Act) {
 				x.ReminderSet, x.ReminderMinutes = a.C%20 > 9, 5+a.C/20%3
 			}
 		})
+		if field == "time" && it.Recurrence != nil {
+			refused, err = err, nil // it would begin after its end
+		}
+		return err
 	})
+	if refused != nil {
+		w.say("%s cannot move %q: %v", p.ID, it.Subject, refused)
+		return
+	}
 	now, _ := w.sim.Outlook(p.Email).Find(func(x exchangesim.Appointment) bool { return x.ID == it.ID })
 	w.say("%s edits %q, kind %d: %q at %s in %q with %d rooms", p.ID, it.Subject, a.C%10, now.Subject, now.Start.Format("2 15:04"), now.Location, len(now.Resources))
 	if o := w.others[it.ID]; o != nil && o.was != "" {
