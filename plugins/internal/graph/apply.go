@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -62,7 +61,7 @@ func (b *Backend) create(ctx context.Context, m calendar.Mutation) (backend.Resu
 	if err != nil {
 		return backend.Result{}, err
 	}
-	if err := cmp.Or(p.series(m.Event), b.withinReach(m, m.Event)); err != nil {
+	if err := p.series(m.Event); err != nil {
 		return backend.Result{}, err
 	}
 	if !m.First {

@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,13 +24,15 @@ type instance struct {
 	exception bool
 }
 
-// instances returns the occurrences of a series by their day in the rule, for the days of the rule that are looked at: those
-// in the window, and two years of it at least.
+// instances returns the occurrences of a series by their day in the rule, for the days of the rule that are looked at.
 func (b *Backend) instances(ctx context.Context, m backend.Mailbox, id string, s series.Series) (map[time.Time]instance, []time.Time, error) {
-	horizon := b.horizon(s)
+	last, err := b.reach(ctx, m, id, s)
+	if err != nil {
+		return nil, nil, err
+	}
 	var days []time.Time
 	for _, d := range s.Days() {
-		if d.After(horizon) {
+		if d.After(last) {
 			break
 		}
 		days = append(days, d)
@@ -55,33 +56,6 @@ func (b *Backend) instances(ctx context.Context, m backend.Mailbox, id string, s
 		}
 	}
 	return out, days, nil
-}
-
-// horizon is the last day of a series that is looked at.
-func (b *Backend) horizon(s series.Series) time.Time {
-	_, horizon := b.window()
-	if least := s.Day(s.Start).AddDate(2, 0, 0); horizon.Before(least) {
-		horizon = least
-	}
-	return horizon
-}
-
-// withinReach refuses exceptions that lie later than is looked at: they would never be seen again, and so pass for taken back by
-// somebody.
-func (b *Backend) withinReach(m calendar.Mutation, e calendar.Event) error {
-	s, repeats, err := series.OfRead(e)
-	if err != nil || !repeats {
-		return err
-	}
-	horizon := b.horizon(s)
-	for d := range s.ByDay() {
-		if d.After(horizon) {
-			return fmt.Errorf("the occurrence of %s of a series in the calendar of %s was not written, nor the series: no occurrence after %s is looked "+
-				"at. Let it be as the others until it is nearer, or choose a larger window_ahead: %w",
-				d.Format(time.DateOnly), m.Mailbox.Address, horizon.Format(time.DateOnly), fault.Unsupported)
-		}
-	}
-	return nil
 }
 
 // addInstances adds the occurrences in a part of a series, by their day in the rule.
@@ -196,7 +170,7 @@ func (p patch) series(e calendar.Event) error {
 // leaves a whole item, so that one that was cut off is found to differ and written again.
 func (b *Backend) rewrite(ctx context.Context, m calendar.Mutation, e event, now backend.Item, p patch) (backend.Result, error) {
 	want := series.Overlay(now.Event, m.Event, m.Fields)
-	if err := cmp.Or(p.series(want), b.withinReach(m, want)); err != nil {
+	if err := p.series(want); err != nil {
 		return backend.Result{}, err
 	}
 	if want.Recurrence == "" {

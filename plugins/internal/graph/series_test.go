@@ -42,35 +42,6 @@ func TestASeriesThatBeganLongAgo(t *testing.T) {
 	}
 }
 
-// What is different about an occurrence later than is looked at would pass for taken back by somebody, so it is refused, and nothing
-// of it written.
-func TestAnExceptionBeyondTheWindowIsRefused(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	e := desk()
-	e.Zone, e.Start = "", soon(7, "09:00")
-	e.End, e.Recurrence = e.Start.Add(time.Hour), "FREQ=DAILY"
-	item := w.create(t, "far", e)
-	e.Subject = "Renamed"
-	e.Exceptions = []calendar.OccurrenceException{{Occurrence: e.Start.AddDate(3, 0, 0)}}
-	m := calendar.Mutation{
-		Op: calendar.Update, Mailbox: w.alice, Key: "far", Ref: item.Ref, Event: e, Fields: calendar.FieldSubject | calendar.FieldRecurrence,
-	}
-	if _, err := w.Apply(t.Context(), m); fault.Of(err) != fault.Unsupported {
-		t.Errorf("changed it: %v", err)
-	}
-	m.Op, m.Key, m.Ref = calendar.Create, "other", ""
-	if _, err := w.Apply(t.Context(), m); fault.Of(err) != fault.Unsupported {
-		t.Errorf("made it: %v", err)
-	}
-	changes, _ := w.pull(t, "")
-	for _, c := range latestOf(changes) {
-		if c.Item.Event.Subject == "Renamed" {
-			t.Error("a part of it was written")
-		}
-	}
-}
-
 // invitedTo is a series with a guest.
 func invitedTo(t *testing.T) (calendar.Event, series.Series) {
 	t.Helper()

@@ -87,6 +87,14 @@ func (s Series) Days() iter.Seq2[int, time.Time] {
 	}
 }
 
+// Outlasts reports whether a series has an occurrence later than a day.
+func (s Series) Outlasts(day time.Time) bool {
+	for range s.Rule.OccurrencesFrom(s.at, s.On(day.AddDate(0, 0, 1))) {
+		return true
+	}
+	return false
+}
+
 // Plain is the occurrence of a day as the rule makes it.
 func (s Series) Plain(day time.Time) calendar.Event {
 	e := s.Event
