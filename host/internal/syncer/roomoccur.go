@@ -122,12 +122,9 @@ func (s *roomSettling) makeWay(ctx context.Context, old, next *booking.Booking) 
 	if err != nil {
 		return false, nil, err
 	}
-	var mine []booking.Conflict
+	mine := ofRoom(conflicts, s.row.Room)
 	for _, c := range conflicts {
 		leaveOut(next, c.Resource, c.Occurrence)
-		if c.Resource == s.row.Room {
-			mine = append(mine, c)
-		}
 	}
 	next.Normalize()
 	if len(mine) > 0 && !s.engine.hasRoomAhead(next, s.row.Room) {
