@@ -40,7 +40,7 @@ func (s *roomSettling) follow(ctx context.Context, b *booking.Booking) error {
 		}
 	}
 	if v := booking.Validate(next); len(v) > 0 {
-		why, _ := refused(&booking.InvalidError{Booking: next.ID, Violations: v})
+		why := refusalOf(&booking.InvalidError{Booking: next.ID, Violations: v}).listed
 		return s.leave(ctx, roomDifference{roomDiffers, b.ID, "the booking does not follow the meeting: " + why})
 	}
 	if !booking.Same(b, next) {
@@ -168,7 +168,7 @@ func (s *roomSettling) cannotFollow(ctx context.Context, b *booking.Booking, oth
 	e, next := s.engine, b.Clone()
 	before := s.base
 	if s.row.Booking == "" { // it would only join
-		return s.collides(ctx, others)
+		return s.collides(ctx, b, others)
 	}
 	if s.canDecline() {
 		if !withoutRoom(next, s.row.Room) {
@@ -186,11 +186,11 @@ func (s *roomSettling) cannotFollow(ctx context.Context, b *booking.Booking, oth
 		}
 		return s.refuse(ctx, roomNotFree)
 	}
-	if err := s.collides(ctx, others); err != nil {
+	if err := s.collides(ctx, b, others); err != nil {
 		return err
 	}
 	s.row.Booking, s.row.Base = b.ID, saveFields(before) // the booking has not followed: that is tried again
-	if next.SyncProblem = fmt.Sprintf("the meeting was moved to a time at which a room is taken by booking %s", takenBy(others)); next.SyncProblem == b.SyncProblem {
+	if next.SyncProblem = fmt.Sprintf("the meeting was moved to a time at which the room %s is taken by another booking", s.row.Room); next.SyncProblem == b.SyncProblem {
 		return nil
 	}
 	return e.save(ctx, s.tx, b, next, sourceCalendar, next.SyncProblem)

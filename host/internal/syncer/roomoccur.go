@@ -269,7 +269,7 @@ func (s *roomSettling) tellTaken(ctx context.Context, b *booking.Booking, stay [
 	}
 	about := store.Link{Tenant: s.row.Tenant, Person: s.organizer.ID, Booking: b.ID}
 	return e.mailOnError(ctx, s.tx, &about, mailNews{MailRoomConflict,
-		"the room " + displayName(s.pass.person.Person) + " is taken on " + namesOfOccurrences(stay)})
+		"the room " + displayName(s.pass.person.Person) + " is taken by another booking on " + namesOfOccurrences(stay)})
 }
 
 // namesOfOccurrences lists the occurrences in conflict.
