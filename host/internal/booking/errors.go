@@ -80,9 +80,20 @@ func (e *OverlapError) Error() string {
 	return fmt.Sprintf("booking %q overlaps on a resource with %s", e.Booking, e.Where())
 }
 
+// most is how many of a kind are named.
+const most = 3
+
 // Where names the bookings in the way, and of a series when they are.
 func (e *OverlapError) Where() string {
-	const most = 3
+	others := some(e.Others, most)
+	if times := e.Times(); times != "" {
+		return others + ", at " + times
+	}
+	return others
+}
+
+// Times says at which occurrences of a series which resource is taken; empty for a single booking.
+func (e *OverlapError) Times() string {
 	var times []string
 	for _, c := range e.Conflicts {
 		if c.Occurrence.IsZero() {
@@ -96,11 +107,7 @@ func (e *OverlapError) Where() string {
 			times = append(times, text)
 		}
 	}
-	others := some(e.Others, most)
-	if len(times) == 0 {
-		return others
-	}
-	return others + ", at " + some(times, most)
+	return some(times, most)
 }
 
 func some(list []string, most int) string {

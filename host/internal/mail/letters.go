@@ -37,7 +37,7 @@ const maxTemplate = 256 << 10
 // by every server on their way, and time and rooms tell the organizer well enough which booking it is.
 type Letter struct {
 	Name    string // of the person
-	Booking string // id
+	Booking string // id; empty if the trouble is about a meeting that is not booked
 	Day     string // of the booking, short; empty if it is gone, as is Time
 	Time    string // in full, on the booking's wall clock
 	Rooms   string // names, separated by commas; may be empty
@@ -122,7 +122,7 @@ func (l *Letters) Sample() Letter {
 	say := calendars[l.language]
 	return Letter{
 		Name: "Alice Adams", Booking: "b-4711", Day: say.date(local(b, start)), Time: say.when(b), Rooms: "Room A",
-		Why: "a resource is taken at that time by booking b-4712", Kind: "sync disabled",
+		Why: "a resource is taken at that time by another booking", Kind: "sync disabled",
 	}
 }
 

@@ -86,7 +86,7 @@ gehalten. Beide bleiben, wie sie jetzt sind.
   Zeit:    Dienstag, 1. Dezember 2026, 10:00 bis 11:00 (Europe/Zurich)
   Räume:   Room A
 
-Grund: ein Raum ist zu dieser Zeit durch Buchung b-4712 belegt.
+Grund: ein Raum ist zu dieser Zeit durch eine andere Buchung belegt.
 
 Was Sie tun können: Sehen Sie sich beide an. Sagt die Buchung, was Sie
 wollen, dann speichern Sie sie im Buchungssystem noch einmal: Damit wird sie
@@ -107,8 +107,13 @@ func TestReasonsInOtherWords(t *testing.T) {
 	t.Parallel()
 	l := load(t, config.Mail{Language: config.German})
 	for why, want := range map[string]string{
-		"a resource is taken at that time by booking b2, b3": "ein Raum ist zu dieser Zeit durch Buchung b2, b3 belegt",
-		"a resource is taken at that time by booking b2; the item was reset 5 times and changed again": "ein Raum ist zu dieser Zeit durch Buchung b2 belegt; " +
+		"a resource is taken at that time by another booking": "ein Raum ist zu dieser Zeit durch eine andere Buchung belegt",
+		"a resource is taken at that time by another booking, at 2026-12-03 09:00 UTC (room-a)": "ein Raum ist zu dieser Zeit durch eine andere Buchung belegt, " +
+			"nämlich 2026-12-03 09:00 UTC (room-a)",
+		"the room Room A is taken by another booking at the time of your meeting, 2026-12-01 10:00 (Europe/Berlin)": "der Raum Room A ist zur Zeit Ihrer " +
+			"Besprechung durch eine andere Buchung belegt, 2026-12-01 10:00 (Europe/Berlin)",
+		"the room Room A is taken by another booking on 2026-12-08, 2026-12-15": "der Raum Room A ist durch eine andere Buchung belegt am 2026-12-08, 2026-12-15",
+		"a resource is taken at that time by another booking; the item was reset 5 times and changed again": "ein Raum ist zu dieser Zeit durch eine andere Buchung belegt; " +
 			"der Termin wurde 5 Mal zurückgesetzt und wieder geändert",
 		"the server said no": "the server said no",
 	} {

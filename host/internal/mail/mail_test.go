@@ -100,7 +100,7 @@ func (r *rig) tx(f func(context.Context, *store.Tx) error) {
 func (r *rig) queue(kind string) {
 	r.Helper()
 	r.tx(func(ctx context.Context, tx *store.Tx) error {
-		return tx.AddMail(ctx, store.Mail{Tenant: tenant, Person: "alice", Booking: "b1", Kind: kind, Detail: "a resource is taken at that time by booking b2\r\nBcc: x"})
+		return tx.AddMail(ctx, store.Mail{Tenant: tenant, Person: "alice", Booking: "b1", Kind: kind, Detail: "a resource is taken at that time by another booking\r\nBcc: x"})
 	})
 }
 
@@ -115,6 +115,37 @@ func (r *rig) due() []store.Mail {
 	due, err := r.store.DueMails(r.Context(), r.now().AddDate(1, 0, 0), 100)
 	r.must(err)
 	return due
+}
+
+// A meeting that is not booked has no number, and nothing is told of the booking that has the room.
+func TestMailAboutAMeetingWithoutABooking(t *testing.T) {
+	for language, want := range map[string]string{
+		config.English: "Why: the room Room A is taken by another booking at the time of your meeting, 2026-12-01 10:00 (Europe/Berlin).",
+		config.German:  "Grund: der Raum Room A ist zur Zeit Ihrer Besprechung durch eine andere Buchung belegt, 2026-12-01 10:00 (Europe/Berlin).",
+	} {
+		t.Run(language, func(t *testing.T) {
+			each(t, func(r *rig) {
+				r.settings.Language = language
+				r.tx(func(ctx context.Context, tx *store.Tx) error {
+					return tx.AddMail(ctx, store.Mail{
+						Tenant: tenant, Person: "alice", Booking: "outlook-0815/room-a", Kind: syncer.MailRoomConflict,
+						Detail: "the room Room A is taken by another booking at the time of your meeting, 2026-12-01 10:00 (Europe/Berlin)",
+					})
+				})
+				r.round()
+				got := r.server.received()
+				if len(got) != 1 {
+					r.Fatalf("%d mails", len(got))
+				}
+				data, err := io.ReadAll(quotedprintable.NewReader(strings.NewReader(got[0].body)))
+				r.must(err)
+				body := strings.Join(strings.Fields(string(data)), " ")
+				if !strings.Contains(body, want) || strings.Contains(body, "outlook-") || strings.Contains(body, "Booking:") || strings.Contains(body, "Buchung:") {
+					r.Errorf("body:\n%s", data)
+				}
+			})
+		})
+	}
 }
 
 func TestMailSaysWhatHappenedAndNotWhatTheBookingIsAbout(t *testing.T) {
@@ -133,7 +164,7 @@ func TestMailSaysWhatHappenedAndNotWhatTheBookingIsAbout(t *testing.T) {
 			r.must(err)
 			for _, want := range []string{
 				"Hello Alice Ämter,", "b1\n", "Tuesday, 1 December 2026, 10:00 to 11:00 (Europe/Berlin)", "Room A",
-				"Why: a resource is taken at that time by booking b2 Bcc: x.", "What to do: ",
+				"Why: a resource is taken at that time by another booking Bcc: x.", "What to do: ",
 			} {
 				if !strings.Contains(string(body), want) {
 					r.Errorf("%s lacks %q:\n%s", kinds[i], want, body)

@@ -11,6 +11,9 @@ import (
 	"github.com/roomwire/roomwire/host/internal/store"
 )
 
+// roomConflict is the kind of trouble that may be about a meeting without a booking (syncer.MailRoomConflict).
+const roomConflict = "room conflict"
+
 // letter collects what a mail tells.
 func (s *Sender) letter(ctx context.Context, m store.Mail, p store.PersonRow, language string) (Letter, error) {
 	l := Letter{Name: p.DisplayName, Booking: m.Booking, Why: m.Detail, Kind: m.Kind}
@@ -19,6 +22,9 @@ func (s *Sender) letter(ctx context.Context, m store.Mail, p store.PersonRow, la
 	}
 	b, found, err := s.Store.Booking(ctx, m.Tenant, m.Booking)
 	if err != nil || !found {
+		if m.Kind == roomConflict { // the meeting is not booked, and has no number that its organizer knows
+			l.Booking = ""
+		}
 		return l, err
 	}
 	var names []string

@@ -494,13 +494,18 @@ func saveFields(f *plan.Fields) []byte {
 	return data
 }
 
-// refused reports whether err is a booking rule's refusal, and why in a sentence.
-func refused(err error) (string, bool) {
+// refusalOf says in sentences why a booking rule refuses something.
+func refusalOf(err error) refusal {
 	if o, ok := errors.AsType[*booking.OverlapError](err); ok {
-		return "a resource is taken at that time by booking " + o.Where(), true
+		not := refusal{why: "a resource is taken at that time by another booking", listed: "a resource is taken at that time by booking " + o.Where()}
+		if times := o.Times(); times != "" {
+			not.why += ", at " + times
+		}
+		return not
 	}
 	if v, ok := errors.AsType[*booking.InvalidError](err); ok {
-		return fmt.Sprintf("%s %s", v.Violations[0].Field, v.Violations[0].Reason), true
+		why := fmt.Sprintf("%s %s", v.Violations[0].Field, v.Violations[0].Reason)
+		return refusal{why: why, listed: why}
 	}
-	return "", false
+	return refusal{}
 }

@@ -366,7 +366,7 @@ func (e *Engine) wouldRefuse(ctx context.Context, tx *store.Tx, p *pair, d plan.
 		return "", err
 	}
 	_, not, err := e.allow(ctx, tx, p, next, d)
-	return not.why, err
+	return not.listed, err
 }
 
 // explainHolds lists what keeps a pair from being worked on.

@@ -16,7 +16,9 @@ import (
 
 // A refusal says why the booking's rules do not allow what the calendar says; nothing in it if they do.
 type refusal struct {
-	why string
+	// why is for whomever the booking concerns, in mails, in its problem and in the change feed: which booking of somebody else is
+	// in the way is nobody's business there. listed is for administrators, who look that up.
+	why, listed string
 	// inPart: only single occurrences of a series that were changed by themselves are refused; the rest is allowed.
 	inPart bool
 }
@@ -24,8 +26,7 @@ type refusal struct {
 // allow returns next, p's booking with what the calendar changed, as far as the rules allow it.
 func (e *Engine) allow(ctx context.Context, tx *store.Tx, p *pair, next *booking.Booking, d plan.Decision) (*booking.Booking, refusal, error) {
 	if v := booking.Validate(next); len(v) > 0 {
-		why, _ := refused(&booking.InvalidError{Booking: next.ID, Violations: v})
-		return nil, refusal{why: why}, nil
+		return nil, refusalOf(&booking.InvalidError{Booking: next.ID, Violations: v}), nil
 	}
 	if !d.BookingFields.Any(calendar.FieldTime | calendar.FieldResources | calendar.FieldRecurrence) {
 		return next, refusal{}, nil
@@ -34,15 +35,16 @@ func (e *Engine) allow(ctx context.Context, tx *store.Tx, p *pair, next *booking
 	if err != nil || len(conflicts) == 0 {
 		return next, refusal{}, err
 	}
-	why, _ := refused(booking.Overlapped(next.ID, conflicts))
+	not := refusalOf(booking.Overlapped(next.ID, conflicts))
 	part := withoutMoves(p.booking, next, conflicts)
 	if part == nil || len(booking.Validate(part)) > 0 {
-		return nil, refusal{why: why}, nil
+		return nil, not, nil
 	}
 	if still, err := tx.Conflicts(ctx, p.booking, part); err != nil || len(still) > 0 {
-		return nil, refusal{why: why}, err
+		return nil, not, err
 	}
-	return part, refusal{why, true}, nil
+	not.inPart = true
+	return part, not, nil
 }
 
 // withoutMoves returns next with the occurrences in conflict as they were in old; nil if that cannot be, because the series
@@ -101,7 +103,7 @@ func (e *Engine) changeFromCalendar(ctx context.Context, tx *store.Tx, p *pair, 
 }
 
 // rebuff carries out the person's conflict behaviour: what the calendar says is not allowed.
-func (e *Engine) rebuff(ctx context.Context, tx *store.Tx, p *pair, why string) error {
+func (e *Engine) rebuff(ctx context.Context, tx *store.Tx, p *pair, not refusal) error {
 	l := &p.link
 	l.Ref, l.Revision, l.GoneAt = p.item.Ref, p.item.Revision, zeroTime
 	if l.State == store.LinkPending || l.State == store.LinkExpected {
@@ -111,16 +113,16 @@ func (e *Engine) rebuff(ctx context.Context, tx *store.Tx, p *pair, why string) 
 		return tx.PutLink(ctx, *l) // the same change, which could not be reset without mail
 	}
 	if conflictBehaviour(p.person) == directory.Cancel {
-		if err := e.mailOnError(ctx, tx, l, mailNews{MailBookingCancelled, why}); err != nil {
+		if err := e.mailOnError(ctx, tx, l, mailNews{MailBookingCancelled, not.why}); err != nil {
 			return err
 		}
-		return e.cancelFromCalendar(ctx, tx, p, "conflict: "+why)
+		return e.cancelFromCalendar(ctx, tx, p, "conflict: "+not.why)
 	}
-	return e.setBack(ctx, tx, p, why)
+	return e.setBack(ctx, tx, p, not)
 }
 
 // setBack has the item reset to the booking, unless that was done too often: what the calendar says is not allowed.
-func (e *Engine) setBack(ctx context.Context, tx *store.Tx, p *pair, why string) error {
+func (e *Engine) setBack(ctx context.Context, tx *store.Tx, p *pair, not refusal) error {
 	l := &p.link
 	if in, found, err := tx.Intent(ctx, l.Tenant, l.Key); err != nil {
 		return err
@@ -129,18 +131,18 @@ func (e *Engine) setBack(ctx context.Context, tx *store.Tx, p *pair, why string)
 	}
 	l.Tries++
 	if l.Tries > e.limits().RollbackTries {
-		return e.giveUp(ctx, tx, p, fmt.Sprintf("%s; the item was reset %d times and changed again", why, e.limits().RollbackTries))
+		return e.giveUp(ctx, tx, p, fmt.Sprintf("%s; the item was reset %d times and changed again", not.why, e.limits().RollbackTries))
 	}
 	if err := tx.PutLink(ctx, *l); err != nil {
 		return err
 	}
-	if err := e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "change refused, item is reset", why); err != nil {
+	if err := e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "change refused, item is reset", not.listed); err != nil {
 		return err
 	}
-	if err := e.mailOnError(ctx, tx, l, mailNews{MailChangeRefused, why}); err != nil {
+	if err := e.mailOnError(ctx, tx, l, mailNews{MailChangeRefused, not.why}); err != nil {
 		return err
 	}
-	return e.note(ctx, tx, *l, store.OpReset, calendar.MailNobody, why)
+	return e.note(ctx, tx, *l, store.OpReset, calendar.MailNobody, not.why)
 }
 
 // lossOfOccurrence says what became of somebody's change of one occurrence of a series.

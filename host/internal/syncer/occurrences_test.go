@@ -34,8 +34,12 @@ func TestConflictsOfASeriesAreRefusedOrSkipped(t *testing.T) {
 		if !taken || len(o.Conflicts) != 2 || !o.Conflicts[1].Start.Equal(december(5)) || !slices.Equal(o.Others, []string{"fifth", "third"}) {
 			w.Fatalf("err = %+v", err)
 		}
-		if why, _ := refused(err); !strings.Contains(why, "fifth, third, at 2026-12-03 09:00 UTC (room-a), 2026-12-05") {
-			w.Errorf("refused because %q", why)
+		not := refusalOf(err)
+		if !strings.Contains(not.listed, "fifth, third, at 2026-12-03 09:00 UTC (room-a), 2026-12-05") {
+			w.Errorf("listed as %q", not.listed)
+		}
+		if !strings.Contains(not.why, "by another booking, at 2026-12-03 09:00 UTC (room-a), 2026-12-05") || strings.Contains(not.why, "fifth") {
+			w.Errorf("refused because %q", not.why)
 		}
 		series := &booking.Booking{
 			Tenant: tenant, ID: "s", Title: "Planning", Organizer: "alice", Resources: []string{"room-a"}, Zone: "Europe/Berlin",

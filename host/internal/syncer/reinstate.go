@@ -92,13 +92,11 @@ func (e *Engine) forbidden(ctx context.Context, tx *store.Tx, b *booking.Booking
 		}
 	}
 	if len(v) > 0 {
-		why, _ := refused(&booking.InvalidError{Booking: b.ID, Violations: v})
-		return why, nil
+		return refusalOf(&booking.InvalidError{Booking: b.ID, Violations: v}).listed, nil
 	}
 	others, err := tx.Overlapping(ctx, b)
 	if err != nil || len(others) == 0 {
 		return "", err
 	}
-	why, _ := refused(&booking.OverlapError{Booking: b.ID, Others: others})
-	return why, nil
+	return refusalOf(&booking.OverlapError{Booking: b.ID, Others: others}).listed, nil
 }

@@ -43,7 +43,7 @@ func (s *roomSettling) book(ctx context.Context, old *booking.Booking) error {
 		}
 	}
 	if len(others) > 0 && !next.Series() {
-		return s.collides(ctx, others)
+		return s.collides(ctx, nil, others)
 	}
 	if err := s.dropTaken(ctx, next); err != nil {
 		return err
@@ -54,11 +54,11 @@ func (s *roomSettling) book(ctx context.Context, old *booking.Booking) error {
 			return err
 		}
 		if !left {
-			return s.collides(ctx, others)
+			return s.collides(ctx, nil, others)
 		}
 	}
 	if v := booking.Validate(next); len(v) > 0 {
-		why, _ := refused(&booking.InvalidError{Booking: next.ID, Violations: v})
+		why := refusalOf(&booking.InvalidError{Booking: next.ID, Violations: v}).listed
 		return s.leave(ctx, roomDifference{roomUnbooked, "", "the meeting cannot be booked: " + why})
 	}
 	e := s.engine

@@ -394,7 +394,7 @@ func TestAMeetingOfSomebodyElseIsMovedToATakenTime(t *testing.T) {
 				}
 				w.quiet(1)
 				all := w.bookings()
-				if len(all) != 2 || all[1].Start.Hour() != 9 || !strings.Contains(all[1].SyncProblem, "b1") || w.differences(roomConflict) != 1 {
+				if len(all) != 2 || all[1].Start.Hour() != 9 || !strings.Contains(all[1].SyncProblem, "room-a is taken by another booking") || w.differences(roomConflict) != 1 {
 					w.Fatalf("bookings %v, %d differences", all, w.differences(roomConflict))
 				}
 				if _, err := w.engine.Cancel(w.Context(), tenant, "b1", booking.Match{}); err != nil {

@@ -40,27 +40,19 @@ func (s *roomSettling) follow(ctx context.Context, b *booking.Booking) error {
 		}
 	}
 	if v := booking.Validate(next); len(v) > 0 {
-		why, _ := refused(&booking.InvalidError{Booking: next.ID, Violations: v})
+		why := refusalOf(&booking.InvalidError{Booking: next.ID, Violations: v}).listed
 		return s.leave(ctx, roomDifference{roomDiffers, b.ID, "the booking does not follow the meeting: " + why})
 	}
 	if !booking.Same(b, next) {
-		others, err := s.tx.Overlapping(ctx, next)
+		conflicts, err := s.tx.Conflicts(ctx, b, next)
 		if err != nil {
 			return err
 		}
-		if len(others) > 0 {
-			alone := next.Clone()
-			alone.Resources = []string{s.row.Room}
-			mine, err := s.tx.Overlapping(ctx, alone)
-			if err != nil {
-				return err
-			}
-			if len(mine) > 0 {
-				return s.cannotFollow(ctx, b, mine)
-			}
-			if err := s.leaveTaken(ctx, next); err != nil {
-				return err
-			}
+		if mine := ofRoom(conflicts, s.row.Room); len(mine) > 0 {
+			return s.cannotFollow(ctx, b, booking.OthersOf(mine))
+		}
+		if err := s.leaveTaken(ctx, next, conflicts); err != nil {
+			return err
 		}
 		next.SyncProblem = declinedProblem(next)
 		if err := s.engine.save(ctx, s.tx, b, next, sourceCalendar, ""); err != nil {
@@ -125,22 +117,29 @@ func (s *roomSettling) compare(ctx context.Context, b *booking.Booking) error {
 		"the booking has another %s than the meeting in the room's calendar that it came from, which only its organizer can change: ask for that, or set the booking back", inWords(differ))})
 }
 
+// ofRoom returns the conflicts about one room.
+func ofRoom(conflicts []booking.Conflict, room string) (mine []booking.Conflict) {
+	for _, c := range conflicts {
+		if c.Resource == room {
+			mine = append(mine, c)
+		}
+	}
+	return mine
+}
+
 // leaveTaken takes out of a booking the other rooms of the meeting that are taken at its time. Each is settled by its own
 // calendar: there it collides.
-func (s *roomSettling) leaveTaken(ctx context.Context, next *booking.Booking) error {
+func (s *roomSettling) leaveTaken(ctx context.Context, next *booking.Booking, conflicts []booking.Conflict) error {
+	if len(conflicts) == 0 {
+		return nil
+	}
 	rows, err := s.tx.RoomItemsOfBooking(ctx, next.Tenant, next.ID)
 	if err != nil {
 		return err
 	}
 	var free []string
 	for _, id := range next.Resources {
-		alone := next.Clone()
-		alone.Resources = []string{id}
-		others, err := s.tx.Overlapping(ctx, alone)
-		if err != nil {
-			return err
-		}
-		if id == s.row.Room || len(others) == 0 {
+		if len(ofRoom(conflicts, id)) == 0 {
 			free = append(free, id)
 			continue
 		}
@@ -169,7 +168,7 @@ func (s *roomSettling) cannotFollow(ctx context.Context, b *booking.Booking, oth
 	e, next := s.engine, b.Clone()
 	before := s.base
 	if s.row.Booking == "" { // it would only join
-		return s.collides(ctx, others)
+		return s.collides(ctx, b, others)
 	}
 	if s.canDecline() {
 		if !withoutRoom(next, s.row.Room) {
@@ -187,11 +186,11 @@ func (s *roomSettling) cannotFollow(ctx context.Context, b *booking.Booking, oth
 		}
 		return s.refuse(ctx, roomNotFree)
 	}
-	if err := s.collides(ctx, others); err != nil {
+	if err := s.collides(ctx, b, others); err != nil {
 		return err
 	}
 	s.row.Booking, s.row.Base = b.ID, saveFields(before) // the booking has not followed: that is tried again
-	if next.SyncProblem = fmt.Sprintf("the meeting was moved to a time at which a room is taken by booking %s", takenBy(others)); next.SyncProblem == b.SyncProblem {
+	if next.SyncProblem = fmt.Sprintf("the meeting was moved to a time at which the room %s is taken by another booking", s.row.Room); next.SyncProblem == b.SyncProblem {
 		return nil
 	}
 	return e.save(ctx, s.tx, b, next, sourceCalendar, next.SyncProblem)

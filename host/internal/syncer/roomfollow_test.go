@@ -278,3 +278,34 @@ func TestSpokenTitle(t *testing.T) {
 		}
 	}
 }
+
+// Two series without an end are found to want the room at the same time when they are looked at two years ahead. That is listed;
+// a meeting that is retitled after that is followed, and neither declined nor set aside: its times are what they were.
+func TestASeriesThatSharesItsRoomAheadIsFollowed(t *testing.T) {
+	for _, master := range []bool{true, false} {
+		t.Run(fmt.Sprint("master ", master), func(t *testing.T) {
+			rooms(t, func(w *world) {
+				w.room("a", master)
+				ev := weekly(9, 3, "m1", outside, roomA)
+				ev.Recurrence = "FREQ=WEEKLY;BYDAY=TU"
+				refs := w.invite(ev, roomA)
+				w.pass("room-a")
+				series := w.theOne()
+				w.book("b1", noOneElse, inWeek(120, 9)) // nobody looks as far ahead
+				w.later(60 * 7 * 24 * time.Hour)
+				if n, err := w.engine.ExtendSeries(w.Context()); n != 1 || err != nil {
+					w.Fatal(n, err)
+				}
+				w.server.edit(roomA, refs[0], func(ev *calendar.Event) { ev.Subject = "Half-year" })
+				w.pass("room-a")
+				if b := w.booking(series.ID); b.Status != booking.Confirmed || b.Title != "Half-year" || len(b.Exceptions) != 0 || b.SyncProblem != "" {
+					w.Errorf("the series is %+v", b)
+				}
+				if w.only(roomA); w.differences(roomConflict) != 1 { // that which was found two years ahead
+					w.Errorf("%d differences", w.differences(roomConflict))
+				}
+				w.quiet(0)
+			})
+		})
+	}
+}

@@ -122,12 +122,9 @@ func (s *roomSettling) makeWay(ctx context.Context, old, next *booking.Booking) 
 	if err != nil {
 		return false, nil, err
 	}
-	var mine []booking.Conflict
+	mine := ofRoom(conflicts, s.row.Room)
 	for _, c := range conflicts {
 		leaveOut(next, c.Resource, c.Occurrence)
-		if c.Resource == s.row.Room {
-			mine = append(mine, c)
-		}
 	}
 	next.Normalize()
 	if len(mine) > 0 && !s.engine.hasRoomAhead(next, s.row.Room) {
@@ -272,7 +269,7 @@ func (s *roomSettling) tellTaken(ctx context.Context, b *booking.Booking, stay [
 	}
 	about := store.Link{Tenant: s.row.Tenant, Person: s.organizer.ID, Booking: b.ID}
 	return e.mailOnError(ctx, s.tx, &about, mailNews{MailRoomConflict,
-		"the room " + displayName(s.pass.person.Person) + " is taken on " + namesOfOccurrences(stay)})
+		"the room " + displayName(s.pass.person.Person) + " is taken by another booking on " + namesOfOccurrences(stay)})
 }
 
 // namesOfOccurrences lists the occurrences in conflict.

@@ -341,7 +341,7 @@ func (s *roomSettling) copyOf(ctx context.Context, b *booking.Booking) error {
 		if others, err := s.inTheWay(ctx, b); err != nil {
 			return err
 		} else if len(others) > 0 {
-			return s.collides(ctx, others)
+			return s.collides(ctx, b, others)
 		}
 	}
 	if s.row.Role != store.RoomCopy {
@@ -449,8 +449,9 @@ func (s *roomSettling) refuse(_ context.Context, comment string) error {
 	return nil
 }
 
-// collides settles an item at whose time the room is taken by other bookings.
-func (s *roomSettling) collides(ctx context.Context, others []string) error {
+// collides settles an item at whose time the room is taken by other bookings. own is the booking of the meeting; nil: it has none.
+// The organizer is told of the room and the time, and nothing of those others: they may be anybody's.
+func (s *roomSettling) collides(ctx context.Context, own *booking.Booking, others []string) error {
 	before := s.row.Role
 	if s.canDecline() {
 		return s.refuse(ctx, roomNotFree)
@@ -470,8 +471,11 @@ func (s *roomSettling) collides(ctx context.Context, others []string) error {
 	if err := e.record(ctx, s.tx, s.row.Tenant, s.row.Room, others[0], "room conflict", detail); err != nil || s.organizer.ID == "" {
 		return err
 	}
-	about := store.Link{Tenant: s.row.Tenant, Person: s.organizer.ID, Booking: others[0]}
-	why := fmt.Sprintf("the room %s is taken at the time of your meeting, %s", displayName(s.pass.person.Person), clock(&s.item.Event))
+	about := store.Link{Tenant: s.row.Tenant, Person: s.organizer.ID, Booking: s.meetingID() + "/" + s.row.Room}
+	if own != nil {
+		about.Booking = own.ID
+	}
+	why := fmt.Sprintf("the room %s is taken by another booking at the time of your meeting, %s", displayName(s.pass.person.Person), clock(&s.item.Event))
 	return e.mailOnError(ctx, s.tx, &about, mailNews{MailRoomConflict, why})
 }
 

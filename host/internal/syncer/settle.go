@@ -109,7 +109,7 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, p *pair) (verdict, er
 			return verdict{}, err
 		}
 		if refusal.why != "" && !refusal.inPart {
-			return verdict{rebuffed: true}, e.rebuff(ctx, tx, p, refusal.why)
+			return verdict{rebuffed: true}, e.rebuff(ctx, tx, p, refusal)
 		}
 		// The booking may have become more than was carried over, e.g. a room brings its name along.
 		f, err := e.shownFields(ctx, tx, p.booking)
@@ -123,7 +123,7 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, p *pair) (verdict, er
 			if err := e.agree(ctx, tx, p, in, plan.Decision{ItemFields: d.ItemFields}); err != nil {
 				return verdict{}, err
 			}
-			return verdict{rebuffed: true}, e.setBack(ctx, tx, p, refusal.why)
+			return verdict{rebuffed: true}, e.setBack(ctx, tx, p, refusal)
 		}
 	}
 	return verdict{Decision: d, fields: *in.Booking}, e.agree(ctx, tx, p, in, d)

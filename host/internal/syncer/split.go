@@ -222,21 +222,21 @@ func (s *splitting) book(ctx context.Context, rest *booking.Booking) error {
 	if err != nil {
 		return err
 	}
-	why, err := s.refuses(ctx, next)
+	not, err := s.refuses(ctx, next)
 	if err != nil {
 		return err
 	}
 	op, cause := store.OpSync, "split off another series in the calendar"
-	if why != "" {
+	if not.why != "" {
 		if conflictBehaviour(s.pass.person) == directory.Cancel {
-			return s.leave(ctx, MailBookingCancelled, why)
+			return s.leave(ctx, MailBookingCancelled, not)
 		}
-		if no, err := s.refuses(ctx, rest); err != nil {
+		if still, err := s.refuses(ctx, rest); err != nil {
 			return err
-		} else if no != "" {
-			return s.leave(ctx, MailChangeRefused, why)
+		} else if still.why != "" {
+			return s.leave(ctx, MailChangeRefused, not)
 		}
-		next, op, cause = rest, store.OpReset, why
+		next, op, cause = rest, store.OpReset, not.why
 	}
 	e := s.engine
 	if err := e.save(ctx, s.tx, nil, next, sourceCalendar, ""); err != nil {
@@ -260,7 +260,7 @@ func (s *splitting) book(ctx context.Context, rest *booking.Booking) error {
 		return err
 	}
 	if op == store.OpReset {
-		if err := e.mailOnError(ctx, s.tx, &pr.link, mailNews{MailChangeRefused, why}); err != nil {
+		if err := e.mailOnError(ctx, s.tx, &pr.link, mailNews{MailChangeRefused, not.why}); err != nil {
 			return err
 		}
 	}
@@ -314,28 +314,26 @@ func (s *splitting) draft(ctx context.Context, rest *booking.Booking) (*booking.
 }
 
 // refuses says why a booking cannot be; empty if it can.
-func (s *splitting) refuses(ctx context.Context, b *booking.Booking) (string, error) {
+func (s *splitting) refuses(ctx context.Context, b *booking.Booking) (refusal, error) {
 	if v := booking.Validate(b); len(v) > 0 {
-		why, _ := refused(&booking.InvalidError{Booking: b.ID, Violations: v})
-		return why, nil
+		return refusalOf(&booking.InvalidError{Booking: b.ID, Violations: v}), nil
 	}
 	conflicts, err := s.tx.Conflicts(ctx, nil, b)
 	if err != nil || len(conflicts) == 0 {
-		return "", err
+		return refusal{}, err
 	}
-	why, _ := refused(booking.Overlapped(b.ID, conflicts))
-	return why, nil
+	return refusalOf(booking.Overlapped(b.ID, conflicts)), nil
 }
 
 // leave leaves the item as it is, without a booking, and says so.
-func (s *splitting) leave(ctx context.Context, mail, why string) error {
+func (s *splitting) leave(ctx context.Context, mail string, not refusal) error {
 	l := store.Link{Tenant: s.row.Tenant, Person: s.row.Person, Booking: s.booking.ID, Ref: s.row.Ref}
 	detail := fmt.Sprintf("the series was split in the calendar (\"this and following\"), and what follows from %s on cannot be booked: %s. No room is held for it: "+
-		"book it otherwise, and delete this item once that has its own", s.item.Event.Start.Format(time.DateOnly), why)
+		"book it otherwise, and delete this item once that has its own", s.item.Event.Start.Format(time.DateOnly), not.listed)
 	if err := s.engine.differ(ctx, s.tx, &pair{link: l}, copyLeftAlone, detail); err != nil {
 		return err
 	}
-	if err := s.engine.mailOnError(ctx, s.tx, &l, mailNews{mail, why}); err != nil {
+	if err := s.engine.mailOnError(ctx, s.tx, &l, mailNews{mail, not.why}); err != nil {
 		return err
 	}
 	return s.tx.PutSplit(ctx, s.row)
