@@ -73,7 +73,9 @@ func (b *Backend) create(ctx context.Context, m calendar.Mutation) (backend.Resu
 		return backend.Result{}, unsilenced(m, "making a meeting")
 	}
 	p.mark(b.key, m.Key)
-	if m.ForeignKey != "" {
+	if series.Uninvited(calendar.Event{}, m.Event) {
+		delete(p, "attendees") // they are invited when its exceptions are written
+	} else if m.ForeignKey != "" {
 		p.mark(b.foreign, m.ForeignKey)
 	}
 	return b.post(ctx, m, p)
@@ -156,10 +158,13 @@ func transactionID(m calendar.Mailbox, key string, life int) string {
 // posted reports what a create has made; of a series it writes the exceptions first.
 func (b *Backend) posted(ctx context.Context, m calendar.Mutation, e event) (backend.Result, error) {
 	if m.Event.Recurrence != "" {
-		if err := b.except(ctx, m, &e); err != nil {
+		w, err := b.series(ctx, m.Mailbox, e.ID)
+		if err != nil {
 			return backend.Result{}, err
 		}
-		return b.afterwards(ctx, m, e.ID)
+		w.want = m.Event
+		item, err := b.complete(ctx, m, w)
+		return backend.Result{Item: item}, err
 	}
 	e.Properties = []extended{{ID: b.key.id(), Value: m.Key}, {ID: b.foreign.id(), Value: m.ForeignKey}} // which are not in the answer
 	item, err := b.fromGraph(m.Mailbox, &e)
@@ -178,20 +183,18 @@ func (b *Backend) repeated(ctx context.Context, m calendar.Mutation, e event, er
 	if err != nil {
 		return backend.Result{}, err
 	}
-	item, err := b.item(ctx, m.Mailbox, &e)
+	w, err := b.writingOf(ctx, m.Mailbox, &e)
 	if err != nil {
 		return backend.Result{}, err
 	}
+	w.want = m.Event
 	silenced := m.Mail == calendar.MailNobody && hasGuests(m.Event)
-	if silenced || !series.HalfDone(item, m.Event) {
-		return backend.Result{Item: item, Repeated: true}, nil
+	unsent := unfinished(m, w.now) && series.Unsent(w.now, m.Event)
+	if silenced || !unsent && !series.HalfDone(w.now, m.Event) {
+		return backend.Result{Item: w.now, Repeated: true}, nil
 	}
-	if err := b.except(ctx, m, &e); err != nil {
-		return backend.Result{}, err
-	}
-	r, err := b.afterwards(ctx, m, e.ID)
-	r.Repeated = err == nil
-	return r, err
+	item, err := b.complete(ctx, m, w)
+	return backend.Result{Item: item, Repeated: err == nil}, err
 }
 
 // own returns the mailbox's own item that bears a marker: the oldest, as copies bear it too. Attendees' copies of
@@ -218,10 +221,11 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 	if err != nil {
 		return backend.Result{}, err
 	}
-	now, err := b.item(ctx, m.Mailbox, &e)
+	w, err := b.writingOf(ctx, m.Mailbox, &e)
 	if err != nil {
 		return backend.Result{}, err
 	}
+	now := w.now
 	if err := writable(m, now); err != nil {
 		return backend.Result{}, err
 	}
@@ -236,20 +240,30 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 	if m.Mail == calendar.MailNobody && met && todo&^silent != 0 {
 		return backend.Result{}, unsilenced(m, "changing a meeting ("+(todo&^silent).String()+")")
 	}
-	p, err := b.toGraph(m.Event, todo, now.Event)
+	w.want = series.Overlay(now.Event, m.Event, m.Fields&^now.Omits)
+	if !todo.Has(calendar.FieldRecurrence) {
+		w.want = series.Overlay(now.Event, m.Event, todo)
+		w.want.Exceptions = series.Follow(now.Event, w.want, todo)
+	}
+	late := series.Uninvited(now.Event, w.want)
+	rest, foreign := todo, m.ForeignKey
+	if late { // the guests come last
+		rest, foreign = todo&^series.Guests, ""
+	}
+	p, err := b.toGraph(m.Event, rest, now.Event)
 	if err != nil {
 		return backend.Result{}, err
 	}
-	if m.ForeignKey != "" && now.ForeignKey == "" {
-		p.mark(b.foreign, m.ForeignKey)
+	if foreign != "" && now.ForeignKey == "" {
+		p.mark(b.foreign, foreign)
 	}
-	if todo.Has(calendar.FieldBody) && e.joinable() {
+	if rest.Has(calendar.FieldBody) && e.joinable() {
 		if err := b.keepJoining(ctx, m, &e, p); err != nil {
 			return backend.Result{}, err
 		}
 	}
-	if todo.Has(calendar.FieldRecurrence) || now.Kind == calendar.Master && todo.Has(calendar.FieldTime) {
-		return b.rewrite(ctx, m, e, now, p)
+	if late || todo.Has(calendar.FieldRecurrence) || now.Kind == calendar.Master && todo.Has(calendar.FieldTime) {
+		return b.updateSeries(ctx, m, w, p)
 	}
 	if len(p) == 0 {
 		return backend.Result{Item: now}, nil
@@ -259,7 +273,8 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 		return backend.Result{}, err
 	}
 	if now.Event.Recurrence != "" && slices.ContainsFunc(now.Event.Exceptions, func(x calendar.OccurrenceException) bool { return x.Event != nil }) {
-		return b.follow(ctx, m, now, &written, todo)
+		// What they had in common with it they take over, where the server did not see to that.
+		return b.written(ctx, m, w)
 	}
 	return backend.Result{Item: b.patched(m, now, written, todo)}, nil
 }

@@ -37,6 +37,20 @@ func (p *part) result(out any) error {
 	return p.decode(p.answer, out)
 }
 
+// inOrder makes requests of one mailbox in one batch, each when the one before has succeeded, and sets their answers. What comes after
+// one that failed was not done: notDone tells.
+func (c *client) inOrder(ctx context.Context, m calendar.Mailbox, parts []*part) error {
+	leave, err := c.lanes.enter(ctx, m, 1)
+	if err != nil {
+		return parts[0].wrap(err)
+	}
+	defer leave()
+	return c.once(ctx, m, parts, true)
+}
+
+// notDone reports whether a part was left out because one before it failed.
+func (p *part) notDone() bool { return p.err == nil && p.answer.status == http.StatusFailedDependency }
+
 // gather makes requests of one mailbox in batches and sets their answers. Its error is that of a whole batch; what went
 // wrong with one of its requests is that part's.
 func (c *client) gather(ctx context.Context, m calendar.Mailbox, parts []*part) error {
@@ -57,7 +71,7 @@ func (c *client) gather(ctx context.Context, m calendar.Mailbox, parts []*part) 
 // batch makes one batch, and once more what the server asked to wait a moment for. m is whose Graph it is; the caller has
 // entered the lanes of all mailboxes.
 func (c *client) batch(ctx context.Context, m calendar.Mailbox, parts []*part) error {
-	if err := c.once(ctx, m, parts); err != nil {
+	if err := c.once(ctx, m, parts, false); err != nil {
 		return err
 	}
 	var again []*part
@@ -77,21 +91,28 @@ func (c *client) batch(ctx context.Context, m calendar.Mailbox, parts []*part) e
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return c.once(ctx, m, again)
+		return c.once(ctx, m, again, false)
 	case <-ctx.Done():
 		return again[0].wrap(ctx.Err())
 	}
 }
 
-func (c *client) once(ctx context.Context, m calendar.Mailbox, parts []*part) error {
+func (c *client) once(ctx context.Context, m calendar.Mailbox, parts []*part, serial bool) error {
 	var sent struct {
 		Requests []batchRequest `json:"requests"`
 	}
 	for i, p := range parts {
 		prefer := cmp.Or(p.prefer, preferIDs)
-		sent.Requests = append(sent.Requests, batchRequest{
+		one := batchRequest{
 			ID: strconv.Itoa(i + 1), Method: p.method, URL: p.target, Headers: map[string]string{"Prefer": prefer, "Accept": "application/json"},
-		})
+		}
+		if p.body != nil {
+			one.Body, one.Headers["Content-Type"] = p.body, "application/json"
+		}
+		if serial && i > 0 {
+			one.DependsOn = []string{strconv.Itoa(i)}
+		}
+		sent.Requests = append(sent.Requests, one)
 		p.answer, p.err = answer{}, p.wrap(fmt.Errorf("a batch was answered without this part: %w", fault.Unavailable))
 	}
 	r := request{mailbox: m, doing: parts[0].doing, method: http.MethodPost, target: "/$batch", body: sent, ok: http.StatusOK}

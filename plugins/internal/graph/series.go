@@ -2,7 +2,6 @@ package graph
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -22,6 +21,7 @@ const margin = 400 * day
 type instance struct {
 	id        string
 	exception bool
+	joinable  bool // of an exception that was read: its text says how to join an online meeting
 }
 
 // instances returns the occurrences of a series by their day in the rule, for the days of the rule that are looked at.
@@ -71,7 +71,7 @@ func (b *Backend) addInstances(ctx context.Context, req request, s series.Series
 			if one.ID == "" || err != nil {
 				return req.wrap(fmt.Errorf("an occurrence came without id or start: %w", fault.Unavailable))
 			}
-			to[d] = instance{one.ID, one.Type == "exception"}
+			to[d] = instance{id: one.ID, exception: one.Type == "exception"}
 		}
 		if next == "" {
 			return nil
@@ -102,24 +102,31 @@ func (e *event) originalDay(s series.Series) (time.Time, error) {
 	return s.DayIn(t.Add(time.Hour)), nil // where a day begins at one o'clock, it still does
 }
 
+// occurring is where the occurrences of a series are, for the days of the rule that are looked at.
+type occurring struct {
+	there map[time.Time]instance
+	days  []time.Time
+}
+
 // withSeries adds rule and exceptions to the item of a series. A rule that no RRULE says is omitted.
 func (b *Backend) withSeries(ctx context.Context, m backend.Mailbox, e *event, item backend.Item) (backend.Item, error) {
-	said := false
-	if e.Recurrence != nil {
-		item.Event.Recurrence, said = e.Recurrence.ruleOf(item.Event)
-	}
-	if !said {
-		item.Event.Recurrence = ""
-		item.Omits |= calendar.FieldRecurrence
-		return item, nil
+	item, _, err := b.seriesOf(ctx, m, e, item)
+	return item, err
+}
+
+// seriesOf is withSeries, and says where the occurrences are.
+func (b *Backend) seriesOf(ctx context.Context, m backend.Mailbox, e *event, item backend.Item) (backend.Item, occurring, error) {
+	if !e.ruled(&item) {
+		return item, occurring{}, nil
 	}
 	s, err := series.Of(item.Event)
 	if err != nil {
-		return item, err
+		return item, occurring{}, err
 	}
 	there, days, err := b.instances(ctx, m, e.ID, s)
+	at := occurring{there, days}
 	if err != nil {
-		return item, err
+		return item, at, err
 	}
 	var ids []string
 	for _, d := range days {
@@ -129,7 +136,7 @@ func (b *Backend) withSeries(ctx context.Context, m backend.Mailbox, e *event, i
 	}
 	got, err := b.read(ctx, m, ids)
 	if err != nil {
-		return item, err
+		return item, at, err
 	}
 	for _, d := range days {
 		one, ok := there[d]
@@ -141,12 +148,14 @@ func (b *Backend) withSeries(ctx context.Context, m backend.Mailbox, e *event, i
 			i := slices.Index(ids, one.id)
 			if got[i].err != nil {
 				// It has changed while it was read.
-				return item, fmt.Errorf("%s: %w", got[i].err.Error(), fault.Unavailable)
+				return item, at, fmt.Errorf("%s: %w", got[i].err.Error(), fault.Unavailable)
 			}
 			its, err := b.fromGraph(m, &got[i].event)
 			if err != nil {
-				return item, err
+				return item, at, err
 			}
+			one.joinable = got[i].joinable()
+			there[d] = one
 			if series.Changing(s.Plain(d), its.Event, series.OfOccurrence) == 0 {
 				continue // somebody put it back
 			}
@@ -154,7 +163,20 @@ func (b *Backend) withSeries(ctx context.Context, m backend.Mailbox, e *event, i
 		}
 		item.Event.Exceptions = append(item.Event.Exceptions, x)
 	}
-	return item, nil
+	return item, at, nil
+}
+
+// ruled sets the rule of a series; false if it is omitted.
+func (e *event) ruled(to *backend.Item) bool {
+	said := false
+	if e.Recurrence != nil {
+		to.Event.Recurrence, said = e.Recurrence.ruleOf(to.Event)
+	}
+	if !said {
+		to.Event.Recurrence = ""
+		to.Omits |= calendar.FieldRecurrence
+	}
+	return said
 }
 
 // series adds the rule of an event to what is written of it, and checks its exceptions.
@@ -166,154 +188,75 @@ func (p patch) series(e calendar.Event) error {
 	return err
 }
 
-// rewrite writes an item's rule or a series' time, with whatever else is to be written, and then its exceptions. Each step
-// leaves a whole item, so that one that was cut off is found to differ and written again.
-func (b *Backend) rewrite(ctx context.Context, m calendar.Mutation, e event, now backend.Item, p patch) (backend.Result, error) {
-	want := series.Overlay(now.Event, m.Event, m.Fields)
+// rewrite writes an item's rule or a series' time, with whatever else is to be written of the series. It reports whether anything was.
+// Each step leaves a whole item, so that one that was cut off is found to differ and written again.
+func (b *Backend) rewrite(ctx context.Context, m calendar.Mutation, w writing, p patch) (bool, error) {
+	now, want, etag := w.now.Event, w.want, w.e.ETag
 	if err := p.series(want); err != nil {
-		return backend.Result{}, err
+		return false, err
 	}
 	if want.Recurrence == "" {
 		p["recurrence"] = nil
 	}
-	back := now.Event.Recurrence != "" && series.ComesBack(now.Event, want)
-	if !back && series.SameRule(now.Event, want) && series.Changing(now.Event, want, calendar.FieldTime) == 0 {
+	back := now.Recurrence != "" && series.ComesBack(now, want)
+	if !back && series.SameRule(now, want) && series.Changing(now, want, calendar.FieldTime) == 0 {
 		delete(p, "recurrence") // which would cost the series its exceptions, and mail
 	}
 	if back && want.Recurrence != "" {
 		// What was left out comes back only when the rule is made anew.
-		if _, err := b.patch(ctx, m.Mailbox, e.ID, e.ETag, patch{"recurrence": nil}); err != nil {
-			return backend.Result{}, err
+		if _, err := b.patch(ctx, m.Mailbox, w.e.ID, etag, patch{"recurrence": nil}); err != nil {
+			return false, err
 		}
-		e.ETag = ""
+		etag = ""
 	}
-	written := e
-	if len(p) > 0 {
-		var err error
-		if written, err = b.patch(ctx, m.Mailbox, e.ID, e.ETag, p); err != nil {
-			return backend.Result{}, err
-		}
+	if len(p) == 0 {
+		return false, nil
 	}
-	if want.Recurrence != "" {
-		m.Event = want
-		if err := b.except(ctx, m, &written); err != nil {
-			return backend.Result{}, err
-		}
-	}
-	return b.afterwards(ctx, m, e.ID)
+	_, err := b.patch(ctx, m.Mailbox, w.e.ID, etag, p)
+	return err == nil, err
 }
 
-// afterwards is a series as a write left it.
-func (b *Backend) afterwards(ctx context.Context, m calendar.Mutation, id string) (backend.Result, error) {
-	e, err := b.readOne(ctx, m.Mailbox, id)
-	if err != nil {
+// updateSeries writes p of a series, with its rule and its time, and then its exceptions and, if nobody was invited so far, its guests.
+func (b *Backend) updateSeries(ctx context.Context, m calendar.Mutation, w writing, p patch) (backend.Result, error) {
+	changed, err := b.rewrite(ctx, m, w, p)
+	switch {
+	case err != nil:
 		return backend.Result{}, err
+	case changed:
+		return b.written(ctx, m, w)
 	}
-	item, err := b.item(ctx, m.Mailbox, &e)
+	item, err := b.rest(ctx, m, w)
 	return backend.Result{Item: item}, err
 }
 
-// follow has the exceptions of a series, whose chosen fields were written, take over what they had in common with it, where the server
-// did not see to that.
-func (b *Backend) follow(ctx context.Context, m calendar.Mutation, now backend.Item, e *event, chosen calendar.Fields) (backend.Result, error) {
-	want := series.Overlay(now.Event, m.Event, chosen)
-	want.Exceptions = series.Follow(now.Event, want, chosen)
-	m.Event = want
-	if err := b.except(ctx, m, e); err != nil {
+// written writes what is left to be written of a series when it was written itself.
+func (b *Backend) written(ctx context.Context, m calendar.Mutation, w writing) (backend.Result, error) {
+	now, err := b.series(ctx, m.Mailbox, w.e.ID)
+	if err != nil {
 		return backend.Result{}, err
 	}
-	return b.afterwards(ctx, m, e.ID)
+	now.want = w.want
+	item, err := b.rest(ctx, m, now)
+	return backend.Result{Item: item}, err
 }
 
-// except brings the occurrences of a series to what m.Event says of them.
-func (b *Backend) except(ctx context.Context, m calendar.Mutation, e *event) error {
-	made, err := b.fromGraph(m.Mailbox, e)
-	if err != nil {
-		return err
+// rest writes exceptions and guests.
+func (b *Backend) rest(ctx context.Context, m calendar.Mutation, w writing) (backend.Item, error) {
+	if w.want.Recurrence == "" {
+		return w.now, nil
 	}
-	if m.Event.AllDay && made.Event.AllDay { // whole days are the same in every zone: it may be in another than asked for
-		m.Event.Zone = made.Event.Zone
+	if series.Uninvited(w.now.Event, w.want) {
+		return b.invite(ctx, m, w)
 	}
-	s, err := series.Of(m.Event)
-	if err != nil {
-		return err
-	}
-	there, days, err := b.instances(ctx, m.Mailbox, e.ID, s)
-	if err != nil {
-		return err
-	}
-	wanted := s.ByDay()
-	s.Event = made.Event // what an occurrence is by the rule
-	var changes []alteration
-	for _, d := range days {
-		one, ok := there[d]
-		switch x := wanted[d]; {
-		case x != nil && x.Event == nil && ok:
-			err = b.erase(ctx, m.Mailbox, one.id)
-		case !ok && (x == nil || x.Event != nil):
-			err = fmt.Errorf("an occurrence of a series in the calendar of %s was left out and does not come back: %w", m.Mailbox.Address, fault.Unavailable)
-		case x != nil && x.Event != nil:
-			changes = append(changes, alteration{one.id, *x.Event})
-		case ok && one.exception:
-			changes = append(changes, alteration{one.id, s.Plain(d)})
-		}
-		if err != nil && fault.Of(err) != fault.NotFound {
-			return err
-		}
-	}
-	return b.alterAll(ctx, m.Mailbox, changes)
+	item, _, err := b.except(ctx, m.Mailbox, w)
+	return item, err
 }
 
-// An alteration is what an occurrence is to be.
-type alteration struct {
-	id   string
-	want calendar.Event
-}
-
-// alterAll writes occurrences. One that has to wait until its neighbour has moved out of the way is tried again after the others.
-func (b *Backend) alterAll(ctx context.Context, m backend.Mailbox, changes []alteration) error {
-	for len(changes) > 0 {
-		var waiting []alteration
-		var why error
-		for _, one := range changes {
-			err := b.alter(ctx, m, one.id, one.want)
-			if refused, ok := errors.AsType[*refusal](err); ok && refused.fault.Code == "ErrorOccurrenceCrossingBoundary" {
-				waiting, why = append(waiting, one), err
-				continue
-			}
-			if err != nil && fault.Of(err) != fault.NotFound {
-				return err
-			}
-		}
-		if len(waiting) == len(changes) {
-			return why
-		}
-		changes = waiting
+// complete writes what a create of a series leaves to be written.
+func (b *Backend) complete(ctx context.Context, m calendar.Mutation, w writing) (backend.Item, error) {
+	if series.Uninvited(w.now.Event, w.want) && unfinished(m, w.now) {
+		return b.invite(ctx, m, w)
 	}
-	return nil
-}
-
-// alter writes what differs of one occurrence.
-func (b *Backend) alter(ctx context.Context, m backend.Mailbox, id string, want calendar.Event) error {
-	e, err := b.readOne(ctx, m, id)
-	if err != nil {
-		return err
-	}
-	now, err := b.fromGraph(m, &e)
-	if err != nil {
-		return err
-	}
-	todo := series.Changing(now.Event, want, series.OfOccurrence&^now.Omits)
-	if e.joinable() {
-		todo &^= calendar.FieldBody
-	}
-	if todo == 0 {
-		return nil
-	}
-	p, err := b.toGraph(want, todo, now.Event)
-	if err != nil {
-		return err
-	}
-	_, err = b.patch(ctx, m, id, "", p)
-	return err
+	item, _, err := b.except(ctx, m.Mailbox, w)
+	return item, err
 }

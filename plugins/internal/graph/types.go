@@ -138,6 +138,9 @@ type batchRequest struct {
 	Method  string            `json:"method"`
 	URL     string            `json:"url"`
 	Headers map[string]string `json:"headers,omitempty"`
+	Body    any               `json:"body,omitempty"`
+
+	DependsOn []string `json:"dependsOn,omitempty"`
 }
 
 type batchResponse struct {

@@ -53,7 +53,12 @@ func (b *Backend) create(ctx context.Context, m calendar.Mutation) (backend.Resu
 	if m.Key == "" {
 		return backend.Result{}, fmt.Errorf("an item without a key cannot be created safely: %w", fault.Invalid)
 	}
-	fields, err := toEWS(m.Event, series.OfOccurrence)
+	late := m.Mail != calendar.MailNobody && series.Uninvited(calendar.Event{}, m.Event)
+	chosen := series.OfOccurrence
+	if late {
+		chosen &^= series.Guests
+	}
+	fields, err := toEWS(m.Event, chosen)
 	if err != nil {
 		return backend.Result{}, err
 	}
@@ -70,10 +75,13 @@ func (b *Backend) create(ctx context.Context, m calendar.Mutation) (backend.Resu
 		}
 	}
 	fields = append(fields, ews.Named(valued(b.key, m.Key)))
-	if m.ForeignKey != "" {
+	mail := audience(m)
+	if late {
+		mail = ews.Nobody
+	} else if m.ForeignKey != "" {
 		fields = append(fields, ews.Named(valued(b.foreign, m.ForeignKey)))
 	}
-	id, err := b.ews.CreateItem(ctx, m.Mailbox, fields, audience(m))
+	id, err := b.ews.CreateItem(ctx, m.Mailbox, fields, mail)
 	if err != nil {
 		return backend.Result{}, err
 	}
@@ -82,6 +90,10 @@ func (b *Backend) create(ctx context.Context, m calendar.Mutation) (backend.Resu
 			m.Mailbox.Address, fault.Unavailable)
 	}
 	item, err := b.readOne(ctx, m.Mailbox, id.ID)
+	if err == nil && late {
+		item, err = b.invite(ctx, m, item, inviting{want: m.Event})
+		return backend.Result{Item: item}, err
+	}
 	if err == nil && len(m.Event.Exceptions) > 0 {
 		if err := b.except(ctx, m, item, m.Event, ""); err != nil {
 			return backend.Result{}, err

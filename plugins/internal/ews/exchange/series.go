@@ -105,6 +105,10 @@ func (b *Backend) repeated(ctx context.Context, m calendar.Mutation, there backe
 	if err != nil {
 		return backend.Result{}, err
 	}
+	if m.Mail != calendar.MailNobody && unfinished(m, there) && series.Unsent(there, m.Event) {
+		item, err := b.invite(ctx, m, there, inviting{m.Event, there.Revision})
+		return backend.Result{Item: item, Repeated: err == nil}, err
+	}
 	if !series.HalfDone(there, m.Event) {
 		return backend.Result{Item: there, Repeated: true}, nil
 	}
@@ -126,6 +130,12 @@ func (b *Backend) updateSeries(ctx context.Context, m calendar.Mutation, now bac
 				m.Mailbox.Address, fault.Unsupported)
 		}
 		want.Exceptions = series.Follow(now.Event, want, m.Fields)
+	}
+	whole, told := want, m
+	late := m.Mail != calendar.MailNobody && series.Uninvited(now.Event, want)
+	if late { // the guests come last
+		want.Attendees = nil
+		m.Mail, m.Fields, m.ForeignKey = calendar.MailNobody, m.Fields&^series.Guests, ""
 	}
 	fields, todo, err := masterFields(now, want, m.Fields)
 	if err != nil {
@@ -153,8 +163,12 @@ func (b *Backend) updateSeries(ctx context.Context, m calendar.Mutation, now bac
 		}
 		revision = ""
 	}
+	if late && !now.Omits.Has(calendar.FieldRecurrence) {
+		item, err := b.invite(ctx, told, now, inviting{whole, revision})
+		return backend.Result{Item: item}, err
+	}
 	if want.Recurrence != "" {
-		written, err := b.exceptWith(ctx, m, now, excepting{want, before, revision})
+		written, err := b.exceptWith(ctx, m, now, excepting{want: want, before: before, revision: revision})
 		if err != nil {
 			return backend.Result{}, err
 		}
@@ -264,6 +278,7 @@ type excepting struct {
 	want     calendar.Event
 	before   *calendar.Event // as the series was before its rule was written, which cost it the exceptions; nil: the rule was not
 	revision string          // the first write is made only if the series still is at it; empty: whatever it is at
+	early    bool            // nobody is invited to the series yet
 }
 
 // exceptWith is except, and reports whether anything was written.
@@ -345,7 +360,7 @@ func (b *Backend) differing(m calendar.Mutation, now backend.Item, x excepting) 
 		left--
 		id := ews.OccurrenceID{Master: string(now.Ref), Index: index}
 		telling := m
-		if kept(day) {
+		if kept(day) || x.early && (h == nil || h.Event == nil || len(h.Event.Attendees) == 0 || unfinished(m, now)) {
 			telling.Mail = calendar.MailNobody
 		}
 		switch {
