@@ -109,6 +109,23 @@ func TestTakeOverAdoptsAndMailsNobody(t *testing.T) {
 	})
 }
 
+// Those whom the add-in's item invited hear that it is off, though nobody at Roomwire had seen it before.
+func TestAnItemThatWasNeverMetIsCalledOffWithItsBooking(t *testing.T) {
+	each(t, func(w *world) {
+		w.pass("alice")
+		w.book("b1", func(b *booking.Booking) { b.ItemExpected = true })
+		w.addInItem(alice)
+		if _, err := w.engine.Cancel(w.Context(), tenant, "b1", booking.Match{}); err != nil {
+			w.Fatal(err)
+		}
+		w.pass("alice")
+		w.none(alice)
+		if len(w.server.mails) != 1 {
+			w.Errorf("mails %v, want the cancellation", w.server.mails)
+		}
+	})
+}
+
 func TestItemFoundAfterAFailedCreateDoesNotChangeTheBooking(t *testing.T) {
 	each(t, func(w *world) {
 		w.pass("alice")

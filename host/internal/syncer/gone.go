@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -244,12 +245,22 @@ func (e *Engine) restore(ctx context.Context, p *pass, l store.Link, item *calen
 }
 
 // find returns the item of the calendar that bears l's key, or the id of its booking, and may be taken for its item; nil
-// if there is none. Of several any will do: the others are copies, and listed when they are met.
+// if there is none. Of several it is the one whose UID is known, then the first: the others are copies, or the rest of a series
+// that was split, and listed when they are met.
 func (e *Engine) find(ctx context.Context, p *pass, l store.Link, by backend.Marker) (*calendar.Item, error) {
 	items, err := e.findAll(ctx, p, l, by)
 	if err != nil || len(items) == 0 {
 		return nil, err
 	}
+	known := func(it calendar.Item) int {
+		if l.UID != "" && it.Event.UID == l.UID {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(items, func(a, b calendar.Item) int {
+		return cmp.Or(cmp.Compare(known(a), known(b)), a.Event.Start.Compare(b.Event.Start))
+	})
 	return &items[0], nil
 }
 

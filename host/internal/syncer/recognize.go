@@ -9,6 +9,7 @@ import (
 
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
@@ -45,7 +46,18 @@ func (e *Engine) byKey(ctx context.Context, tx *store.Tx, p *pass, item *calenda
 			Tenant: l.Tenant, Person: l.Person, Booking: l.Booking, Ref: item.Ref,
 		}}, unlinkedLeftAlone, "an item of a booking that is over, restored or copied by somebody, was left alone")
 	}
-	if l.State == store.LinkLive && l.Ref != "" && l.GoneAt.IsZero() {
+	return e.bearing(ctx, tx, p, l, item)
+}
+
+// bearing settles an item that bears a marker of a link and whose reference is new: it is the link's item if that is nowhere, and
+// to be inspected if it may be a copy.
+func (e *Engine) bearing(ctx context.Context, tx *store.Tx, p *pass, l store.Link, item *calendar.Item) error {
+	nowhere := l.Ref == "" || !l.GoneAt.IsZero()
+	doubted, err := doubtful(ctx, tx, l, item)
+	if err != nil {
+		return err
+	}
+	if l.State == store.LinkLive && (!nowhere || doubted) {
 		if err := e.met(ctx, tx, l, item); err != nil {
 			return err
 		}
@@ -53,11 +65,25 @@ func (e *Engine) byKey(ctx context.Context, tx *store.Tx, p *pass, item *calenda
 	if stands, err := standsFor(ctx, tx, l, item); err != nil || !stands {
 		return err
 	}
-	if l.State != store.LinkLost && (l.Ref == "" || !l.GoneAt.IsZero()) {
+	if l.State != store.LinkLost && nowhere && !doubted {
 		return e.pairItem(ctx, tx, p, l, item)
 	}
 	p.suspects = append(p.suspects, suspect{key: l.Key, item: *item})
 	return nil
+}
+
+// doubtful reports whether an item that bears a link's marker looks like a copy, or like the rest of a series that was split, so
+// that the link's own item is waited for until all that there is has been read: an item that was moved or restored keeps its UID,
+// and where none is known yet a series begins when its booking does.
+func doubtful(ctx context.Context, s memoryOfBookings, l store.Link, item *calendar.Item) (bool, error) {
+	if l.UID != "" && item.Event.UID != "" {
+		return l.UID != item.Event.UID, nil
+	}
+	if l.Ref != "" || item.Event.Recurrence == "" {
+		return false, nil
+	}
+	b, found, err := s.Booking(ctx, l.Tenant, l.Booking)
+	return err == nil && found && item.Event.Start.After(b.Start), err
 }
 
 // ofFormerLife settles an item whose link ended while the item stayed: its booking was cancelled by a conflict, or its
@@ -130,19 +156,7 @@ func (e *Engine) byForeignKey(ctx context.Context, tx *store.Tx, p *pass, item *
 			over = !here && l.Ref != "" && l.Ref != item.Ref
 			continue // an item is taken for one that is to go only if it can be nothing else
 		}
-		if l.State == store.LinkLive && l.Ref != "" && l.GoneAt.IsZero() {
-			if err := e.met(ctx, tx, l, item); err != nil {
-				return err
-			}
-		}
-		if stands, err := standsFor(ctx, tx, l, item); err != nil || !stands {
-			return err
-		}
-		if l.State != store.LinkLost && (l.Ref == "" || !l.GoneAt.IsZero()) {
-			return e.pairItem(ctx, tx, p, l, item)
-		}
-		p.suspects = append(p.suspects, suspect{key: l.Key, item: *item})
-		return nil
+		return e.bearing(ctx, tx, p, l, item)
 	}
 	if over {
 		return e.differ(ctx, tx, &pair{link: store.Link{
@@ -168,61 +182,108 @@ func (e *Engine) inspect(ctx context.Context, p *pass) error {
 		return err
 	}
 	for _, s := range p.suspects {
-		l, found, err := e.Store.Link(ctx, p.mb.Tenant, s.key)
-		if err != nil {
-			return ours(err)
-		}
-		if !found || l.Ref == s.item.Ref {
-			continue
-		}
-		if leftByMove(l) {
-			if l.State == store.LinkUnclear {
-				continue
-			}
-			if err := e.turnedUp(ctx, p, l); err != nil {
-				return err
-			}
-			continue
-		}
-		got, err := p.mode.Backend.Fetch(ctx, p.mailbox, []calendar.Ref{l.Ref})
-		if err != nil {
-			return err
-		}
-		moved := len(got) == 1 && errors.Is(got[0].Err, fault.NotFound)
-		if len(got) == 1 && got[0].Err != nil && !moved {
-			return got[0].Err
-		}
-		err = e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
-			l, found, err := tx.Link(ctx, p.mb.Tenant, s.key)
-			if err != nil || !found || l.State == store.LinkDead {
-				return err
-			}
-			if stands, err := standsFor(ctx, tx, l, &s.item); err != nil || !stands {
-				return err // settled since: it became a booking of its own, or it was told that it cannot
-			}
-			if moved {
-				return e.pairItem(ctx, tx, p, l, &s.item)
-			}
-			detail := "somebody copied the booking's item: the copy carries its marker and was left alone"
-			if s.item.Key == "" {
-				detail = "the calendar holds a second item that bears the booking's id; the booking has its item, so this one was left alone"
-			}
-			if b, found, err := tx.Booking(ctx, l.Tenant, l.Booking); err != nil {
-				return err
-			} else if found && restOf(b, &s.item) {
-				detail = fmt.Sprintf("the series was split in the calendar (\"this and following\"): what follows from %s on is an item of its own, which bears the "+
-					"first one's marker and was left alone. No room is held for it: make a booking of it, and delete this item once that has its own",
-					s.item.Event.Start.Format(time.DateOnly))
-			}
-			return e.differ(ctx, tx, &pair{link: store.Link{Tenant: l.Tenant, Person: l.Person, Booking: l.Booking, Ref: s.item.Ref}},
-				copyLeftAlone, detail)
-		})
-		if err != nil {
+		if err := e.inspectOne(ctx, p, s); err != nil {
 			return err
 		}
 	}
 	p.suspects = nil
 	return nil
+}
+
+func (e *Engine) inspectOne(ctx context.Context, p *pass, s suspect) error {
+	l, found, err := e.Store.Link(ctx, p.mb.Tenant, s.key)
+	if err != nil {
+		return ours(err)
+	}
+	if !found || l.Ref == s.item.Ref {
+		return nil
+	}
+	if leftByMove(l) {
+		if l.State == store.LinkUnclear {
+			return nil
+		}
+		return e.turnedUp(ctx, p, l)
+	}
+	nowhere, err := e.nowhere(ctx, p, l)
+	if err != nil {
+		return err
+	}
+	if nowhere {
+		if own, err := e.likelier(ctx, p, l, &s.item); err != nil {
+			return err
+		} else if own != nil {
+			if err := e.restore(ctx, p, l, own); err != nil {
+				return err
+			}
+			nowhere = false
+		}
+	}
+	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+		l, found, err := tx.Link(ctx, p.mb.Tenant, s.key)
+		if err != nil || !found || l.State == store.LinkDead {
+			return err
+		}
+		if stands, err := standsFor(ctx, tx, l, &s.item); err != nil || !stands {
+			return err // settled since: it became a booking of its own, or it was told that it cannot
+		}
+		if nowhere {
+			return e.pairItem(ctx, tx, p, l, &s.item)
+		}
+		return e.listCopy(ctx, tx, l, &s.item)
+	})
+}
+
+// nowhere reports whether the item of a link is not where it was last seen, or never was seen.
+func (e *Engine) nowhere(ctx context.Context, p *pass, l store.Link) (bool, error) {
+	if l.Ref == "" {
+		return true, nil
+	}
+	got, err := p.mode.Backend.Fetch(ctx, p.mailbox, []calendar.Ref{l.Ref})
+	if err != nil {
+		return false, err
+	}
+	gone := len(got) == 1 && errors.Is(got[0].Err, fault.NotFound)
+	if len(got) == 1 && got[0].Err != nil && !gone {
+		return false, got[0].Err
+	}
+	return gone, nil
+}
+
+// likelier returns the item that is more likely a link's own than item, which looks like a copy; nil if there is none.
+func (e *Engine) likelier(ctx context.Context, p *pass, l store.Link, item *calendar.Item) (*calendar.Item, error) {
+	doubted, err := doubtful(ctx, e.Store, l, item)
+	if err != nil {
+		return nil, ours(err)
+	}
+	if !doubted {
+		return nil, nil
+	}
+	by := backend.OurKey
+	if item.Key == "" {
+		by = backend.ForeignKey
+	}
+	own, err := e.find(ctx, p, l, by)
+	if err != nil || own == nil || own.Ref == item.Ref {
+		return nil, err
+	}
+	return own, nil
+}
+
+// listCopy lays before a person that an item bears the marker of a link that has its own.
+func (e *Engine) listCopy(ctx context.Context, tx *store.Tx, l store.Link, item *calendar.Item) error {
+	detail := "somebody copied the booking's item: the copy carries its marker and was left alone"
+	if item.Key == "" {
+		detail = "the calendar holds a second item that bears the booking's id; the booking has its item, so this one was left alone"
+	}
+	if b, found, err := tx.Booking(ctx, l.Tenant, l.Booking); err != nil {
+		return err
+	} else if found && restOf(b, item) {
+		detail = fmt.Sprintf("the series was split in the calendar (\"this and following\"): what follows from %s on is an item of its own, which bears the "+
+			"first one's marker and was left alone. No room is held for it: make a booking of it, and delete this item once that has its own",
+			item.Event.Start.Format(time.DateOnly))
+	}
+	return e.differ(ctx, tx, &pair{link: store.Link{Tenant: l.Tenant, Person: l.Person, Booking: l.Booking, Ref: item.Ref}},
+		copyLeftAlone, detail)
 }
 
 // restOf reports whether an item is what follows in a series that was shortened to b.

@@ -340,8 +340,8 @@ func TestOneOfTwoRoomsIsTaken(t *testing.T) {
 						w.Fatalf("%d bookings: %q", len(all), w.changes())
 					}
 					for _, b := range all {
-						if b.ID != "b1" && !slices.Equal(b.Resources, []string{"room-a"}) {
-							w.Errorf("resources %v", b.Resources)
+						if b.ID != "b1" && (!slices.Equal(b.Resources, []string{"room-a"}) || b.Location != "") {
+							w.Errorf("resources %v, location %q", b.Resources, b.Location)
 						}
 					}
 					if it := w.only(bob); len(it.Event.Attendees) != 3 {

@@ -52,13 +52,17 @@ func (e *Engine) excuse(ctx context.Context, tx *store.Tx, p *pair, f *plan.Fiel
 		}
 		if !booked && slices.ContainsFunc(rows, func(r store.RoomItem) bool { return r.Room == room.ID && refuses(r) }) {
 			p.excused = append(p.excused, a)
-			f.Resources = without(f.Resources, email)
 			for i := range f.Exceptions {
 				if is := f.Exceptions[i].Is; is != nil && slices.Contains(is.Resources, email) {
 					other := *is
-					other.Resources = without(is.Resources, email)
+					if err := excluded(ctx, tx, p.link.Tenant, &other, email); err != nil {
+						return err
+					}
 					f.Exceptions[i].Is = &other
 				}
+			}
+			if err := excluded(ctx, tx, p.link.Tenant, f, email); err != nil {
+				return err
 			}
 			*f = plan.Canonical(*f)
 			continue
@@ -77,6 +81,19 @@ func (e *Engine) excuse(ctx context.Context, tx *store.Tx, p *pair, f *plan.Fiel
 		}
 	}
 	return nil
+}
+
+// excluded takes a room out of f, and out of its location where that is nothing but the names of the rooms.
+func excluded(ctx context.Context, p people, tenant string, f *plan.Fields, email string) error {
+	names, err := roomNames(ctx, p, tenant, f.Resources)
+	if err != nil {
+		return err
+	}
+	f.Resources = without(f.Resources, email)
+	if f.Location == names {
+		f.Location, err = roomNames(ctx, p, tenant, f.Resources)
+	}
+	return err
 }
 
 // excuseAt takes a room out of what the item says of one occurrence.

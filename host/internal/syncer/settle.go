@@ -395,7 +395,7 @@ func strange(l store.Link) bool { return l.Ref == "" || bytes.Equal(l.Sent, unkn
 
 // adopt takes an item for that of a link which had none. One with the link's own key was made by us: what was sent then
 // is what both sides agreed on. Of another one nobody knows that, and nobody is mailed of what is intended for it:
-// whoever made it told them.
+// whoever made it told them, but for that it is called off.
 func (e *Engine) adopt(ctx context.Context, tx *store.Tx, l *store.Link, item *calendar.Item) error {
 	if item.Key == l.Key && knowsSent(*l) {
 		l.Base = l.Sent
@@ -403,7 +403,7 @@ func (e *Engine) adopt(ctx context.Context, tx *store.Tx, l *store.Link, item *c
 	}
 	l.Sent = nil
 	in, found, err := tx.Intent(ctx, l.Tenant, l.Key)
-	if err != nil || !found || in.Mail == calendar.MailNobody {
+	if err != nil || !found || in.Mail == calendar.MailNobody || in.Op == store.OpDelete {
 		return err
 	}
 	return tx.ReviseIntent(ctx, in.Tenant, in.Key, in.Op, calendar.MailNobody)
