@@ -92,12 +92,17 @@ func (b *Backend) differing(ctx context.Context, m backend.Mailbox, w *writing) 
 	if err != nil {
 		return nil, err
 	}
-	if w.at.days == nil {
+	have, wanted := is.ByDay(), s.ByDay()
+	if !w.at.covers(wanted) {
+		before := w.at.there
 		if w.at.there, w.at.days, err = b.instances(ctx, m, w.e.ID, s); err != nil {
 			return nil, err
 		}
+		for d, one := range w.at.there {
+			one.joinable = before[d].joinable
+			w.at.there[d] = one
+		}
 	}
-	have, wanted := is.ByDay(), s.ByDay()
 	var gone, changes []*alteration
 	for _, d := range w.at.days {
 		one, ok := w.at.there[d]

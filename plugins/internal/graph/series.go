@@ -108,6 +108,20 @@ type occurring struct {
 	days  []time.Time
 }
 
+// covers reports whether the days of all exceptions are among those that were looked at.
+func (o occurring) covers(exceptions map[time.Time]*calendar.OccurrenceException) bool {
+	if len(o.days) == 0 {
+		return false
+	}
+	last := o.days[len(o.days)-1]
+	for d := range exceptions {
+		if d.After(last) {
+			return false
+		}
+	}
+	return true
+}
+
 // withSeries adds rule and exceptions to the item of a series. A rule that no RRULE says is omitted.
 func (b *Backend) withSeries(ctx context.Context, m backend.Mailbox, e *event, item backend.Item) (backend.Item, error) {
 	item, _, err := b.seriesOf(ctx, m, e, item)
