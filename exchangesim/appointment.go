@@ -30,6 +30,10 @@ type Appointment struct {
 	IsMeeting  bool       `json:"is_meeting"` // set by the server
 	Cancelled  bool       `json:"cancelled"`  // set by the server
 	Categories []string   `json:"categories,omitempty"`
+
+	Importance  string   `json:"importance"`            // Low, Normal or High; empty: Normal
+	Attachments []string `json:"attachments,omitempty"` // names of files, which nobody reads
+
 	// Properties are named properties, by PropertyKey. Of one with many values the first is seen.
 	Properties map[string]string `json:"properties"`
 	Recurrence *Recurrence       `json:"recurrence,omitempty"` // of a series

@@ -143,7 +143,7 @@ func itemFields() []field {
 			settable((*edit).setReminder, func(c *content) { c.reminder = 0 }),
 		itemText("DisplayCc", inAll, func(v *view) string { return display(v.c.optional) }),
 		itemText("DisplayTo", inAll, func(v *view) string { return display(v.c.required) }),
-		itemText("HasAttachments", inDefault, fixed("false")),
+		itemText("HasAttachments", inDefault, func(v *view) string { return boolean(len(v.c.attachments) > 0) }),
 		{name: "ExtendedProperty", shape: onRequest}, // the place of extended properties
 		itemText("Culture", inAll, func(v *view) string { return v.c.culture }).settable(setText(func(c *content) *string { return &c.culture }), nil),
 		{uri: "item:EffectiveRights", name: "EffectiveRights", shape: inAll, get: func(*view) *node { return effectiveRights(false) }},

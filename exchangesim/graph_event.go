@@ -38,7 +38,7 @@ func (g *graphCall) event(v *view) map[string]any {
 		"createdDateTime": it.created.UTC().Format(graphInstant), "lastModifiedDateTime": it.modified.UTC().Format(graphInstant),
 		"categories": orEmpty(c.categories), "transactionId": orNull(it.transaction), "iCalUId": v.iCalUID(),
 		"originalStartTimeZone": c.startZone, "originalEndTimeZone": c.endZone,
-		"reminderMinutesBeforeStart": c.reminder, "isReminderOn": c.reminderSet, "hasAttachments": false, "isDraft": false,
+		"reminderMinutesBeforeStart": c.reminder, "isReminderOn": c.reminderSet, "hasAttachments": len(c.attachments) > 0, "isDraft": false,
 		"subject": c.subject, "bodyPreview": preview(c.body), "body": g.graphBody(v),
 		"importance": strings.ToLower(c.importance), "sensitivity": strings.ToLower(c.sensitivity), "showAs": graphShowAs[c.busy],
 		"isAllDay": c.allDay, "isCancelled": c.cancelled, "isOrganizer": !c.received, "responseRequested": c.responseRequested,

@@ -44,11 +44,20 @@ func TestGraphEventsAreTheItemsOfEWS(t *testing.T) {
 	if got := text(made, "iCalUId"); got != a.UID {
 		t.Errorf("iCalUId %q, UID %q", got, a.UID)
 	}
-	if err := s.Outlook("alice@example.com").Update(a.ID, func(a *Appointment) { a.Subject = "Desk 8" }); err != nil {
+	if a.Importance != "High" || made["hasAttachments"] != false {
+		t.Errorf("the importance is %s, files: %v", a.Importance, made["hasAttachments"])
+	}
+	if err := s.Outlook("alice@example.com").Update(a.ID, func(a *Appointment) {
+		a.Subject, a.Importance, a.Attachments = "Desk 8", "Low", []string{"plan.pdf"}
+	}); err != nil {
 		t.Fatal(err)
 	}
-	if got := c.event(text(made, "id")); got["subject"] != "Desk 8" {
-		t.Errorf("Graph sees %v", got["subject"])
+	if got := c.event(text(made, "id")); got["subject"] != "Desk 8" || got["importance"] != "low" || got["hasAttachments"] != true {
+		t.Errorf("Graph sees %v, %v, files: %v", got["subject"], got["importance"], got["hasAttachments"])
+	}
+	item = ews.one(`<m:GetItem><m:ItemShape><t:BaseShape>AllProperties</t:BaseShape></m:ItemShape><m:ItemIds><t:ItemId Id="` + a.ID + `"/></m:ItemIds></m:GetItem>`)
+	if in := item.child("Items", "CalendarItem"); in.child("Importance").value() != "Low" || in.child("HasAttachments").value() != "true" {
+		t.Errorf("EWS sees %s, files: %s", in.child("Importance").value(), in.child("HasAttachments").value())
 	}
 	if len(s.Mails()) > 0 {
 		t.Errorf("mails were sent: %v", s.Mails())

@@ -39,6 +39,7 @@ type content struct {
 	importance  string
 	body        body
 	categories  []string
+	attachments []string // their names
 	culture     string
 	reminderSet bool
 	reminder    int // minutes before the start
@@ -91,7 +92,7 @@ func newContent(o *Person) content {
 
 // clone copies all that can be changed through one of the two.
 func (c content) clone() content {
-	c.categories = slices.Clone(c.categories)
+	c.categories, c.attachments = slices.Clone(c.categories), slices.Clone(c.attachments)
 	c.required, c.optional, c.resources = slices.Clone(c.required), slices.Clone(c.optional), slices.Clone(c.resources)
 	c.props = maps.Clone(c.props)
 	c.extra = slices.Clone(c.extra)

@@ -1,6 +1,7 @@
 package exchangesim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -232,7 +233,7 @@ func (it *item) appointment() Appointment {
 		Start: c.start, End: c.end, TimeZone: c.startZone, AllDay: c.allDay,
 		ReminderSet: c.reminderSet, ReminderMinutes: c.reminder,
 		Organizer: c.organizer, Required: c.required, Optional: c.optional, Resources: c.resources,
-		IsMeeting: c.meeting(), Cancelled: c.cancelled, Categories: c.categories,
+		IsMeeting: c.meeting(), Cancelled: c.cancelled, Categories: c.categories, Importance: c.importance, Attachments: c.attachments,
 		Properties: map[string]string{}, Recurrence: c.recurrence, Created: it.created, Modified: it.modified,
 	}
 	for key, p := range c.props {
@@ -264,7 +265,8 @@ func (c *content) take(a Appointment) error {
 	c.start, c.end, c.allDay = a.Start.UTC(), a.End.UTC(), a.AllDay
 	c.reminderSet, c.reminder = a.ReminderSet, a.ReminderMinutes
 	c.required, c.optional, c.resources = slices.Clone(a.Required), slices.Clone(a.Optional), slices.Clone(a.Resources)
-	c.categories = slices.Clone(a.Categories)
+	c.categories, c.attachments = slices.Clone(a.Categories), slices.Clone(a.Attachments)
+	c.importance = cmp.Or(a.Importance, "Normal")
 	props := map[string]property{}
 	for key, value := range a.Properties {
 		set, name, ok := strings.Cut(key, "/")
@@ -312,6 +314,8 @@ func differences(a, b *content) []string {
 	add("item:Body", a.body == b.body)
 	add("item:Sensitivity", a.sensitivity == b.sensitivity)
 	add("item:Categories", slices.Equal(a.categories, b.categories))
+	add("item:Importance", a.importance == b.importance)
+	add("item:Attachments", slices.Equal(a.attachments, b.attachments))
 	add("item:ReminderIsSet", a.reminderSet == b.reminderSet)
 	add("item:ReminderMinutesBeforeStart", a.reminder == b.reminder)
 	add("calendar:Start", a.start.Equal(b.start))

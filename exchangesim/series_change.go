@@ -79,6 +79,9 @@ func (c *content) follow(old, made *content) {
 	if slices.Equal(c.categories, old.categories) {
 		c.categories = slices.Clone(made.categories)
 	}
+	if slices.Equal(c.attachments, old.attachments) {
+		c.attachments = slices.Clone(made.attachments)
+	}
 	for _, list := range []func(*content) *[]Attendee{
 		func(c *content) *[]Attendee { return &c.required },
 		func(c *content) *[]Attendee { return &c.optional },

@@ -74,8 +74,8 @@ func (e *Engine) changeFromCalendar(ctx context.Context, tx *store.Tx, p *pair, 
 	if err := applyFields(ctx, tx, next, fields, &to); err != nil {
 		return refusal{}, err
 	}
-	if d.BookingFields.Any(calendar.FieldAttendees) {
-		e.resolveGroups(p, next)
+	if d.BookingFields.Any(calendar.FieldAttendees | calendar.FieldRecurrence) {
+		e.resolveGroups(p, next, d.BookingFields)
 	}
 	next, not, err := e.allow(ctx, tx, p, next, d)
 	if err != nil || next == nil {

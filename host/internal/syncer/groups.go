@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -67,7 +68,7 @@ func (e *Engine) learnGroups(ctx context.Context, p *pass, items ...*calendar.It
 		if item == nil || item.ReadOnly {
 			continue
 		}
-		for _, a := range item.Event.Attendees {
+		for a := range invitedTo(&item.Event) {
 			of := groupOf{p.mb.Tenant, p.mode.Name, directory.FoldEmail(a.Email)}
 			if a.Role == calendar.Resource || of.address == "" || asked == groupLookups {
 				continue
@@ -80,6 +81,27 @@ func (e *Engine) learnGroups(ctx context.Context, p *pass, items ...*calendar.It
 			}
 			asked++
 			e.learnGroup(ctx, p, of)
+		}
+	}
+}
+
+// invitedTo yields who is invited to an item, or to single occurrences of it.
+func invitedTo(ev *calendar.Event) iter.Seq[calendar.Attendee] {
+	return func(yield func(calendar.Attendee) bool) {
+		for _, a := range ev.Attendees {
+			if !yield(a) {
+				return
+			}
+		}
+		for _, x := range ev.Exceptions {
+			if x.Event == nil {
+				continue
+			}
+			for _, a := range x.Event.Attendees {
+				if !yield(a) {
+					return
+				}
+			}
 		}
 	}
 }
@@ -101,19 +123,40 @@ func (e *Engine) learnGroup(ctx context.Context, p *pass, of groupOf) {
 	e.groups.learn(of, one)
 }
 
-// resolveGroups has the groups that a booking took over from its item become their members. Those of a group that the booking
-// had before stay as they were: that others belong to it by now is nobody's edit.
-func (e *Engine) resolveGroups(p *pair, next *booking.Booking) {
+// resolveGroups has the groups that a booking took over from its item become their members, those of single occurrences, too. Those of
+// a group that the booking had before stay as they were: that others belong to it by now is nobody's edit.
+func (e *Engine) resolveGroups(p *pair, next *booking.Booking, changed calendar.Fields) {
 	if !e.limits().ResolveGroups {
 		return
 	}
+	if changed.Any(calendar.FieldAttendees) {
+		next.Attendees = e.withMembers(p, next.Attendees, p.booking.Attendees)
+	}
+	for i := range next.Exceptions {
+		x := &next.Exceptions[i]
+		if x.Attendees == nil {
+			continue
+		}
+		before := [][]booking.Attendee{p.booking.Attendees, next.Attendees}
+		if old := p.booking.Exception(x.Occurrence); old != nil && old.Attendees != nil {
+			before = append([][]booking.Attendee{*old.Attendees}, before...)
+		}
+		list := e.withMembers(p, *x.Attendees, before...)
+		x.Attendees = &list
+	}
+	next.Normalize()
+}
+
+// withMembers returns attendees with the members of groups in the place of those. Who stood for a group in one of the lists of before
+// does so again.
+func (e *Engine) withMembers(p *pair, list []booking.Attendee, before ...[]booking.Attendee) []booking.Attendee {
 	var out []booking.Attendee
 	invited := map[string]bool{directory.FoldEmail(p.person.Email): true}
-	for _, a := range next.Attendees {
+	for _, a := range list {
 		invited[directory.FoldEmail(a.Email)] = true
 	}
-	for _, a := range next.Attendees {
-		members := membersBefore(p.booking, a)
+	for _, a := range list {
+		members := membersBefore(before, a)
 		if members == nil {
 			members = e.membersNow(p, a)
 		}
@@ -124,25 +167,29 @@ func (e *Engine) resolveGroups(p *pair, next *booking.Booking) {
 				fresh = append(fresh, m)
 			}
 		}
-		if len(fresh) == 0 || len(next.Attendees)+len(out)+len(fresh) > booking.MaxAttendees {
+		if len(fresh) == 0 || len(list)+len(out)+len(fresh) > booking.MaxAttendees {
 			fresh = []booking.Attendee{a} // nobody else would stand for it, or too many
 		}
 		out = append(out, fresh...)
 	}
-	next.Attendees = out
-	next.Normalize()
+	return out
 }
 
-// membersBefore are those who stand for a group in a booking already.
-func membersBefore(b *booking.Booking, group booking.Attendee) []booking.Attendee {
-	var out []booking.Attendee
-	for _, a := range b.Attendees {
-		if a.Group != "" && strings.EqualFold(a.Group, group.Email) {
-			a.Role = group.Role
-			out = append(out, a)
+// membersBefore are those who stand for a group already, in the first of the lists in which somebody does.
+func membersBefore(lists [][]booking.Attendee, group booking.Attendee) []booking.Attendee {
+	for _, list := range lists {
+		var out []booking.Attendee
+		for _, a := range list {
+			if a.Group != "" && strings.EqualFold(a.Group, group.Email) {
+				a.Role = group.Role
+				out = append(out, a)
+			}
+		}
+		if len(out) > 0 {
+			return out
 		}
 	}
-	return out
+	return nil
 }
 
 func (e *Engine) membersNow(p *pair, group booking.Attendee) []booking.Attendee {
@@ -161,18 +208,33 @@ func regroup(old, next *booking.Booking) {
 	if old == nil {
 		return
 	}
+	regroupList(old.Attendees, next.Attendees)
+	for i := range next.Exceptions {
+		x := &next.Exceptions[i]
+		if x.Attendees == nil {
+			continue
+		}
+		before := old.Attendees
+		if was := old.Exception(x.Occurrence); was != nil && was.Attendees != nil {
+			before = *was.Attendees
+		}
+		regroupList(before, *x.Attendees)
+	}
+}
+
+func regroupList(old, next []booking.Attendee) {
 	broken := map[string]bool{}
 	at := func(email string) int {
-		return slices.IndexFunc(next.Attendees, func(a booking.Attendee) bool { return strings.EqualFold(a.Email, email) })
+		return slices.IndexFunc(next, func(a booking.Attendee) bool { return strings.EqualFold(a.Email, email) })
 	}
-	for _, a := range old.Attendees {
-		if i := at(a.Email); a.Group != "" && (i < 0 || next.Attendees[i].Role != a.Role) {
+	for _, a := range old {
+		if i := at(a.Email); a.Group != "" && (i < 0 || next[i].Role != a.Role) {
 			broken[a.Group] = true
 		}
 	}
-	for _, a := range old.Attendees {
+	for _, a := range old {
 		if a.Group != "" && !broken[a.Group] {
-			next.Attendees[at(a.Email)].Group = a.Group
+			next[at(a.Email)].Group = a.Group
 		}
 	}
 }

@@ -184,6 +184,108 @@ func TestGroupsAreLeftAloneUnlessWished(t *testing.T) {
 	})
 }
 
+// attendeesOf are those of one occurrence of a booking alone; nil: it has the series'.
+func attendeesOf(b *booking.Booking, n int) []string {
+	if x := b.Exception(nth(n)); x != nil && x.Attendees != nil {
+		return attendees(&booking.Booking{Attendees: *x.Attendees})
+	}
+	return nil
+}
+
+func TestAGroupIsItsMembersInEachOccurrenceOfASeries(t *testing.T) {
+	each(t, func(w *world) {
+		g := w.groups(map[string][]string{"team@example.com": {bob, "dave@example.com"}, "board@example.com": {"erin@example.com"}})
+		w.book("b1", ruled(fiveDays), func(b *booking.Booking) { b.Attendees = nil })
+		w.pass("alice")
+		w.server.edit(alice, w.only(alice).Ref, invite("team@example.com"))
+		w.pass("alice")
+		w.inOutlook(1, invite("frank@example.com")) // beside the group of the series
+		w.inOutlook(2, invite("Board@example.com")) // another group
+		w.inOutlook(3, func(ev *calendar.Event) { ev.Subject = "Alone" })
+		for range 2 {
+			w.pass("alice")
+		}
+		team := []string{"bob of team@example.com", "dave of team@example.com"}
+		wants := func(when string) {
+			w.Helper()
+			b := w.booking("b1")
+			if got := attendees(b); !slices.Equal(got, team) {
+				w.Errorf("%s: the series has %q", when, got)
+			}
+			if got := attendeesOf(b, 1); !slices.Equal(got, append(slices.Clone(team), "frank")) {
+				w.Errorf("%s: the second occurrence has %q", when, got)
+			}
+			if got := attendeesOf(b, 2); !slices.Equal(got, append(slices.Clone(team), "erin of board@example.com")) {
+				w.Errorf("%s: the third occurrence has %q", when, got)
+			}
+			if got := attendeesOf(b, 3); got != nil {
+				w.Errorf("%s: the fourth occurrence has %q of its own", when, got)
+			}
+		}
+		wants("invited")
+		mails, writes := len(w.server.mails), w.server.writes
+
+		// Who belongs to them later is nobody's edit, and the booking system puts what it was told.
+		g.members["team@example.com"], g.members["board@example.com"] = []string{carol}, []string{carol}
+		w.later(2 * groupHolds)
+		w.inOutlook(1, func(ev *calendar.Event) { ev.Location = "elsewhere" })
+		w.pass("alice")
+		wants("later")
+		b := w.booking("b1")
+		for i := range b.Attendees {
+			b.Attendees[i].Group = ""
+		}
+		for _, x := range b.Exceptions {
+			for i := range orNone(x.Attendees) {
+				(*x.Attendees)[i].Group = ""
+			}
+		}
+		if _, err := w.engine.Put(w.Context(), b, booking.Match{}, booking.Refuse); err != nil {
+			w.Fatal(err)
+		}
+		w.pass("alice")
+		wants("put back")
+		if len(w.server.mails) != mails || w.server.writes != writes {
+			w.Errorf("%d writes, mails %q", w.server.writes-writes, w.server.mails[mails:])
+		}
+		ev := w.only(alice).Event
+		w.invites(ev, "team")
+		w.invites(*ev.Exceptions[0].Event, "frank", "team")
+		w.invites(*ev.Exceptions[1].Event, "board", "team")
+	})
+}
+
+// A room's copy of a meeting is nobody's to look into: the group stays one attendee until its guests are changed by the organizer.
+func TestAMeetingThatItsRoomBookedKeepsTheGroup(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.groups(map[string][]string{"team@example.com": {bob, "dave@example.com"}})
+		ev := meetingAt(9, "m1", alice, roomA)
+		ev.Attendees = []calendar.Attendee{{Address: calendar.Address{Email: "team@example.com"}}, ev.Attendees[1]}
+		refs := w.invite(ev, roomA)
+		for range 2 {
+			w.pass("room-a")
+			w.pass("alice")
+		}
+		if b := w.theOne(); !slices.Equal(attendees(b), []string{"team"}) {
+			w.Errorf("%q in version %d", attendees(b), b.Version)
+		}
+		w.server.edit(alice, refs[0], invite(carol))
+		w.pass("alice")
+		if b := w.theOne(); !slices.Equal(attendees(b), []string{"bob of team@example.com", "carol", "dave of team@example.com"}) {
+			w.Errorf("%q", attendees(b))
+		}
+		w.invites(w.only(alice).Event, "carol", "team")
+		w.quiet(0)
+	})
+}
+
+func orNone(list *[]booking.Attendee) []booking.Attendee {
+	if list == nil {
+		return nil
+	}
+	return *list
+}
+
 func TestAnswersAreToldAndChangeNothingElse(t *testing.T) {
 	each(t, func(w *world) {
 		w.book("b1")

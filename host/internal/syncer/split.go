@@ -291,7 +291,7 @@ func (s *splitting) draft(ctx context.Context, rest *booking.Booking) (*booking.
 	if err := applyFields(ctx, s.tx, next, calendar.AllFields&^(calendar.FieldBody|s.item.Omits), &f); err != nil {
 		return nil, err
 	}
-	s.engine.resolveGroups(&pair{booking: rest, person: s.pass.person, mode: s.pass.mode.Name}, next)
+	s.engine.resolveGroups(&pair{booking: rest, person: s.pass.person, mode: s.pass.mode.Name}, next, calendar.AllFields)
 	kept := next.Clone()
 	kept.Exceptions = nil
 	kept.Normalize()
