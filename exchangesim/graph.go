@@ -102,6 +102,7 @@ func graphRoutes() map[string]graphOperation {
 		"GET users/{}/calendarview/delta()":           {"GraphDelta", calendarReaders, false, (*graphCall).delta},
 		"POST users/{}/calendar/getschedule()":        {"GraphGetSchedule", calendarReaders, false, (*graphCall).getSchedule},
 		"GET users/{}/calendar/calendarview/delta":    {"GraphDelta", calendarReaders, false, (*graphCall).delta},
+		"GET users/{}/mailfolders/inbox/messages":     {"GraphListMessages", mailReaders, false, (*graphCall).listMessages},
 		"GET groups":                        {"GraphListGroups", nil, false, (*graphCall).listGroups},
 		"GET groups/{id}/transitivemembers": {"GraphTransitiveMembers", nil, false, (*graphCall).transitiveMembers},
 	}

@@ -17,7 +17,7 @@ func TestOpenGivesABackendThatCanBePushedToWatchedAndSearched(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := backend.Abilities{
-		Pusher: true, Finder: true, Watcher: true, AskingOnly: true, Everything: true, Responder: true, Drift: true, FreeBusy: true, GroupExpander: true,
+		Pusher: true, Finder: true, Watcher: true, AskingOnly: true, Everything: true, Responder: true, Answers: true, Drift: true, FreeBusy: true, GroupExpander: true,
 	}
 	if got := backend.AbilitiesOf(b); got != want {
 		t.Errorf("its abilities are %+v", got)

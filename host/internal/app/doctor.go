@@ -36,6 +36,13 @@ func (a *App) newDoctor() *doctor.Doctor {
 			}
 			return out
 		},
+		Unread: func() []doctor.Unread {
+			var out []doctor.Unread
+			for _, u := range a.engine.Unread() {
+				out = append(out, doctor.Unread{Mode: u.Mode, Why: u.Why})
+			}
+			return out
+		},
 		Untrusted: a.counters.Untrusted.Load,
 		Watch: func() []doctor.Group {
 			var out []doctor.Group

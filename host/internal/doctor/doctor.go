@@ -80,6 +80,9 @@ type Group struct {
 	Problem         string // what went wrong last; empty if nothing since
 }
 
+// An Unread is a sync mode in which it may not be read what rooms write when they decline.
+type Unread struct{ Mode, Why string }
+
 // Options are what a Doctor works with. Config must be set; what else is nil is not examined.
 type Options struct {
 	Config func() *config.Config
@@ -100,6 +103,8 @@ type Options struct {
 	Probe func(ctx context.Context, mode string, m backend.Mailbox) (backend.Status, error)
 	// Pauses lists the servers that are left alone.
 	Pauses func() []Pause
+	// Unread lists the sync modes in which it may not be read what rooms write.
+	Unread func() []Unread
 	// Watch lists the groups of mailboxes that are listened to by this host.
 	Watch func() []Group
 	// Untrusted counts the messages at the notification endpoint that bore no living token.
@@ -132,7 +137,7 @@ func (d *Doctor) Examine(ctx context.Context) Report {
 	defer d.turn.Unlock()
 	checks := []func(context.Context) []Finding{
 		d.host, d.configuration, d.plugins, d.credentials, d.store, d.queue, d.disk, d.servers, d.endings, d.notifications, d.people,
-		d.webhooks,
+		d.webhooks, d.answers,
 	}
 	found := make([][]Finding, len(checks))
 	var all sync.WaitGroup

@@ -360,6 +360,21 @@ func TestACredentialWhoseEndIsFarOrNotKnownIsNoFault(t *testing.T) {
 	}
 }
 
+func TestTextsThatMayNotBeReadAreNoFault(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, exchange(t, nil, http.StatusUnauthorized))
+	s.Unread = func() []Unread { return []Unread{{"Microsoft365", "the application needs the permission Mail.Read"}} }
+	var told []Finding
+	for _, f := range New(s.Options).Examine(t.Context()).Findings {
+		if f.Area == "rooms" {
+			told = append(told, f)
+		}
+	}
+	if len(told) != 1 || told[0].Level != OK || told[0].Name != "Microsoft365" || !strings.Contains(told[0].What, "permission Mail.Read") {
+		t.Errorf("findings: %+v", told)
+	}
+}
+
 func TestGraphDoesNotCallInWithoutTLS(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, exchange(t, nil, http.StatusUnauthorized))

@@ -239,3 +239,16 @@ func plural(n int, one, many string) string {
 	}
 	return fmt.Sprintf("%d %s", n, many)
 }
+
+// answers says where refusals of rooms are known without their reasons. That is no fault: the right to read mail is asked for by
+// nothing else, and not everybody grants it.
+func (d *Doctor) answers(context.Context) []Finding {
+	if d.Unread == nil {
+		return nil
+	}
+	var out []Finding
+	for _, u := range d.Unread() {
+		out = append(out, good("rooms", u.Mode, "that a room declines is known, and not what it writes; nothing else depends on that. "+u.Why))
+	}
+	return out
+}

@@ -142,6 +142,7 @@ type Engine struct {
 	servers *servers
 	strays  *strays
 	groups  *groups
+	unread  unread
 	// limit ends a pass that takes too long.
 	limit func(context.Context) (context.Context, context.CancelFunc)
 	// collide, set by tests, says whether the next transaction shall be undone at its end and made once more, as

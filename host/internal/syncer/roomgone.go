@@ -345,6 +345,7 @@ func (e *Engine) whyDeclined(ctx context.Context, there *pass, item *calendar.It
 		return ""
 	}
 	text, err := there.mode.Answers.Answer(ctx, there.mailbox, item.Ref, room)
+	e.unread.note(there.mode.Name, err)
 	if err != nil {
 		e.Log.Debug("what a room wrote could not be read", "tenant", there.mb.Tenant, "person", there.mb.Person, "error", err.Error())
 		return ""

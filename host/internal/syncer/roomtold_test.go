@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/fault"
 )
 
 // somebodys is a private booking of Alice in both rooms; nobody but an administrator may learn of it.
@@ -127,4 +129,40 @@ func TestAMoveToATakenTimeNamesNobodysBooking(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Where what rooms wrote may not be read a refusal counts all the same, and an administrator can see why it has no reason.
+func TestARefusalWhoseTextMayNotBeRead(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.answers = true
+		_ = w.store.Close()
+		w.start()
+		w.book("b1", noOneElse)
+		w.book("b2", noOneElse, at(12))
+		w.pass("alice")
+		for i, it := range w.server.items(alice) {
+			w.server.identify(alice, it.Ref, fmt.Sprint("u", i))
+		}
+		w.server.before = func(call string) error {
+			if call == "answer" {
+				return fmt.Errorf("the application needs the permission Mail.Read: %w", fault.Forbidden)
+			}
+			return nil
+		}
+		w.server.respond(alice, "u0", roomA, calendar.Declined)
+		w.pass("alice")
+		problem := ""
+		for _, b := range w.bookings() {
+			problem += b.SyncProblem
+		}
+		if problem != "the room room-a declined" || !slices.Equal(w.engine.Unread(), []Unread{{"Memory", "the application needs the permission Mail.Read"}}) {
+			w.Errorf("problem %q, unread %q", problem, w.engine.Unread())
+		}
+		w.server.before = nil
+		w.server.respond(alice, "u1", roomA, calendar.Declined)
+		w.pass("alice")
+		if len(w.engine.Unread()) != 0 {
+			w.Errorf("unread %q after one was read", w.engine.Unread())
+		}
+	})
 }

@@ -50,6 +50,7 @@ var (
 	_ backend.Finder    = (*Backend)(nil)
 	_ backend.Complete  = (*Backend)(nil)
 	_ backend.Responder = (*Backend)(nil)
+	_ backend.Answers   = (*Backend)(nil)
 
 	_ backend.DriftChecker  = (*Backend)(nil)
 	_ backend.FreeBusy      = (*Backend)(nil)
