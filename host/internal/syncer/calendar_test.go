@@ -330,6 +330,10 @@ func (m *memory) write(mu calendar.Mutation) (backend.Result, error) {
 		}
 		it := calendar.Item{Key: mu.Key, ForeignKey: mu.ForeignKey, Event: cloned(mu.Event)}
 		it.Event.Exceptions = nil
+		if lately(calendar.Event{}, mu.Event, mu.Mail) {
+			it.ForeignKey, it.Event.Attendees = "", nil
+			return m.inviteLast(mu, m.put(mu.Mailbox.Address, it), mu.Event)
+		}
 		res.Item = m.put(mu.Mailbox.Address, it)
 		return m.except(mu, res, calendar.AllFields)
 	case calendar.Update:
@@ -346,12 +350,20 @@ func (m *memory) write(mu calendar.Mutation) (backend.Result, error) {
 			res.Item = m.put(mu.Mailbox.Address, next)
 			break
 		}
+		whole := overwrite(cloned(it.Event), mu.Event, mu.Fields)
+		last := lately(it.Event, whole, mu.Mail)
+		if last {
+			mu.Fields &^= calendar.FieldAttendees | calendar.FieldResources
+		}
 		next.Event = settledEvent(it.Event, overwrite(cloned(it.Event), mu.Event, mu.Fields&^calendar.FieldRecurrence))
 		if mu.Fields.Any(calendar.FieldRecurrence) && (next.Event.Recurrence != mu.Event.Recurrence || comesBack(next.Event, mu.Event)) {
 			next.Event.Recurrence, next.Event.Exceptions = mu.Event.Recurrence, nil
 			next.Kind = kindOf(next.Event)
 		}
 		res.Item = m.put(mu.Mailbox.Address, next)
+		if last {
+			return m.inviteLast(mu, res.Item, whole)
+		}
 		return m.except(mu, res, mu.Fields)
 	case calendar.Delete:
 		res.Item.Ref = mu.Ref

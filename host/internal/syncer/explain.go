@@ -327,7 +327,11 @@ func (e *Engine) explainDecision(ctx context.Context, l store.Link, item *calend
 		item = nil // called off in the calendar: it stands for nothing any more
 	}
 	if item != nil && l.Ref == "" && item.Key == l.Key && knowsSent(l) {
-		l.Base, l.Ref = l.Sent, item.Ref // made by a write whose answer was lost
+		base, err := begun(ctx, e.Store, l, item)
+		if err != nil {
+			return err
+		}
+		l.Base, l.Ref = base, item.Ref // made by a write whose answer was lost
 	}
 	err := e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		pr, err := pairUp(ctx, tx, l)

@@ -398,8 +398,9 @@ func strange(l store.Link) bool { return l.Ref == "" || bytes.Equal(l.Sent, unkn
 // whoever made it told them, but for that it is called off.
 func (e *Engine) adopt(ctx context.Context, tx *store.Tx, l *store.Link, item *calendar.Item) error {
 	if item.Key == l.Key && knowsSent(*l) {
-		l.Base = l.Sent
-		return nil
+		base, err := begun(ctx, tx, *l, item)
+		l.Base = base
+		return err
 	}
 	l.Sent = nil
 	in, found, err := tx.Intent(ctx, l.Tenant, l.Key)
@@ -407,6 +408,24 @@ func (e *Engine) adopt(ctx context.Context, tx *store.Tx, l *store.Link, item *c
 		return err
 	}
 	return tx.ReviseIntent(ctx, in.Tenant, in.Key, in.Op, calendar.MailNobody)
+}
+
+// begun returns the base of a link whose item was found by its key: what was sent, as far as the item shows that it got there.
+func begun(ctx context.Context, p people, l store.Link, item *calendar.Item) ([]byte, error) {
+	sent, err := loadFields(l.Sent)
+	if err != nil || sent == nil || len(sent.Exceptions) == 0 {
+		return l.Sent, err
+	}
+	person, _, err := p.Person(ctx, l.Tenant, l.Person)
+	if err != nil {
+		return nil, err
+	}
+	is, err := fieldsOfItem(ctx, p, l.Tenant, person.Email, &item.Event)
+	if err != nil {
+		return nil, err
+	}
+	base := plan.Begun(*sent, is, item.ForeignKey == "") // which comes with the invitation
+	return saveFields(&base), nil
 }
 
 // narrow has only those told of a pending write whom the fields concern that the booking still has to bring to its item.

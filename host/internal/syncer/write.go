@@ -84,10 +84,14 @@ func toSend(differ calendar.Fields, ev calendar.Event, item *calendar.Item) cale
 
 func (e *Engine) updateItem(ctx context.Context, p *pass, s step) error {
 	e.Failpoint("update:planned")
-	res, err := e.apply(ctx, p, calendar.Mutation{
+	m := calendar.Mutation{
 		Op: calendar.Update, Mailbox: p.mailbox, Key: s.link.Key, Ref: s.pair.item.Ref, IfRevision: s.pair.item.Revision,
 		Event: s.event, Fields: s.writes, Mail: s.intent.Mail,
-	})
+	}
+	if s.pair.item.Key == s.link.Key && s.pair.item.ForeignKey == "" {
+		m.ForeignKey = s.link.Booking // a create was cut off before it came to that
+	}
+	res, err := e.apply(ctx, p, m)
 	if err != nil {
 		return fmt.Errorf("change the item of booking %q: %w", s.link.Booking, err)
 	}
