@@ -37,3 +37,38 @@ func TestARoomThatItsOrganizerTookOutDoesNotComeBack(t *testing.T) {
 		}
 	})
 }
+
+// A booking is cancelled and made again before its room is read: what is gone from the room's calendar is the copy of its former item,
+// and no refusal of the new one.
+func TestTheCopyOfAFormerItemIsNoRefusal(t *testing.T) {
+	rooms(t, func(w *world) {
+		invited := func(uid string) calendar.Ref {
+			it := w.only(alice)
+			w.server.identify(alice, it.Ref, uid)
+			ev := w.only(alice).Event
+			ev.Organizer = calendar.Address{Name: "Alice", Email: alice}
+			return w.server.add(roomA, calendar.Item{ReadOnly: true, Response: calendar.Accepted, Event: ev})
+		}
+		w.book("b1")
+		w.pass("alice")
+		former := invited("m1")
+		w.pass("room-a")
+		if _, err := w.engine.Cancel(w.Context(), tenant, "b1", booking.Match{}); err != nil {
+			w.Fatal(err)
+		}
+		w.pass("alice")
+		w.book("b1", at(14))
+		w.pass("alice")
+		w.server.remove(roomA, former)
+		invited("m2")
+		for range 2 {
+			w.pass("room-a")
+			w.pass("alice")
+			w.later(time.Minute)
+		}
+		b := w.booking("b1")
+		if a, _ := b.Answer(roomA); a.State != booking.AnswerAccepted || b.SyncProblem != "" {
+			w.Errorf("answer %+v, problem %q", a, b.SyncProblem)
+		}
+	})
+}
