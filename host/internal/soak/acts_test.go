@@ -1,6 +1,7 @@
 package soak_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,15 +11,18 @@ import (
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/soak"
 	"github.com/roomwire/roomwire/host/internal/store"
+	"github.com/roomwire/roomwire/host/internal/syncer"
 	"github.com/roomwire/roomwire/sdk/calendar"
 )
 
-// table says what happens how often. An act that is new needs a line here and one in acts.
-var table = soak.NewTable(`put 26, cancel 3, organizer 3,
+// tableText says what happens how often. An act that is new needs a line here and one in acts.
+const tableText = `put 26, cancel 3, organizer 3,
 	series 16, recur 3, occurrence 14, edit 22, remove 3, shred 1, move 2, copy 2, restore 2, addin 4, stranger 1, answer 3,
 	switch 1, reject 2, transfer 3, sync 1, approve 1, keep 1, shadow 2, scan 2,
 	pass 30, later 4, settle 1, crash 8, kill 2, fault 12, amid 6,
-	lose 2, twice 2, hold 1, release 2, forget 2, unsubscribe 2`)
+	lose 2, twice 2, hold 1, release 2, forget 2, unsubscribe 2`
+
+var table = soak.NewTable(tableText)
 
 // acts are what may happen, by their names in table. world is the first of every schedule, and done before it begins.
 var acts = map[string]func(*world, soak.Act){
@@ -29,6 +33,8 @@ var acts = map[string]func(*world, soak.Act){
 	"edit": (*world).edit, "remove": (*world).remove, "shred": (*world).remove, "move": (*world).move, "copy": (*world).copy,
 	"restore": (*world).restore, "addin": (*world).addIn, "stranger": (*world).stranger, "answer": (*world).answer,
 	"recur": (*world).recur, "occurrence": (*world).occurrence,
+	// Rooms that are synced.
+	"meet": (*world).meet, "guest": (*world).guest, "inroom": (*world).inRoom,
 	// Administrators.
 	"switch": (*world).toggle, "transfer": (*world).transfer, "sync": (*world).sync, "approve": (*world).approve, "keep": (*world).keep,
 	"shadow": (*world).shadow, "scan": (*world).scan,
@@ -88,7 +94,7 @@ var roomsOf = [][]string{{"room-a"}, {"room-b"}, nil, {"room-a", "room-b"}}
 
 func (w *world) fresh(id, what string) string {
 	w.unique++
-	return fmt.Sprintf("%s %s %d", id, what, w.unique)
+	return fmt.Sprintf("%s %s %d", cmp.Or(id, "own"), what, w.unique)
 }
 
 // put is the booking system's. What it changes depends on whether the booking exists.
@@ -173,7 +179,7 @@ func (w *world) save(b, old *booking.Booking, loud bool) {
 		return
 	}
 	n := w.note(b.ID)
-	n.puts++
+	n.puts, n.asked = n.puts+1, n.asked+1
 	n.cancelled, n.said = false, saved
 	if old != nil && saved.Series() && (old.Recurrence != saved.Recurrence || !old.Start.Equal(saved.Start) || !old.End.Equal(saved.End)) {
 		n.rewritten += w.exceptions(saved) // which such a change throws away
@@ -202,9 +208,9 @@ func (w *world) told(id string) bool {
 
 // exceptions counts those of a series on both sides.
 func (w *world) exceptions(b *booking.Booking) int {
-	n, p := len(b.Exceptions), w.people[b.Organizer]
+	n, p := len(b.Exceptions), w.organizerOf(b)
 	for _, it := range w.own(p.Email) {
-		if it.Recurrence == nil || it.Properties[oid] != b.ID {
+		if it.Recurrence == nil || w.bookingOf(it) != b.ID {
 			continue
 		}
 		all, err := w.sim.Outlook(p.Email).Occurrences(it.ID, w.began, w.day(60))
@@ -252,6 +258,9 @@ func (w *world) reject(a soak.Act) {
 	w.must(err)
 	n := w.note(c.Booking)
 	n.puts++
+	if outcome == syncer.Restored {
+		n.silent = len(w.sim.Mails())
+	}
 	n.mayCancel = true
 	n.removed, n.touched = false, true
 }
@@ -275,31 +284,31 @@ func (w *world) transfer(a soak.Act) {
 }
 
 func (w *world) sync(a soak.Act) {
-	w.say("sync %s", w.person(a.A).ID)
-	w.must(w.engine.Sync(w.Context(), w.tenant, w.person(a.A).ID, a.B%2 == 0))
+	w.say("sync %s", w.anybox(a.A).ID)
+	w.must(w.engine.Sync(w.Context(), w.tenant, w.anybox(a.A).ID, a.B%2 == 0))
 }
 
 func (w *world) approve(a soak.Act) {
-	w.say("approve %s", w.person(a.A).ID)
-	w.must(w.engine.ApproveDeletions(w.Context(), w.tenant, w.person(a.A).ID))
+	w.say("approve %s", w.anybox(a.A).ID)
+	w.must(w.engine.ApproveDeletions(w.Context(), w.tenant, w.anybox(a.A).ID))
 }
 
 func (w *world) keep(a soak.Act) {
-	w.say("what is gone with %s is made again", w.person(a.A).ID)
-	w.person(a.A).restless = true
-	w.must(w.engine.RestoreDeletions(w.Context(), w.tenant, w.person(a.A).ID))
+	w.say("what is gone with %s is made again", w.anybox(a.A).ID)
+	w.anybox(a.A).restless = true
+	w.must(w.engine.RestoreDeletions(w.Context(), w.tenant, w.anybox(a.A).ID))
 }
 
 // waiting returns whose mailbox a host works on next: mostly one that is due.
 func (w *world) waiting(n int) string {
 	var due []string
-	for _, name := range w.names {
+	for _, name := range w.boxes {
 		if at := w.box(name).NextDue; !at.IsZero() && !at.After(w.now()) {
 			due = append(due, name)
 		}
 	}
 	if len(due) == 0 || n%8 == 0 {
-		due = w.names
+		due = w.boxes
 	}
 	return due[n/8%len(due)]
 }
@@ -320,7 +329,7 @@ func (w *world) release() {
 
 // forget has the server lose its history: cursors are worth nothing.
 func (w *world) forget(a soak.Act) {
-	p := w.person(a.A)
+	p := w.anybox(a.A)
 	w.say("the server forgets the history of %s", p.ID)
 	w.sim.Faults().InvalidSyncState(p.Email)
 	w.must(w.sim.ExpireDelta(p.Email, []string{"gone", "notfound", "invalid"}[a.B%3]))
@@ -328,7 +337,7 @@ func (w *world) forget(a soak.Act) {
 
 // unsubscribe has subscriptions end at the server, or here.
 func (w *world) unsubscribe(a soak.Act) {
-	p := w.person(a.A)
+	p := w.anybox(a.A)
 	w.say("subscription of %s is lost", p.ID)
 	switch a.B % 3 {
 	case 0:

@@ -1,7 +1,6 @@
 package soak_test
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -99,14 +98,17 @@ func (w *world) edit(a soak.Act) {
 	if !found {
 		return
 	}
-	id := it.Properties[oid]
+	if a.C%10 == 4 && !w.becomesMeeting(it) {
+		return
+	}
+	id := w.bookingOf(it)
 	field, token := "", ""
 	var refused error
 	w.byHand(func() error {
 		err := w.sim.Outlook(p.Email).Update(it.ID, func(x *exchangesim.Appointment) {
 			switch a.C % 10 {
 			case 0, 1:
-				x.Subject = w.fresh(cmp.Or(id, "own"), "subject")
+				x.Subject = w.fresh(id, "subject")
 				field, token = "subject", x.Subject
 			case 2, 3:
 				x.AllDay, x.Start = false, w.hour(a.C/10)
@@ -114,8 +116,9 @@ func (w *world) edit(a soak.Act) {
 				field = "time"
 			case 4:
 				x.Resources = nil
-				for _, r := range roomsOf[a.C/10%4] {
-					x.Resources = append(x.Resources, exchangesim.Attendee{Name: "The " + r, Address: w.address(r)})
+				x.Resources = w.attendees(roomsOf[a.C/10%4])
+				if w.meetings[x.UID] == id && id != "" && !strings.HasPrefix(x.Subject, id) {
+					x.Subject = w.fresh(id, "subject")
 				}
 			case 5:
 				friend := fmt.Sprintf("friend%d@partner.example", a.C/10%3)
@@ -152,8 +155,9 @@ func (w *world) edit(a soak.Act) {
 		return
 	}
 	n := w.note(id)
-	n.touched = true
+	n.touched, n.asked = true, n.asked+1
 	if field == "time" {
+		n.forgetOccurrences()                               // Exchange throws them away
 		token = now.Start.In(w.berlin).Format(time.RFC3339) // a series begins where its pattern lets it
 	}
 	if field != "" && !w.abandoned(p, id) {
@@ -186,7 +190,7 @@ func (w *world) remove(a soak.Act) {
 
 // removed notes that an item is gone, which was that of l if it was known.
 func (w *world) removed(p *who, it exchangesim.Appointment, l store.Link, known bool) {
-	id := it.Properties[oid]
+	id := w.bookingOf(it)
 	if w.others[it.ID] != nil {
 		delete(w.others, it.ID)
 		if id != "" {
@@ -218,7 +222,7 @@ func (w *world) copied(id string) bool {
 // move takes an item out of the calendar and back, which gives it another id.
 func (w *world) move(a soak.Act) {
 	p, it, found := w.find(a)
-	if !found || w.copied(it.Properties[oid]) {
+	if !found || w.copied(w.bookingOf(it)) {
 		return
 	}
 	o, id := w.others[it.ID], ""
@@ -253,7 +257,7 @@ func (w *world) copy(a soak.Act) {
 	})
 	made, _ := w.sim.Outlook(p.Email).Find(func(x exchangesim.Appointment) bool { return x.ID == id })
 	w.say("%s copies %q", p.ID, it.Subject)
-	w.others[id] = &other{box: p.Email, booking: it.Properties[oid], was: says(made), of: it.ID}
+	w.others[id] = &other{box: p.Email, booking: w.bookingOf(it), was: says(made), of: it.ID}
 }
 
 // restore brings a deleted item back into the calendar.

@@ -3,6 +3,7 @@ package soak_test
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -118,7 +119,7 @@ func (w *world) occurrence(a soak.Act) {
 	if len(all) == 0 {
 		return
 	}
-	at, id := all[a.C%min(5, len(all))], it.Properties[oid]
+	at, id := all[a.C%min(5, len(all))], w.bookingOf(it)
 	title, made := w.fresh(id, "occurrence"), ""
 	what := []string{"retitles", "moves", "deletes", "changes all from", "places", "retitles"}[a.C/5%6]
 	if l, known := w.linked(p, it.ID); what == "changes all from" && w.others[it.ID] == nil && (!known || l.State != store.LinkLive) {
@@ -148,6 +149,16 @@ func (w *world) occurrence(a soak.Act) {
 	w.edited(p, it)
 	if made != "" && made != it.ID {
 		again, _ := o.Find(func(x exchangesim.Appointment) bool { return x.ID == made })
+		if again.Properties[oid] == "" && w.meetings[it.UID] != "" { // what follows in a meeting is one of its own
+			next := meetingID(again.UID)
+			w.meetings[again.UID] = next
+			w.byHand(func() error {
+				return o.Update(made, func(x *exchangesim.Appointment) { x.Subject = w.fresh(next, "subject") })
+			})
+			w.note(next).touched = true
+			w.note(next).asked += 2
+			return
+		}
 		of := it.ID
 		if o := w.others[it.ID]; o != nil {
 			of = cmp.Or(o.of, of) // with that gone unseen, the halves of its copy are as good as the copy
@@ -179,18 +190,19 @@ func (w *world) edited(p *who, it exchangesim.Appointment) {
 		o.was = says(now)
 		return
 	}
-	w.note(it.Properties[oid]).touched = true
-	if w.told(it.Properties[oid]) {
-		w.note(it.Properties[oid]).mails++ // what becomes of an occurrence is written with it
+	w.note(w.bookingOf(it)).touched = true
+	w.note(w.bookingOf(it)).asked++
+	if w.told(w.bookingOf(it)) {
+		w.note(w.bookingOf(it)).mails++ // what becomes of an occurrence is written with it
 	}
 	if p.ConflictBehaviour != "" {
-		w.note(it.Properties[oid]).mayCancel = true // where a refused change cancels
+		w.note(w.bookingOf(it)).mayCancel = true // where a refused change cancels
 	}
-	for field := range w.note(it.Properties[oid]).edits {
-		if strings.HasPrefix(field, "occurrence") {
-			delete(w.note(it.Properties[oid]).edits, field) // its occurrence may be gone before anybody saw it
-		}
-	}
+	w.note(w.bookingOf(it)).forgetOccurrences() // they may be gone before anybody saw them
+}
+
+func (n *note) forgetOccurrences() {
+	maps.DeleteFunc(n.edits, func(field, _ string) bool { return strings.HasPrefix(field, "occurrence") })
 }
 
 // unlikeSeries says in what the occurrences of an item are not those of its booking.

@@ -39,8 +39,11 @@ func (t *tally) String() string {
 
 // schedule returns the acts of a seed; the first says how the world is.
 func schedule(seed int) []soak.Act {
-	acts := table.Schedule(uint64(seed), 8, 52)
-	return append([]soak.Act{{Do: "world", A: seed, B: seed / 3, C: seed / 5}}, acts...)
+	how, t := soak.Act{Do: "world", A: seed, B: seed / 3, C: seed / 5}, table
+	if hasRooms(how) {
+		t = roomTable
+	}
+	return append([]soak.Act{how}, t.Schedule(uint64(seed), 8, 52)...)
 }
 
 // play carries a schedule out and returns what was found wrong, and the kind of promise that it breaks; empty if nothing.
@@ -72,7 +75,8 @@ func (s *stage) play(acts []soak.Act, tl *tally, trace func(string)) (wrong, kin
 type run struct {
 	first, schedules int
 	database         string
-	most             int // findings after which it ends
+	most             int  // findings after which it ends
+	only             bool // those with synced rooms
 	trace            func(string)
 }
 
@@ -84,8 +88,11 @@ func (r run) play(t *testing.T, tl *tally) {
 		t.Run(fmt.Sprintf("from %d", from), func(t *testing.T) {
 			s := newStage(t, r.database)
 			for seed := from; seed < min(from+perStage, r.first+r.schedules) && tl.findings < r.most; seed++ {
-				tl.schedules++
 				acts := schedule(seed)
+				if r.only && !hasRooms(acts[0]) {
+					continue
+				}
+				tl.schedules++
 				if wrong, kind := s.play(acts, tl, r.trace); wrong != "" {
 					tl.findings++
 					s.report(seed, acts, wrong, kind)
@@ -102,8 +109,9 @@ const shortenings = 150
 func (s *stage) report(seed int, acts []soak.Act, wrong, kind string) {
 	s.Logf("SEED=%d failed and is made shorter: %s", seed, wrong)
 	tries := 0
+	most := number(s.T, "TRIES", shortenings)
 	short := soak.Shorten(acts, func(a []soak.Act) bool {
-		if tries++; tries > shortenings {
+		if tries++; tries > most {
 			return false
 		}
 		_, now := s.play(a, newTally(), nil)
@@ -139,7 +147,7 @@ func TestSchedulesThroughPlugins(t *testing.T) {
 		return
 	}
 	tl, began := newTally(), time.Now()
-	r := run{first: number(t, "SEED", 1), schedules: number(t, "SCHEDULES", 40), database: os.Getenv("STORE"), most: 3}
+	r := run{first: number(t, "SEED", 1), schedules: number(t, "SCHEDULES", 40), database: os.Getenv("STORE"), most: number(t, "MOST", 3), only: os.Getenv("ONLY") == "rooms"}
 	if r.schedules == 1 {
 		r.trace = func(line string) { t.Logf("%6s %s", time.Since(began).Round(time.Millisecond), line) }
 	}

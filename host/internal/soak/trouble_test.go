@@ -50,7 +50,7 @@ func (w *world) afterCall(string) error {
 
 // writes are the operations by which calendars are written to.
 var writes = []string{
-	"CreateItem", "UpdateItem", "DeleteItem", "GraphCreateEvent", "GraphUpdateEvent", "GraphDeleteEvent", "GraphCancelEvent",
+	"CreateItem", "UpdateItem", "DeleteItem", "GraphCreateEvent", "GraphUpdateEvent", "GraphDeleteEvent", "GraphCancelEvent", "GraphDeclineEvent",
 }
 
 // reads are the others that passes need.

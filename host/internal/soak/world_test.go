@@ -27,12 +27,16 @@ type world struct {
 	berlin *time.Location
 	tally  *tally
 
-	names  []string
-	people map[string]*who
-	notes  map[string]*note
-	others map[string]*other // by item id
-	unique int
-	scans  []int64 // under way
+	names    []string
+	boxes    []string          // theirs, and those of synced rooms
+	synced   []string          // rooms
+	meetings map[string]string // made in Outlook, by UID: the ids of their bookings
+	people   map[string]*who
+	notes    map[string]*note
+	others   map[string]*other // by item id
+	unmet    map[string]bool   // rooms and bookings whose copy was changed there before anybody read it
+	unique   int
+	scans    []int64 // under way
 
 	armed   []*arm
 	crash   int // failpoints until the host dies; 0: it lives
@@ -56,6 +60,8 @@ type note struct {
 	mails     int            // to one person, that doings of persons justify, since ever
 	mailed    map[string]int // by whom it was sent to: what the engine caused, since ever
 	rewritten int            // mails about exceptions that a server forgot with their rule, where it cannot be had silently
+	silent    int            // mails that were sent before its item was made again in silence
+	asked     int            // doings of persons that ask a room for it, since ever
 	puts      int            // changes by the booking system
 	mayCancel bool           // somebody deleted or cancelled it, or broke a rule
 	removed   bool           // its item was deleted
@@ -98,7 +104,7 @@ func newWorld(s *stage, how soak.Act, tl *tally, trace func(string)) *world {
 	w := &world{
 		stage: s, tenant: fmt.Sprintf("t%d", s.plays), tally: tl, trace: trace, mails: len(s.sim.Mails()),
 		began: began, berlin: berlin,
-		people: map[string]*who{}, notes: map[string]*note{}, others: map[string]*other{}, base: counts(s.sim),
+		meetings: map[string]string{}, unmet: map[string]bool{}, people: map[string]*who{}, notes: map[string]*note{}, others: map[string]*other{}, base: counts(s.sim),
 	}
 	w.must(err)
 	s.mu.Lock()
@@ -122,10 +128,7 @@ func newWorld(s *stage, how soak.Act, tl *tally, trace func(string)) *world {
 		w.putPerson(p)
 	}
 	w.mailbox("dave", false)
-	for _, r := range []string{"room-a", "room-b"} {
-		w.mailbox(r, true)
-		w.putPerson(directory.Person{ID: r, Email: w.address(r), DisplayName: "The " + r, Kind: directory.KindResource, SyncDisabled: true})
-	}
+	w.furnish(how)
 	return w
 }
 
@@ -144,6 +147,7 @@ func (w *world) newEngine() *syncer.Engine {
 		Store: w.store, Modes: w.plugins, Now: w.now, Limits: limits, NotificationURL: w.noticesTo,
 		ModeNames: func() []string { return []string{onPremises, overEWS, overGraph} },
 		Zone:      func(string) string { return "Europe/Berlin" },
+		RoomSync:  func(string) bool { return len(w.synced) > 0 },
 		Render:    api.Render, Parse: api.Parse,
 		Failpoint: func(step string) {
 			if w.crash == 0 {
@@ -166,6 +170,23 @@ func (w *world) say(format string, args ...any) {
 }
 
 func (w *world) fail(format string, args ...any) { panic(broken{format, fmt.Sprintf(format, args...)}) }
+
+// recall tells what became of a booking.
+func (w *world) recall(id string) {
+	if w.trace == nil {
+		return
+	}
+	acts, err := w.store.Activities(w.Context(), w.tenant, "", id, 0)
+	w.must(err)
+	for _, a := range slices.Backward(acts) {
+		w.say("  recorded: %s of %s: %s, %s", a.Booking, a.Person, a.What, a.Why)
+	}
+	for _, c := range w.history(id) {
+		b, err := api.Parse(c.Tenant, c.Data)
+		w.must(err)
+		w.say("  version %d by %s, %s %s: %v %s %v", b.Version, c.Source, c.Kind, c.Reason, b.Resources, b.Recurrence, b.Exceptions)
+	}
+}
 
 func (w *world) must(err error) {
 	if err != nil {
@@ -196,11 +217,7 @@ func (w *world) putPerson(p directory.Person) {
 
 // person returns one of the three as the directory has them now: a move may have changed the mode.
 func (w *world) person(n int) *who {
-	p := w.people[w.names[n%len(w.names)]]
-	row, _, err := w.store.Person(w.Context(), w.tenant, p.ID)
-	w.must(err)
-	p.SyncMode, p.SyncURL, p.Shadow = row.SyncMode, row.SyncURL, row.Shadow
-	return p
+	return w.anyone(w.names[n%len(w.names)])
 }
 
 func (w *world) box(name string) store.Mailbox {

@@ -324,6 +324,9 @@ func (e *Engine) saysOfRoom(ctx context.Context, p *pass, b *booking.Booking, r 
 	case item == nil || item.Event.Cancelled:
 		return hearsay{}, nil
 	}
+	if r.UID != "" && item.Event.UID != "" && r.UID != item.Event.UID {
+		return hearsay{}, nil // it was the copy of a former item
+	}
 	at := slices.IndexFunc(item.Event.Attendees, func(a calendar.Attendee) bool { return strings.EqualFold(a.Email, p.person.Email) })
 	if at < 0 {
 		return hearsay{}, nil

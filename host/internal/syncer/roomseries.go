@@ -195,7 +195,7 @@ func (s *roomSettling) copySeries(ctx context.Context, b *booking.Booking) (coll
 			leaveOut(next, s.row.Room, c.Occurrence)
 		}
 		if !s.engine.hasRoomAhead(next, s.row.Room) {
-			return true, s.collides(ctx, b, booking.OthersOf(mine))
+			return true, s.copyCollides(ctx, b, booking.OthersOf(mine))
 		}
 	}
 	return false, s.occurrencesTaken(ctx, b, mine)

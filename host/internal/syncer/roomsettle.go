@@ -341,7 +341,7 @@ func (s *roomSettling) copyOf(ctx context.Context, b *booking.Booking) error {
 		if others, err := s.inTheWay(ctx, b); err != nil {
 			return err
 		} else if len(others) > 0 {
-			return s.collides(ctx, b, others)
+			return s.copyCollides(ctx, b, others)
 		}
 	}
 	if s.row.Role != store.RoomCopy {
@@ -477,6 +477,12 @@ func (s *roomSettling) collides(ctx context.Context, own *booking.Booking, other
 	}
 	why := fmt.Sprintf("the room %s is taken by another booking at the time of your meeting, %s", displayName(s.pass.person.Person), clock(&s.item.Event))
 	return e.mailOnError(ctx, s.tx, &about, mailNews{MailRoomConflict, why})
+}
+
+// copyCollides is collides for the copy of a meeting whose booking does not have the room, or no longer: it is none of that one's.
+func (s *roomSettling) copyCollides(ctx context.Context, own *booking.Booking, others []string) error {
+	s.row.Booking = ""
+	return s.collides(ctx, own, others)
 }
 
 // clock says when an item is, to whoever made it: by the clock of its own zone.

@@ -1,0 +1,74 @@
+package syncer
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/sdk/calendar"
+)
+
+// The organizer takes a room out of a meeting, the room's copy is still there, and the room is taken by somebody else meanwhile. Freed
+// again, it does not come back: the organizer's item says what the meeting is.
+func TestARoomThatItsOrganizerTookOutDoesNotComeBack(t *testing.T) {
+	rooms(t, func(w *world) {
+		refs := w.invite(meetingAt(9, "m1", alice, roomA), roomA)
+		w.pass("room-a")
+		w.pass("alice")
+		id := w.theOne().ID
+		w.server.edit(alice, refs[0], func(ev *calendar.Event) {
+			ev.Attendees = slices.DeleteFunc(slices.Clone(ev.Attendees), func(a calendar.Attendee) bool { return a.Email == roomA })
+		})
+		w.pass("alice")
+		w.book("b1", by("bob"), noOneElse)
+		w.server.edit(roomA, refs[1], func(ev *calendar.Event) { ev.Subject = "Quarter, without you" })
+		w.pass("room-a")
+		if _, err := w.engine.Cancel(w.Context(), tenant, "b1", booking.Match{}); err != nil {
+			w.Fatal(err)
+		}
+		for range 2 {
+			w.later(time.Minute)
+			w.pass("room-a")
+			w.pass("alice")
+		}
+		if b := w.booking(id); b.Status != booking.Confirmed || len(b.Resources) > 0 {
+			w.Errorf("%s in %v, want confirmed in none", b.Status, b.Resources)
+		}
+	})
+}
+
+// A booking is cancelled and made again before its room is read: what is gone from the room's calendar is the copy of its former item,
+// and no refusal of the new one.
+func TestTheCopyOfAFormerItemIsNoRefusal(t *testing.T) {
+	rooms(t, func(w *world) {
+		invited := func(uid string) calendar.Ref {
+			it := w.only(alice)
+			w.server.identify(alice, it.Ref, uid)
+			ev := w.only(alice).Event
+			ev.Organizer = calendar.Address{Name: "Alice", Email: alice}
+			return w.server.add(roomA, calendar.Item{ReadOnly: true, Response: calendar.Accepted, Event: ev})
+		}
+		w.book("b1")
+		w.pass("alice")
+		former := invited("m1")
+		w.pass("room-a")
+		if _, err := w.engine.Cancel(w.Context(), tenant, "b1", booking.Match{}); err != nil {
+			w.Fatal(err)
+		}
+		w.pass("alice")
+		w.book("b1", at(14))
+		w.pass("alice")
+		w.server.remove(roomA, former)
+		invited("m2")
+		for range 2 {
+			w.pass("room-a")
+			w.pass("alice")
+			w.later(time.Minute)
+		}
+		b := w.booking("b1")
+		if a, _ := b.Answer(roomA); a.State != booking.AnswerAccepted || b.SyncProblem != "" {
+			w.Errorf("answer %+v, problem %q", a, b.SyncProblem)
+		}
+	})
+}
