@@ -292,12 +292,12 @@ func (w *world) checkBooking(b *booking.Booking) {
 	w.checkEdits(b, history, open)
 }
 
-// declined reports whether a room declined a booking whose organizer wants it cancelled then.
+// declined reports whether a room declined a booking, or the series that it was split off, whose organizer wants it cancelled then.
 func (w *world) declined(b *booking.Booking) bool {
 	p := w.organizerOf(b)
 	return p.ConflictBehaviour == directory.Cancel && slices.ContainsFunc(w.sim.Answers(), func(a exchangesim.Answer) bool {
 		id, _, _ := strings.Cut(a.Subject, " ")
-		return a.Response == "Decline" && (id == b.ID || w.byUID(a.UID) == b.ID) && strings.EqualFold(a.To, p.Email) && strings.HasPrefix(a.From, "room-")
+		return a.Response == "Decline" && (id == b.ID || strings.HasPrefix(b.ID, id+"-") || w.byUID(a.UID) == b.ID) && strings.EqualFold(a.To, p.Email) && strings.HasPrefix(a.From, "room-")
 	})
 }
 

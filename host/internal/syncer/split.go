@@ -398,7 +398,11 @@ func (e *Engine) remark(ctx context.Context, p *pass, l store.Link, item *calend
 	return l, &marked, err
 }
 
-// marksAnother reports whether the item of a link bears the marker of another booking.
+// marksAnother reports whether the item of a link bears the marker of another booking. One that was split off before the foreign marker was
+// written bears the other one's key alone.
 func marksAnother(l store.Link, item *calendar.Item) bool {
-	return !item.ReadOnly && item.ForeignKey != "" && item.ForeignKey != l.Booking
+	if item.ReadOnly || item.ForeignKey == l.Booking {
+		return false
+	}
+	return item.ForeignKey != "" || item.Key != "" && item.Key != l.Key
 }

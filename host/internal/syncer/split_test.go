@@ -361,6 +361,22 @@ func TestARemarkIsMadeUpFor(t *testing.T) {
 	})
 }
 
+// A series that was split before its foreign marker was written bears none in either half.
+func TestTheRestOfAHalfMadeSeriesIsMarked(t *testing.T) {
+	each(t, func(w *world) {
+		w.reads()
+		w.book("b1", ruled(fiveDays))
+		w.pass("alice")
+		first := w.only(alice)
+		w.shorten(first, 4)
+		bare := first
+		bare.ForeignKey = ""
+		ref := w.rest(bare, cutOff{day: 4})
+		w.pass("alice")
+		w.becameOne(ref, "FREQ=DAILY;COUNT=2")
+	})
+}
+
 // killed is a panic at a failpoint.
 type killed struct{}
 
