@@ -192,8 +192,8 @@ func (e *Engine) agree(ctx context.Context, tx *store.Tx, p *pair, in plan.Input
 				}
 			}
 		}
-		// Decided once: no later change of the booking makes a deletion of it that was overruled.
-		l.Base, l.Ref, l.Revision = nil, "", ""
+		// Decided once: no later change of the booking makes a deletion of it that was overruled. The new item will have another UID.
+		l.Base, l.Ref, l.Revision, l.UID = nil, "", "", ""
 	}
 	if p.item != nil {
 		l.Ref, l.Revision, l.GoneAt = p.item.Ref, p.item.Revision, zeroTime
