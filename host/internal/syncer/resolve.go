@@ -92,7 +92,7 @@ func undecided(d store.Difference, r Resolution) string {
 	switch d.Kind {
 	case notFoundAfterMove, ambiguousAfterMove:
 		return "somebody must say which item it is: roomwire person move-decide " + d.Person
-	case seriesLeftAlone, invitationLeftAlone, roomConflict, roomUnbooked, roomDiffers, roomWaits:
+	case seriesLeftAlone, seriesUnreadable, invitationLeftAlone, roomConflict, roomUnbooked, roomDiffers, roomWaits:
 		return fmt.Sprintf("a difference of the kind %q can only be ignored: change the booking or the item if one of them is wrong", d.Kind)
 	case copyLeftAlone, doubledItem:
 		if r.Use == UseCalendar {
