@@ -30,7 +30,8 @@ changing either. Each difference has a recommendation; nobody is mailed of a dec
 		Args: cobra.NoArgs, RunE: list.RunE,
 	}
 	cmd.Flags().AddFlagSet(list.Flags())
-	cmd.AddCommand(list, diffShowCmd(f), diffScanCmd(f), diffScansCmd(f), diffCancelCmd(f), diffResolveCmd(f, false), diffResolveCmd(f, true))
+	cmd.AddCommand(list, diffShowCmd(f), diffScanCmd(f), diffScansCmd(f), diffCancelCmd(f), diffResolveCmd(f, false), diffResolveCmd(f, true),
+		diffReopenCmd(f))
 	return cmd
 }
 
@@ -333,6 +334,35 @@ func diffCancelCmd(f *flags) *cobra.Command {
 }
 
 // diffResolveCmd decides on differences, or with preview says what a decision would do.
+func diffReopenCmd(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use: "reopen ID...", Short: "Have differences that were ignored open again, to decide otherwise", Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var numbers []int64
+			for _, arg := range args {
+				number, err := numberOf(arg)
+				if err != nil {
+					return err
+				}
+				numbers = append(numbers, number)
+			}
+			a, err := f.connect(cmd)
+			if err != nil {
+				return err
+			}
+			defer a.close()
+			for _, number := range numbers {
+				res, err := a.ResolveDifferenceWithResponse(cmd.Context(), a.tenant, number, nil, client.ResolveInput{Use: client.ResolveInputUseReopen})
+				if err := client.Check(res, err); err != nil {
+					return fmt.Errorf("difference %d: %w", number, err)
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%d is open again\n", number)
+			}
+			return nil
+		},
+	}
+}
+
 func diffResolveCmd(f *flags, preview bool) *cobra.Command {
 	var filter diffFilter
 	var use string

@@ -96,6 +96,25 @@ func (s Start) On(day time.Time) time.Time {
 	return wall.Add(-offset(change.Add(-time.Second))).UTC()
 }
 
+// EndOf returns when the occurrence that starts at at ends, if the first one ends at end: as late by the clock on the wall, and where
+// that shows no time between start and end, because it is put back, as long after its start.
+func (s Start) EndOf(at, end time.Time) time.Time {
+	length := end.Sub(s.At)
+	if s.AllDay || at.Equal(s.At) {
+		return at.Add(length)
+	}
+	zone, shown := s.zone(), length
+	if wall := wallOf(end.In(zone)).Sub(wallOf(s.At.In(zone))); wall > 0 || length == 0 {
+		shown = wall
+	}
+	w := wallOf(at.In(zone)).Add(shown)
+	made := time.Date(w.Year(), w.Month(), w.Day(), w.Hour(), w.Minute(), w.Second(), 0, zone).UTC()
+	if made.Before(at) || made.Equal(at) && length > 0 {
+		return at.Add(length)
+	}
+	return made
+}
+
 func wallOf(t time.Time) time.Time { return t.UTC().Add(offset(t)) }
 
 func offset(t time.Time) time.Duration {

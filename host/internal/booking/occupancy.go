@@ -77,6 +77,15 @@ func Reach(b *Booking, now time.Time) (from, until time.Time, rest bool) {
 	return from, until, false
 }
 
+// CheckRule says why the rule of a series that was saved cannot be read; nil if it can, and of a single booking.
+func CheckRule(b *Booking) error {
+	if !b.Series() {
+		return nil
+	}
+	_, err := seriesOf(b)
+	return err
+}
+
 // SameOccupancy reports whether a and b occupy the same resources at the same times, so that neither is in anybody's way if the
 // other is not. It may say no of two that do.
 func SameOccupancy(a, b *Booking) bool {

@@ -158,11 +158,10 @@ func (b *Booking) reach() time.Duration {
 
 // series is a booking with its rule read.
 type series struct {
-	b      *Booking
-	rule   recurrence.Rule
-	start  recurrence.Start
-	at     *time.Location
-	length time.Duration // by the clock on the wall
+	b     *Booking
+	rule  recurrence.Rule
+	start recurrence.Start
+	at    *time.Location
 }
 
 // seriesOf reads the rule of b. The error is a *recurrence.Refusal.
@@ -172,10 +171,6 @@ func seriesOf(b *Booking) (*series, error) {
 	var err error
 	if s.rule, err = recurrence.Parse(b.Recurrence, s.start); err != nil {
 		return nil, err
-	}
-	s.length = b.End.Sub(b.Start)
-	if wall := wallOf(b.End, s.at).Sub(wallOf(b.Start, s.at)); !b.AllDay && (wall > 0 || s.length == 0) {
-		s.length = wall // unless it is so short that the clock shows nothing of it while it is put back
 	}
 	return s, nil
 }
@@ -198,18 +193,7 @@ func (s *series) moments(from time.Time) iter.Seq[time.Time] {
 
 // end returns when the occurrence that the rule has start at at ends by the rule.
 func (s *series) end(at time.Time) time.Time {
-	switch {
-	case at.Equal(s.b.Start):
-		return s.b.End
-	case s.b.AllDay:
-		return at.Add(s.length)
-	}
-	w := wallOf(at, s.at).Add(s.length)
-	end := time.Date(w.Year(), w.Month(), w.Day(), w.Hour(), w.Minute(), w.Second(), 0, s.at).UTC()
-	if end.Before(at) || end.Equal(at) && s.length > 0 {
-		return at.Add(s.length)
-	}
-	return end
+	return s.start.EndOf(at, s.b.End)
 }
 
 // occurrence returns the one that the rule has start at at, as it takes place; false if it is left out.

@@ -130,6 +130,15 @@ func (t *Tx) EndDifference(ctx context.Context, tenant string, id int64, status 
 	return n == 1, nil
 }
 
+// ReopenDifference has one that was ignored open again; false if there is no such one.
+func (t *Tx) ReopenDifference(ctx context.Context, tenant string, id int64) (bool, error) {
+	n, err := t.q.ReopenDifference(ctx, db.ReopenDifferenceParams{Tenant: tenant, ID: id})
+	if err != nil {
+		return false, fmt.Errorf("reopen difference %d: %w", id, err)
+	}
+	return n == 1, nil
+}
+
 // DifferenceCount is how many differences of a kind are open, of all tenants.
 type DifferenceCount struct {
 	Kind string

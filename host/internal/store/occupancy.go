@@ -239,49 +239,84 @@ type Extended struct {
 	Conflicts []booking.Conflict // others that have them at the time of what was added
 }
 
-// ExtendSeries lets series that go on occupy their resources as far ahead as booking.Reach says now. It takes up to limit of
-// them, of all tenants, and returns those; call again while there are as many as that.
-func (t *Tx) ExtendSeries(ctx context.Context, limit int) ([]Extended, error) {
+// An Unreadable is a series that is not what any booking can be: somebody wrote into the database, or it is damaged.
+type Unreadable struct {
+	Tenant, ID, Organizer string
+	Err                   error
+}
+
+// An Extension is what ExtendSeries did with some of the series that go on.
+type Extension struct {
+	Series     []Extended
+	Unreadable []Unreadable // which stay as they are
+	More       bool         // there may be more
+}
+
+// ExtendSeries lets series that go on occupy their resources as far ahead as booking.Reach says now. It looks at up to limit of
+// them, of all tenants; call again while there are more, and have as many skipped as were found unreadable.
+func (t *Tx) ExtendSeries(ctx context.Context, skipped, limit int) (Extension, error) {
 	now := t.s.now()
 	rows, err := t.q.ListToExtend(ctx, db.ListToExtendParams{
-		Until: millis(now.UTC().Truncate(24 * time.Hour).Add(booking.Horizon)), MaxRows: page(limit),
+		Until: millis(now.UTC().Truncate(24 * time.Hour).Add(booking.Horizon)), Skipped: int32(skipped), MaxRows: page(limit),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list series that go on: %w", err)
+		return Extension{}, fmt.Errorf("list series that go on: %w", err)
 	}
-	var done []Extended
+	var out Extension
 	for _, row := range rows {
-		if err := t.holdBooking(ctx, row.Tenant, row.ID); err != nil {
-			return nil, fmt.Errorf("read booking %s: %w", row.ID, err)
+		x, err := t.extend(ctx, row.Tenant, row.ID, now)
+		switch damaged, ok := errors.AsType[*unreadable](err); {
+		case ok:
+			out.Unreadable = append(out.Unreadable, Unreadable{row.Tenant, row.ID, row.Organizer, damaged.error})
+		case err != nil:
+			return Extension{}, err
+		case x != nil:
+			out.Series = append(out.Series, *x)
 		}
-		row, err := t.q.GetBooking(ctx, db.GetBookingParams{Tenant: row.Tenant, ID: row.ID})
-		if err != nil {
-			return nil, fmt.Errorf("read booking %s: %w", row.ID, err)
-		}
-		b, err := bookingFromRow(row)
-		if err != nil {
-			return nil, err
-		}
-		_, until, rest := booking.Reach(b, now)
-		if row.OccupiedUntil == 0 || b.Status != booking.Confirmed || !until.After(moment(row.OccupiedUntil)) {
-			continue // somebody was quicker
-		}
-		added := slices.Collect(booking.OccurrencesFrom(b, moment(row.OccupiedUntil), until))
-		conflicts, err := t.conflicts(ctx, b, added, func(hold) bool { return false })
-		if err != nil {
-			return nil, err
-		}
-		if err := t.insertHolds(ctx, b, holdsOf(added)); err != nil {
-			return nil, err
-		}
-		if !rest {
-			until = time.Time{}
-		}
-		err = t.q.SetOccupiedUntil(ctx, db.SetOccupiedUntilParams{Tenant: b.Tenant, ID: b.ID, OccupiedUntil: millis(until)})
-		if err != nil {
-			return nil, fmt.Errorf("save how long booking %s occupies its resources: %w", b.ID, err)
-		}
-		done = append(done, Extended{b, conflicts})
 	}
-	return done, nil
+	out.More = len(rows) == int(page(limit))
+	return out, nil
+}
+
+// unreadable is why a row is no booking.
+type unreadable struct{ error }
+
+// extend lets one series occupy its resources; nil if there is nothing to do by now.
+func (t *Tx) extend(ctx context.Context, tenant, id string, now time.Time) (*Extended, error) {
+	if err := t.holdBooking(ctx, tenant, id); err != nil {
+		return nil, fmt.Errorf("read booking %s: %w", id, err)
+	}
+	row, err := t.q.GetBooking(ctx, db.GetBookingParams{Tenant: tenant, ID: id})
+	if there, err := found(err); err != nil {
+		return nil, fmt.Errorf("read booking %s: %w", id, err)
+	} else if !there {
+		return nil, nil
+	}
+	b, err := bookingFromRow(row)
+	if err == nil {
+		err = booking.CheckRule(b)
+	}
+	if err != nil {
+		return nil, &unreadable{err}
+	}
+	_, until, rest := booking.Reach(b, now)
+	if row.OccupiedUntil == 0 || b.Status != booking.Confirmed || !until.After(moment(row.OccupiedUntil)) {
+		return nil, nil // somebody was quicker
+	}
+	added := slices.Collect(booking.OccurrencesFrom(b, moment(row.OccupiedUntil), until))
+	conflicts, err := t.conflicts(ctx, b, added, func(hold) bool { return false })
+	if err != nil {
+		return nil, err
+	}
+	if err := t.insertHolds(ctx, b, holdsOf(added)); err != nil {
+		return nil, err
+	}
+	if !rest {
+		until = time.Time{}
+	}
+	err = t.q.SetOccupiedUntil(ctx, db.SetOccupiedUntilParams{Tenant: b.Tenant, ID: b.ID, OccupiedUntil: millis(until)})
+	if err != nil {
+		return nil, fmt.Errorf("save how long booking %s occupies its resources: %w", b.ID, err)
+	}
+	return &Extended{b, conflicts}, nil
 }

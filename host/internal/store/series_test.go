@@ -234,7 +234,8 @@ func TestSeriesThatGoOnAreExtended(t *testing.T) {
 		putBooking(t, s, later)
 		extend := func() (list []store.Extended) {
 			tx(t, s, func(ctx context.Context, tx *store.Tx) (err error) {
-				list, err = tx.ExtendSeries(ctx, 10)
+				done, err := tx.ExtendSeries(ctx, 0, 10)
+				list = done.Series
 				return err
 			})
 			return list

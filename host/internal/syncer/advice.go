@@ -17,6 +17,7 @@ var advised = map[string]struct {
 	invitationLeftAlone: {store.SideNeither, "only the organizer of the item can change it"},
 	notFoundAfterMove:   {store.SideNeither, "decide with roomwire person move-decide"},
 	ambiguousAfterMove:  {store.SideNeither, "decide with roomwire person move-decide"},
+	seriesUnreadable:    {store.SideNeither, "no side can be used: what the booking says cannot be read; put it once more, or restore the database"},
 	roomConflict:        {store.SideNeither, "two want the room at one time: have one of them moved, or given another room; it is closed when the room is free"},
 	roomUnbooked:        {store.SideNeither, "no booking holds the room for that meeting: have it cancelled or moved, or book the room for it"},
 	roomDiffers:         {store.SideNeither, "only the meeting's organizer can change it: ask for that, or set the booking back"},

@@ -103,35 +103,33 @@ func ofException(b *booking.Booking, at time.Time, v []booking.Violation) []book
 	return v
 }
 
-// kindRoomConflict is the kind of the difference that tells of a resource which two bookings have at one time.
-const kindRoomConflict = "room conflict"
+// kindRoomConflict is the kind of the difference that tells of a resource which two bookings have at one time; seriesUnreadable that of a
+// series whose days cannot be told any more.
+const (
+	kindRoomConflict = "room conflict"
+	seriesUnreadable = "series unreadable"
+)
 
 // ExtendSeries lets the series of all tenants that go on occupy their resources as far ahead as booking.Horizon says now; it is to
-// be called once a day. Where others have a resource by then, that is laid before a person: nobody is refused anything. It returns
-// how many series it extended.
+// be called once a day. Where others have a resource by then, that is laid before a person: nobody is refused anything. So is a series
+// that cannot be read; the others go on. It returns how many series it extended.
 func (e *Engine) ExtendSeries(ctx context.Context) (int, error) {
-	const batch, most = 100, 20
-	for n := 0; ; {
-		var done []store.Extended
+	const batch = 100
+	for n, skipped := 0, 0; ; {
+		var done store.Extension
 		err := e.tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 			var err error
-			if done, err = tx.ExtendSeries(ctx, batch); err != nil {
+			if done, err = tx.ExtendSeries(ctx, skipped, batch); err != nil {
 				return err
 			}
-			for _, x := range done {
-				for i, c := range x.Conflicts {
-					if i == most {
-						break
-					}
-					detail := fmt.Sprintf("the series goes on, and %s is taken on %s by %s: leave that occurrence out, or give it another room",
-						c.Resource, (&booking.Booking{AllDay: c.AllDay}).OccurrenceName(c.Start), strings.Join(c.Others, ", "))
-					err := tx.AddDifference(ctx, store.Difference{
-						Tenant: x.Booking.Tenant, Person: x.Booking.Organizer, Booking: x.Booking.ID, At: e.now(), Kind: kindRoomConflict, Detail: detail,
-						Newer: store.SideUnknown, Recommend: advised[kindRoomConflict].side, Why: advised[kindRoomConflict].why,
-					})
-					if err != nil {
-						return err
-					}
+			for _, x := range done.Series {
+				if err := e.tellOfExtended(ctx, tx, x); err != nil {
+					return err
+				}
+			}
+			for _, u := range done.Unreadable {
+				if err := e.tellOfUnreadable(ctx, tx, u); err != nil {
+					return err
 				}
 			}
 			return nil
@@ -139,8 +137,40 @@ func (e *Engine) ExtendSeries(ctx context.Context) (int, error) {
 		if err != nil {
 			return n, err
 		}
-		if n += len(done); len(done) < batch {
+		for _, u := range done.Unreadable {
+			e.Log.Error("a series cannot be read: it occupies its resources no further ahead than it does", "tenant", u.Tenant, "booking", u.ID,
+				"person", u.Organizer, "error", u.Err)
+		}
+		skipped += len(done.Unreadable)
+		if n += len(done.Series); !done.More {
 			return n, nil
 		}
 	}
+}
+
+func (e *Engine) tellOfExtended(ctx context.Context, tx *store.Tx, x store.Extended) error {
+	const most = 20
+	if err := tx.CloseDifferences(ctx, x.Booking.Tenant, x.Booking.ID, seriesUnreadable); err != nil {
+		return err
+	}
+	for _, c := range x.Conflicts[:min(len(x.Conflicts), most)] {
+		detail := fmt.Sprintf("the series goes on, and %s is taken on %s by %s: leave that occurrence out, or give it another room",
+			c.Resource, (&booking.Booking{AllDay: c.AllDay}).OccurrenceName(c.Start), strings.Join(c.Others, ", "))
+		err := tx.AddDifference(ctx, store.Difference{
+			Tenant: x.Booking.Tenant, Person: x.Booking.Organizer, Booking: x.Booking.ID, At: e.now(), Kind: kindRoomConflict, Detail: detail,
+			Newer: store.SideUnknown, Recommend: advised[kindRoomConflict].side, Why: advised[kindRoomConflict].why,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) tellOfUnreadable(ctx context.Context, tx *store.Tx, u store.Unreadable) error {
+	return tx.AddDifference(ctx, store.Difference{
+		Tenant: u.Tenant, Person: u.Organizer, Booking: u.ID, At: e.now(), Kind: seriesUnreadable,
+		Detail: "the booking is damaged in the database, and its rooms are not held any further ahead than they are: put it once more",
+		Newer:  store.SideUnknown, Recommend: advised[seriesUnreadable].side, Why: advised[seriesUnreadable].why,
+	})
 }

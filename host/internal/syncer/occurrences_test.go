@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"database/sql"
 	"errors"
 	"slices"
 	"strings"
@@ -161,6 +162,63 @@ func TestSeriesThatGoOnTellOfWhoIsInTheWay(t *testing.T) {
 		open, err := w.store.Differences(w.Context(), tenant, store.DifferenceFilter{Booking: "endless"})
 		if err != nil || len(open) != 1 || open[0].Kind != kindRoomConflict || !strings.Contains(open[0].Detail, "room-a is taken on "+far.Format(time.DateOnly)) {
 			w.Errorf("differences %+v, %v", open, err)
+		}
+	})
+}
+
+// raw runs a statement on the database, past the store.
+func (w *world) raw(statement string, args ...any) {
+	w.Helper()
+	driver, source := "pgx", w.url
+	if path, sqlite := strings.CutPrefix(w.url, "sqlite:"); sqlite {
+		driver, source = "sqlite", path
+	}
+	db, err := sql.Open(driver, source)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(w.Context(), statement, args...); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func TestOneDamagedSeriesDoesNotHoldUpTheOthers(t *testing.T) {
+	each(t, func(w *world) {
+		for i, id := range []string{"a", "b", "c", "d"} {
+			w.book(id, ruled("FREQ=WEEKLY"), func(b *booking.Booking) {
+				b.Start, b.End = b.Start.AddDate(0, 0, i), b.End.AddDate(0, 0, i)
+			})
+		}
+		w.raw("UPDATE booking SET exceptions = 'no JSON' WHERE id = 'a'")
+		w.raw("UPDATE booking SET recurrence = 'FREQ=SECONDLY' WHERE id = 'c'")
+		w.later(60 * 24 * time.Hour)
+		for try, want := range []int{2, 0} {
+			if n, err := w.engine.ExtendSeries(w.Context()); n != want || err != nil {
+				w.Errorf("try %d: extended %d, %v", try, n, err)
+			}
+		}
+		listed := func() (out []string) {
+			w.Helper()
+			open, err := w.store.Differences(w.Context(), tenant, store.DifferenceFilter{})
+			if err != nil {
+				w.Fatal(err)
+			}
+			for _, d := range open {
+				out = append(out, d.Booking+" "+d.Kind)
+			}
+			slices.Sort(out)
+			return out
+		}
+		if got := listed(); !slices.Equal(got, []string{"a series unreadable", "c series unreadable"}) {
+			w.Errorf("listed: %q", got)
+		}
+		w.raw("UPDATE booking SET exceptions = '' WHERE id = 'a'")
+		if n, err := w.engine.ExtendSeries(w.Context()); n != 1 || err != nil {
+			w.Errorf("mended: extended %d, %v", n, err)
+		}
+		if got := listed(); !slices.Equal(got, []string{"c series unreadable"}) {
+			w.Errorf("listed: %q", got)
 		}
 	})
 }

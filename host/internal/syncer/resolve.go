@@ -16,6 +16,7 @@ const (
 	UseCalendar = "calendar" // the booking shall be as the item
 	UseNeither  = "ignore"   // both stay as they are, and it is not shown again until one of them changes
 	CheckAgain  = "check"    // both sides are compared anew, in the background
+	Reopen      = "reopen"   // what was ignored is open again, to be decided otherwise
 )
 
 // A Resolution is a person's word on a difference.
@@ -24,12 +25,15 @@ type Resolution struct {
 	Mail bool // it may mail the attendees
 }
 
-// Resolve carries out a person's decision on an open difference. What concerns the item is done by the next pass. Nobody is
+// Resolve carries out a person's decision on an open difference, or reopens one that was ignored. What concerns the item is done by the next pass. Nobody is
 // mailed unless the person says so.
 //
 // Errors: booking.ErrNotFound for an unknown difference; *booking.InvalidError for what cannot be, and when the booking's
 // rules do not allow what the calendar says; a fault when the item cannot be read.
 func (e *Engine) Resolve(ctx context.Context, tenant string, id int64, r Resolution) error {
+	if r.Use == Reopen {
+		return e.tx(ctx, func(ctx context.Context, tx *store.Tx) error { return e.reopen(ctx, tx, tenant, id) })
+	}
 	d, err := e.openDifference(ctx, tenant, id)
 	if err != nil {
 		return err
@@ -92,7 +96,7 @@ func undecided(d store.Difference, r Resolution) string {
 	switch d.Kind {
 	case notFoundAfterMove, ambiguousAfterMove:
 		return "somebody must say which item it is: roomwire person move-decide " + d.Person
-	case seriesLeftAlone, invitationLeftAlone, roomConflict, roomUnbooked, roomDiffers, roomWaits:
+	case seriesLeftAlone, seriesUnreadable, invitationLeftAlone, roomConflict, roomUnbooked, roomDiffers, roomWaits:
 		return fmt.Sprintf("a difference of the kind %q can only be ignored: change the booking or the item if one of them is wrong", d.Kind)
 	case copyLeftAlone, doubledItem:
 		if r.Use == UseCalendar {
@@ -162,6 +166,39 @@ func (e *Engine) ignore(ctx context.Context, tx *store.Tx, d store.Difference) e
 		}
 	}
 	return e.record(ctx, tx, d.Tenant, d.Person, d.Booking, "difference ignored", d.Kind)
+}
+
+// reopen lays a difference that was ignored before a person again.
+func (e *Engine) reopen(ctx context.Context, tx *store.Tx, tenant string, id int64) error {
+	d, found, err := tx.Difference(ctx, tenant, id)
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		return fmt.Errorf("there is no difference %d: %w", id, booking.ErrNotFound)
+	case d.Status != store.DifferenceIgnored:
+		return unresolvable(d, "id", "%d is %s: only what was ignored can be reopened", id, d.Status)
+	}
+	if d.Kind == mailHeldBack {
+		if _, err := heldLink(ctx, tx, d); err != nil {
+			return err
+		}
+	}
+	others, err := tx.Differences(ctx, tenant, store.DifferenceFilter{Person: d.Person, Booking: d.Booking, Kind: d.Kind})
+	if err != nil {
+		return err
+	}
+	for _, o := range others {
+		if o.Ref == d.Ref && (d.Said != nil || o.Detail == d.Detail) {
+			return unresolvable(d, "id", "%d tells of the same as it is by now, and is open: decide on that one", o.ID)
+		}
+	}
+	if done, err := tx.ReopenDifference(ctx, tenant, id); err != nil {
+		return err
+	} else if !done {
+		return unresolvable(d, "id", "%d was decided on meanwhile", id)
+	}
+	return e.record(ctx, tx, tenant, d.Person, d.Booking, "difference reopened", d.Kind)
 }
 
 // writeHeld has the item written though it mails.

@@ -488,6 +488,7 @@ const (
 	ResolveInputUseCalendar ResolveInputUse = "calendar"
 	ResolveInputUseCheck    ResolveInputUse = "check"
 	ResolveInputUseIgnore   ResolveInputUse = "ignore"
+	ResolveInputUseReopen   ResolveInputUse = "reopen"
 )
 
 // Valid indicates whether the value is a known member of the ResolveInputUse enum.
@@ -500,6 +501,8 @@ func (e ResolveInputUse) Valid() bool {
 	case ResolveInputUseCheck:
 		return true
 	case ResolveInputUseIgnore:
+		return true
+	case ResolveInputUseReopen:
 		return true
 	default:
 		return false
@@ -3188,7 +3191,7 @@ type ClientInterface interface {
 	//
 	// `booking` makes, writes or removes the item as the booking is; `calendar` takes what the calendar says into the booking, if
 	// its rules allow it; `ignore` leaves both sides as they are, and is not shown again until one of them changes; `check`
-	// compares both sides anew. Nobody is mailed unless `mail` says so. A write that was held back because it mails
+	// compares both sides anew; `reopen` has one that was ignored open again. Nobody is mailed unless `mail` says so. A write that was held back because it mails
 	// (`mail held back`) needs that word. What cannot be decided like this is refused with the reason.
 	//
 	// Takes any type of body and a specified content type.
@@ -3200,7 +3203,7 @@ type ClientInterface interface {
 	//
 	// `booking` makes, writes or removes the item as the booking is; `calendar` takes what the calendar says into the booking, if
 	// its rules allow it; `ignore` leaves both sides as they are, and is not shown again until one of them changes; `check`
-	// compares both sides anew. Nobody is mailed unless `mail` says so. A write that was held back because it mails
+	// compares both sides anew; `reopen` has one that was ignored open again. Nobody is mailed unless `mail` says so. A write that was held back because it mails
 	// (`mail held back`) needs that word. What cannot be decided like this is refused with the reason.
 	//
 	// Takes a body of the `application/json` content type.
@@ -3991,7 +3994,7 @@ func (c *Client) GetDifference(ctx context.Context, tenant Tenant, number Number
 //
 // `booking` makes, writes or removes the item as the booking is; `calendar` takes what the calendar says into the booking, if
 // its rules allow it; `ignore` leaves both sides as they are, and is not shown again until one of them changes; `check`
-// compares both sides anew. Nobody is mailed unless `mail` says so. A write that was held back because it mails
+// compares both sides anew; `reopen` has one that was ignored open again. Nobody is mailed unless `mail` says so. A write that was held back because it mails
 // (`mail held back`) needs that word. What cannot be decided like this is refused with the reason.
 //
 // Takes any type of body and a specified content type.
@@ -4013,7 +4016,7 @@ func (c *Client) ResolveDifferenceWithBody(ctx context.Context, tenant Tenant, n
 //
 // `booking` makes, writes or removes the item as the booking is; `calendar` takes what the calendar says into the booking, if
 // its rules allow it; `ignore` leaves both sides as they are, and is not shown again until one of them changes; `check`
-// compares both sides anew. Nobody is mailed unless `mail` says so. A write that was held back because it mails
+// compares both sides anew; `reopen` has one that was ignored open again. Nobody is mailed unless `mail` says so. A write that was held back because it mails
 // (`mail held back`) needs that word. What cannot be decided like this is refused with the reason.
 //
 // Takes a body of the `application/json` content type.
@@ -9122,7 +9125,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// `booking` makes, writes or removes the item as the booking is; `calendar` takes what the calendar says into the booking, if
 	// its rules allow it; `ignore` leaves both sides as they are, and is not shown again until one of them changes; `check`
-	// compares both sides anew. Nobody is mailed unless `mail` says so. A write that was held back because it mails
+	// compares both sides anew; `reopen` has one that was ignored open again. Nobody is mailed unless `mail` says so. A write that was held back because it mails
 	// (`mail held back`) needs that word. What cannot be decided like this is refused with the reason.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -9134,7 +9137,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// `booking` makes, writes or removes the item as the booking is; `calendar` takes what the calendar says into the booking, if
 	// its rules allow it; `ignore` leaves both sides as they are, and is not shown again until one of them changes; `check`
-	// compares both sides anew. Nobody is mailed unless `mail` says so. A write that was held back because it mails
+	// compares both sides anew; `reopen` has one that was ignored open again. Nobody is mailed unless `mail` says so. A write that was held back because it mails
 	// (`mail held back`) needs that word. What cannot be decided like this is refused with the reason.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -12836,7 +12839,7 @@ func (c *ClientWithResponses) GetDifferenceWithResponse(ctx context.Context, ten
 //
 // `booking` makes, writes or removes the item as the booking is; `calendar` takes what the calendar says into the booking, if
 // its rules allow it; `ignore` leaves both sides as they are, and is not shown again until one of them changes; `check`
-// compares both sides anew. Nobody is mailed unless `mail` says so. A write that was held back because it mails
+// compares both sides anew; `reopen` has one that was ignored open again. Nobody is mailed unless `mail` says so. A write that was held back because it mails
 // (`mail held back`) needs that word. What cannot be decided like this is refused with the reason.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -12854,7 +12857,7 @@ func (c *ClientWithResponses) ResolveDifferenceWithBodyWithResponse(ctx context.
 //
 // `booking` makes, writes or removes the item as the booking is; `calendar` takes what the calendar says into the booking, if
 // its rules allow it; `ignore` leaves both sides as they are, and is not shown again until one of them changes; `check`
-// compares both sides anew. Nobody is mailed unless `mail` says so. A write that was held back because it mails
+// compares both sides anew; `reopen` has one that was ignored open again. Nobody is mailed unless `mail` says so. A write that was held back because it mails
 // (`mail held back`) needs that word. What cannot be decided like this is refused with the reason.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).

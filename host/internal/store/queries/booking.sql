@@ -123,7 +123,7 @@ WHERE long.tenant = @tenant AND long.resource = @resource AND long.booking <> @b
 SELECT * FROM booking
 WHERE occupied_until > 0 AND occupied_until < @until AND status = 'confirmed'
 ORDER BY occupied_until
-LIMIT @max_rows;
+LIMIT @max_rows OFFSET @skipped;
 
 -- name: SetOccupiedUntil :exec
 UPDATE booking SET occupied_until = @occupied_until WHERE tenant = @tenant AND id = @id;

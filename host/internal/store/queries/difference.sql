@@ -53,6 +53,10 @@ WHERE tenant = @tenant AND booking = @booking AND ref = @ref AND kind <> @except
 UPDATE difference SET is_open = FALSE, status = @status, ended = @ended
 WHERE tenant = @tenant AND id = @id AND is_open;
 
+-- name: ReopenDifference :execrows
+UPDATE difference SET is_open = TRUE, status = 'open', ended = 0
+WHERE tenant = @tenant AND id = @id AND status = 'ignored';
+
 -- name: CloseDifferencesOfPerson :exec
 UPDATE difference SET is_open = FALSE, status = 'closed', ended = @ended WHERE tenant = @tenant AND person = @person AND is_open;
 

@@ -124,29 +124,8 @@ func onlyOwn(is Fields, which calendar.Fields) Fields {
 // plain returns what a series says of the occurrence at.
 func (f Fields) plain(at time.Time) Fields {
 	f.Recurrence, f.Exceptions, f.Unsaid, f.Heard, f.Owed = "", nil, 0, nil, false
-	f.Start, f.End = at, f.endOf(at)
+	f.Start, f.End = at, f.start().EndOf(at, f.End)
 	return f
-}
-
-// endOf returns when the occurrence that begins at at ends by the rule: as late as the first one by the clock on the wall.
-func (f Fields) endOf(at time.Time) time.Time {
-	length := f.End.Sub(f.Start)
-	zone := f.start().Zone
-	if f.AllDay || zone == nil || at.Equal(f.Start) {
-		return at.Add(length)
-	}
-	w := wallOf(at, zone).Add(wallOf(f.End, zone).Sub(wallOf(f.Start, zone)))
-	end := time.Date(w.Year(), w.Month(), w.Day(), w.Hour(), w.Minute(), w.Second(), 0, zone).UTC()
-	if end.Before(at) || end.Equal(at) && length > 0 {
-		return at.Add(length) // shorter than the clock is put back
-	}
-	return end
-}
-
-// wallOf returns what the clock on the wall shows, as if it were UTC.
-func wallOf(t time.Time, at *time.Location) time.Time {
-	t = t.In(at)
-	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
 }
 
 // Occurrence returns what a series says of one of its occurrences, which must not be skipped.

@@ -308,3 +308,29 @@ func TestItemsAsOtherServersTellThem(t *testing.T) {
 		}
 	}
 }
+
+// Exchange knows "working elsewhere" since the version that every request asks for, 2013 SP1: it is neither refused nor turned into
+// another state, in a single item and in an occurrence, and what is read is what was written.
+func TestWorkingElsewhereComesBackAsItWasWritten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, service)
+	single, many := desk(), tuesdays()
+	single.Attendees, many.Attendees = nil, nil
+	single.Busy = calendar.WorkingElsewhere
+	many.Exceptions = []calendar.OccurrenceException{on(t, many, "2026-10-13", func(e *calendar.Event) { e.Busy = calendar.WorkingElsewhere })}
+	for key, e := range map[string]calendar.Event{"k1": single, "k2": many} {
+		item := w.create(t, key, e)
+		got, err := w.fetch(t, item.Ref)
+		if err != nil || differs(got.Event, e) != "" || got.Revision != item.Revision {
+			t.Errorf("%s: %v, %s", key, err, differs(got.Event, e))
+		}
+		again := w.mustUpdate(t, item, e, calendar.AllFields, calendar.MailNobody)
+		if again.Revision != item.Revision {
+			t.Errorf("%s was written once more", key)
+		}
+	}
+	a, ok := w.sim.Outlook("alice@example.com").Find(func(a exchangesim.Appointment) bool { return a.Recurrence == nil })
+	if !ok || a.BusyStatus != "WorkingElsewhere" || ews.Version != "Exchange2013_SP1" {
+		t.Errorf("the item is %s, asked for as %s", a.BusyStatus, ews.Version)
+	}
+}

@@ -425,16 +425,17 @@ const listToExtend = `-- name: ListToExtend :many
 SELECT tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources, attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected, expected_until, span_start, span_end, created, updated, sync_off, recurrence, exceptions, lead_minutes, follow_minutes, external, occupied_until FROM booking
 WHERE occupied_until > 0 AND occupied_until < $1 AND status = 'confirmed'
 ORDER BY occupied_until
-LIMIT $2
+LIMIT $3 OFFSET $2
 `
 
 type ListToExtendParams struct {
 	Until   int64
+	Skipped int32
 	MaxRows int32
 }
 
 func (q *Queries) ListToExtend(ctx context.Context, arg ListToExtendParams) ([]Booking, error) {
-	rows, err := q.db.QueryContext(ctx, listToExtend, arg.Until, arg.MaxRows)
+	rows, err := q.db.QueryContext(ctx, listToExtend, arg.Until, arg.Skipped, arg.MaxRows)
 	if err != nil {
 		return nil, err
 	}

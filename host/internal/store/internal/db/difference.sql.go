@@ -418,6 +418,24 @@ func (q *Queries) PruneDifferences(ctx context.Context, before int64) (int64, er
 	return result.RowsAffected()
 }
 
+const reopenDifference = `-- name: ReopenDifference :execrows
+UPDATE difference SET is_open = TRUE, status = 'open', ended = 0
+WHERE tenant = $1 AND id = $2 AND status = 'ignored'
+`
+
+type ReopenDifferenceParams struct {
+	Tenant string
+	ID     int64
+}
+
+func (q *Queries) ReopenDifference(ctx context.Context, arg ReopenDifferenceParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, reopenDifference, arg.Tenant, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const reviseDifference = `-- name: ReviseDifference :exec
 UPDATE difference SET detail = $1, newer = $2, recommend = $3, why = $4, settles = $5, said = $6
 WHERE tenant = $7 AND id = $8
