@@ -319,6 +319,30 @@ func TestADeclinedOccurrenceStaysInvited(t *testing.T) {
 	})
 }
 
+// A room that is given up has nothing to list any more.
+func TestARoomOfWhichAnOccurrenceIsListedIsGivenUp(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.book("b1", noOneElse, inWeek(1, 9))
+		w.pass("alice")
+		refs := w.invite(weekly(9, 3, "m1", bob, roomA, roomB), roomA, roomB)
+		for _, who := range []string{"room-b", "room-a", "bob"} {
+			w.pass(who)
+		}
+		if n := w.differences(roomConflict); n != 1 {
+			w.Fatalf("%d differences", n)
+		}
+		w.server.edit(bob, refs[0], func(ev *calendar.Event) { *ev = weekly(9, 3, "m1", bob, roomB) })
+		w.server.remove(roomA, refs[1])
+		for _, who := range []string{"bob", "room-a", "room-b"} {
+			w.pass(who)
+		}
+		wantTimes(w, w.seriesOf(), "room-a")
+		if n := w.differences(roomConflict); n != 0 {
+			w.Errorf("%d differences", n)
+		}
+	})
+}
+
 func TestEveryOccurrenceCollides(t *testing.T) {
 	for _, master := range []bool{true, false} {
 		t.Run(fmt.Sprint("master ", master), func(t *testing.T) {
