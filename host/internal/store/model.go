@@ -129,6 +129,7 @@ const (
 	OpSync   Op = "sync"   // bring item and booking together (create the item if there is none)
 	OpReset  Op = "reset"  // the item shall be as the booking is, whatever it says now (rollback)
 	OpDelete Op = "delete" // the item shall go
+	OpMark   Op = "mark"   // the item shall bear its booking's markers; nothing else is written
 )
 
 // An Intent is a write to a calendar that must happen. There is one per link: a later one is folded into it.

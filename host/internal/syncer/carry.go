@@ -123,6 +123,9 @@ func (e *Engine) attempt(ctx context.Context, p *pass, in store.Intent) error {
 	if l, item, err = e.remark(ctx, p, l, item); err != nil {
 		return err
 	}
+	if in.Op == store.OpMark {
+		return e.drop(ctx, p, in) // a change that was asked for since is another intent
+	}
 	s, err := e.prepare(ctx, p, in, seen{link: l, item: item, surelyNew: surelyNew})
 	if err != nil || s.settled {
 		return err

@@ -73,7 +73,7 @@ type ExplainedLink struct {
 
 // An ExplainedIntent is a write to a calendar that waits.
 type ExplainedIntent struct {
-	Op        string    `json:"op"` // "sync", "reset" or "delete"
+	Op        string    `json:"op"` // "sync", "reset", "delete" or "mark"
 	Cause     string    `json:"cause"`
 	Mail      string    `json:"mail"` // "nobody", "all" or "concerned"
 	Created   time.Time `json:"created"`

@@ -265,7 +265,7 @@ func (e *Engine) pairItem(ctx context.Context, tx *store.Tx, p *pass, l store.Li
 // to find that out.
 func (e *Engine) fulfilled(ctx context.Context, tx *store.Tx, p *pair, v verdict) error {
 	d := v.Decision
-	if p.booking == nil || marksAnother(p.link, p.item) || v.rebuffed || d.ItemFields != 0 || d.CreateItem || d.DeleteItem || d.CancelBooking || d.Unlink {
+	if p.booking == nil || wantsMarks(p.link, p.item) || v.rebuffed || d.ItemFields != 0 || d.CreateItem || d.DeleteItem || d.CancelBooking || d.Unlink {
 		return nil
 	}
 	in, found, err := tx.Intent(ctx, p.link.Tenant, p.link.Key)

@@ -38,6 +38,12 @@ func (e *Engine) postpone(ctx context.Context, p *pass, in store.Intent, cause e
 			if err != nil || !found {
 				return err
 			}
+			if in.Op == store.OpMark { // it is known by its reference, as before
+				if err := e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "item not marked", sentence(cause)); err != nil {
+					return err
+				}
+				return e.dropTx(ctx, tx, in)
+			}
 			pr, err := pairUp(ctx, tx, l)
 			if err != nil {
 				return err

@@ -21,7 +21,12 @@ func (s *roomSettling) meetingID() string {
 	if name == "" {
 		name = s.row.Room + "\x00" + string(s.row.Ref)
 	}
-	sum := sha256.Sum256([]byte(name))
+	return bookingOfMeeting(name)
+}
+
+// bookingOfMeeting is the id of the booking that the meeting with that UID becomes.
+func bookingOfMeeting(uid string) string {
+	sum := sha256.Sum256([]byte(uid))
 	return "outlook-" + hex.EncodeToString(sum[:12])
 }
 
@@ -205,7 +210,8 @@ func isPlaceholder(r store.RoomItem) bool {
 	return r.Epoch == 0 && strings.HasPrefix(string(r.Ref), placeholderPrefix)
 }
 
-// tie links a new booking to its organizer's own item. That is left as it is: it says what the booking says.
+// tie links a new booking to its organizer's own item. What that says stays as it is, for it says what the booking says; it gets
+// the booking's markers, of which nobody is mailed, so that it is known again when its reference is good no more.
 func (s *roomSettling) tie(ctx context.Context, b *booking.Booking) error {
 	mb, found, err := s.tx.Mailbox(ctx, b.Tenant, b.Organizer)
 	if err != nil {
@@ -229,6 +235,12 @@ func (s *roomSettling) tie(ctx context.Context, b *booking.Booking) error {
 	}
 	pr.link.Base = saveFields(plan.Agreed(in, 0))
 	if err := s.tx.PutLink(ctx, pr.link); err != nil {
+		return err
+	}
+	if err := s.engine.note(ctx, s.tx, pr.link, store.OpMark, calendar.MailNobody, "a room was invited in a calendar"); err != nil {
+		return err
+	}
+	if err := s.tx.MarkDirty(ctx, b.Tenant, b.Organizer, zeroTime); err != nil {
 		return err
 	}
 	return s.engine.hear(ctx, s.tx, &pr)

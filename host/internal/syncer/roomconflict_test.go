@@ -272,7 +272,7 @@ func TestARoomThatIsNoMasterKeepsWhatCollides(t *testing.T) {
 			w.Errorf("mails %q", got)
 		}
 		due, err := w.store.DueMails(w.Context(), w.now(), 100)
-		if err != nil || len(due) != 1 || !strings.HasSuffix(due[0].Detail, " is taken at the time of your meeting, 2026-12-01 10:00 (Europe/Berlin)") {
+		if err != nil || len(due) != 1 || !strings.HasSuffix(due[0].Detail, " is taken by another booking at the time of your meeting, 2026-12-01 10:00 (Europe/Berlin)") {
 			w.Errorf("mails %+v, %v", due, err)
 		}
 		w.tellsOfTheMeeting(bob)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/host/internal/syncer/plan"
 	"github.com/roomwire/roomwire/sdk/backend"
@@ -132,3 +133,18 @@ func (e *Engine) closeRoomDifferences(ctx context.Context, tx *store.Tx, r store
 	}
 	return nil
 }
+
+// clock says when an item is, to whoever made it: by the clock of its own zone.
+func clock(ev *calendar.Event) string {
+	if ev.AllDay {
+		return ev.Start.Format(time.DateOnly)
+	}
+	zone, err := time.LoadLocation(ev.Zone)
+	if err != nil || ev.Zone == "" {
+		zone = time.UTC
+	}
+	return fmt.Sprintf("%s (%s)", ev.Start.In(zone).Format("2006-01-02 15:04"), zone)
+}
+
+// takenBy names the bookings in the way.
+func takenBy(others []string) string { return (&booking.OverlapError{Others: others}).Where() }

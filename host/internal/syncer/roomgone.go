@@ -268,6 +268,9 @@ func (e *Engine) leftRoom(ctx context.Context, p *pass, r store.RoomItem) error 
 			now.Due = e.now().Add(min(e.limits().RetryBase<<min(now.Tries-1, 6), time.Hour))
 			return tx.PutRoomItem(ctx, now)
 		}
+		if err := e.closeRoomDifferences(ctx, tx, now, ""); err != nil {
+			return err
+		}
 		if err := tx.DeleteRoomItem(ctx, now); err != nil {
 			return err
 		}

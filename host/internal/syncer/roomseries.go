@@ -198,6 +198,9 @@ func (s *roomSettling) copySeries(ctx context.Context, b *booking.Booking) (coll
 			return true, s.copyCollides(ctx, b, booking.OthersOf(mine))
 		}
 	}
+	if err := s.becomesCopy(ctx); err != nil {
+		return false, err
+	}
 	return false, s.occurrencesTaken(ctx, b, mine)
 }
 

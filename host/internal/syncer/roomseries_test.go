@@ -190,8 +190,8 @@ func TestASeriesOfAPersonIsOneBookingWhateverIsReadFirst(t *testing.T) {
 				if a := w.answerOf(b, roomB); a.State != booking.AnswerAccepted || len(a.Occurrences) != 0 {
 					w.Errorf("answer %+v", a)
 				}
-				if w.server.writes != 0 {
-					w.Errorf("%d writes", w.server.writes)
+				if w.server.writes != 1 || len(w.server.mails) != 0 { // the item is marked
+					w.Errorf("%d writes, mails %q", w.server.writes, w.server.mails)
 				}
 				// One occurrence is called off, and the copies follow.
 				for i, who := range []string{alice, roomA, roomB} {
@@ -244,7 +244,11 @@ func TestOneOccurrenceCollides(t *testing.T) {
 							w.Errorf("the organizer's item was touched: %+v", left)
 						}
 					}
-					if w.server.writes-1 != len(w.server.mails)-1 {
+					marked := 0
+					if organizer == bob {
+						marked = 1
+					}
+					if w.server.writes-marked != len(w.server.mails) {
 						w.Errorf("%d writes, %d mails: %q", w.server.writes, len(w.server.mails), w.server.mails)
 					}
 					if master {
@@ -311,6 +315,30 @@ func TestADeclinedOccurrenceStaysInvited(t *testing.T) {
 		}
 		if w.differences(roomConflict) != 0 {
 			w.Error("something is listed")
+		}
+	})
+}
+
+// A room that is given up has nothing to list any more.
+func TestARoomOfWhichAnOccurrenceIsListedIsGivenUp(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.book("b1", noOneElse, inWeek(1, 9))
+		w.pass("alice")
+		refs := w.invite(weekly(9, 3, "m1", bob, roomA, roomB), roomA, roomB)
+		for _, who := range []string{"room-b", "room-a", "bob"} {
+			w.pass(who)
+		}
+		if n := w.differences(roomConflict); n != 1 {
+			w.Fatalf("%d differences", n)
+		}
+		w.server.edit(bob, refs[0], func(ev *calendar.Event) { *ev = weekly(9, 3, "m1", bob, roomB) })
+		w.server.remove(roomA, refs[1])
+		for _, who := range []string{"bob", "room-a", "room-b"} {
+			w.pass(who)
+		}
+		wantTimes(w, w.seriesOf(), "room-a")
+		if n := w.differences(roomConflict); n != 0 {
+			w.Errorf("%d differences", n)
 		}
 	})
 }

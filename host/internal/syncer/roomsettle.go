@@ -344,19 +344,30 @@ func (s *roomSettling) copyOf(ctx context.Context, b *booking.Booking) error {
 			return s.copyCollides(ctx, b, others)
 		}
 	}
-	if s.row.Role != store.RoomCopy {
-		if err := s.engine.closeRoomDifferences(ctx, s.tx, *s.row, ""); err != nil {
-			return err
-		}
+	freed := refuses(*s.row)
+	if err := s.becomesCopy(ctx); err != nil {
+		return err
 	}
-	s.row.Role, s.row.Booking, s.row.Base, s.row.Reason = store.RoomCopy, b.ID, saveFields(&s.fields), ""
+	s.row.Booking, s.row.Base, s.row.Reason = b.ID, saveFields(&s.fields), ""
 	if !slices.Contains(b.Resources, s.row.Room) {
-		if b.Organizer == "" {
+		switch {
+		case b.Organizer == "":
 			return nil
+		case freed: // the organizer's item has not changed, so its pass alone would not tell
+			return s.engine.bringBack(ctx, s.tx, *s.row)
 		}
 		return s.tx.MarkDirty(ctx, b.Tenant, b.Organizer, zeroTime) // that tells whether the booking gets the room
 	}
 	return s.answers(ctx, b)
+}
+
+// becomesCopy ends what was laid before a person about the item while it was none of a booking's.
+func (s *roomSettling) becomesCopy(ctx context.Context) error {
+	if s.row.Role == store.RoomCopy {
+		return nil
+	}
+	s.row.Role = store.RoomCopy
+	return s.engine.closeRoomDifferences(ctx, s.tx, *s.row, "")
 }
 
 // inTheWay returns the bookings, but for b, for which the room is taken at the time of the meeting.
@@ -484,18 +495,3 @@ func (s *roomSettling) copyCollides(ctx context.Context, own *booking.Booking, o
 	s.row.Booking = ""
 	return s.collides(ctx, own, others)
 }
-
-// clock says when an item is, to whoever made it: by the clock of its own zone.
-func clock(ev *calendar.Event) string {
-	if ev.AllDay {
-		return ev.Start.Format(time.DateOnly)
-	}
-	zone, err := time.LoadLocation(ev.Zone)
-	if err != nil || ev.Zone == "" {
-		zone = time.UTC
-	}
-	return fmt.Sprintf("%s (%s)", ev.Start.In(zone).Format("2006-01-02 15:04"), zone)
-}
-
-// takenBy names the bookings in the way.
-func takenBy(others []string) string { return (&booking.OverlapError{Others: others}).Where() }

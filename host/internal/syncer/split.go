@@ -361,10 +361,10 @@ func (s *splitting) rooms(ctx context.Context) error {
 	return nil
 }
 
-// remark gives the item of a link the link's own markers where it bears another booking's. Nothing else is written, and nobody is
-// mailed. It returns the link and the item as they are then.
+// remark gives the item of a link the link's own markers where it bears another booking's, or none. Nothing else is written, and
+// nobody is mailed. It returns the link and the item as they are then.
 func (e *Engine) remark(ctx context.Context, p *pass, l store.Link, item *calendar.Item) (store.Link, *calendar.Item, error) {
-	if item == nil || l.State != store.LinkLive || !marksAnother(l, item) {
+	if item == nil || l.State != store.LinkLive || !wantsMarks(l, item) {
 		return l, item, nil
 	}
 	e.Failpoint("remark:planned")
@@ -378,7 +378,10 @@ func (e *Engine) remark(ctx context.Context, p *pass, l store.Link, item *calend
 	e.Failpoint("remark:applied")
 	marked := *item
 	marked.Ref, marked.Revision, marked.Key, marked.ForeignKey = res.Item.Ref, res.Item.Revision, res.Item.Key, res.Item.ForeignKey
-	what := "item marked"
+	what, why := "item marked", "it bore the marker of another booking"
+	if item.Key == "" && item.ForeignKey == "" {
+		why = "a room was invited to it: it is known by more than its reference now"
+	}
 	if marked.Key != l.Key {
 		what = "item not marked" // by a backend of before there was such a thing: it is known by its reference
 	}
@@ -392,17 +395,23 @@ func (e *Engine) remark(ctx context.Context, p *pass, l store.Link, item *calend
 			return err
 		}
 		l = now
-		return e.record(ctx, tx, l.Tenant, l.Person, l.Booking, what, "it bore the marker of another booking")
+		return e.record(ctx, tx, l.Tenant, l.Person, l.Booking, what, why)
 	})
 	e.Failpoint("remark:recorded")
 	return l, &marked, err
 }
 
-// marksAnother reports whether the item of a link bears the marker of another booking. One that was split off before the foreign marker was
-// written bears the other one's key alone.
-func marksAnother(l store.Link, item *calendar.Item) bool {
-	if item.ReadOnly || item.ForeignKey == l.Booking {
+// wantsMarks reports whether the item of a link bears the marker of another booking, or none though its booking came from a room that
+// was invited to it. One that was split off before the foreign marker was written bears the other one's key alone. Other items that bear
+// none, such as those found by their content, are left as they are.
+func wantsMarks(l store.Link, item *calendar.Item) bool {
+	switch {
+	case item.ReadOnly:
 		return false
+	case item.ForeignKey != "":
+		return item.ForeignKey != l.Booking
+	case item.Key != "":
+		return item.Key != l.Key
 	}
-	return item.ForeignKey != "" || item.Key != "" && item.Key != l.Key
+	return l.UID != "" && l.Booking == bookingOfMeeting(l.UID)
 }

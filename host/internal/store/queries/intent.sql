@@ -7,6 +7,7 @@ ON CONFLICT (tenant, key) DO UPDATE SET
     op = CASE
         WHEN intent.op = 'delete' OR excluded.op = 'delete' THEN 'delete'
         WHEN intent.op = 'reset' OR excluded.op = 'reset' THEN 'reset'
+        WHEN intent.op = 'sync' OR excluded.op = 'sync' THEN 'sync'
         ELSE excluded.op
     END,
     mail = CASE WHEN intent.mail > excluded.mail THEN intent.mail ELSE excluded.mail END,
