@@ -65,7 +65,7 @@ func TestOneOfManyExceptionsIsWrittenInAHandfulOfRequests(t *testing.T) {
 	if _, err := w.Apply(t.Context(), m); fault.Of(err) != fault.Conflict {
 		t.Errorf("at the revision of before: %v", err)
 	}
-	// Whom somebody changes meanwhile is not overwritten: what is known is not known of the series as it is now.
+	// What somebody changes meanwhile is not overwritten: what is known is not of the series as it is now.
 	m.IfRevision, m.Known = read.Revision, &read.Event
 	arrived, release := w.sim.Faults().PauseBefore("UpdateItem")
 	one.Subject = "Retitled again"
