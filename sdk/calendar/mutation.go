@@ -82,7 +82,10 @@ type Mutation struct {
 	// IfRevision is the revision an Update was decided on. A backend answers fault.Conflict when the item has changed
 	// since; empty skips the check. A Delete may leave it aside: a cancellation prevails over an edit.
 	IfRevision string
-	Event      Event  // for Create and Update
-	Fields     Fields // for Update: what to write of Event
-	Mail       Mail
+	// Known is what an item to be updated said at IfRevision, as the backend told it; nil if the caller does not say. A backend may
+	// take it in place of reading at that revision what costs it a request by itself, such as the exceptions of a series.
+	Known  *Event
+	Event  Event  // for Create and Update
+	Fields Fields // for Update: what to write of Event
+	Mail   Mail
 }

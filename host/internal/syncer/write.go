@@ -88,6 +88,9 @@ func (e *Engine) updateItem(ctx context.Context, p *pass, s step) error {
 		Op: calendar.Update, Mailbox: p.mailbox, Key: s.link.Key, Ref: s.pair.item.Ref, IfRevision: s.pair.item.Revision,
 		Event: s.event, Fields: s.writes, Mail: s.intent.Mail,
 	}
+	if s.pair.item.Kind == calendar.Master {
+		m.Known = &s.pair.item.Event
+	}
 	if s.pair.item.Key == s.link.Key && s.pair.item.ForeignKey == "" {
 		m.ForeignKey = s.link.Booking // a create was cut off before it came to that
 	}

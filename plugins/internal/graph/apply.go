@@ -221,7 +221,7 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 	if err != nil {
 		return backend.Result{}, err
 	}
-	w, err := b.writingOf(ctx, m.Mailbox, &e)
+	w, err := b.writingFor(ctx, m, &e)
 	if err != nil {
 		return backend.Result{}, err
 	}

@@ -93,6 +93,7 @@ func (b *Backend) differing(ctx context.Context, m backend.Mailbox, w *writing) 
 		return nil, err
 	}
 	have, wanted := is.ByDay(), s.ByDay()
+	unread := w.at.days == nil
 	if !w.at.covers(wanted) {
 		before := w.at.there
 		if w.at.there, w.at.days, err = b.instances(ctx, m, w.e.ID, s); err != nil {
@@ -126,6 +127,13 @@ func (b *Backend) differing(ctx context.Context, m backend.Mailbox, w *writing) 
 			to = *x.Event
 		}
 		todo := series.Changing(from, to, series.OfOccurrence)
+		if todo.Has(calendar.FieldBody) && unread && one.exception {
+			e, err := b.readOne(ctx, m, one.id)
+			if err != nil {
+				return nil, err
+			}
+			one.joinable = e.joinable()
+		}
 		if one.joinable || w.e.joinable() {
 			todo &^= calendar.FieldBody
 		}
@@ -232,6 +240,20 @@ func (b *Backend) writingOf(ctx context.Context, m backend.Mailbox, e *event) (w
 	var err error
 	if w.now, err = b.fromGraph(m, e); err == nil && w.now.Kind == calendar.Master {
 		w.now, w.at, err = b.seriesOf(ctx, m, e, w.now)
+	}
+	return w, err
+}
+
+// writingFor is writingOf for an update: the exceptions of a series, which cost requests of their own, are those that the caller has read
+// at the same revision. Where the occurrences are is asked when some are to be written.
+func (b *Backend) writingFor(ctx context.Context, m calendar.Mutation, e *event) (writing, error) {
+	w := writing{e: e}
+	if m.Known == nil || m.Known.Recurrence == "" || m.IfRevision == "" || e.revision() != m.IfRevision {
+		return b.writingOf(ctx, m.Mailbox, e)
+	}
+	var err error
+	if w.now, err = b.fromGraph(m.Mailbox, e); err == nil && w.now.Kind == calendar.Master && e.ruled(&w.now) {
+		w.now.Event.Exceptions = m.Known.Exceptions
 	}
 	return w, err
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/roomwire/roomwire/sdk/backend"
+	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
 
@@ -329,6 +330,7 @@ func (p *pull) changed(ctx context.Context, ids []string, removed map[string]boo
 	for i := range got {
 		switch e := &got[i]; {
 		case fault.Of(e.err) == fault.NotFound:
+			delete(p.told, ids[i])
 			changes = append(changes, backend.Change{Ref: backend.Ref(ids[i]), Deleted: true})
 		case e.err != nil:
 			return nil, e.err
@@ -336,10 +338,15 @@ func (p *pull) changed(ctx context.Context, ids []string, removed map[string]boo
 			series = append(series, e.SeriesMasterID)
 		case !p.at.All && e.value(p.key) == "" && e.value(p.foreign) == "":
 			changes = append(changes, backend.Change{Ref: backend.Ref(e.ID)})
+		case e.Type == "seriesMaster" && e.ETag != "" && p.told[e.ID] == e.ETag:
+			// It was read for an occurrence on an earlier page, and has not changed since.
 		default:
 			item, err := p.item(ctx, p.m, &e.event)
 			if err != nil {
 				return nil, err
+			}
+			if item.Kind == calendar.Master {
+				p.told[e.ID] = e.ETag
 			}
 			changes = append(changes, p.change(item))
 		}

@@ -1020,7 +1020,9 @@ type Mutation struct {
 	// The host has never sent this key before.
 	First bool `protobuf:"varint,10,opt,name=first,proto3" json:"first,omitempty"`
 	// The item gets key and foreign_key in place of those it bears, and nothing else.
-	Remark        bool `protobuf:"varint,11,opt,name=remark,proto3" json:"remark,omitempty"`
+	Remark bool `protobuf:"varint,11,opt,name=remark,proto3" json:"remark,omitempty"`
+	// What the item said at if_revision, as the host read it.
+	Known         *Event `protobuf:"bytes,12,opt,name=known,proto3" json:"known,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1132,6 +1134,13 @@ func (x *Mutation) GetRemark() bool {
 	return false
 }
 
+func (x *Mutation) GetKnown() *Event {
+	if x != nil {
+		return x.Known
+	}
+	return nil
+}
+
 var File_roomwire_v1_calendar_proto protoreflect.FileDescriptor
 
 const file_roomwire_v1_calendar_proto_rawDesc = "" +
@@ -1192,7 +1201,7 @@ const file_roomwire_v1_calendar_proto_rawDesc = "" +
 	"\x06Change\x12\x10\n" +
 	"\x03ref\x18\x01 \x01(\fR\x03ref\x12\x18\n" +
 	"\adeleted\x18\x02 \x01(\bR\adeleted\x12%\n" +
-	"\x04item\x18\x03 \x01(\v2\x11.roomwire.v1.ItemR\x04item\"\xd8\x02\n" +
+	"\x04item\x18\x03 \x01(\v2\x11.roomwire.v1.ItemR\x04item\"\x82\x03\n" +
 	"\bMutation\x12\x1f\n" +
 	"\x02op\x18\x01 \x01(\x0e2\x0f.roomwire.v1.OpR\x02op\x12.\n" +
 	"\amailbox\x18\x02 \x01(\v2\x14.roomwire.v1.MailboxR\amailbox\x12\x10\n" +
@@ -1207,7 +1216,8 @@ const file_roomwire_v1_calendar_proto_rawDesc = "" +
 	"\x04mail\x18\t \x01(\x0e2\x11.roomwire.v1.MailR\x04mail\x12\x14\n" +
 	"\x05first\x18\n" +
 	" \x01(\bR\x05first\x12\x16\n" +
-	"\x06remark\x18\v \x01(\bR\x06remark*g\n" +
+	"\x06remark\x18\v \x01(\bR\x06remark\x12(\n" +
+	"\x05known\x18\f \x01(\v2\x12.roomwire.v1.EventR\x05known*g\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vKIND_SINGLE\x10\x01\x12\x0f\n" +
@@ -1307,11 +1317,12 @@ var file_roomwire_v1_calendar_proto_depIdxs = []int32{
 	7,  // 20: roomwire.v1.Mutation.mailbox:type_name -> roomwire.v1.Mailbox
 	8,  // 21: roomwire.v1.Mutation.event:type_name -> roomwire.v1.Event
 	6,  // 22: roomwire.v1.Mutation.mail:type_name -> roomwire.v1.Mail
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	8,  // 23: roomwire.v1.Mutation.known:type_name -> roomwire.v1.Event
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_roomwire_v1_calendar_proto_init() }

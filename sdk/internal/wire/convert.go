@@ -153,22 +153,31 @@ func changeFromProto(p *roomwirev1.Change) calendar.Change {
 }
 
 func mutationToProto(m calendar.Mutation) *roomwirev1.Mutation {
-	return &roomwirev1.Mutation{
+	p := &roomwirev1.Mutation{
 		Op: roomwirev1.Op(enum(m.Op, calendar.Delete)), Mailbox: mailboxToProto(m.Mailbox),
 		Key: utf(m.Key), ForeignKey: utf(m.ForeignKey), Ref: []byte(m.Ref), IfRevision: []byte(m.IfRevision),
 		Event: eventToProto(m.Event), Fields: uint32(m.Fields),
 		Mail: roomwirev1.Mail(enum(m.Mail, calendar.MailConcerned) + 1), First: m.First, Remark: m.Remark,
 	}
+	if m.Known != nil {
+		p.Known = eventToProto(*m.Known)
+	}
+	return p
 }
 
 func mutationFromProto(p *roomwirev1.Mutation) calendar.Mutation {
-	return calendar.Mutation{
+	m := calendar.Mutation{
 		Op: enum(calendar.Op(p.GetOp()), calendar.Delete), Mailbox: mailboxFromProto(p.GetMailbox()),
 		Key: p.GetKey(), ForeignKey: p.GetForeignKey(), Ref: calendar.Ref(p.GetRef()),
 		IfRevision: string(p.GetIfRevision()), Event: eventFromProto(p.GetEvent()),
 		Fields: calendar.Fields(p.GetFields()) & calendar.AllFields,
 		Mail:   enum(calendar.Mail(p.GetMail()-1), calendar.MailConcerned), First: p.GetFirst(), Remark: p.GetRemark(),
 	}
+	if p.GetKnown() != nil {
+		known := eventFromProto(p.GetKnown())
+		m.Known = &known
+	}
+	return m
 }
 
 func timeToProto(t time.Time) *timestamppb.Timestamp {

@@ -123,6 +123,10 @@ func TestAMutationIsTheSameOnBothEnds(t *testing.T) {
 			First:  rapid.Bool().Draw(t, "first"), Remark: rapid.Bool().Draw(t, "remark"),
 			Mail: calendar.Mail(rapid.IntRange(0, int(calendar.MailConcerned)).Draw(t, "mail")),
 		}
+		if rapid.Bool().Draw(t, "is known") {
+			known := events().Draw(t, "known")
+			want.Known = &known
+		}
 		if got := mutationFromProto(across(t, mutationToProto(want), &roomwirev1.Mutation{})); !reflect.DeepEqual(got, want) {
 			t.Fatalf("got %+v, want %+v", got, want)
 		}

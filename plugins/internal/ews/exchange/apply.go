@@ -204,7 +204,7 @@ func sameZone(a, b string) bool {
 // current returns the item to update as it is now. When the reference leads nowhere the item may have been moved to
 // another folder and back, which changes its id: then it is found by its markers.
 func (b *Backend) current(ctx context.Context, m calendar.Mutation) (backend.Item, error) {
-	now, gone := b.readOne(ctx, m.Mailbox, string(m.Ref))
+	now, gone := b.readFor(ctx, m)
 	if fault.Of(gone) != fault.NotFound || m.Remark {
 		if gone == nil && m.IfRevision != "" && now.Revision != m.IfRevision {
 			return now, fmt.Errorf("the item in the calendar of %s was changed meanwhile: %w", m.Mailbox.Address, fault.Conflict)

@@ -34,7 +34,7 @@ func (b *Backend) invite(ctx context.Context, m calendar.Mutation, now backend.I
 		return now, err
 	}
 	id := ews.ItemID{ID: string(now.Ref), ChangeKey: now.Revision}
-	if written {
+	if len(written) > 0 {
 		got, err := b.ews.GetItems(ctx, m.Mailbox, []string{id.ID}, b.markers())
 		if err == nil {
 			err = got[0].Err
@@ -54,10 +54,10 @@ func (b *Backend) invite(ctx context.Context, m calendar.Mutation, now backend.I
 		return now, standing(err)
 	}
 	m.Mail = calendar.MailConcerned // everybody has been told of the rest
-	if written, err = b.exceptWith(ctx, m, now, excepting{want: x.want}); err != nil || !written {
+	if written, err = b.exceptWith(ctx, m, now, excepting{want: x.want}); err != nil || len(written) == 0 {
 		return now, err
 	}
-	if now, err = b.readOne(ctx, m.Mailbox, id.ID); err != nil {
+	if now, err = b.readAgain(ctx, m.Mailbox, now, written); err != nil {
 		return now, standing(err)
 	}
 	return now, nil

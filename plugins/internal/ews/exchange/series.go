@@ -42,7 +42,7 @@ func (b *Backend) readSeries(ctx context.Context, m backend.Mailbox, got []ews.G
 		}
 		its := got[i].Item.Series
 		n := len(its.Modified)
-		to[i].Item.Event.Exceptions, to[i].Err = b.exceptions(m, &to[i].Item, its, changed[:n])
+		to[i].Item.Event.Exceptions, to[i].Err = b.exceptions(&to[i].Item, its, b.eachOf(m, changed[:n]))
 		changed = changed[n:]
 	}
 	return nil
@@ -62,26 +62,34 @@ func ruled(i *ews.CalendarItem, to *backend.Item) bool {
 	return false
 }
 
-// exceptions returns what has become of occurrences of a series. changed are the modified ones as they are.
-func (b *Backend) exceptions(m backend.Mailbox, item *backend.Item, its *ews.Series, changed []ews.Got) ([]calendar.OccurrenceException, error) {
+// eachOf returns what reads the modified occurrences of a series, as got tells them in their order.
+func (b *Backend) eachOf(m backend.Mailbox, got []ews.Got) func(int) (calendar.Event, error) {
+	return func(i int) (calendar.Event, error) {
+		if got[i].Err != nil { // it has changed while it was read
+			return calendar.Event{}, fmt.Errorf("an occurrence of a series: %s: %w", got[i].Err.Error(), fault.Unavailable)
+		}
+		its, err := b.fromEWS(m, &got[i].Item)
+		return its.Event, err
+	}
+}
+
+// exceptions returns what has become of occurrences of a series. modified reads the modified ones.
+func (b *Backend) exceptions(item *backend.Item, its *ews.Series, modified func(int) (calendar.Event, error)) ([]calendar.OccurrenceException, error) {
 	s, err := series.Of(item.Event)
 	if err != nil {
 		return nil, err
 	}
 	var out []calendar.OccurrenceException
 	for i, one := range its.Modified {
-		if changed[i].Err != nil { // it has changed while it was read
-			return nil, fmt.Errorf("an occurrence of a series: %s: %w", changed[i].Err.Error(), fault.Unavailable)
-		}
-		its, err := b.fromEWS(m, &changed[i].Item)
+		is, err := modified(i)
 		if err != nil {
 			return nil, err
 		}
 		day := originalDay(s, one.Original)
-		if series.Changing(s.Plain(day), its.Event, series.OfOccurrence) == 0 {
+		if series.Changing(s.Plain(day), is, series.OfOccurrence) == 0 {
 			continue // somebody put it back
 		}
-		out = append(out, calendar.OccurrenceException{Occurrence: s.On(day), Event: &its.Event})
+		out = append(out, calendar.OccurrenceException{Occurrence: s.On(day), Event: &is})
 	}
 	for _, t := range its.Deleted {
 		out = append(out, calendar.OccurrenceException{Occurrence: s.On(originalDay(s, t))})
@@ -172,10 +180,10 @@ func (b *Backend) updateSeries(ctx context.Context, m calendar.Mutation, now bac
 		if err != nil {
 			return backend.Result{}, err
 		}
-		if !written {
+		if len(written) == 0 {
 			return backend.Result{Item: now}, nil
 		}
-		item, err := b.readOne(ctx, m.Mailbox, string(now.Ref))
+		item, err := b.readAgain(ctx, m.Mailbox, now, written)
 		switch {
 		case err == nil:
 			now = item
@@ -281,17 +289,17 @@ type excepting struct {
 	early    bool            // nobody is invited to the series yet
 }
 
-// exceptWith is except, and reports whether anything was written.
-func (b *Backend) exceptWith(ctx context.Context, m calendar.Mutation, now backend.Item, x excepting) (bool, error) {
+// exceptWith is except, and returns the days of what was written.
+func (b *Backend) exceptWith(ctx context.Context, m calendar.Mutation, now backend.Item, x excepting) (map[time.Time]bool, error) {
 	if now.Omits.Has(calendar.FieldRecurrence) {
-		return false, nil
+		return nil, nil
 	}
-	gone, changes, err := b.differing(m, now, x)
+	gone, changes, written, err := b.differing(m, now, x)
 	if err == nil {
 		changes, err = b.sparingTexts(ctx, m, now, changes)
 	}
 	if err != nil || len(gone)+len(changes) == 0 {
-		return false, err
+		return nil, err
 	}
 	revision := x.revision
 	for _, mail := range []ews.Mail{ews.Nobody, ews.Concerned, ews.All} {
@@ -307,14 +315,14 @@ func (b *Backend) exceptWith(ctx context.Context, m calendar.Mutation, now backe
 			}
 		}
 		if err != nil {
-			return true, err
+			return written, err
 		}
 		revision = ""
 	}
 	if len(changes) > 0 {
 		changes[0].ChangeKey = revision
 	}
-	return true, b.change(ctx, m, changes)
+	return written, b.change(ctx, m, changes)
 }
 
 // An occurrenceChange is what is to be written of an occurrence, and who is told.
@@ -323,16 +331,18 @@ type occurrenceChange struct {
 	mail ews.Mail
 }
 
-// differing returns which occurrences of a series are to be deleted, by who is told, and what is to be written of others. Nobody is told
-// of what was so before the rule was written: it is the server that forgot it.
-func (b *Backend) differing(m calendar.Mutation, now backend.Item, x excepting) (map[ews.Mail][]ews.OccurrenceID, []occurrenceChange, error) {
+// differing returns which occurrences of a series are to be deleted, by who is told, what is to be written of others, and the days of all
+// of them. Nobody is told of what was so before the rule was written: it is the server that forgot it.
+func (b *Backend) differing(m calendar.Mutation, now backend.Item, x excepting) (
+	map[ews.Mail][]ews.OccurrenceID, []occurrenceChange, map[time.Time]bool, error,
+) {
 	s, err := series.Of(x.want)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	is, err := series.Of(now.Event)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	kept := func(time.Time) bool { return false }
 	if x.before != nil {
@@ -347,6 +357,7 @@ func (b *Backend) differing(m calendar.Mutation, now backend.Item, x excepting) 
 			left++
 		}
 	}
+	days := map[time.Time]bool{}
 	gone := map[ews.Mail][]ews.OccurrenceID{}
 	var changes []occurrenceChange
 	for index, day := range s.Days() {
@@ -368,10 +379,10 @@ func (b *Backend) differing(m calendar.Mutation, now backend.Item, x excepting) 
 			continue
 		case w != nil && w.Event == nil:
 			mail := audience(calendar.Mutation{Op: calendar.Delete, Mail: telling.Mail})
-			gone[mail] = append(gone[mail], id)
+			gone[mail], days[day] = append(gone[mail], id), true
 			continue
 		case h != nil && h.Event == nil:
-			return nil, nil, fmt.Errorf("an occurrence of a series in the calendar of %s was left out and does not come back: %w",
+			return nil, nil, nil, fmt.Errorf("an occurrence of a series in the calendar of %s was left out and does not come back: %w",
 				m.Mailbox.Address, fault.Unavailable)
 		}
 		from, to := is.Plain(day), s.Plain(day)
@@ -387,17 +398,18 @@ func (b *Backend) differing(m calendar.Mutation, now backend.Item, x excepting) 
 		}
 		fields, err := toEWS(to, todo)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		if slices.ContainsFunc(fields, ews.Field.IsPeople) {
 			fields = append(slices.DeleteFunc(fields, ews.Field.IsPeople), changedPeople(from, to, todo)...)
 		}
 		fields = withoutZone(fields, backend.Item{Event: from}, to)
+		days[day] = true
 		changes = append(changes, occurrenceChange{
 			ews.OccurrenceChange{OccurrenceID: id, Fields: fields}, audience(calendar.Mutation{Op: calendar.Update, Fields: todo, Mail: telling.Mail}),
 		})
 	}
-	return gone, changes, nil
+	return gone, changes, days, nil
 }
 
 // change writes occurrences, those of one audience together. One that has to wait until its neighbour has moved out of the way is
