@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/sdk/calendar"
 )
 
@@ -69,6 +70,37 @@ func TestTheCopyOfAFormerItemIsNoRefusal(t *testing.T) {
 		b := w.booking("b1")
 		if a, _ := b.Answer(roomA); a.State != booking.AnswerAccepted || b.SyncProblem != "" {
 			w.Errorf("answer %+v, problem %q", a, b.SyncProblem)
+		}
+	})
+}
+
+// A room declined, and the booking was cancelled; its item stays and still invites the other room. Booked anew without rooms, it has
+// none: what the rooms' calendars have of it are copies of its item and nothing else.
+func TestABookingMadeAnewDoesNotFollowTheCopiesOfItsItem(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.person(directory.Person{ID: "alice", Email: alice, DisplayName: "Alice", ConflictBehaviour: directory.Cancel})
+		both := func(b *booking.Booking) { b.Resources = []string{"room-a", "room-b"} }
+		w.book("b1", both)
+		w.pass("alice")
+		w.server.identify(alice, w.only(alice).Ref, "m1")
+		ev := w.only(alice).Event
+		ev.Organizer = calendar.Address{Name: "Alice", Email: alice}
+		w.server.add(roomA, calendar.Item{ReadOnly: true, Response: calendar.Accepted, Event: ev})
+		w.pass("room-a")
+		w.server.respond(alice, "m1", roomB, calendar.Declined)
+		w.pass("alice")
+		if w.booking("b1").Status != booking.Cancelled {
+			w.Fatal("the booking stands")
+		}
+		w.pass("room-a")
+		w.book("b1", func(b *booking.Booking) { b.Resources = nil })
+		for range 2 {
+			w.server.edit(roomA, w.only(roomA).Ref, func(ev *calendar.Event) { ev.Subject += "!" })
+			w.pass("room-a")
+			w.later(time.Minute)
+		}
+		if b := w.booking("b1"); len(b.Resources) > 0 {
+			w.Errorf("the booking has %v", b.Resources)
 		}
 	})
 }

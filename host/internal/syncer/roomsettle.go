@@ -192,8 +192,8 @@ const (
 func (s *roomSettling) known(ctx context.Context) (*booking.Booking, origin, error) {
 	if s.row.Booking != "" {
 		b, found, err := s.tx.Booking(ctx, s.row.Tenant, s.row.Booking)
-		if err != nil || found && s.row.Role == store.RoomCopy {
-			return b, byOrganizer, err
+		if err != nil || found && (s.row.Role == store.RoomCopy || b.Organizer != "" && !b.SyncOff) {
+			return b, byOrganizer, err // an item of its organizer's calendar is kept
 		}
 		if found {
 			return b, byRoom, nil
