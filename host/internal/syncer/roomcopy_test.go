@@ -92,6 +92,7 @@ func TestABookingMadeAnewDoesNotFollowTheCopiesOfItsItem(t *testing.T) {
 		if w.booking("b1").Status != booking.Cancelled {
 			w.Fatal("the booking stands")
 		}
+		w.server.edit(roomA, w.only(roomA).Ref, func(ev *calendar.Event) { ev.Subject += "!" })
 		w.pass("room-a")
 		w.book("b1", func(b *booking.Booking) { b.Resources = nil })
 		for range 2 {
@@ -101,6 +102,30 @@ func TestABookingMadeAnewDoesNotFollowTheCopiesOfItsItem(t *testing.T) {
 		}
 		if b := w.booking("b1"); len(b.Resources) > 0 {
 			w.Errorf("the booking has %v", b.Resources)
+		}
+	})
+}
+
+// Somebody books a room, and invites it to a meeting of their own at the same time before the booking has its item: they are two.
+func TestAMeetingBesideABookingThatHasNoItemYetIsAnother(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.pass("alice")
+		w.book("b1", noOneElse)
+		w.invite(meetingAt(9, "m1", alice, roomA), roomA)
+		w.pass("room-a")
+		w.pass("alice")
+		for _, it := range w.server.items(alice) {
+			if it.Key != "" {
+				w.server.identify(alice, it.Ref, "own")
+				w.server.edit(alice, it.Ref, func(ev *calendar.Event) { ev.Busy = calendar.Tentative })
+			}
+		}
+		for range 2 {
+			w.pass("alice")
+			w.pass("room-a")
+		}
+		if n := w.differences(roomConflict); n != 1 {
+			w.Errorf("%d conflicts are listed, want that of the meeting", n)
 		}
 	})
 }
