@@ -195,7 +195,7 @@ func (w *world) allowRewritten(b *booking.Booking) {
 func (w *world) forgive(bookings []*booking.Booking) {
 	for _, b := range bookings {
 		if n := w.note(b.ID); !w.organizerOf(b).SyncDisabled {
-			*n = note{mails: n.mails, mailed: n.mailed, asked: n.asked, silent: n.silent, said: b.Clone(), edits: map[string]string{}, mayCancel: b.Status == booking.Cancelled}
+			*n = note{mails: n.mails, mailed: n.mailed, asked: n.asked, silent: n.silent, veil: w.veiled(b), hidden: w.veiled(b), touched: w.waits(b), said: b.Clone(), edits: map[string]string{}, mayCancel: b.Status == booking.Cancelled}
 		}
 	}
 	open, err := w.store.Differences(w.Context(), w.tenant, store.DifferenceFilter{})
@@ -248,6 +248,7 @@ func (w *world) checkBooking(b *booking.Booking) {
 		return
 	}
 	if n.said != nil && !n.touched && !organizer.restless && !booking.Same(b, n.said) {
+		w.recall(b.ID)
 		w.fail("%s is not as the booking system put it, and nobody touched its item: %+v, want %+v", b.ID, b, n.said)
 	}
 	open := w.differences(b.ID)
@@ -264,6 +265,7 @@ func (w *world) checkBooking(b *booking.Booking) {
 		return // no item is kept: rooms' calendars say what it is
 	}
 	it := w.itemOf(b, organizer)
+	w.checkPrivate(b, organizer, it)
 	if !w.heldStill(b) {
 		wrong := w.unlike(b, it)
 		if (it.Recurrence != nil) != b.Series() {
@@ -339,7 +341,10 @@ func (w *world) unlike(b *booking.Booking, it exchangesim.Appointment) string {
 			wrong = append(wrong, fmt.Sprintf("%s is %v, want %v", what, got, want))
 		}
 	}
-	want("subject", it.Subject, b.Title)
+	hidden := w.veiled(b)
+	if !hidden {
+		want("subject", it.Subject, b.Title)
+	}
 	want("all day", it.AllDay, b.AllDay)
 	start, end := it.Start.UTC(), it.End.UTC()
 	if b.AllDay {
@@ -352,7 +357,7 @@ func (w *world) unlike(b *booking.Booking, it exchangesim.Appointment) string {
 		rooms = append(rooms, w.address(r))
 	}
 	rooms = append(rooms, w.excused(b, it)...)
-	if it.Location != "" || b.Location != "" { // an item without one is where its rooms are
+	if !hidden && (it.Location != "" || b.Location != "") { // an item without one is where its rooms are
 		want("location", it.Location, w.placeOf(b))
 	}
 	want("busy", it.BusyStatus, busy[b.Busy])
@@ -407,6 +412,9 @@ func (w *world) checkEdits(b *booking.Booking, history []store.ChangeRecord, ope
 		return
 	}
 	for field, token := range n.edits {
+		if n.veil && field != "time" {
+			continue // its owner's own words
+		}
 		if !slices.ContainsFunc(history, func(c store.ChangeRecord) bool { return strings.Contains(string(c.Data), token) }) {
 			w.fail("%s: the calendar's %s %q was lost", b.ID, field, token)
 		}
@@ -461,6 +469,7 @@ func (w *world) checkOthers() {
 		case !found:
 			w.fail("%s of %q in %s is gone", "the copy", o.booking, o.box)
 		case says(it) != o.was:
+			w.recall(o.booking)
 			w.fail("the copy of %q in %s is not as it was left: %s, want %s", o.booking, o.box, says(it), o.was)
 		}
 		o.met = o.met || !w.orphaned(o)

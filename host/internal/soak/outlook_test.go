@@ -49,6 +49,11 @@ func (w *world) counted() {
 			continue
 		}
 		id, _, _ := strings.Cut(m.Subject, " ")
+		if w.private && m.Subject == "Private" {
+			if id = w.aboutPrivate(m); id == "" {
+				continue
+			}
+		}
 		for _, to := range m.To {
 			w.note(id).mailed[to]++
 		}
@@ -150,6 +155,12 @@ func (w *world) edit(a soak.Act) {
 	if field == "time" {
 		n.forgetOccurrences()                               // Exchange throws them away
 		token = now.Start.In(w.berlin).Format(time.RFC3339) // a series begins where its pattern lets it
+	}
+	if a.C%10 == 5 || a.C%10 == 8 {
+		w.veil(id)
+	}
+	if field != "time" {
+		w.typed(p, it, token)
 	}
 	if field != "" && !w.abandoned(p, id) {
 		n.edits[field], n.editedIn = token, p
@@ -345,4 +356,7 @@ func (w *world) answer(a soak.Act) {
 	it, word := items[a.B%len(items)], []string{"Accept", "Tentative", "Decline"}[a.C%3]
 	w.say("%s answers %q: %s", name, it.Subject, word)
 	w.byHand(func() error { return o.Respond(it.ID, word) })
+	if w.isSynced(name) {
+		w.actedInRoom(w.byUID(it.UID))
+	}
 }
