@@ -267,7 +267,7 @@ func (w *world) reject(a soak.Act) {
 	if outcome == syncer.Restored {
 		n.silent = len(w.sim.Mails())
 	}
-	n.mayCancel = true
+	n.mayCancel = n.mayCancel || outcome != syncer.Restored
 	n.removed, n.touched = false, true
 }
 

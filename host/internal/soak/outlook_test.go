@@ -168,8 +168,8 @@ func (w *world) edit(a soak.Act) {
 	if w.cut && w.told(id) {
 		n.mails++ // where a write of the same is not known to have arrived, the booking has the last word, and those who were told otherwise hear it
 	}
-	if p.ConflictBehaviour != "" {
-		n.mayCancel = true // where a refused change cancels
+	if p.ConflictBehaviour != "" && a.C%10 >= 2 && a.C%10 <= 4 {
+		n.mayCancel = true // where a refused change of time or rooms cancels
 	}
 }
 
@@ -193,9 +193,9 @@ func (w *world) remove(a soak.Act) {
 // removed notes that an item is gone, which was that of l if it was known.
 func (w *world) removed(p *who, it exchangesim.Appointment, l store.Link, known bool) {
 	id := w.bookingOf(it)
-	if w.others[it.ID] != nil {
+	if o := w.others[it.ID]; o != nil {
 		delete(w.others, it.ID)
-		if id != "" {
+		if id != "" && !o.met {
 			w.note(id).mayCancel = true // it may be taken for the booking's at this moment
 		}
 		return
