@@ -129,3 +129,29 @@ func TestAMeetingBesideABookingThatHasNoItemYetIsAnother(t *testing.T) {
 		}
 	})
 }
+
+// A room is taken for one week of a series; somebody deletes its copy of that. The organizer's item goes on inviting it to that week, and a
+// full read of both calendars writes nothing.
+func TestADeletedCopyLeavesWhatTheRoomIsTakenFor(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.book("b1", noOneElse, inWeek(1, 9))
+		w.pass("alice")
+		refs := w.invite(weekly(9, 3, "m1", bob, roomA), roomA)
+		for range 2 {
+			w.pass("room-a")
+			w.pass("bob")
+		}
+		w.server.remove(roomA, refs[1])
+		writes := w.server.writes
+		for range 3 {
+			w.pass("room-a")
+			w.pass("bob")
+			w.later(25 * time.Hour)
+			w.server.edit(bob, refs[0], func(ev *calendar.Event) { ev.Body += "." })
+		}
+		if n := w.server.writes - writes; n > 0 {
+			w.Errorf("%d writes: %+v", n, w.only(bob).Event)
+		}
+		wantTimes(w, w.seriesOf(), "room-a", "12-01T09", "12-15T09")
+	})
+}
