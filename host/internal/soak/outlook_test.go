@@ -168,7 +168,7 @@ func (w *world) edit(a soak.Act) {
 	if w.cut && w.told(id) {
 		n.mails++ // where a write of the same is not known to have arrived, the booking has the last word, and those who were told otherwise hear it
 	}
-	if p.ConflictBehaviour != "" && a.C%10 >= 2 && a.C%10 <= 4 {
+	if p.ConflictBehaviour != "" && a.C%10 >= 2 && a.C%10 <= 4 || w.followsRoom(id) {
 		n.mayCancel = true // where a refused change of time or rooms cancels
 	}
 }

@@ -264,6 +264,12 @@ func (w *world) actedInRoom(id string) {
 	}
 }
 
+// followsRoom reports whether a booking says what rooms' calendars have of it, and ends when they decline.
+func (w *world) followsRoom(id string) bool {
+	b := w.booking(id)
+	return b != nil && b.SyncOff
+}
+
 // isSynced reports whether a room's calendar is.
 func (w *world) isSynced(room string) bool { return slices.Contains(w.synced, room) }
 

@@ -194,7 +194,7 @@ func (w *world) edited(p *who, it exchangesim.Appointment) {
 	if w.told(w.bookingOf(it)) {
 		w.note(w.bookingOf(it)).mails++ // what becomes of an occurrence is written with it
 	}
-	if p.ConflictBehaviour != "" {
+	if p.ConflictBehaviour != "" || w.followsRoom(w.bookingOf(it)) {
 		w.note(w.bookingOf(it)).mayCancel = true // where a refused change cancels
 	}
 	w.note(w.bookingOf(it)).forgetOccurrences() // they may be gone before anybody saw them
