@@ -17,7 +17,7 @@ import (
 
 // tableText says what happens how often. An act that is new needs a line here and one in acts.
 const tableText = `put 26, cancel 3, organizer 3,
-	series 16, recur 3, occurrence 14, edit 22, remove 3, shred 1, move 2, copy 2, restore 2, addin 4, stranger 1, answer 3,
+	series 16, divide 3, recur 3, occurrence 14, edit 22, remove 3, shred 1, move 2, copy 2, restore 2, addin 4, stranger 1, answer 3,
 	switch 1, reject 2, transfer 3, sync 1, approve 1, keep 1, shadow 2, scan 2,
 	pass 30, later 4, settle 1, crash 8, kill 2, fault 12, amid 6,
 	lose 2, twice 2, hold 1, release 2, forget 2, unsubscribe 2`
@@ -28,7 +28,7 @@ var table = soak.NewTable(tableText)
 var acts = map[string]func(*world, soak.Act){
 	"world": func(*world, soak.Act) {},
 	// The booking system.
-	"put": (*world).put, "cancel": (*world).cancel, "organizer": (*world).organizer, "reject": (*world).reject, "series": (*world).series,
+	"put": (*world).put, "cancel": (*world).cancel, "organizer": (*world).organizer, "reject": (*world).reject, "series": (*world).series, "divide": (*world).divide,
 	// People in Outlook.
 	"edit": (*world).edit, "remove": (*world).remove, "shred": (*world).remove, "move": (*world).move, "copy": (*world).copy,
 	"restore": (*world).restore, "addin": (*world).addIn, "stranger": (*world).stranger, "answer": (*world).answer,
@@ -99,7 +99,7 @@ func (w *world) fresh(id, what string) string {
 
 // put is the booking system's. What it changes depends on whether the booking exists.
 func (w *world) put(a soak.Act) {
-	id := fmt.Sprintf("b%d", a.A%bookings)
+	id := w.one(a.A)
 	old := w.booking(id)
 	if old == nil {
 		b := &booking.Booking{
@@ -109,6 +109,9 @@ func (w *world) put(a soak.Act) {
 		}
 		if a.C/20%4 > 0 {
 			b.Attendees = []booking.Attendee{{Email: w.address("dave")}, {Email: "guest@partner.example", Role: booking.Optional}}
+		}
+		if w.private && a.C%3 == 0 {
+			b.Class, b.Attendees = booking.Private, nil
 		}
 		if a.C/80%6 == 0 {
 			b.AllDay, b.Start = true, w.day(a.B%3)
@@ -147,7 +150,7 @@ func (w *world) put(a soak.Act) {
 
 // organizer gives a booking to somebody else.
 func (w *world) organizer(a soak.Act) {
-	old := w.booking(fmt.Sprintf("b%d", a.A%bookings))
+	old := w.booking(w.one(a.A))
 	if old == nil || old.Status == booking.Cancelled {
 		return
 	}
@@ -177,6 +180,9 @@ func (w *world) save(b, old *booking.Booking, loud bool) {
 	w.say("put %s: %q at %s in %v by %s, version %d %s %d", saved.ID, saved.Title, saved.Start.Format("2 15:04"), saved.Resources, saved.Organizer, saved.Version, saved.Recurrence, len(saved.Exceptions))
 	if old != nil && saved.Version == old.Version {
 		return
+	}
+	if w.private && (w.veiled(saved) != (old != nil && w.veiled(old)) || old != nil && old.Class != saved.Class) {
+		w.veil(b.ID)
 	}
 	n := w.note(b.ID)
 	n.puts, n.asked = n.puts+1, n.asked+1
@@ -225,7 +231,7 @@ func (w *world) exceptions(b *booking.Booking) int {
 }
 
 func (w *world) cancel(a soak.Act) {
-	id := fmt.Sprintf("b%d", a.A%bookings)
+	id := w.one(a.A)
 	old := w.booking(id)
 	if old == nil || old.Status == booking.Cancelled {
 		return
@@ -261,7 +267,7 @@ func (w *world) reject(a soak.Act) {
 	if outcome == syncer.Restored {
 		n.silent = len(w.sim.Mails())
 	}
-	n.mayCancel = true
+	n.mayCancel = n.mayCancel || outcome != syncer.Restored
 	n.removed, n.touched = false, true
 }
 

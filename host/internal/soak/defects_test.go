@@ -78,7 +78,7 @@ func defects() map[string]defect {
 }
 
 // daily is what happens on a day without trouble: that defects are noticed shall not depend on what else there is.
-var daily = soak.NewTable("put 26, edit 26, occurrence 6, series 6, remove 4, cancel 2, pass 34, later 2")
+var daily = soak.NewTable("put 26, edit 26, occurrence 6, series 6, remove 4, cancel 2, pass 34, later 2, settle 4")
 
 // busyDay is the schedule of a seed with many writes and reads.
 func busyDay(seed int) []soak.Act {

@@ -49,6 +49,11 @@ func (w *world) counted() {
 			continue
 		}
 		id, _, _ := strings.Cut(m.Subject, " ")
+		if w.private && m.Subject == "Private" {
+			if id = w.aboutPrivate(m); id == "" {
+				continue
+			}
+		}
 		for _, to := range m.To {
 			w.note(id).mailed[to]++
 		}
@@ -160,14 +165,20 @@ func (w *world) edit(a soak.Act) {
 		n.forgetOccurrences()                               // Exchange throws them away
 		token = now.Start.In(w.berlin).Format(time.RFC3339) // a series begins where its pattern lets it
 	}
+	if a.C%10 == 5 || a.C%10 == 8 {
+		w.veil(id)
+	}
+	if field != "time" {
+		w.typed(p, it, token)
+	}
 	if field != "" && !w.abandoned(p, id) {
 		n.edits[field], n.editedIn = token, p
 	}
 	if w.cut && w.told(id) {
 		n.mails++ // where a write of the same is not known to have arrived, the booking has the last word, and those who were told otherwise hear it
 	}
-	if p.ConflictBehaviour != "" {
-		n.mayCancel = true // where a refused change cancels
+	if p.ConflictBehaviour != "" && a.C%10 >= 2 && a.C%10 <= 4 || w.followsRoom(id) {
+		n.mayCancel = true // where a refused change of time or rooms cancels
 	}
 }
 
@@ -191,9 +202,9 @@ func (w *world) remove(a soak.Act) {
 // removed notes that an item is gone, which was that of l if it was known.
 func (w *world) removed(p *who, it exchangesim.Appointment, l store.Link, known bool) {
 	id := w.bookingOf(it)
-	if w.others[it.ID] != nil {
+	if o := w.others[it.ID]; o != nil {
 		delete(w.others, it.ID)
-		if id != "" {
+		if id != "" && !o.met {
 			w.note(id).mayCancel = true // it may be taken for the booking's at this moment
 		}
 		return
@@ -354,4 +365,7 @@ func (w *world) answer(a soak.Act) {
 	it, word := items[a.B%len(items)], []string{"Accept", "Tentative", "Decline"}[a.C%3]
 	w.say("%s answers %q: %s", name, it.Subject, word)
 	w.byHand(func() error { return o.Respond(it.ID, word) })
+	if w.isSynced(name) {
+		w.actedInRoom(w.byUID(it.UID))
+	}
 }

@@ -83,6 +83,7 @@ type plugins struct {
 	logins  map[string]openLogin
 	open    map[string]openBackend
 	starts  int
+	sums    map[string][]byte
 }
 
 // A modeConfig says how a sync mode is opened.
@@ -114,9 +115,13 @@ func (p *plugins) process(name string) (*launch.Process, error) {
 		}
 	}
 	path := filepath.Join(p.dir, name)
-	sum, err := launch.Sum(path)
-	if err != nil {
-		return nil, err
+	sum, known := p.sums[name]
+	if !known { // to read the whole of it at every start is half the start
+		var err error
+		if sum, err = launch.Sum(path); err != nil {
+			return nil, err
+		}
+		p.sums[name] = sum
 	}
 	lp, err := launch.Start(context.Background(), launch.Options{Path: path, SHA256: sum, Log: hclog.NewNullLogger(), RunDir: p.run})
 	if err != nil {

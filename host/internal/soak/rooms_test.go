@@ -252,11 +252,22 @@ func (w *world) inRoom(a soak.Act) {
 	}
 	w.byHand(do)
 	w.say("somebody %s %s in the calendar of %s", what, id, room)
+	w.actedInRoom(id)
+}
+
+// actedInRoom notes that something was done in a room's calendar to the copy of a meeting.
+func (w *world) actedInRoom(id string) {
 	n := w.note(id)
 	n.touched = true
-	if b := w.booking(id); b == nil || b.Organizer == "" || w.organizerOf(b).ConflictBehaviour == directory.Cancel {
+	if b := w.booking(id); b == nil || b.Organizer == "" || b.SyncOff || w.organizerOf(b).ConflictBehaviour == directory.Cancel {
 		n.mayCancel = true
 	}
+}
+
+// followsRoom reports whether a booking says what rooms' calendars have of it, and ends when they decline.
+func (w *world) followsRoom(id string) bool {
+	b := w.booking(id)
+	return b != nil && b.SyncOff
 }
 
 // isSynced reports whether a room's calendar is.
@@ -326,13 +337,14 @@ func (w *world) checkHeld(bookings []*booking.Booking) {
 				w.must(err)
 				return r.Booking == b.ID || w.byUID(x.UID) == b.ID
 			})
-			if !w.invited(room, b.ID) && (answer.State == "" || answer.State == booking.AnswerPending) {
+			if !w.invited(room, b.ID) {
 				continue // its item was made for what had been booked before, and nobody was told
 			}
 			if copied {
 				delete(w.unmet, room+" "+b.ID)
 			}
 			if !copied && !w.unmet[room+" "+b.ID] && answer.State != booking.AnswerDeclined && !w.toldOf(room, "", b.ID) && len(w.differences(b.ID)) == 0 {
+				w.recall(b.ID)
 				w.fail("%s has %s, whose calendar has nothing of it, and nobody knows: %+v", b.ID, room, b.Answers)
 			}
 		}
@@ -352,6 +364,9 @@ func (w *world) checkAccepted() {
 			if !found {
 				w.fail("%s has %q at %s in its calendar, and nothing is known of it", room, it.Subject, it.Start.Format("2 15:04"))
 			}
+			if r.Role == store.RoomCopy && len(r.Base) == 0 {
+				continue // one occurrence alone, of a series that the room is not in: it outlives the series here
+			}
 			b := w.booking(r.Booking)
 			if b != nil && b.Status == booking.Confirmed && (slices.Contains(b.Resources, room) || hasSometimes(b, room)) || w.toldOf(room, r.Ref, "") {
 				continue
@@ -364,11 +379,24 @@ func (w *world) checkAccepted() {
 	}
 }
 
-// invited reports whether a room was ever asked for a booking.
+// invited reports whether a room was asked for a booking, and not called off since.
 func (w *world) invited(room, id string) bool {
-	return slices.ContainsFunc(w.sim.Mails()[w.note(id).silent:], func(m exchangesim.Mail) bool {
-		return strings.HasPrefix(m.Subject, id+" ") && slices.Contains(m.To, w.address(room))
-	})
+	for _, m := range slices.Backward(w.sim.Mails()[w.note(id).silent:]) {
+		if strings.HasPrefix(m.Subject, id+" ") && slices.Contains(m.To, w.address(room)) {
+			return m.Kind != "cancellation"
+		}
+	}
+	return false
+}
+
+// waits reports whether a meeting waits for a room: freed, that is booked though nobody touches anything.
+func (w *world) waits(b *booking.Booking) bool {
+	for uid, id := range w.meetings {
+		if id == b.ID && slices.ContainsFunc(w.roomItems(uid), func(r store.RoomItem) bool { return refused(r) || len(r.Occurrences) > 0 }) {
+			return true
+		}
+	}
+	return false
 }
 
 func hasSometimes(b *booking.Booking, room string) bool {

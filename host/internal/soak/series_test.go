@@ -25,7 +25,7 @@ func (w *world) rule(n int, start time.Time) string {
 
 // series has the booking system make a series, or do something to one.
 func (w *world) series(a soak.Act) {
-	id := fmt.Sprintf("b%d", a.A%bookings)
+	id := w.one(a.A)
 	old := w.booking(id)
 	if old == nil || old.Status != booking.Confirmed {
 		start := w.hour(a.B)
@@ -71,7 +71,7 @@ func (w *world) except(b *booking.Booking, o booking.Occurrence, a soak.Act) {
 	case 0:
 		x.Skipped = true
 	case 1:
-		title := w.fresh(b.ID, "occurrence")
+		title := w.fresh(b.ID, "part")
 		x.Title = &title
 	case 2:
 		if b.AllDay {
@@ -123,7 +123,7 @@ func (w *world) occurrence(a soak.Act) {
 	title, made := w.fresh(id, "occurrence"), ""
 	what := []string{"retitles", "moves", "deletes", "changes all from", "places", "retitles"}[a.C/5%6]
 	if l, known := w.linked(p, it.ID); what == "changes all from" && w.others[it.ID] == nil && (!known || l.State != store.LinkLive) {
-		return // which of two series is the booking's nobody can tell that knows neither
+		return // which of two series is the booking's nobody can tell that knows neither, once their times are changed, too
 	}
 	w.counted()
 	switch what {
@@ -165,6 +165,9 @@ func (w *world) occurrence(a soak.Act) {
 		}
 		w.others[made] = &other{box: p.Email, booking: id, was: says(again), of: of}
 	}
+	if what == "retitles" || what == "places" {
+		w.typed(p, it, title)
+	}
 	if w.others[it.ID] == nil && what == "retitles" && !w.abandoned(p, id) {
 		n := w.note(id)
 		n.edits["occurrence "+at.Original.Format(time.DateOnly)], n.editedIn = title, p
@@ -195,7 +198,7 @@ func (w *world) edited(p *who, it exchangesim.Appointment) {
 	if w.told(w.bookingOf(it)) {
 		w.note(w.bookingOf(it)).mails++ // what becomes of an occurrence is written with it
 	}
-	if p.ConflictBehaviour != "" {
+	if p.ConflictBehaviour != "" || w.followsRoom(w.bookingOf(it)) {
 		w.note(w.bookingOf(it)).mayCancel = true // where a refused change cancels
 	}
 	w.note(w.bookingOf(it)).forgetOccurrences() // they may be gone before anybody saw them
@@ -212,6 +215,10 @@ func (w *world) unlikeSeries(b *booking.Booking, p *who, it exchangesim.Appointm
 	w.must(err)
 	line := func(original, start, end time.Time, title, place string) string {
 		return fmt.Sprintf("%s: %q at %s to %s in %q", original.Format("01-02"), title, start.Format("01-02 15:04"), end.Format("01-02 15:04"), place)
+	}
+	if w.veiled(b) { // the words are each side's own
+		exact := line
+		line = func(original, start, end time.Time, _, _ string) string { return exact(original, start, end, "", "") }
 	}
 	var got, want []string
 	for _, o := range seen {

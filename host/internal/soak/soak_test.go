@@ -71,12 +71,15 @@ func (s *stage) play(acts []soak.Act, tl *tally, trace func(string)) (wrong, kin
 	return "", ""
 }
 
+// kinds are those of worlds, by which the schedules of a run can be chosen.
+var kinds = map[string]func(soak.Act) bool{"rooms": hasRooms, "private": isPrivate}
+
 // A run plays schedules, each with a seed of its own, and tells of those that fail.
 type run struct {
 	first, schedules int
 	database         string
-	most             int  // findings after which it ends
-	only             bool // those with synced rooms
+	most             int    // findings after which it ends
+	only             string // a kind of world; empty: all
 	trace            func(string)
 }
 
@@ -89,7 +92,7 @@ func (r run) play(t *testing.T, tl *tally) {
 			s := newStage(t, r.database)
 			for seed := from; seed < min(from+perStage, r.first+r.schedules) && tl.findings < r.most; seed++ {
 				acts := schedule(seed)
-				if r.only && !hasRooms(acts[0]) {
+				if is := kinds[r.only]; is != nil && !is(acts[0]) {
 					continue
 				}
 				tl.schedules++
@@ -147,7 +150,7 @@ func TestSchedulesThroughPlugins(t *testing.T) {
 		return
 	}
 	tl, began := newTally(), time.Now()
-	r := run{first: number(t, "SEED", 1), schedules: number(t, "SCHEDULES", 40), database: os.Getenv("STORE"), most: number(t, "MOST", 3), only: os.Getenv("ONLY") == "rooms"}
+	r := run{first: number(t, "SEED", 1), schedules: number(t, "SCHEDULES", 40), database: os.Getenv("STORE"), most: number(t, "MOST", 3), only: os.Getenv("ONLY")}
 	if r.schedules == 1 {
 		r.trace = func(line string) { t.Logf("%6s %s", time.Since(began).Round(time.Millisecond), line) }
 	}

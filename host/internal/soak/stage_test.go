@@ -106,7 +106,7 @@ func (s *stage) listen() {
 	}
 	s.plugins = &plugins{
 		dir: pluginDir(s.T), run: run,
-		running: map[string]*launch.Process{}, logins: map[string]openLogin{}, open: map[string]openBackend{},
+		running: map[string]*launch.Process{}, sums: map[string][]byte{}, logins: map[string]openLogin{}, open: map[string]openBackend{},
 		before: func(string) error { return nil }, after: func(string) error { return nil },
 		how: map[string]modeConfig{
 			onPremises: {

@@ -28,6 +28,7 @@ type world struct {
 	tally  *tally
 
 	names    []string
+	private  bool              // private bookings and items are busy blocks on the other side
 	boxes    []string          // theirs, and those of synced rooms
 	synced   []string          // rooms
 	meetings map[string]string // made in Outlook, by UID: the ids of their bookings
@@ -70,6 +71,9 @@ type note struct {
 	edits     map[string]string
 	editedIn  *who
 	said      *booking.Booking // as the booking system put it last, or as it was when all was quiet
+	veil      bool             // it was private at some time since, or is
+	hidden    bool             // … all the time, on both sides
+	secrets   []string         // which its owner wrote into it meanwhile
 	touched   bool             // somebody did something to its item, or refused what somebody did
 }
 
@@ -113,6 +117,7 @@ func newWorld(s *stage, how soak.Act, tl *tally, trace func(string)) *world {
 	s.sim.Faults().Reset()
 	s.sim.SetGraphQuirks(exchangesim.GraphQuirks{Replay: how.A % 3, InOrder: how.B%2 == 0, DeletedEventsFound: how.C%4 == 0})
 	s.plugins.before, s.plugins.after = w.beforeCall, w.afterCall
+	w.private = isPrivate(how)
 	w.engine = w.newEngine()
 	modes := []string{onPremises, overGraph, overEWS}
 	for i, name := range []string{"alice", "bob", "carol"} {
@@ -145,10 +150,11 @@ func (w *world) newEngine() *syncer.Engine {
 	limits.PollInterval, limits.MassDeletionLimit, limits.MassChangeLimit = 20*time.Hour, 2, 1
 	return syncer.New(syncer.Options{
 		Store: w.store, Modes: w.plugins, Now: w.now, Limits: limits, NotificationURL: w.noticesTo,
-		ModeNames: func() []string { return []string{onPremises, overEWS, overGraph} },
-		Zone:      func(string) string { return "Europe/Berlin" },
-		RoomSync:  func(string) bool { return len(w.synced) > 0 },
-		Render:    api.Render, Parse: api.Parse,
+		ModeNames:   func() []string { return []string{onPremises, overEWS, overGraph} },
+		Zone:        func(string) string { return "Europe/Berlin" },
+		PrivateBusy: func(string) bool { return w.private },
+		RoomSync:    func(string) bool { return len(w.synced) > 0 },
+		Render:      api.Render, Parse: api.Parse,
 		Failpoint: func(step string) {
 			if w.crash == 0 {
 				return

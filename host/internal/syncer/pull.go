@@ -222,6 +222,9 @@ func (e *Engine) pairItem(ctx context.Context, tx *store.Tx, p *pass, l store.Li
 			return err
 		}
 	}
+	if err := e.identified(ctx, tx, l, item.Event.UID); err != nil {
+		return err
+	}
 	l.Ref, l.Revision, l.UID = item.Ref, item.Revision, item.Event.UID
 	l.SeenRound, l.Epoch, l.GoneAt = p.mb.Round, p.mb.Epoch, zeroTime
 	pr, err := pairUp(ctx, tx, l)

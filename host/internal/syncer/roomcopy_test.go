@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/sdk/calendar"
 )
 
@@ -70,5 +71,87 @@ func TestTheCopyOfAFormerItemIsNoRefusal(t *testing.T) {
 		if a, _ := b.Answer(roomA); a.State != booking.AnswerAccepted || b.SyncProblem != "" {
 			w.Errorf("answer %+v, problem %q", a, b.SyncProblem)
 		}
+	})
+}
+
+// A room declined, and the booking was cancelled; its item stays and still invites the other room. Booked anew without rooms, it has
+// none: what the rooms' calendars have of it are copies of its item and nothing else.
+func TestABookingMadeAnewDoesNotFollowTheCopiesOfItsItem(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.person(directory.Person{ID: "alice", Email: alice, DisplayName: "Alice", ConflictBehaviour: directory.Cancel})
+		both := func(b *booking.Booking) { b.Resources = []string{"room-a", "room-b"} }
+		w.book("b1", both)
+		w.pass("alice")
+		w.server.identify(alice, w.only(alice).Ref, "m1")
+		ev := w.only(alice).Event
+		ev.Organizer = calendar.Address{Name: "Alice", Email: alice}
+		w.server.add(roomA, calendar.Item{ReadOnly: true, Response: calendar.Accepted, Event: ev})
+		w.pass("room-a")
+		w.server.respond(alice, "m1", roomB, calendar.Declined)
+		w.pass("alice")
+		if w.booking("b1").Status != booking.Cancelled {
+			w.Fatal("the booking stands")
+		}
+		w.server.edit(roomA, w.only(roomA).Ref, func(ev *calendar.Event) { ev.Subject += "!" })
+		w.pass("room-a")
+		w.book("b1", func(b *booking.Booking) { b.Resources = nil })
+		for range 2 {
+			w.server.edit(roomA, w.only(roomA).Ref, func(ev *calendar.Event) { ev.Subject += "!" })
+			w.pass("room-a")
+			w.later(time.Minute)
+		}
+		if b := w.booking("b1"); len(b.Resources) > 0 {
+			w.Errorf("the booking has %v", b.Resources)
+		}
+	})
+}
+
+// Somebody books a room, and invites it to a meeting of their own at the same time before the booking has its item: they are two.
+func TestAMeetingBesideABookingThatHasNoItemYetIsAnother(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.pass("alice")
+		w.book("b1", noOneElse)
+		w.invite(meetingAt(9, "m1", alice, roomA), roomA)
+		w.pass("room-a")
+		w.pass("alice")
+		for _, it := range w.server.items(alice) {
+			if it.Key != "" {
+				w.server.identify(alice, it.Ref, "own")
+				w.server.edit(alice, it.Ref, func(ev *calendar.Event) { ev.Busy = calendar.Tentative })
+			}
+		}
+		for range 2 {
+			w.pass("alice")
+			w.pass("room-a")
+		}
+		if n := w.differences(roomConflict); n != 1 {
+			w.Errorf("%d conflicts are listed, want that of the meeting", n)
+		}
+	})
+}
+
+// A room is taken for one week of a series; somebody deletes its copy of that. The organizer's item goes on inviting it to that week, and a
+// full read of both calendars writes nothing.
+func TestADeletedCopyLeavesWhatTheRoomIsTakenFor(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.book("b1", noOneElse, inWeek(1, 9))
+		w.pass("alice")
+		refs := w.invite(weekly(9, 3, "m1", bob, roomA), roomA)
+		for range 2 {
+			w.pass("room-a")
+			w.pass("bob")
+		}
+		w.server.remove(roomA, refs[1])
+		writes := w.server.writes
+		for range 3 {
+			w.pass("room-a")
+			w.pass("bob")
+			w.later(25 * time.Hour)
+			w.server.edit(bob, refs[0], func(ev *calendar.Event) { ev.Body += "." })
+		}
+		if n := w.server.writes - writes; n > 0 {
+			w.Errorf("%d writes: %+v", n, w.only(bob).Event)
+		}
+		wantTimes(w, w.seriesOf(), "room-a", "12-01T09", "12-15T09")
 	})
 }

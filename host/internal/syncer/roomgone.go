@@ -106,7 +106,7 @@ func (e *Engine) harmlessInRoom(ctx context.Context, p *pass, rows []store.RoomI
 			if err != nil || !found || now.GoneAt.IsZero() {
 				return err
 			}
-			if now.Booking == "" && refuses(now) && !e.basePast(now) {
+			if now.Booking == "" && (refuses(now) && !e.basePast(now) || isPlaceholder(now) && e.takenAhead(now)) {
 				now.GoneAt, now.Due, now.SeenRound = zeroTime, zeroTime, p.mb.Round
 				if !isPlaceholder(now) {
 					now.Role = store.RoomDeclined
@@ -142,6 +142,11 @@ func (e *Engine) harmlessInRoom(ctx context.Context, p *pass, rows []store.RoomI
 func (e *Engine) basePast(r store.RoomItem) bool {
 	f, err := loadFields(r.Base)
 	return err != nil || f == nil || e.endsBy(f)
+}
+
+// takenAhead reports whether the room was taken for an occurrence of a series that is not over.
+func (e *Engine) takenAhead(r store.RoomItem) bool {
+	return slices.ContainsFunc(r.Occurrences, func(o store.RoomOccurrence) bool { return o.End.After(e.now()) })
 }
 
 // freePlaceholder forgets a placeholder and has the organizer's calendar looked at.
@@ -277,6 +282,14 @@ func (e *Engine) leftRoom(ctx context.Context, p *pass, r store.RoomItem) error 
 		b, found, err := tx.Booking(ctx, r.Tenant, r.Booking)
 		if err != nil || !found || b.Status != booking.Confirmed || !slices.Contains(b.Resources, r.Room) {
 			return err
+		}
+		if said.invited && e.takenAhead(now) && now.UID != "" { // the organizer's item goes on inviting the room to what it is taken for
+			mark := store.RoomItem{
+				Tenant: now.Tenant, Room: now.Room, Ref: placeholder(now.UID), UID: now.UID, Role: store.RoomCopy, Occurrences: now.Occurrences,
+			}
+			if err := tx.PutRoomItem(ctx, mark); err != nil {
+				return err
+			}
 		}
 		if !said.invited {
 			return tx.MarkDirty(ctx, b.Tenant, b.Organizer, zeroTime) // that tells what became of the meeting

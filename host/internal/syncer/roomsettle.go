@@ -192,8 +192,15 @@ const (
 func (s *roomSettling) known(ctx context.Context) (*booking.Booking, origin, error) {
 	if s.row.Booking != "" {
 		b, found, err := s.tx.Booking(ctx, s.row.Tenant, s.row.Booking)
-		if err != nil || found && s.row.Role == store.RoomCopy {
-			return b, byOrganizer, err
+		if err != nil {
+			return nil, nowhere, err
+		}
+		if found && (s.row.Role == store.RoomCopy || b.Organizer != "" && !b.SyncOff) { // an item of its organizer's calendar is kept
+			links, err := s.tx.LinksOfBooking(ctx, b.Tenant, b.ID)
+			if err != nil || !hasOther(links, s.row.UID) {
+				return b, byOrganizer, err
+			}
+			s.row.Booking, found = "", false
 		}
 		if found {
 			return b, byRoom, nil

@@ -121,6 +121,9 @@ func (e *Engine) written(ctx context.Context, p *pass, s step, item *calendar.It
 			return err
 		}
 		l.Ref, l.Revision, l.Sent, l.GoneAt, l.Problem = item.Ref, item.Revision, nil, zeroTime, ""
+		if err := e.identified(ctx, tx, l, item.Event.UID); err != nil {
+			return err
+		}
 		if item.Event.UID != "" {
 			l.UID = item.Event.UID
 		}
