@@ -42,6 +42,17 @@ func TestDifferencesAreFoundAndDecided(t *testing.T) {
 	if n := len(s.items("alice", hush+" of-alice")); n != 2 {
 		t.Fatalf("after the preview there are %d items", n)
 	}
+	// Ignored by mistake, it is open again.
+	if out, _, err := s.roomwire("diff", "reopen", number); err == nil {
+		t.Errorf("one that is open was reopened: %s", out)
+	}
+	s.must("diff", "resolve", number, "--use", "ignore")
+	if out := s.must("diff", "list", "--status", "ignored"); !strings.Contains(out, "copy left alone") {
+		t.Errorf("ignored are %s", out)
+	}
+	if out := s.must("diff", "reopen", number); out != number+" is open again\n" {
+		t.Errorf("diff reopen says %s", out)
+	}
 	mails := fmt.Sprint(s.mails(hush + " of-alice"))
 	s.must("diff", "resolve", number, "--use", "booking")
 	s.eventually("the copy is removed", func() error {
