@@ -325,6 +325,9 @@ func (w *world) itemOf(b *booking.Booking, p *who) exchangesim.Appointment {
 	if len(found) != 1 || len(linked) != 1 || found[0].ID != linked[0].ID {
 		w.fail("%s has %d items with %s, and is linked to %d; want 1", b.ID, len(found), p.ID, len(linked))
 	}
+	if found[0].Properties[oid] == "" && w.meetings[found[0].UID] == "" {
+		w.fail("the item of %s with %s was never finished: it lacks the booking's id", b.ID, p.ID)
+	}
 	return found[0]
 }
 

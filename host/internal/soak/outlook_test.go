@@ -14,7 +14,10 @@ import (
 	"github.com/roomwire/roomwire/sdk/calendar"
 )
 
-var oid = exchangesim.PropertyKey(backend.DefaultMarkers().Foreign.Set, backend.DefaultMarkers().Foreign.Name)
+var (
+	oid    = exchangesim.PropertyKey(backend.DefaultMarkers().Foreign.Set, backend.DefaultMarkers().Foreign.Name)
+	ourKey = exchangesim.PropertyKey(backend.DefaultMarkers().Key.Set, backend.DefaultMarkers().Key.Name)
+)
 
 // own returns the items of a person's calendar that the person organizes.
 func (w *world) own(address string) []exchangesim.Appointment {

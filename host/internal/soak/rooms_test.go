@@ -48,7 +48,11 @@ func (w *world) bookingOf(it exchangesim.Appointment) string {
 	if id := w.meetings[it.UID]; id != "" {
 		return id
 	}
-	return it.Properties[oid]
+	if id := it.Properties[oid]; id != "" {
+		return id
+	}
+	key := it.Properties[ourKey] // it is half made: the booking's id comes with the invitation
+	return key[:max(strings.LastIndexByte(key, '.'), 0)]
 }
 
 // byUID is bookingOf for the copy of an item.
