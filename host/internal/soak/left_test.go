@@ -55,13 +55,18 @@ func (w *world) checkCalendar(p *who) {
 		switch {
 		case b == nil: // the add-in made it, and the booking may still come
 		case b.Status == booking.Confirmed && b.Organizer == p.ID, b.SyncDisabled:
-		case w.leftByRule(id):
+		case w.leftByRule(id), w.neverTied(p, id):
 		case len(w.differences(id)) > 0:
 			w.others[it.ID] = &other{box: p.Email, booking: id, was: says(it)} // listed
 		default:
 			w.fail("an item of %s is left though %s is %s and organized by %s", p.ID, id, b.Status, b.Organizer)
 		}
 	}
+}
+
+// neverTied: the add-in made the item of a booking that was refused, and then became somebody else's.
+func (w *world) neverTied(p *who, id string) bool {
+	return !slices.ContainsFunc(w.links(id), func(l store.Link) bool { return l.Person == p.ID })
 }
 
 // leftByRule: where a conflict cancels, the item stays and loses its link.
