@@ -134,6 +134,14 @@ func (m *memory) remove(address string, ref calendar.Ref) {
 	b.log = append(b.log, ref)
 }
 
+// untold takes back that the last change was told.
+func (m *memory) untold(address string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b := m.box(address)
+	b.log = b.log[:len(b.log)-1]
+}
+
 // mark gives an item the id of a booking, as if it had borne it all along: nobody is told of a change.
 func (m *memory) mark(address string, ref calendar.Ref, foreign string) {
 	m.mu.Lock()

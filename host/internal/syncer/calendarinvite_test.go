@@ -136,3 +136,27 @@ func (w *world) cutOffBefore(step int) bool {
 	w.none(alice)
 	return done
 }
+
+// An owner who finds a half-made series without guests and invites somebody takes nobody off by that.
+func TestWhoeverInvitesToAHalfMadeSeriesTakesNobodyOff(t *testing.T) {
+	each(t, func(w *world) {
+		w.server.cut = 2
+		w.book("b1", ruled(fiveDays), with(leftOut(1), retitled(2, "Finale")))
+		w.pass("alice")
+		w.server.cut = 0
+		before := w.booking("b1")
+		w.server.edit(alice, w.only(alice).Ref, func(e *calendar.Event) {
+			e.Attendees = []calendar.Attendee{{Address: calendar.Address{Email: "zoe@example.com"}}}
+		})
+		w.later(time.Hour)
+		w.pass("alice")
+		w.pass("alice")
+		now := w.booking("b1")
+		if len(now.Attendees) != len(before.Attendees) || len(now.Resources) != len(before.Resources) {
+			w.Errorf("the booking has %v and %v, had %v and %v", now.Attendees, now.Resources, before.Attendees, before.Resources)
+		}
+		if n := w.differences(editLost); n != 1 {
+			w.Errorf("%d lost edits are listed, want the invitation by hand", n)
+		}
+	})
+}

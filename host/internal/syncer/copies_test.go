@@ -319,6 +319,49 @@ func TestItemLeftByAConflictStandsForItsBookingWhenThatIsBack(t *testing.T) {
 	})
 }
 
+// TestAnItemMadeAnewIsKnownBesideTheOldOne: an item was deleted and is made anew, the answer is lost, and somebody brings the old one back,
+// which its deletion has called off. That one is read first.
+func TestAnItemMadeAnewIsKnownBesideTheOldOne(t *testing.T) {
+	each(t, func(w *world) {
+		w.book("b1")
+		w.pass("alice")
+		w.server.identify(alice, w.only(alice).Ref, "u1")
+		w.pass("alice")
+		old := w.only(alice)
+		w.server.remove(alice, old.Ref)
+		w.book("b1", at(14))
+		w.server.after = func(call string) error {
+			if call != "apply" {
+				return nil
+			}
+			w.server.after = nil
+			made, back := w.only(alice), old
+			back.Ref, back.Event.Cancelled = "", true
+			w.server.identify(alice, made.Ref, "u2")
+			w.server.untold(alice) // it is told after the other one
+			w.server.add(alice, back)
+			w.server.edit(alice, made.Ref, func(*calendar.Event) {})
+			return fmt.Errorf("the answer was lost: %w", fault.Unavailable)
+		}
+		w.pass("alice")
+		w.later(time.Hour)
+		w.pass("alice")
+		w.pass("alice")
+		var live []calendar.Item
+		for _, it := range w.server.items(alice) {
+			if !it.Event.Cancelled {
+				live = append(live, it)
+			}
+		}
+		if len(live) != 1 || live[0].Event.Start.Hour() != 14 || live[0].Key != old.Key {
+			w.Fatalf("items = %+v", live)
+		}
+		if links, err := w.store.LinksOfBooking(w.Context(), tenant, "b1"); err != nil || len(links) != 1 || links[0].Ref != live[0].Ref {
+			w.Errorf("links %+v, %v", links, err)
+		}
+	})
+}
+
 func TestMeetingCalledOffStandsForNothing(t *testing.T) {
 	each(t, func(w *world) {
 		w.book("b1")

@@ -52,6 +52,9 @@ func (e *Engine) byKey(ctx context.Context, tx *store.Tx, p *pass, item *calenda
 // bearing settles an item that bears a marker of a link and whose reference is new: it is the link's item if that is nowhere, and
 // to be inspected if it may be a copy.
 func (e *Engine) bearing(ctx context.Context, tx *store.Tx, p *pass, l store.Link, item *calendar.Item) error {
+	if item.Event.Cancelled && l.State != store.LinkDeleting {
+		return nil // called off: it stands for nothing, and is not in the way of what does
+	}
 	nowhere := l.Ref == "" || !l.GoneAt.IsZero()
 	doubted, err := doubtful(ctx, tx, l, item)
 	if err != nil {

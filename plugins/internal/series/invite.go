@@ -2,6 +2,7 @@ package series
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/roomwire/roomwire/sdk/calendar"
 )
@@ -69,4 +70,11 @@ func Unsent(there calendar.Item, want calendar.Event) bool {
 		}
 	}
 	return Changing(there.Event, want, calendar.FieldTime) == 0 && SameRule(there.Event, want)
+}
+
+// Others reports whether an occurrence has guests whom its series is not going to have: somebody has invited them to it alone.
+func Others(x *calendar.Event, want calendar.Event) bool {
+	return slices.ContainsFunc(x.Attendees, func(a calendar.Attendee) bool {
+		return !slices.ContainsFunc(want.Attendees, func(b calendar.Attendee) bool { return strings.EqualFold(a.Email, b.Email) })
+	})
 }

@@ -15,7 +15,6 @@ func Begun(sent, item Fields, unsent bool) Fields {
 		return sent
 	}
 	days, told := sent.byDay(), item.byDay()
-	unsent = unsent && !item.invites()
 	for day, x := range days {
 		if x.Own.Any(guests) && (unsent || !told[day].Own.Any(guests)) {
 			days[day] = mixed(x, Exception{}, guests)

@@ -20,6 +20,11 @@ func unfinished(m calendar.Mutation, now backend.Item) bool {
 	return m.ForeignKey == "" || now.ForeignKey == ""
 }
 
+// begun reports whether an item is one that a create of ours was cut off from: nobody has been told anything of it.
+func begun(m calendar.Mutation, now backend.Item) bool {
+	return m.ForeignKey != "" && now.ForeignKey == ""
+}
+
 // invite writes the exceptions of a series, of which nobody is told, then its guests, who get one invitation that has all of it, and
 // then the guests of single occurrences who are others. Whatever it is cut off from is found lacking. The foreign marker comes with the
 // guests: an item that has it was sent, so that its guests are missing because somebody took them off.
@@ -28,7 +33,11 @@ func (b *Backend) invite(ctx context.Context, m calendar.Mutation, now backend.I
 		return now, err
 	}
 	fields := changedPeople(now.Event, x.want, series.Guests)
-	early := excepting{want: series.Early(now.Event, x.want, true), revision: x.revision, early: true}
+	known := now.Event
+	if begun(m, now) { // whoever is in its exceptions was put there by us, and may be another by now
+		known.Exceptions = nil
+	}
+	early := excepting{want: series.Early(known, x.want, true), revision: x.revision, early: true}
 	written, err := b.exceptWith(ctx, m, now, early)
 	if err != nil {
 		return now, err

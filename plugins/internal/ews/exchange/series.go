@@ -140,6 +140,7 @@ func (b *Backend) updateSeries(ctx context.Context, m calendar.Mutation, now bac
 		want.Exceptions = series.Follow(now.Event, want, m.Fields)
 	}
 	whole, told := want, m
+	begunAlone := begun(m, now) && len(now.Event.Attendees) == 0
 	late := m.Mail != calendar.MailNobody && series.Uninvited(now.Event, want)
 	if late { // the guests come last
 		want.Attendees = nil
@@ -159,6 +160,7 @@ func (b *Backend) updateSeries(ctx context.Context, m calendar.Mutation, now bac
 		now.ForeignKey = m.ForeignKey
 	}
 	revision := now.Revision // until something is written
+	dropped := begunAlone && len(want.Attendees) == 0
 	var before *calendar.Event
 	if todo.Has(calendar.FieldRecurrence) {
 		before = new(now.Event)
@@ -176,7 +178,7 @@ func (b *Backend) updateSeries(ctx context.Context, m calendar.Mutation, now bac
 		return backend.Result{Item: item}, err
 	}
 	if want.Recurrence != "" {
-		written, err := b.exceptWith(ctx, m, now, excepting{want: want, before: before, revision: revision})
+		written, err := b.exceptWith(ctx, m, now, excepting{want: want, before: before, revision: revision, dropped: dropped})
 		if err != nil {
 			return backend.Result{}, err
 		}
@@ -287,6 +289,7 @@ type excepting struct {
 	before   *calendar.Event // as the series was before its rule was written, which cost it the exceptions; nil: the rule was not
 	revision string          // the first write is made only if the series still is at it; empty: whatever it is at
 	early    bool            // nobody is invited to the series yet
+	dropped  bool            // nor will be: whoever is in its exceptions was put there silently, by a create that was cut off
 }
 
 // exceptWith is except, and returns the days of what was written.
@@ -371,7 +374,10 @@ func (b *Backend) differing(m calendar.Mutation, now backend.Item, x excepting) 
 		left--
 		id := ews.OccurrenceID{Master: string(now.Ref), Index: index}
 		telling := m
-		if kept(day) || x.early && (h == nil || h.Event == nil || len(h.Event.Attendees) == 0 || unfinished(m, now)) {
+		if kept(day) || x.early && (h == nil || h.Event == nil || begun(m, now) || !series.Others(h.Event, x.want)) {
+			telling.Mail = calendar.MailNobody
+		}
+		if x.dropped && (w == nil || w.Event == nil || len(w.Event.Attendees) == 0) {
 			telling.Mail = calendar.MailNobody
 		}
 		switch {
