@@ -20,6 +20,17 @@ const roomConflict = "room conflict"
 // declineTries is how often an answer is tried that the server refuses for its item alone.
 const declineTries = 5
 
+// canDecline reports whether the hub declines meetings in this room's calendar, and this is one.
+func (s *roomSettling) canDecline() bool {
+	return s.pass.person.SyncMaster && !s.own && s.pass.mode.Responder != nil
+}
+
+// refuse records that the invitation is to be declined.
+func (s *roomSettling) refuse(_ context.Context, comment string) error {
+	s.row.Role, s.row.Reason, s.row.Base, s.row.Due = store.RoomDeclining, comment, saveFields(&s.fields), s.engine.now()
+	return nil
+}
+
 // decline answers an invitation in a room's calendar, as was recorded before. The server mails the organizer, once: an
 // answer that was given already is not given again. A meeting that its organizer changed or called off at this very moment
 // (fault.Conflict) is looked at again first.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/store"
 )
 
@@ -38,4 +39,18 @@ func (e *Engine) identified(ctx context.Context, tx *store.Tx, l store.Link, uid
 		}
 	}
 	return nil
+}
+
+// another reports whether the meeting is another one than that of the booking's own item. A copy of what is in nobody's calendar any more
+// is that of a former item.
+func (s *roomSettling) another(ctx context.Context, b *booking.Booking) (bool, error) {
+	links, err := s.tx.LinksOfBooking(ctx, b.Tenant, b.ID)
+	if err != nil || !hasOther(links, s.row.UID) {
+		return false, err
+	}
+	if s.original != nil {
+		return true, nil
+	}
+	known, err := s.tx.LinksByUID(ctx, s.row.Tenant, s.row.UID)
+	return len(known) > 0, err
 }

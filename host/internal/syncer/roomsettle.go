@@ -196,8 +196,8 @@ func (s *roomSettling) known(ctx context.Context) (*booking.Booking, origin, err
 			return nil, nowhere, err
 		}
 		if found && (s.row.Role == store.RoomCopy || b.Organizer != "" && !b.SyncOff) { // an item of its organizer's calendar is kept
-			links, err := s.tx.LinksOfBooking(ctx, b.Tenant, b.ID)
-			if err != nil || !hasOther(links, s.row.UID) {
+			other, err := s.another(ctx, b)
+			if err != nil || !other {
 				return b, byOrganizer, err
 			}
 			s.row.Booking, found = "", false
@@ -298,6 +298,14 @@ func (s *roomSettling) byOriginal(ctx context.Context) (*booking.Booking, origin
 		return nil, nowhere, err
 	}
 	if found && b.Organizer == s.organizer.ID {
+		links, err := s.tx.LinksOfBooking(ctx, b.Tenant, b.ID)
+		if err != nil {
+			return nil, nowhere, err
+		}
+		links = slices.DeleteFunc(links, func(l store.Link) bool { return l.State == store.LinkDead })
+		if hasOther(links, it.Event.UID) {
+			return nil, nowhere, nil // a copy that somebody made
+		}
 		return b, byOrganizer, nil
 	}
 	if until := s.row.Created.Add(s.engine.limits().ExpectWait); !found && until.After(s.engine.now()) {
@@ -340,6 +348,7 @@ func (s *roomSettling) which() string {
 
 // copyOf is the room's copy of a meeting that is booked: it tells what the room has answered.
 func (s *roomSettling) copyOf(ctx context.Context, b *booking.Booking) error {
+	freed := refuses(*s.row)
 	if b.Series() && s.fields.Recurrence != "" {
 		if collides, err := s.copySeries(ctx, b); err != nil || collides {
 			return err
@@ -351,7 +360,6 @@ func (s *roomSettling) copyOf(ctx context.Context, b *booking.Booking) error {
 			return s.copyCollides(ctx, b, others)
 		}
 	}
-	freed := refuses(*s.row)
 	if err := s.becomesCopy(ctx); err != nil {
 		return err
 	}
@@ -454,17 +462,6 @@ func (s *roomSettling) over(ctx context.Context, b *booking.Booking, from origin
 		return s.refuse(ctx, roomCancelled)
 	}
 	return s.leave(ctx, roomDifference{roomUnbooked, b.ID, "the booking was cancelled in the booking system; the meeting that it came from is still in the room's calendar: ask its organizer to cancel it"})
-}
-
-// canDecline reports whether the hub declines meetings in this room's calendar, and this is one.
-func (s *roomSettling) canDecline() bool {
-	return s.pass.person.SyncMaster && !s.own && s.pass.mode.Responder != nil
-}
-
-// refuse records that the invitation is to be declined.
-func (s *roomSettling) refuse(_ context.Context, comment string) error {
-	s.row.Role, s.row.Reason, s.row.Base, s.row.Due = store.RoomDeclining, comment, saveFields(&s.fields), s.engine.now()
-	return nil
 }
 
 // collides settles an item at whose time the room is taken by other bookings. own is the booking of the meeting; nil: it has none.

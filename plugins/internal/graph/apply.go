@@ -197,17 +197,25 @@ func (b *Backend) repeated(ctx context.Context, m calendar.Mutation, e event, er
 	return backend.Result{Item: item, Repeated: err == nil}, err
 }
 
-// own returns the mailbox's own item that bears a marker: the oldest, as copies bear it too. Attendees' copies of
-// somebody else's meeting, which may bear it as well, are not meant.
+// own returns the mailbox's own item that bears a marker: the oldest, as copies bear it too, and one that was called off only if there is no
+// other. Attendees' copies of somebody else's meeting, which may bear it as well, are not meant.
 func (b *Backend) own(ctx context.Context, m backend.Mailbox, filter string, p property, value string) (event, bool, error) {
 	found, err := b.search(ctx, m, filter)
 	if err != nil {
 		return event{}, false, err
 	}
-	for _, one := range found {
-		if one.value(p) == value && (one.IsOrganizer == nil || *one.IsOrganizer) {
+	off := -1 // called off, perhaps when it was deleted, and brought back
+	for i, one := range found {
+		switch {
+		case one.value(p) != value || one.IsOrganizer != nil && !*one.IsOrganizer:
+		case !one.Cancelled:
 			return one.event, true, nil
+		case off < 0:
+			off = i
 		}
+	}
+	if off >= 0 {
+		return found[off].event, true, nil
 	}
 	return event{}, false, nil
 }

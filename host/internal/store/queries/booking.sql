@@ -122,7 +122,7 @@ WHERE long.tenant = @tenant AND long.resource = @resource AND long.booking <> @b
 -- name: ListToExtend :many
 SELECT * FROM booking
 WHERE occupied_until > 0 AND occupied_until < @until AND status = 'confirmed'
-ORDER BY occupied_until
+ORDER BY occupied_until, tenant, id
 LIMIT @max_rows OFFSET @skipped;
 
 -- name: SetOccupiedUntil :exec

@@ -110,17 +110,25 @@ func (b *Backend) create(ctx context.Context, m calendar.Mutation) (backend.Resu
 	return backend.Result{Item: item}, nil
 }
 
-// own returns the mailbox's own item that bears a marker: the oldest, as copies bear it too. Attendees' copies of
-// somebody else's meeting, which may bear it as well, are not meant.
+// own returns the mailbox's own item that bears a marker: the oldest, as copies bear it too, and one that was called off only if there is no
+// other. Attendees' copies of somebody else's meeting, which may bear it as well, are not meant.
 func (b *Backend) own(ctx context.Context, m backend.Mailbox, p ews.Property, value string) (backend.Item, bool, error) {
 	found, err := b.find(ctx, m, valued(p, value))
 	if err != nil {
 		return backend.Item{}, false, err
 	}
-	for _, item := range found {
-		if !item.ReadOnly {
+	off := -1 // called off, perhaps when it was deleted, and brought back
+	for i, item := range found {
+		switch {
+		case item.ReadOnly:
+		case !item.Event.Cancelled:
 			return item, true, nil
+		case off < 0:
+			off = i
 		}
+	}
+	if off >= 0 {
+		return found[off], true, nil
 	}
 	return backend.Item{}, false, nil
 }

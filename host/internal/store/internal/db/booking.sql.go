@@ -424,7 +424,7 @@ func (q *Queries) ListOverlapping(ctx context.Context, arg ListOverlappingParams
 const listToExtend = `-- name: ListToExtend :many
 SELECT tenant, id, version, title, notes, start_at, end_at, all_day, zone, organizer, resources, attendees, location, busy, class, reminder_minutes, status, sync_disabled, sync_problem, item_expected, expected_until, span_start, span_end, created, updated, sync_off, recurrence, exceptions, lead_minutes, follow_minutes, external, occupied_until FROM booking
 WHERE occupied_until > 0 AND occupied_until < $1 AND status = 'confirmed'
-ORDER BY occupied_until
+ORDER BY occupied_until, tenant, id
 LIMIT $3 OFFSET $2
 `
 
