@@ -138,13 +138,14 @@ func Overlaps(a, b *Booking) bool {
 	return false
 }
 
-// Skip leaves the occurrences with a conflict out of a series. It reports false, and changes nothing, if none would be left.
+// Skip leaves the occurrences with a conflict out of a series. It reports false, and changes nothing, if none would be left as far ahead as
+// is known: what of one without end lies beyond the Horizon may be taken as well.
 func (b *Booking) Skip(conflicts []Conflict) bool {
 	c := b.Clone()
 	for _, x := range conflicts {
 		c.SetException(Exception{Occurrence: x.Occurrence, Skipped: true})
 	}
-	for range Occurrences(c, time.Time{}) {
+	for range Occurrences(c, c.Start.Add(Horizon)) {
 		b.Exceptions = c.Exceptions
 		return true
 	}

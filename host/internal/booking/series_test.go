@@ -418,6 +418,21 @@ func TestSkippingLeavesOneOccurrence(t *testing.T) {
 	}
 }
 
+func TestSkippingAllThatIsKnownOfAnEndlessSeriesLeavesNothing(t *testing.T) {
+	t.Parallel()
+	b := weekly(tuesdays)
+	var all []Conflict
+	for o := range Occurrences(b, b.Start.Add(Horizon)) {
+		all = append(all, Conflict{Occurrence: o.Occurrence})
+	}
+	if b.Skip(all) || len(b.Exceptions) != 0 {
+		t.Errorf("a series that begins in two years, perhaps: %d exceptions", len(b.Exceptions))
+	}
+	if !b.Skip(all[1:]) {
+		t.Error("the first occurrence is left")
+	}
+}
+
 func BenchmarkASeriesOf520(b *testing.B) {
 	s := weekly("FREQ=DAILY;COUNT=520")
 	for b.Loop() {
