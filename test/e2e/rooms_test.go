@@ -143,7 +143,8 @@ func (s *site) roomInvitedByAPerson() {
 		s.Errorf("booking %+v", later)
 	}
 	s.settleOnly("alice", "room-a", "room-b")
-	if n, it := s.writes()-writes, s.only("alice", title); n != 1 || it.Properties[oid] != made.ID {
+	// A try that crosses an edit or an answer of a room is refused and made anew.
+	if n, it := s.writes()-writes, s.only("alice", title); n < 1 || n > 3 || it.Properties[oid] != made.ID {
 		s.Errorf("the host wrote %d times to calendars in which somebody made a meeting, want its marker alone: %v", n, it.Properties)
 	}
 	if err := s.sim.Outlook(address("alice")).Delete(id); err != nil {
