@@ -48,7 +48,7 @@ lint: ## Check the style, the wire contract, and that generated code is current
 	$(BUF) lint
 	$(MAKE) check
 
-bench: ## Measure everything in docs/benchmarks.md anew, in about twenty minutes (BENCH=-full: with 100,000 persons)
+bench: ## Measure everything in docs/benchmarks.md anew, in the better part of an hour (BENCH=-full: with 100,000 persons)
 	$(GO) run ./test/bench -out docs/benchmarks.md $(BENCH)
 
 generate: ## Generate code anew: wire contract, SQL, REST, time zones
