@@ -333,18 +333,26 @@ func diffCancelCmd(f *flags) *cobra.Command {
 	}
 }
 
-// diffResolveCmd decides on differences, or with preview says what a decision would do.
+// numbersOf reads the numbers of differences.
+func numbersOf(args []string) ([]int64, error) {
+	numbers := make([]int64, len(args))
+	for i, arg := range args {
+		var err error
+		if numbers[i], err = numberOf(arg); err != nil {
+			return nil, err
+		}
+	}
+	return numbers, nil
+}
+
+// diffReopenCmd opens differences again that were ignored.
 func diffReopenCmd(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use: "reopen ID...", Short: "Have differences that were ignored open again, to decide otherwise", Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var numbers []int64
-			for _, arg := range args {
-				number, err := numberOf(arg)
-				if err != nil {
-					return err
-				}
-				numbers = append(numbers, number)
+			numbers, err := numbersOf(args)
+			if err != nil {
+				return err
 			}
 			a, err := f.connect(cmd)
 			if err != nil {
@@ -363,6 +371,7 @@ func diffReopenCmd(f *flags) *cobra.Command {
 	}
 }
 
+// diffResolveCmd decides on differences, or with preview says what a decision would do.
 func diffResolveCmd(f *flags, preview bool) *cobra.Command {
 	var filter diffFilter
 	var use string
@@ -394,13 +403,9 @@ Nobody is mailed unless --mail says so. Without numbers, --all takes all that ar
 		if all == (len(args) > 0) {
 			return errors.New("say which: their numbers, or --all")
 		}
-		var numbers []int64
-		for _, arg := range args {
-			number, err := numberOf(arg)
-			if err != nil {
-				return err
-			}
-			numbers = append(numbers, number)
+		numbers, err := numbersOf(args)
+		if err != nil {
+			return err
 		}
 		a, err := f.connect(cmd)
 		if err != nil {

@@ -114,10 +114,16 @@ func (s *site) hubsRoomAnswers() {
 	s.wantMails(b.Title, map[string]int{"request": 1})
 }
 
+// written is how often the host wrote, without what the server refused because it crossed an edit in a person's calendar or an answer to it.
+func (s *site) written(person string) int {
+	return s.writes() - s.inLog("code=ErrorIrresolvableConflict mailbox="+address(person)+" operation=UpdateItem") -
+		s.inLog("method=PATCH mailbox="+address(person)+" status=412")
+}
+
 // roomInvitedByAPerson: a meeting made in Outlook becomes a booking that goes with it, also to another room.
 func (s *site) roomInvitedByAPerson() {
 	s.Helper()
-	writes := s.writes()
+	writes := s.written("alice")
 	title := hush + " from Outlook"
 	id, err := s.sim.Outlook(address("alice")).Create(exchangesim.Appointment{
 		Subject: title, Body: hush + " text", Start: day(2, 9), End: day(2, 10), TimeZone: "W. Europe Standard Time",
@@ -143,8 +149,7 @@ func (s *site) roomInvitedByAPerson() {
 		s.Errorf("booking %+v", later)
 	}
 	s.settleOnly("alice", "room-a", "room-b")
-	// A try that crosses an edit or an answer of a room is refused and made anew.
-	if n, it := s.writes()-writes, s.only("alice", title); n < 1 || n > 3 || it.Properties[oid] != made.ID {
+	if n, it := s.written("alice")-writes, s.only("alice", title); n != 1 || it.Properties[oid] != made.ID {
 		s.Errorf("the host wrote %d times to calendars in which somebody made a meeting, want its marker alone: %v", n, it.Properties)
 	}
 	if err := s.sim.Outlook(address("alice")).Delete(id); err != nil {

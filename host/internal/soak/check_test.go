@@ -145,18 +145,6 @@ func (w *world) decideMails(p *who, n int) (decided bool) {
 	return decided
 }
 
-// stays notes that the item of a booking that is over stays, because somebody decided so.
-func (w *world) stays(p *who, id string) {
-	if b := w.booking(id); b != nil && b.Status == booking.Confirmed {
-		return
-	}
-	for _, it := range w.own(p.Email) {
-		if it.Properties[oid] == id && w.others[it.ID] == nil {
-			w.others[it.ID] = &other{box: p.Email, booking: id, was: says(it)}
-		}
-	}
-}
-
 // check looks at everything that must be true when nothing is due any more.
 func (w *world) check() {
 	w.counted()

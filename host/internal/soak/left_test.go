@@ -75,3 +75,15 @@ func (w *world) leftByRule(id string) bool {
 		return strings.HasPrefix(c.Reason, "conflict") || strings.HasPrefix(c.Reason, "a room declined") || c.Kind == "problem" || c.Kind == "cancelled" && c.Source == "sync"
 	})
 }
+
+// stays notes that the item of a booking that is over stays, because somebody decided so.
+func (w *world) stays(p *who, id string) {
+	if b := w.booking(id); b != nil && b.Status == booking.Confirmed {
+		return
+	}
+	for _, it := range w.own(p.Email) {
+		if it.Properties[oid] == id && w.others[it.ID] == nil {
+			w.others[it.ID] = &other{box: p.Email, booking: id, was: says(it)}
+		}
+	}
+}

@@ -99,6 +99,16 @@ func declinedWhy(r *store.RoomItem) string {
 	return fmt.Sprintf("%s It was to be %s.", r.Reason, takesPlace(f))
 }
 
+// which says whose meeting it is and when, so that somebody can find it: what it is about is nobody's business.
+func (s *roomSettling) which() string {
+	ev := &s.item.Event
+	at := takesPlace(&plan.Fields{Start: ev.Start, AllDay: ev.AllDay, Recurrence: ev.Recurrence})
+	if s.own {
+		return "an appointment made in the room's calendar itself, " + at
+	}
+	return "the meeting of " + ev.Organizer.Email + ", " + at
+}
+
 // takesPlace says when an item is.
 func takesPlace(f *plan.Fields) string {
 	text := "on " + f.Start.UTC().Format("2006-01-02 15:04 UTC")

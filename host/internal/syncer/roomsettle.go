@@ -336,16 +336,6 @@ func (s *roomSettling) leave(ctx context.Context, d roomDifference) error {
 	return s.engine.differInRoom(ctx, s.tx, *s.row, d)
 }
 
-// which says whose meeting it is and when, so that somebody can find it: what it is about is nobody's business.
-func (s *roomSettling) which() string {
-	ev := &s.item.Event
-	at := takesPlace(&plan.Fields{Start: ev.Start, AllDay: ev.AllDay, Recurrence: ev.Recurrence})
-	if s.own {
-		return "an appointment made in the room's calendar itself, " + at
-	}
-	return "the meeting of " + ev.Organizer.Email + ", " + at
-}
-
 // copyOf is the room's copy of a meeting that is booked: it tells what the room has answered.
 func (s *roomSettling) copyOf(ctx context.Context, b *booking.Booking) error {
 	freed := refuses(*s.row)
