@@ -187,6 +187,7 @@ func (e *Engine) provePush(ctx context.Context, p *pass, over bool) error {
 type asked struct {
 	backend.Subscription
 	token   []byte    // hash of the token that its messages bear
+	way     string    // the way that the mailbox was on when it was asked for
 	renewAt time.Time // when the one before was to be renewed, as it was asked for
 }
 
@@ -196,9 +197,12 @@ func (e *Engine) ask(ctx context.Context, p *pass) (asked, error) {
 	if err != nil {
 		return asked{}, err
 	}
-	token := newToken()
+	token, way := newToken(), p.mb.Way
 	hash, url := TokenHash(token), e.NotificationURL(p.mb.Tenant, p.mode.Name)
 	err = e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+		if p.mb.Way != way {
+			return fell(p.mb)
+		}
 		return tx.AddSubscription(ctx, store.Subscription{
 			Tenant: p.mb.Tenant, Person: p.mb.Person, TokenHash: hash, Mode: p.mode.Name, Created: e.now(),
 			URL: url, Email: p.mailbox.Address, MailboxURL: p.mailbox.URL,
@@ -208,7 +212,7 @@ func (e *Engine) ask(ctx context.Context, p *pass) (asked, error) {
 		return asked{}, err
 	}
 	e.Failpoint("subscribe:token-stored")
-	out := asked{token: hash, renewAt: p.mb.RenewAt}
+	out := asked{token: hash, way: way, renewAt: p.mb.RenewAt}
 	req := backend.SubscribeRequest{
 		Mailbox: p.mailbox, URL: url + "&k=" + token, StatusInterval: e.limits().StatusFrequency,
 	}
@@ -228,6 +232,11 @@ func (e *Engine) ask(ctx context.Context, p *pass) (asked, error) {
 	return out, nil
 }
 
+// fell ends a pass whose mailbox was put on another way meanwhile, as FallBack does: what it was about to do would undo that.
+func fell(mb store.Mailbox) error {
+	return fmt.Errorf("the way in which notices of %s arrive: %w", mb.Person, store.ErrMoved)
+}
+
 // granted records a subscription; then says what it means for the mailbox, which is saved afterwards. known is false if the
 // subscription was dropped while it was asked for.
 func (e *Engine) granted(ctx context.Context, p *pass, sub asked, then func(tx *store.Tx, known bool) error) error {
@@ -237,6 +246,9 @@ func (e *Engine) granted(ctx context.Context, p *pass, sub asked, then func(tx *
 		_, known, err := tx.SubscriptionByToken(ctx, sub.token)
 		if err != nil {
 			return err
+		}
+		if !known && p.mb.Way != sub.way {
+			return fell(p.mb)
 		}
 		if err := then(tx, known); err != nil {
 			return err

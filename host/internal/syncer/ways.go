@@ -193,7 +193,11 @@ func (e *Engine) fail(ctx context.Context, tx *store.Tx, mb *store.Mailbox, l la
 
 // failInPass does as fail within a pass, which goes on.
 func (e *Engine) failInPass(ctx context.Context, p *pass, reason string) error {
+	way := p.mb.Way
 	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+		if p.mb.Way != way {
+			return fell(p.mb)
+		}
 		if err := e.fail(ctx, tx, &p.mb, p.ladder, reason); err != nil {
 			return err
 		}

@@ -367,6 +367,37 @@ func TestFallBackGoesDownOneRungAndClimbsFromThere(t *testing.T) {
 	})
 }
 
+// What falls back while its subscription is renewed stays fallen: the server grants what no message of it will come by.
+func TestFallBackWhileASubscriptionIsRenewed(t *testing.T) {
+	for _, step := range []string{"asked", "granted"} {
+		t.Run(step, func(t *testing.T) {
+			each(t, func(w *world) {
+				w.prefer("push")
+				w.pass("alice")
+				w.later(5 * time.Hour)
+				fall := func() {
+					if err := w.engine.FallBack(w.Context(), tenant, "alice", "nothing came"); err != nil {
+						w.Fatal(err)
+					}
+				}
+				w.engine.Failpoint = func(s string) {
+					if s == "subscribe:token-stored" && step == "asked" || s == "subscribe:granted" && step == "granted" {
+						w.engine.Failpoint = func(string) {}
+						fall()
+					}
+				}
+				w.pass("alice")
+				w.on("alice", "streaming", "")
+				w.pass("alice")
+				w.on("alice", "streaming", "")
+				if got := w.mailbox("alice"); got.WayReason != "nothing came" || got.SubscriptionID != "" {
+					w.Errorf("%+v", got)
+				}
+			})
+		})
+	}
+}
+
 func TestStreamingThatStandsLeadsOnToPush(t *testing.T) {
 	each(t, func(w *world) {
 		w.prefer("push")
