@@ -368,9 +368,8 @@ func (e *Engine) arm(ctx context.Context, tx *store.Tx, s *step) error {
 	if err != nil || s.CreateItem {
 		return err
 	}
-	if s.writes = toSend(s.ItemFields, s.event, s.pair.item); !s.writes.Any(calendar.FieldRecurrence) {
-		return nil
-	}
-	s.link.Sent = saveFields(&s.fields) // a series is written step by step
+	s.writes = toSend(s.ItemFields, s.event, s.pair.item)
+	// The answer may be lost, and a series is written step by step. The base knows by now what came of what was sent before.
+	s.link.Sent = saveFields(&s.fields)
 	return tx.PutLink(ctx, s.link)
 }

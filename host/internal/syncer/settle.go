@@ -155,6 +155,7 @@ func (e *Engine) input(ctx context.Context, tx *store.Tx, p *pair) (plan.Input, 
 			if in.Sent, err = loadFields(p.link.Sent); err != nil {
 				return in, fmt.Errorf("link %q: %w", p.link.Key, err)
 			}
+			in.Base = plan.Learned(in)
 		}
 	}
 	switch {

@@ -26,13 +26,46 @@ func Begun(sent, item Fields, unsent bool) Fields {
 	return sent.excepted(days)
 }
 
-// uninvited reports whether a series is being written that nobody is invited to until its exceptions are there.
-func uninvited(in Input, base, item Fields) bool {
-	return in.Sent != nil && in.Sent.invites() && !base.invites() && !item.invites()
+// Learned returns what both sides last agreed on, with what of in.Sent has got to the item by now: when that was sent the booking said it,
+// so that it is nobody's edit, and a booking that says something else since has been changed. What is sent next may then take the place of
+// what was sent.
+func Learned(in Input) *Fields {
+	if in.Sent == nil || in.Item == nil {
+		return in.Base
+	}
+	got := Input{Base: in.Base, Booking: in.Sent, Item: in.Item, Omits: in.Omits}
+	base := Agreed(got, differing(*in.Sent, *in.Item, in.Omits))
+	if base == nil || in.Base == nil || base.Recurrence == "" || in.Omits.Any(calendar.FieldRecurrence|guests) {
+		return base
+	}
+	days := base.byDay()
+	if in.Item.Recurrence == "" && in.Sent.Recurrence != "" && sameStart(*in.Item, *in.Sent) {
+		*base = takePlainly(*base, *in.Sent, calendar.FieldTime) // its rule is to come back
+	}
+	if in.Sent.invites() && !in.Base.invites() {
+		in.asInvited(days)
+	}
+	*base = base.excepted(days)
+	return base
 }
 
-// asSent reports whether an exception of item has the guests that were sent, of the series or of the occurrence.
-func asSent(in Input, item Fields, x, sent Exception) bool {
-	is := item.Occurrence(x)
-	return differPlainly(is, *in.Sent)&guests == 0 || !sent.Skipped && differPlainly(is, in.Sent.Occurrence(sent))&guests == 0
+// asInvited has the exceptions of a base say what the item does of those that were sent with a series that nobody was invited to until
+// then: they have the guests of the series, or none, until they get theirs.
+func (in Input) asInvited(days days) {
+	sent, told := in.Sent.byDay(), in.Item.byDay()
+	for day := range both(days, sent, told) {
+		x, s := told[day], sent[day]
+		if x.Skipped || days[day].Skipped {
+			continue
+		}
+		is := in.Item.Occurrence(x)
+		if differPlainly(is, *in.Sent)&guests != 0 && (s.Skipped || differPlainly(is, in.Sent.Occurrence(s))&guests != 0) {
+			continue
+		}
+		which := guests
+		if differ := differingOwn(x, s) &^ (in.Omits | guests); !s.Skipped && differ&^calendar.FieldBody == 0 {
+			which = own &^ differ
+		}
+		days[day] = mixed(days[day], x, which)
+	}
 }

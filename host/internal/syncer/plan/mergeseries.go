@@ -34,13 +34,8 @@ func thrown(in Input) Fields {
 	}
 	was, told := base.byDay(), item.byDay()
 	loose := in.Base.Owed || in.Sent != nil || !sameClock(base, *in.Item)
-	early := uninvited(in, base, item)
 	for day := range both(was, told) {
 		x := told[day]
-		if early && !x.Skipped && x.Own.Any(guests) && asSent(in, item, x, sent[day]) {
-			x = mixed(x, was[day], guests) // of whom nobody has been told
-			told[day] = x
-		}
 		there := x.Skipped || x.Own&^in.Omits&^calendar.FieldBody != 0
 		old, before := was[day]
 		switch {

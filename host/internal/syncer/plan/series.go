@@ -263,18 +263,30 @@ func takeDays(old, from days, which calendar.Fields) days {
 	return taken
 }
 
-// agreedDays returns the base agreed with those exceptions that both sides have, and those of the base before where they differ.
+// agreedDays returns the base agreed with those exceptions that both sides have, and those of the base before where they differ: there an
+// occurrence that says of itself what it said is as it was, though the series is another in that by now. A text that is still to come is not
+// agreed on.
 func agreedDays(before, agreed Fields, in Input) Fields {
 	agreed = takePlainly(agreed, *in.Booking, calendar.FieldTime)
 	agreed.Recurrence = in.Booking.Recurrence
 	was, booked, told := before.byDay(), in.Booking.byDay(), in.Item.byDay()
 	now := days{}
 	for day := range both(was, booked, told) {
-		x, y := booked[day], told[day]
-		if x.Skipped == y.Skipped && differingOwn(x, y)&^in.Omits&^calendar.FieldBody == 0 {
+		w, x, y := was[day], booked[day], told[day]
+		w.Occurrence, y.Occurrence = before.start().On(day), in.Item.start().On(day)
+		differ := differingOwn(x, y) &^ in.Omits
+		switch {
+		case x.Skipped == y.Skipped && differ == 0:
 			now[day] = x
-		} else if x, is := was[day]; is {
-			now[day] = x
+		case x.Skipped == y.Skipped && differ == calendar.FieldBody:
+			now[day] = mixed(x, w, calendar.FieldBody)
+		case w.Skipped || y.Skipped:
+			now[day] = w
+		default:
+			same := own &^ (in.Omits | calendar.FieldBody | differPlainly(before.Occurrence(w), in.Item.Occurrence(y)))
+			is := in.Item.Occurrence(y)
+			w.Occurrence = agreed.start().On(day)
+			now[day] = agreed.Except(w.Occurrence, takePlainly(agreed.Occurrence(w), is, same), own)
 		}
 	}
 	return agreed.excepted(now)
