@@ -162,6 +162,9 @@ func (b *Backend) posted(ctx context.Context, m calendar.Mutation, e event) (bac
 		if err != nil {
 			return backend.Result{}, err
 		}
+		if series.Uninvited(calendar.Event{}, m.Event) && len(w.now.Event.Attendees) > 0 {
+			return backend.Result{}, invitedMeanwhile(m)
+		}
 		w.want = m.Event
 		item, err := b.complete(ctx, m, w)
 		return backend.Result{Item: item}, err

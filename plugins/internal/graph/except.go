@@ -265,8 +265,16 @@ func (b *Backend) writingFor(ctx context.Context, m calendar.Mutation, e *event)
 func (b *Backend) invite(ctx context.Context, m calendar.Mutation, w writing) (backend.Item, error) {
 	early := w
 	early.want = series.Early(w.now.Event, w.want, false)
-	if _, _, err := b.except(ctx, m.Mailbox, early); err != nil {
+	alone, _, err := b.except(ctx, m.Mailbox, early)
+	if err != nil {
 		return w.now, err
+	}
+	if len(alone.Event.Attendees) > 0 {
+		return w.now, invitedMeanwhile(m)
+	}
+	etag := w.e.ETag // the list of guests is written as a whole: nobody may have come into it
+	if etag != "" {
+		etag = alone.Revision
 	}
 	p, err := b.toGraph(w.want, series.Guests, w.now.Event)
 	if err != nil {
@@ -275,7 +283,7 @@ func (b *Backend) invite(ctx context.Context, m calendar.Mutation, w writing) (b
 	if m.ForeignKey != "" && w.now.ForeignKey == "" {
 		p.mark(b.foreign, m.ForeignKey)
 	}
-	if _, err := b.patch(ctx, m.Mailbox, w.e.ID, "", p); err != nil {
+	if _, err := b.patch(ctx, m.Mailbox, w.e.ID, etag, p); err != nil {
 		return w.now, err
 	}
 	sent, err := b.series(ctx, m.Mailbox, w.e.ID)
@@ -290,4 +298,9 @@ func (b *Backend) invite(ctx context.Context, m calendar.Mutation, w writing) (b
 // unfinished reports whether an item lacks the marker that goes with the invitation: what a create was cut off from.
 func unfinished(m calendar.Mutation, now backend.Item) bool {
 	return m.ForeignKey == "" || now.ForeignKey == ""
+}
+
+// invitedMeanwhile is why a series is not invited to: somebody has done so by hand since it was looked at. The host is to look again.
+func invitedMeanwhile(m calendar.Mutation) error {
+	return fmt.Errorf("somebody was invited to the series in the calendar of %s meanwhile: %w", m.Mailbox.Address, fault.Conflict)
 }

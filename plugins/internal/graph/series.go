@@ -249,6 +249,9 @@ func (b *Backend) written(ctx context.Context, m calendar.Mutation, w writing) (
 	if err != nil {
 		return backend.Result{}, err
 	}
+	if series.Uninvited(w.now.Event, w.want) && len(now.now.Event.Attendees) > 0 {
+		return backend.Result{}, invitedMeanwhile(m)
+	}
 	now.want = w.want
 	item, err := b.rest(ctx, m, now)
 	return backend.Result{Item: item}, err

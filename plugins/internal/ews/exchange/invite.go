@@ -2,11 +2,13 @@ package exchange
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/roomwire/roomwire/plugins/internal/ews"
 	"github.com/roomwire/roomwire/plugins/internal/series"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/fault"
 )
 
 // inviting says what a series is to be to which nobody is invited yet.
@@ -32,6 +34,9 @@ func (b *Backend) invite(ctx context.Context, m calendar.Mutation, now backend.I
 	if _, err := toEWS(x.want, series.Guests); err != nil {
 		return now, err
 	}
+	if len(now.Event.Attendees) > 0 {
+		return now, invitedMeanwhile(m)
+	}
 	fields := changedPeople(now.Event, x.want, series.Guests)
 	known := now.Event
 	if begun(m, now) { // whoever is in its exceptions was put there by us, and may be another by now
@@ -50,6 +55,13 @@ func (b *Backend) invite(ctx context.Context, m calendar.Mutation, now backend.I
 		}
 		if err != nil {
 			return now, standing(err)
+		}
+		its, err := b.fromEWS(m.Mailbox, &got[0].Item)
+		if err != nil {
+			return now, err
+		}
+		if len(its.Event.Attendees) > 0 {
+			return now, invitedMeanwhile(m)
 		}
 		id.ChangeKey = got[0].Item.ChangeKey
 	}
@@ -70,4 +82,9 @@ func (b *Backend) invite(ctx context.Context, m calendar.Mutation, now backend.I
 		return now, standing(err)
 	}
 	return now, nil
+}
+
+// invitedMeanwhile is why a series is not invited to: somebody has done so by hand since it was looked at. The host is to look again.
+func invitedMeanwhile(m calendar.Mutation) error {
+	return fmt.Errorf("somebody was invited to the series in the calendar of %s meanwhile: %w", m.Mailbox.Address, fault.Conflict)
 }

@@ -134,3 +134,33 @@ func TestAPrivateSeriesBecomesAMeeting(t *testing.T) {
 		t.Errorf("mails %q, the room's answer %q", got, w.tracked(t))
 	}
 }
+
+// Whoever is invited by hand before the invitation goes out is not thrown out by it.
+func TestAnInvitationThrowsNobodyOutWhoWasInvitedBeforeIt(t *testing.T) {
+	t.Parallel()
+	for _, before := range []string{"GetItem", "DeleteItem", "UpdateItem"} {
+		t.Run(before, func(t *testing.T) {
+			t.Parallel()
+			w, _ := rooms(t)
+			e := inRoomA(t, w)
+			arrived, release := w.sim.Faults().PauseBefore(before)
+			done := make(chan error)
+			go func() {
+				_, err := w.Apply(t.Context(), calendar.Mutation{Op: calendar.Create, Mailbox: w.alice, Key: "bk-1", ForeignKey: "4711", Event: e, Mail: calendar.MailAll})
+				done <- err
+			}()
+			<-arrived
+			o := w.sim.Outlook(w.alice.Address)
+			if err := o.Update(o.Items()[0].ID, func(a *exchangesim.Appointment) { a.Required = []exchangesim.Attendee{{Address: "carol@example.com"}} }); err != nil {
+				t.Error(err)
+			}
+			release()
+			if err := <-done; fault.Of(err) != fault.Conflict {
+				t.Errorf("%v, want Conflict", err)
+			}
+			if got := o.Items()[0].Required; len(got) != 1 || got[0].Address != "carol@example.com" {
+				t.Errorf("invited are %v", got)
+			}
+		})
+	}
+}
