@@ -106,7 +106,7 @@ func pagesChecks() []check {
 		},
 		{
 			name: "PagesFitIntoAMessage", section: "In general: Limits",
-			rule: "A message between host and plugin has at most 16 MiB: pages have some hundred items.",
+			rule: "A message between host and plugin has at most 64 MiB: pages have some hundred items.",
 			do: func(c *checking) {
 				c.paged()
 				for _, p := range c.mustPull("") {
@@ -117,7 +117,7 @@ func pagesChecks() []check {
 							size += 512 + len(ch.Item.Event.Subject) + len(ch.Item.Event.Body) + len(ch.Item.Event.Location)
 						}
 					}
-					if size > 16<<20 {
+					if size > 64<<20 {
 						c.violated("a page of %d changes has about %d bytes", len(p.Changes), size)
 					}
 				}

@@ -130,12 +130,22 @@ func (s *BackendServer) Pull(stream roomwirev1.Backend_PullServer) error {
 		Mailbox: mailboxFromProto(start.GetMailbox()), Since: backend.Cursor(start.GetSince()), Everything: start.GetEverything(),
 	}
 	ctx := backend.WithMailbox(stream.Context(), req.Mailbox.Address)
+	since := start.GetSince()
 	return b.Pull(ctx, req, func(p backend.Page) error {
-		if err := stream.Send(&roomwirev1.PullResponse{Page: pageToProto(p)}); err != nil {
+		parts, err := divided(pageToProto(p), since, maxContent)
+		if err != nil {
 			return err
 		}
-		_, err := stream.Recv() // the host has stored the page
-		return err
+		for _, part := range parts {
+			if err := stream.Send(&roomwirev1.PullResponse{Page: part}); err != nil {
+				return err
+			}
+			if _, err := stream.Recv(); err != nil { // the host has stored the page
+				return err
+			}
+		}
+		since = []byte(p.Next)
+		return nil
 	})
 }
 

@@ -118,8 +118,23 @@ func (b *BackendClient) Pull(ctx context.Context, req backend.PullRequest, emit 
 	}
 }
 
-// Fetch implements backend.Backend.
+// Fetch implements backend.Backend. What is too much for one message is asked for in two.
 func (b *BackendClient) Fetch(ctx context.Context, m backend.Mailbox, refs []backend.Ref) ([]backend.Fetched, error) {
+	fetched, err := b.fetch(ctx, m, refs)
+	if !isTooLarge(err) || len(refs) < 2 {
+		return fetched, err
+	}
+	if fetched, err = b.Fetch(ctx, m, refs[:len(refs)/2]); err != nil {
+		return nil, err
+	}
+	rest, err := b.Fetch(ctx, m, refs[len(refs)/2:])
+	if err != nil {
+		return nil, err
+	}
+	return append(fetched, rest...), nil
+}
+
+func (b *BackendClient) fetch(ctx context.Context, m backend.Mailbox, refs []backend.Ref) ([]backend.Fetched, error) {
 	resp, err := call(ctx, b, b.rpc.Fetch, &roomwirev1.FetchRequest{
 		Id: b.id, Mailbox: mailboxToProto(m), Refs: each(refs, refToProto),
 	})
@@ -133,7 +148,7 @@ func (b *BackendClient) Fetch(ctx context.Context, m backend.Mailbox, refs []bac
 // Apply implements backend.Backend.
 func (b *BackendClient) Apply(ctx context.Context, m calendar.Mutation) (backend.Result, error) {
 	m.Fields &^= b.Abilities.Omits
-	resp, err := call(ctx, b, b.rpc.Apply, &roomwirev1.ApplyRequest{Id: b.id, Mutation: mutationToProto(m)})
+	resp, err := call(ctx, b, b.rpc.Apply, &roomwirev1.ApplyRequest{Id: b.id, Mutation: fitting(mutationToProto(m), maxContent)})
 	if err != nil {
 		return backend.Result{}, err
 	}

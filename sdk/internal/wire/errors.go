@@ -77,6 +77,9 @@ func errorFromStatus(ctx context.Context, err error) error {
 	if st.Code() == codes.Unavailable && len(st.Details()) == 0 {
 		f.Message = endedInCall // gRPC's own words are of sockets
 	}
+	if st.Code() == codes.ResourceExhausted && len(st.Details()) == 0 {
+		f = tooLarge("what was to be told of the calendar")
+	}
 	for _, d := range st.Details() {
 		switch d := d.(type) {
 		case *errdetails.ErrorInfo:

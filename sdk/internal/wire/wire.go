@@ -10,8 +10,9 @@ import (
 	"google.golang.org/grpc"
 )
 
-// MaxMessage is the largest message that either end accepts.
-const MaxMessage = 16 << 20
+// MaxMessage is the largest message that either end accepts: what the largest series that can be booked needs, a thousand exceptions of which
+// each has a text of its own as long as may be.
+const MaxMessage = 64 << 20
 
 // PluginName is the only name in a plugin set: a process serves one plugin.
 const PluginName = "roomwire"

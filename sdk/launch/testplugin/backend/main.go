@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -128,6 +129,9 @@ func (p plain) echo(ctx context.Context, m backend.Mailbox) error {
 
 // Pull implements backend.Backend. It emits as many pages as the address of the mailbox has letters.
 func (p plain) Pull(_ context.Context, req backend.PullRequest, emit func(backend.Page) error) error {
+	if n, at, is := strings.Cut(req.Mailbox.Address, " large at "); is {
+		return emit(large(n, at))
+	}
 	for i := range len(req.Mailbox.Address) {
 		page := backend.Page{
 			Changes: []backend.Change{{Ref: backend.Ref(fmt.Sprint(i)), Deleted: true}},
@@ -143,6 +147,20 @@ func (p plain) Pull(_ context.Context, req backend.PullRequest, emit func(backen
 	return nil
 }
 
+// large returns a page of n items with a text of so many MiB each.
+func large(n, mib string) backend.Page {
+	page := backend.Page{Next: "end", Full: true, Last: true}
+	items, _ := strconv.Atoi(n)
+	size, _ := strconv.Atoi(mib)
+	for i := range items {
+		ref := backend.Ref(fmt.Sprint(i))
+		page.Changes = append(page.Changes, backend.Change{Ref: ref, Item: &backend.Item{Ref: ref, Event: calendar.Event{
+			Subject: "Minutes", Body: strings.Repeat("x", size<<20),
+		}}})
+	}
+	return page
+}
+
 // Fetch implements backend.Backend. A reference that is a kind of fault is one.
 func (p plain) Fetch(_ context.Context, m backend.Mailbox, refs []backend.Ref) ([]backend.Fetched, error) {
 	var out []backend.Fetched
@@ -155,6 +173,11 @@ func (p plain) Fetch(_ context.Context, m backend.Mailbox, refs []backend.Ref) (
 	}
 	if m.Address == "short" {
 		return nil, nil
+	}
+	if _, mib, is := strings.Cut(m.Address, "large at "); is {
+		for i := range out {
+			out[i].Item.Event = large("1", mib).Changes[0].Item.Event
+		}
 	}
 	return out, nil
 }
