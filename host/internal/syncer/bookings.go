@@ -395,10 +395,13 @@ func audience(ctx context.Context, p people, old, next *booking.Booking) (calend
 	return concerned(plan.Told(was, is)), nil
 }
 
+// heardByAll are the fields of which everybody is told who is invited.
+const heardByAll = calendar.FieldTime | calendar.FieldLocation | calendar.FieldResources
+
 // concerned says who is told that a person changed the fields d, which are of single occurrences where only these differ.
 func concerned(d calendar.Fields) calendar.Mail {
 	switch {
-	case d.Any(calendar.FieldTime | calendar.FieldLocation | calendar.FieldResources):
+	case d.Any(heardByAll):
 		return calendar.MailAll
 	case d.Any(calendar.FieldAttendees):
 		return calendar.MailConcerned

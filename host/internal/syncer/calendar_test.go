@@ -20,7 +20,8 @@ type memory struct {
 	boxes  map[string]*box
 	mails  []string
 	calls  map[string]int
-	writes int // that had an effect
+	writes int      // that had an effect
+	made   []string // these, with their fields and whom they mail
 	// before is asked before each call and may make it fail; after, once a write has had its effect.
 	before, after func(call string) error
 	page          int // changes per page
@@ -387,6 +388,7 @@ func (m *memory) write(mu calendar.Mutation) (backend.Result, error) {
 
 func (m *memory) count(mu calendar.Mutation) {
 	m.writes++
+	m.made = append(m.made, fmt.Sprintf("%s to %d", mu.Fields, mu.Mail))
 	if mu.Mail != calendar.MailNobody {
 		m.mails = append(m.mails, fmt.Sprintf("%d %s", mu.Op, mu.Key))
 	}

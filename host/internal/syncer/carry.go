@@ -90,6 +90,8 @@ type step struct {
 	settled bool            // nothing is left to do
 	// surelyNew: it is known that the calendar holds no item for the link. first: so its key has never been sent.
 	surelyNew, first bool
+	// apart: only what nobody is to be told of is written, and the rest of what differs after that.
+	apart bool
 }
 
 func (e *Engine) attempt(ctx context.Context, p *pass, in store.Intent) error {
@@ -135,6 +137,8 @@ func (e *Engine) attempt(ctx context.Context, p *pass, in store.Intent) error {
 		err = e.createItem(ctx, p, s)
 	case s.DeleteItem:
 		err = e.deleteItem(ctx, p, s)
+	case s.apart:
+		return e.updateApart(ctx, p, s)
 	default:
 		err = e.updateItem(ctx, p, s)
 	}
@@ -267,6 +271,7 @@ func (e *Engine) prepare(ctx context.Context, p *pass, in store.Intent, was seen
 		if v.rebuffed {
 			return nil
 		}
+		s.setApart(p)
 		return e.arm(ctx, tx, &s)
 	})
 	if errors.Is(err, errStale) || err == nil && s.rebuffed && !s.settled {

@@ -47,6 +47,7 @@ type pass struct {
 	reasons map[calendar.Ref]map[string]string // what rooms wrote that declined an item, by their addresses
 	mass    int64                              // the unit of the quarantine into which changes of bookings go from now on; 0: none
 	changes int                                // of bookings, by the calendar
+	loud    bool                               // the calendar mails whatever is changed, as was seen in this pass
 	wanted  int64                              // the reasons to look at the mailbox that there were at the beginning
 }
 

@@ -39,8 +39,9 @@ type pair struct {
 type verdict struct {
 	plan.Decision
 	fields   plan.Fields
-	aside    bool // it waits for a person's word
-	rebuffed bool // the booking's rules refused what the calendar says
+	item     *plan.Fields // as it was planned with
+	aside    bool         // it waits for a person's word
+	rebuffed bool         // the booking's rules refused what the calendar says
 }
 
 // pairUp loads the booking side of a link.
@@ -126,7 +127,7 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, p *pair) (verdict, er
 			return verdict{rebuffed: true}, e.setBack(ctx, tx, p, refusal)
 		}
 	}
-	return verdict{Decision: d, fields: *in.Booking}, e.agree(ctx, tx, p, in, d)
+	return verdict{Decision: d, fields: *in.Booking, item: in.Item}, e.agree(ctx, tx, p, in, d)
 }
 
 func (e *Engine) input(ctx context.Context, tx *store.Tx, p *pair) (plan.Input, error) {

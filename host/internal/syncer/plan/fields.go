@@ -158,6 +158,9 @@ var groups = [...]calendar.Fields{
 	calendar.FieldBusy | calendar.FieldClass | calendar.FieldReminder,
 }
 
+// Take returns f with the fields which replaced by those of from. Both must be canonical, and so is the result.
+func Take(f, from Fields, which calendar.Fields) Fields { return take(f, from, which) }
+
 // take returns f with the fields in which replaced by those of from. Both must be canonical, and so is the result.
 func take(f, from Fields, which calendar.Fields) Fields {
 	if f.Recurrence == "" && (from.Recurrence == "" || !which.Any(calendar.FieldRecurrence)) {
