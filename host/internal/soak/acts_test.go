@@ -161,8 +161,9 @@ func (w *world) organizer(a soak.Act) {
 
 // save puts a booking and notes whom it may mail; loud says that it is a change that is told.
 func (w *world) save(b, old *booking.Booking, loud bool) {
-	// What is silent about a whole series is told with what is not and still on its way.
-	loud = loud || b.Series() && w.told(b.ID)
+	// Where nothing is silent, what is so about a whole series is told with what is not and still on its way. Of busy blocks, and of what
+	// was cut off, only the host knows what is whose.
+	loud = loud || b.Series() && w.told(b.ID) && (w.private || w.cut || w.organizerOf(b).SyncMode == overGraph || w.organizerOf(b).restless)
 	linked := slices.ContainsFunc(w.links(b.ID), func(l store.Link) bool { return l.State == store.LinkLive && l.Person == b.Organizer })
 	on := booking.Refuse
 	if b.Series() && w.unique%2 == 0 {
@@ -184,6 +185,7 @@ func (w *world) save(b, old *booking.Booking, loud bool) {
 	if w.private && (w.veiled(saved) != (old != nil && w.veiled(old)) || old != nil && old.Class != saved.Class) {
 		w.veil(b.ID)
 	}
+	w.excepted += len(saved.Exceptions)
 	n := w.note(b.ID)
 	n.puts, n.asked = n.puts+1, n.asked+1
 	n.cancelled, n.said = false, saved

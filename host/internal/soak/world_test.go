@@ -39,16 +39,18 @@ type world struct {
 	unique   int
 	scans    []int64 // under way
 
-	armed   []*arm
-	crash   int // failpoints until the host dies; 0: it lives
-	lost    func() error
-	held    bool // notices are held back
-	amid    bool // something happens in the middle of a pass
-	cut     bool // something was cut off since the last quiet
-	mails   int  // of the server's, so many are accounted for
-	acts    int
-	passing string
-	base    map[string]int // what the server had counted when the world began
+	armed []*arm
+	crash int // failpoints until the host dies; 0: it lives
+	lost  func() error
+	held  bool // notices are held back
+	amid  bool // something happens in the middle of a pass
+	cut   bool // something was cut off since the last quiet
+	mails int  // of the server's, so many are accounted for
+	acts  int
+	// excepted are the exceptions of series that were put, as many of which may be left out for conflicts.
+	excepted int
+	passing  string
+	base     map[string]int // what the server had counted when the world began
 }
 
 type who struct {

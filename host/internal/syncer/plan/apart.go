@@ -14,8 +14,8 @@ const inMail = calendar.FieldSubject | calendar.FieldBody
 // added or taken off. The fields are those in which that differs from the item, none if it can go with the rest: of what is told of anyway
 // the mail may show everything.
 func Apart(item, target Fields, told calendar.Fields) (Fields, calendar.Fields) {
-	if clockDiffers(item, target, true) != 0 || !item.invitesAnybody() {
-		return item, 0 // everybody hears of a time, which costs a series its exceptions; and where nobody is invited, nobody hears anything
+	if !item.invitesAnybody() {
+		return item, 0 // who would hear anything
 	}
 	apart := func(differ calendar.Fields) calendar.Fields {
 		switch news := differ & told; {
@@ -28,6 +28,9 @@ func Apart(item, target Fields, told calendar.Fields) (Fields, calendar.Fields) 
 	}
 	series := differPlainly(item, target)
 	silent, heard := apart(series), series&told != 0
+	if clockDiffers(item, target, true) != 0 {
+		silent, heard = 0, true
+	}
 	is, be, days := item.byDay(), target.byDay(), item.byDay()
 	for day := range both(is, be) {
 		x, y := is[day], be[day]

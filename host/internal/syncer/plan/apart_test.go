@@ -35,16 +35,16 @@ func TestWhatNobodyIsToldOfGoesApart(t *testing.T) {
 	both := func(f *Fields) { retitled(f); moved(f) }
 	ruled := func(f Fields) Fields { f.Recurrence = "FREQ=DAILY;COUNT=4"; return Canonical(f) }
 	for name, c := range map[string]struct{ silent, rest func(Fields) Fields }{
-		"a title, an occurrence moved":             {title, occurrence(4, moved)},
-		"an occurrence retitled, another room":     {occurrence(2, retitled), room},
-		"an occurrence retitled, another moved":    {occurrence(0, retitled), occurrence(4, moved)},
-		"a title, somebody added":                  {title, guest},
-		"a title alone":                            {nil, title},
-		"a title with another room":                {nil, func(f Fields) Fields { return room(title(f)) }},
-		"an occurrence retitled and moved":         {nil, occurrence(4, both)},
-		"a title with another rule":                {nil, func(f Fields) Fields { return ruled(title(f)) }},
-		"an occurrence retitled with another rule": {nil, func(f Fields) Fields { return ruled(occurrence(2, retitled)(f)) }},
-		"a room alone":                             {nil, room},
+		"a title, an occurrence moved":          {title, occurrence(4, moved)},
+		"an occurrence retitled, another room":  {occurrence(2, retitled), room},
+		"an occurrence retitled, another moved": {occurrence(0, retitled), occurrence(4, moved)},
+		"a title, somebody added":               {title, guest},
+		"a title alone":                         {nil, title},
+		"a title with another room":             {nil, func(f Fields) Fields { return room(title(f)) }},
+		"an occurrence retitled and moved":      {nil, occurrence(4, both)},
+		"a title with another rule":             {nil, func(f Fields) Fields { return ruled(title(f)) }},
+		"an occurrence retitled, another rule":  {occurrence(2, retitled), ruled},
+		"a room alone":                          {nil, room},
 	} {
 		want := item
 		if c.silent != nil {
