@@ -237,6 +237,8 @@ func (w *world) unlikeSeries(b *booking.Booking, p *who, it exchangesim.Appointm
 		place := w.placeOf(one)
 		if i := len(want); one.Location == "" && i < len(seen) && seen[i].Location == "" {
 			place = "" // an item without one is where its rooms are
+		} else if one.Location == "" && i < len(seen) && seen[i].Location != place {
+			place = w.placeOf(w.withTaken(one, o.Occurrence, it.UID))
 		}
 		want = append(want, line(original, one.Start, one.End, one.Title, place))
 	}
