@@ -302,6 +302,7 @@ func (w *world) itemOf(b *booking.Booking, p *who) exchangesim.Appointment {
 		if l, known := w.linked(p, it.ID); known && l.State == store.LinkLive && l.Booking == b.ID {
 			linked = append(linked, it)
 			if o := w.others[it.ID]; o != nil && o.was != "" && !w.orphaned(o) {
+				w.recall(b.ID)
 				w.fail("a copy of %s in %s was taken for its item", b.ID, p.ID)
 			}
 			delete(w.others, it.ID)

@@ -125,6 +125,9 @@ func (w *world) occurrence(a soak.Act) {
 	if l, known := w.linked(p, it.ID); what == "changes all from" && w.others[it.ID] == nil && (!known || l.State != store.LinkLive) {
 		return // which of two series is the booking's nobody can tell that knows neither, once their times are changed, too
 	}
+	if what == "changes all from" && it.Cancelled {
+		return // what was called off, and brought back, Outlook offers to remove, not to divide
+	}
 	w.counted()
 	switch what {
 	case "retitles":
