@@ -74,6 +74,29 @@ func TestTheCopyOfAFormerItemIsNoRefusal(t *testing.T) {
 	})
 }
 
+// Somebody deletes a meeting from a room's calendar while its organizer drags it elsewhere: that is the room's refusal all the same, and
+// not taken for the organizer's calling it off.
+func TestARoomsCopyIsDeletedWhileTheItemIsMoved(t *testing.T) {
+	rooms(t, func(w *world) {
+		refs := w.invite(meetingAt(9, "m1", alice, roomA), roomA)
+		w.shadow(true) // no marker of ours tells the item
+		w.pass("room-a")
+		id := w.theOne().ID
+		w.server.remove(roomA, refs[1])
+		w.server.move(alice, w.only(alice).Ref)
+		for range 2 {
+			w.pass("room-a")
+			w.pass("alice")
+			w.later(time.Hour)
+			w.shadow(false)
+		}
+		w.pass("room-a")
+		if a := w.answerOf(w.booking(id), roomA); a.State != booking.AnswerDeclined {
+			w.Errorf("the room's answer is %+v", a)
+		}
+	})
+}
+
 // A room declined, and the booking was cancelled; its item stays and still invites the other room. Booked anew without rooms, it has
 // none: what the rooms' calendars have of it are copies of its item and nothing else.
 func TestABookingMadeAnewDoesNotFollowTheCopiesOfItsItem(t *testing.T) {
