@@ -168,8 +168,12 @@ func (w *world) occurrence(a soak.Act) {
 		}
 		w.others[made] = &other{box: p.Email, booking: id, was: says(again), of: of}
 	}
-	if what == "retitles" || what == "places" {
+	whole := what == "changes all from" && made == it.ID // from the first on
+	if what == "retitles" || what == "places" || whole {
 		w.typed(p, it, title)
+	}
+	if whole && w.others[it.ID] == nil && !w.abandoned(p, id) {
+		w.note(id).edits["subject"], w.note(id).editedIn = title, p
 	}
 	if w.others[it.ID] == nil && what == "retitles" && !w.abandoned(p, id) {
 		n := w.note(id)

@@ -75,6 +75,7 @@ type note struct {
 	veil      bool             // it was private at some time since, or is
 	hidden    bool             // … all the time, on both sides
 	secrets   []string         // which its owner wrote into it meanwhile
+	own       bool             // the words of its private item are its owner's: it came from the add-in, or somebody decided that they stay
 	touched   bool             // somebody did something to its item, or refused what somebody did
 }
 
