@@ -288,7 +288,7 @@ func (w *world) declined(b *booking.Booking) bool {
 	return p.ConflictBehaviour == directory.Cancel && slices.ContainsFunc(w.sim.Answers(), func(a exchangesim.Answer) bool {
 		id, _, _ := strings.Cut(a.Subject, " ")
 		of := w.byUID(a.UID) // what follows in a series that was split may still bear the first one's marker
-		return a.Response == "Decline" && (id == b.ID || of == b.ID || of != "" && strings.HasPrefix(b.ID, of+"-")) && strings.EqualFold(a.To, p.Email) && strings.HasPrefix(a.From, "room-")
+		return a.Response == "Decline" && (id == b.ID || of == b.ID || meetingID(a.UID) == b.ID || of != "" && strings.HasPrefix(b.ID, of+"-")) && strings.EqualFold(a.To, p.Email) && strings.HasPrefix(a.From, "room-")
 	})
 }
 

@@ -325,7 +325,7 @@ func (e *Engine) saysOfRoom(ctx context.Context, p *pass, b *booking.Booking, r 
 	}
 	i := slices.IndexFunc(links, func(l store.Link) bool { return l.State == store.LinkLive && l.Ref != "" && l.Person == b.Organizer })
 	if i < 0 {
-		return h, nil
+		return withoutItem(links, b, r, h), nil
 	}
 	there, problem, err := e.onlooker(ctx, links[i])
 	if err != nil {
@@ -359,6 +359,22 @@ func (e *Engine) saysOfRoom(ctx context.Context, p *pass, b *booking.Booking, r 
 		h.reason = e.whyDeclined(ctx, there, item, p.person.Email)
 	}
 	return h, nil
+}
+
+// withoutItem is what can be said of a room's copy while b's organizer has no item: h, unless it was the copy of a former item, whose
+// organizer or calendar is another one now, or the new one is on its way.
+func withoutItem(links []store.Link, b *booking.Booking, r store.RoomItem, h hearsay) hearsay {
+	for _, l := range links {
+		if r.UID != "" && l.UID == r.UID && (l.Person != b.Organizer || l.State == store.LinkDead || l.State == store.LinkDeleting) {
+			return hearsay{}
+		}
+	}
+	for _, l := range links {
+		if l.Person == b.Organizer && (l.State == store.LinkPending || l.State == store.LinkExpected) {
+			return hearsay{wait: true}
+		}
+	}
+	return h
 }
 
 // isOff reports whether somebody's calendar is not read at all.
