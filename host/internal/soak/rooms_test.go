@@ -49,6 +49,11 @@ func (w *world) bookingOf(it exchangesim.Appointment) string {
 		return id
 	}
 	if id := it.Properties[oid]; id != "" {
+		for _, p := range w.people {
+			if l, known := w.linked(p, it.ID); known && strings.EqualFold(p.Email, it.Organizer.Address) && strings.HasPrefix(l.Booking, id+"-") {
+				return l.Booking // split off, and not marked yet
+			}
+		}
 		return id
 	}
 	key := it.Properties[ourKey] // it is half made: the booking's id comes with the invitation
