@@ -49,8 +49,10 @@ func (w *world) bookingOf(it exchangesim.Appointment) string {
 		return id
 	}
 	if id := it.Properties[oid]; id != "" {
-		for _, p := range w.people {
-			if l, known := w.linked(p, it.ID); known && strings.EqualFold(p.Email, it.Organizer.Address) && strings.HasPrefix(l.Booking, id+"-") {
+		links, err := w.store.LinksByUID(w.Context(), w.tenant, it.UID)
+		w.must(err)
+		for _, l := range links {
+			if l.State == store.LinkLive && strings.HasPrefix(l.Booking, id+"-") {
 				return l.Booking // split off, and not marked yet
 			}
 		}
