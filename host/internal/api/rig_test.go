@@ -63,7 +63,7 @@ func (e engine) Put(ctx context.Context, b *booking.Booking, match booking.Match
 		}
 		if saved.Skipped, err = tx.Conflicts(ctx, old, b); err != nil {
 			return err
-		} else if len(saved.Skipped) > 0 && (on != booking.Skip || !b.Series() || !b.Skip(saved.Skipped)) {
+		} else if len(saved.Skipped) > 0 && (on != booking.Skip || !b.Series() || !b.Skip(saved.Skipped, e.Now())) {
 			return booking.Overlapped(b.ID, saved.Skipped)
 		}
 		saved.Booking, err = e.replace(ctx, tx, old, b)

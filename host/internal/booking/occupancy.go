@@ -138,14 +138,21 @@ func Overlaps(a, b *Booking) bool {
 	return false
 }
 
-// Skip leaves the occurrences with a conflict out of a series. It reports false, and changes nothing, if none would be left as far ahead as
-// is known: what of one without end lies beyond the Horizon may be taken as well.
-func (b *Booking) Skip(conflicts []Conflict) bool {
+// Skip leaves the occurrences with a conflict out of a series. It reports false, and changes nothing, if none would be left. Of a series
+// without end those count that lie within the Horizon from now: as far everybody's series are known, and what lies beyond may be taken as
+// well.
+func (b *Booking) Skip(conflicts []Conflict, now time.Time) bool {
 	c := b.Clone()
 	for _, x := range conflicts {
 		c.SetException(Exception{Occurrence: x.Occurrence, Skipped: true})
 	}
-	for range Occurrences(c, c.Start.Add(Horizon)) {
+	until := now.Add(Horizon)
+	if s, err := seriesOf(c); err != nil || !s.rule.Endless() {
+		until = time.Time{}
+	} else if first := c.Start.AddDate(0, 0, 1); until.Before(first) {
+		until = first
+	}
+	for range Occurrences(c, until) {
 		b.Exceptions = c.Exceptions
 		return true
 	}

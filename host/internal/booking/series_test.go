@@ -410,10 +410,10 @@ func TestSkippingLeavesOneOccurrence(t *testing.T) {
 	t.Parallel()
 	b := weekly(tuesdays + ";COUNT=2")
 	first, second := Conflict{Occurrence: b.Start}, Conflict{Occurrence: b.Start.AddDate(0, 0, 2)}
-	if b.Skip([]Conflict{first, second}) || len(b.Exceptions) != 0 {
+	if b.Skip([]Conflict{first, second}, b.Start) || len(b.Exceptions) != 0 {
 		t.Errorf("all occurrences were left out: %+v", b.Exceptions)
 	}
-	if !b.Skip([]Conflict{second}) || starts(b, time.Time{}) != "10-20T07" {
+	if !b.Skip([]Conflict{second}, b.Start) || starts(b, time.Time{}) != "10-20T07" {
 		t.Errorf("left: %s", starts(b, time.Time{}))
 	}
 }
@@ -421,15 +421,21 @@ func TestSkippingLeavesOneOccurrence(t *testing.T) {
 func TestSkippingAllThatIsKnownOfAnEndlessSeriesLeavesNothing(t *testing.T) {
 	t.Parallel()
 	b := weekly(tuesdays)
+	// Another series, which began a week before, is known for a week less than this one.
+	now := b.Start.AddDate(0, 0, -7)
 	var all []Conflict
-	for o := range Occurrences(b, b.Start.Add(Horizon)) {
+	for o := range Occurrences(b, now.Add(Horizon)) {
 		all = append(all, Conflict{Occurrence: o.Occurrence})
 	}
-	if b.Skip(all) || len(b.Exceptions) != 0 {
+	if b.Skip(all, now) || len(b.Exceptions) != 0 {
 		t.Errorf("a series that begins in two years, perhaps: %d exceptions", len(b.Exceptions))
 	}
-	if !b.Skip(all[1:]) {
+	if !b.Skip(all[1:], now) {
 		t.Error("the first occurrence is left")
+	}
+	far := weekly(tuesdays)
+	if now = now.AddDate(-5, 0, 0); !far.Skip(nil, now) || far.Skip([]Conflict{{Occurrence: far.Start}}, now) {
+		t.Error("of a series that begins beyond what is known its first occurrence counts")
 	}
 }
 

@@ -185,7 +185,7 @@ func (w *world) save(b, old *booking.Booking, loud bool) {
 	if w.private && (w.veiled(saved) != (old != nil && w.veiled(old)) || old != nil && old.Class != saved.Class) {
 		w.veil(b.ID)
 	}
-	w.excepted += len(saved.Exceptions)
+	w.skipped += len(put.Skipped)
 	n := w.note(b.ID)
 	n.puts, n.asked = n.puts+1, n.asked+1
 	n.cancelled, n.said = false, saved

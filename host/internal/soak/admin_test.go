@@ -122,10 +122,10 @@ func (w *world) decideUnit(p *who, q store.Quarantine, decision string) {
 	}
 }
 
-// letGo: the items of a booking stay as they are.
+// letGo: the items of a booking stay as they are. If that has another one in the same calendar by now, they are listed.
 func (w *world) letGo(p *who, id string) {
 	b := w.booking(id)
-	stands := b != nil && b.Status == booking.Confirmed && b.Organizer == p.ID
+	stands := b != nil && b.Status == booking.Confirmed && b.Organizer == p.ID && len(w.differences(id)) == 0
 	for _, it := range w.own(p.Email) {
 		if _, linked := w.linked(p, it.ID); it.Properties[oid] == id && !linked && !stands && w.others[it.ID] == nil {
 			w.others[it.ID] = &other{box: p.Email, booking: id, was: says(it)}

@@ -310,7 +310,7 @@ func (w *world) addIn(a soak.Act) {
 	}
 	item := func() {
 		w.say("%s has the add-in make the item of %s", p.ID, id)
-		w.note(id).touched = true
+		w.note(id).touched, w.note(id).own = true, true
 		at := exchangesim.Appointment{Subject: b.Title, Start: b.Start, End: b.End, Properties: map[string]string{oid: id}}
 		for _, r := range b.Resources {
 			at.Resources = append(at.Resources, exchangesim.Attendee{Name: "The " + r, Address: w.address(r)})

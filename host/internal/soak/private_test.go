@@ -49,7 +49,7 @@ func leaks(text string) bool {
 
 // told says what of an item its owner is told that is only the booking system's; empty if nothing is.
 func (w *world) leaked(b *booking.Booking, p *who, it exchangesim.Appointment) string {
-	if !w.veiled(b) {
+	if !w.veiled(b) || w.note(b.ID).own {
 		return ""
 	}
 	all := []string{it.Subject, it.Location}

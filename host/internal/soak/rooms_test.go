@@ -49,6 +49,13 @@ func (w *world) bookingOf(it exchangesim.Appointment) string {
 		return id
 	}
 	if id := it.Properties[oid]; id != "" {
+		links, err := w.store.LinksByUID(w.Context(), w.tenant, it.UID)
+		w.must(err)
+		for _, l := range links {
+			if l.State == store.LinkLive && strings.HasPrefix(l.Booking, id+"-") {
+				return l.Booking // split off, and not marked yet
+			}
+		}
 		return id
 	}
 	key := it.Properties[ourKey] // it is half made: the booking's id comes with the invitation
@@ -299,7 +306,20 @@ func (w *world) excused(b *booking.Booking, it exchangesim.Appointment) (address
 	return addresses
 }
 
-// told reports whether anything was ever laid before somebody about a room's item, or about a booking in it.
+// withTaken returns an occurrence with the rooms that stay invited to it and that its booking does not have, because they are taken.
+func (w *world) withTaken(one *booking.Booking, at time.Time, uid string) *booking.Booking {
+	one = one.Clone()
+	for _, r := range w.roomItems(uid) {
+		taken := slices.ContainsFunc(r.Occurrences, func(o store.RoomOccurrence) bool { return o.Occurrence.Equal(at) })
+		if taken && !slices.Contains(one.Resources, r.Room) {
+			one.Resources = append(one.Resources, r.Room)
+		}
+	}
+	slices.Sort(one.Resources)
+	return one
+}
+
+// toldOf reports whether anything was ever laid before somebody about a room's item, or about a booking in it.
 func (w *world) toldOf(room string, ref calendar.Ref, booking string) bool {
 	all, err := w.store.Differences(w.Context(), w.tenant, store.DifferenceFilter{Person: room, IncludeClosed: true})
 	w.must(err)

@@ -125,6 +125,9 @@ func (w *world) occurrence(a soak.Act) {
 	if l, known := w.linked(p, it.ID); what == "changes all from" && w.others[it.ID] == nil && (!known || l.State != store.LinkLive) {
 		return // which of two series is the booking's nobody can tell that knows neither, once their times are changed, too
 	}
+	if what == "changes all from" && it.Cancelled {
+		return // what was called off, and brought back, Outlook offers to remove, not to divide
+	}
 	w.counted()
 	switch what {
 	case "retitles":
@@ -165,8 +168,12 @@ func (w *world) occurrence(a soak.Act) {
 		}
 		w.others[made] = &other{box: p.Email, booking: id, was: says(again), of: of}
 	}
-	if what == "retitles" || what == "places" {
+	whole := what == "changes all from" && made == it.ID // from the first on
+	if what == "retitles" || what == "places" || whole {
 		w.typed(p, it, title)
+	}
+	if whole && w.others[it.ID] == nil && !w.abandoned(p, id) {
+		w.note(id).edits["subject"], w.note(id).editedIn = title, p
 	}
 	if w.others[it.ID] == nil && what == "retitles" && !w.abandoned(p, id) {
 		n := w.note(id)
@@ -237,6 +244,8 @@ func (w *world) unlikeSeries(b *booking.Booking, p *who, it exchangesim.Appointm
 		place := w.placeOf(one)
 		if i := len(want); one.Location == "" && i < len(seen) && seen[i].Location == "" {
 			place = "" // an item without one is where its rooms are
+		} else if one.Location == "" && i < len(seen) && seen[i].Location != place {
+			place = w.placeOf(w.withTaken(one, o.Occurrence, it.UID))
 		}
 		want = append(want, line(original, one.Start, one.End, one.Title, place))
 	}

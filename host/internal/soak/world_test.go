@@ -39,18 +39,17 @@ type world struct {
 	unique   int
 	scans    []int64 // under way
 
-	armed []*arm
-	crash int // failpoints until the host dies; 0: it lives
-	lost  func() error
-	held  bool // notices are held back
-	amid  bool // something happens in the middle of a pass
-	cut   bool // something was cut off since the last quiet
-	mails int  // of the server's, so many are accounted for
-	acts  int
-	// excepted are the exceptions of series that were put, as many of which may be left out for conflicts.
-	excepted int
-	passing  string
-	base     map[string]int // what the server had counted when the world began
+	armed   []*arm
+	crash   int // failpoints until the host dies; 0: it lives
+	lost    func() error
+	held    bool // notices are held back
+	amid    bool // something happens in the middle of a pass
+	cut     bool // something was cut off since the last quiet
+	mails   int  // of the server's, so many are accounted for
+	acts    int
+	skipped int // occurrences left out of series for a conflict, each a write of its own wherever the series is made
+	passing string
+	base    map[string]int // what the server had counted when the world began
 }
 
 type who struct {
@@ -76,6 +75,7 @@ type note struct {
 	veil      bool             // it was private at some time since, or is
 	hidden    bool             // … all the time, on both sides
 	secrets   []string         // which its owner wrote into it meanwhile
+	own       bool             // the words of its private item are its owner's: it came from the add-in, or somebody decided that they stay
 	touched   bool             // somebody did something to its item, or refused what somebody did
 }
 

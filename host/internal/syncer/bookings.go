@@ -67,7 +67,7 @@ func (e *Engine) Put(ctx context.Context, b *booking.Booking, match booking.Matc
 			return err
 		}
 		if len(conflicts) > 0 {
-			if on != booking.Skip || !next.Series() || !next.Skip(conflicts) {
+			if on != booking.Skip || !next.Series() || !next.Skip(conflicts, e.now()) {
 				return booking.Overlapped(b.ID, conflicts)
 			}
 			if v := booking.Validate(next); len(v) > 0 {

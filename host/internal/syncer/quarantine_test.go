@@ -368,3 +368,30 @@ func TestMassCancellationsOfTheBookingSystemWait(t *testing.T) {
 		})
 	}
 }
+
+// Where a booking has a new item by the time that the removal of its former one is discarded, there are two, and they are listed.
+func TestADiscardedRemovalBesideANewItemIsListed(t *testing.T) {
+	const n = 12
+	each(t, func(w *world) {
+		w.many(n)
+		at := w.booking("b05")
+		for i := range n {
+			if _, err := w.engine.Cancel(w.Context(), tenant, fmt.Sprintf("b%02d", i), booking.Match{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.book("b05", func(b *booking.Booking) { b.Start, b.End = at.Start, at.End })
+		w.pass("alice")
+		w.decideUnit(w.waiting(BookingCancellations, n), Discard)
+		w.are(n, n, n+1, "Planning")
+		all, err := w.store.Differences(w.Context(), tenant, store.DifferenceFilter{Kind: copyLeftAlone})
+		if err != nil || len(all) != 1 || all[0].Booking != "b05" {
+			t.Fatalf("listed: %+v, %v", all, err)
+		}
+		if err := w.engine.Resolve(w.Context(), tenant, all[0].ID, Resolution{Use: UseBooking}); err != nil {
+			t.Fatal(err)
+		}
+		w.pass("alice")
+		w.are(n, n, n, "Planning")
+	})
+}

@@ -164,7 +164,12 @@ func (e *Engine) keepItem(ctx context.Context, tx *store.Tx, l store.Link, it *Q
 	if !cancelledAt(b, found, it.Version) || b.Organizer != l.Person {
 		it.Problem = "the booking is not as it was when its item was to be removed: the item stays, and is let go"
 		l.Quarantine = 0
-		return e.bury(ctx, tx, &l)
+		if err := e.bury(ctx, tx, &l); err != nil || !found || b.Status != booking.Confirmed || b.Organizer != l.Person {
+			return err
+		}
+		it.Problem += "; the booking has another one by now"
+		return e.differ(ctx, tx, &pair{link: l}, copyLeftAlone, "the item of the booking as it was before was to be removed, and stays because an administrator "+
+			"discarded that; the booking has another one by now")
 	}
 	next, err := e.putBack(ctx, tx, b, b.Clone(), it, discardedCause)
 	if err != nil {

@@ -74,6 +74,56 @@ func TestTheCopyOfAFormerItemIsNoRefusal(t *testing.T) {
 	})
 }
 
+// A booking gets another organizer, and the copy of the former one's item leaves the room before the new one has an item: the room has
+// declined nothing, and nothing is cancelled for it.
+func TestTheCopyOfAFormerOrganizersItemIsNoRefusal(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.person(directory.Person{ID: "bob", Email: bob, DisplayName: "Bob", ConflictBehaviour: directory.Cancel})
+		w.book("b1")
+		w.pass("alice")
+		w.server.identify(alice, w.only(alice).Ref, "m1")
+		ev := w.only(alice).Event
+		ev.Organizer = calendar.Address{Name: "Alice", Email: alice}
+		copied := w.server.add(roomA, calendar.Item{ReadOnly: true, Response: calendar.Accepted, Event: ev})
+		w.pass("alice")
+		w.pass("room-a")
+		w.book("b1", by("bob"))
+		w.pass("alice")
+		w.server.remove(roomA, copied)
+		w.pass("room-a")
+		w.pass("bob")
+		w.later(time.Hour)
+		w.pass("room-a")
+		b := w.booking("b1")
+		if a, _ := b.Answer(roomA); b.Status != booking.Confirmed || a.State == booking.AnswerDeclined {
+			w.Errorf("%s, answer %+v", b.Status, a)
+		}
+	})
+}
+
+// Somebody deletes a meeting from a room's calendar while its organizer drags it elsewhere: that is the room's refusal all the same, and
+// not taken for the organizer's calling it off.
+func TestARoomsCopyIsDeletedWhileTheItemIsMoved(t *testing.T) {
+	rooms(t, func(w *world) {
+		refs := w.invite(meetingAt(9, "m1", alice, roomA), roomA)
+		w.shadow(true) // no marker of ours tells the item
+		w.pass("room-a")
+		id := w.theOne().ID
+		w.server.remove(roomA, refs[1])
+		w.server.move(alice, w.only(alice).Ref)
+		for range 2 {
+			w.pass("room-a")
+			w.pass("alice")
+			w.later(time.Hour)
+			w.shadow(false)
+		}
+		w.pass("room-a")
+		if a := w.answerOf(w.booking(id), roomA); a.State != booking.AnswerDeclined {
+			w.Errorf("the room's answer is %+v", a)
+		}
+	})
+}
+
 // A room declined, and the booking was cancelled; its item stays and still invites the other room. Booked anew without rooms, it has
 // none: what the rooms' calendars have of it are copies of its item and nothing else.
 func TestABookingMadeAnewDoesNotFollowTheCopiesOfItsItem(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
@@ -190,10 +191,15 @@ func (s *roomSettling) cannotFollow(ctx context.Context, b *booking.Booking, oth
 		return err
 	}
 	s.row.Booking, s.row.Base = b.ID, saveFields(before) // the booking has not followed: that is tried again
-	if next.SyncProblem = fmt.Sprintf("the meeting was moved to a time at which the room %s is taken by another booking", s.row.Room); next.SyncProblem == b.SyncProblem {
+	why := fmt.Sprintf("the meeting was moved to a time at which the room %s is taken by another booking", s.row.Room)
+	if strings.Contains(b.SyncProblem, why) {
 		return nil
 	}
-	return e.save(ctx, s.tx, b, next, sourceCalendar, next.SyncProblem)
+	next.SyncProblem = why
+	if b.SyncProblem != "" { // another room of the meeting cannot follow either, perhaps: each says so once
+		next.SyncProblem = b.SyncProblem + "; " + why
+	}
+	return e.save(ctx, s.tx, b, next, sourceCalendar, why)
 }
 
 // wakeSources has the rooms look at what a booking came from, after the booking system changed it.

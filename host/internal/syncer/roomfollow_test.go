@@ -309,3 +309,30 @@ func TestASeriesThatSharesItsRoomAheadIsFollowed(t *testing.T) {
 		})
 	}
 }
+
+// Two rooms that cannot follow a meeting each say so once, and not in turn whenever they are read.
+func TestTwoRoomsThatCannotFollowAMeeting(t *testing.T) {
+	rooms(t, func(w *world) {
+		refs := w.invite(meetingAt(9, "m1", outside, roomA, roomB), roomA, roomB)
+		w.pass("room-a")
+		w.pass("room-b")
+		id := w.theOne().ID
+		w.book("b1", at(14), func(b *booking.Booking) { b.Resources = []string{"room-a", "room-b"} })
+		for i, room := range []string{roomA, roomB} {
+			w.server.edit(room, refs[i], func(ev *calendar.Event) { ev.Start, ev.End = ev.Start.Add(5*time.Hour), ev.End.Add(5*time.Hour) })
+		}
+		said := []string{}
+		for range 3 {
+			for _, room := range []string{"room-a", "room-b"} {
+				if err := w.engine.Sync(w.Context(), tenant, room, true); err != nil {
+					w.Fatal(err)
+				}
+				w.pass(room)
+			}
+			said = append(said, w.booking(id).SyncProblem)
+		}
+		if said[0] != said[1] || said[1] != said[2] || !strings.Contains(said[2], "room-a is") || !strings.Contains(said[2], "room-b is") {
+			w.Errorf("its problem is %q", said)
+		}
+	})
+}

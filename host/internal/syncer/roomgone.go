@@ -271,6 +271,11 @@ func (e *Engine) leftRoom(ctx context.Context, p *pass, r store.RoomItem) error 
 		if said.wait {
 			now.Tries++
 			now.Due = e.now().Add(min(e.limits().RetryBase<<min(now.Tries-1, 6), time.Hour))
+			if said.look {
+				if err := tx.MarkDirty(ctx, b.Tenant, b.Organizer, zeroTime); err != nil {
+					return err
+				}
+			}
 			return tx.PutRoomItem(ctx, now)
 		}
 		if err := e.closeRoomDifferences(ctx, tx, now, ""); err != nil {
@@ -307,6 +312,7 @@ type hearsay struct {
 	invited bool   // the room still is
 	reason  string // why it declined, as far as is known
 	wait    bool   // nobody knows now
+	look    bool   // the organizer's calendar is to be read first
 }
 
 // saysOfRoom asks the organizer's item. A room's copy is gone when the room declined, when somebody deleted it there, and
@@ -319,7 +325,7 @@ func (e *Engine) saysOfRoom(ctx context.Context, p *pass, b *booking.Booking, r 
 	}
 	i := slices.IndexFunc(links, func(l store.Link) bool { return l.State == store.LinkLive && l.Ref != "" && l.Person == b.Organizer })
 	if i < 0 {
-		return h, nil
+		return withoutItem(links, b, r, h), nil
 	}
 	there, problem, err := e.onlooker(ctx, links[i])
 	if err != nil {
@@ -337,7 +343,9 @@ func (e *Engine) saysOfRoom(ctx context.Context, p *pass, b *booking.Booking, r 
 		return h, ctx.Err()
 	case err != nil:
 		return hearsay{wait: true}, nil
-	case item == nil || item.Event.Cancelled:
+	case item == nil: // called off, or dragged elsewhere: the organizer's own pass finds that out
+		return hearsay{wait: true, look: true}, nil
+	case item.Event.Cancelled:
 		return hearsay{}, nil
 	}
 	if r.UID != "" && item.Event.UID != "" && r.UID != item.Event.UID {
@@ -351,6 +359,22 @@ func (e *Engine) saysOfRoom(ctx context.Context, p *pass, b *booking.Booking, r 
 		h.reason = e.whyDeclined(ctx, there, item, p.person.Email)
 	}
 	return h, nil
+}
+
+// withoutItem is what can be said of a room's copy while b's organizer has no item: h, unless it was the copy of a former item, whose
+// organizer or calendar is another one now, or the new one is on its way.
+func withoutItem(links []store.Link, b *booking.Booking, r store.RoomItem, h hearsay) hearsay {
+	for _, l := range links {
+		if r.UID != "" && l.UID == r.UID && (l.Person != b.Organizer || l.State == store.LinkDead || l.State == store.LinkDeleting) {
+			return hearsay{}
+		}
+	}
+	for _, l := range links {
+		if l.Person == b.Organizer && (l.State == store.LinkPending || l.State == store.LinkExpected) {
+			return hearsay{wait: true}
+		}
+	}
+	return h
 }
 
 // isOff reports whether somebody's calendar is not read at all.
