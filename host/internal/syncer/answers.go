@@ -342,6 +342,9 @@ func (e *Engine) roomRefuses(ctx context.Context, tx *store.Tx, b *booking.Booki
 			}
 		}
 	}
+	if err := e.wakeCopies(ctx, tx, b); err != nil {
+		return err
+	}
 	return e.record(ctx, tx, b.Tenant, b.Organizer, b.ID, "booking cancelled", "a room declined: "+what)
 }
 

@@ -116,7 +116,11 @@ func (e *Engine) rebuff(ctx context.Context, tx *store.Tx, p *pair, not refusal)
 		if err := e.mailOnError(ctx, tx, l, mailNews{MailBookingCancelled, not.why}); err != nil {
 			return err
 		}
-		return e.cancelFromCalendar(ctx, tx, p, "conflict: "+not.why)
+		b := p.booking
+		if err := e.cancelFromCalendar(ctx, tx, p, "conflict: "+not.why); err != nil {
+			return err
+		}
+		return e.wakeCopies(ctx, tx, b)
 	}
 	return e.setBack(ctx, tx, p, not)
 }

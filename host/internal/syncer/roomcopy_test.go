@@ -142,6 +142,9 @@ func TestABookingMadeAnewDoesNotFollowTheCopiesOfItsItem(t *testing.T) {
 		if w.booking("b1").Status != booking.Cancelled {
 			w.Fatal("the booking stands")
 		}
+		if w.pass("room-a"); w.differences(roomUnbooked) != 1 {
+			w.Errorf("%d differences tell that the item goes on inviting the other room", w.differences(roomUnbooked))
+		}
 		w.server.edit(roomA, w.only(roomA).Ref, func(ev *calendar.Event) { ev.Subject += "!" })
 		w.pass("room-a")
 		w.book("b1", func(b *booking.Booking) { b.Resources = nil })

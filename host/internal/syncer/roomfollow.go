@@ -211,6 +211,22 @@ func (e *Engine) wakeSources(ctx context.Context, tx *store.Tx, b *booking.Booki
 	if err != nil || !slices.ContainsFunc(rows, func(r store.RoomItem) bool { return r.Role != store.RoomCopy }) {
 		return err
 	}
+	return e.wake(ctx, tx, b, rows)
+}
+
+// wakeCopies has the rooms look at their copies of an item that was let go with its booking: it goes on inviting them.
+func (e *Engine) wakeCopies(ctx context.Context, tx *store.Tx, b *booking.Booking) error {
+	if !e.RoomSync(b.Tenant) {
+		return nil
+	}
+	rows, err := tx.RoomItemsOfBooking(ctx, b.Tenant, b.ID)
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	return e.wake(ctx, tx, b, rows)
+}
+
+func (e *Engine) wake(ctx context.Context, tx *store.Tx, b *booking.Booking, rows []store.RoomItem) error {
 	if _, err := tx.WakeRoomItems(ctx, b.Tenant, store.RoomItemChoice{Booking: b.ID}, e.now()); err != nil {
 		return err
 	}
