@@ -208,3 +208,35 @@ func TestADeletedCopyLeavesWhatTheRoomIsTakenFor(t *testing.T) {
 		wantTimes(w, w.seriesOf(), "room-a", "12-01T09", "12-15T09")
 	})
 }
+
+// As above, but another room declines the booking's item, and the booking is cancelled: the meeting goes on inviting the room, and nothing
+// stands for it.
+func TestAMeetingTakenForTheCopyOfACancelledBookingIsTold(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.person(directory.Person{ID: "alice", Email: alice, DisplayName: "Alice", ConflictBehaviour: directory.Cancel})
+		w.pass("alice")
+		w.book("b1", noOneElse, func(b *booking.Booking) { b.Resources = []string{"room-a", "room-b"} })
+		w.invite(meetingAt(9, "m1", alice, roomA, roomB), roomA)
+		w.pass("room-a")
+		w.pass("alice")
+		for _, it := range w.server.items(alice) {
+			if it.Key != "" {
+				w.server.edit(alice, it.Ref, func(ev *calendar.Event) {
+					for i := range ev.Attendees {
+						ev.Attendees[i].Response = calendar.Declined
+					}
+				})
+			}
+		}
+		for range 3 {
+			w.pass("alice")
+			w.pass("room-a")
+		}
+		if b := w.booking("b1"); b.Status != booking.Cancelled {
+			w.Fatalf("the booking stands: %+v", b)
+		}
+		if n := w.differences(roomUnbooked); n != 1 && len(w.bookings()) != 1 {
+			w.Error("nobody is told of the meeting that stays in the room's calendar")
+		}
+	})
+}

@@ -438,6 +438,9 @@ func (s *roomSettling) over(ctx context.Context, b *booking.Booking, from origin
 	}
 	if from == byOrganizer {
 		links, err := s.tx.LinksByUID(ctx, s.row.Tenant, s.row.UID)
+		if err == nil && len(links) == 0 { // it was taken for the copy of one before that had its item
+			links, err = s.tx.LinksOfBooking(ctx, b.Tenant, b.ID)
+		}
 		if err != nil {
 			return err
 		}
