@@ -3,7 +3,6 @@ package soak_test
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -248,7 +247,11 @@ func (w *world) checkBooking(b *booking.Booking) {
 	if b.Status != booking.Confirmed || organizer.SyncDisabled {
 		return
 	}
-	if n.said != nil && !n.touched && !organizer.restless && !booking.Same(b, n.said) {
+	same := booking.Same
+	if n.veil && b.Series() && !w.veiled(b) { // what its owner wrote into single occurrences meanwhile is not withheld any more
+		same = func(x, y *booking.Booking) bool { return booking.Same(withoutDayTexts(x), withoutDayTexts(y)) }
+	}
+	if n.said != nil && !n.touched && !organizer.restless && !same(b, n.said) {
 		w.recall(b.ID)
 		w.fail("%s is not as the booking system put it, and nobody touched its item: %+v, want %+v", b.ID, b, n.said)
 	}
@@ -469,33 +472,4 @@ func (w *world) repeatsNothing() {
 			w.fail("a full read of what is at rest led to %d writes by %s and %d changes", n, op, after-seq)
 		}
 	}
-}
-
-// checkRequests: no edit leads to requests without end.
-func (w *world) checkRequests() {
-	written, asked := 0, 0
-	now := counts(w.sim)
-	for op, n := range now {
-		if n -= w.base[op]; slices.Contains(writes, op) {
-			written += n
-		} else {
-			asked += n
-		}
-	}
-	w.tally.requests += written + asked
-	w.tally.writes += written
-	if most := 6*w.acts + 3*w.skipped + 12; written > most {
-		w.fail("%d acts led to %d writes, more than %d: %v", w.acts, written, most, now)
-	}
-	if most := (60+20*len(w.synced))*w.acts + 600; asked > most {
-		w.fail("%d acts led to %d requests, more than %d", w.acts, asked, most)
-	}
-}
-
-func counts(s *exchangesim.Server) map[string]int {
-	all := map[string]int{}
-	for _, op := range slices.Concat(writes, reads) {
-		all[op] = s.Count(op)
-	}
-	return maps.Clone(all)
 }

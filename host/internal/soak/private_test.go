@@ -89,3 +89,16 @@ func (w *world) aboutPrivate(m exchangesim.Mail) string {
 	}
 	return ""
 }
+
+// withoutDayTexts returns a series without what its occurrences say in words of their own.
+func withoutDayTexts(b *booking.Booking) *booking.Booking {
+	c := b.Clone()
+	for i := range c.Exceptions {
+		x := &c.Exceptions[i]
+		x.Title, x.Location, x.Notes = nil, nil, nil
+	}
+	c.Exceptions = slices.DeleteFunc(c.Exceptions, func(x booking.Exception) bool {
+		return booking.SameException(x, booking.Exception{Occurrence: x.Occurrence})
+	})
+	return c
+}
