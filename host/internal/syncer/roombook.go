@@ -174,7 +174,7 @@ func (s *roomSettling) dropTaken(ctx context.Context, next *booking.Booking) err
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(rows, func(r store.RoomItem) bool { return r.Room == id }) {
+		if slices.ContainsFunc(rows, func(r store.RoomItem) bool { return r.Room == id && (r.GoneAt.IsZero() || r.Role != store.RoomNew) }) {
 			continue
 		}
 		mark := store.RoomItem{

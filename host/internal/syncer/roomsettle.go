@@ -124,6 +124,9 @@ func (s *roomSettling) takeOver(ctx context.Context) error {
 		return err
 	}
 	for _, old := range rows {
+		if err := s.unsettledElsewhere(ctx, old); err != nil {
+			return err
+		}
 		stays := old.GoneAt.IsZero() && old.Epoch == s.row.Epoch && old.Role != store.RoomDeclined && !isPlaceholder(old)
 		if old.Room != s.row.Room || old.Ref == s.row.Ref || stays {
 			continue
