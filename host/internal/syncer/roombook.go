@@ -157,6 +157,11 @@ func (s *roomSettling) dropTaken(ctx context.Context, next *booking.Booking) err
 			free = append(free, id)
 			continue
 		}
+		if refused, err := s.refusedBefore(ctx, id); err != nil {
+			return err
+		} else if refused {
+			continue
+		}
 		alone := onlyRoom(next, id)
 		conflicts, err := s.tx.Conflicts(ctx, nil, alone)
 		if err != nil {

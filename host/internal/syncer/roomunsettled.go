@@ -49,3 +49,19 @@ func (s *roomSettling) unsettledElsewhere(ctx context.Context, other store.RoomI
 	}
 	return s.tx.MarkDirty(ctx, other.Tenant, other.Room, zeroTime)
 }
+
+// refusedBefore reports whether another room has declined the meeting before it became a booking, and was not asked again: its copy is gone,
+// while the organizer's item may name the room as if it came.
+func (s *roomSettling) refusedBefore(ctx context.Context, room string) (refused bool, err error) {
+	rows, err := s.tx.RoomItemsByUID(ctx, s.row.Tenant, s.row.UID)
+	for _, r := range rows {
+		switch {
+		case r.Room != room || isPlaceholder(r):
+		case r.Role == store.RoomDeclined:
+			refused = true
+		case r.GoneAt.IsZero():
+			return false, nil
+		}
+	}
+	return refused, err
+}

@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,5 +111,48 @@ func TestACopyThatWasMovedWhileItWaitedIsNoRefusal(t *testing.T) {
 			w.Errorf("answer %+v, %v", a, refs)
 		}
 		w.quiet(0)
+	})
+}
+
+// A room was taken at the time of a meeting, and its copy was deleted; moved to where the room is free, the meeting becomes a booking by
+// another room's calendar. It does not have the room that gave it up, though the organizer's item says that it accepted.
+func TestARoomThatGaveAMeetingUpIsNotInItsBooking(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.book("b1", by("bob"), noOneElse)
+		ev := meetingAt(9, "m1", alice, roomA, roomB)
+		refs := w.invite(ev, roomA, roomB)
+		w.pass("room-a")
+		if w.differences(roomConflict) != 1 {
+			w.Fatal("the room is not taken")
+		}
+		later := func(ev *calendar.Event) { ev.Start, ev.End = ev.Start.Add(2*time.Hour), ev.End.Add(2*time.Hour) }
+		w.server.edit(alice, refs[0], later)
+		w.server.edit(roomB, refs[2], later)
+		w.server.remove(roomA, refs[1])
+		for range 2 {
+			w.pass("room-a")
+			w.pass("room-b")
+			w.pass("alice")
+		}
+		var meeting *booking.Booking
+		for _, b := range w.bookings() {
+			if b.ID != "b1" {
+				meeting = b
+			}
+		}
+		if meeting == nil || !slices.Equal(meeting.Resources, []string{"room-b"}) {
+			w.Fatalf("booking %+v", meeting)
+		}
+		// Asked again, and there, it comes.
+		again := w.server.items(roomB)[0]
+		again.Ref = ""
+		w.server.add(roomA, again)
+		for range 2 {
+			w.pass("room-a")
+			w.pass("alice")
+		}
+		if b := w.booking(meeting.ID); !slices.Equal(b.Resources, []string{"room-a", "room-b"}) {
+			w.Errorf("asked again: %+v", b)
+		}
 	})
 }
