@@ -172,6 +172,7 @@ func (w *world) check() {
 	for id, n := range w.notes {
 		for to, sent := range n.mailed {
 			if sent > n.mails {
+				w.recall(id)
 				w.fail("%s was mailed about %s %d times, %d are justified", to, id, sent, n.mails)
 			}
 		}

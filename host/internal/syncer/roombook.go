@@ -157,6 +157,11 @@ func (s *roomSettling) dropTaken(ctx context.Context, next *booking.Booking) err
 			free = append(free, id)
 			continue
 		}
+		if refused, err := s.refusedBefore(ctx, id); err != nil {
+			return err
+		} else if refused {
+			continue
+		}
 		alone := onlyRoom(next, id)
 		conflicts, err := s.tx.Conflicts(ctx, nil, alone)
 		if err != nil {
@@ -174,7 +179,7 @@ func (s *roomSettling) dropTaken(ctx context.Context, next *booking.Booking) err
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(rows, func(r store.RoomItem) bool { return r.Room == id }) {
+		if slices.ContainsFunc(rows, func(r store.RoomItem) bool { return r.Room == id && (r.GoneAt.IsZero() || r.Role != store.RoomNew) }) {
 			continue
 		}
 		mark := store.RoomItem{

@@ -116,11 +116,15 @@ func (e *Engine) harmlessInRoom(ctx context.Context, p *pass, rows []store.RoomI
 				}
 				return tx.PutRoomItem(ctx, now)
 			}
+			if keep, err := e.unsettledGone(ctx, tx, &now); err != nil || keep {
+				return err
+			}
 			b, found, err := tx.Booking(ctx, now.Tenant, now.Booking)
 			if err != nil {
 				return err
 			}
 			if harmless = !found || b.Status != booking.Confirmed || e.past(b) || now.Role == store.RoomLeft || now.Role == store.RoomNew; !harmless {
+				r = now
 				return nil
 			}
 			if err := e.closeRoomDifferences(ctx, tx, now, ""); err != nil {

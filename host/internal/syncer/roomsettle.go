@@ -34,7 +34,8 @@ type roomSettling struct {
 
 	fields plan.Fields // what the copy says
 	base   *plan.Fields
-	tries  int // to settle it before
+	tries  int  // to settle it before
+	again  bool // the room had declined the meeting, and was asked again
 }
 
 // follows are the fields in which a booking follows the copy that it came from.
@@ -124,6 +125,9 @@ func (s *roomSettling) takeOver(ctx context.Context) error {
 		return err
 	}
 	for _, old := range rows {
+		if err := s.unsettledElsewhere(ctx, old); err != nil {
+			return err
+		}
 		stays := old.GoneAt.IsZero() && old.Epoch == s.row.Epoch && old.Role != store.RoomDeclined && !isPlaceholder(old)
 		if old.Room != s.row.Room || old.Ref == s.row.Ref || stays {
 			continue
@@ -132,6 +136,7 @@ func (s *roomSettling) takeOver(ctx context.Context) error {
 			s.row.Booking, s.row.Role, s.row.Base, s.row.Answer, s.row.Reason = old.Booking, old.Role, old.Base, old.Answer, old.Reason
 			s.row.Occurrences = old.Occurrences
 		}
+		s.again = s.again || old.Role == store.RoomDeclined
 		if err := s.engine.closeRoomDifferences(ctx, s.tx, old, ""); err != nil {
 			return err
 		}
@@ -338,7 +343,7 @@ func (s *roomSettling) leave(ctx context.Context, d roomDifference) error {
 
 // copyOf is the room's copy of a meeting that is booked: it tells what the room has answered.
 func (s *roomSettling) copyOf(ctx context.Context, b *booking.Booking) error {
-	freed := refuses(*s.row)
+	freed := s.again || refuses(*s.row)
 	if b.Series() && s.fields.Recurrence != "" {
 		if collides, err := s.copySeries(ctx, b); err != nil || collides {
 			return err

@@ -213,11 +213,13 @@ func (b *Backend) rewrite(ctx context.Context, m calendar.Mutation, w writing, p
 		p["recurrence"] = nil
 	}
 	back := now.Recurrence != "" && series.ComesBack(now, want)
-	if !back && series.SameRule(now, want) && series.Changing(now, want, calendar.FieldTime) == 0 {
+	same := series.SameRule(now, want) && series.Changing(now, want, calendar.FieldTime) == 0
+	switch {
+	case !same: // which brings back by itself what was left out
+	case !back:
 		delete(p, "recurrence") // which would cost the series its exceptions, and mail
-	}
-	if back && want.Recurrence != "" {
-		// What was left out comes back only when the rule is made anew.
+	case want.Recurrence != "":
+		// What was left out comes back only when the rule is made anew. Each of the two writes mails.
 		if _, err := b.patch(ctx, m.Mailbox, w.e.ID, etag, patch{"recurrence": nil}); err != nil {
 			return false, err
 		}

@@ -100,6 +100,43 @@ func TestAnOccurrencesChangeMailsForThatOccurrenceAlone(t *testing.T) {
 	}
 }
 
+// What was left out comes back with another rule or other times by themselves. Guests hear of it once.
+func TestWhatWasLeftOutComesBackWithAnotherRuleInOneMail(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*calendar.Event)
+		mails  int
+	}{
+		"another rule":     {func(e *calendar.Event) { e.Recurrence = "FREQ=DAILY;INTERVAL=2;COUNT=5" }, 1},
+		"another time":     {func(e *calendar.Event) { e.Start, e.End = e.Start.Add(time.Hour), e.End.Add(time.Hour) }, 1},
+		"nothing but that": {func(*calendar.Event) {}, 2}, // the rule has to be taken away before
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			to, s := invitedTo(t)
+			from := to
+			from.Exceptions = []calendar.OccurrenceException{{Occurrence: s.On(s.Day(s.Start))}}
+			r, err := w.Apply(t.Context(), calendar.Mutation{Op: calendar.Create, Mailbox: w.alice, Key: "bk-1", Event: from, Mail: calendar.MailAll})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.change(&to)
+			sent := len(w.sim.Mails())
+			r, err = w.Apply(t.Context(), calendar.Mutation{
+				Op: calendar.Update, Mailbox: w.alice, Key: "bk-1", Ref: r.Item.Ref, Event: to,
+				Fields: calendar.FieldTime | calendar.FieldRecurrence, Mail: calendar.MailAll,
+			})
+			if err != nil || series.Changing(r.Item.Event, to, calendar.AllFields) != 0 {
+				t.Fatalf("%+v, %v", r.Item.Event, err)
+			}
+			if mails := w.sim.Mails()[sent:]; len(mails) != c.mails {
+				t.Errorf("mails %+v, want %d", mails, c.mails)
+			}
+		})
+	}
+}
+
 func TestASeriesThatWasCutOffIsCompleted(t *testing.T) {
 	t.Parallel()
 	for name, trouble := range map[string]func(*exchangesim.Faults){
