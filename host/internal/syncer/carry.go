@@ -90,6 +90,11 @@ type step struct {
 	settled bool            // nothing is left to do
 	// surelyNew: it is known that the calendar holds no item for the link. first: so its key has never been sent.
 	surelyNew, first bool
+	// Of a silent write: roomsLack, the item is made without its rooms and gets them after that; rooms, who is told of a change
+	// all the same; former, what may keep a room from being one of these.
+	roomsLack bool
+	rooms     []string
+	former    []formerCopy
 }
 
 func (e *Engine) attempt(ctx context.Context, p *pass, in store.Intent) error {
@@ -128,6 +133,9 @@ func (e *Engine) attempt(ctx context.Context, p *pass, in store.Intent) error {
 	}
 	s, err := e.prepare(ctx, p, in, seen{link: l, item: item, surelyNew: surelyNew})
 	if err != nil || s.settled {
+		return err
+	}
+	if err := e.sparesHolders(ctx, &s); err != nil {
 		return err
 	}
 	switch {
@@ -267,6 +275,9 @@ func (e *Engine) prepare(ctx context.Context, p *pass, in store.Intent, was seen
 		if v.rebuffed {
 			return nil
 		}
+		if v.CreateItem {
+			s.roomsLater(p.mode)
+		}
 		return e.arm(ctx, tx, &s)
 	})
 	if errors.Is(err, errStale) || err == nil && s.rebuffed && !s.settled {
@@ -366,6 +377,9 @@ func (e *Engine) arm(ctx context.Context, tx *store.Tx, s *step) error {
 		}
 	}
 	if err != nil || s.CreateItem {
+		return err
+	}
+	if err := s.findRooms(ctx, tx); err != nil {
 		return err
 	}
 	if s.writes = toSend(s.ItemFields, s.event, s.pair.item); !s.writes.Any(calendar.FieldRecurrence) {
