@@ -196,7 +196,7 @@ func (w *world) allowRewritten(b *booking.Booking) {
 func (w *world) forgive(bookings []*booking.Booking) {
 	for _, b := range bookings {
 		if n := w.note(b.ID); !w.organizerOf(b).SyncDisabled {
-			*n = note{mails: n.mails, mailed: n.mailed, asked: n.asked, silent: n.silent, veil: w.veiled(b), hidden: w.veiled(b), touched: w.waits(b), said: b.Clone(), edits: map[string]string{}, mayCancel: b.Status == booking.Cancelled}
+			*n = note{mails: n.mails, mailed: n.mailed, asked: n.asked, veil: w.veiled(b), hidden: w.veiled(b), touched: w.waits(b), said: b.Clone(), edits: map[string]string{}, mayCancel: b.Status == booking.Cancelled}
 		}
 	}
 	open, err := w.store.Differences(w.Context(), w.tenant, store.DifferenceFilter{})

@@ -341,9 +341,6 @@ func (w *world) checkHeld(bookings []*booking.Booking) {
 				w.must(err)
 				return r.Booking == b.ID || w.byUID(x.UID) == b.ID
 			})
-			if !w.invited(room, b.ID) {
-				continue // its item was made for what had been booked before, and nobody was told
-			}
 			if copied {
 				delete(w.unmet, room+" "+b.ID)
 			}
@@ -382,16 +379,6 @@ func (w *world) checkAccepted() {
 			w.fail("%s has %q at %s in its calendar, which is not booked, and nobody is told: %+v", room, it.Subject, it.Start.Format("2 15:04"), r)
 		}
 	}
-}
-
-// invited reports whether a room was asked for a booking, and not called off since.
-func (w *world) invited(room, id string) bool {
-	for _, m := range slices.Backward(w.sim.Mails()[w.note(id).silent:]) {
-		if strings.HasPrefix(m.Subject, id+" ") && slices.Contains(m.To, w.address(room)) {
-			return m.Kind != "cancellation"
-		}
-	}
-	return false
 }
 
 // waits reports whether a meeting waits for a room: freed, that is booked though nobody touches anything.
