@@ -325,7 +325,7 @@ func (w *world) isOff(address string) bool {
 // checkHeld: a booking has the room that it says to have, or the room's refusal is known.
 func (w *world) checkHeld(bookings []*booking.Booking) {
 	for _, b := range bookings {
-		if b.Status != booking.Confirmed || b.SyncDisabled || b.SyncProblem != "" || w.organizerOf(b).SyncDisabled || w.heldStill(b) {
+		if b.Status != booking.Confirmed || b.SyncDisabled || b.SyncProblem != "" || w.organizerOf(b).SyncDisabled || w.heldStill(b) || w.standsUnsent(b) {
 			continue
 		}
 		for _, room := range b.Resources {
@@ -379,6 +379,18 @@ func (w *world) checkAccepted() {
 			w.fail("%s has %q at %s in its calendar, which is not booked, and nobody is told: %+v", room, it.Subject, it.Start.Format("2 15:04"), r)
 		}
 	}
+}
+
+// standsUnsent reports whether a booking's item is a copy of the one that was: somebody made it in Outlook, and its rooms were never asked.
+func (w *world) standsUnsent(b *booking.Booking) bool {
+	for _, l := range w.links(b.ID) {
+		for id := range w.unsent {
+			if l.State == store.LinkLive && w.ref(w.anyone(l.Person), id) == l.Ref {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // waits reports whether a meeting waits for a room: freed, that is booked though nobody touches anything.

@@ -155,3 +155,33 @@ func TestADeletedCopyLeavesWhatTheRoomIsTakenFor(t *testing.T) {
 		wantTimes(w, w.seriesOf(), "room-a", "12-01T09", "12-15T09")
 	})
 }
+
+// What the organizer's item said of a room before its copy was found gone is no answer to that, though it is read after it.
+func TestAnAnswerFromBeforeTheCopyWasGoneIsNoNews(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.book("b1")
+		w.pass("alice")
+		own := w.only(alice)
+		w.server.identify(alice, own.Ref, "u1")
+		ev := own.Event
+		ev.UID, ev.Organizer = "u1", calendar.Address{Name: "Alice", Email: alice}
+		copied := w.server.add(roomA, calendar.Item{ReadOnly: true, Response: calendar.Accepted, Event: ev})
+		w.pass("room-a")
+		w.server.edit(alice, own.Ref, func(ev *calendar.Event) {
+			for i := range ev.Attendees {
+				if ev.Attendees[i].Email == roomA {
+					ev.Attendees[i].Response = calendar.Accepted
+				}
+			}
+		})
+		w.server.remove(roomA, copied)
+		for range 3 {
+			w.pass("room-a")
+			w.later(2 * time.Minute)
+		}
+		w.sync("alice")
+		if a := w.answerOf(w.booking("b1"), roomA); a.State != booking.AnswerDeclined {
+			t.Errorf("the answer is %+v", a)
+		}
+	})
+}

@@ -294,7 +294,7 @@ func (e *Engine) leftRoom(ctx context.Context, p *pass, r store.RoomItem) error 
 		if !said.invited {
 			return tx.MarkDirty(ctx, b.Tenant, b.Organizer, zeroTime) // that tells what became of the meeting
 		}
-		return e.roomAnswers(ctx, tx, b, roomAnswer{room: p.person, state: booking.AnswerDeclined, reason: said.reason})
+		return e.roomAnswers(ctx, tx, b, roomAnswer{room: p.person, state: booking.AnswerDeclined, reason: said.reason, heard: said.heard})
 	})
 }
 
@@ -304,9 +304,10 @@ func (e *Engine) ownMeeting(p *pass, b *booking.Booking) bool {
 
 // A hearsay is what the organizer's item says of a room whose copy is gone.
 type hearsay struct {
-	invited bool   // the room still is
-	reason  string // why it declined, as far as is known
-	wait    bool   // nobody knows now
+	invited bool                // the room still is
+	reason  string              // why it declined, as far as is known
+	heard   booking.AnswerState // the answer that the item has of it by now; empty: not known
+	wait    bool                // nobody knows now
 }
 
 // saysOfRoom asks the organizer's item. A room's copy is gone when the room declined, when somebody deleted it there, and
@@ -347,6 +348,7 @@ func (e *Engine) saysOfRoom(ctx context.Context, p *pass, b *booking.Booking, r 
 	if at < 0 {
 		return hearsay{}, nil
 	}
+	h.heard = answerStates[item.Event.Attendees[at].Response]
 	if item.Event.Attendees[at].Response == calendar.Declined {
 		h.reason = e.whyDeclined(ctx, there, item, p.person.Email)
 	}
