@@ -139,6 +139,9 @@ func (w *world) settleMeetings() {
 	for _, name := range w.names {
 		for _, it := range w.own(w.address(name)) {
 			if w.isMeeting(w.people[name], it) {
+				if w.others[it.ID] != nil {
+					w.unsent[it.ID] = true
+				}
 				delete(w.others, it.ID)
 			}
 		}
