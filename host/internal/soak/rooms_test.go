@@ -386,14 +386,14 @@ func (w *world) checkAccepted() {
 
 // standsUnsent reports whether a booking's item is a copy of the one that was: somebody made it in Outlook, and its rooms were never asked.
 func (w *world) standsUnsent(b *booking.Booking) bool {
-	for _, l := range w.links(b.ID) {
-		for id := range w.unsent {
-			if l.State == store.LinkLive && w.ref(w.anyone(l.Person), id) == l.Ref {
-				return true
-			}
+	p := w.organizerOf(b)
+	return slices.ContainsFunc(w.own(p.Email), func(it exchangesim.Appointment) bool {
+		if !w.unsent[it.ID] {
+			return false
 		}
-	}
-	return false
+		l, known := w.linked(p, it.ID)
+		return known && l.State == store.LinkLive && l.Booking == b.ID
+	})
 }
 
 // waits reports whether a meeting waits for a room: freed, that is booked though nobody touches anything.

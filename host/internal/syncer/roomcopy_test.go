@@ -1,6 +1,8 @@
 package syncer
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -158,8 +160,20 @@ func TestADeletedCopyLeavesWhatTheRoomIsTakenFor(t *testing.T) {
 
 // What the organizer's item said of a room before its copy was found gone is no answer to that, though it is read after it.
 func TestAnAnswerFromBeforeTheCopyWasGoneIsNoNews(t *testing.T) {
+	for _, answered := range []bool{true, false} { // the making of the item
+		t.Run(fmt.Sprint(answered), func(t *testing.T) { staysDeclined(t, answered) })
+	}
+}
+
+func staysDeclined(t *testing.T, answered bool) {
 	rooms(t, func(w *world) {
 		w.book("b1")
+		if !answered {
+			w.server.after = func(string) error {
+				w.server.after = nil
+				return errors.New("the connection broke")
+			}
+		}
 		w.pass("alice")
 		own := w.only(alice)
 		w.server.identify(alice, own.Ref, "u1")

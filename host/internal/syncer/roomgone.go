@@ -318,7 +318,10 @@ func (e *Engine) saysOfRoom(ctx context.Context, p *pass, b *booking.Booking, r 
 	if err != nil {
 		return h, ours(err)
 	}
-	i := slices.IndexFunc(links, func(l store.Link) bool { return l.State == store.LinkLive && l.Ref != "" && l.Person == b.Organizer })
+	i := slices.IndexFunc(links, func(l store.Link) bool {
+		made := l.State == store.LinkLive && l.Ref != "" || l.State == store.LinkPending && len(l.Sent) > 0 // whose answer was lost
+		return made && l.Person == b.Organizer
+	})
 	if i < 0 {
 		return h, nil
 	}
@@ -338,6 +341,8 @@ func (e *Engine) saysOfRoom(ctx context.Context, p *pass, b *booking.Booking, r 
 		return h, ctx.Err()
 	case err != nil:
 		return hearsay{wait: true}, nil
+	case item == nil && links[i].State == store.LinkPending:
+		return h, nil
 	case item == nil || item.Event.Cancelled:
 		return hearsay{}, nil
 	}
