@@ -254,8 +254,8 @@ func (w *world) inRoom(a soak.Act) {
 	case 2:
 		what, do = "shreds", func() error { return o.HardDelete(it.ID) }
 	}
-	if _, met, err := w.store.RoomItem(w.Context(), w.tenant, room, w.ref(w.anyone(room), it.ID)); err != nil || !met {
-		w.unmet[room+" "+id] = true // of what was never read nobody knows that it is gone
+	if r, met, err := w.store.RoomItem(w.Context(), w.tenant, room, w.ref(w.anyone(room), it.ID)); err != nil || !met || r.Role == store.RoomNew {
+		w.unmet[room+" "+id] = true // of what was never read, or not settled because the pass was cut off, nobody knows what is gone
 	}
 	w.byHand(do)
 	w.say("somebody %s %s in the calendar of %s", what, id, room)
