@@ -279,6 +279,11 @@ func attendeeChecks() []check {
 			},
 		},
 		{
+			name: "RoomsOfASilentUpdate", section: "Apply: Update", needs: needed,
+			rule: "Rooms changes nothing of what an Update writes. A backend that cannot keep silent for the others reports Unsupported, and does nothing.",
+			do:   func(c *checking) { c.updatesRooms() },
+		},
+		{
 			name: "PeopleAlone", section: "Apply: Update", needs: needed, rule: onlyFields,
 			do: func(c *checking) {
 				if c.can.Omits.Has(calendar.FieldAttendees) {

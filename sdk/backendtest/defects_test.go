@@ -133,6 +133,7 @@ var defects = map[string]string{
 	"rooms are lost":             "Attendees/AreReadAsTheyWereWritten",
 
 	"cannot be silent, and writes all the same": "Attendees/SilenceIsKeptOrRefused",
+	"rooms of a silent update are left out":     "Attendees/RoomsOfASilentUpdate",
 
 	"Find takes a beginning":            "Finder/FindsNothingThatIsMerelyAlike",
 	"Find does not mind the case":       "Finder/FindsNothingThatIsMerelyAlike",

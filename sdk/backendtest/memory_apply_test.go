@@ -187,6 +187,9 @@ func (b *memory) update(x *box, m calendar.Mutation) (backend.Result, error) {
 		n, _ := strconv.Atoi(f)
 		fields &^= calendar.Fields(n)
 	}
+	if b.has("rooms of a silent update are left out") && len(m.Rooms) > 0 {
+		fields &^= calendar.FieldResources
+	}
 	before := item.Event
 	write(&item.Event, m.Event, fields)
 	if !fields.Has(calendar.FieldRecurrence) && !b.has("exceptions stay behind") {

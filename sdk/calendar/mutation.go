@@ -88,4 +88,8 @@ type Mutation struct {
 	Event  Event  // for Create and Update
 	Fields Fields // for Update: what to write of Event
 	Mail   Mail
+	// Rooms says of an Update with MailNobody which addresses are those of rooms: nobody reads what they are mailed. A room of these that
+	// the write adds to the item is invited all the same, and one that it takes off is told; the others may be told of what changes.
+	// Nobody else is. A backend that does not know it mails nobody.
+	Rooms []string
 }

@@ -266,9 +266,6 @@ func (w *world) reject(a soak.Act) {
 	w.must(err)
 	n := w.note(c.Booking)
 	n.puts++
-	if outcome == syncer.Restored {
-		n.silent = len(w.sim.Mails())
-	}
 	n.mayCancel = n.mayCancel || outcome != syncer.Restored
 	n.removed, n.touched = false, true
 }

@@ -146,6 +146,9 @@ func (w *world) settleMeetings() {
 	for _, name := range w.names {
 		for _, it := range w.own(w.address(name)) {
 			if w.isMeeting(w.people[name], it) {
+				if w.others[it.ID] != nil {
+					w.unsent[it.ID] = true
+				}
 				delete(w.others, it.ID)
 			}
 		}
@@ -258,8 +261,8 @@ func (w *world) inRoom(a soak.Act) {
 	case 2:
 		what, do = "shreds", func() error { return o.HardDelete(it.ID) }
 	}
-	if _, met, err := w.store.RoomItem(w.Context(), w.tenant, room, w.ref(w.anyone(room), it.ID)); err != nil || !met {
-		w.unmet[room+" "+id] = true // of what was never read nobody knows that it is gone
+	if r, met, err := w.store.RoomItem(w.Context(), w.tenant, room, w.ref(w.anyone(room), it.ID)); err != nil || !met || r.Role == store.RoomNew {
+		w.unmet[room+" "+id] = true // of what was never read, or not settled because the pass was cut off, nobody knows what is gone
 	}
 	w.byHand(do)
 	w.say("somebody %s %s in the calendar of %s", what, id, room)
@@ -345,7 +348,7 @@ func (w *world) isOff(address string) bool {
 // checkHeld: a booking has the room that it says to have, or the room's refusal is known.
 func (w *world) checkHeld(bookings []*booking.Booking) {
 	for _, b := range bookings {
-		if b.Status != booking.Confirmed || b.SyncDisabled || b.SyncProblem != "" || w.organizerOf(b).SyncDisabled || w.heldStill(b) {
+		if b.Status != booking.Confirmed || b.SyncDisabled || b.SyncProblem != "" || w.organizerOf(b).SyncDisabled || w.heldStill(b) || w.standsUnsent(b) {
 			continue
 		}
 		for _, room := range b.Resources {
@@ -361,9 +364,6 @@ func (w *world) checkHeld(bookings []*booking.Booking) {
 				w.must(err)
 				return r.Booking == b.ID || w.byUID(x.UID) == b.ID
 			})
-			if !w.invited(room, b.ID) {
-				continue // its item was made for what had been booked before, and nobody was told
-			}
 			if copied {
 				delete(w.unmet, room+" "+b.ID)
 			}
@@ -404,14 +404,16 @@ func (w *world) checkAccepted() {
 	}
 }
 
-// invited reports whether a room was asked for a booking, and not called off since.
-func (w *world) invited(room, id string) bool {
-	for _, m := range slices.Backward(w.sim.Mails()[w.note(id).silent:]) {
-		if strings.HasPrefix(m.Subject, id+" ") && slices.Contains(m.To, w.address(room)) {
-			return m.Kind != "cancellation"
+// standsUnsent reports whether a booking's item is a copy of the one that was: somebody made it in Outlook, and its rooms were never asked.
+func (w *world) standsUnsent(b *booking.Booking) bool {
+	p := w.organizerOf(b)
+	return slices.ContainsFunc(w.own(p.Email), func(it exchangesim.Appointment) bool {
+		if !w.unsent[it.ID] {
+			return false
 		}
-	}
-	return false
+		l, known := w.linked(p, it.ID)
+		return known && l.State == store.LinkLive && l.Booking == b.ID
+	})
 }
 
 // waits reports whether a meeting waits for a room: freed, that is booked though nobody touches anything.

@@ -36,6 +36,7 @@ type world struct {
 	notes    map[string]*note
 	others   map[string]*other // by item id
 	unmet    map[string]bool   // rooms and bookings whose copy was changed there before anybody read it
+	unsent   map[string]bool   // items that stand for bookings and are copies, by which nobody was invited
 	unique   int
 	scans    []int64 // under way
 
@@ -62,7 +63,6 @@ type note struct {
 	mails     int            // to one person, that doings of persons justify, since ever
 	mailed    map[string]int // by whom it was sent to: what the engine caused, since ever
 	rewritten int            // mails about exceptions that a server forgot with their rule, where it cannot be had silently
-	silent    int            // mails that were sent before its item was made again in silence
 	asked     int            // doings of persons that ask a room for it, since ever
 	puts      int            // changes by the booking system
 	mayCancel bool           // somebody deleted or cancelled it, or broke a rule
@@ -110,7 +110,7 @@ func newWorld(s *stage, how soak.Act, tl *tally, trace func(string)) *world {
 	w := &world{
 		stage: s, tenant: fmt.Sprintf("t%d", s.plays), tally: tl, trace: trace, mails: len(s.sim.Mails()),
 		began: began, berlin: berlin,
-		meetings: map[string]string{}, unmet: map[string]bool{}, people: map[string]*who{}, notes: map[string]*note{}, others: map[string]*other{}, base: counts(s.sim),
+		meetings: map[string]string{}, unmet: map[string]bool{}, unsent: map[string]bool{}, people: map[string]*who{}, notes: map[string]*note{}, others: map[string]*other{}, base: counts(s.sim),
 	}
 	w.must(err)
 	s.mu.Lock()

@@ -19,6 +19,7 @@ type memory struct {
 	mu     sync.Mutex
 	boxes  map[string]*box
 	mails  []string
+	told   []string // rooms that heard of a silent write: + who is invited, - who is called off
 	calls  map[string]int
 	writes int      // that had an effect
 	made   []string // these, with their fields and whom they mail
@@ -322,8 +323,9 @@ func (m *memory) write(mu calendar.Mutation) (backend.Result, error) {
 	if m.loud && !mu.Remark && mu.Mail == calendar.MailNobody {
 		invited := mu.Event.Attendees
 		if it := b.items[mu.Ref]; it != nil {
-			invited = it.Event.Attendees
+			invited = slices.Concat(invited, it.Event.Attendees)
 		}
+		invited = slices.DeleteFunc(slices.Clone(invited), func(a calendar.Attendee) bool { return slices.Contains(mu.Rooms, strings.ToLower(a.Email)) })
 		if len(invited) > 0 && (mu.Op != calendar.Create || len(m.find(mu.Mailbox.Address, backend.OurKey, mu.Key)) == 0) {
 			return res, fmt.Errorf("its attendees would be mailed: %w", fault.Unsupported)
 		}
@@ -360,6 +362,7 @@ func (m *memory) write(mu calendar.Mutation) (backend.Result, error) {
 			break
 		}
 		whole := overwrite(cloned(it.Event), mu.Event, mu.Fields)
+		m.tellRooms(mu, it.Event, whole)
 		last := lately(it.Event, whole, mu.Mail)
 		if last {
 			mu.Fields &^= calendar.FieldAttendees | calendar.FieldResources
@@ -391,6 +394,22 @@ func (m *memory) count(mu calendar.Mutation) {
 	m.made = append(m.made, fmt.Sprintf("%s to %d", mu.Fields, mu.Mail))
 	if mu.Mail != calendar.MailNobody {
 		m.mails = append(m.mails, fmt.Sprintf("%d %s", mu.Op, mu.Key))
+	}
+}
+
+// tellRooms tells rooms of a write of which nobody is told.
+func (m *memory) tellRooms(mu calendar.Mutation, was, is calendar.Event) {
+	for _, room := range mu.Rooms {
+		if mu.Mail != calendar.MailNobody {
+			panic(broken("rooms are told by themselves of what everybody is told"))
+		}
+		before, now := invites(was, room), invites(is, room)
+		switch {
+		case now && !before:
+			m.told = append(m.told, "+"+room)
+		case before && !now:
+			m.told = append(m.told, "-"+room)
+		}
 	}
 }
 

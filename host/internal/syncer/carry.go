@@ -92,6 +92,11 @@ type step struct {
 	surelyNew, first bool
 	// apart: only what nobody is to be told of is written, and the rest of what differs after that.
 	apart bool
+	// Of a silent write: roomsLack, the item is made without its rooms and gets them after that; rooms, who is told of a change
+	// all the same; former, what may keep a room from being one of these.
+	roomsLack bool
+	rooms     []string
+	former    []formerCopy
 }
 
 func (e *Engine) attempt(ctx context.Context, p *pass, in store.Intent) error {
@@ -130,6 +135,9 @@ func (e *Engine) attempt(ctx context.Context, p *pass, in store.Intent) error {
 	}
 	s, err := e.prepare(ctx, p, in, seen{link: l, item: item, surelyNew: surelyNew})
 	if err != nil || s.settled {
+		return err
+	}
+	if err := e.sparesHolders(ctx, &s); err != nil {
 		return err
 	}
 	switch {
@@ -272,6 +280,9 @@ func (e *Engine) prepare(ctx context.Context, p *pass, in store.Intent, was seen
 			return nil
 		}
 		s.setApart(p)
+		if v.CreateItem {
+			s.roomsLater(p.mode)
+		}
 		return e.arm(ctx, tx, &s)
 	})
 	if errors.Is(err, errStale) || err == nil && s.rebuffed && !s.settled {
@@ -371,6 +382,9 @@ func (e *Engine) arm(ctx context.Context, tx *store.Tx, s *step) error {
 		}
 	}
 	if err != nil || s.CreateItem {
+		return err
+	}
+	if err := s.findRooms(ctx, tx); err != nil {
 		return err
 	}
 	s.writes = toSend(s.ItemFields, s.event, s.pair.item)

@@ -1,6 +1,8 @@
 package syncer
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -237,6 +239,48 @@ func TestAMeetingTakenForTheCopyOfACancelledBookingIsTold(t *testing.T) {
 		}
 		if n := w.differences(roomUnbooked); n != 1 && len(w.bookings()) != 1 {
 			w.Error("nobody is told of the meeting that stays in the room's calendar")
+		}
+	})
+}
+
+// What the organizer's item said of a room before its copy was found gone is no answer to that, though it is read after it.
+func TestAnAnswerFromBeforeTheCopyWasGoneIsNoNews(t *testing.T) {
+	for _, answered := range []bool{true, false} { // the making of the item
+		t.Run(fmt.Sprint(answered), func(t *testing.T) { staysDeclined(t, answered) })
+	}
+}
+
+func staysDeclined(t *testing.T, answered bool) {
+	rooms(t, func(w *world) {
+		w.book("b1")
+		if !answered {
+			w.server.after = func(string) error {
+				w.server.after = nil
+				return errors.New("the connection broke")
+			}
+		}
+		w.pass("alice")
+		own := w.only(alice)
+		w.server.identify(alice, own.Ref, "u1")
+		ev := own.Event
+		ev.UID, ev.Organizer = "u1", calendar.Address{Name: "Alice", Email: alice}
+		copied := w.server.add(roomA, calendar.Item{ReadOnly: true, Response: calendar.Accepted, Event: ev})
+		w.pass("room-a")
+		w.server.edit(alice, own.Ref, func(ev *calendar.Event) {
+			for i := range ev.Attendees {
+				if ev.Attendees[i].Email == roomA {
+					ev.Attendees[i].Response = calendar.Accepted
+				}
+			}
+		})
+		w.server.remove(roomA, copied)
+		for range 3 {
+			w.pass("room-a")
+			w.later(2 * time.Minute)
+		}
+		w.sync("alice")
+		if a := w.answerOf(w.booking("b1"), roomA); a.State != booking.AnswerDeclined {
+			t.Errorf("the answer is %+v", a)
 		}
 	})
 }

@@ -303,7 +303,7 @@ func (e *Engine) leftRoom(ctx context.Context, p *pass, r store.RoomItem) error 
 		if !said.invited {
 			return tx.MarkDirty(ctx, b.Tenant, b.Organizer, zeroTime) // that tells what became of the meeting
 		}
-		return e.roomAnswers(ctx, tx, b, roomAnswer{room: p.person, state: booking.AnswerDeclined, reason: said.reason})
+		return e.roomAnswers(ctx, tx, b, roomAnswer{room: p.person, state: booking.AnswerDeclined, reason: said.reason, heard: said.heard})
 	})
 }
 
@@ -313,10 +313,11 @@ func (e *Engine) ownMeeting(p *pass, b *booking.Booking) bool {
 
 // A hearsay is what the organizer's item says of a room whose copy is gone.
 type hearsay struct {
-	invited bool   // the room still is
-	reason  string // why it declined, as far as is known
-	wait    bool   // nobody knows now
-	look    bool   // the organizer's calendar is to be read first
+	invited bool                // the room still is
+	reason  string              // why it declined, as far as is known
+	heard   booking.AnswerState // the answer that the item has of it by now; empty: not known
+	wait    bool                // nobody knows now
+	look    bool                // the organizer's calendar is to be read first
 }
 
 // saysOfRoom asks the organizer's item. A room's copy is gone when the room declined, when somebody deleted it there, and
@@ -327,7 +328,10 @@ func (e *Engine) saysOfRoom(ctx context.Context, p *pass, b *booking.Booking, r 
 	if err != nil {
 		return h, ours(err)
 	}
-	i := slices.IndexFunc(links, func(l store.Link) bool { return l.State == store.LinkLive && l.Ref != "" && l.Person == b.Organizer })
+	i := slices.IndexFunc(links, func(l store.Link) bool {
+		made := l.State == store.LinkLive && l.Ref != "" || l.State == store.LinkPending && len(l.Sent) > 0 // whose answer was lost
+		return made && l.Person == b.Organizer
+	})
 	if i < 0 {
 		return withoutItem(links, b, r, h), nil
 	}
@@ -347,6 +351,8 @@ func (e *Engine) saysOfRoom(ctx context.Context, p *pass, b *booking.Booking, r 
 		return h, ctx.Err()
 	case err != nil:
 		return hearsay{wait: true}, nil
+	case item == nil && links[i].State == store.LinkPending:
+		return withoutItem(links, b, r, h), nil
 	case item == nil: // called off, or dragged elsewhere: the organizer's own pass finds that out
 		return hearsay{wait: true, look: true}, nil
 	case item.Event.Cancelled:
@@ -359,6 +365,7 @@ func (e *Engine) saysOfRoom(ctx context.Context, p *pass, b *booking.Booking, r 
 	if at < 0 {
 		return hearsay{}, nil
 	}
+	h.heard = answerStates[item.Event.Attendees[at].Response]
 	if item.Event.Attendees[at].Response == calendar.Declined {
 		h.reason = e.whyDeclined(ctx, there, item, p.person.Email)
 	}

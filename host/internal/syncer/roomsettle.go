@@ -420,6 +420,8 @@ type roomAnswer struct {
 	reason string
 	// occurrences are those of a series that it declined by themselves.
 	occurrences []time.Time
+	// heard is what the organizer's item says of it meanwhile, which is no news when that is read the next time; empty: not known.
+	heard booking.AnswerState
 }
 
 func (e *Engine) roomAnswers(ctx context.Context, tx *store.Tx, b *booking.Booking, r roomAnswer) error {
@@ -432,6 +434,9 @@ func (e *Engine) roomAnswers(ctx context.Context, tx *store.Tx, b *booking.Booki
 		a = known[i]
 	}
 	a.Email, a.Resource, a.State, a.Reason, a.Occurrences = strings.ToLower(r.room.Email), r.room.ID, r.state, r.reason, r.occurrences
+	if r.heard != "" {
+		a.Heard = r.heard
+	}
 	return e.answer(ctx, tx, b, a)
 }
 

@@ -36,6 +36,9 @@ func (e *Engine) createItem(ctx context.Context, p *pass, s step) error {
 	}
 	err = e.written(ctx, p, s, &res.Item, "item created")
 	e.Failpoint("create:recorded")
+	if err == nil && s.roomsLack {
+		return errStale // the rooms are still to be brought to it
+	}
 	return err
 }
 
@@ -87,6 +90,7 @@ func (e *Engine) updateItem(ctx context.Context, p *pass, s step) error {
 	m := calendar.Mutation{
 		Op: calendar.Update, Mailbox: p.mailbox, Key: s.link.Key, Ref: s.pair.item.Ref, IfRevision: s.pair.item.Revision,
 		Event: s.event, Fields: s.writes, Mail: s.intent.Mail,
+		Rooms: s.rooms,
 	}
 	if s.pair.item.Kind == calendar.Master {
 		m.Known = &s.pair.item.Event

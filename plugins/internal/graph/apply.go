@@ -45,9 +45,15 @@ func unsilenced(m calendar.Mutation, what string) error {
 }
 
 // hasGuests reports whether anybody is invited to an event, or to one occurrence of it.
-func hasGuests(e calendar.Event) bool {
-	return len(e.Attendees) > 0 || slices.ContainsFunc(e.Exceptions, func(x calendar.OccurrenceException) bool {
-		return x.Event != nil && len(x.Event.Attendees) > 0
+func hasGuests(e calendar.Event) bool { return hasOthers(e, nil) }
+
+// hasOthers reports whether anybody but the rooms is invited to an event, or to one occurrence of it.
+func hasOthers(e calendar.Event, rooms []string) bool {
+	other := func(a calendar.Attendee) bool {
+		return !slices.ContainsFunc(rooms, func(r string) bool { return strings.EqualFold(r, a.Email) })
+	}
+	return slices.ContainsFunc(e.Attendees, other) || slices.ContainsFunc(e.Exceptions, func(x calendar.OccurrenceException) bool {
+		return x.Event != nil && slices.ContainsFunc(x.Event.Attendees, other)
 	})
 }
 
@@ -247,7 +253,7 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 	if err := movable(m, now, todo); err != nil {
 		return backend.Result{}, err
 	}
-	met := hasGuests(now.Event) || hasGuests(series.Overlay(now.Event, m.Event, todo))
+	met := hasOthers(now.Event, m.Rooms) || hasOthers(series.Overlay(now.Event, m.Event, todo), m.Rooms)
 	if m.Mail == calendar.MailNobody && met && todo&^silent != 0 {
 		return backend.Result{}, unsilenced(m, "changing a meeting ("+(todo&^silent).String()+")")
 	}
@@ -377,7 +383,7 @@ func (b *Backend) current(ctx context.Context, m calendar.Mutation) (event, erro
 	if err != nil {
 		return event{}, err
 	}
-	if m.IfRevision == "" || !m.Remark && m.Mail != calendar.MailNobody && len(got[0].Attendees) > 0 {
+	if m.IfRevision == "" || !m.Remark && (m.Mail != calendar.MailNobody || len(m.Rooms) > 0) && len(got[0].Attendees) > 0 {
 		if err := b.inCalendar(ctx, m.Mailbox, got); err != nil {
 			return event{}, err
 		}

@@ -1022,7 +1022,9 @@ type Mutation struct {
 	// The item gets key and foreign_key in place of those it bears, and nothing else.
 	Remark bool `protobuf:"varint,11,opt,name=remark,proto3" json:"remark,omitempty"`
 	// What the item said at if_revision, as the host read it.
-	Known         *Event `protobuf:"bytes,12,opt,name=known,proto3" json:"known,omitempty"`
+	Known *Event `protobuf:"bytes,12,opt,name=known,proto3" json:"known,omitempty"`
+	// Addresses of rooms, which are invited and called off though nobody is mailed.
+	Rooms         []string `protobuf:"bytes,13,rep,name=rooms,proto3" json:"rooms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1141,6 +1143,13 @@ func (x *Mutation) GetKnown() *Event {
 	return nil
 }
 
+func (x *Mutation) GetRooms() []string {
+	if x != nil {
+		return x.Rooms
+	}
+	return nil
+}
+
 var File_roomwire_v1_calendar_proto protoreflect.FileDescriptor
 
 const file_roomwire_v1_calendar_proto_rawDesc = "" +
@@ -1201,7 +1210,7 @@ const file_roomwire_v1_calendar_proto_rawDesc = "" +
 	"\x06Change\x12\x10\n" +
 	"\x03ref\x18\x01 \x01(\fR\x03ref\x12\x18\n" +
 	"\adeleted\x18\x02 \x01(\bR\adeleted\x12%\n" +
-	"\x04item\x18\x03 \x01(\v2\x11.roomwire.v1.ItemR\x04item\"\x82\x03\n" +
+	"\x04item\x18\x03 \x01(\v2\x11.roomwire.v1.ItemR\x04item\"\x98\x03\n" +
 	"\bMutation\x12\x1f\n" +
 	"\x02op\x18\x01 \x01(\x0e2\x0f.roomwire.v1.OpR\x02op\x12.\n" +
 	"\amailbox\x18\x02 \x01(\v2\x14.roomwire.v1.MailboxR\amailbox\x12\x10\n" +
@@ -1217,7 +1226,8 @@ const file_roomwire_v1_calendar_proto_rawDesc = "" +
 	"\x05first\x18\n" +
 	" \x01(\bR\x05first\x12\x16\n" +
 	"\x06remark\x18\v \x01(\bR\x06remark\x12(\n" +
-	"\x05known\x18\f \x01(\v2\x12.roomwire.v1.EventR\x05known*g\n" +
+	"\x05known\x18\f \x01(\v2\x12.roomwire.v1.EventR\x05known\x12\x14\n" +
+	"\x05rooms\x18\r \x03(\tR\x05rooms*g\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vKIND_SINGLE\x10\x01\x12\x0f\n" +

@@ -158,6 +158,7 @@ func mutationToProto(m calendar.Mutation) *roomwirev1.Mutation {
 		Key: utf(m.Key), ForeignKey: utf(m.ForeignKey), Ref: []byte(m.Ref), IfRevision: []byte(m.IfRevision),
 		Event: eventToProto(m.Event), Fields: uint32(m.Fields),
 		Mail: roomwirev1.Mail(enum(m.Mail, calendar.MailConcerned) + 1), First: m.First, Remark: m.Remark,
+		Rooms: each(m.Rooms, utf),
 	}
 	if m.Known != nil {
 		p.Known = eventToProto(*m.Known)
@@ -172,6 +173,7 @@ func mutationFromProto(p *roomwirev1.Mutation) calendar.Mutation {
 		IfRevision: string(p.GetIfRevision()), Event: eventFromProto(p.GetEvent()),
 		Fields: calendar.Fields(p.GetFields()) & calendar.AllFields,
 		Mail:   enum(calendar.Mail(p.GetMail()-1), calendar.MailConcerned), First: p.GetFirst(), Remark: p.GetRemark(),
+		Rooms: p.GetRooms(),
 	}
 	if p.GetKnown() != nil {
 		known := eventFromProto(p.GetKnown())

@@ -127,6 +127,9 @@ func TestAMutationIsTheSameOnBothEnds(t *testing.T) {
 			known := events().Draw(t, "known")
 			want.Known = &known
 		}
+		if n := rapid.IntRange(0, 2).Draw(t, "rooms"); n > 0 {
+			want.Rooms = rapid.SliceOfN(rapid.String(), n, n).Draw(t, "addresses of rooms")
+		}
 		if got := mutationFromProto(across(t, mutationToProto(want), &roomwirev1.Mutation{})); !reflect.DeepEqual(got, want) {
 			t.Fatalf("got %+v, want %+v", got, want)
 		}

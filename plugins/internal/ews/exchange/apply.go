@@ -140,8 +140,7 @@ func valued(p ews.Property, value string) ews.Property {
 
 // update writes the chosen fields of an item.
 func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Result, error) {
-	fields, err := toEWS(m.Event, m.Fields&^calendar.FieldRecurrence)
-	if err != nil {
+	if _, err := toEWS(m.Event, m.Fields&^calendar.FieldRecurrence); err != nil {
 		return backend.Result{}, err
 	}
 	now, err := b.current(ctx, m)
@@ -153,6 +152,18 @@ func (b *Backend) update(ctx context.Context, m calendar.Mutation) (backend.Resu
 	}
 	if m.Remark {
 		return b.remark(ctx, m, now)
+	}
+	if m.Mail == calendar.MailNobody && len(m.Rooms) > 0 && m.Fields.Any(series.Guests) {
+		return b.updateRooms(ctx, m, now)
+	}
+	return b.write(ctx, m, now)
+}
+
+// write writes the chosen fields of an item, which is as now says.
+func (b *Backend) write(ctx context.Context, m calendar.Mutation, now backend.Item) (backend.Result, error) {
+	fields, err := toEWS(m.Event, m.Fields&^calendar.FieldRecurrence)
+	if err != nil {
+		return backend.Result{}, err
 	}
 	if m.Fields &^= now.Omits; now.Kind == calendar.Master || now.Kind == calendar.Single && m.Fields.Has(calendar.FieldRecurrence) {
 		return b.updateSeries(ctx, m, now)
