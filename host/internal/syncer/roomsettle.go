@@ -35,12 +35,15 @@ type roomSettling struct {
 	fields plan.Fields // what the copy says
 	base   *plan.Fields
 	tries  int // to settle it before
+
+	refused bool // so far the room was not free for it
 }
 
 // follows are the fields in which a booking follows the copy that it came from.
 const follows = calendar.FieldTime | calendar.FieldSubject | calendar.FieldAttendees
 
 func (s *roomSettling) settle(ctx context.Context) error {
+	s.refused = refuses(*s.row)
 	if err := s.takeOver(ctx); err != nil {
 		return err
 	}
@@ -79,24 +82,6 @@ func (s *roomSettling) settle(ctx context.Context) error {
 	return s.follow(ctx, b)
 }
 
-// reconsider takes back that the item is to be declined because the room is taken, if it no longer is: nobody was told yet, for the
-// item is still there.
-func (s *roomSettling) reconsider(ctx context.Context, b *booking.Booking) error {
-	if s.row.Role != store.RoomDeclining || s.row.Reason != roomNotFree {
-		return nil
-	}
-	if b == nil {
-		b = &booking.Booking{
-			Tenant: s.row.Tenant, ID: s.meetingID(), Status: booking.Confirmed, Organizer: s.organizer.ID, Zone: s.engine.Zone(s.row.Tenant),
-		}
-	}
-	others, err := s.inTheWay(ctx, b)
-	if err == nil && len(others) == 0 {
-		s.row.Role, s.row.Base, s.row.Reason, s.base = store.RoomNew, nil, "", nil
-	}
-	return err
-}
-
 // decided reports whether the item was declined or left alone, and nothing has changed since.
 func (s *roomSettling) decided(b *booking.Booking) bool {
 	switch s.row.Role {
@@ -128,6 +113,7 @@ func (s *roomSettling) takeOver(ctx context.Context) error {
 		if old.Room != s.row.Room || old.Ref == s.row.Ref || stays {
 			continue
 		}
+		s.refused = s.refused || refuses(old)
 		if !isPlaceholder(old) && old.Role != store.RoomDeclined {
 			s.row.Booking, s.row.Role, s.row.Base, s.row.Answer, s.row.Reason = old.Booking, old.Role, old.Base, old.Answer, old.Reason
 			s.row.Occurrences = old.Occurrences
@@ -338,7 +324,6 @@ func (s *roomSettling) leave(ctx context.Context, d roomDifference) error {
 
 // copyOf is the room's copy of a meeting that is booked: it tells what the room has answered.
 func (s *roomSettling) copyOf(ctx context.Context, b *booking.Booking) error {
-	freed := refuses(*s.row)
 	if b.Series() && s.fields.Recurrence != "" {
 		if collides, err := s.copySeries(ctx, b); err != nil || collides {
 			return err
@@ -358,7 +343,7 @@ func (s *roomSettling) copyOf(ctx context.Context, b *booking.Booking) error {
 		switch {
 		case b.Organizer == "":
 			return nil
-		case freed: // the organizer's item has not changed, so its pass alone would not tell
+		case s.refused: // the organizer's item has not changed, so its pass alone would not tell
 			return s.engine.bringBack(ctx, s.tx, *s.row)
 		}
 		return s.tx.MarkDirty(ctx, b.Tenant, b.Organizer, zeroTime) // that tells whether the booking gets the room
@@ -461,7 +446,7 @@ func (s *roomSettling) collides(ctx context.Context, own *booking.Booking, other
 	if s.canDecline() {
 		return s.refuse(ctx, roomNotFree)
 	}
-	s.row.Role, s.row.Base = store.RoomConflict, saveFields(&s.fields)
+	s.row.Role, s.row.Base, s.row.Reason = store.RoomConflict, saveFields(&s.fields), ""
 	if before == store.RoomConflict && (s.base == nil || plan.Diff(*s.base, s.fields)&calendar.FieldTime == 0) {
 		return nil
 	}
