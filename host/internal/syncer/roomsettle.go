@@ -335,6 +335,10 @@ func (s *roomSettling) copyOf(ctx context.Context, b *booking.Booking) error {
 			return s.copyCollides(ctx, b, others)
 		}
 	}
+	if s.isAlone(b) {
+		s.row.Base = saveFields(&s.fields)
+		return s.alone(ctx, b)
+	}
 	if err := s.becomesCopy(ctx); err != nil {
 		return err
 	}
@@ -363,6 +367,9 @@ func (s *roomSettling) becomesCopy(ctx context.Context) error {
 // inTheWay returns the bookings, but for b, for which the room is taken at the time of the meeting.
 func (s *roomSettling) inTheWay(ctx context.Context, b *booking.Booking) ([]string, error) {
 	there := b.Clone()
+	if s.fields.Recurrence == "" {
+		there = single(b) // perhaps it is one occurrence of it alone
+	}
 	there.Resources = []string{s.row.Room}
 	if err := applyFields(ctx, s.tx, there, calendar.FieldTime, &s.fields); err != nil {
 		return nil, err
@@ -420,6 +427,10 @@ func (s *roomSettling) over(ctx context.Context, b *booking.Booking, from origin
 	moved := s.base != nil && plan.Diff(*s.base, s.fields)&whenFields != 0
 	if from == formerly || from == byRoom && moved && s.row.Role != store.RoomDeclining {
 		return s.book(ctx, b)
+	}
+	if from == byOrganizer && s.isAlone(b) {
+		s.row.Base = saveFields(&s.fields)
+		return s.alone(ctx, b)
 	}
 	if from == byOrganizer {
 		links, err := s.tx.LinksByUID(ctx, s.row.Tenant, s.row.UID)
