@@ -22,7 +22,9 @@ func TestAnOccurrenceAloneThatOutlivesItsSeriesIsListed(t *testing.T) {
 				},
 				"deleted": func(w *world, _ string, own calendar.Ref) { w.server.remove(bob, own) },
 				"another pattern": func(w *world, _ string, own calendar.Ref) {
-					w.server.edit(bob, own, func(ev *calendar.Event) { ev.Recurrence, ev.Exceptions = "FREQ=WEEKLY;COUNT=3;BYDAY=TU;INTERVAL=2", nil })
+					w.server.edit(bob, own, func(ev *calendar.Event) {
+						ev.Recurrence, ev.Exceptions = "FREQ=WEEKLY;COUNT=3;BYDAY=TU;INTERVAL=2", nil
+					})
 				},
 			} {
 				t.Run(fmt.Sprint(name, " ", kind, " master ", master), func(t *testing.T) {
