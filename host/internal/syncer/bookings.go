@@ -223,6 +223,12 @@ func (e *Engine) save(ctx context.Context, tx *store.Tx, old, next *booking.Book
 	if err := e.roomsFreed(ctx, tx, old, next); err != nil {
 		return err
 	}
+	if err := e.roomsJoined(ctx, tx, old, next); err != nil {
+		return err
+	}
+	if err := e.wakeAlone(ctx, tx, old, next); err != nil {
+		return err
+	}
 	data, err := e.Render(next)
 	if err != nil {
 		return fmt.Errorf("booking %q for the change feed: %w", next.ID, err)

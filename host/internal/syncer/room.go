@@ -214,8 +214,12 @@ func (e *Engine) settleRoomItem(ctx context.Context, p *pass, r store.RoomItem, 
 	var after store.RoomItem
 	err = e.withRoomItem(ctx, p, r, func(ctx context.Context, tx *store.Tx, r *store.RoomItem) error {
 		s := roomSettling{engine: e, tx: tx, pass: p, row: r, meeting: m, tries: r.Tries}
+		was := r.Role
 		r.UID, r.Due, r.Tries = item.Event.UID, zeroTime, 0
 		err := s.settle(ctx)
+		if was == store.RoomDeclining && r.Role == was { // it was tried before
+			r.Tries = s.tries
+		}
 		after = *r
 		return err
 	})
@@ -227,7 +231,7 @@ func (e *Engine) settleRoomItem(ctx context.Context, p *pass, r store.RoomItem, 
 		return e.decline(ctx, p, after)
 	}
 	for _, o := range after.Occurrences {
-		if o.Role == store.RoomDeclining {
+		if o.Role == store.RoomDeclining && o.Tries < declineTries {
 			if err := e.declineOccurrence(ctx, p, after, o.Occurrence); err != nil {
 				return err
 			}

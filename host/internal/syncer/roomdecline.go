@@ -25,10 +25,40 @@ func (s *roomSettling) canDecline() bool {
 	return s.pass.person.SyncMaster && !s.own && s.pass.mode.Responder != nil
 }
 
-// refuse records that the invitation is to be declined.
+// refuse records that the invitation is to be declined, unless that was given up: then it is listed, and tried again only when the
+// meeting is changed.
 func (s *roomSettling) refuse(_ context.Context, comment string) error {
+	if s.row.Role == store.RoomConflict && s.row.Reason == comment && s.base != nil && plan.Diff(*s.base, s.fields)&whenFields == 0 {
+		return nil
+	}
 	s.row.Role, s.row.Reason, s.row.Base, s.row.Due = store.RoomDeclining, comment, saveFields(&s.fields), s.engine.now()
 	return nil
+}
+
+// reconsider takes back that the item is to be declined because the room is taken, if it no longer is: nobody was told yet, for the
+// item is still there. Of a series, of which one occurrence that is free is enough, all is decided anew.
+func (s *roomSettling) reconsider(ctx context.Context, b *booking.Booking) error {
+	if s.row.Role != store.RoomDeclining || s.row.Reason != roomNotFree {
+		return nil
+	}
+	if s.fields.Recurrence != "" {
+		s.asNew()
+		return nil
+	}
+	if b == nil {
+		b = &booking.Booking{
+			Tenant: s.row.Tenant, ID: s.meetingID(), Status: booking.Confirmed, Organizer: s.organizer.ID, Zone: s.engine.Zone(s.row.Tenant),
+		}
+	}
+	others, err := s.inTheWay(ctx, b)
+	if err == nil && len(others) == 0 {
+		s.asNew()
+	}
+	return err
+}
+
+func (s *roomSettling) asNew() {
+	s.row.Role, s.row.Base, s.row.Reason, s.base = store.RoomNew, nil, "", nil
 }
 
 // decline answers an invitation in a room's calendar, as was recorded before. The server mails the organizer, once: an
@@ -59,7 +89,7 @@ func (e *Engine) decline(ctx context.Context, p *pass, r store.RoomItem) error {
 			return e.differInRoom(ctx, tx, *r, roomDifference{roomConflict, "", fmt.Sprintf("%s; the meeting could not be declined: %s", r.Reason, sentence(outcome.refusal))})
 		}
 		r.Tries++
-		r.Due = e.now().Add(min(e.limits().RetryBase<<(r.Tries-1), time.Hour))
+		r.Due = e.now().Add(min(e.limits().RetryBase<<min(r.Tries-1, 6), time.Hour))
 		return nil
 	})
 }

@@ -264,3 +264,32 @@ func (e *Engine) roomsFreed(ctx context.Context, tx *store.Tx, old, next *bookin
 	}
 	return nil
 }
+
+// roomsJoined has the rooms that a booking gets look again at their copies of it: what they answered before it had them was nobody's
+// business, and is not said again.
+func (e *Engine) roomsJoined(ctx context.Context, tx *store.Tx, old, next *booking.Booking) error {
+	if old == nil || next.Status != booking.Confirmed || !e.RoomSync(next.Tenant) {
+		return nil
+	}
+	had := func(id string) bool { return slices.Contains(old.Resources, id) }
+	if !slices.ContainsFunc(next.Resources, func(id string) bool { return !had(id) }) {
+		return nil
+	}
+	rows, err := tx.RoomItemsOfBooking(ctx, next.Tenant, next.ID)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if had(r.Room) || !slices.Contains(next.Resources, r.Room) || r.Role != store.RoomCopy || isPlaceholder(r) || !r.GoneAt.IsZero() {
+			continue
+		}
+		r.Answer, r.Due = "", e.now()
+		if err := tx.PutRoomItem(ctx, r); err != nil {
+			return err
+		}
+		if err := tx.MarkDirty(ctx, r.Tenant, r.Room, zeroTime); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -192,6 +192,8 @@ func (s *roomSettling) occurrencesTaken(ctx context.Context, b *booking.Booking,
 		switch {
 		case was != nil && was.Role == store.RoomDeclined && was.Start.Equal(c.Start) && was.End.Equal(c.End):
 			o = *was
+		case s.canDecline() && was != nil && was.Role == store.RoomConflict && was.Tries >= declineTries && was.Start.Equal(c.Start) && was.End.Equal(c.End):
+			o, stay = *was, append(stay, c) // given up
 		case s.canDecline():
 			if o.Role = store.RoomDeclining; was != nil && was.Role == o.Role {
 				o.Tries = was.Tries

@@ -109,6 +109,25 @@ func (p *roomPlay) own(m *outlookMeeting, moved bool) {
 	}
 }
 
+// written delivers what the hub wrote to organizers' items: an edit that was set back takes rooms out, and moves the meeting back.
+func (p *roomPlay) written() {
+	for _, m := range p.meetings {
+		for _, it := range p.server.items(m.event.Organizer.Email) {
+			if it.Ref != m.own {
+				continue
+			}
+			is := outlookMeeting{event: cloned(it.Event)}
+			moved := !is.event.Start.Equal(m.event.Start)
+			if !moved && slices.Equal(is.rooms(), m.rooms()) {
+				continue
+			}
+			p.tell("the hub sets %s back to %s in %v", m.event.UID, is.event.Start.Format("01-02T15"), is.rooms())
+			m.event.Start, m.event.End, m.event.Attendees = is.event.Start, is.event.End, is.event.Attendees
+			p.deliver(m, moved)
+		}
+	}
+}
+
 // tracked returns those who are invited with what they answered before.
 func tracked(invited, before []calendar.Attendee) []calendar.Attendee {
 	invited = slices.Clone(invited)
@@ -290,6 +309,7 @@ func (p *roomPlay) passes(rounds int) {
 		p.rand.Shuffle(len(who), func(i, j int) { who[i], who[j] = who[j], who[i] })
 		for _, one := range who {
 			p.pass(one)
+			p.written()
 			p.heldOnce()
 			p.declinedOnce()
 		}
@@ -307,6 +327,7 @@ func (p *roomPlay) quietAgain() {
 			p.Fatal(err)
 		}
 		p.pass(one)
+		p.written()
 	}
 	p.passes(1)
 	if w, m, c := p.server.writes-writes, p.server.mails[mails:], p.changes()[told:]; w != 0 || len(m) != 0 || len(c) != 0 {

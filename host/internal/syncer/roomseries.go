@@ -48,6 +48,13 @@ func (s *roomSettling) strange(ctx context.Context, why string) error {
 		s.row.Role, s.row.Base = store.RoomLeft, nil
 		return s.engine.differInRoom(ctx, s.tx, *s.row, roomDifference{roomSeries, "", s.which() + ": " + why})
 	}
+	if s.isAlone(b) {
+		if s.fields, err = s.said(ctx); err != nil {
+			return err
+		}
+		s.row.Base = saveFields(&s.fields)
+		return s.alone(ctx, b)
+	}
 	if s.row.Role == store.RoomLeft {
 		if err := s.engine.closeRoomDifferences(ctx, s.tx, *s.row, ""); err != nil {
 			return err

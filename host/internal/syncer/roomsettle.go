@@ -34,14 +34,16 @@ type roomSettling struct {
 
 	fields plan.Fields // what the copy says
 	base   *plan.Fields
-	tries  int  // to settle it before
-	again  bool // the room had declined the meeting, and was asked again
+	tries  int // to settle it before
+
+	refused bool // so far the room was not free for it
 }
 
 // follows are the fields in which a booking follows the copy that it came from.
 const follows = calendar.FieldTime | calendar.FieldSubject | calendar.FieldAttendees
 
 func (s *roomSettling) settle(ctx context.Context) error {
+	s.refused = refuses(*s.row)
 	if err := s.takeOver(ctx); err != nil {
 		return err
 	}
@@ -80,24 +82,6 @@ func (s *roomSettling) settle(ctx context.Context) error {
 	return s.follow(ctx, b)
 }
 
-// reconsider takes back that the item is to be declined because the room is taken, if it no longer is: nobody was told yet, for the
-// item is still there.
-func (s *roomSettling) reconsider(ctx context.Context, b *booking.Booking) error {
-	if s.row.Role != store.RoomDeclining || s.row.Reason != roomNotFree {
-		return nil
-	}
-	if b == nil {
-		b = &booking.Booking{
-			Tenant: s.row.Tenant, ID: s.meetingID(), Status: booking.Confirmed, Organizer: s.organizer.ID, Zone: s.engine.Zone(s.row.Tenant),
-		}
-	}
-	others, err := s.inTheWay(ctx, b)
-	if err == nil && len(others) == 0 {
-		s.row.Role, s.row.Base, s.row.Reason, s.base = store.RoomNew, nil, "", nil
-	}
-	return err
-}
-
 // decided reports whether the item was declined or left alone, and nothing has changed since.
 func (s *roomSettling) decided(b *booking.Booking) bool {
 	switch s.row.Role {
@@ -132,11 +116,11 @@ func (s *roomSettling) takeOver(ctx context.Context) error {
 		if old.Room != s.row.Room || old.Ref == s.row.Ref || stays {
 			continue
 		}
+		s.refused = s.refused || refuses(old)
 		if !isPlaceholder(old) && old.Role != store.RoomDeclined {
 			s.row.Booking, s.row.Role, s.row.Base, s.row.Answer, s.row.Reason = old.Booking, old.Role, old.Base, old.Answer, old.Reason
 			s.row.Occurrences = old.Occurrences
 		}
-		s.again = s.again || old.Role == store.RoomDeclined
 		if err := s.engine.closeRoomDifferences(ctx, s.tx, old, ""); err != nil {
 			return err
 		}
@@ -343,7 +327,6 @@ func (s *roomSettling) leave(ctx context.Context, d roomDifference) error {
 
 // copyOf is the room's copy of a meeting that is booked: it tells what the room has answered.
 func (s *roomSettling) copyOf(ctx context.Context, b *booking.Booking) error {
-	freed := s.again || refuses(*s.row)
 	if b.Series() && s.fields.Recurrence != "" {
 		if collides, err := s.copySeries(ctx, b); err != nil || collides {
 			return err
@@ -355,6 +338,10 @@ func (s *roomSettling) copyOf(ctx context.Context, b *booking.Booking) error {
 			return s.copyCollides(ctx, b, others)
 		}
 	}
+	if s.isAlone(b) {
+		s.row.Base = saveFields(&s.fields)
+		return s.alone(ctx, b)
+	}
 	if err := s.becomesCopy(ctx); err != nil {
 		return err
 	}
@@ -363,7 +350,7 @@ func (s *roomSettling) copyOf(ctx context.Context, b *booking.Booking) error {
 		switch {
 		case b.Organizer == "":
 			return nil
-		case freed: // the organizer's item has not changed, so its pass alone would not tell
+		case s.refused: // the organizer's item has not changed, so its pass alone would not tell
 			return s.engine.bringBack(ctx, s.tx, *s.row)
 		}
 		return s.tx.MarkDirty(ctx, b.Tenant, b.Organizer, zeroTime) // that tells whether the booking gets the room
@@ -383,6 +370,9 @@ func (s *roomSettling) becomesCopy(ctx context.Context) error {
 // inTheWay returns the bookings, but for b, for which the room is taken at the time of the meeting.
 func (s *roomSettling) inTheWay(ctx context.Context, b *booking.Booking) ([]string, error) {
 	there := b.Clone()
+	if s.fields.Recurrence == "" {
+		there = single(b) // perhaps it is one occurrence of it alone
+	}
 	there.Resources = []string{s.row.Room}
 	if err := applyFields(ctx, s.tx, there, calendar.FieldTime, &s.fields); err != nil {
 		return nil, err
@@ -446,6 +436,10 @@ func (s *roomSettling) over(ctx context.Context, b *booking.Booking, from origin
 	if from == formerly || from == byRoom && moved && s.row.Role != store.RoomDeclining {
 		return s.book(ctx, b)
 	}
+	if from == byOrganizer && s.isAlone(b) {
+		s.row.Base = saveFields(&s.fields)
+		return s.alone(ctx, b)
+	}
 	if from == byOrganizer {
 		links, err := s.tx.LinksByUID(ctx, s.row.Tenant, s.row.UID)
 		if err == nil && len(links) == 0 { // it was taken for the copy of one before that had its item
@@ -474,7 +468,7 @@ func (s *roomSettling) collides(ctx context.Context, own *booking.Booking, other
 	if s.canDecline() {
 		return s.refuse(ctx, roomNotFree)
 	}
-	s.row.Role, s.row.Base = store.RoomConflict, saveFields(&s.fields)
+	s.row.Role, s.row.Base, s.row.Reason = store.RoomConflict, saveFields(&s.fields), ""
 	if before == store.RoomConflict && (s.base == nil || plan.Diff(*s.base, s.fields)&calendar.FieldTime == 0) {
 		return nil
 	}

@@ -152,6 +152,9 @@ func (e *Engine) input(ctx context.Context, tx *store.Tx, p *pair) (plan.Input, 
 			return in, err
 		}
 		in.Item, in.Omits = &f, p.item.Omits
+		for _, ex := range p.excuses {
+			in.Placed = append(in.Placed, ex.occurrence)
+		}
 		if knowsSent(p.link) && p.link.Ref != "" {
 			if in.Sent, err = loadFields(p.link.Sent); err != nil {
 				return in, fmt.Errorf("link %q: %w", p.link.Key, err)

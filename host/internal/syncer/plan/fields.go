@@ -150,9 +150,12 @@ func sameReminder(a, b *int) bool {
 	return *a == *b
 }
 
-// groups are merged as wholes: a place is a room with its name. The time is, too, with the rule of a series: see mergeSeries.
+// place is a room with its name.
+const place = calendar.FieldLocation | calendar.FieldResources
+
+// groups are merged as wholes. The time is, too, with the rule of a series: see mergeSeries.
 var groups = [...]calendar.Fields{
-	calendar.FieldLocation | calendar.FieldResources,
+	place,
 	calendar.FieldAttendees,
 	calendar.FieldSubject,
 	calendar.FieldBusy | calendar.FieldClass | calendar.FieldReminder,

@@ -81,7 +81,11 @@ func mergeSeries(in Input, merged Fields, d *Decision) Fields {
 	}
 	if series && base.Recurrence+in.Booking.Recurrence+in.Item.Recurrence != "" {
 		var lost []Loss
-		days, lost = mergeDays(base, *in.Booking, item, omits|in.Base.Unsaid)
+		var placed map[time.Time]bool
+		if d.BookingFields.Any(place) {
+			placed = in.placed()
+		}
+		days, lost = mergeDays(base, *in.Booking, item, omits|in.Base.Unsaid, placed)
 		merged = merged.excepted(days)
 		d.Lost = append(d.Lost, lost...)
 		d.Lost = append(d.Lost, vanished(in, item, merged, carried)...)
@@ -112,9 +116,18 @@ func clockDiffers(a, b Fields, series bool) calendar.Fields {
 	return d
 }
 
+// placed returns the days of in.Placed.
+func (in Input) placed() map[time.Time]bool {
+	days := map[time.Time]bool{}
+	for _, at := range in.Placed {
+		days[in.Item.start().Day(at)] = true
+	}
+	return days
+}
+
 // mergeDays merges the exceptions of a series. An edit of an occurrence in the booking beats that it is left out of the
 // calendar; that it is left out of the booking beats an edit in the calendar. Their texts are the booking's.
-func mergeDays(base, booking, item Fields, omits calendar.Fields) (days, []Loss) {
+func mergeDays(base, booking, item Fields, omits calendar.Fields, placed map[time.Time]bool) (days, []Loss) {
 	was, booked, told := base.byDay(), booking.byDay(), item.byDay()
 	merged := days{}
 	var lost []Loss
@@ -148,8 +161,11 @@ func mergeDays(base, booking, item Fields, omits calendar.Fields) (days, []Loss)
 		}
 		x := k
 		byItem, byBooking := edits(base, item, b, i, day), edits(base, booking, b, k, day)
+		if placed[day] && byBooking&place == 0 {
+			byItem |= differingOwn(b, i) & place
+		}
 		for _, g := range [...]calendar.Fields{
-			calendar.FieldTime, calendar.FieldLocation | calendar.FieldResources, calendar.FieldAttendees, calendar.FieldSubject,
+			calendar.FieldTime, place, calendar.FieldAttendees, calendar.FieldSubject,
 			calendar.FieldBusy | calendar.FieldClass | calendar.FieldReminder,
 		} {
 			g &^= omits

@@ -16,6 +16,9 @@ type Input struct {
 	// Sent is what was being written to the item as a series when that was last begun, and nobody knows how far it got; nil if
 	// everything is known. What the item says in part of it is nobody's edit.
 	Sent *Fields
+	// Placed are occurrences of the item's series that have another place than the series for a reason, though it may be only the
+	// series that was given another one: where the booking takes that over, it takes theirs.
+	Placed []time.Time
 	// Reset: the booking prevails in everything (rollback), also over a deletion.
 	Reset bool
 }

@@ -361,3 +361,24 @@ func TestUntouchedIsMerged(t *testing.T) {
 		}
 	})
 }
+
+// A series gets another room in the calendar, which one of its occurrences is not to have: that one keeps the place it has.
+func TestAnOccurrenceThatIsPlacedKeepsItsRoom(t *testing.T) {
+	agreed := base()
+	agreed.Recurrence, agreed.Resources, agreed.Location = "FREQ=DAILY;COUNT=3", []string{"a@x"}, "A"
+	agreed = Canonical(agreed)
+	item := agreed
+	item.Resources, item.Location = []string{"a@x", "b@x"}, "A, B"
+	at := agreed.Start.AddDate(0, 0, 1)
+	item.Exceptions = []Exception{item.Except(at, agreed.plain(at), calendar.AllFields)}
+	item = Canonical(item)
+	d := Plan(Input{Base: &agreed, Booking: &agreed, Item: &item, Placed: []time.Time{at}})
+	if d.ItemFields != 0 || len(d.Lost) != 0 || Diff(d.Booking, item) != 0 {
+		t.Errorf("item %v, lost %+v, booking %+v", d.ItemFields, d.Lost, d.Booking)
+	}
+	booked := agreed // where the booking has another place by now, that holds for the occurrence as well
+	booked.Resources, booked.Location = []string{"c@x"}, "C"
+	if d := Plan(Input{Base: &agreed, Booking: &booked, Item: &item, Placed: []time.Time{at}}); d.BookingFields != 0 || len(d.Item.Exceptions) != 0 {
+		t.Errorf("booking %v, item %+v", d.BookingFields, d.Item)
+	}
+}
