@@ -13,6 +13,7 @@ import (
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
+	"github.com/roomwire/roomwire/sdk/internal/wire"
 )
 
 func TestAbilitiesAreTrueAcrossTheWire(t *testing.T) {
@@ -268,16 +269,16 @@ func checkPusher(t *testing.T, push backend.Pusher) {
 	}
 }
 
-func TestAMessageMayHaveSixteenMegabytesAndNoMore(t *testing.T) {
+func TestAMessageHasALimit(t *testing.T) {
 	t.Parallel()
 	p, _ := startPlugin(t, "backend")
 	push := openBackend(t, p, BackendConfig{Settings: map[string]any{"abilities": "pusher"}}).(backend.Pusher)
-	large := make([]byte, 15<<20)
+	large := make([]byte, wire.MaxMessage-1<<20)
 	if reply, err := push.Receive(t.Context(), backend.Inbound{Body: large}); err != nil || len(reply.Body) != len(large) {
-		t.Errorf("15 MiB: %d bytes back, %v", len(reply.Body), err)
+		t.Errorf("a MiB below: %d bytes back, %v", len(reply.Body), err)
 	}
-	if _, err := push.Receive(t.Context(), backend.Inbound{Body: make([]byte, 17<<20)}); fault.Of(err) != fault.Invalid {
-		t.Errorf("17 MiB: %v, want invalid: it can never get through", err)
+	if _, err := push.Receive(t.Context(), backend.Inbound{Body: make([]byte, wire.MaxMessage+1<<20)}); fault.Of(err) != fault.Invalid {
+		t.Errorf("a MiB above: %v, want invalid: it can never get through", err)
 	}
 }
 
