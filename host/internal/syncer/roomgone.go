@@ -275,7 +275,7 @@ func (e *Engine) leftRoom(ctx context.Context, p *pass, r store.RoomItem) error 
 		if said.wait {
 			now.Tries++
 			now.Due = e.now().Add(min(e.limits().RetryBase<<min(now.Tries-1, 6), time.Hour))
-			if said.look {
+			if said.look && now.Tries == 1 {
 				if err := tx.MarkDirty(ctx, b.Tenant, b.Organizer, zeroTime); err != nil {
 					return err
 				}
