@@ -389,9 +389,8 @@ func (w *world) checkAccepted() {
 				w.fail("%s has %q at %s in its calendar, and nothing is known of it", room, it.Subject, it.Start.Format("2 15:04"))
 			}
 			b := w.booking(r.Booking)
-			alone := b != nil && b.Series() && it.Recurrence == nil && !slices.Contains(b.Resources, room)
-			if r.Role == store.RoomCopy && (alone || len(r.Base) == 0) {
-				continue // one occurrence alone, of a series that the room is not in: it outlives the series, or its pattern, here
+			if r.Role == store.RoomCopy && len(r.Base) == 0 {
+				continue
 			}
 			if b != nil && b.Status == booking.Confirmed && (slices.Contains(b.Resources, room) || hasSometimes(b, room)) || w.toldOf(room, r.Ref, "") {
 				continue

@@ -11,9 +11,14 @@ import (
 // A room that is invited to one occurrence of a series alone has a single item of it in its calendar. Exchange does not take that out
 // when the series is called off, or gets another pattern.
 
-// isAlone reports whether the item stands for one occurrence of a booked series that the room does not have otherwise.
+// isAlone reports whether the item stands for one occurrence of a booked series that the room does not have otherwise. A room that declined
+// the series, and took one occurrence when that was changed, has such an item, too; it matters once the series is called off.
 func (s *roomSettling) isAlone(b *booking.Booking) bool {
-	return b.Series() && s.item.Event.Recurrence == "" && !slices.Contains(b.Resources, s.row.Room)
+	return b.Series() && s.item.Event.Recurrence == "" && !holds(b, s.row.Room)
+}
+
+func holds(b *booking.Booking, room string) bool {
+	return b.Status == booking.Confirmed && slices.Contains(b.Resources, room)
 }
 
 // alone settles such an item of the organizer's. One that no occurrence of the booking stands for any more is declined, or laid before a
@@ -58,7 +63,7 @@ func (e *Engine) wakeAlone(ctx context.Context, tx *store.Tx, old, next *booking
 		return err
 	}
 	for _, r := range rows {
-		if r.Role != store.RoomCopy || isPlaceholder(r) || !r.GoneAt.IsZero() || slices.Contains(next.Resources, r.Room) {
+		if r.Role != store.RoomCopy || isPlaceholder(r) || !r.GoneAt.IsZero() || holds(next, r.Room) {
 			continue
 		}
 		f, err := loadFields(r.Base)
