@@ -9,6 +9,7 @@ import (
 
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/directory"
+	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/calendar"
 )
 
@@ -281,6 +282,26 @@ func staysDeclined(t *testing.T, answered bool) {
 		w.sync("alice")
 		if a := w.answerOf(w.booking("b1"), roomA); a.State != booking.AnswerDeclined {
 			t.Errorf("the answer is %+v", a)
+		}
+	})
+}
+
+// What is listed about an item of a room's calendar is listed about the one that takes its place: items change their reference when they
+// are moved, or made anew by an update.
+func TestWhatIsListedOfARoomsItemMovesWithIt(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.book("b1", by("bob"))
+		w.pass("bob")
+		refs := w.invite(meetingAt(9, "m1", outside, roomA), roomA)
+		w.pass("room-a")
+		if n := w.differences(roomConflict); n != 1 {
+			w.Fatalf("%d conflicts are listed, want 1", n)
+		}
+		moved := w.server.move(roomA, refs[0])
+		w.pass("room-a")
+		all, err := w.store.Differences(w.Context(), tenant, store.DifferenceFilter{Kind: roomConflict})
+		if err != nil || len(all) != 1 || all[0].Ref != moved {
+			w.Errorf("listed: %+v, %v", all, err)
 		}
 	})
 }

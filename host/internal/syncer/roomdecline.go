@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
@@ -178,6 +179,23 @@ func (e *Engine) closeRoomDifferences(ctx context.Context, tx *store.Tx, r store
 	for _, d := range open {
 		if d.Ref == r.Ref {
 			if _, err := tx.EndDifference(ctx, d.Tenant, d.ID, store.DifferenceClosed); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// readdressRoomDifferences has what is laid before a person about an item be about the one that took its place.
+func (e *Engine) readdressRoomDifferences(ctx context.Context, tx *store.Tx, old store.RoomItem, ref calendar.Ref) error {
+	open, err := tx.Differences(ctx, old.Tenant, store.DifferenceFilter{Person: old.Room})
+	if err != nil {
+		return err
+	}
+	for _, d := range slices.Backward(open) { // the newest stays the newest
+		if d.Ref == old.Ref {
+			d.Ref = ref
+			if err := tx.AddDifference(ctx, d); err != nil {
 				return err
 			}
 		}
