@@ -264,12 +264,12 @@ func (p *pauses) tried(server string, why pause, answered bool) {
 	}
 }
 
-// lift ends the pause of a server, if there is one: whoever comes next goes first.
+// lift ends the pause of a server, if there is one: whoever comes next goes first, also while somebody has gone who does not know that.
 func (p *pauses) lift(server string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if why, found := p.by[server]; found {
-		why.until = time.Time{}
+		why.until, why.trying = time.Time{}, false // what tried says of the one who has gone is about the pause that was
 		p.by[server] = why
 	}
 }

@@ -345,3 +345,21 @@ func TestOneGoesFirstAfterAPause(t *testing.T) {
 		t.Errorf("a newer pause does not stand: %d", who)
 	}
 }
+
+// An administrator lifts a pause while somebody tries the server. Nobody would ever have come back from that try.
+func TestAPauseThatIsLiftedWhileSomebodyTries(t *testing.T) {
+	t.Parallel()
+	for _, answered := range []bool{true, false} {
+		p, now := newPauses(), time.Date(2026, 12, 1, 8, 0, 0, 0, time.UTC)
+		p.set("s", pause{until: now})
+		why, who := p.enter("s", now)
+		if who != first {
+			t.Fatalf("who = %d, want the first", who)
+		}
+		p.lift("s")
+		p.tried("s", why, answered)
+		if _, who = p.enter("s", now); who != first {
+			t.Errorf("answered %v: who = %d, want the first: nobody else is on the way", answered, who)
+		}
+	}
+}
