@@ -156,6 +156,9 @@ func (w *world) organizer(a soak.Act) {
 	}
 	b := old.Clone()
 	b.Organizer = w.names[a.B%len(w.names)]
+	if !slices.ContainsFunc(w.links(b.ID), func(l store.Link) bool { return l.State == store.LinkLive && l.Person == old.Organizer }) {
+		clear(w.note(b.ID).edits) // of an item of the add-in that nobody has met, and that goes now
+	}
 	w.save(b, old, true)
 }
 

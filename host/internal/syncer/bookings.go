@@ -335,6 +335,11 @@ func (e *Engine) link(ctx context.Context, tx *store.Tx, b *booking.Booking, for
 	if b.ItemExpected {
 		l.State = store.LinkExpected
 	}
+	if len(former) > 0 && l.Ref == "" && len(l.Sent) == 0 {
+		if err := unheard(ctx, tx, b); err != nil {
+			return err
+		}
+	}
 	if err := tx.PutLink(ctx, l); err != nil {
 		return err
 	}

@@ -305,3 +305,29 @@ func TestWhatIsListedOfARoomsItemMovesWithIt(t *testing.T) {
 		}
 	})
 }
+
+// A room declined the item of the former organizer, and took it after that. That it declines the new one's is news.
+func TestARoomDeclinesTheNewOrganizersItem(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.book("b1")
+		w.pass("alice")
+		w.server.identify(alice, w.only(alice).Ref, "m1")
+		w.server.respond(alice, "m1", roomA, calendar.Declined)
+		w.pass("alice")
+		ev := w.only(alice).Event
+		ev.Organizer = calendar.Address{Name: "Alice", Email: alice}
+		w.server.add(roomA, calendar.Item{ReadOnly: true, Response: calendar.Accepted, Event: ev})
+		w.pass("room-a")
+		if a := w.answerOf(w.booking("b1"), roomA); a.State != booking.AnswerAccepted {
+			w.Fatalf("answer %+v", a)
+		}
+		w.book("b1", by("bob"))
+		w.pass("bob")
+		w.server.identify(bob, w.only(bob).Ref, "m2")
+		w.server.respond(bob, "m2", roomA, calendar.Declined)
+		w.pass("bob")
+		if a := w.answerOf(w.booking("b1"), roomA); a.State != booking.AnswerDeclined {
+			w.Errorf("answer %+v", a)
+		}
+	})
+}
