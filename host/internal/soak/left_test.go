@@ -30,6 +30,8 @@ func (w *world) checkOthers() {
 			delete(w.others, id) // it stood for its booking again, and went with it
 		case !found:
 			w.fail("%s of %q in %s is gone", "the copy", o.booking, o.box)
+		case says(it) != o.was && w.orphaned(o): // it stood for its booking until that ended
+			o.was = says(it)
 		case says(it) != o.was:
 			w.recall(o.booking)
 			w.fail("the copy of %q in %s is not as it was left: %s, want %s", o.booking, o.box, says(it), o.was)
