@@ -21,8 +21,8 @@ func holds(b *booking.Booking, room string) bool {
 	return b.Status == booking.Confirmed && slices.Contains(b.Resources, room)
 }
 
-// alone settles such an item of the organizer's. One that no occurrence of the booking stands for any more is declined, or laid before a
-// person; not before the organizer's calendar was looked at, which may tell of that occurrence later than the room's.
+// alone settles such an item of the organizer's. One that no occurrence of the booking stands for any more is laid before a person, after a
+// moment in which the organizer's calendar may tell of that occurrence; and declined if the booking is over and its own item gone.
 func (s *roomSettling) alone(ctx context.Context, b *booking.Booking) error {
 	s.row.Booking = b.ID
 	if b.Status == booking.Confirmed {
@@ -46,10 +46,23 @@ func (s *roomSettling) alone(ctx context.Context, b *booking.Booking) error {
 		}
 		return s.tx.MarkDirty(ctx, b.Tenant, b.Organizer, zeroTime)
 	}
-	if s.canDecline() {
+	if deleting, err := s.beingDeleted(ctx, b); err != nil || deleting {
+		s.row.Tries, s.row.Due = 1, s.engine.now().Add(roomSwapWait)
+		return err
+	}
+	if s.canDecline() && b.Status != booking.Confirmed { // else the room may be invited to what the booking does not say yet
 		return s.refuse(ctx, roomCancelled)
 	}
 	return s.leave(ctx, roomDifference{roomUnbooked, b.ID, "it was one occurrence of a series, which has none then in this room any more; it is still in the room's calendar: delete it there"})
+}
+
+// beingDeleted reports whether the organizer's item of a booking that is over is still to be removed: that may take the room's along.
+func (s *roomSettling) beingDeleted(ctx context.Context, b *booking.Booking) (bool, error) {
+	if b.Status == booking.Confirmed {
+		return false, nil
+	}
+	links, err := s.tx.LinksOfBooking(ctx, b.Tenant, b.ID)
+	return slices.ContainsFunc(links, func(l store.Link) bool { return l.State == store.LinkDeleting }), err
 }
 
 // wakeAlone has the rooms look at what they have of single occurrences of a series that was called off or takes place at other times.
@@ -63,7 +76,7 @@ func (e *Engine) wakeAlone(ctx context.Context, tx *store.Tx, old, next *booking
 		return err
 	}
 	for _, r := range rows {
-		if r.Role != store.RoomCopy || isPlaceholder(r) || !r.GoneAt.IsZero() || holds(next, r.Room) {
+		if r.Role != store.RoomCopy && r.Role != store.RoomLeft || isPlaceholder(r) || !r.GoneAt.IsZero() || holds(next, r.Room) {
 			continue
 		}
 		f, err := loadFields(r.Base)

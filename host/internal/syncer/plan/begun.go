@@ -39,7 +39,7 @@ func Learned(in Input) *Fields {
 		return base
 	}
 	days := base.byDay()
-	if in.Item.Recurrence == "" && in.Sent.Recurrence != "" && sameStart(*in.Item, *in.Sent) {
+	if !in.Sent.Once && in.Item.Recurrence == "" && in.Sent.Recurrence != "" && sameStart(*in.Item, *in.Sent) {
 		*base = takePlainly(*base, *in.Sent, calendar.FieldTime) // its rule is to come back
 	}
 	if in.Sent.invites() && !in.Base.invites() {

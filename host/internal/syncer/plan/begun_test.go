@@ -84,3 +84,22 @@ func TestGuestsThatSomebodyTookOffAreNoHalfWork(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 }
+
+// A write of a series that touches neither its rule nor its exceptions is no write that was cut off between them: who makes it a single item
+// meanwhile has edited it.
+func TestAnEditOfTheRuleBesideAWriteThatHasNone(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
+	says := func(subject, rule string) *Fields {
+		f := Canonical(Fields{Subject: subject, Start: at, End: at.Add(time.Hour), Recurrence: rule, Zone: "UTC"})
+		return &f
+	}
+	const rule = "FREQ=DAILY;COUNT=5"
+	sent := says("new", rule)
+	sent.Once = true
+	in := Input{Base: says("old", rule), Booking: says("new", rule), Item: says("old", ""), Sent: sent}
+	in.Base = Learned(in)
+	if d := Plan(in); d.BookingFields != calendar.FieldRecurrence || d.ItemFields != calendar.FieldSubject || len(d.Lost) != 0 {
+		t.Errorf("item %v booking %v lost %v, want the edit taken over", d.ItemFields, d.BookingFields, d.Lost)
+	}
+}

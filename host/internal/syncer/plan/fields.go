@@ -42,6 +42,9 @@ type Fields struct {
 	// Owed is of a base: not all of its exceptions are on the item, because a server throws them away when the time of the
 	// series changes, and they are still to be written again. That one is missing there is nobody's edit. It is not compared.
 	Owed bool `json:"owed,omitempty"`
+	// Once is of what was sent: it was written at once, because nothing of it is a series' rule or its exceptions, which are written step by
+	// step.
+	Once bool `json:"once,omitempty"`
 }
 
 // A Person is an invited attendee.

@@ -21,7 +21,8 @@ func thrown(in Input) Fields {
 		return item
 	}
 	var sent days
-	if in.Sent != nil {
+	steps := in.Sent != nil && !in.Sent.Once
+	if steps {
 		sent = in.Sent.byDay()
 		cut := item.Recurrence == "" && (base.Recurrence != "" || in.Sent.Recurrence != "") &&
 			(sameStart(item, base) || sameStart(item, *in.Sent))
@@ -33,7 +34,7 @@ func thrown(in Input) Fields {
 		}
 	}
 	was, told := base.byDay(), item.byDay()
-	loose := in.Base.Owed || in.Sent != nil || !sameClock(base, *in.Item)
+	loose := in.Base.Owed || steps || !sameClock(base, *in.Item)
 	for day := range both(was, told) {
 		x := told[day]
 		there := x.Skipped || x.Own&^in.Omits&^calendar.FieldBody != 0
@@ -43,7 +44,7 @@ func thrown(in Input) Fields {
 			told[day] = old
 		case !there && loose:
 			told[day] = mixed(old, x, x.Own&calendar.FieldBody|in.Omits&own)
-		case there && sent != nil && sameOwn(x, sent[day]):
+		case there && steps && sameOwn(x, sent[day]):
 			if delete(told, day); before {
 				told[day] = old
 			}
