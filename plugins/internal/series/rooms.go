@@ -68,11 +68,12 @@ func SameSeats(a, b calendar.Event, rooms []string) bool {
 	return same(a.Attendees, b.Attendees)
 }
 
-// seat returns attendees with those of rooms that are among others, and with no other of them.
+// seat returns attendees with those of rooms that are among others, and with no other of them. One that is in both stays as it is.
 func seat(attendees, others []calendar.Attendee, rooms []string) []calendar.Attendee {
-	isRoom := func(a calendar.Attendee) bool { return named(rooms, a) }
-	out := slices.DeleteFunc(slices.Clone(attendees), isRoom)
-	return append(out, slices.DeleteFunc(slices.Clone(others), func(a calendar.Attendee) bool { return !isRoom(a) })...)
+	out := slices.DeleteFunc(slices.Clone(attendees), func(a calendar.Attendee) bool { return named(rooms, a) && !has(others, a.Email) })
+	return append(out, slices.DeleteFunc(slices.Clone(others), func(a calendar.Attendee) bool {
+		return !named(rooms, a) || has(attendees, a.Email)
+	})...)
 }
 
 // at is an occurrence of a series, as far as who is invited to it.

@@ -143,3 +143,23 @@ func TestASilentChangeOfASeriesTellsRoomsAlone(t *testing.T) {
 		t.Errorf("without rooms: %s", got)
 	}
 }
+
+// A room that somebody has put among the people goes to the rooms, and is not invited once more.
+func TestASilentChangeOfARoomsRoleIsWritten(t *testing.T) {
+	t.Parallel()
+	w, _ := rooms(t)
+	e := desk()
+	e.Attendees = []calendar.Attendee{{Address: calendar.Address{Email: "bob@example.com"}}, room("room-a")}
+	among := e
+	among.Attendees = slices.Clone(e.Attendees)
+	among.Attendees[1].Role = calendar.Required
+	item := w.create(t, "bk-1", among)
+	before := mailed(w)
+	got, err := silently(t, w, item.Ref, e)
+	if d := differs(got.Event, e); err != nil || d != "" {
+		t.Errorf("%v, %s", err, d)
+	}
+	if got := mailed(w); got != before {
+		t.Errorf("mails %s, before that %s", got, before)
+	}
+}
