@@ -25,7 +25,8 @@ type memory struct {
 	made   []string // these, with their fields and whom they mail
 	// before is asked before each call and may make it fail; after, once a write has had its effect.
 	before, after func(call string) error
-	page          int // changes per page
+	unread        string // whose items cannot be fetched
+	page          int    // changes per page
 	next          int
 	noPush        error
 	subscribed    []backend.SubscribeRequest
@@ -256,6 +257,9 @@ func (m *memory) Fetch(_ context.Context, mb backend.Mailbox, refs []backend.Ref
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.unread == mb.Address && mb.Address != "" {
+		return nil, fmt.Errorf("the mailbox of %s cannot be read: %w", mb.Address, fault.Unavailable)
+	}
 	got := make([]backend.Fetched, len(refs))
 	for i, ref := range refs {
 		if it := m.box(mb.Address).items[ref]; it != nil {

@@ -137,7 +137,7 @@ func (e *Engine) attempt(ctx context.Context, p *pass, in store.Intent) error {
 	if err != nil || s.settled {
 		return err
 	}
-	if err := e.sparesHolders(ctx, &s); err != nil {
+	if waits, err := e.sparesHolders(ctx, p, &s); err != nil || waits {
 		return err
 	}
 	switch {

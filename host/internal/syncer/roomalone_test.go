@@ -9,6 +9,20 @@ import (
 	"github.com/roomwire/roomwire/sdk/calendar"
 )
 
+// invitedAlone has Bob, who has a series in room A, invite room B to its second occurrence. It returns his item, and that of room B's calendar.
+func (w *world) invitedAlone(kind calendar.Kind) (own, copied calendar.Ref) {
+	w.Helper()
+	own = w.invite(weekly(9, 3, "m1", bob, roomA), roomA)[0]
+	w.around(2, "room-a", "bob")
+	w.server.edit(bob, own, func(ev *calendar.Event) {
+		is := one(ev, week(1, 9))
+		is.Attendees = append(slices.Clone(is.Attendees), calendar.Attendee{Address: calendar.Address{Email: roomB}, Role: calendar.Resource})
+		exceptAt(ev, week(1, 9), is)
+	})
+	it := w.only(bob)
+	return own, w.server.add(roomB, calendar.Item{Kind: kind, ReadOnly: true, Response: calendar.Accepted, Event: *one(&it.Event, week(1, 9))})
+}
+
 // A room that is invited to one occurrence of a series alone keeps its item of it when the series is called off, or gets another pattern: it
 // is declined by a room that the hub is master of, and else listed until it is gone.
 func TestAnOccurrenceAloneThatOutlivesItsSeriesIsListed(t *testing.T) {
@@ -30,15 +44,7 @@ func TestAnOccurrenceAloneThatOutlivesItsSeriesIsListed(t *testing.T) {
 				t.Run(fmt.Sprint(name, " ", kind, " master ", master), func(t *testing.T) {
 					rooms(t, func(w *world) {
 						w.room("b", master)
-						refs := w.invite(weekly(9, 3, "m1", bob, roomA), roomA)
-						w.around(2, "room-a", "bob")
-						w.server.edit(bob, refs[0], func(ev *calendar.Event) {
-							is := one(ev, week(1, 9))
-							is.Attendees = append(slices.Clone(is.Attendees), calendar.Attendee{Address: calendar.Address{Email: roomB}, Role: calendar.Resource})
-							exceptAt(ev, week(1, 9), is)
-						})
-						it := w.only(bob)
-						copied := w.server.add(roomB, calendar.Item{Kind: kind, ReadOnly: true, Response: calendar.Accepted, Event: *one(&it.Event, week(1, 9))})
+						own, copied := w.invitedAlone(kind)
 						w.around(5, "room-b", "bob", "room-a")
 						b := w.seriesOf()
 						wantTimes(w, b, "room-b", "12-08T09")
@@ -46,7 +52,7 @@ func TestAnOccurrenceAloneThatOutlivesItsSeriesIsListed(t *testing.T) {
 							w.Fatalf("listed: %q", open)
 						}
 						mails := len(w.server.mails)
-						ends(w, b.ID, refs[0])
+						ends(w, b.ID, own)
 						w.around(6, "bob", "room-b", "room-a")
 						list := w.differences(roomUnbooked)
 						if master && name != "another pattern" { // where the booking stands nothing is declined
@@ -83,15 +89,7 @@ func TestAnOccurrenceAloneThatOutlivesItsSeriesIsListed(t *testing.T) {
 func TestAnOccurrenceAloneWaitsForItsOrganizersCalendar(t *testing.T) {
 	rooms(t, func(w *world) {
 		w.room("b", true)
-		refs := w.invite(weekly(9, 3, "m1", bob, roomA), roomA)
-		w.around(2, "room-a", "bob")
-		w.server.edit(bob, refs[0], func(ev *calendar.Event) {
-			is := one(ev, week(1, 9))
-			is.Attendees = append(slices.Clone(is.Attendees), calendar.Attendee{Address: calendar.Address{Email: roomB}, Role: calendar.Resource})
-			exceptAt(ev, week(1, 9), is)
-		})
-		it := w.only(bob)
-		w.server.add(roomB, calendar.Item{Kind: calendar.Single, ReadOnly: true, Response: calendar.Accepted, Event: *one(&it.Event, week(1, 9))})
+		w.invitedAlone(calendar.Single)
 		mails := len(w.server.mails)
 		for range 3 {
 			w.around(1, "room-b")

@@ -2,14 +2,17 @@ package syncer
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/host/internal/syncer/plan"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/fault"
 )
 
 // What is written in silence mails nobody. A room is not somebody: nobody reads what its mailbox gets, and a room that is not invited
@@ -67,26 +70,45 @@ type formerCopy struct {
 	email string
 }
 
+// formerWait is how long a silent change waits for a room's calendar that cannot be read.
+const formerWait = time.Hour
+
 // sparesHolders leaves out of the rooms to be told those whose calendar still holds the booking by a former item, that was deleted
-// without telling them: they would decline the new one for the sake of the old.
-func (e *Engine) sparesHolders(ctx context.Context, s *step) error {
+// without telling them: they would decline the new one for the sake of the old. Where that cannot be found out now the change waits a while.
+func (e *Engine) sparesHolders(ctx context.Context, p *pass, s *step) (waits bool, err error) {
 	for _, c := range s.former {
-		there, problem, err := e.onlooker(ctx, store.Link{Tenant: c.row.Tenant, Person: c.row.Room})
-		if err != nil {
-			return ours(err)
-		}
-		if problem != "" {
-			continue
-		}
-		got, err := there.mode.Backend.Fetch(ctx, there.mailbox, []calendar.Ref{c.row.Ref})
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err == nil && len(got) == 1 && got[0].Err == nil && !got[0].Item.Event.Cancelled {
+		holds, known, err := e.holdsFormer(ctx, c)
+		switch {
+		case err != nil:
+			return false, err
+		case !known && s.intent.Created.Add(formerWait).After(e.now()):
+			return true, e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+				return tx.DeferIntent(ctx, s.intent.Tenant, s.intent.Key, e.now().Add(e.limits().RetryBase), s.intent.Failures)
+			})
+		case holds:
 			s.rooms = without(s.rooms, c.email)
 		}
 	}
-	return nil
+	return false, nil
+}
+
+// holdsFormer looks for the item of a room's calendar. known is false if the calendar cannot be read now; one that never is holds nothing.
+func (e *Engine) holdsFormer(ctx context.Context, c formerCopy) (holds, known bool, err error) {
+	there, problem, err := e.onlooker(ctx, store.Link{Tenant: c.row.Tenant, Person: c.row.Room})
+	if err != nil {
+		return false, false, ours(err)
+	}
+	if problem != "" {
+		return false, there.isOff(), nil
+	}
+	got, err := there.mode.Backend.Fetch(ctx, there.mailbox, []calendar.Ref{c.row.Ref})
+	if ctx.Err() != nil {
+		return false, false, ctx.Err()
+	}
+	if err != nil || len(got) != 1 || got[0].Err != nil {
+		return false, err == nil && len(got) == 1 && errors.Is(got[0].Err, fault.NotFound), nil
+	}
+	return !got[0].Item.Event.Cancelled, true, nil
 }
 
 // allInvited returns the addresses of everybody who is invited to one of events, or to an occurrence of it.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/directory"
+	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/calendar"
 )
 
@@ -174,6 +175,47 @@ func TestARoomThatHoldsTheFormerItemIsNotInvitedAnew(t *testing.T) {
 				}
 				if want := map[bool][]string{true: nil, false: {"+" + roomA}}[holds]; !slices.Equal(w.server.told, want) {
 					t.Errorf("told %q, want %q", w.server.told, want)
+				}
+			})
+		})
+	}
+}
+
+// While that room's calendar cannot be read nobody knows, and the change waits; not for ever.
+func TestASilentChangeWaitsForARoomThatMayHoldTheFormerItem(t *testing.T) {
+	for _, back := range []bool{true, false} {
+		t.Run("", func(t *testing.T) {
+			rooms(t, func(w *world) {
+				refs := w.invite(meetingAt(9, "m1", alice, roomA), roomA)
+				w.pass("room-a")
+				w.pass("alice")
+				b := w.theOne().Clone()
+				b.Title = "Another"
+				w.server.remove(alice, refs[0])
+				if _, err := w.engine.Put(w.Context(), b, booking.Match{}, booking.Refuse); err != nil {
+					w.Fatal(err)
+				}
+				w.server.unread = roomA
+				w.pass("alice")
+				w.later(2 * time.Second)
+				w.pass("alice")
+				if w.heardRooms(); invites(w.only(alice).Event, roomA) {
+					w.Fatal("it did not wait")
+				}
+				if back {
+					w.server.unread = ""
+					w.later(time.Minute)
+				} else {
+					w.later(2 * formerWait)
+				}
+				w.pass("alice")
+				if !invites(w.only(alice).Event, roomA) || w.state("alice").Status != store.StatusOK {
+					w.Errorf("the item is %+v, alice %+v", w.only(alice).Event, w.state("alice"))
+				}
+				if back {
+					w.heardRooms()
+				} else {
+					w.heardRooms("+" + roomA)
 				}
 			})
 		})
