@@ -163,6 +163,28 @@ func TestMoveWithoutTheOldModeLosesNothing(t *testing.T) {
 	}
 }
 
+// An item that has no markers, or not yet, and was edited since is known by its UID, also when the old mode cannot be asked for that.
+func TestItemWithoutMarkersIsFoundWithoutTheOldMode(t *testing.T) {
+	movers(t, func(w *world, m *twoModes) {
+		w.booked(3)
+		it := w.itemOf("b1.1")
+		w.server.identify(alice, it.Ref, "u1")
+		w.pass("alice")
+		held := w.server.box(alice).items[it.Ref]
+		held.Key, held.ForeignKey = "", ""
+		m.memory.fail = fault.Unavailable
+		w.server.edit(alice, it.Ref, func(e *calendar.Event) { e.Subject = "in Outlook" })
+		w.ask("Other")
+		for range 8 {
+			w.after(20*time.Minute, "alice")
+		}
+		w.mode("Other")
+		if l := w.links()["b1"]; l.State != store.LinkLive || w.booking("b1").Title != "in Outlook" || len(w.server.items(alice)) != 3 {
+			w.Errorf("link %+v, booking %+v, %d items", l, w.booking("b1"), len(w.server.items(alice)))
+		}
+	})
+}
+
 func TestItemThatIsNotFoundIsNeitherMadeNorDeleted(t *testing.T) {
 	movers(t, func(w *world, m *twoModes) {
 		w.booked(4)

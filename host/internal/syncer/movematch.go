@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -281,7 +282,7 @@ func (m *matcher) search(ctx context.Context, l store.Link) ([]*calendar.Item, e
 	for _, by := range []struct {
 		marker backend.Marker
 		value  string
-	}{{backend.OurKey, l.Key}, {backend.ByUID, m.uids[l.Key]}} {
+	}{{backend.OurKey, l.Key}, {backend.ByUID, cmp.Or(m.uids[l.Key], l.UID)}} { // as the old mode says it is, or was when that was read last
 		if by.value == "" {
 			continue
 		}
