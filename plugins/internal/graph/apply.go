@@ -169,7 +169,7 @@ func (b *Backend) posted(ctx context.Context, m calendar.Mutation, e event) (bac
 			return backend.Result{}, err
 		}
 		if series.Uninvited(calendar.Event{}, m.Event) && len(w.now.Event.Attendees) > 0 {
-			return backend.Result{}, invitedMeanwhile(m)
+			return backend.Result{}, series.InvitedMeanwhile(m.Mailbox)
 		}
 		w.want = m.Event
 		item, err := b.complete(ctx, m, w)

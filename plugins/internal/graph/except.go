@@ -270,7 +270,7 @@ func (b *Backend) invite(ctx context.Context, m calendar.Mutation, w writing) (b
 		return w.now, err
 	}
 	if len(alone.Event.Attendees) > 0 {
-		return w.now, invitedMeanwhile(m)
+		return w.now, series.InvitedMeanwhile(m.Mailbox)
 	}
 	etag := w.e.ETag // the list of guests is written as a whole: nobody may have come into it
 	if etag != "" {
@@ -298,9 +298,4 @@ func (b *Backend) invite(ctx context.Context, m calendar.Mutation, w writing) (b
 // unfinished reports whether an item lacks the marker that goes with the invitation: what a create was cut off from.
 func unfinished(m calendar.Mutation, now backend.Item) bool {
 	return m.ForeignKey == "" || now.ForeignKey == ""
-}
-
-// invitedMeanwhile is why a series is not invited to: somebody has done so by hand since it was looked at. The host is to look again.
-func invitedMeanwhile(m calendar.Mutation) error {
-	return fmt.Errorf("somebody was invited to the series in the calendar of %s meanwhile: %w", m.Mailbox.Address, fault.Conflict)
 }

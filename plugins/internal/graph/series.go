@@ -252,7 +252,7 @@ func (b *Backend) written(ctx context.Context, m calendar.Mutation, w writing) (
 		return backend.Result{}, err
 	}
 	if series.Uninvited(w.now.Event, w.want) && len(now.now.Event.Attendees) > 0 {
-		return backend.Result{}, invitedMeanwhile(m)
+		return backend.Result{}, series.InvitedMeanwhile(m.Mailbox)
 	}
 	now.want = w.want
 	item, err := b.rest(ctx, m, now)

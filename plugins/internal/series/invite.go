@@ -1,10 +1,12 @@
 package series
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/fault"
 )
 
 // Guests are the fields of those who are invited.
@@ -77,4 +79,9 @@ func Others(x *calendar.Event, want calendar.Event) bool {
 	return slices.ContainsFunc(x.Attendees, func(a calendar.Attendee) bool {
 		return !slices.ContainsFunc(want.Attendees, func(b calendar.Attendee) bool { return strings.EqualFold(a.Email, b.Email) })
 	})
+}
+
+// InvitedMeanwhile is why a series is not invited to: somebody has done so by hand since it was looked at. The host is to look again.
+func InvitedMeanwhile(m calendar.Mailbox) error {
+	return fmt.Errorf("somebody was invited to the series in the calendar of %s meanwhile: %w", m.Address, fault.Conflict)
 }

@@ -2,13 +2,11 @@ package exchange
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/roomwire/roomwire/plugins/internal/ews"
 	"github.com/roomwire/roomwire/plugins/internal/series"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
-	"github.com/roomwire/roomwire/sdk/fault"
 )
 
 // inviting says what a series is to be to which nobody is invited yet.
@@ -35,7 +33,7 @@ func (b *Backend) invite(ctx context.Context, m calendar.Mutation, now backend.I
 		return now, err
 	}
 	if len(now.Event.Attendees) > 0 {
-		return now, invitedMeanwhile(m)
+		return now, series.InvitedMeanwhile(m.Mailbox)
 	}
 	fields := changedPeople(now.Event, x.want, series.Guests)
 	known := now.Event
@@ -61,7 +59,7 @@ func (b *Backend) invite(ctx context.Context, m calendar.Mutation, now backend.I
 			return now, err
 		}
 		if len(its.Event.Attendees) > 0 {
-			return now, invitedMeanwhile(m)
+			return now, series.InvitedMeanwhile(m.Mailbox)
 		}
 		id.ChangeKey = got[0].Item.ChangeKey
 	}
@@ -82,9 +80,4 @@ func (b *Backend) invite(ctx context.Context, m calendar.Mutation, now backend.I
 		return now, standing(err)
 	}
 	return now, nil
-}
-
-// invitedMeanwhile is why a series is not invited to: somebody has done so by hand since it was looked at. The host is to look again.
-func invitedMeanwhile(m calendar.Mutation) error {
-	return fmt.Errorf("somebody was invited to the series in the calendar of %s meanwhile: %w", m.Mailbox.Address, fault.Conflict)
 }
