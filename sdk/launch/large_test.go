@@ -63,7 +63,7 @@ func TestAnItemThatIsTooLargeForAMessageIsNamed(t *testing.T) {
 			t.Errorf("%s: %v, want a sentence of kind invalid", what, err)
 		}
 	}
-	if pulled == nil || !strings.Contains(pulled.Error(), "Minutes") {
-		t.Errorf("it is not said which: %v", pulled)
+	if pulled == nil || !strings.Contains(pulled.Error(), "2026-12-01 09:30 UTC") || strings.Contains(pulled.Error(), "Minutes") {
+		t.Errorf("it is not said which, or its subject is: %v", pulled)
 	}
 }

@@ -46,7 +46,9 @@ func divided(p *roomwirev1.Page, since []byte, limit int) ([]*roomwirev1.Page, e
 	for _, c := range p.GetChanges() {
 		n := proto.Size(c) + 16 // with its tag and length
 		if n > limit {
-			return nil, tooLarge(fmt.Sprintf("the item %q of the calendar (about %d MiB)", c.GetItem().GetEvent().GetSubject(), n>>20))
+			// By its subject it would be known at once, but that is nobody's business in a log.
+			begins := c.GetItem().GetEvent().GetStart().AsTime().Format("2006-01-02 15:04 UTC")
+			return nil, tooLarge(fmt.Sprintf("the item of the calendar that begins on %s (about %d MiB)", begins, n>>20))
 		}
 		if size+n > limit {
 			part, size = begin(), 0

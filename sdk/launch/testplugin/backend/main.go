@@ -155,7 +155,7 @@ func large(n, mib string) backend.Page {
 	for i := range items {
 		ref := backend.Ref(fmt.Sprint(i))
 		page.Changes = append(page.Changes, backend.Change{Ref: ref, Item: &backend.Item{Ref: ref, Event: calendar.Event{
-			Subject: "Minutes", Body: strings.Repeat("x", size<<20),
+			Subject: "Minutes", Body: strings.Repeat("x", size<<20), Start: time.Date(2026, 12, 1, 9, 30, 0, 0, time.UTC),
 		}}})
 	}
 	return page
