@@ -82,6 +82,8 @@ func (e *Engine) sparesHolders(ctx context.Context, p *pass, s *step) (waits boo
 		case err != nil:
 			return false, err
 		case !known && s.intent.Created.Add(formerWait).After(e.now()):
+			e.Log.Info("a change that nobody is to be told of waits for the calendar of a room, which cannot be read and may hold the booking by a former item; after an hour "+
+				"it is made all the same", "tenant", s.intent.Tenant, "person", s.intent.Person, "booking", s.intent.Booking, "room", c.row.Room)
 			return true, e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 				return tx.DeferIntent(ctx, s.intent.Tenant, s.intent.Key, e.now().Add(e.limits().RetryBase), s.intent.Failures)
 			})
