@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/store"
@@ -47,7 +48,8 @@ func (s *roomSettling) alone(ctx context.Context, b *booking.Booking) error {
 		return s.tx.MarkDirty(ctx, b.Tenant, b.Organizer, zeroTime)
 	}
 	if deleting, err := s.beingDeleted(ctx, b); err != nil || deleting {
-		s.row.Tries, s.row.Due = 1, s.engine.now().Add(roomSwapWait)
+		s.row.Due = s.engine.now().Add(min(roomSwapWait<<min(s.tries, 6), time.Hour)) // it takes long if the sync of that calendar is off
+		s.row.Tries = s.tries + 1
 		return err
 	}
 	if s.canDecline() && b.Status != booking.Confirmed { // else the room may be invited to what the booking does not say yet

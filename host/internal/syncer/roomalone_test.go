@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/sdk/calendar"
 )
 
@@ -102,5 +104,34 @@ func TestAnOccurrenceAloneWaitsForItsOrganizersCalendar(t *testing.T) {
 		if n := w.differences(roomUnbooked); n != 0 {
 			w.Errorf("%d are listed though the booking has it by now", n)
 		}
+	})
+}
+
+// Nobody deletes the organizer's item while the sync of that calendar is off. The room is looked at less and less often until then.
+func TestAnOccurrenceAloneWaitsPatientlyForACalendarThatIsOff(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.room("b", true)
+		w.invitedAlone(calendar.Single)
+		w.around(5, "room-b", "bob", "room-a")
+		mails := len(w.server.mails)
+		w.person(directory.Person{ID: "bob", Email: bob, SyncDisabled: true})
+		if _, err := w.engine.Cancel(w.Context(), tenant, w.seriesOf().ID, booking.Match{}); err != nil {
+			w.Fatal(err)
+		}
+		until, looks := w.now().Add(24*time.Hour), 0
+		for w.now().Before(until) {
+			w.later(w.once("room-b").Next.Sub(w.now()))
+			looks++
+		}
+		if looks > 288+30 { // it is polled every five minutes
+			w.Errorf("looked at %d times in a day", looks)
+		}
+		w.only(roomB)
+		w.quiet(mails)
+		w.person(directory.Person{ID: "bob", Email: bob})
+		w.around(5, "bob", "room-b")
+		w.later(2 * time.Hour)
+		w.around(2, "room-b")
+		w.none(roomB)
 	})
 }
