@@ -10,8 +10,7 @@ import (
 	"github.com/roomwire/roomwire/sdk/fault"
 )
 
-// What is too much for one message goes as several, and what one item needs alone fails for good, with a sentence: else a mailbox would be
-// read in vain for ever.
+// What is too much for one message goes as several: else a mailbox would be read in vain for ever.
 func TestWhatIsTooMuchForOneMessageGoesAsSeveral(t *testing.T) {
 	t.Parallel()
 	p, _ := startPlugin(t, "backend")
@@ -51,12 +50,43 @@ func TestWhatIsTooMuchForOneMessageGoesAsSeveral(t *testing.T) {
 	}
 }
 
+// One item of a text that no message holds does not keep the others of its mailbox from being read: it is told without that text.
+func TestATextThatIsTooLargeForAMessageIsLeftOut(t *testing.T) {
+	t.Parallel()
+	p, _ := startPlugin(t, "backend")
+	b := openBackend(t, p, BackendConfig{})
+	var items []backend.Item
+	err := b.Pull(t.Context(), backend.PullRequest{Mailbox: backend.Mailbox{Address: "2 large at 70"}}, func(page backend.Page) error {
+		for _, c := range page.Changes {
+			items = append(items, *c.Item)
+		}
+		return nil
+	})
+	if err != nil || len(items) != 2 {
+		t.Fatalf("%d items, %v", len(items), err)
+	}
+	fetched, err := b.Fetch(t.Context(), backend.Mailbox{Address: "large at 70"}, []backend.Ref{"1", "2"})
+	if err != nil || len(fetched) != 2 {
+		t.Fatalf("%d fetched, %v", len(fetched), err)
+	}
+	items = append(items, fetched[0].Item, fetched[1].Item)
+	for i, it := range items {
+		if it.Event.Subject != "Minutes" || it.Event.Body != "" || !it.Omits.Any(calendar.FieldBody) {
+			t.Errorf("item %d: %q with %d bytes of text, omits %v", i, it.Event.Subject, len(it.Event.Body), it.Omits)
+		}
+	}
+	if got, err := b.Fetch(t.Context(), backend.Mailbox{Address: "large at 25"}, []backend.Ref{"1"}); err != nil || got[0].Item.Omits.Any(calendar.FieldBody) {
+		t.Errorf("a text that fits: %v", err)
+	}
+}
+
+// What one item needs alone, even without its text, fails for good, with a sentence.
 func TestAnItemThatIsTooLargeForAMessageIsNamed(t *testing.T) {
 	t.Parallel()
 	p, _ := startPlugin(t, "backend")
 	b := openBackend(t, p, BackendConfig{})
-	pulled := b.Pull(t.Context(), backend.PullRequest{Mailbox: backend.Mailbox{Address: "1 large at 70"}}, func(backend.Page) error { return nil })
-	_, fetched := b.Fetch(t.Context(), backend.Mailbox{Address: "large at 70"}, []backend.Ref{"1"})
+	pulled := b.Pull(t.Context(), backend.PullRequest{Mailbox: backend.Mailbox{Address: "1 large at 70+"}}, func(backend.Page) error { return nil })
+	_, fetched := b.Fetch(t.Context(), backend.Mailbox{Address: "large at 70+"}, []backend.Ref{"1"})
 	_, applied := b.Apply(t.Context(), calendar.Mutation{Op: calendar.Update, Event: calendar.Event{Body: strings.Repeat("x", 70<<20)}})
 	for what, err := range map[string]error{"Pull": pulled, "Fetch": fetched, "Apply": applied} {
 		if fault.Of(err) != fault.Invalid || !strings.Contains(err.Error(), "MiB that host and plugin can tell each other") {

@@ -161,7 +161,9 @@ func (s *BackendServer) Fetch(ctx context.Context, req *roomwirev1.FetchRequest)
 	if err == nil && len(fetched) != len(req.GetRefs()) {
 		err = internal(fmt.Sprintf("the plugin has a defect: asked for %d items it answered %d", len(req.GetRefs()), len(fetched)))
 	}
-	return &roomwirev1.FetchResponse{Fetched: each(fetched, fetchedToProto)}, err
+	resp := &roomwirev1.FetchResponse{Fetched: each(fetched, fetchedToProto)}
+	lighter(maxContent, each(resp.GetFetched(), (*roomwirev1.Fetched).GetItem)...)
+	return resp, err
 }
 
 // Apply implements the service.
@@ -173,7 +175,9 @@ func (s *BackendServer) Apply(ctx context.Context, req *roomwirev1.ApplyRequest)
 	defer release()
 	m := mutationFromProto(req.GetMutation())
 	r, err := b.Apply(backend.WithMailbox(ctx, m.Mailbox.Address), m)
-	return &roomwirev1.ApplyResponse{Item: itemToProto(r.Item), Repeated: r.Repeated}, err
+	resp := &roomwirev1.ApplyResponse{Item: itemToProto(r.Item), Repeated: r.Repeated}
+	lighter(maxContent, resp.GetItem())
+	return resp, err
 }
 
 // Find implements the service.
@@ -192,7 +196,9 @@ func (s *BackendServer) Find(ctx context.Context, req *roomwirev1.FindRequest) (
 		by = backend.ByUID
 	}
 	items, err := f.Find(backend.WithMailbox(ctx, m.Address), m, by, req.GetValue())
-	return &roomwirev1.FindResponse{Items: each(items, itemToProto)}, err
+	resp := &roomwirev1.FindResponse{Items: each(items, itemToProto)}
+	lighter(maxContent, resp.GetItems()...)
+	return resp, err
 }
 
 // Subscribe implements the service.

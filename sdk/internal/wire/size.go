@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	roomwirev1 "github.com/roomwire/roomwire/proto/roomwire/v1"
+	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
 
@@ -44,7 +45,12 @@ func divided(p *roomwirev1.Page, since []byte, limit int) ([]*roomwirev1.Page, e
 	}
 	part, size := begin(), 0
 	for _, c := range p.GetChanges() {
-		n := proto.Size(c) + 16 // with its tag and length
+		const around = 16 // its tag and length
+		n := proto.Size(c) + around
+		if n > limit {
+			withoutText(c.GetItem())
+			n = proto.Size(c) + around
+		}
 		if n > limit {
 			// By its subject it would be known at once, but that is nobody's business in a log.
 			begins := c.GetItem().GetEvent().GetStart().AsTime().Format("2006-01-02 15:04 UTC")
@@ -57,6 +63,30 @@ func divided(p *roomwirev1.Page, since []byte, limit int) ([]*roomwirev1.Page, e
 	}
 	part.Next, part.Last = p.GetNext(), p.GetLast()
 	return parts, nil
+}
+
+// withoutText takes the text out of an item, and out of its exceptions. Of all that an item says the text alone has no bounds, and nothing is
+// decided by what it says in a calendar.
+func withoutText(item *roomwirev1.Item) {
+	if item == nil {
+		return
+	}
+	item.Omits |= uint32(calendar.FieldBody)
+	ev := item.GetEvent()
+	for _, e := range append([]*roomwirev1.Event{ev}, each(ev.GetExceptions(), (*roomwirev1.OccurrenceException).GetEvent)...) {
+		if e != nil {
+			e.Body = ""
+		}
+	}
+}
+
+// lighter takes the texts out of items each of which is more than a message of limit bytes holds.
+func lighter(limit int, items ...*roomwirev1.Item) {
+	for _, item := range items {
+		if proto.Size(item) > limit {
+			withoutText(item)
+		}
+	}
 }
 
 // fitting returns a change to an item without what it was last known to be, which only saves the plugin requests, if it is too large with it.

@@ -147,15 +147,20 @@ func (p plain) Pull(_ context.Context, req backend.PullRequest, emit func(backen
 	return nil
 }
 
-// large returns a page of n items with a text of so many MiB each.
+// large returns a page of n items with a text of so many MiB each; with "+" after it the location has as many.
 func large(n, mib string) backend.Page {
 	page := backend.Page{Next: "end", Full: true, Last: true}
 	items, _ := strconv.Atoi(n)
+	mib, both := strings.CutSuffix(mib, "+")
 	size, _ := strconv.Atoi(mib)
+	location := ""
+	if both {
+		location = strings.Repeat("x", size<<20)
+	}
 	for i := range items {
 		ref := backend.Ref(fmt.Sprint(i))
 		page.Changes = append(page.Changes, backend.Change{Ref: ref, Item: &backend.Item{Ref: ref, Event: calendar.Event{
-			Subject: "Minutes", Body: strings.Repeat("x", size<<20), Start: time.Date(2026, 12, 1, 9, 30, 0, 0, time.UTC),
+			Subject: "Minutes", Location: location, Body: strings.Repeat("x", size<<20), Start: time.Date(2026, 12, 1, 9, 30, 0, 0, time.UTC),
 		}}})
 	}
 	return page
