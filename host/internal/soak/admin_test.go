@@ -89,9 +89,10 @@ func (w *world) decideUnits(p *who, n int) (decided bool) {
 		}
 		decided = true
 		w.tally.held++
-		decision := []string{syncer.Approve, syncer.Discard}[(n+int(q.ID))%2]
+		w.units++ // ids go on from one schedule of a stage to the next, and a schedule is to be the same when it is played alone
+		decision := []string{syncer.Approve, syncer.Discard}[(n+w.units)%2]
 		w.decideUnit(p, q, decision)
-		if decision == syncer.Approve && int(q.ID)%3 == 0 {
+		if decision == syncer.Approve && w.units%3 == 0 {
 			w.decideUnit(p, q, syncer.Undo)
 		}
 	}

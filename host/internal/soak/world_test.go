@@ -48,6 +48,7 @@ type world struct {
 	cut     bool // something was cut off since the last quiet
 	mails   int  // of the server's, so many are accounted for
 	acts    int
+	units   int // of quarantines, so many were decided
 	skipped int // occurrences left out of series for a conflict, each a write of its own wherever the series is made
 	passing string
 	base    map[string]int // what the server had counted when the world began
