@@ -323,9 +323,6 @@ func (w *world) itemOf(b *booking.Booking, p *who) exchangesim.Appointment {
 			}
 			delete(w.others, it.ID)
 		}
-		if w.others[it.ID] == nil && w.leftOver(p, it) {
-			w.others[it.ID] = &other{box: p.Email, booking: b.ID, was: says(it)}
-		}
 		if w.others[it.ID] == nil {
 			found = append(found, it)
 		}

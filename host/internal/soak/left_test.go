@@ -78,17 +78,6 @@ func (w *world) leftByRule(id string) bool {
 	})
 }
 
-// leftOver reports whether an item is laid before somebody as that of a former link: it was moved in the moment in which it was to be
-// removed, so that nothing was found there, and its booking was put anew since.
-func (w *world) leftOver(p *who, it exchangesim.Appointment) bool {
-	if _, linked := w.linked(p, it.ID); linked {
-		return false
-	}
-	return slices.ContainsFunc(w.differences(it.Properties[oid]), func(d store.Difference) bool {
-		return d.Kind == "unlinked item left alone" && d.Ref == w.ref(p, it.ID) && d.Person == p.ID
-	})
-}
-
 // stays notes that the item of a booking that is over stays, because somebody decided so.
 func (w *world) stays(p *who, id string) {
 	if b := w.booking(id); b != nil && b.Status == booking.Confirmed {
