@@ -185,6 +185,7 @@ func (b *caldav) delete(ctx context.Context, at *url.URL, m calendar.Mutation) (
 	now, item, err := b.read(ctx, at, m.Mailbox, m.Ref)
 	switch {
 	case errors.Is(err, fault.NotFound):
+		done.Repeated = true
 		return done, nil
 	case err != nil:
 		return backend.Result{}, err
@@ -196,7 +197,8 @@ func (b *caldav) delete(ctx context.Context, at *url.URL, m calendar.Mutation) (
 			return backend.Result{}, err
 		}
 	}
-	if err := b.dav.Delete(ctx, hrefOf(at, m.Ref)); err != nil && fault.Of(err) != fault.NotFound {
+	err = b.dav.Delete(ctx, hrefOf(at, m.Ref))
+	if done.Repeated = fault.Of(err) == fault.NotFound; err != nil && !done.Repeated {
 		return backend.Result{}, err
 	}
 	return done, nil

@@ -38,7 +38,7 @@ type Backend interface {
 	Fetch(ctx context.Context, m Mailbox, refs []Ref) ([]Fetched, error)
 	// Apply makes one mutation and reports the item after it. A Create whose Key an item of the calendar bears
 	// already changes nothing and reports that item with Repeated. fault.Conflict when the item changed since
-	// Mutation.IfRevision; fault.NotFound when the item to update is gone. A Delete of what is gone succeeds.
+	// Mutation.IfRevision; fault.NotFound when the item to update is gone. A Delete of what is gone succeeds, with Repeated.
 	Apply(ctx context.Context, m calendar.Mutation) (Result, error)
 }
 
@@ -81,7 +81,7 @@ type Fetched struct {
 // A Result is what Apply did.
 type Result struct {
 	Item     Item // as the server holds it now; after a Delete only Ref is set
-	Repeated bool // the Key was known: nothing was changed
+	Repeated bool // nothing was changed: the Key was known, or what was to be deleted was gone
 }
 
 // A Pusher learns of changes by messages that the server sends to the host's public endpoint.

@@ -334,6 +334,9 @@ func changeChecks() []check {
 				if err != nil {
 					c.Fatalf("deleting an item: %v", err)
 				}
+				if r.Repeated {
+					c.violated("a Delete of what was there was Repeated")
+				}
 				if r.Item.Ref != item.Ref {
 					c.violated("the answer to a Delete has the Ref %q instead of %q", r.Item.Ref, item.Ref)
 				}

@@ -184,7 +184,9 @@ func (w *world) check() {
 	w.forgive(bookings)
 }
 
-// allowRewritten: Graph tells of every change of an occurrence, and elsewhere a write that was cut off does not know what it cost.
+// allowRewritten: Graph tells of every change of an occurrence, and elsewhere a write that was cut off does not know what it cost. There
+// an occurrence that a person left out, where the booking's rules refuse that, comes back only with its rule, which is taken away and
+// written anew; with a change of the booking system both are told.
 func (w *world) allowRewritten(b *booking.Booking) {
 	n, p := w.note(b.ID), w.organizerOf(b)
 	if p.SyncDisabled {
@@ -194,6 +196,9 @@ func (w *world) allowRewritten(b *booking.Booking) {
 		n.mails += n.rewritten
 	}
 	n.rewritten = 0
+	if n.leftOut && n.puts > 0 && p.SyncMode == overGraph {
+		n.mails += 2
+	}
 }
 
 // forgive has the world remember only what still matters: all is quiet.

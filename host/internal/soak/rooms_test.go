@@ -52,8 +52,8 @@ func (w *world) bookingOf(it exchangesim.Appointment) string {
 		links, err := w.store.LinksByUID(w.Context(), w.tenant, it.UID)
 		w.must(err)
 		for _, l := range links {
-			if l.State == store.LinkLive && strings.HasPrefix(l.Booking, id+"-") {
-				return l.Booking // split off, and not marked yet
+			if l.State == store.LinkLive && (strings.HasPrefix(l.Booking, id+"-") || l.Booking == meetingID(it.UID)) {
+				return l.Booking // split off, or booked by a room that it invites after its own booking was over, and not marked yet
 			}
 		}
 		return id

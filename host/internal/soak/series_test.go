@@ -150,6 +150,9 @@ func (w *world) occurrence(a soak.Act) {
 		return // Outlook refuses what Exchange does
 	}
 	w.edited(p, it)
+	if what == "deletes" && w.others[it.ID] == nil {
+		w.note(id).leftOut = true
+	}
 	if made != "" && made != it.ID {
 		again, _ := o.Find(func(x exchangesim.Appointment) bool { return x.ID == made })
 		if again.Properties[oid] == "" && w.meetings[it.UID] != "" { // what follows in a meeting is one of its own

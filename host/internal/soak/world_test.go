@@ -48,6 +48,7 @@ type world struct {
 	cut     bool // something was cut off since the last quiet
 	mails   int  // of the server's, so many are accounted for
 	acts    int
+	units   int // of quarantines, so many were decided
 	skipped int // occurrences left out of series for a conflict, each a write of its own wherever the series is made
 	passing string
 	base    map[string]int // what the server had counted when the world began
@@ -63,6 +64,7 @@ type note struct {
 	mails     int            // to one person, that doings of persons justify, since ever
 	mailed    map[string]int // by whom it was sent to: what the engine caused, since ever
 	rewritten int            // mails about exceptions that a server forgot with their rule, where it cannot be had silently
+	leftOut   bool           // a person deleted occurrences of it
 	asked     int            // doings of persons that ask a room for it, since ever
 	puts      int            // changes by the booking system
 	mayCancel bool           // somebody deleted or cancelled it, or broke a rule

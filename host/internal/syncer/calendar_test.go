@@ -384,6 +384,7 @@ func (m *memory) write(mu calendar.Mutation) (backend.Result, error) {
 	case calendar.Delete:
 		res.Item.Ref = mu.Ref
 		if b.items[mu.Ref] == nil {
+			res.Repeated = true
 			return res, nil
 		}
 		delete(b.items, mu.Ref)

@@ -189,8 +189,7 @@ func (s *roomSettling) dropTaken(ctx context.Context, next *booking.Booking) err
 		if err := s.tx.PutRoomItem(ctx, mark); err != nil {
 			return err
 		}
-		detail := fmt.Sprintf("the room was invited to the meeting of booking %s too, and is taken at that time by booking %s", next.ID, takenBy(others))
-		if err := s.engine.differInRoom(ctx, s.tx, mark, roomDifference{roomConflict, next.ID, detail}); err != nil {
+		if err := s.engine.differInRoom(ctx, s.tx, mark, roomDifference{roomConflict, next.ID, takenAtAll(next, others)}); err != nil {
 			return err
 		}
 		if err := s.tx.MarkDirty(ctx, next.Tenant, id, zeroTime); err != nil {

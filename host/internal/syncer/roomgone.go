@@ -153,17 +153,6 @@ func (e *Engine) takenAhead(r store.RoomItem) bool {
 	return slices.ContainsFunc(r.Occurrences, func(o store.RoomOccurrence) bool { return o.End.After(e.now()) })
 }
 
-// freePlaceholder forgets a placeholder and has the organizer's calendar looked at.
-func (e *Engine) freePlaceholder(ctx context.Context, tx *store.Tx, r store.RoomItem) error {
-	if err := e.closeRoomDifferences(ctx, tx, r, ""); err != nil {
-		return err
-	}
-	if err := e.bringBack(ctx, tx, r); err != nil {
-		return err
-	}
-	return tx.DeleteRoomItem(ctx, r)
-}
-
 // verifyInRoom looks for items once more and returns those that are really gone. What is found is settled again.
 func (e *Engine) verifyInRoom(ctx context.Context, p *pass, rows []store.RoomItem) (missing []store.RoomItem, err error) {
 	var unnamed []store.RoomItem // by the references of another mode

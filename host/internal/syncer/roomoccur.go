@@ -163,8 +163,7 @@ func (s *roomSettling) takenElsewhere(ctx context.Context, b *booking.Booking, c
 		return err
 	}
 	if isPlaceholder(row) {
-		detail := fmt.Sprintf("the room was invited to the meeting of booking %s too, and is taken on %s by booking %s", b.ID, c.Name, takenBy(c.Others))
-		if err := s.engine.differInRoom(ctx, s.tx, row, roomDifference{roomConflict, b.ID, detail}); err != nil {
+		if err := s.engine.differInRoom(ctx, s.tx, row, roomDifference{roomConflict, b.ID, takenOnce(b, c)}); err != nil {
 			return err
 		}
 	}

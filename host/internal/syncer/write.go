@@ -188,11 +188,14 @@ func (e *Engine) behind(ctx context.Context, tx *store.Tx, l store.Link, written
 
 func (e *Engine) deleteItem(ctx context.Context, p *pass, s step) error {
 	e.Failpoint("delete:planned")
-	_, err := e.apply(ctx, p, calendar.Mutation{
+	res, err := e.apply(ctx, p, calendar.Mutation{
 		Op: calendar.Delete, Mailbox: p.mailbox, Key: s.link.Key, Ref: s.pair.item.Ref, IfRevision: s.pair.item.Revision, Mail: s.intent.Mail,
 	})
 	if err != nil {
 		return fmt.Errorf("delete the item of booking %q: %w", s.link.Booking, err)
+	}
+	if res.Repeated {
+		return errStale // it is not where it was read just now: moved, perhaps, which is found out as if it had not been read
 	}
 	p.carried, p.advanced = true, true
 	e.Failpoint("delete:applied")

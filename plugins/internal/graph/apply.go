@@ -444,6 +444,7 @@ func (b *Backend) delete(ctx context.Context, m calendar.Mutation) (backend.Resu
 	}
 	e, err := got[0].event, got[0].err
 	if fault.Of(err) == fault.NotFound {
+		done.Repeated = true
 		return done, nil
 	}
 	if err != nil {
@@ -464,7 +465,7 @@ func (b *Backend) delete(ctx context.Context, m calendar.Mutation) (backend.Resu
 		return backend.Result{}, unsilenced(m, "deleting a meeting")
 	}
 	err = b.erase(ctx, m.Mailbox, e.ID)
-	if err != nil && fault.Of(err) != fault.NotFound {
+	if done.Repeated = fault.Of(err) == fault.NotFound; err != nil && !done.Repeated {
 		return backend.Result{}, err
 	}
 	return done, nil

@@ -164,8 +164,8 @@ func TestWhatWasDeletedIsMadeAnewThoughItsTransactionIsKnown(t *testing.T) {
 			item := w.create(t, "bk-1", desk())
 			refs = append(refs, item.Ref)
 			m := calendar.Mutation{Op: calendar.Delete, Mailbox: w.alice, Ref: item.Ref}
-			if _, err := w.Apply(t.Context(), m); err != nil {
-				t.Fatal(err)
+			if r, err := w.Apply(t.Context(), m); err != nil || r.Repeated {
+				t.Fatalf("%+v, %v", r, err)
 			}
 		}
 		if refs[0] == refs[1] || refs[1] == refs[2] {
@@ -221,8 +221,8 @@ func TestADeleteLeavesDeletedItemsAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	mails := len(w.sim.Mails())
-	if _, err := w.Apply(t.Context(), calendar.Mutation{Op: calendar.Delete, Mailbox: w.alice, Ref: item.Ref}); err != nil {
-		t.Error(err)
+	if r, err := w.Apply(t.Context(), calendar.Mutation{Op: calendar.Delete, Mailbox: w.alice, Ref: item.Ref}); err != nil || !r.Repeated {
+		t.Errorf("%+v, %v; want Repeated", r, err)
 	}
 	if len(o.Deleted()) != 1 || len(w.sim.Mails()) != mails {
 		t.Errorf("%d deleted items, %d mails more", len(o.Deleted()), len(w.sim.Mails())-mails)

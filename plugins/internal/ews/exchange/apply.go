@@ -268,7 +268,7 @@ func (b *Backend) delete(ctx context.Context, m calendar.Mutation) (backend.Resu
 	if err == nil {
 		err = b.ews.DeleteItem(ctx, m.Mailbox, string(m.Ref), audience(m))
 	}
-	if err != nil && fault.Of(err) != fault.NotFound {
+	if done.Repeated = fault.Of(err) == fault.NotFound; err != nil && !done.Repeated {
 		return backend.Result{}, err
 	}
 	return done, nil

@@ -271,9 +271,9 @@ func TestDeleteMovesToDeletedItemsAndMayBeRepeated(t *testing.T) {
 	item := w.create(t, "bk-1", desk())
 	kept := w.create(t, "bk-2", desk())
 	m := calendar.Mutation{Op: calendar.Delete, Mailbox: w.alice, Ref: item.Ref, Key: "bk-1", IfRevision: "long ago"}
-	for range 2 {
-		if r, err := w.Apply(t.Context(), m); err != nil || r.Item.Ref != item.Ref {
-			t.Errorf("%+v, %v", r, err)
+	for _, gone := range []bool{false, true} {
+		if r, err := w.Apply(t.Context(), m); err != nil || r.Item.Ref != item.Ref || r.Repeated != gone {
+			t.Errorf("%+v, %v; want Repeated %v", r, err, gone)
 		}
 	}
 	outlook := w.sim.Outlook("alice@example.com")

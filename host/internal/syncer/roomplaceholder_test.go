@@ -1,0 +1,127 @@
+package syncer
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/sdk/calendar"
+)
+
+// A room is left out of a meeting's booking because it is taken, and its own calendar has nothing of the meeting: it declined by itself.
+// Another booking gives the room up at another time. That frees it for nothing: the organizer's item goes on inviting it, and is neither
+// set back nor takes its booking with it. Only when the room is free indeed does it come in.
+func TestARoomThatIsFreedAtAnotherTimeIsStillTaken(t *testing.T) {
+	series := func(b *booking.Booking) { b.Recurrence = "FREQ=WEEKLY;COUNT=8;BYDAY=TU" }
+	for _, c := range []struct {
+		name   string
+		taken  func(*booking.Booking)
+		ev     func(organizer string) calendar.Event
+		before []string // when the room is the meeting's while it is taken
+		after  []string
+	}{
+		{"a meeting", at(9), func(o string) calendar.Event { return meetingAt(9, "m1", o, roomA, roomB) }, nil, []string{"12-01T09"}},
+		{"a series", series, func(o string) calendar.Event { return weekly(9, 2, "m1", o, roomA, roomB) }, nil, []string{"12-01T09", "12-08T09"}},
+		{"one occurrence", inWeek(1, 9), func(o string) calendar.Event { return weekly(9, 2, "m1", o, roomA, roomB) },
+			[]string{"12-01T09"}, []string{"12-01T09", "12-08T09"}},
+	} {
+		for organizer, address := range map[string]string{"bob": bob, "carol": carol} { // who rolls back, and who cancels
+			t.Run(fmt.Sprint(c.name, " of ", organizer), func(t *testing.T) {
+				rooms(t, func(w *world) {
+					w.book("taken", noOneElse, c.taken)
+					w.book("other", noOneElse, at(14))
+					w.invite(c.ev(address), roomB)
+					for range 2 {
+						for _, who := range []string{"alice", "room-b", "room-a", organizer} {
+							w.pass(who)
+						}
+					}
+					meeting := func() *booking.Booking {
+						for _, b := range w.bookings() {
+							if b.Organizer == organizer {
+								return b
+							}
+						}
+						w.Fatalf("the meeting is not booked: %q", w.changes())
+						return nil
+					}
+					give := func(id string) {
+						if _, err := w.engine.Cancel(w.Context(), tenant, id, booking.Match{}); err != nil {
+							w.Fatal(err)
+						}
+						for range 2 {
+							for _, who := range []string{"alice", "room-a", organizer, "room-b"} {
+								w.pass(who)
+							}
+						}
+					}
+					if got := times(meeting(), "room-a"); !slices.Equal(got, c.before) {
+						w.Fatalf("before: the room is the meeting's at %q, want %q", got, c.before)
+					}
+					mails, it := len(w.server.mails), w.only(address)
+					give("other")
+					if got := times(meeting(), "room-a"); !slices.Equal(got, c.before) {
+						w.Errorf("the room is the meeting's at %q, want %q", got, c.before)
+					}
+					if now := w.only(address); now.Revision != it.Revision || len(now.Event.Attendees) != 3 {
+						w.Errorf("the organizer's item was written to: it invites %v", now.Event.Attendees)
+					}
+					w.quiet(mails + 1) // alice calls hers off
+					if n := w.differences(roomConflict); n != 1 {
+						w.Errorf("%d differences, want 1", n)
+					}
+					if n := w.differences(editLost) + w.differences(mailHeldBack); n != 0 {
+						w.Errorf("%d differences about the organizer's item", n)
+					}
+					give("taken")
+					if got := times(meeting(), "room-a"); !slices.Equal(got, c.after) {
+						w.Errorf("freed, the room is the meeting's at %q, want %q", got, c.after)
+					}
+					if n := w.differences(roomConflict); n != 0 {
+						w.Errorf("%d differences are left", n)
+					}
+				})
+			})
+		}
+	}
+}
+
+// A room that was taken for all of a series is freed for a part of it: that part it gets, and the rest is listed.
+func TestARoomThatIsFreedForAPartOfASeriesGetsThat(t *testing.T) {
+	rooms(t, func(w *world) {
+		taken := w.book("taken", noOneElse, func(b *booking.Booking) { b.Recurrence = "FREQ=WEEKLY;COUNT=8;BYDAY=TU" })
+		w.invite(weekly(9, 3, "m1", bob, roomA, roomB), roomB)
+		passes := func() {
+			for range 2 {
+				for _, who := range []string{"alice", "room-b", "room-a", "bob"} {
+					w.pass(who)
+				}
+			}
+		}
+		meeting := func() *booking.Booking {
+			return w.bookings()[slices.IndexFunc(w.bookings(), func(b *booking.Booking) bool { return b.Organizer == "bob" })]
+		}
+		passes()
+		wantTimes(w, meeting(), "room-a")
+		it := w.only(bob)
+		for n, want := range [][]string{{"12-15T09"}, {"12-08T09", "12-15T09"}} {
+			taken = taken.Clone()
+			taken.Recurrence = fmt.Sprintf("FREQ=WEEKLY;COUNT=%d;BYDAY=TU", 2-n)
+			saved, err := w.engine.Put(w.Context(), taken, booking.Match{}, booking.Refuse)
+			if err != nil {
+				w.Fatal(err)
+			}
+			taken = saved.Booking
+			passes()
+			wantTimes(w, meeting(), "room-a", want...)
+			wantTimes(w, meeting(), "room-b", "12-01T09", "12-08T09", "12-15T09")
+			if got := w.differences(roomConflict); got != 2-n {
+				w.Errorf("%d differences, want one for each occurrence that is taken: %d", got, 2-n)
+			}
+			if now := w.only(bob); now.Revision != it.Revision {
+				w.Errorf("the organizer's item was written to: it invites %v", now.Event.Attendees)
+			}
+		}
+	})
+}
