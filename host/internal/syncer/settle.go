@@ -87,6 +87,14 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, p *pair) (verdict, er
 	case p.booking != nil:
 		p.link.Quarantine = 0 // the item says again what it said
 	}
+	if noted, err := e.noteTaken(ctx, tx, p, d); err != nil {
+		return verdict{}, err
+	} else if noted {
+		if in, err = e.input(ctx, tx, p); err != nil {
+			return verdict{}, err
+		}
+		d = plan.Plan(in)
+	}
 	if err := e.showLosses(ctx, tx, p, d); err != nil {
 		return verdict{}, err
 	}
