@@ -21,7 +21,7 @@ var advised = map[string]struct {
 	roomConflict:        {store.SideNeither, "two want the room at one time: have one of them moved, or given another room; it is closed when the room is free"},
 	roomUnbooked:        {store.SideNeither, "no booking holds the room for that meeting: have it cancelled or moved, or book the room for it"},
 	roomDiffers:         {store.SideNeither, "only the meeting's organizer can change it: ask for that, or set the booking back"},
-	roomWaits:           {store.SideNeither, "it is booked by itself once the organizer's calendar can be read: roomwire person show names what is wrong with that"},
+	roomWaits:           {store.SideNeither, "it is settled by itself once the organizer's calendar can be read: roomwire person show names what is wrong with that"},
 }
 
 const (

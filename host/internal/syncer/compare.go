@@ -41,8 +41,8 @@ var (
 	}
 )
 
-// unowned says what is wrong with a marked item that no link has.
-func unowned(o owner) finding {
+// unowned says what is wrong with a marked item in a person's calendar that no link has.
+func unowned(o owner, person string) finding {
 	switch {
 	case o.link != nil:
 		return finding{
@@ -63,6 +63,11 @@ func unowned(o owner) finding {
 		return finding{
 			kind: itemWithoutBooking, detail: "the item's booking is kept out of the calendars", newer: store.SideUnknown,
 			recommend: store.SideNeither, why: "somebody took the booking out of the sync, and the item stayed",
+		}
+	case o.booking.Organizer != person:
+		return finding{
+			kind: itemWithoutBooking, detail: "the item bears the id of a booking that is somebody else's", newer: store.SideUnknown,
+			recommend: store.SideNeither, why: "no room is held for this item; perhaps the booking that it was made for was refused. To use the booking removes it, without a mail",
 		}
 	}
 	return finding{

@@ -188,7 +188,7 @@ func (e *Engine) change(ctx context.Context, tx *store.Tx, p *pass, ch backend.C
 		link.GoneAt = e.now()
 		return tx.PutLink(ctx, link)
 	case ch.Deleted:
-		return nil
+		return e.closeStray(ctx, tx, p.mb, ch.Ref)
 	case item == nil && linked:
 		return e.seen(ctx, tx, p, &link) // vanished between the two reads
 	case item == nil, item.ReadOnly && !linked:

@@ -166,6 +166,9 @@ func (e *Engine) byForeignKey(ctx context.Context, tx *store.Tx, p *pass, item *
 			Tenant: p.mb.Tenant, Person: p.mb.Person, Booking: b.ID, Ref: item.Ref,
 		}}, unlinkedLeftAlone, "an item of a booking that is over was moved or copied while it was to be removed, and was left alone")
 	}
+	if b.Status == booking.Confirmed && !here && !slices.ContainsFunc(links, func(l store.Link) bool { return l.Person == p.mb.Person }) {
+		return e.listStray(ctx, tx, p, stray{b, item})
+	}
 	if !here || b.SyncDisabled || b.SyncOff || e.past(b) {
 		return nil
 	}

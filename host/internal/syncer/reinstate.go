@@ -16,10 +16,10 @@ func (e *Engine) reinstate(ctx context.Context, d store.Difference) error {
 		return err
 	case !found:
 		return unresolvable(d, "use", "the booking is not known here: make it in the booking system, or use the booking to have the item removed")
-	case b.Status == booking.Confirmed:
-		return unresolvable(d, "use", "the booking stands: its item is linked when the calendar is read in full (roomwire sync now --full %s)", d.Person)
 	case b.Organizer != d.Person:
 		return unresolvable(d, "use", "the booking is of somebody else by now")
+	case b.Status == booking.Confirmed:
+		return unresolvable(d, "use", "the booking stands: its item is linked when the calendar is read in full (roomwire sync now --full %s)", d.Person)
 	}
 	item, err := e.itemOf(ctx, d, store.Link{Tenant: d.Tenant, Person: d.Person, Booking: d.Booking, Ref: d.Ref, State: store.LinkLive})
 	if err != nil {

@@ -27,7 +27,8 @@ const (
 	waitsUnnoticed = 4
 )
 
-// roomWaits is what a difference is called when a meeting cannot be booked before its organizer's calendar is readable.
+// roomWaits is what a difference is called when a meeting cannot be booked, or nobody knows why it is gone, before its organizer's
+// calendar is readable.
 const roomWaits = "meeting waits"
 
 // roomPage records one page of changes of a room's calendar and its cursor in one transaction.
@@ -46,8 +47,7 @@ func (e *Engine) roomPage(ctx context.Context, p *pass, page backend.Page) error
 				return err
 			}
 			for _, r := range unseen {
-				if r.GoneAt.IsZero() {
-					r.GoneAt = e.now()
+				if e.foundGone(&r) {
 					if err := tx.PutRoomItem(ctx, r); err != nil {
 						return err
 					}
@@ -83,20 +83,32 @@ func (e *Engine) roomChange(ctx context.Context, tx *store.Tx, p *pass, ch backe
 	case ch.Deleted && !known:
 		return nil
 	case ch.Deleted:
-		if r.GoneAt.IsZero() {
-			r.GoneAt = e.now()
-		}
+		e.foundGone(&r)
 		return tx.PutRoomItem(ctx, r)
 	case !known && ch.Item != nil && e.itemPast(ch.Item):
 		return nil // what took place before anybody synced the room concerns nobody
 	case !known:
 		r = store.RoomItem{Tenant: p.mb.Tenant, Room: p.mb.Person, Ref: ch.Ref, Created: e.now()}
 	}
+	if !r.GoneAt.IsZero() {
+		if err := e.closeRoomDifferences(ctx, tx, r, roomWaits); err != nil {
+			return err
+		}
+	}
 	if ch.Item != nil {
 		r.UID = ch.Item.Event.UID
 	}
 	r.Epoch, r.SeenRound, r.GoneAt, r.Due, r.Tries = p.mb.Epoch, p.mb.Round, zeroTime, e.now(), 0
 	return tx.PutRoomItem(ctx, r)
+}
+
+// foundGone notes that an item was found gone, if that is news. How often it was waited for is counted from then on.
+func (e *Engine) foundGone(r *store.RoomItem) bool {
+	if !r.GoneAt.IsZero() {
+		return false
+	}
+	r.GoneAt, r.Tries = e.now(), 0
+	return true
 }
 
 // itemPast reports whether an item is over, with all of its occurrences.
@@ -189,9 +201,8 @@ func (e *Engine) settleRoomItem(ctx context.Context, p *pass, r store.RoomItem, 
 	}
 	if item == nil || item.Event.Cancelled {
 		return e.withRoomItem(ctx, p, r, func(_ context.Context, _ *store.Tx, r *store.RoomItem) error {
-			if r.Due = zeroTime; r.GoneAt.IsZero() {
-				r.GoneAt = e.now()
-			}
+			r.Due = zeroTime
+			e.foundGone(r)
 			return nil
 		})
 	}

@@ -336,3 +336,49 @@ func TestTwoRoomsThatCannotFollowAMeeting(t *testing.T) {
 		}
 	})
 }
+
+// The host is killed between two meetings that were called off: both bookings are cancelled, once.
+func TestMeetingsThatLeaveARoomSurviveAKill(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.room("a", false)
+		var refs []calendar.Ref
+		for i, uid := range []string{"m1", "m2"} {
+			refs = append(refs, w.invite(meetingAt(9+2*i, uid, outside, roomA), roomA)...)
+		}
+		w.pass("room-a")
+		for _, ref := range refs {
+			w.server.remove(roomA, ref)
+		}
+		died := false
+		w.engine.Failpoint = func(step string) {
+			if step == "room:gone-settled" && !died {
+				died = true
+				panic("killed")
+			}
+		}
+		for range 3 { // a meeting that leaves is waited for in another room for a while
+			func() {
+				defer func() { _ = recover() }()
+				w.pass("room-a")
+			}()
+			w.later(2 * time.Minute)
+		}
+		if !died {
+			w.Fatal("the step was not reached")
+		}
+		_ = w.store.Close()
+		w.start()
+		w.pass("room-a")
+		w.later(2 * time.Minute)
+		w.pass("room-a")
+		cancelled := 0
+		for _, c := range w.changes() {
+			if strings.Contains(c, "cancelled") {
+				cancelled++
+			}
+		}
+		if cancelled != 2 {
+			w.Errorf("%d bookings were cancelled: %v", cancelled, w.changes())
+		}
+	})
+}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/store"
@@ -182,9 +181,9 @@ func (e *Engine) verifyInRoom(ctx context.Context, p *pass, rows []store.RoomIte
 			case got[i].Item.Event.Cancelled:
 				missing = append(missing, r)
 			default:
-				err := e.withRoomItem(ctx, p, r, func(_ context.Context, _ *store.Tx, r *store.RoomItem) error {
+				err := e.withRoomItem(ctx, p, r, func(ctx context.Context, tx *store.Tx, r *store.RoomItem) error {
 					r.GoneAt, r.Due, r.SeenRound = zeroTime, e.now(), p.mb.Round
-					return nil
+					return e.closeRoomDifferences(ctx, tx, *r, roomWaits)
 				})
 				if err != nil {
 					return nil, err
@@ -261,15 +260,8 @@ func (e *Engine) leftRoom(ctx context.Context, p *pass, r store.RoomItem) error 
 		if err != nil || !found || now.GoneAt.IsZero() {
 			return err
 		}
-		if said.wait {
-			now.Tries++
-			now.Due = e.now().Add(min(e.limits().RetryBase<<min(now.Tries-1, 6), time.Hour))
-			if said.look && now.Tries == 1 {
-				if err := tx.MarkDirty(ctx, b.Tenant, b.Organizer, zeroTime); err != nil {
-					return err
-				}
-			}
-			return tx.PutRoomItem(ctx, now)
+		if said.wait != "" {
+			return e.waitsToHear(ctx, tx, b, now, said)
 		}
 		if err := e.closeRoomDifferences(ctx, tx, now, ""); err != nil {
 			return err
@@ -298,107 +290,6 @@ func (e *Engine) leftRoom(ctx context.Context, p *pass, r store.RoomItem) error 
 
 func (e *Engine) ownMeeting(p *pass, b *booking.Booking) bool {
 	return b.External != nil && strings.EqualFold(b.External.Email, p.person.Email)
-}
-
-// A hearsay is what the organizer's item says of a room whose copy is gone.
-type hearsay struct {
-	invited bool                // the room still is
-	reason  string              // why it declined, as far as is known
-	heard   booking.AnswerState // the answer that the item has of it by now; empty: not known
-	wait    bool                // nobody knows now
-	look    bool                // the organizer's calendar is to be read first
-}
-
-// saysOfRoom asks the organizer's item. A room's copy is gone when the room declined, when somebody deleted it there, and
-// when the organizer called the meeting off or exchanged the room: only the organizer's item tells which.
-func (e *Engine) saysOfRoom(ctx context.Context, p *pass, b *booking.Booking, r store.RoomItem) (hearsay, error) {
-	h := hearsay{invited: true, reason: "the meeting is gone from the room's calendar"}
-	links, err := e.Store.LinksOfBooking(ctx, b.Tenant, b.ID)
-	if err != nil {
-		return h, ours(err)
-	}
-	i := slices.IndexFunc(links, func(l store.Link) bool {
-		made := l.State == store.LinkLive && l.Ref != "" || l.State == store.LinkPending && len(l.Sent) > 0 // whose answer was lost
-		return made && l.Person == b.Organizer
-	})
-	if i < 0 {
-		return withoutItem(links, b, r, h), nil
-	}
-	there, problem, err := e.onlooker(ctx, links[i])
-	if err != nil {
-		return h, ours(err)
-	}
-	if problem != "" {
-		if there.isOff() {
-			return h, nil
-		}
-		return hearsay{wait: true}, nil
-	}
-	item, err := e.current(ctx, there, links[i])
-	switch {
-	case ctx.Err() != nil:
-		return h, ctx.Err()
-	case err != nil:
-		return hearsay{wait: true}, nil
-	case item == nil && links[i].State == store.LinkPending:
-		return withoutItem(links, b, r, h), nil
-	case item == nil: // called off, or dragged elsewhere: the organizer's own pass finds that out
-		return hearsay{wait: true, look: true}, nil
-	case item.Event.Cancelled:
-		return hearsay{}, nil
-	}
-	if r.UID != "" && item.Event.UID != "" && r.UID != item.Event.UID {
-		return hearsay{}, nil // it was the copy of a former item
-	}
-	at := slices.IndexFunc(item.Event.Attendees, func(a calendar.Attendee) bool { return strings.EqualFold(a.Email, p.person.Email) })
-	if at < 0 {
-		return hearsay{}, nil
-	}
-	h.heard = answerStates[item.Event.Attendees[at].Response]
-	if item.Event.Attendees[at].Response == calendar.Declined {
-		h.reason = e.whyDeclined(ctx, there, item, p.person.Email)
-	}
-	return h, nil
-}
-
-// withoutItem is what can be said of a room's copy while b's organizer has no item: h, unless it was the copy of a former item, whose
-// organizer or calendar is another one now, or the new one is on its way.
-func withoutItem(links []store.Link, b *booking.Booking, r store.RoomItem, h hearsay) hearsay {
-	for _, l := range links {
-		if r.UID != "" && l.UID == r.UID && (l.Person != b.Organizer || l.State == store.LinkDead || l.State == store.LinkDeleting) {
-			return hearsay{}
-		}
-	}
-	for _, l := range links {
-		if l.Person == b.Organizer && (l.State == store.LinkPending || l.State == store.LinkExpected) {
-			return hearsay{wait: true}
-		}
-	}
-	return h
-}
-
-// isOff reports whether somebody's calendar is not read at all.
-func (p *pass) isOff() bool {
-	return p == nil || p.person.SyncDisabled || p.person.SyncMode == "" || p.person.Email == ""
-}
-
-// whyDeclined returns what a room wrote when it declined; empty if that is not known.
-func (e *Engine) whyDeclined(ctx context.Context, there *pass, item *calendar.Item, room string) string {
-	if there.mode.Answers == nil {
-		return ""
-	}
-	text, err := there.mode.Answers.Answer(ctx, there.mailbox, item.Ref, room)
-	e.unread.note(there.mode.Name, err)
-	if err != nil {
-		e.Log.Debug("what a room wrote could not be read", "tenant", there.mb.Tenant, "person", there.mb.Person, "error", err.Error())
-		return ""
-	}
-	const most = 300
-	text = strings.Join(strings.Fields(text), " ")
-	if r := []rune(text); len(r) > most {
-		text = string(r[:most-1]) + "…"
-	}
-	return text
 }
 
 // sourceGone takes a room out of a booking that came from rooms' calendars, or cancels it if that was the last one.

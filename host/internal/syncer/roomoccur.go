@@ -134,21 +134,29 @@ func (s *roomSettling) makeWay(ctx context.Context, old, next *booking.Booking) 
 		if c.Resource == s.row.Room {
 			continue
 		}
-		if err := s.takenElsewhere(ctx, next, c); err != nil {
+		if err := s.engine.takenElsewhere(ctx, s.tx, taking{next, s.row.UID, c}); err != nil {
 			return false, nil, err
 		}
 	}
 	return true, booking.OthersOf(mine), s.occurrencesTaken(ctx, next, mine)
 }
 
-// takenElsewhere records that another room of the meeting is taken at an occurrence. That room's calendar tells what becomes of
-// it; until it is read a placeholder keeps the organizer's item from bringing the room in.
-func (s *roomSettling) takenElsewhere(ctx context.Context, b *booking.Booking, c booking.Conflict) error {
-	rows, err := s.tx.RoomItemsByUID(ctx, s.row.Tenant, s.row.UID)
+// A taking is an occurrence of a booked series for which one of the rooms of its meeting is taken.
+type taking struct {
+	booking  *booking.Booking
+	uid      string // of the meeting
+	conflict booking.Conflict
+}
+
+// takenElsewhere records that another room of a meeting than the one whose calendar is read is taken at an occurrence. That room's
+// calendar tells what becomes of it; until it is read a placeholder keeps the organizer's item from bringing the room in.
+func (e *Engine) takenElsewhere(ctx context.Context, tx *store.Tx, t taking) error {
+	b, c := t.booking, t.conflict
+	rows, err := tx.RoomItemsByUID(ctx, b.Tenant, t.uid)
 	if err != nil {
 		return err
 	}
-	row := store.RoomItem{Tenant: s.row.Tenant, Room: c.Resource, Ref: placeholder(s.row.UID), UID: s.row.UID, Role: store.RoomCopy}
+	row := store.RoomItem{Tenant: b.Tenant, Room: c.Resource, Ref: placeholder(t.uid), UID: t.uid, Role: store.RoomCopy}
 	if i := slices.IndexFunc(rows, func(r store.RoomItem) bool { return r.Room == c.Resource && r.GoneAt.IsZero() }); i >= 0 {
 		row = rows[i]
 	}
@@ -157,17 +165,17 @@ func (s *roomSettling) takenElsewhere(ctx context.Context, b *booking.Booking, c
 	}
 	row.Occurrences = append(row.Occurrences, store.RoomOccurrence{Occurrence: c.Occurrence, Role: store.RoomConflict, Start: c.Start, End: c.End})
 	if !isPlaceholder(row) {
-		row.Due = s.engine.now()
+		row.Due = e.now()
 	}
-	if err := s.tx.PutRoomItem(ctx, row); err != nil {
+	if err := tx.PutRoomItem(ctx, row); err != nil {
 		return err
 	}
 	if isPlaceholder(row) {
-		if err := s.engine.differInRoom(ctx, s.tx, row, roomDifference{roomConflict, b.ID, takenOnce(b, c)}); err != nil {
+		if err := e.differInRoom(ctx, tx, row, roomDifference{roomConflict, b.ID, takenOnce(b, c)}); err != nil {
 			return err
 		}
 	}
-	return s.tx.MarkDirty(ctx, row.Tenant, row.Room, zeroTime)
+	return tx.MarkDirty(ctx, row.Tenant, row.Room, zeroTime)
 }
 
 // occurrencesTaken records the occurrences for which the room is taken, as it is found now: those that are to be declined are, by

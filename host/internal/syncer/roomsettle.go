@@ -119,6 +119,9 @@ func (s *roomSettling) takeOver(ctx context.Context) error {
 		if !isPlaceholder(old) && old.Role != store.RoomDeclined {
 			s.row.Booking, s.row.Role, s.row.Base, s.row.Answer, s.row.Reason = old.Booking, old.Role, old.Base, old.Answer, old.Reason
 			s.row.Occurrences = old.Occurrences
+			if err := s.engine.closeRoomDifferences(ctx, s.tx, old, roomWaits); err != nil { // it is not gone
+				return err
+			}
 			if err := s.engine.readdressRoomDifferences(ctx, s.tx, old, s.row.Ref); err != nil {
 				return err
 			}

@@ -252,7 +252,7 @@ func (e *Engine) scanMarked(ctx context.Context, p *pass, s store.Scan, item *ca
 	if s.Target == store.ScanRoom && (o.booking == nil || !about(s, o.booking)) {
 		return nil
 	}
-	f := unowned(o)
+	f := unowned(o, p.mb.Person)
 	if o.link != nil {
 		got, err := p.mode.Backend.Fetch(ctx, p.mailbox, []calendar.Ref{o.link.Ref})
 		if err != nil {

@@ -87,6 +87,14 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, p *pair) (verdict, er
 	case p.booking != nil:
 		p.link.Quarantine = 0 // the item says again what it said
 	}
+	if noted, err := e.noteTaken(ctx, tx, p, d); err != nil {
+		return verdict{}, err
+	} else if noted {
+		if in, err = e.input(ctx, tx, p); err != nil {
+			return verdict{}, err
+		}
+		d = plan.Plan(in)
+	}
 	if err := e.showLosses(ctx, tx, p, d); err != nil {
 		return verdict{}, err
 	}
@@ -402,6 +410,9 @@ func strange(l store.Link) bool { return l.Ref == "" || bytes.Equal(l.Sent, unkn
 // is what both sides agreed on. Of another one nobody knows that, and nobody is mailed of what is intended for it:
 // whoever made it told them, but for that it is called off.
 func (e *Engine) adopt(ctx context.Context, tx *store.Tx, l *store.Link, item *calendar.Item) error {
+	if err := e.closeStray(ctx, tx, store.Mailbox{Tenant: l.Tenant, Person: l.Person}, item.Ref); err != nil {
+		return err
+	}
 	if item.Key == l.Key && knowsSent(*l) {
 		base, err := begun(ctx, tx, *l, item)
 		l.Base = base
