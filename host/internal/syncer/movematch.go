@@ -198,7 +198,7 @@ func (m *matcher) atStake(l store.Link) bool {
 func usable(l store.Link, items []*calendar.Item) []*calendar.Item {
 	return slices.DeleteFunc(slices.Clone(items), func(it *calendar.Item) bool {
 		made := l.State != store.LinkPending && l.State != store.LinkExpected
-		return it.ReadOnly && !made || it.Event.Cancelled && !made
+		return it.ReadOnly && !made || it.Event.Cancelled && !made || copyOfWhatGoes(l, it)
 	})
 }
 

@@ -42,9 +42,7 @@ func (e *Engine) byKey(ctx context.Context, tx *store.Tx, p *pass, item *calenda
 	case l.State == store.LinkDead && (l.Ref != "" && l.Epoch != p.mb.Epoch || len(l.Sent) > 0):
 		return nil // let go: by what reference it is known in this mode, or whether it is there at all, was never asked
 	case l.State == store.LinkDead:
-		return e.differ(ctx, tx, &pair{link: store.Link{
-			Tenant: l.Tenant, Person: l.Person, Booking: l.Booking, Ref: item.Ref,
-		}}, unlinkedLeftAlone, "an item of a booking that is over, restored or copied by somebody, was left alone")
+		return e.listUnlinked(ctx, tx, l, item)
 	}
 	return e.bearing(ctx, tx, p, l, item)
 }
@@ -54,6 +52,9 @@ func (e *Engine) byKey(ctx context.Context, tx *store.Tx, p *pass, item *calenda
 func (e *Engine) bearing(ctx context.Context, tx *store.Tx, p *pass, l store.Link, item *calendar.Item) error {
 	if item.Event.Cancelled && l.State != store.LinkDeleting {
 		return nil // called off: it stands for nothing, and is not in the way of what does
+	}
+	if copyOfWhatGoes(l, item) {
+		return e.listUnlinked(ctx, tx, l, item)
 	}
 	nowhere := l.Ref == "" || !l.GoneAt.IsZero()
 	doubted, err := doubtful(ctx, tx, l, item)
@@ -73,6 +74,19 @@ func (e *Engine) bearing(ctx context.Context, tx *store.Tx, p *pass, l store.Lin
 	}
 	p.suspects = append(p.suspects, suspect{key: l.Key, item: *item})
 	return nil
+}
+
+// copyOfWhatGoes reports whether an item that bears a marker of a link whose item is to be removed has another UID than that one: then it is a
+// copy that somebody made, for an item that was moved keeps its UID. It is not ours to delete, least of all with a cancellation.
+func copyOfWhatGoes(l store.Link, item *calendar.Item) bool {
+	return l.State == store.LinkDeleting && l.UID != "" && item.Event.UID != "" && l.UID != item.Event.UID
+}
+
+// listUnlinked lays before a person that an item, which bears the marker of l's booking, stands for nothing and was left alone.
+func (e *Engine) listUnlinked(ctx context.Context, tx *store.Tx, l store.Link, item *calendar.Item) error {
+	about := store.Link{Tenant: l.Tenant, Person: l.Person, Booking: l.Booking, Ref: item.Ref}
+	return e.differ(ctx, tx, &pair{link: about}, unlinkedLeftAlone,
+		"an item of a booking that is over, restored, moved or copied by somebody, was left alone")
 }
 
 // doubtful reports whether an item that bears a link's marker looks like a copy, or like the rest of a series that was split, so
@@ -115,6 +129,9 @@ type memoryOfItems interface {
 // markers: one that was met beside its original stays a copy, also when the original is gone. So does an item that
 // bears another link's key, unless that link is over and the item was its own.
 func standsFor(ctx context.Context, s memoryOfItems, l store.Link, item *calendar.Item) (bool, error) {
+	if copyOfWhatGoes(l, item) {
+		return false, nil
+	}
 	if item.Key != "" && item.Key != l.Key {
 		other, found, err := s.Link(ctx, l.Tenant, item.Key)
 		if err != nil {
@@ -162,9 +179,8 @@ func (e *Engine) byForeignKey(ctx context.Context, tx *store.Tx, p *pass, item *
 		return e.bearing(ctx, tx, p, l, item)
 	}
 	if over {
-		return e.differ(ctx, tx, &pair{link: store.Link{
-			Tenant: p.mb.Tenant, Person: p.mb.Person, Booking: b.ID, Ref: item.Ref,
-		}}, unlinkedLeftAlone, "an item of a booking that is over was moved or copied while it was to be removed, and was left alone")
+		l := store.Link{Tenant: p.mb.Tenant, Person: p.mb.Person, Booking: b.ID}
+		return e.listUnlinked(ctx, tx, l, item)
 	}
 	if b.Status == booking.Confirmed && !here && !slices.ContainsFunc(links, func(l store.Link) bool { return l.Person == p.mb.Person }) {
 		return e.listStray(ctx, tx, p, stray{b, item})
