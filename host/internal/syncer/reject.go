@@ -235,6 +235,9 @@ func (r *rejection) callOff(ctx context.Context) error {
 			}
 		}
 	}
+	if err := r.engine.wakeCopies(ctx, r.tx, next); err != nil {
+		return err
+	}
 	return r.tell(ctx, MailBookingCancelled, "booking cancelled")
 }
 

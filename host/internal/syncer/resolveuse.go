@@ -211,6 +211,13 @@ func (e *Engine) useCalendar(ctx context.Context, d store.Difference) error {
 			if err := e.bury(ctx, tx, &now); err != nil {
 				return err
 			}
+			if b, found, err := tx.Booking(ctx, d.Tenant, d.Booking); err != nil {
+				return err
+			} else if found {
+				if err := e.wakeCopies(ctx, tx, b); err != nil {
+					return err
+				}
+			}
 			return e.record(ctx, tx, d.Tenant, d.Person, d.Booking, "difference resolved", "the item of a booking that is over stays")
 		}
 		if err := e.record(ctx, tx, d.Tenant, d.Person, d.Booking, "difference resolved", "the booking takes what the calendar says"); err != nil {

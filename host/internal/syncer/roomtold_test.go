@@ -5,8 +5,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
@@ -163,6 +165,37 @@ func TestARefusalWhoseTextMayNotBeRead(t *testing.T) {
 		w.pass("alice")
 		if len(w.engine.Unread()) != 0 {
 			w.Errorf("unread %q after one was read", w.engine.Unread())
+		}
+	})
+}
+
+// The booking system refuses what the calendar did, and the organizer wants it cancelled then: the item goes on inviting the room.
+func TestARefusedChangeThatCancelsWakesRooms(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.engine.Parse = parseBooking
+		w.person(directory.Person{ID: "alice", Email: alice, DisplayName: "Alice", ConflictBehaviour: directory.Cancel})
+		w.book("b1")
+		w.pass("alice")
+		w.server.identify(alice, w.only(alice).Ref, "m1")
+		ev := w.only(alice).Event
+		ev.Organizer = calendar.Address{Name: "Alice", Email: alice}
+		w.server.add(roomA, calendar.Item{ReadOnly: true, Response: calendar.Accepted, Event: ev})
+		w.pass("room-a")
+		w.pass("alice")
+		w.server.edit(alice, w.only(alice).Ref, func(e *calendar.Event) { e.Subject = "Party" })
+		w.pass("alice")
+		seq := w.lastSeq()
+		w.reject(seq, CalledOff)
+		for range 3 {
+			w.pass("alice")
+			w.pass("room-a")
+			w.later(time.Hour)
+		}
+		if b := w.booking("b1"); b.Status != booking.Cancelled {
+			w.Fatal("stands")
+		}
+		if w.differences(roomUnbooked) != 1 {
+			w.Errorf("%d differences tell of the room's meeting; room has %d items", w.differences(roomUnbooked), len(w.server.items(roomA)))
 		}
 	})
 }
