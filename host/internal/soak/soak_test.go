@@ -143,7 +143,8 @@ func number(t *testing.T, name string, usual int) int {
 // quiet.
 //
 // SCHEDULES says how many, SEED which is the first, STORE=postgres has them on PostgreSQL; `make soak` sets them. ACTS=file
-// plays one schedule that is kept as text instead, and tells its story.
+// plays one schedule that is kept as text instead, and tells its story. PLAYS says how many are taken to have been played before on
+// the same stage: tenants are counted, and delays are spread by the tenant's name, so that a schedule may fail for one number alone.
 func TestSchedulesThroughPlugins(t *testing.T) {
 	if file := os.Getenv("ACTS"); file != "" {
 		replay(t, file)

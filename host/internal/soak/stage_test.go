@@ -53,7 +53,7 @@ func (s *stage) set(t time.Time) {
 // newStage makes a stage that end tears down; database is "sqlite" or "postgres".
 func newStage(t *testing.T, database string) *stage {
 	t.Helper()
-	s := &stage{T: t, time: time.Now().UTC()}
+	s := &stage{T: t, time: time.Now().UTC(), plays: number(t, "PLAYS", 0)}
 	url := storetest.SQLite
 	if database == "postgres" {
 		url = storetest.Postgres

@@ -179,8 +179,8 @@ func (s *roomSettling) dropTaken(ctx context.Context, next *booking.Booking) err
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(rows, func(r store.RoomItem) bool { return r.Room == id && (r.GoneAt.IsZero() || r.Role != store.RoomNew) }) {
-			continue
+		if slices.ContainsFunc(rows, func(r store.RoomItem) bool { return r.Room == id && r.Role != store.RoomNew }) {
+			continue // one that waits to be settled does not say yet that the room is taken
 		}
 		mark := store.RoomItem{
 			Tenant: next.Tenant, Room: id, Ref: placeholder(s.row.UID), UID: s.row.UID, Role: store.RoomConflict,

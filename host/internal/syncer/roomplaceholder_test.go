@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/fault"
 )
 
 // A room is left out of a meeting's booking because it is taken, and its own calendar has nothing of the meeting: it declined by itself.
@@ -124,4 +126,56 @@ func TestARoomThatIsFreedForAPartOfASeriesGetsThat(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The copy in the calendar of a room that is taken waits for the organizer's calendar when another room's makes the booking. Until it is
+// settled the room is not brought in by the organizer's item: with the conflict behaviour cancel that would be the end of the booking.
+func TestARoomThatIsTakenAndWaitsIsNotBroughtIn(t *testing.T) {
+	for name, ev := range map[string]func(o string) calendar.Event{
+		"a meeting": func(o string) calendar.Event { return meetingAt(9, "m1", o, roomA, roomB) },
+		"a series":  func(o string) calendar.Event { return weekly(9, 3, "m1", o, roomA, roomB) },
+	} {
+		for organizer, address := range map[string]string{"bob": bob, "carol": carol} {
+			t.Run(name+" of "+organizer, func(t *testing.T) {
+				rooms(t, func(w *world) {
+					w.book("taken", noOneElse, func(b *booking.Booking) { b.Recurrence = "FREQ=WEEKLY;COUNT=8;BYDAY=TU" })
+					w.pass("alice")
+					w.invite(ev(address), roomA, roomB)
+					w.server.before = func(call string) error {
+						if call == "find" {
+							return fmt.Errorf("busy: %w", fault.Unavailable)
+						}
+						return nil
+					}
+					w.pass("room-a")
+					w.server.before = nil
+					it := w.only(address)
+					for range 2 {
+						for _, who := range []string{"room-b", organizer} {
+							w.pass(who)
+						}
+					}
+					w.later(time.Hour)
+					for range 2 {
+						for _, who := range []string{"room-a", organizer, "room-b"} {
+							w.pass(who)
+						}
+					}
+					i := slices.IndexFunc(w.bookings(), func(b *booking.Booking) bool { return b.Organizer == organizer })
+					if i < 0 {
+						w.Fatalf("the meeting is not booked: %q", w.changes())
+					}
+					if b := w.bookings()[i]; len(times(b, "room-a")) > 0 || len(times(b, "room-b")) == 0 {
+						w.Errorf("the rooms are the meeting's at %q and %q", times(b, "room-a"), times(b, "room-b"))
+					}
+					if now := w.only(address); len(now.Event.Attendees) != 3 || now.Event.Start != it.Event.Start {
+						w.Errorf("the organizer's item was changed: %+v", now.Event)
+					}
+					if n, lost := w.differences(roomConflict), w.differences(editLost)+w.differences(mailHeldBack); n != 1 || lost != 0 {
+						w.Errorf("%d conflicts, %d lost edits, want 1 and none", n, lost)
+					}
+				})
+			})
+		}
+	}
 }
