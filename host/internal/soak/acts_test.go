@@ -195,6 +195,9 @@ func (w *world) save(b, old *booking.Booking, loud bool) {
 	if old != nil && saved.Series() && (old.Recurrence != saved.Recurrence || !old.Start.Equal(saved.Start) || !old.End.Equal(saved.End)) {
 		n.rewritten += w.exceptions(saved) // which such a change throws away
 	}
+	if loud && linked && saved.Series() && n.touched {
+		n.mails += max(0, w.exceptions(saved)-2*len(saved.Exceptions)) // what somebody made of occurrences in the calendar is written with it
+	}
 	switch {
 	case old != nil && old.Status == booking.Confirmed && old.Organizer != saved.Organizer:
 		n.mails += 2
