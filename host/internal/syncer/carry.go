@@ -389,8 +389,8 @@ func (e *Engine) arm(ctx context.Context, tx *store.Tx, s *step) error {
 	}
 	s.writes = toSend(s.ItemFields, s.event, s.pair.item)
 	// The answer may be lost, and a series is written step by step. The base knows by now what came of what was sent before.
-	sent := s.fields
-	sent.Once = !s.writes.Any(calendar.FieldRecurrence)
-	s.link.Sent = saveFields(&sent)
+	if s.link.Sent, err = s.sending(); err != nil {
+		return err
+	}
 	return tx.PutLink(ctx, s.link)
 }

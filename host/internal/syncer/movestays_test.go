@@ -413,3 +413,30 @@ func (b broadly) Mode(ctx context.Context, name, email string) (Mode, error) {
 	m.Breadth = 4
 	return m, err
 }
+
+// Of several items that a move found one is taken when it is to be made anew. What somebody has changed in it is laid before a person.
+func TestWhatMakeAnewOverwritesIsRecorded(t *testing.T) {
+	movers(t, func(w *world, m *twoModes) {
+		w.booked(3)
+		m.memory.fail = fault.MailboxMoved
+		w.copyOf("b1.1")
+		for _, it := range w.server.items(alice) {
+			if it.Key == "b1.1" {
+				w.server.edit(alice, it.Ref, func(ev *calendar.Event) { ev.Subject = "Mine: " + ev.Subject; ev.Location = "My desk" })
+			}
+		}
+		w.ask("Other")
+		w.pass("alice")
+		w.decide(MakeAnew)
+		w.pass("alice")
+		mine := 0
+		for _, it := range w.server.items(alice) {
+			if it.Event.Location == "My desk" {
+				mine++
+			}
+		}
+		if lost := w.differences(editLost); mine+lost != 2 {
+			w.Errorf("%d of the two items are as they were left, and %d differences tell of the other", mine, lost)
+		}
+	})
+}

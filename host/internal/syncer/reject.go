@@ -137,14 +137,14 @@ func (r *rejection) undoCancellation(ctx context.Context) (string, error) {
 	if next.SyncOff || next.SyncDisabled || r.person.ID == "" || r.person.SyncDisabled || r.engine.past(next) {
 		return Restored, nil
 	}
-	tries := 1
-	for _, l := range r.links {
+	tries, latest := 1, -1 // an earlier organizer's item may still be to go
+	for i, l := range r.links {
 		if l.Person == next.Organizer {
-			tries = l.Tries + 1 // the latest one's count
+			tries, latest = l.Tries+1, i
 		}
 	}
-	if len(r.links) > 0 && tries > r.engine.limits().RollbackTries {
-		return RolledBackOff, r.giveUp(ctx, r.links[len(r.links)-1], next)
+	if latest >= 0 && tries > r.engine.limits().RollbackTries {
+		return RolledBackOff, r.giveUp(ctx, r.links[latest], next)
 	}
 	return Restored, r.engine.link(ctx, r.tx, next, r.links, linking{mail: calendar.MailNobody, cause: r.why, tries: tries})
 }

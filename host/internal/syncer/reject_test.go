@@ -321,3 +321,35 @@ func TestOvertakenChangeCancelsNothing(t *testing.T) {
 		}
 	})
 }
+
+// A booking came back to an organizer with a former item of theirs, and the other one's is still to go when a cancellation is refused too often:
+// the sync is given up for the item of who has it now.
+func TestGivingUpAfterRejectionsConcernsTheOrganizersItem(t *testing.T) {
+	rejecting(t, func(w *world) {
+		w.book("b1")
+		w.pass("alice")
+		w.book("b1", func(b *booking.Booking) { b.SyncOff = true })
+		w.later(time.Second)
+		w.book("b1", by("bob"))
+		w.pass("bob")
+		w.later(time.Second)
+		w.book("b1") // no pass of bob's for now
+		w.pass("alice")
+		for i := range DefaultLimits().RollbackTries {
+			w.reject(w.edited("alice", startAt(11+i)), RolledBack)
+			w.pass("alice")
+		}
+		w.server.remove(alice, w.only(alice).Ref)
+		w.pass("alice")
+		w.reject(w.lastSeq(), RolledBackOff)
+		w.pass("alice")
+		if b := w.booking("b1"); !b.SyncDisabled || w.differences(syncDisabled) != 1 || w.differences(itemNotDeleted) != 0 {
+			w.Errorf("booking = %+v, %d and %d differences", b, w.differences(syncDisabled), w.differences(itemNotDeleted))
+		}
+		w.pass("bob")
+		w.none(bob)
+		w.later(25 * time.Hour)
+		w.pass("alice")
+		w.none(alice)
+	})
+}

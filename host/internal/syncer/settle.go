@@ -308,17 +308,21 @@ func (e *Engine) showLosses(ctx context.Context, tx *store.Tx, p *pair, d plan.D
 	return nil
 }
 
-// showUndone lays before a person what somebody changed in the calendar and a reset takes back.
+// showUndone lays before a person what somebody changed in the calendar and a reset takes back. Of an item that was never agreed on, such as
+// one of several that a move found, nobody knows what was changed.
 func (e *Engine) showUndone(ctx context.Context, tx *store.Tx, p *pair, in plan.Input, d plan.Decision) error {
-	if !p.reset || p.meant || in.Base == nil || in.Booking == nil || in.Item == nil {
+	if !p.reset || p.meant || in.Booking == nil || in.Item == nil {
 		return nil
 	}
-	_, byItem, _ := plan.Compare(in)
-	undone := byItem & d.ItemFields
+	undone, detail := d.ItemFields, "the item found in the calendar had another %s: it was reset to the booking"
+	if in.Base != nil {
+		_, byItem, _ := plan.Compare(in)
+		undone, detail = undone&byItem, "the calendar's change of %s was undone: the item was reset to the booking"
+	}
 	if undone == 0 {
 		return nil
 	}
-	return e.differ(ctx, tx, p, editLost, fmt.Sprintf("the calendar's change of %s was undone: the item was reset to the booking", inWords(undone)))
+	return e.differ(ctx, tx, p, editLost, fmt.Sprintf(detail, inWords(undone)))
 }
 
 // differ lays something before a person; saying it again adds nothing.

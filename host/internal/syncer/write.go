@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/store"
@@ -83,6 +84,33 @@ func toSend(differ calendar.Fields, ev calendar.Event, item *calendar.Item) cale
 		}
 	}
 	return differ &^ item.Omits
+}
+
+// sending returns what is stored of an update before it is made.
+func (s *step) sending() ([]byte, error) {
+	sent := s.fields
+	sent.Once = !s.writes.Any(calendar.FieldRecurrence)
+	sent.Ruled, sent.Whole = !s.writes.Any(calendar.FieldTime), !wantsBack(s.pair.item.Event, s.event)
+	if knowsSent(s.link) && s.link.Ref != "" {
+		former, err := loadFields(s.link.Sent)
+		if err != nil {
+			return nil, fmt.Errorf("link %q: %w", s.link.Key, err)
+		}
+		// Its rule may be half written, and this is the rest of that.
+		sent.Ruled, sent.Whole = sent.Ruled && (former.Ruled || former.Once), sent.Whole && (former.Whole || former.Once)
+	}
+	return saveFields(&sent), nil
+}
+
+// wantsBack reports whether an occurrence that is left out of a series is to be there again.
+func wantsBack(now, next calendar.Event) bool {
+	for _, x := range now.Exceptions {
+		stays := func(y calendar.OccurrenceException) bool { return y.Event == nil && y.Occurrence.Equal(x.Occurrence) }
+		if x.Event == nil && !slices.ContainsFunc(next.Exceptions, stays) {
+			return true
+		}
+	}
+	return false
 }
 
 func (e *Engine) updateItem(ctx context.Context, p *pass, s step) error {

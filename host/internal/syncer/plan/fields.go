@@ -45,6 +45,11 @@ type Fields struct {
 	// Once is of what was sent: it was written at once, because nothing of it is a series' rule or its exceptions, which are written step by
 	// step.
 	Once bool `json:"once,omitempty"`
+	// Ruled and Whole are of what was sent. Ruled: the item has these times and this rule already. Whole: it leaves no occurrence out that is
+	// to come back. A series' rule is written anew unless it is ruled and whole, which costs it its exceptions; it is taken away in between
+	// only where something is to come back.
+	Ruled bool `json:"ruled,omitempty"`
+	Whole bool `json:"whole,omitempty"`
 }
 
 // A Person is an invited attendee.
@@ -237,13 +242,13 @@ func Agreed(in Input, pending calendar.Fields) *Fields {
 	}
 	omitted := in.Omits & calendar.AllFields
 	said := calendar.AllFields &^ omitted
-	owed := false
+	excepted := false
 	if pending != 0 {
 		differ := differing(*in.Booking, *in.Item, in.Omits)
 		said &^= differ
 		if differ.Any(calendar.FieldRecurrence) {
 			// The time of a series and its rule are agreed on as one.
-			if owed = sameClock(*in.Booking, *in.Item); !owed {
+			if excepted = sameClock(*in.Booking, *in.Item); !excepted {
 				said &^= calendar.FieldTime
 			}
 		}
@@ -253,10 +258,10 @@ func Agreed(in Input, pending calendar.Fields) *Fields {
 		before = *in.Base
 	}
 	agreed := take(before, *in.Booking, said|omitted)
-	if owed {
+	if excepted {
 		agreed = agreedDays(before, agreed, in)
 	}
-	agreed.Owed = owed
+	agreed.Owed = excepted && (before.Owed || !sameClock(before, *in.Booking))
 	agreed.Unsaid, agreed.Heard = before.Unsaid&^said|omitted, nil
 	if in.Base != nil && agreed.Unsaid != 0 {
 		nothing := Canonical(Fields{})

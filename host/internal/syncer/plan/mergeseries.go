@@ -22,11 +22,13 @@ func thrown(in Input) Fields {
 	}
 	var sent days
 	steps := in.Sent != nil && !in.Sent.Once
+	anew := false // our write has cost the item its exceptions, perhaps
 	if steps {
 		sent = in.Sent.byDay()
-		cut := item.Recurrence == "" && (base.Recurrence != "" || in.Sent.Recurrence != "") &&
+		cut := !in.Sent.Whole && item.Recurrence == "" && (base.Recurrence != "" || in.Sent.Recurrence != "") &&
 			(sameStart(item, base) || sameStart(item, *in.Sent))
 		if cut || sameClock(item, *in.Sent) {
+			anew = !in.Sent.Ruled || !in.Sent.Whole
 			days := item.byDay()
 			item = takePlainly(item, base, calendar.FieldTime)
 			item.Recurrence = base.Recurrence
@@ -34,7 +36,7 @@ func thrown(in Input) Fields {
 		}
 	}
 	was, told := base.byDay(), item.byDay()
-	loose := in.Base.Owed || steps || !sameClock(base, *in.Item)
+	loose := in.Base.Owed || anew || !sameClock(base, *in.Item)
 	for day := range both(was, told) {
 		x := told[day]
 		there := x.Skipped || x.Own&^in.Omits&^calendar.FieldBody != 0
@@ -42,7 +44,7 @@ func thrown(in Input) Fields {
 		switch {
 		case !there && old.Skipped: // what was left out comes back by no hand
 			told[day] = old
-		case !there && loose:
+		case !there && (loose || steps && old.Own&^(guests|calendar.FieldBody) == 0): // guests are written to a series and to its occurrences
 			told[day] = mixed(old, x, x.Own&calendar.FieldBody|in.Omits&own)
 		case there && steps && sameOwn(x, sent[day]):
 			if delete(told, day); before {
