@@ -92,6 +92,7 @@ type step struct {
 	surelyNew, first bool
 	// apart: only what nobody is to be told of is written, and the rest of what differs after that.
 	apart bool
+	over  bool // what it is about is over: nobody is told of it
 	// Of a silent write: roomsLack, the item is made without its rooms and gets them after that; rooms, who is told of a change
 	// all the same; former, what may keep a room from being one of these.
 	roomsLack bool
@@ -278,6 +279,13 @@ func (e *Engine) prepare(ctx context.Context, p *pass, in store.Intent, was seen
 		}
 		if v.rebuffed {
 			return nil
+		}
+		if err := e.hush(ctx, tx, &s); err != nil {
+			return err
+		}
+		if s.over && v.CreateItem {
+			s.settled = true
+			return e.leaveUnmade(ctx, tx, &s.link)
 		}
 		s.setApart(p)
 		if v.CreateItem {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
@@ -96,12 +95,6 @@ func (e *Engine) forget(ctx context.Context, p *pass, missing []store.Link) ([]s
 		}
 	}
 	return rest, nil
-}
-
-// past reports whether a booking is over.
-func (e *Engine) past(b *booking.Booking) bool {
-	_, end := booking.Span(b)
-	return !end.After(e.now())
 }
 
 // hold stores which deletions are held back from now on. An approval that was looked at is used up: it was meant for

@@ -81,11 +81,17 @@ func (e *Engine) unlessItMails(ctx context.Context, p *pass, s step, err error) 
 	if _, our := errors.AsType[storeError](err); our || s.intent.Mail != calendar.MailNobody || !errors.Is(err, fault.Unsupported) {
 		return err
 	}
+	if s.over && s.DeleteItem {
+		if left, failed := e.leaveOver(ctx, p, s); failed != nil || left {
+			return failed
+		}
+	}
 	return e.holdBack(ctx, p, s, err)
 }
 
 // holdBack lays a write before a person that the calendar cannot make without mail. The pair stays as it is and in sync for
-// everything else; the write is not tried again until either side changes or the person decides.
+// everything else; the write is not tried again until either side changes or the person decides. Of what is over nobody needs to decide
+// anything: a change of it is just not made.
 func (e *Engine) holdBack(ctx context.Context, p *pass, s step, cause error) error {
 	e.Log.Info("a write to a calendar was held back: it would have mailed", "tenant", s.link.Tenant, "person", s.link.Person,
 		"booking", s.link.Booking, "error", cause.Error())
@@ -99,7 +105,10 @@ func (e *Engine) holdBack(ctx context.Context, p *pass, s step, cause error) err
 		if err != nil {
 			return err
 		}
-		l.Held, l.Problem = stateOf(given), mailHeldBack
+		quietly := s.over && !s.DeleteItem
+		if l.Held = stateOf(given); !quietly {
+			l.Problem = mailHeldBack
+		}
 		if l.Ref != "" {
 			l.Sent = nil // nothing of it was written
 		}
@@ -119,6 +128,9 @@ func (e *Engine) holdBack(ctx context.Context, p *pass, s step, cause error) err
 			what = "not made"
 		case s.DeleteItem:
 			what = "not deleted"
+		}
+		if quietly {
+			return e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "item left alone", "it is over, and the calendar cannot be written without mailing: it was "+what)
 		}
 		detail := fmt.Sprintf("the item was %s, because nobody was to be mailed and the calendar cannot do it without: %s (%s)", what, sentence(cause), s.intent.Cause)
 		if err := e.differ(ctx, tx, &was, mailHeldBack, detail); err != nil {

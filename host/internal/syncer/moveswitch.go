@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/calendar"
@@ -116,6 +117,9 @@ func (e *Engine) switchOver(ctx context.Context, mv *moving, matches []match, se
 			return err
 		}
 		mb = p.mb
+		if err := e.weighMove(ctx, tx, p, matches); err != nil {
+			return err
+		}
 		report := MoveReport{Note: mv.note}
 		err = eachLink(ctx, tx, p.mb.Tenant, p.mb.Person, func(l store.Link) error {
 			mt, known := by[l.Key]
@@ -152,6 +156,11 @@ func (e *Engine) switchOver(ctx context.Context, mv *moving, matches []match, se
 		if report.Missing+report.Ambiguous > 0 {
 			m.Remedy = fmt.Sprintf("look at them (roomwire diff --person %s) and decide: roomwire person move-decide %s --make-anew, --let-go or --look-again", m.Person, m.Person)
 		}
+		if p.mass != 0 {
+			m.Reason += "; so many changes of bookings at once wait until somebody decides"
+			remedy := fmt.Sprintf("look at the changes (roomwire sync quarantine show %d), then approve or discard them", p.mass)
+			m.Remedy = strings.Trim(m.Remedy+"; "+remedy, "; ")
+		}
 		if err := tx.PutMove(ctx, m); err != nil {
 			return err
 		}
@@ -165,6 +174,33 @@ func (e *Engine) switchOver(ctx context.Context, mv *moving, matches []match, se
 		e.followOn(mb, matches, seen)
 	}
 	return err
+}
+
+// weighMove finds out whether a move would have too many bookings changed at once by what their items say in the new mode: it may misread them,
+// and where the old one cannot be asked nobody can tell. Then they wait for a person's word.
+func (e *Engine) weighMove(ctx context.Context, tx *store.Tx, p *pass, matches []match) error {
+	n := 0
+	for _, mt := range matches {
+		if mt.fate != fateFound || mt.same {
+			continue
+		}
+		l, found, err := tx.Link(ctx, mt.link.Tenant, mt.link.Key)
+		if err != nil {
+			return err
+		}
+		if !found {
+			continue
+		}
+		if l.Ref != "" || leftByMove(l) {
+			l.Ref = mt.item.Ref // it is the link's own, and nothing to be adopted
+		}
+		if changes, err := e.changesBooking(ctx, tx, l, mt.item); err != nil {
+			return err
+		} else if changes {
+			n++
+		}
+	}
+	return e.weigh(ctx, tx, p, n)
 }
 
 // followOn remembers the items of a calendar that belong to no link, as after a full read: no booking that is made from now on

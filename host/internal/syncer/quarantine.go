@@ -126,39 +126,35 @@ func (e *Engine) weighChanges(ctx context.Context, tx *store.Tx, p *pass, page b
 	if p.mass != 0 || p.changes+len(page.Changes) <= limit {
 		return nil
 	}
-	n := p.changes
+	n, counted := p.changes, map[string]bool{} // a page may tell of an item twice
 	for _, ch := range page.Changes {
 		item := ch.Item
 		if item == nil {
 			item = fetched[ch.Ref]
 		}
-		if item == nil || ch.Deleted || item.Event.Cancelled || untouchable(item, nil) != "" {
+		if item == nil || ch.Deleted {
 			continue
 		}
-		l, linked, err := tx.LinkByRef(ctx, p.mb.Tenant, p.mb.Person, ch.Ref)
+		l, linked, err := linkShown(ctx, tx, p, item)
 		if err != nil {
 			return err
 		}
-		if !linked || leftByMove(l) || strange(l) {
+		if !linked || leftByMove(l) || counted[l.Key] {
 			continue
 		}
-		pr, err := pairUp(ctx, tx, l)
-		if err != nil {
+		if changes, err := e.changesBooking(ctx, tx, l, item); err != nil {
 			return err
-		}
-		if pr.booking == nil || pr.booking.SyncDisabled {
-			continue
-		}
-		pr.item = item
-		in, err := e.input(ctx, tx, &pr)
-		if err != nil {
-			return err
-		}
-		if plan.Plan(in).BookingFields != 0 && !bytes.Equal(l.Held, stateOf(in)) {
+		} else if changes {
+			counted[l.Key] = true
 			n++
 		}
 	}
-	if n <= limit {
+	return e.weigh(ctx, tx, p, n)
+}
+
+// weigh sets changes of bookings aside from now on if n of them are too many at once.
+func (e *Engine) weigh(ctx context.Context, tx *store.Tx, p *pass, n int) error {
+	if n <= e.limits().MassChangeLimit {
 		return nil
 	}
 	total, err := tx.CountLinks(ctx, p.mb.Tenant, p.mb.Person)
@@ -168,6 +164,49 @@ func (e *Engine) weighChanges(ctx context.Context, tx *store.Tx, p *pass, page b
 	q, err := e.unit(ctx, tx, p.mb.Tenant, p.mb.Person, CalendarChanges)
 	p.mass = q.ID
 	return err
+}
+
+// linkShown returns the link whose item one is that a pull brings: by its reference, or by our key, as after a change of the sync mode, when no
+// reference means anything any more.
+func linkShown(ctx context.Context, tx *store.Tx, p *pass, item *calendar.Item) (store.Link, bool, error) {
+	l, linked, err := tx.LinkByRef(ctx, p.mb.Tenant, p.mb.Person, item.Ref)
+	if err != nil || linked || item.Key == "" {
+		return l, linked, err
+	}
+	l, found, err := tx.Link(ctx, p.mb.Tenant, item.Key)
+	if err != nil || !found || l.Person != p.mb.Person || l.State == store.LinkDead || l.Ref != "" && l.GoneAt.IsZero() {
+		return l, false, err
+	}
+	copied, err := doubtful(ctx, tx, l, item)
+	return l, !copied, err
+}
+
+// changesBooking reports whether a link's booking would take something over from its item.
+func (e *Engine) changesBooking(ctx context.Context, tx *store.Tx, l store.Link, item *calendar.Item) (bool, error) {
+	if item.Event.Cancelled || untouchable(item, nil) != "" {
+		return false, nil
+	}
+	if strange(l) {
+		if item.Key != l.Key || !knowsSent(l) {
+			return false, nil // nothing was agreed on: the booking prevails
+		}
+		base, err := begun(ctx, tx, l, item) // as adopt has it
+		if err != nil {
+			return false, err
+		}
+		l.Base = base
+	}
+	l.Ref = item.Ref
+	pr, err := pairUp(ctx, tx, l)
+	if err != nil || pr.booking == nil || pr.booking.SyncDisabled {
+		return false, err
+	}
+	pr.item = item
+	in, err := e.input(ctx, tx, &pr)
+	if err != nil {
+		return false, err
+	}
+	return plan.Plan(in).BookingFields != 0 && !bytes.Equal(l.Held, stateOf(in)), nil
 }
 
 // setAside leaves a pair as it is until somebody decides on the unit that it goes into.
@@ -182,6 +221,9 @@ func (e *Engine) setAside(ctx context.Context, tx *store.Tx, p *pair, d plan.Dec
 	}
 	l := &p.link
 	l.Ref, l.Revision, l.GoneAt, l.Quarantine = p.item.Ref, p.item.Revision, zeroTime, q.ID
+	if l.State == store.LinkPending {
+		l.State = store.LinkLive // found just now, by its key
+	}
 	if err := tx.PutLink(ctx, *l); err != nil {
 		return err
 	}
