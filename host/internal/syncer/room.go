@@ -197,7 +197,13 @@ func (e *Engine) roomItems(ctx context.Context, p *pass, rows []store.RoomItem) 
 // settleRoomItem settles one item; nil stands for one that is not there (any more). Afterwards it is due no more, or later.
 func (e *Engine) settleRoomItem(ctx context.Context, p *pass, r store.RoomItem, item *calendar.Item) error {
 	if isPlaceholder(r) { // the room was freed: the organizer's item may bring it in
-		return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error { return e.freePlaceholder(ctx, tx, r) })
+		return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
+			now, found, err := tx.RoomItem(ctx, r.Tenant, r.Room, r.Ref)
+			if err != nil || !found { // the room's copy, settled in this pass, has taken its place
+				return err
+			}
+			return e.freePlaceholder(ctx, tx, now)
+		})
 	}
 	if item == nil || item.Event.Cancelled {
 		return e.withRoomItem(ctx, p, r, func(_ context.Context, _ *store.Tx, r *store.RoomItem) error {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
@@ -178,4 +179,30 @@ func TestARoomThatIsTakenAndWaitsIsNotBroughtIn(t *testing.T) {
 			})
 		}
 	}
+}
+
+// The room's copy comes in the moment in which its placeholder is to be looked at again: it takes its place, and is the only one.
+func TestARoomsCopyTakesThePlaceOfAPlaceholderThatIsLookedAt(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.book("taken", noOneElse)
+		w.book("other", noOneElse, at(14))
+		ev := meetingAt(9, "m1", bob, roomA, roomB)
+		w.invite(ev, roomB)
+		for _, who := range []string{"alice", "room-b", "bob"} {
+			w.pass(who)
+		}
+		if _, err := w.engine.Cancel(w.Context(), tenant, "other", booking.Match{}); err != nil {
+			w.Fatal(err)
+		}
+		w.server.add(roomA, calendar.Item{ReadOnly: true, Response: calendar.Accepted, Event: ev})
+		w.pass("room-a")
+		rows, err := w.store.RoomItemsByUID(w.Context(), tenant, "m1")
+		if err != nil {
+			w.Fatal(err)
+		}
+		rows = slices.DeleteFunc(rows, func(r store.RoomItem) bool { return r.Room != "room-a" })
+		if len(rows) != 1 || isPlaceholder(rows[0]) || w.differences(roomConflict) != 1 {
+			w.Errorf("known of the room: %+v; %d differences", rows, w.differences(roomConflict))
+		}
+	})
 }
