@@ -133,6 +133,16 @@ func decodeItems(s *xmlscan.Scanner, child string, into *[]CalendarItem) {
 
 // GetPage reads the text of an item as a page of HTML; empty if it has none.
 func (c *Client) GetPage(ctx context.Context, m calendar.Mailbox, id string) (string, error) {
+	return c.page(ctx, m, func(w *writer) { w.empty("t:ItemId", "Id", id) })
+}
+
+// GetOccurrencePage is GetPage for an occurrence of a series.
+func (c *Client) GetOccurrencePage(ctx context.Context, m calendar.Mailbox, id OccurrenceID) (string, error) {
+	id.ChangeKey = ""
+	return c.page(ctx, m, id.element)
+}
+
+func (c *Client) page(ctx context.Context, m calendar.Mailbox, id func(*writer)) (string, error) {
 	a, err := send(ctx, c, m, request{op: "GetItem", doing: "reading the text of an item in the calendar", body: func(w *writer) {
 		w.inside("m:GetItem", func() {
 			w.inside("m:ItemShape", func() {
@@ -140,7 +150,7 @@ func (c *Client) GetPage(ctx context.Context, m calendar.Mailbox, id string) (st
 				w.text("t:BodyType", "HTML")
 				w.inside("t:AdditionalProperties", func() { w.empty("t:FieldURI", "FieldURI", "item:Body") })
 			})
-			w.inside("m:ItemIds", func() { w.empty("t:ItemId", "Id", id) })
+			w.inside("m:ItemIds", func() { id(w) })
 		})
 	}}, decodeItems)
 	items, err := only(a, err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/roomwire/roomwire/plugins/internal/series"
+	"github.com/roomwire/roomwire/plugins/internal/zones"
 	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
@@ -180,10 +181,19 @@ func (b *Backend) seriesOf(ctx context.Context, m backend.Mailbox, e *event, ite
 	return item, at, nil
 }
 
+// zoned reports whether the zone in which a series counts is one that we know, or UTC.
+func (e *event) zoned() bool {
+	if e.OriginalStartTimeZone == "" {
+		return true
+	}
+	_, err := zones.Location(e.OriginalStartTimeZone)
+	return err == nil
+}
+
 // ruled sets the rule of a series; false if it is omitted.
 func (e *event) ruled(to *backend.Item) bool {
 	said := false
-	if e.Recurrence != nil {
+	if e.Recurrence != nil && (e.AllDay || e.zoned()) {
 		to.Event.Recurrence, said = e.Recurrence.ruleOf(to.Event)
 	}
 	if !said {

@@ -66,7 +66,7 @@ func ruled(i *ews.CalendarItem, to *backend.Item) bool {
 func (b *Backend) eachOf(m backend.Mailbox, got []ews.Got) func(int) (calendar.Event, error) {
 	return func(i int) (calendar.Event, error) {
 		if got[i].Err != nil { // it has changed while it was read
-			return calendar.Event{}, fmt.Errorf("an occurrence of a series: %s: %w", got[i].Err.Error(), fault.Unavailable)
+			return calendar.Event{}, fmt.Errorf("an occurrence of a series: %w", standing(got[i].Err))
 		}
 		its, err := b.fromEWS(m, &got[i].Item)
 		return its.Event, err

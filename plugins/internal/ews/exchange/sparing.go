@@ -59,10 +59,20 @@ func (b *Backend) sparingTexts(ctx context.Context, m calendar.Mutation, now bac
 	if err != nil {
 		return nil, standing(err)
 	}
-	if !joining.In(page) {
-		return changes, nil
-	}
+	series := joining.In(page)
 	for i := range changes {
+		if !slices.ContainsFunc(changes[i].Fields, ews.Field.IsBody) {
+			continue
+		}
+		if !series { // somebody may meet online this once
+			own, err := b.ews.GetOccurrencePage(ctx, m.Mailbox, changes[i].OccurrenceID)
+			if err != nil {
+				return nil, standing(err)
+			}
+			if !joining.In(own) {
+				continue
+			}
+		}
 		changes[i].Fields = slices.DeleteFunc(changes[i].Fields, ews.Field.IsBody)
 	}
 	return slices.DeleteFunc(changes, func(c occurrenceChange) bool { return len(c.Fields) == 0 }), nil
