@@ -184,20 +184,22 @@ func (w *world) check() {
 	w.forgive(bookings)
 }
 
-// allowRewritten: Graph tells of every change of an occurrence, and elsewhere a write that was cut off does not know what it cost. There
-// an occurrence that a person left out, where the booking's rules refuse that, comes back only with its rule, which is taken away and
-// written anew; with a change of the booking system both are told.
+// allowRewritten: what a series is excepted from goes with its rule or times; an update of the whole, which has none of it, replaces the copies
+// of all who are invited, so that each exception is told after it. An occurrence that a person left out, where the booking's rules refuse
+// that, comes back only with the rule, which is written anew, and over Graph taken away first; with a change of the booking system all of that
+// is told.
 func (w *world) allowRewritten(b *booking.Booking) {
 	n, p := w.note(b.ID), w.organizerOf(b)
 	if p.SyncDisabled {
 		return // still to be written
 	}
-	if w.cut || p.restless || p.SyncMode == overGraph {
-		n.mails += n.rewritten
-	}
+	n.mails += n.rewritten
 	n.rewritten = 0
-	if n.leftOut && n.puts > 0 && p.SyncMode == overGraph {
-		n.mails += 2
+	if n.leftOut && n.puts > 0 {
+		n.mails += len(b.Exceptions)
+		if p.SyncMode == overGraph {
+			n.mails += 2
+		}
 	}
 }
 

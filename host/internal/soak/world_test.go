@@ -63,7 +63,7 @@ type who struct {
 type note struct {
 	mails     int            // to one person, that doings of persons justify, since ever
 	mailed    map[string]int // by whom it was sent to: what the engine caused, since ever
-	rewritten int            // mails about exceptions that a server forgot with their rule, where it cannot be had silently
+	rewritten int            // mails about exceptions that a server forgot with their rule, and copies with them
 	leftOut   bool           // a person deleted occurrences of it
 	asked     int            // doings of persons that ask a room for it, since ever
 	puts      int            // changes by the booking system

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/roomwire/roomwire/plugins/internal/zones"
 	"github.com/roomwire/roomwire/sdk/calendar"
@@ -124,17 +123,6 @@ func ComesBack(now, want calendar.Event) bool {
 		}
 	}
 	return false
-}
-
-// Kept reports whether the occurrence of a day is excepted from its series as it was from before: left out still, or with nothing of its
-// own that it had not. Nobody changed it then, though it has to be written again where exceptions are forgotten with their rule.
-func Kept(before, s Series, day time.Time) bool {
-	was, is := before.ByDay()[day], s.ByDay()[day]
-	if was == nil || is == nil || was.Event == nil || is.Event == nil {
-		return was != nil && is != nil && was.Event == nil && is.Event == nil
-	}
-	own := Changing(s.Plain(day), *is.Event, OfOccurrence)
-	return own&^Changing(before.Plain(day), *was.Event, OfOccurrence) == 0 && Changing(*was.Event, *is.Event, own) == 0
 }
 
 // HalfDone reports whether a series is as a create leaves it that was cut off before all exceptions were written.

@@ -161,10 +161,6 @@ func (b *Backend) updateSeries(ctx context.Context, m calendar.Mutation, now bac
 	}
 	revision := now.Revision // until something is written
 	dropped := begunAlone && len(want.Attendees) == 0
-	var before *calendar.Event
-	if todo.Has(calendar.FieldRecurrence) {
-		before = new(now.Event)
-	}
 	if len(fields) > 0 {
 		of = m
 		of.Fields = todo
@@ -178,7 +174,7 @@ func (b *Backend) updateSeries(ctx context.Context, m calendar.Mutation, now bac
 		return backend.Result{Item: item}, err
 	}
 	if want.Recurrence != "" {
-		written, err := b.exceptWith(ctx, m, now, excepting{want: want, before: before, revision: revision, dropped: dropped})
+		written, err := b.exceptWith(ctx, m, now, excepting{want: want, revision: revision, dropped: dropped})
 		if err != nil {
 			return backend.Result{}, err
 		}
@@ -286,10 +282,9 @@ func (b *Backend) except(ctx context.Context, m calendar.Mutation, now backend.I
 // excepting says what the occurrences of a series are to be.
 type excepting struct {
 	want     calendar.Event
-	before   *calendar.Event // as the series was before its rule was written, which cost it the exceptions; nil: the rule was not
-	revision string          // the first write is made only if the series still is at it; empty: whatever it is at
-	early    bool            // nobody is invited to the series yet
-	dropped  bool            // nor will be: whoever is in its exceptions was put there silently, by a create that was cut off
+	revision string // the first write is made only if the series still is at it; empty: whatever it is at
+	early    bool   // nobody is invited to the series yet
+	dropped  bool   // nor will be: whoever is in its exceptions was put there silently, by a create that was cut off
 }
 
 // exceptWith is except, and returns the days of what was written.
@@ -335,7 +330,8 @@ type occurrenceChange struct {
 }
 
 // differing returns which occurrences of a series are to be deleted, by who is told, what is to be written of others, and the days of all
-// of them. Nobody is told of what was so before the rule was written: it is the server that forgot it.
+// of them. What was so before the rule was written, and was forgotten with it, is told as the rule was: an update of a series replaces
+// the copies of all who are invited, and it went out without any exception.
 func (b *Backend) differing(m calendar.Mutation, now backend.Item, x excepting) (
 	map[ews.Mail][]ews.OccurrenceID, []occurrenceChange, map[time.Time]bool, error,
 ) {
@@ -346,12 +342,6 @@ func (b *Backend) differing(m calendar.Mutation, now backend.Item, x excepting) 
 	is, err := series.Of(now.Event)
 	if err != nil {
 		return nil, nil, nil, err
-	}
-	kept := func(time.Time) bool { return false }
-	if x.before != nil {
-		if before, repeats, err := series.OfRead(*x.before); err == nil && repeats {
-			kept = func(day time.Time) bool { return series.Kept(before, s, day) }
-		}
 	}
 	have, wanted := is.ByDay(), s.ByDay()
 	left := len(wanted)
@@ -374,7 +364,7 @@ func (b *Backend) differing(m calendar.Mutation, now backend.Item, x excepting) 
 		left--
 		id := ews.OccurrenceID{Master: string(now.Ref), Index: index}
 		telling := m
-		if kept(day) || x.early && (h == nil || h.Event == nil || begun(m, now) || !series.Others(h.Event, x.want)) {
+		if x.early && (h == nil || h.Event == nil || begun(m, now) || !series.Others(h.Event, x.want)) {
 			telling.Mail = calendar.MailNobody
 		}
 		if x.dropped && (w == nil || w.Event == nil || len(w.Event.Attendees) == 0) {
