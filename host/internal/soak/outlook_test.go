@@ -183,6 +183,9 @@ func (w *world) edit(a soak.Act) {
 	if p.ConflictBehaviour != "" && a.C%10 >= 2 && a.C%10 <= 4 || w.followsRoom(id) {
 		n.mayCancel = true // where a refused change of time or rooms cancels
 	}
+	if a.C%10 >= 2 && a.C%10 <= 4 {
+		w.goesInRoom(it, id)
+	}
 }
 
 // remove puts an item into Deleted Items, or shreds it.
@@ -212,6 +215,7 @@ func (w *world) removed(p *who, it exchangesim.Appointment, l store.Link, known 
 		}
 		return
 	}
+	w.goesInRoom(it, id)
 	n := w.note(id)
 	n.mayCancel, n.touched = true, true
 	clear(n.edits)
