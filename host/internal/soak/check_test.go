@@ -249,7 +249,7 @@ func (w *world) checkMailbox(p *who) {
 func (w *world) checkBooking(b *booking.Booking) {
 	n, organizer := w.note(b.ID), w.organizerOf(b)
 	history := w.history(b.ID)
-	if b.Status == booking.Cancelled && !n.mayCancel && !w.declined(b) {
+	if b.Status == booking.Cancelled && !n.mayCancel && !w.declined(b) && !w.turnedOut(b) {
 		w.recall(b.ID)
 		w.fail("%s is cancelled though nobody cancelled or deleted it: %s", b.ID, history[len(history)-1].Reason)
 	}

@@ -75,18 +75,20 @@ func (w *world) ref(p *who, id string) calendar.Ref {
 	return calendar.Ref(ids.Immutable)
 }
 
-// abandoned reports whether an item was its booking's and is nobody's any more: what is edited in it is its owner's affair.
+// abandoned reports whether an item was its booking's and is nobody's any more: what is edited in it is its owner's affair. So is one of the
+// add-in's whose booking became somebody else's before anybody met it: it goes, and what it said when it was made nobody knows.
 func (w *world) abandoned(p *who, booking string) bool {
-	dead := false
+	over := false
 	for _, l := range w.links(booking) {
 		if l.Person != p.ID {
 			continue
 		}
-		if dead = l.State == store.LinkDead; !dead {
+		unmet := l.State == store.LinkDeleting && len(l.Base) == 0 && len(l.Sent) == 0
+		if over = l.State == store.LinkDead || unmet; !over {
 			return false
 		}
 	}
-	return dead
+	return over
 }
 
 // linked returns the link whose item it is.
@@ -183,6 +185,9 @@ func (w *world) edit(a soak.Act) {
 	if p.ConflictBehaviour != "" && a.C%10 >= 2 && a.C%10 <= 4 || w.followsRoom(id) {
 		n.mayCancel = true // where a refused change of time or rooms cancels
 	}
+	if a.C%10 >= 2 && a.C%10 <= 4 {
+		w.goesInRoom(it, id)
+	}
 }
 
 // remove puts an item into Deleted Items, or shreds it.
@@ -212,6 +217,7 @@ func (w *world) removed(p *who, it exchangesim.Appointment, l store.Link, known 
 		}
 		return
 	}
+	w.goesInRoom(it, id)
 	n := w.note(id)
 	n.mayCancel, n.touched = true, true
 	clear(n.edits)

@@ -278,6 +278,22 @@ func (w *world) actedInRoom(id string) {
 	}
 }
 
+// goesInRoom notes that an item, which says to be that of a booking id, was deleted or is at another time, or in another room. Where nobody
+// has read it, as the sync of its owner is off, a room may have booked it as a meeting of its own, which ends with it.
+func (w *world) goesInRoom(it exchangesim.Appointment, id string) {
+	if own := meetingID(it.UID); own != id && len(w.synced) > 0 {
+		w.note(own).mayCancel, w.note(own).touched = true, true
+	}
+}
+
+// turnedOut reports whether the meeting that a room booked by itself is the item of another booking, as is known by now.
+func (w *world) turnedOut(b *booking.Booking) bool {
+	return slices.ContainsFunc(w.own(w.organizerOf(b).Email), func(it exchangesim.Appointment) bool {
+		l, known := w.linked(w.organizerOf(b), it.ID)
+		return meetingID(it.UID) == b.ID && known && l.State == store.LinkLive && l.Booking != b.ID
+	})
+}
+
 // followsRoom reports whether a booking says what rooms' calendars have of it, and ends when they decline.
 func (w *world) followsRoom(id string) bool {
 	b := w.booking(id)

@@ -211,6 +211,7 @@ func (w *world) edited(p *who, it exchangesim.Appointment) {
 	if p.ConflictBehaviour != "" || w.followsRoom(w.bookingOf(it)) {
 		w.note(w.bookingOf(it)).mayCancel = true // where a refused change cancels
 	}
+	w.goesInRoom(it, w.bookingOf(it))
 	w.note(w.bookingOf(it)).forgetOccurrences() // they may be gone before anybody saw them
 }
 

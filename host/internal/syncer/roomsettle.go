@@ -197,6 +197,10 @@ func (s *roomSettling) known(ctx context.Context) (*booking.Booking, origin, err
 			s.row.Booking, found = "", false
 		}
 		if found {
+			own, err := s.turnsOut(ctx, b)
+			if err != nil || own != nil {
+				return own, byOrganizer, err
+			}
 			return b, byRoom, nil
 		}
 	}
