@@ -134,7 +134,10 @@ func (r *rejection) undoCancellation(ctx context.Context) (string, error) {
 	if err := r.tell(ctx, MailChangeRejected, "cancellation refused, booking restored"); err != nil {
 		return "", err
 	}
-	if next.SyncOff || next.SyncDisabled || r.person.ID == "" || r.person.SyncDisabled || r.engine.past(next) {
+	if next.SyncOff {
+		return Restored, r.engine.listMeetingGone(ctx, r.tx, next, "the booking system refused that its booking is cancelled with it")
+	}
+	if next.SyncDisabled || r.person.ID == "" || r.person.SyncDisabled || r.engine.past(next) {
 		return Restored, nil
 	}
 	tries, latest := 1, -1 // an earlier organizer's item may still be to go

@@ -353,3 +353,26 @@ func TestGivingUpAfterRejectionsConcernsTheOrganizersItem(t *testing.T) {
 		w.none(alice)
 	})
 }
+
+// A meeting of somebody else is gone from the room's calendar, and the booking system does not want its booking cancelled for that: it stands,
+// and somebody is told that nothing holds the room in Exchange.
+func TestABookingThatOutlivesItsMeetingByARefusalIsListed(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.engine.Parse = parseBooking
+		ref := w.invite(meetingAt(9, "m1", "guest@elsewhere.example", roomA), roomA)[0]
+		w.pass("room-a")
+		id := w.bookings()[0].ID
+		w.server.remove(roomA, ref)
+		for range 2 {
+			w.pass("room-a")
+			w.later(2 * time.Minute)
+		}
+		if b := w.booking(id); b.Status != booking.Cancelled {
+			w.Fatalf("it stands: %+v", b)
+		}
+		w.reject(w.lastSeq(), Restored)
+		if b := w.booking(id); b.Status != booking.Confirmed || w.differences(roomDiffers) != 1 {
+			w.Errorf("it is %s; listed: %q", b.Status, w.open())
+		}
+	})
+}

@@ -329,6 +329,30 @@ func (e *Engine) sourceGone(ctx context.Context, p *pass, r store.RoomItem) erro
 	})
 }
 
+// listMeetingGone lays before a person that a booking which came from rooms' calendars stands, and why, though its meeting is there no more:
+// nothing holds these rooms in Exchange.
+func (e *Engine) listMeetingGone(ctx context.Context, tx *store.Tx, b *booking.Booking, why string) error {
+	rows, err := tx.RoomItemsOfBooking(ctx, b.Tenant, b.ID)
+	if err != nil {
+		return err
+	}
+	for _, id := range b.Resources {
+		room, found, err := tx.Person(ctx, b.Tenant, id)
+		if err != nil {
+			return err
+		}
+		there := slices.ContainsFunc(rows, func(r store.RoomItem) bool { return r.Room == id && r.GoneAt.IsZero() })
+		if !found || there || room.SyncMode == "" || room.SyncDisabled {
+			continue
+		}
+		about := store.RoomItem{Tenant: b.Tenant, Room: id, Booking: b.ID}
+		if err := e.differInRoom(ctx, tx, about, roomDifference{roomDiffers, "", "the meeting is gone from the room's calendar, and " + why}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // keepGone keeps the bookings whose meetings are gone from a room's calendar, and forgets that they came from there.
 func (e *Engine) keepGone(ctx context.Context, tx *store.Tx, tenant, room string) (int, error) {
 	rows, err := tx.RoomItemsGone(ctx, tenant, room)
