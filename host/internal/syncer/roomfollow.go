@@ -67,10 +67,14 @@ func (s *roomSettling) follow(ctx context.Context, b *booking.Booking) error {
 			return err
 		}
 	}
-	if s.row.Role == store.RoomConflict {
-		if err := s.engine.closeRoomDifferences(ctx, s.tx, *s.row, ""); err != nil {
-			return err
-		}
+	switch s.row.Role {
+	case store.RoomConflict:
+		err = s.engine.closeRoomDifferences(ctx, s.tx, *s.row, "")
+	case store.RoomLeft:
+		err = s.engine.closeRoomDifferences(ctx, s.tx, *s.row, roomSeries)
+	}
+	if err != nil {
+		return err
 	}
 	s.row.Role, s.row.Booking, s.row.Base, s.row.Reason = store.RoomSource, b.ID, saveFields(&s.fields), ""
 	if lost != 0 {

@@ -45,7 +45,9 @@ func (s *roomSettling) strange(ctx context.Context, why string) error {
 	case err != nil || from == waits:
 		return err
 	case from != byOrganizer:
-		s.row.Role, s.row.Base = store.RoomLeft, nil
+		if s.row.Role = store.RoomLeft; s.row.Booking == "" { // else it follows from where it stands, once it can
+			s.row.Base = nil
+		}
 		return s.engine.differInRoom(ctx, s.tx, *s.row, roomDifference{roomSeries, "", s.which() + ": " + why})
 	}
 	if s.isAlone(b) {
