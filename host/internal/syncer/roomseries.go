@@ -160,6 +160,7 @@ func (s *roomSettling) exception(at time.Time) plan.Exception {
 
 // turn carries fields into one occurrence of a series, unless that does not take place.
 func (s *roomSettling) turn(ctx context.Context, next *booking.Booking, at time.Time, which calendar.Fields, want *plan.Fields) error {
+	which &^= s.engine.withheld(next.Tenant, s.fields) // a series is private as a whole
 	for o := range booking.OccurrencesFrom(next, at, at.Add(time.Second)) {
 		now := o.Booking()
 		want.Zone = ""
