@@ -32,6 +32,13 @@ func (s *roomSettling) follow(ctx context.Context, b *booking.Booking) error {
 		return err
 	}
 	if next.Normalize(); next.Series() {
+		conflicts, err := s.tx.Conflicts(ctx, b, next)
+		if err != nil {
+			return err
+		}
+		if waits, err := s.outdated(ctx, s.takenAnew(ofRoom(conflicts, s.row.Room))); err != nil || waits {
+			return err
+		}
 		left, others, err := s.makeWay(ctx, b, next)
 		if err != nil {
 			return err
@@ -174,6 +181,9 @@ func (s *roomSettling) cannotFollow(ctx context.Context, b *booking.Booking, oth
 	before := s.base
 	if s.row.Booking == "" { // it would only join
 		return s.collides(ctx, b, others)
+	}
+	if waits, err := s.outdated(ctx, others); err != nil || waits {
+		return err
 	}
 	if s.canDecline() {
 		if !withoutRoom(next, s.row.Room) {

@@ -173,7 +173,7 @@ func (s *roomSettling) turn(ctx context.Context, next *booking.Booking, at time.
 }
 
 // copySeries settles the copy of a series that is booked by its organizer's item. It reports whether that is all: the room is
-// taken for every occurrence.
+// taken for every occurrence, or perhaps not really taken.
 func (s *roomSettling) copySeries(ctx context.Context, b *booking.Booking) (collides bool, err error) {
 	next, joins := b.Clone(), !slices.Contains(b.Resources, s.row.Room)
 	if joins {
@@ -199,6 +199,9 @@ func (s *roomSettling) copySeries(ctx context.Context, b *booking.Booking) (coll
 	mine, err := s.tx.Conflicts(ctx, onlyRoom(b, s.row.Room), onlyRoom(next, s.row.Room))
 	if err != nil {
 		return false, err
+	}
+	if waits, err := s.outdated(ctx, s.takenAnew(mine)); err != nil || waits {
+		return waits, err
 	}
 	if len(mine) > 0 && joins {
 		for _, c := range mine {
