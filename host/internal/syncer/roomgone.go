@@ -244,7 +244,7 @@ func (e *Engine) leftRoom(ctx context.Context, p *pass, r store.RoomItem) error 
 		return ours(err)
 	}
 	if r.Role != store.RoomCopy {
-		if until := r.GoneAt.Add(roomSwapWait); until.After(e.now()) && b.Organizer == "" && !e.ownMeeting(p, b) {
+		if until := r.GoneAt.Add(roomSwapWait); until.After(e.now()) && !e.ownMeeting(p, b) {
 			// Perhaps another room takes its place: that one's calendar tells.
 			return e.withRoomItem(ctx, p, r, func(_ context.Context, _ *store.Tx, r *store.RoomItem) error {
 				r.Due = until
