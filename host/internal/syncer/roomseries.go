@@ -369,6 +369,11 @@ func (e *Engine) declineOccurrence(ctx context.Context, p *pass, r store.RoomIte
 
 // endsBy reports whether a meeting that says f is over, with all of its occurrences.
 func (e *Engine) endsBy(f *plan.Fields) bool {
+	for _, x := range f.Exceptions {
+		if is := f.Occurrence(x); !x.Skipped && !e.endsBy(&plan.Fields{Start: is.Start, End: is.End, AllDay: is.AllDay, Zone: f.Zone}) {
+			return false // it was moved behind the end of the rule
+		}
+	}
 	_, end := booking.Span(&booking.Booking{
 		Start: f.Start, End: f.End, AllDay: f.AllDay, Zone: f.Zone, Recurrence: f.Recurrence,
 	})
