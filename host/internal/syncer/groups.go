@@ -148,7 +148,7 @@ func (e *Engine) resolveGroups(p *pair, next *booking.Booking, changed calendar.
 }
 
 // withMembers returns attendees with the members of groups in the place of those. Who stood for a group in one of the lists of before
-// does so again.
+// does so again. Who came by himself, or by another group, comes by the group alone once that invitation is taken back.
 func (e *Engine) withMembers(p *pair, list []booking.Attendee, before ...[]booking.Attendee) []booking.Attendee {
 	var out []booking.Attendee
 	invited := map[string]bool{directory.FoldEmail(p.person.Email): true}
@@ -157,8 +157,11 @@ func (e *Engine) withMembers(p *pair, list []booking.Attendee, before ...[]booki
 	}
 	for _, a := range list {
 		members := membersBefore(before, a)
-		if members == nil {
-			members = e.membersNow(p, a)
+		known := members != nil
+		for _, m := range e.membersNow(p, a) {
+			if !known || attended(before, m.Email) {
+				members = append(members, m)
+			}
 		}
 		var fresh []booking.Attendee
 		for _, m := range members {
@@ -173,6 +176,13 @@ func (e *Engine) withMembers(p *pair, list []booking.Attendee, before ...[]booki
 		out = append(out, fresh...)
 	}
 	return out
+}
+
+func attended(lists [][]booking.Attendee, email string) bool {
+	email = directory.FoldEmail(email)
+	return slices.ContainsFunc(lists, func(list []booking.Attendee) bool {
+		return slices.ContainsFunc(list, func(a booking.Attendee) bool { return directory.FoldEmail(a.Email) == email })
+	})
 }
 
 // membersBefore are those who stand for a group already, in the first of the lists in which somebody does.

@@ -326,3 +326,19 @@ func TestThatAnItemWasNotMadeIsSaidOnce(t *testing.T) {
 		}
 	})
 }
+
+// The last occurrence of a series was moved past the end of its rule, in a room that is read for the first time.
+func TestASeriesIsNotOverWhileAMovedOccurrenceIsAhead(t *testing.T) {
+	rooms(t, func(w *world) {
+		ev := weekly(9, 2, "m1", outside, roomA)
+		is := one(&ev, week(1, 9))
+		is.Start, is.End = week(6, 9), week(6, 10)
+		exceptAt(&ev, week(1, 9), is)
+		w.later(21 * 24 * time.Hour) // 12-13
+		w.invite(ev, roomA)
+		w.pass("room-a")
+		if n := len(w.bookings()); n != 1 {
+			w.Errorf("%d bookings, want 1", n)
+		}
+	})
+}

@@ -391,3 +391,41 @@ func TestAnotherOrganizerIsOneCancellationAndOneInvitation(t *testing.T) {
 		}
 	})
 }
+
+// Somebody is invited by himself, or by another group, and by a group. The organizer takes the other invitation back: he still comes by the group.
+func TestAGuestWhoAlsoComesByAGroupStays(t *testing.T) {
+	for name, c := range map[string]struct{ first, gone string }{
+		"himself":       {bob, bob},
+		"another group": {"all@example.com", "all@example.com"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(w *world) {
+				w.groups(map[string][]string{"team@example.com": {bob, carol}, "all@example.com": {bob, "dave@example.com"}})
+				w.book("b1", func(b *booking.Booking) { b.Attendees = nil })
+				w.pass("alice")
+				ref := w.only(alice).Ref
+				w.server.edit(alice, ref, invite(c.first))
+				w.server.edit(alice, ref, invite("team@example.com"))
+				w.pass("alice")
+				before := attendees(w.booking("b1"))
+				w.server.edit(alice, ref, func(e *calendar.Event) {
+					var rest []calendar.Attendee
+					for _, a := range e.Attendees {
+						if a.Email != c.gone {
+							rest = append(rest, a)
+						}
+					}
+					e.Attendees = rest
+				})
+				w.pass("alice")
+				found := false
+				for _, a := range w.booking("b1").Attendees {
+					found = found || a.Email == bob
+				}
+				if !found {
+					w.Errorf("bob is lost: %q, before %q", attendees(w.booking("b1")), before)
+				}
+			})
+		})
+	}
+}

@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
@@ -255,7 +256,8 @@ func (e *Engine) undoCancellation(ctx context.Context, tx *store.Tx, q *store.Qu
 		}
 		return e.note(ctx, tx, *waiting, store.OpReset, calendar.MailNobody, undoneCause)
 	}
-	if !cancelledAt(b, true, version) || b.Organizer != q.Person {
+	fromRoom := b.SyncOff && slices.Contains(b.Resources, q.Person) // it came from that calendar, where nothing is written
+	if !cancelledAt(b, true, version) || b.Organizer != q.Person && !fromRoom {
 		it.Problem = "the booking was changed since: it stays as it is"
 		return nil
 	}

@@ -117,6 +117,11 @@ func (e *Engine) itemPast(it *calendar.Item) bool {
 	if it.Kind != calendar.Single && ev.Recurrence == "" {
 		return false
 	}
+	for _, x := range ev.Exceptions {
+		if x.Event != nil && !e.endsBy(&plan.Fields{Start: x.Event.Start, End: x.Event.End, AllDay: x.Event.AllDay, Zone: ev.Zone}) {
+			return false // it was moved behind the end of the rule
+		}
+	}
 	return e.endsBy(&plan.Fields{Start: ev.Start, End: ev.End, AllDay: ev.AllDay, Zone: ev.Zone, Recurrence: ev.Recurrence})
 }
 

@@ -47,6 +47,9 @@ func (s *roomSettling) book(ctx context.Context, old *booking.Booking) error {
 			return s.copyOf(ctx, same)
 		}
 	}
+	if waits, err := s.outdated(ctx, others); err != nil || waits {
+		return err
+	}
 	if len(others) > 0 && !next.Series() {
 		return s.collides(ctx, nil, others)
 	}

@@ -298,3 +298,26 @@ func TestWhatTheBookingSystemSaysOfSomebodyElsesMeeting(t *testing.T) {
 		})
 	}
 }
+
+func TestAMeetingThatIsMovedBackFromATakenTimeIsNoProblem(t *testing.T) {
+	rooms(t, func(w *world) {
+		refs := w.invite(meetingAt(9, "m1", outside, roomA), roomA)
+		w.pass("room-a")
+		id := w.theOne().ID
+		w.book("b1", at(14))
+		move := func(h int) {
+			w.server.edit(roomA, refs[0], func(ev *calendar.Event) {
+				ev.Start, ev.End = ev.Start.Add(time.Duration(h)*time.Hour), ev.End.Add(time.Duration(h)*time.Hour)
+			})
+			w.pass("room-a")
+		}
+		move(5)
+		if w.booking(id).SyncProblem == "" {
+			w.Fatal("no problem")
+		}
+		move(-5)
+		if p := w.booking(id).SyncProblem; p != "" || w.differences(roomConflict) != 0 {
+			w.Errorf("moved back, and the problem is %q, conflicts %d", p, w.differences(roomConflict))
+		}
+	})
+}

@@ -50,7 +50,11 @@ func (e *Engine) excuse(ctx context.Context, tx *store.Tx, p *pair, f *plan.Fiel
 			}
 			read = true
 		}
-		if !booked && slices.ContainsFunc(rows, func(r store.RoomItem) bool { return r.Room == room.ID && refuses(r) }) {
+		refused, err := e.refusedNow(ctx, tx, p, f, room, rows)
+		if err != nil {
+			return err
+		}
+		if !booked && refused {
 			p.excused = append(p.excused, a)
 			for i := range f.Exceptions {
 				if is := f.Exceptions[i].Is; is != nil && slices.Contains(is.Resources, email) {
@@ -81,6 +85,26 @@ func (e *Engine) excuse(ctx context.Context, tx *store.Tx, p *pair, f *plan.Fiel
 		}
 	}
 	return nil
+}
+
+// refusedNow reports whether a room that a booking does not have is taken, or has declined. That it is taken is looked at anew where its
+// calendar is not read: nobody else does when it is freed.
+func (e *Engine) refusedNow(ctx context.Context, tx *store.Tx, p *pair, f *plan.Fields, room store.PersonRow, rows []store.RoomItem) (bool, error) {
+	var taken, declined bool
+	for _, r := range rows {
+		if r.Room == room.ID && refuses(r) {
+			taken, declined = taken || r.Role == store.RoomConflict, declined || r.Role != store.RoomConflict
+		}
+	}
+	if declined || !taken || e.RoomSync(room.Tenant) && !room.SyncDisabled && room.SyncMode != "" && room.Email != "" {
+		return declined || taken, nil
+	}
+	next := withRoomAlone(p.booking, room.ID)
+	if err := applyFields(ctx, tx, next, calendar.FieldTime|calendar.FieldRecurrence, f); err != nil {
+		return false, err
+	}
+	conflicts, err := tx.Conflicts(ctx, nil, next)
+	return len(conflicts) > 0, err
 }
 
 // excluded takes a room out of f, and out of its location where that is nothing but the names of the rooms.

@@ -32,6 +32,13 @@ func (s *roomSettling) follow(ctx context.Context, b *booking.Booking) error {
 		return err
 	}
 	if next.Normalize(); next.Series() {
+		conflicts, err := s.tx.Conflicts(ctx, b, next)
+		if err != nil {
+			return err
+		}
+		if waits, err := s.outdated(ctx, s.takenAnew(ofRoom(conflicts, s.row.Room))); err != nil || waits {
+			return err
+		}
 		left, others, err := s.makeWay(ctx, b, next)
 		if err != nil {
 			return err
@@ -67,10 +74,14 @@ func (s *roomSettling) follow(ctx context.Context, b *booking.Booking) error {
 			return err
 		}
 	}
-	if s.row.Role == store.RoomConflict {
-		if err := s.engine.closeRoomDifferences(ctx, s.tx, *s.row, ""); err != nil {
-			return err
-		}
+	switch s.row.Role {
+	case store.RoomConflict:
+		err = s.followsAgain(ctx, next)
+	case store.RoomLeft:
+		err = s.engine.closeRoomDifferences(ctx, s.tx, *s.row, roomSeries)
+	}
+	if err != nil {
+		return err
 	}
 	s.row.Role, s.row.Booking, s.row.Base, s.row.Reason = store.RoomSource, b.ID, saveFields(&s.fields), ""
 	if lost != 0 {
@@ -83,6 +94,26 @@ func (s *roomSettling) follow(ctx context.Context, b *booking.Booking) error {
 		return err
 	}
 	return s.answers(ctx, next)
+}
+
+// notFollowed is the problem of a booking that could not follow its meeting for this room.
+func (s *roomSettling) notFollowed() string {
+	return fmt.Sprintf("the meeting was moved to a time at which the room %s is taken by another booking", s.row.Room)
+}
+
+// followsAgain ends what was told of a meeting that its booking could not follow, also where the meeting came back to it.
+func (s *roomSettling) followsAgain(ctx context.Context, b *booking.Booking) error {
+	if err := s.engine.closeRoomDifferences(ctx, s.tx, *s.row, ""); err != nil {
+		return err
+	}
+	told := strings.Split(b.SyncProblem, "; ")
+	rest := without(told, s.notFollowed())
+	if len(rest) == len(told) {
+		return nil
+	}
+	old := b.Clone()
+	b.SyncProblem = strings.Join(rest, "; ")
+	return s.engine.save(ctx, s.tx, old, b, sourceCalendar, "the meeting was moved back")
 }
 
 // overtaken returns the fields that the booking system changed otherwise than the meeting changed since.
@@ -171,6 +202,9 @@ func (s *roomSettling) cannotFollow(ctx context.Context, b *booking.Booking, oth
 	if s.row.Booking == "" { // it would only join
 		return s.collides(ctx, b, others)
 	}
+	if waits, err := s.outdated(ctx, others); err != nil || waits {
+		return err
+	}
 	if s.canDecline() {
 		if !withoutRoom(next, s.row.Room) {
 			next = b.Clone()
@@ -191,7 +225,7 @@ func (s *roomSettling) cannotFollow(ctx context.Context, b *booking.Booking, oth
 		return err
 	}
 	s.row.Booking, s.row.Base = b.ID, saveFields(before) // the booking has not followed: that is tried again
-	why := fmt.Sprintf("the meeting was moved to a time at which the room %s is taken by another booking", s.row.Room)
+	why := s.notFollowed()
 	if strings.Contains(b.SyncProblem, why) {
 		return nil
 	}

@@ -122,7 +122,9 @@ func (e *Engine) harmlessInRoom(ctx context.Context, p *pass, rows []store.RoomI
 			if err != nil {
 				return err
 			}
-			if harmless = !found || b.Status != booking.Confirmed || e.past(b) || now.Role == store.RoomLeft || now.Role == store.RoomNew; !harmless {
+			// What is left alone is nothing to a booking that its organizer's item stands for, but one that came from it goes with it.
+			left := now.Role == store.RoomNew || now.Role == store.RoomLeft && found && b.Organizer != "" && !b.SyncOff
+			if harmless = !found || b.Status != booking.Confirmed || e.past(b) || left; !harmless {
 				r = now
 				return nil
 			}
@@ -242,7 +244,7 @@ func (e *Engine) leftRoom(ctx context.Context, p *pass, r store.RoomItem) error 
 		return ours(err)
 	}
 	if r.Role != store.RoomCopy {
-		if until := r.GoneAt.Add(roomSwapWait); until.After(e.now()) && b.Organizer == "" && !e.ownMeeting(p, b) {
+		if until := r.GoneAt.Add(roomSwapWait); until.After(e.now()) && !e.ownMeeting(p, b) {
 			// Perhaps another room takes its place: that one's calendar tells.
 			return e.withRoomItem(ctx, p, r, func(_ context.Context, _ *store.Tx, r *store.RoomItem) error {
 				r.Due = until

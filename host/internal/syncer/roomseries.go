@@ -45,7 +45,9 @@ func (s *roomSettling) strange(ctx context.Context, why string) error {
 	case err != nil || from == waits:
 		return err
 	case from != byOrganizer:
-		s.row.Role, s.row.Base = store.RoomLeft, nil
+		if s.row.Role = store.RoomLeft; s.row.Booking == "" { // else it follows from where it stands, once it can
+			s.row.Base = nil
+		}
 		return s.engine.differInRoom(ctx, s.tx, *s.row, roomDifference{roomSeries, "", s.which() + ": " + why})
 	}
 	if s.isAlone(b) {
@@ -158,6 +160,7 @@ func (s *roomSettling) exception(at time.Time) plan.Exception {
 
 // turn carries fields into one occurrence of a series, unless that does not take place.
 func (s *roomSettling) turn(ctx context.Context, next *booking.Booking, at time.Time, which calendar.Fields, want *plan.Fields) error {
+	which &^= s.engine.withheld(next.Tenant, s.fields) // a series is private as a whole
 	for o := range booking.OccurrencesFrom(next, at, at.Add(time.Second)) {
 		now := o.Booking()
 		want.Zone = ""
@@ -170,7 +173,7 @@ func (s *roomSettling) turn(ctx context.Context, next *booking.Booking, at time.
 }
 
 // copySeries settles the copy of a series that is booked by its organizer's item. It reports whether that is all: the room is
-// taken for every occurrence.
+// taken for every occurrence, or perhaps not really taken.
 func (s *roomSettling) copySeries(ctx context.Context, b *booking.Booking) (collides bool, err error) {
 	next, joins := b.Clone(), !slices.Contains(b.Resources, s.row.Room)
 	if joins {
@@ -196,6 +199,9 @@ func (s *roomSettling) copySeries(ctx context.Context, b *booking.Booking) (coll
 	mine, err := s.tx.Conflicts(ctx, onlyRoom(b, s.row.Room), onlyRoom(next, s.row.Room))
 	if err != nil {
 		return false, err
+	}
+	if waits, err := s.outdated(ctx, s.takenAnew(mine)); err != nil || waits {
+		return waits, err
 	}
 	if len(mine) > 0 && joins {
 		for _, c := range mine {
@@ -363,6 +369,11 @@ func (e *Engine) declineOccurrence(ctx context.Context, p *pass, r store.RoomIte
 
 // endsBy reports whether a meeting that says f is over, with all of its occurrences.
 func (e *Engine) endsBy(f *plan.Fields) bool {
+	for _, x := range f.Exceptions {
+		if is := f.Occurrence(x); !x.Skipped && !e.endsBy(&plan.Fields{Start: is.Start, End: is.End, AllDay: is.AllDay, Zone: f.Zone}) {
+			return false // it was moved behind the end of the rule
+		}
+	}
 	_, end := booking.Span(&booking.Booking{
 		Start: f.Start, End: f.End, AllDay: f.AllDay, Zone: f.Zone, Recurrence: f.Recurrence,
 	})

@@ -424,6 +424,9 @@ func (s *roomSettling) over(ctx context.Context, b *booking.Booking, from origin
 // The organizer is told of the room and the time, and nothing of those others: they may be anybody's.
 func (s *roomSettling) collides(ctx context.Context, own *booking.Booking, others []string) error {
 	before := s.row.Role
+	if waits, err := s.outdated(ctx, others); err != nil || waits {
+		return err
+	}
 	if s.canDecline() {
 		return s.refuse(ctx, roomNotFree)
 	}
@@ -452,6 +455,9 @@ func (s *roomSettling) collides(ctx context.Context, own *booking.Booking, other
 
 // copyCollides is collides for the copy of a meeting whose booking does not have the room, or no longer: it is none of that one's.
 func (s *roomSettling) copyCollides(ctx context.Context, own *booking.Booking, others []string) error {
+	if waits, err := s.outdated(ctx, others); err != nil || waits {
+		return err
+	}
 	s.row.Booking = ""
 	return s.collides(ctx, own, others)
 }

@@ -115,3 +115,30 @@ func TestASwapThatIsRefusedNotesNothing(t *testing.T) {
 		})
 	}
 }
+
+// Somebody whose sync is off swaps the room of a meeting: its booking goes along, with what the booking system added.
+func TestARoomIsSwappedBySomebodyWhoseSyncIsOff(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.person(directory.Person{ID: "alice", Email: alice, DisplayName: "Alice", SyncDisabled: true})
+		refs := w.invite(meetingAt(9, "m1", alice, roomA), roomA)
+		w.pass("room-a")
+		b := w.theOne()
+		next := b.Clone()
+		next.Notes, next.ReminderMinutes = "coffee for ten", nil
+		if _, err := w.engine.Put(w.Context(), next, booking.Match{}, booking.Refuse); err != nil {
+			w.Fatal(err)
+		}
+		w.pass("room-a")
+		w.server.remove(roomA, refs[1])
+		ev := meetingAt(9, "m1", alice, roomB)
+		w.server.add(roomB, calendar.Item{ReadOnly: true, Response: calendar.Accepted, Event: ev})
+		w.pass("room-a")
+		w.pass("room-b")
+		w.later(2 * roomSwapWait)
+		w.pass("room-a")
+		now := w.theOne()
+		if now.ID != b.ID || now.Notes != "coffee for ten" || len(now.Resources) != 1 || now.Resources[0] != "room-b" {
+			w.Errorf("booking %+v, changes %q", now, w.changes())
+		}
+	})
+}

@@ -284,3 +284,21 @@ func TestAPrivateMeetingBooksItsRoomWithoutWords(t *testing.T) {
 		w.untold("root canal", "no breakfast", "by bus")
 	})
 }
+
+func TestAnOccurrenceOfAPrivateMeetingIsMovedInARoomWithoutWords(t *testing.T) {
+	rooms(t, func(w *world) {
+		w.busy(true)
+		ev := weekly(9, 4, "m1", outside, roomA)
+		ev.Subject, ev.Class, ev.Attendees = "root canal", calendar.Private, ev.Attendees[1:]
+		refs := w.invite(ev, roomA)
+		w.pass("room-a")
+		w.server.edit(roomA, refs[0], func(ev *calendar.Event) {
+			is := one(ev, week(1, 9))
+			is.Start, is.End, is.Subject = week(1, 14), week(1, 15), "second tooth"
+			exceptAt(ev, week(1, 9), is)
+		})
+		w.pass("room-a")
+		wantTimes(w, w.theOne(), "room-a", "12-01T09", "12-08T14", "12-15T09", "12-22T09")
+		w.untold("root canal", "second tooth")
+	})
+}
