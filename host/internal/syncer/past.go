@@ -117,9 +117,9 @@ func (e *Engine) leaveOver(ctx context.Context, p *pass, s step) (left bool, err
 		if err := e.bury(ctx, tx, &l); err != nil {
 			return err
 		}
-		if l.Sent = l.Base; len(l.Sent) == 0 {
+		if l.Sent = l.Base; len(l.Sent) == 0 { // should the booking come back, the item is looked for
 			l.Sent = unknownSent
-		} // should the booking come back, it is looked for
+		}
 		if err := tx.PutLink(ctx, l); err != nil {
 			return err
 		}

@@ -265,6 +265,9 @@ func (e *Engine) undoCancellation(ctx context.Context, tx *store.Tx, q *store.Qu
 	if err != nil || next == nil {
 		return err
 	}
+	if fromRoom {
+		return e.listMeetingGone(ctx, tx, next, "its deletion was undone by an administrator: the booking stands")
+	}
 	if next.SyncOff || next.SyncDisabled || e.past(next) {
 		return nil
 	}

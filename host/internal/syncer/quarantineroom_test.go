@@ -42,5 +42,8 @@ func TestMassDeletionsOfARoomsCalendarCanBeUndone(t *testing.T) {
 		if left := len(w.bookings()); left != n {
 			w.Errorf("%d bookings stand after the undo, of %d", left, n)
 		}
+		if listed := w.differences(roomDiffers); listed != n { // nothing holds the room in Exchange
+			w.Errorf("%d of %d are listed", listed, n)
+		}
 	})
 }
