@@ -220,6 +220,11 @@ func (e *Engine) save(ctx context.Context, tx *store.Tx, old, next *booking.Book
 	if err := tx.PutBooking(ctx, next); err != nil {
 		return err
 	}
+	if next.Status == booking.Cancelled { // it says nothing any more that a meeting could say otherwise
+		if err := tx.CloseDifferences(ctx, next.Tenant, next.ID, roomDiffers); err != nil {
+			return err
+		}
+	}
 	if err := e.roomsFreed(ctx, tx, old, next); err != nil {
 		return err
 	}

@@ -374,5 +374,11 @@ func TestABookingThatOutlivesItsMeetingByARefusalIsListed(t *testing.T) {
 		if b := w.booking(id); b.Status != booking.Confirmed || w.differences(roomDiffers) != 1 {
 			w.Errorf("it is %s; listed: %q", b.Status, w.open())
 		}
+		if _, err := w.engine.Cancel(w.Context(), tenant, id, booking.Match{}); err != nil {
+			w.Fatal(err)
+		}
+		if n := w.differences(roomDiffers); n != 0 {
+			w.Errorf("%d are listed after the booking system has cancelled it", n)
+		}
 	})
 }
