@@ -283,12 +283,12 @@ func (e *Engine) prepare(ctx context.Context, p *pass, in store.Intent, was seen
 		if err := e.hush(ctx, tx, &s); err != nil {
 			return err
 		}
-		if s.over && v.CreateItem {
+		if s.over && v.CreateItem && !recordedLate(pr.booking) {
 			s.settled = true
 			return e.leaveUnmade(ctx, tx, &s.link)
 		}
 		s.setApart(p)
-		if v.CreateItem {
+		if v.CreateItem && !s.over {
 			s.roomsLater(p.mode)
 		}
 		return e.arm(ctx, tx, &s)

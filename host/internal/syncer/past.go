@@ -84,6 +84,13 @@ func timesOf(f *plan.Fields, zone string) *booking.Booking {
 	return b
 }
 
+// recordedLate reports whether a booking was over already when it was made, so that whoever made it wants what took place to be recorded. Its
+// item is made, in silence.
+func recordedLate(b *booking.Booking) bool {
+	_, end := booking.Span(b)
+	return !end.After(b.Created)
+}
+
 // leaveUnmade lets go of a link whose item would be made only now that it is over: what takes place no more is not put into a calendar, as
 // it is not when a person's sync is switched on. Should the booking be moved to a time to come, it is linked again.
 func (e *Engine) leaveUnmade(ctx context.Context, tx *store.Tx, l *store.Link) error {

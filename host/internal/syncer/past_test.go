@@ -342,3 +342,23 @@ func TestASeriesIsNotOverWhileAMovedOccurrenceIsAhead(t *testing.T) {
 		}
 	})
 }
+
+// A booking that was over already when it was made records what took place: its item is made, and nobody is told. Where that cannot be had
+// in silence there is none, and nothing to decide.
+func TestABookingOfWhatTookPlaceGetsItsItemInSilence(t *testing.T) {
+	onAnyServer(t, func(w *world) {
+		mails := len(w.server.mails)
+		w.book("b1", func(b *booking.Booking) {
+			b.Start = w.now().Add(-48 * time.Hour).Truncate(time.Hour)
+			b.End = b.Start.Add(time.Hour)
+		})
+		w.restsInSilence(mails)
+		want := 1
+		if w.server.loud {
+			want = 0
+		}
+		if n := len(w.server.items(alice)); n != want {
+			w.Errorf("%d items, want %d", n, want)
+		}
+	})
+}
