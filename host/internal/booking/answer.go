@@ -38,6 +38,16 @@ func (b *Booking) Answer(email string) (Answer, bool) {
 	return Answer{}, false
 }
 
+// AnswerOf returns what a room of the booking has answered, by whatever address it was asked.
+func (b *Booking) AnswerOf(room string) (Answer, bool) {
+	for _, a := range b.Answers {
+		if a.Resource == room {
+			return a, room != ""
+		}
+	}
+	return Answer{}, false
+}
+
 // Declined returns the answers of the booking's rooms that declined.
 func (b *Booking) Declined() []Answer {
 	var out []Answer

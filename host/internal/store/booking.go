@@ -27,7 +27,15 @@ type BookingFilter struct {
 }
 
 // Booking returns one booking.
-func (r Reads) Booking(ctx context.Context, tenant, id string) (*booking.Booking, bool, error) {
+func (r Reads) Booking(ctx context.Context, tenant, id string) (b *booking.Booking, exists bool, err error) {
+	err = r.atOnce(ctx, func(r Reads) (err error) {
+		b, exists, err = r.booking(ctx, tenant, id)
+		return err
+	})
+	return b, exists, err
+}
+
+func (r Reads) booking(ctx context.Context, tenant, id string) (*booking.Booking, bool, error) {
 	if err := r.holdBooking(ctx, tenant, id); err != nil {
 		return nil, false, fmt.Errorf("read booking %s: %w", id, err)
 	}
@@ -65,7 +73,15 @@ func (r Reads) holdBooking(ctx context.Context, tenant, id string) error {
 }
 
 // Bookings returns the bookings that f chooses, ordered by id. A series is chosen by its occurrences.
-func (r Reads) Bookings(ctx context.Context, tenant string, f BookingFilter) ([]*booking.Booking, error) {
+func (r Reads) Bookings(ctx context.Context, tenant string, f BookingFilter) (list []*booking.Booking, err error) {
+	err = r.atOnce(ctx, func(r Reads) (err error) {
+		list, err = r.bookings(ctx, tenant, f)
+		return err
+	})
+	return list, err
+}
+
+func (r Reads) bookings(ctx context.Context, tenant string, f BookingFilter) ([]*booking.Booking, error) {
 	most := int(page(f.Limit))
 	var list []*booking.Booking
 	for {

@@ -63,12 +63,33 @@ func (r Reads) Person(ctx context.Context, tenant, id string) (PersonRow, bool, 
 	return personFound(row, err)
 }
 
-// PersonByEmail returns the person with this address, whatever its case.
+// PersonByEmail returns the person with this address, whatever its case; if nobody has it, the one who had it last: items go on naming
+// people and rooms by the addresses that they were invited by.
 func (r Reads) PersonByEmail(ctx context.Context, tenant, email string) (PersonRow, bool, error) {
+	row, found, err := r.personAt(ctx, tenant, email)
+	if err != nil || found || email == "" {
+		return row, found, err
+	}
+	former, err := r.q.GetPersonByFormerEmail(ctx, db.GetPersonByFormerEmailParams{Tenant: tenant, EmailKey: directory.FoldEmail(email)})
+	return personFound(former, err)
+}
+
+// personAt returns the person whose address this is now.
+func (r Reads) personAt(ctx context.Context, tenant, email string) (PersonRow, bool, error) {
 	row, err := r.q.GetPersonByEmail(ctx, db.GetPersonByEmailParams{
 		Tenant: tenant, EmailKey: directory.FoldEmail(email),
 	})
 	return personFound(row, err)
+}
+
+// AddressedSince returns the epoch of a person's mailbox since which it has been reached by the present address: what was learnt in an
+// earlier one may lie in another mailbox.
+func (r Reads) AddressedSince(ctx context.Context, tenant, id string) (int64, error) {
+	last, err := r.q.LastFormerEpoch(ctx, db.LastFormerEpochParams{Tenant: tenant, Person: id})
+	if err != nil {
+		return 0, fmt.Errorf("read former addresses of person %s: %w", id, err)
+	}
+	return last + 1, nil
 }
 
 func personFound(row db.Person, err error) (PersonRow, bool, error) {
@@ -112,7 +133,7 @@ func (t *Tx) PutPerson(ctx context.Context, p directory.Person) (PutResult, erro
 		return res, nil
 	}
 	if p.Email != "" {
-		other, taken, err := t.PersonByEmail(ctx, p.Tenant, p.Email)
+		other, taken, err := t.personAt(ctx, p.Tenant, p.Email)
 		if err != nil {
 			return PutResult{}, err
 		}
@@ -146,12 +167,34 @@ func (t *Tx) PutPerson(ctx context.Context, p directory.Person) (PutResult, erro
 	if err := t.q.InsertMailbox(ctx, db.InsertMailboxParams{Tenant: p.Tenant, Person: p.ID}); err != nil {
 		return PutResult{}, fmt.Errorf("make mailbox of person %s: %w", p.ID, err)
 	}
+	if exists && directory.FoldEmail(before.Email) != directory.FoldEmail(p.Email) {
+		if err := t.readdress(ctx, before, p); err != nil {
+			return PutResult{}, fmt.Errorf("change address of person %s: %w", p.ID, err)
+		}
+	}
 	if res.Moved {
 		if err := t.move(ctx, p.Tenant, p.ID); err != nil {
 			return PutResult{}, err
 		}
 	}
 	return res, t.MarkDirtyBulk(ctx, p.Tenant, p.ID, time.Time{})
+}
+
+// readdress remembers the address that a person had, unless it was a wrong one: by which the mailbox was tried and could never be read.
+func (t *Tx) readdress(ctx context.Context, before PersonRow, p directory.Person) error {
+	from, to := directory.FoldEmail(before.Email), directory.FoldEmail(p.Email)
+	if err := t.q.DropFormerAddress(ctx, db.DropFormerAddressParams{Tenant: p.Tenant, EmailKey: to, Person: p.ID}); err != nil {
+		return err
+	}
+	mb, _, err := t.Mailbox(ctx, p.Tenant, p.ID)
+	if err != nil {
+		return err
+	}
+	failed := before.State.Status == StatusWaiting || before.State.Status == StatusAttention
+	if from == "" || mb.Cursor == "" && failed {
+		return nil
+	}
+	return t.q.PutFormerAddress(ctx, db.PutFormerAddressParams{Tenant: p.Tenant, EmailKey: from, Person: p.ID, Epoch: mb.Epoch})
 }
 
 func (t *Tx) move(ctx context.Context, tenant, id string) error {
@@ -194,6 +237,9 @@ func (t *Tx) DeletePerson(ctx context.Context, tenant, id string) error {
 		},
 		func() error { return t.q.DropSplits(ctx, db.DropSplitsParams{Tenant: tenant, Person: id}) },
 		func() error { return t.q.DropMove(ctx, db.DropMoveParams{Tenant: tenant, Person: id}) },
+		func() error {
+			return t.q.DropFormerAddresses(ctx, db.DropFormerAddressesParams{Tenant: tenant, Person: id})
+		},
 		func() error {
 			return t.q.DeleteMailbox(ctx, db.DeleteMailboxParams{Tenant: tenant, Person: id})
 		},

@@ -221,3 +221,51 @@ func TestADeletedPersonLeavesNothingThatActs(t *testing.T) {
 		must[store.PersonRow](t)(s.Person(ctx, tenant, "bob"))
 	})
 }
+
+// A person is found by an address that he had, until it is somebody else's; one by which the mailbox never could be read was never his.
+func TestAPersonIsFoundByFormerAddresses(t *testing.T) {
+	t.Parallel()
+	storetest.Open(t, func(t *testing.T, s *store.Store) {
+		put := func(id, email string) {
+			t.Helper()
+			tx(t, s, func(ctx context.Context, tx *store.Tx) error {
+				_, err := tx.PutPerson(ctx, directory.Person{Tenant: tenant, ID: id, Email: email, Kind: directory.KindPerson})
+				return err
+			})
+		}
+		find := func(email, want string) {
+			t.Helper()
+			row, found, err := s.PersonByEmail(t.Context(), tenant, email)
+			if err != nil || found != (want != "") || row.ID != want {
+				t.Errorf("%s is %q (%v), want %q", email, row.ID, err, want)
+			}
+		}
+		since := func(want int64) {
+			t.Helper()
+			if got, err := s.AddressedSince(t.Context(), tenant, "ann"); err != nil || got != want {
+				t.Errorf("addressed so since epoch %d (%v), want %d", got, err, want)
+			}
+		}
+		put("ann", "ann@old.example")
+		since(0)
+		put("ann", "Ann@new.example")
+		find("ANN@old.example", "ann")
+		find("ann@new.example", "ann")
+		since(2)
+		tx(t, s, func(ctx context.Context, tx *store.Tx) error {
+			return tx.SetPersonState(ctx, tenant, "ann", store.PersonState{Status: store.StatusAttention, Kind: "not_found"})
+		})
+		put("ann", "ann@third.example")
+		find("ann@new.example", "")
+		since(2)
+		put("bob", "ann@old.example")
+		find("ann@old.example", "bob")
+		put("bob", "bob@old.example")
+		find("ann@old.example", "bob")
+		put("ann", "ann@old.example")
+		find("ann@old.example", "ann")
+		tx(t, s, func(ctx context.Context, tx *store.Tx) error { return tx.DeletePerson(ctx, tenant, "ann") })
+		find("ann@old.example", "bob")
+		find("ann@third.example", "")
+	})
+}

@@ -91,7 +91,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	s.Reads = Reads{q: db.New(s.reader)}
+	s.Reads = Reads{q: db.New(s.reader), snapshot: s.snapshot}
 	return s, nil
 }
 
@@ -159,6 +159,29 @@ type Reads struct {
 	// lock and reserve keep others from changing a row, or from making it; nil outside transactions.
 	lock    func(ctx context.Context, l rowLock, args ...any) (found bool, err error)
 	reserve func(ctx context.Context, names ...string) error
+	// snapshot has several questions answered as of one moment; nil within transactions, which are that anyway.
+	snapshot func(ctx context.Context, ask func(Reads) error) error
+}
+
+// atOnce has what ask reads be of one moment, so that no booking is told with what is known of another version of it.
+func (r Reads) atOnce(ctx context.Context, ask func(Reads) error) error {
+	if r.snapshot == nil {
+		return ask(r)
+	}
+	return r.snapshot(ctx, ask)
+}
+
+func (s *Store) snapshot(ctx context.Context, ask func(Reads) error) error {
+	options := &sql.TxOptions{ReadOnly: true}
+	if s.dialect == PostgreSQL {
+		options.Isolation = sql.LevelRepeatableRead
+	}
+	tx, err := s.reader.BeginTx(ctx, options)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // nothing was written
+	return ask(Reads{q: db.New(tx)})
 }
 
 // hold locks one row if r belongs to a transaction.

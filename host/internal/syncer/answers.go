@@ -58,7 +58,7 @@ func (e *Engine) hear(ctx context.Context, tx *store.Tx, p *pair) error {
 			continue
 		}
 		first, news := next.Heard == "", next.Heard != heard
-		next.Email, next.Resource, next.Heard, next.Occurrences = directory.FoldEmail(a.Email), row.ID, heard, alone
+		next.Email, next.Resource, next.Heard, next.Occurrences = addressOf(row, a.Email), row.ID, heard, alone
 		if next.State == "" || news && next.State != heard && (heard != booking.AnswerPending || !first) {
 			next.State, next.Reason = heard, ""
 		}
@@ -152,9 +152,9 @@ func (e *Engine) learnReasons(ctx context.Context, p *pass, item *calendar.Item)
 			asked = true
 		}
 		email := directory.FoldEmail(a.Email)
-		i := slices.IndexFunc(known, func(k booking.Answer) bool { return k.Email == email })
+		i := slices.IndexFunc(known, func(k booking.Answer) bool { return k.Resource == row.ID })
 		switch {
-		case i < 0 || known[i].Resource == "":
+		case i < 0:
 		case a.Response == calendar.Declined && known[i].State == booking.AnswerDeclined:
 			continue
 		case a.Response != calendar.Declined && !slices.ContainsFunc(alone, func(at time.Time) bool {
@@ -224,7 +224,7 @@ func (e *Engine) hearAttendee(ctx context.Context, tx *store.Tx, b *booking.Book
 
 // answer stores what a room of a booking has answered, and tells of it if it is news. The booking is brought up to date.
 func (e *Engine) answer(ctx context.Context, tx *store.Tx, b *booking.Booking, a store.BookingAnswer) error {
-	before, known := b.Answer(a.Email)
+	before, known := b.AnswerOf(a.Resource)
 	if !known {
 		before.State = booking.AnswerPending // that somebody was invited is no news
 	}
@@ -233,10 +233,15 @@ func (e *Engine) answer(ctx context.Context, tx *store.Tx, b *booking.Booking, a
 	if a.At.IsZero() || news {
 		a.At = e.now()
 	}
+	if known && before.Email != a.Email { // the room has another address now
+		if err := tx.DeleteAnswer(ctx, a.Tenant, a.Booking, before.Email); err != nil {
+			return err
+		}
+	}
 	if err := tx.PutAnswer(ctx, a); err != nil {
 		return err
 	}
-	b.Answers = slices.DeleteFunc(b.Answers, func(o booking.Answer) bool { return o.Email == a.Email })
+	b.Answers = slices.DeleteFunc(b.Answers, func(o booking.Answer) bool { return o.Email == a.Email || o.Resource == a.Resource })
 	b.Answers = append(b.Answers, a.Answer)
 	slices.SortFunc(b.Answers, func(x, y booking.Answer) int { return strings.Compare(x.Email, y.Email) })
 	if !news {

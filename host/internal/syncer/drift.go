@@ -100,7 +100,7 @@ func (e *Engine) recall(ctx context.Context, tx *store.Tx, l store.Link) error {
 	if err != nil || pr.booking == nil || pr.booking.SyncDisabled || l.Problem != "" {
 		return err
 	}
-	base, err := loadFields(l.Base)
+	base, err := loadCurrent(ctx, tx, l.Tenant, l.Base)
 	if err != nil {
 		return err
 	}

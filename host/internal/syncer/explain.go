@@ -222,7 +222,7 @@ func (e *Engine) explainLink(ctx context.Context, b *booking.Booking, l store.Li
 		Key: l.Key, Person: l.Person, State: string(l.State), Problem: l.Problem, Ref: string(l.Ref), Revision: l.Revision,
 		Tries: l.Tries, GoneAt: l.GoneAt, Created: l.Created,
 	}
-	base, err := loadFields(l.Base)
+	base, err := loadCurrent(ctx, e.Store, l.Tenant, l.Base)
 	if err != nil {
 		return x, fmt.Errorf("link %q: %w", l.Key, err)
 	}

@@ -89,7 +89,7 @@ func fieldsOfItem(ctx context.Context, p people, tenant, organizerEmail string, 
 		}
 		switch {
 		case known && row.Kind == directory.KindResource:
-			f.Resources = append(f.Resources, a.Email)
+			f.Resources = append(f.Resources, row.Email) // by whatever address it was invited
 			rooms = append(rooms, row.Person)
 		case a.Role != calendar.Resource:
 			f.Attendees = append(f.Attendees, plan.Person{Email: a.Email, Name: a.Name, Optional: a.Role == calendar.Optional})
@@ -211,10 +211,15 @@ func singleEvent(ctx context.Context, p people, b *booking.Booking, f *plan.Fiel
 	}
 	for _, email := range f.Resources {
 		name := ""
-		if r, found, err := p.PersonByEmail(ctx, b.Tenant, email); err != nil {
+		r, found, err := p.PersonByEmail(ctx, b.Tenant, email)
+		if err != nil {
 			return ev, err
-		} else if found {
+		}
+		if found {
 			name = r.DisplayName
+			if email, err = invitedBy(ctx, p, r, current); err != nil {
+				return ev, err
+			}
 		}
 		ev.Attendees = append(ev.Attendees, calendar.Attendee{Address: calendar.Address{Name: name, Email: email}, Role: calendar.Resource})
 	}
@@ -225,9 +230,9 @@ func singleEvent(ctx context.Context, p people, b *booking.Booking, f *plan.Fiel
 		if a.Role != calendar.Resource || slices.ContainsFunc(ev.Attendees, func(o calendar.Attendee) bool { return strings.EqualFold(o.Email, a.Email) }) {
 			continue
 		}
-		if _, known, err := p.PersonByEmail(ctx, b.Tenant, a.Email); err != nil {
+		if r, known, err := p.PersonByEmail(ctx, b.Tenant, a.Email); err != nil {
 			return ev, err
-		} else if !known {
+		} else if !known || r.Email == "" {
 			ev.Attendees = append(ev.Attendees, a)
 		}
 	}

@@ -395,9 +395,9 @@ func (m *matcher) same(ctx context.Context, l store.Link, it *calendar.Item) (sa
 	if len(stored) == 0 {
 		stored = l.Sent
 	}
-	base, err := loadFields(stored)
+	base, err := loadCurrent(ctx, m.people, l.Tenant, stored)
 	if err != nil || base == nil {
-		return false, 0, err
+		return false, 0, ours(err)
 	}
 	f, err := fieldsOfItem(ctx, m.people, l.Tenant, m.new.person.Email, &it.Event)
 	if err != nil {

@@ -316,6 +316,9 @@ func (e *Engine) finish(ctx context.Context, p *pass) (Outcome, error) {
 		switch {
 		case p.mb.HeldDeletions > 0:
 			state = heldState(p.mb.HeldDeletions, now)
+			if p.isRoom() {
+				state.Remedy = roomHeldRemedy
+			}
 		case len(units) > 0:
 			state = e.unitsState(units)
 		}
@@ -399,10 +402,13 @@ func earliest(times ...time.Time) time.Time {
 func heldState(n int, now time.Time) store.PersonState {
 	return store.PersonState{
 		Status: store.StatusAttention, Kind: "mass deletion", Since: now,
-		Reason: fmt.Sprintf("%s vanished from the calendar in one pass; the bookings are kept until somebody decides", plural(n, "item", "items")),
+		Reason: fmt.Sprintf("%s vanished from the calendar at once, or since it has another address; the bookings are kept until somebody decides", plural(n, "item", "items")),
 		Remedy: "approve the deletions (roomwire sync approve), or have the items made again (roomwire sync restore)",
 	}
 }
+
+const roomHeldRemedy = "see that the room's address is the right one (roomwire person set --email), or else approve what vanished (roomwire sync approve), " +
+	"or keep the bookings (roomwire sync restore)"
 
 // storeError marks a fault of our own store: the pass is repeated, the person's state says nothing of it.
 type storeError struct{ error }

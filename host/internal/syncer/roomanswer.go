@@ -16,7 +16,7 @@ func (s *roomSettling) answers(ctx context.Context, b *booking.Booking) error {
 	if s.own {
 		state = booking.AnswerAccepted
 	}
-	known, _ := b.Answer(strings.ToLower(s.pass.person.Email))
+	known, _ := b.AnswerOf(s.pass.person.ID)
 	alone, err := s.declinedAlone(ctx, b, known.Occurrences)
 	if err != nil {
 		return err

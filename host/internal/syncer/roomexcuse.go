@@ -29,15 +29,12 @@ func (e *Engine) excuse(ctx context.Context, tx *store.Tx, p *pair, f *plan.Fiel
 	}
 	rows, read := []store.RoomItem(nil), false
 	for _, a := range p.item.Event.Attendees {
-		email := strings.ToLower(a.Email)
-		if !slices.Contains(f.Resources, email) {
-			continue
-		}
-		room, found, err := tx.PersonByEmail(ctx, p.link.Tenant, email)
+		room, found, err := tx.PersonByEmail(ctx, p.link.Tenant, a.Email)
 		if err != nil {
 			return err
 		}
-		if !found || room.Kind != directory.KindResource {
+		email := strings.ToLower(room.Email)
+		if !found || room.Kind != directory.KindResource || !slices.Contains(f.Resources, email) {
 			continue
 		}
 		booked := slices.Contains(p.booking.Resources, room.ID)

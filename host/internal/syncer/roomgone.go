@@ -15,7 +15,8 @@ import (
 )
 
 // roomGone decides on the items of a room's calendar that were found gone: said so, or not mentioned by a complete read.
-// Each is looked for once more; held reports that they were too many to believe.
+// Each is looked for once more; held reports that some wait for a person's word: they were too many to believe, or are not in a calendar that
+// the room's address did not lead to when they were met.
 func (e *Engine) roomGone(ctx context.Context, p *pass) (held bool, err error) {
 	rows, err := e.Store.RoomItemsGone(ctx, p.mb.Tenant, p.mb.Person)
 	if err != nil {
@@ -29,25 +30,51 @@ func (e *Engine) roomGone(ctx context.Context, p *pass) (held bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if tooMany, err := e.tooManyInRoom(ctx, p, len(missing), approved); err != nil {
-		return false, err
-	} else if tooMany {
-		if p.mb.HeldDeletions != len(missing) {
-			e.Log.Warn("too many items vanished from a room's calendar at once; their bookings are kept until somebody decides",
-				"tenant", p.mb.Tenant, "room", p.mb.Person, "items", len(missing))
-		}
-		if err := e.restGone(ctx, p, missing); err != nil {
-			return false, err
-		}
-		return true, e.hold(ctx, p, vanishedFromRoom(missing), approved)
+	since, err := e.Store.AddressedSince(ctx, p.mb.Tenant, p.mb.Person)
+	if err != nil {
+		return false, ours(err)
 	}
-	for _, r := range missing {
+	believed, waiting, err := e.believeGone(ctx, p, missing, since, approved)
+	if err != nil {
+		return false, err
+	}
+	for _, r := range believed {
 		if err := e.leftRoom(ctx, p, r); err != nil {
 			return false, err
 		}
 		e.Failpoint("room:gone-settled")
 	}
-	return false, e.hold(ctx, p, nil, approved)
+	if err := e.restGone(ctx, p, waiting); err != nil {
+		return false, err
+	}
+	return len(waiting) > 0, e.hold(ctx, p, vanishedFromRoom(waiting, since), approved)
+}
+
+// believeGone divides items that are gone into those that may be acted on and those that wait for a person's word. What was met under an
+// address that the room no longer has waits however little it is: the calendar in which it is missing may be another one, by a slip of the hand.
+func (e *Engine) believeGone(
+	ctx context.Context, p *pass, missing []store.RoomItem, since int64, approved bool,
+) (believed, waiting []store.RoomItem, err error) {
+	for _, r := range missing {
+		if r.Epoch < since {
+			waiting = append(waiting, r)
+		} else {
+			believed = append(believed, r)
+		}
+	}
+	if tooMany, err := e.tooManyInRoom(ctx, p, len(missing), approved); err != nil {
+		return nil, nil, err
+	} else if tooMany {
+		believed, waiting = nil, missing
+	}
+	if approved && len(waiting) <= p.mb.HeldDeletions {
+		believed, waiting = missing, nil
+	}
+	if len(waiting) > 0 && p.mb.HeldDeletions != len(waiting) {
+		e.Log.Warn("items are gone from a room's calendar, too many at once or since it has another address; their bookings are kept until somebody decides",
+			"tenant", p.mb.Tenant, "room", p.mb.Person, "items", len(waiting))
+	}
+	return believed, waiting, nil
 }
 
 // restGone has the room left alone until somebody decides on items that are gone: nothing of them is due before.
@@ -69,11 +96,14 @@ func (e *Engine) restGone(ctx context.Context, p *pass, rows []store.RoomItem) e
 	return nil
 }
 
-// vanishedFromRoom are what is held back of items that vanished from a room's calendar.
-func vanishedFromRoom(rows []store.RoomItem) []QuarantineItem {
+// vanishedFromRoom are what is held back of items that vanished from a room's calendar, which has had its address since that epoch.
+func vanishedFromRoom(rows []store.RoomItem, since int64) []QuarantineItem {
 	items := make([]QuarantineItem, len(rows))
 	for i, r := range rows {
 		items[i] = QuarantineItem{Booking: r.Booking, Key: string(r.Ref), Does: "the booking leaves the room, because the room's item was deleted"}
+		if r.Epoch < since {
+			items[i].Does = "the booking leaves the room, because its item is not in the calendar to which the room's address leads now"
+		}
 	}
 	return items
 }

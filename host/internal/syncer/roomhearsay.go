@@ -62,13 +62,17 @@ func (e *Engine) saysOfRoom(ctx context.Context, p *pass, b *booking.Booking, r 
 	if r.UID != "" && item.Event.UID != "" && r.UID != item.Event.UID {
 		return hearsay{}, nil // it was the copy of a former item
 	}
-	at := slices.IndexFunc(item.Event.Attendees, func(a calendar.Attendee) bool { return strings.EqualFold(a.Email, p.person.Email) })
+	by, err := invitedBy(ctx, e.Store, p.person, &item.Event)
+	if err != nil {
+		return h, ours(err)
+	}
+	at := slices.IndexFunc(item.Event.Attendees, func(a calendar.Attendee) bool { return strings.EqualFold(a.Email, by) })
 	if at < 0 {
 		return hearsay{}, nil
 	}
 	h.heard = answerStates[item.Event.Attendees[at].Response]
 	if item.Event.Attendees[at].Response == calendar.Declined {
-		h.reason = e.whyDeclined(ctx, there, item, p.person.Email)
+		h.reason = e.whyDeclined(ctx, there, item, by)
 	}
 	return h, nil
 }

@@ -38,6 +38,7 @@ func (e *Engine) meeting(ctx context.Context, p *pass, item *calendar.Item) (mee
 		return m, ours(err)
 	}
 	if !found || row.Kind != directory.KindPerson {
+		m.own = found && row.ID == p.person.ID // by a former address
 		return m, nil
 	}
 	m.organizer = row

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
@@ -233,7 +232,7 @@ func (e *Engine) lacking(ctx context.Context, p *pass, item *calendar.Item, link
 	if err != nil || !found || b.Status != booking.Confirmed || !b.Series() {
 		return lack{}, ours(err)
 	}
-	known, _ := b.Answer(strings.ToLower(p.person.Email))
+	known, _ := b.AnswerOf(p.person.ID)
 	news := slices.ContainsFunc(item.Event.Exceptions, func(x calendar.OccurrenceException) bool {
 		has, _ := roomAt(b, p.person.ID, x.Occurrence)
 		return x.Event == nil && has && x.Occurrence.After(e.now()) && !slices.ContainsFunc(known.Occurrences, x.Occurrence.Equal)

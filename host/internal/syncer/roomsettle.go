@@ -50,7 +50,7 @@ func (s *roomSettling) settle(ctx context.Context) error {
 		return s.strange(ctx, why)
 	}
 	var err error
-	if s.base, err = loadFields(s.row.Base); err != nil {
+	if s.base, err = loadCurrent(ctx, s.tx, s.row.Tenant, s.row.Base); err != nil {
 		return fmt.Errorf("item of room %q: %w", s.row.Room, err)
 	}
 	if s.fields, err = s.said(ctx); err != nil {

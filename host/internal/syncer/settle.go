@@ -139,7 +139,7 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, p *pair) (verdict, er
 }
 
 func (e *Engine) input(ctx context.Context, tx *store.Tx, p *pair) (plan.Input, error) {
-	base, err := loadFields(p.link.Base)
+	base, err := loadCurrent(ctx, tx, p.link.Tenant, p.link.Base)
 	if err != nil {
 		return plan.Input{}, fmt.Errorf("link %q: %w", p.link.Key, err)
 	}
@@ -164,7 +164,7 @@ func (e *Engine) input(ctx context.Context, tx *store.Tx, p *pair) (plan.Input, 
 			in.Placed = append(in.Placed, ex.occurrence)
 		}
 		if knowsSent(p.link) && p.link.Ref != "" {
-			if in.Sent, err = loadFields(p.link.Sent); err != nil {
+			if in.Sent, err = loadCurrent(ctx, tx, p.link.Tenant, p.link.Sent); err != nil {
 				return in, fmt.Errorf("link %q: %w", p.link.Key, err)
 			}
 			in.Base = plan.Learned(in)
@@ -251,8 +251,8 @@ func (e *Engine) agree(ctx context.Context, tx *store.Tx, p *pair, in plan.Input
 
 // agreedOn returns what both sides of a link agree on now that s is written: what was sent, but for what the item says
 // nothing of. item is the written one, as the answer tells; an answer may be poorer than what is read.
-func agreedOn(l store.Link, s step, item *calendar.Item) (*plan.Fields, error) {
-	before, err := loadFields(l.Base)
+func agreedOn(ctx context.Context, p people, l store.Link, s step, item *calendar.Item) (*plan.Fields, error) {
+	before, err := loadCurrent(ctx, p, l.Tenant, l.Base)
 	if err != nil {
 		return nil, fmt.Errorf("link %q: %w", l.Key, err)
 	}
@@ -432,7 +432,7 @@ func (e *Engine) adopt(ctx context.Context, tx *store.Tx, l *store.Link, item *c
 
 // begun returns the base of a link whose item was found by its key: what was sent, as far as the item shows that it got there.
 func begun(ctx context.Context, p people, l store.Link, item *calendar.Item) ([]byte, error) {
-	sent, err := loadFields(l.Sent)
+	sent, err := loadCurrent(ctx, p, l.Tenant, l.Sent)
 	if err != nil || sent == nil || len(sent.Exceptions) == 0 {
 		return l.Sent, err
 	}

@@ -159,7 +159,7 @@ func (e *Engine) written(ctx context.Context, p *pass, s step, item *calendar.It
 		if item.Event.UID != "" {
 			l.UID = item.Event.UID
 		}
-		base, err := agreedOn(l, s, item)
+		base, err := agreedOn(ctx, tx, l, s, item)
 		if err != nil {
 			return err
 		}

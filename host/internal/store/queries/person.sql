@@ -5,6 +5,24 @@ SELECT * FROM person WHERE tenant = @tenant AND id = @id;
 -- The index leaves out those without an address, so the query must, too, to be served by it.
 SELECT * FROM person WHERE tenant = @tenant AND email_key = @email_key AND email_key <> '';
 
+-- name: GetPersonByFormerEmail :one
+SELECT * FROM person
+WHERE person.tenant = @tenant
+  AND person.id = (SELECT former_address.person FROM former_address WHERE former_address.tenant = @tenant AND former_address.email_key = @email_key);
+
+-- name: PutFormerAddress :exec
+INSERT INTO former_address (tenant, email_key, person, epoch) VALUES (@tenant, @email_key, @person, @epoch)
+ON CONFLICT (tenant, email_key) DO UPDATE SET person = excluded.person, epoch = excluded.epoch;
+
+-- name: DropFormerAddress :exec
+DELETE FROM former_address WHERE tenant = @tenant AND email_key = @email_key AND person = @person;
+
+-- name: DropFormerAddresses :exec
+DELETE FROM former_address WHERE tenant = @tenant AND person = @person;
+
+-- name: LastFormerEpoch :one
+SELECT CAST(COALESCE(MAX(epoch), -1) AS BIGINT) FROM former_address WHERE tenant = @tenant AND person = @person;
+
 -- name: ListPersons :many
 SELECT * FROM person
 WHERE person.tenant = @tenant AND person.id > @after

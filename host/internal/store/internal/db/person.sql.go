@@ -93,6 +93,35 @@ func (q *Queries) DeletePerson(ctx context.Context, arg DeletePersonParams) (int
 	return result.RowsAffected()
 }
 
+const dropFormerAddress = `-- name: DropFormerAddress :exec
+DELETE FROM former_address WHERE tenant = $1 AND email_key = $2 AND person = $3
+`
+
+type DropFormerAddressParams struct {
+	Tenant   string
+	EmailKey string
+	Person   string
+}
+
+func (q *Queries) DropFormerAddress(ctx context.Context, arg DropFormerAddressParams) error {
+	_, err := q.db.ExecContext(ctx, dropFormerAddress, arg.Tenant, arg.EmailKey, arg.Person)
+	return err
+}
+
+const dropFormerAddresses = `-- name: DropFormerAddresses :exec
+DELETE FROM former_address WHERE tenant = $1 AND person = $2
+`
+
+type DropFormerAddressesParams struct {
+	Tenant string
+	Person string
+}
+
+func (q *Queries) DropFormerAddresses(ctx context.Context, arg DropFormerAddressesParams) error {
+	_, err := q.db.ExecContext(ctx, dropFormerAddresses, arg.Tenant, arg.Person)
+	return err
+}
+
 const getPerson = `-- name: GetPerson :one
 SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated, own_bookings, sync_master, shadow FROM person WHERE tenant = $1 AND id = $2
 `
@@ -170,6 +199,63 @@ func (q *Queries) GetPersonByEmail(ctx context.Context, arg GetPersonByEmailPara
 		&i.Shadow,
 	)
 	return i, err
+}
+
+const getPersonByFormerEmail = `-- name: GetPersonByFormerEmail :one
+SELECT tenant, id, email, email_key, display_name, kind, sync_mode, sync_url, sync_disabled, conflict_behaviour, mail_on_error, status, fault, reason, remedy, state_since, state_until, created, updated, own_bookings, sync_master, shadow FROM person
+WHERE person.tenant = $1
+  AND person.id = (SELECT former_address.person FROM former_address WHERE former_address.tenant = $1 AND former_address.email_key = $2)
+`
+
+type GetPersonByFormerEmailParams struct {
+	Tenant   string
+	EmailKey string
+}
+
+func (q *Queries) GetPersonByFormerEmail(ctx context.Context, arg GetPersonByFormerEmailParams) (Person, error) {
+	row := q.db.QueryRowContext(ctx, getPersonByFormerEmail, arg.Tenant, arg.EmailKey)
+	var i Person
+	err := row.Scan(
+		&i.Tenant,
+		&i.ID,
+		&i.Email,
+		&i.EmailKey,
+		&i.DisplayName,
+		&i.Kind,
+		&i.SyncMode,
+		&i.SyncUrl,
+		&i.SyncDisabled,
+		&i.ConflictBehaviour,
+		&i.MailOnError,
+		&i.Status,
+		&i.Fault,
+		&i.Reason,
+		&i.Remedy,
+		&i.StateSince,
+		&i.StateUntil,
+		&i.Created,
+		&i.Updated,
+		&i.OwnBookings,
+		&i.SyncMaster,
+		&i.Shadow,
+	)
+	return i, err
+}
+
+const lastFormerEpoch = `-- name: LastFormerEpoch :one
+SELECT CAST(COALESCE(MAX(epoch), -1) AS BIGINT) FROM former_address WHERE tenant = $1 AND person = $2
+`
+
+type LastFormerEpochParams struct {
+	Tenant string
+	Person string
+}
+
+func (q *Queries) LastFormerEpoch(ctx context.Context, arg LastFormerEpochParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, lastFormerEpoch, arg.Tenant, arg.Person)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const listPersons = `-- name: ListPersons :many
@@ -258,6 +344,28 @@ func (q *Queries) ListPersons(ctx context.Context, arg ListPersonsParams) ([]Per
 		return nil, err
 	}
 	return items, nil
+}
+
+const putFormerAddress = `-- name: PutFormerAddress :exec
+INSERT INTO former_address (tenant, email_key, person, epoch) VALUES ($1, $2, $3, $4)
+ON CONFLICT (tenant, email_key) DO UPDATE SET person = excluded.person, epoch = excluded.epoch
+`
+
+type PutFormerAddressParams struct {
+	Tenant   string
+	EmailKey string
+	Person   string
+	Epoch    int64
+}
+
+func (q *Queries) PutFormerAddress(ctx context.Context, arg PutFormerAddressParams) error {
+	_, err := q.db.ExecContext(ctx, putFormerAddress,
+		arg.Tenant,
+		arg.EmailKey,
+		arg.Person,
+		arg.Epoch,
+	)
+	return err
 }
 
 const samplePersons = `-- name: SamplePersons :many
