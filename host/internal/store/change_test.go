@@ -147,7 +147,7 @@ func TestPruneTakesOnlyWhatHasServed(t *testing.T) {
 			})
 		}
 		prune(time.Time{}, time.Time{}, 0)
-		prune(young, time.Time{}, 3) // an activity, a closed difference, a subscription nobody answered
+		prune(young, time.Time{}, 2) // an activity, a subscription nobody answered; the differences were closed just now
 		prune(young, young, 1)
 		if list, err := s.Changes(t.Context(), tenant, 0, 10); err != nil || len(list) != 1 || list[0].Seq != 2 {
 			t.Errorf("feed after pruning = %+v, %v", list, err)
@@ -158,5 +158,7 @@ func TestPruneTakesOnlyWhatHasServed(t *testing.T) {
 		if seq, err := s.LastSeq(t.Context(), tenant); err != nil || seq != 3 {
 			t.Errorf("LastSeq = %d, %v; numbers must go on", seq, err)
 		}
+		// The second activity and the second subscription nobody answered, and both differences that were closed; those that are open stay.
+		prune(time.Now().Add(time.Hour), time.Time{}, 4)
 	})
 }

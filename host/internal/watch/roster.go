@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/backend"
 )
@@ -120,7 +119,7 @@ func (w *Watch) row(ctx context.Context, k id) (store.Watched, error) {
 		return row, err
 	}
 	p, found, err := w.Store.Person(ctx, k.tenant, k.person)
-	if err != nil || !found || p.SyncDisabled || p.Kind == directory.KindResource {
+	if err != nil || !found || p.SyncDisabled {
 		return row, err
 	}
 	row.Epoch, row.Way, row.TryWay, row.Email, row.Mode, row.URL = mb.Epoch, mb.Way, mb.TryWay, p.Email, w.Instance(p.SyncMode, p.Email), p.SyncURL

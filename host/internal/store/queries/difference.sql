@@ -64,4 +64,11 @@ UPDATE difference SET is_open = FALSE, status = 'closed', ended = @ended WHERE t
 SELECT kind, COUNT(*) AS open FROM difference WHERE is_open GROUP BY kind ORDER BY kind;
 
 -- name: PruneDifferences :execrows
-DELETE FROM difference WHERE NOT is_open AND at < @before;
+-- What was ignored is not listed again, and which item is a copy is known, as long as the booking is ahead.
+DELETE FROM difference
+WHERE NOT is_open AND at < @before AND ended < @before AND NOT (
+    (status = 'ignored' OR kind = 'copy left alone') AND (difference.booking = '' OR EXISTS (
+        SELECT 1 FROM booking
+        WHERE booking.tenant = difference.tenant AND booking.id = difference.booking AND booking.span_end > @before
+    ))
+);

@@ -136,12 +136,12 @@ FROM mailbox;
 DELETE FROM mailbox WHERE tenant = @tenant AND person = @person;
 
 -- name: ListWatched :many
--- Everybody whose changes are listened for, or are to be, whatever the tenant.
+-- Everybody whose changes are listened for, or are to be, whatever the tenant. Rooms, too: one that is not synced has no way.
 SELECT mailbox.tenant, mailbox.person, mailbox.epoch, mailbox.way, mailbox.try_way,
     person.email, person.sync_mode, person.sync_url
 FROM mailbox JOIN person ON person.tenant = mailbox.tenant AND person.id = mailbox.person
 WHERE (mailbox.way = 'streaming' OR mailbox.way = 'pull' OR mailbox.try_way <> '')
-  AND NOT person.sync_disabled AND person.kind <> 'resource'
+  AND NOT person.sync_disabled
   AND (mailbox.tenant, mailbox.person) > (@after_tenant, @after_person)
 ORDER BY mailbox.tenant, mailbox.person
 LIMIT @max_rows;

@@ -407,9 +407,16 @@ func (q *Queries) ListDifferences(ctx context.Context, arg ListDifferencesParams
 }
 
 const pruneDifferences = `-- name: PruneDifferences :execrows
-DELETE FROM difference WHERE NOT is_open AND at < $1
+DELETE FROM difference
+WHERE NOT is_open AND at < $1 AND ended < $1 AND NOT (
+    (status = 'ignored' OR kind = 'copy left alone') AND (difference.booking = '' OR EXISTS (
+        SELECT 1 FROM booking
+        WHERE booking.tenant = difference.tenant AND booking.id = difference.booking AND booking.span_end > $1
+    ))
+)
 `
 
+// What was ignored is not listed again, and which item is a copy is known, as long as the booking is ahead.
 func (q *Queries) PruneDifferences(ctx context.Context, before int64) (int64, error) {
 	result, err := q.db.ExecContext(ctx, pruneDifferences, before)
 	if err != nil {

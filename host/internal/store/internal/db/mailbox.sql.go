@@ -352,7 +352,7 @@ SELECT mailbox.tenant, mailbox.person, mailbox.epoch, mailbox.way, mailbox.try_w
     person.email, person.sync_mode, person.sync_url
 FROM mailbox JOIN person ON person.tenant = mailbox.tenant AND person.id = mailbox.person
 WHERE (mailbox.way = 'streaming' OR mailbox.way = 'pull' OR mailbox.try_way <> '')
-  AND NOT person.sync_disabled AND person.kind <> 'resource'
+  AND NOT person.sync_disabled
   AND (mailbox.tenant, mailbox.person) > ($1, $2)
 ORDER BY mailbox.tenant, mailbox.person
 LIMIT $3
@@ -375,7 +375,7 @@ type ListWatchedRow struct {
 	SyncUrl  string
 }
 
-// Everybody whose changes are listened for, or are to be, whatever the tenant.
+// Everybody whose changes are listened for, or are to be, whatever the tenant. Rooms, too: one that is not synced has no way.
 func (q *Queries) ListWatched(ctx context.Context, arg ListWatchedParams) ([]ListWatchedRow, error) {
 	rows, err := q.db.QueryContext(ctx, listWatched, arg.AfterTenant, arg.AfterPerson, arg.MaxRows)
 	if err != nil {
