@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/calendar"
 )
@@ -186,6 +187,51 @@ func TestASeriesKnowsItsRoomsByFormerAddresses(t *testing.T) {
 		w.calls(after.Event, bob, roomA)
 		if open := w.allOpen(); len(open) != 0 || len(after.Event.Exceptions) != 1 {
 			w.Errorf("listed: %+v, item %+v", open, after.Event)
+		}
+	})
+}
+
+// The mailbox of a room gets another address, as all of a company do that is renamed. Nobody has touched anything.
+func TestANewAddressOfARoomWritesNothing(t *testing.T) {
+	each(t, func(w *world) {
+		w.book("b1")
+		w.pass("alice")
+		w.person(directory.Person{ID: "room-a", Email: "room-a@new.example.com", DisplayName: "Room A", Kind: directory.KindResource, SyncDisabled: true})
+		w.later(2 * DefaultLimits().ReconcileInterval)
+		w.pass("alice")
+		rooms := 0
+		for _, a := range w.only(alice).Event.Attendees {
+			if strings.HasPrefix(a.Email, "room-a@") {
+				rooms++
+			}
+		}
+		if rooms != 1 {
+			w.Errorf("the item invites the one room by %d addresses: %+v", rooms, w.only(alice).Event.Attendees)
+		}
+		if open := w.allOpen(); len(open) > 0 {
+			w.Errorf("an administrator is told of an edit that nobody made: %s: %s", open[0].Kind, open[0].Detail)
+		}
+	})
+}
+
+// The same, and the organizer had put the room into the line of those required, as Outlook lets everybody do.
+func TestARoomInvitedAsRequiredGetsAnotherAddress(t *testing.T) {
+	each(t, func(w *world) {
+		w.book("b1")
+		w.pass("alice")
+		w.server.edit(alice, w.only(alice).Ref, func(ev *calendar.Event) {
+			for i := range ev.Attendees {
+				if ev.Attendees[i].Email == roomA {
+					ev.Attendees[i].Role = calendar.Required
+				}
+			}
+		})
+		w.pass("alice")
+		w.person(directory.Person{ID: "room-a", Email: "room-a@new.example.com", DisplayName: "Room A", Kind: directory.KindResource, SyncDisabled: true})
+		w.later(2 * DefaultLimits().ReconcileInterval)
+		w.pass("alice")
+		if a := w.booking("b1").Attendees; len(a) != 1 {
+			w.Errorf("the room has become a guest of the booking: %+v", a)
 		}
 	})
 }

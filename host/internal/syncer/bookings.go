@@ -278,6 +278,9 @@ func (e *Engine) relink(ctx context.Context, tx *store.Tx, old, next *booking.Bo
 	if next.SyncOff {
 		return e.release(ctx, tx, mine)
 	}
+	if l := beingRemoved(links, next.Organizer); mine == nil && l != nil {
+		return e.takeBack(ctx, tx, *l)
+	}
 	organizer, found, err := tx.Person(ctx, next.Tenant, next.Organizer)
 	if err != nil || !found || organizer.SyncDisabled {
 		return err // linked when the person's sync is switched on: see LinkUnlinked

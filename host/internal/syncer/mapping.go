@@ -63,6 +63,23 @@ func fieldsOfBooking(ctx context.Context, p people, b *booking.Booking) (plan.Fi
 	return plan.Canonical(f), nil
 }
 
+// keepPlace has f, which is what b's item should say, keep the place that was agreed on while a room of b is not in the directory: its name is
+// not known then, and nobody took the meeting elsewhere.
+func keepPlace(ctx context.Context, p people, b *booking.Booking, base, f *plan.Fields) error {
+	if base == nil || b.Location != "" {
+		return nil
+	}
+	for _, id := range b.Resources {
+		if _, found, err := p.Person(ctx, b.Tenant, id); err != nil {
+			return err
+		} else if !found {
+			f.Location = base.Location
+			return nil
+		}
+	}
+	return nil
+}
+
 // fieldsOfItem returns what an item of the organizer's calendar says. One that has rooms and no location is where the rooms
 // are, as a booking without a location is. Rooms and equipment that the directory does not
 // know are left out: they are not ours to move.

@@ -149,6 +149,9 @@ func (e *Engine) input(ctx context.Context, tx *store.Tx, p *pair) (plan.Input, 
 		if err != nil {
 			return in, err
 		}
+		if err := keepPlace(ctx, tx, p.booking, base, &f); err != nil {
+			return in, err
+		}
 		in.Booking = &f
 	}
 	if p.item != nil {

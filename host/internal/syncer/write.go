@@ -233,6 +233,10 @@ func (e *Engine) deleteItem(ctx context.Context, p *pass, s step) error {
 			return err
 		}
 		l.Problem, l.Ref, l.Revision = "", "", ""
+		if l.State != store.LinkDeleting { // taken back meanwhile: it is made anew
+			l.Sent = unknownSent
+			return tx.PutLink(ctx, l)
+		}
 		if err := e.bury(ctx, tx, &l); err != nil {
 			return err
 		}
