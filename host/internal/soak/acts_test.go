@@ -270,6 +270,7 @@ func (w *world) reject(a soak.Act) {
 		return
 	}
 	w.must(err)
+	w.veil(c.Booking) // it may be private again
 	n := w.note(c.Booking)
 	n.puts++
 	n.mayCancel = n.mayCancel || outcome != syncer.Restored

@@ -135,9 +135,13 @@ func (w *world) decideMails(p *who, n int) (decided bool) {
 			}
 		}
 		w.say("%s is written though it mails", d.Booking)
-		w.note(d.Booking).mails++
-		if b := w.booking(d.Booking); b.Series() {
-			w.note(d.Booking).mails += w.exceptions(b)
+		b, mails := w.booking(d.Booking), 1
+		if b.Series() {
+			mails += w.exceptions(b)
+		}
+		w.note(d.Booking).mails += mails
+		if of, _, _ := strings.Cut(b.Title, " "); of != b.ID { // the rest of a series is called like the whole
+			w.note(of).mails += mails
 		}
 		w.must(w.engine.Resolve(w.Context(), w.tenant, d.ID, syncer.Resolution{Use: syncer.UseBooking, Mail: true}))
 	}
