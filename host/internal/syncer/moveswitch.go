@@ -112,7 +112,7 @@ func (e *Engine) switchOver(ctx context.Context, mv *moving, matches []match, se
 		if err != nil {
 			return err
 		}
-		p, err := e.rehouse(ctx, tx, mv, seen.cursor)
+		p, err := e.rehouse(ctx, tx, mv, guard.mb, seen.cursor)
 		if err != nil {
 			return err
 		}
@@ -220,8 +220,9 @@ func (e *Engine) followOn(mb store.Mailbox, matches []match, seen *sighting) {
 	e.strays.page(begun, mb, strays)
 }
 
-// rehouse gives the person the new mode, and the mailbox the place from which it is to be pulled by it.
-func (e *Engine) rehouse(ctx context.Context, tx *store.Tx, mv *moving, cursor calendar.Cursor) (*pass, error) {
+// rehouse gives the person the new mode, and the mailbox, which is as before says, the place from which it is to be pulled by it. A full read that
+// is wanted or under way stays wanted: it does more than a move, which finds the items of what is linked.
+func (e *Engine) rehouse(ctx context.Context, tx *store.Tx, mv *moving, before store.Mailbox, cursor calendar.Cursor) (*pass, error) {
 	row, found, err := tx.Person(ctx, mv.mb.Tenant, mv.mb.Person)
 	if err != nil || !found {
 		return nil, errors.Join(err, errMoveOver)
@@ -237,7 +238,10 @@ func (e *Engine) rehouse(ctx context.Context, tx *store.Tx, mv *moving, cursor c
 	}
 	e.changed(tx, &mb)
 	mb.Cursor, mb.Round, mb.RoundOpen = string(cursor), mb.Round+1, false
-	mb.ReconcileAt, mb.LastPull, mb.NextDue = e.now().Add(e.limits().ReconcileInterval), e.now(), e.now()
+	mb.LastPull, mb.NextDue = e.now(), e.now()
+	if !before.ReconcileAt.IsZero() && !before.TakeOver && !before.RoundOpen {
+		mb.ReconcileAt = e.now().Add(e.limits().ReconcileInterval)
+	}
 	if err := tx.SaveMailbox(ctx, mb); err != nil {
 		return nil, err
 	}

@@ -311,8 +311,9 @@ func (e *Engine) drain(ctx context.Context, mv *moving) error {
 // catchUp pulls once from where the mailbox stands, and carries out what is due. whole is false if there was nothing to go on
 // from.
 func (e *Engine) catchUp(ctx context.Context, p *pass) (whole bool, err error) {
-	if p.mb.Cursor == "" || p.person.Shadow {
-		_, err := p.mode.Backend.Probe(ctx, p.mailbox) // it was never read, or only looked at: there is nothing to catch up with
+	if p.mb.Cursor == "" || p.person.Shadow || p.mb.TakeOver {
+		// It was never read, or only looked at: there is nothing to catch up with. What is to be written waits until it is taken over.
+		_, err := p.mode.Backend.Probe(ctx, p.mailbox)
 		return false, err
 	}
 	req := backend.PullRequest{Mailbox: p.mailbox, Since: calendar.Cursor(p.mb.Cursor)}
