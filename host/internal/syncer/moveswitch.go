@@ -51,16 +51,19 @@ func (e *Engine) refuseMove(ctx context.Context, mv *moving, matches []match) (r
 	if mv.move.Lenient {
 		return false, nil
 	}
-	found, lost, differing := 0, 0, 0
+	found, lost := 0, 0
 	for _, mt := range matches {
 		switch {
 		case mt.fate == fateFound:
 			found++
-			if !mt.same && mt.link.State == store.LinkLive && mt.link.GoneAt.IsZero() {
-				differing++
-			}
 		case (mt.fate == fateLost || mt.fate == fateUnclear) && !leftByMove(mt.link): // else they were before
 			lost++
+		}
+	}
+	differing, compared := 0, 0
+	if mv.caughtUp {
+		if differing, compared, err = e.misread(ctx, matches); err != nil {
+			return false, err
 		}
 	}
 	limits, of := e.limits(), found+lost
@@ -69,8 +72,9 @@ func (e *Engine) refuseMove(ctx context.Context, mv *moving, matches []match) (r
 	case lost > found, lost > limits.MassDeletionLimit && float64(lost) > limits.MassDeletionShare*float64(of):
 		reason = fmt.Sprintf("by sync mode %s %s of %d cannot be found, so nothing was changed", mv.move.To, plural(lost, "item", "items"), of)
 		remedy = "make sure that the new sync mode shows the same mailbox, and all of it; if the items are really gone, move with --force: they are then laid before you one by one"
-	case mv.caughtUp && differing > fewEdits && 2*differing > found:
-		reason = fmt.Sprintf("by sync mode %s %s of %d say something else than by %s a moment before, so nothing was changed", mv.move.To, plural(differing, "item", "items"), of, mv.person.SyncMode)
+	case differing > fewEdits && 2*differing > compared:
+		reason = fmt.Sprintf("by sync mode %s %s of %d say something else than by %s a moment before, so nothing was changed",
+			mv.move.To, plural(differing, "item", "items"), compared, mv.person.SyncMode)
 		remedy = "look at the fields in which they differ (roomwire person moves " + mv.mb.Person + ") and tell your supplier; if the items were really edited so, move with --force"
 	default:
 		return false, nil
@@ -80,6 +84,28 @@ func (e *Engine) refuseMove(ctx context.Context, mv *moving, matches []match) (r
 		m.State, m.NextAt, m.Finished, m.Report = store.MoveAttention, zeroTime, e.now(), saveReport(&report)
 		m.Reason, m.Remedy = reason, remedy
 	})
+}
+
+// misread returns how many of the items that are found say something else than the old mode has just read, and of how many that is known: those
+// that its reading left as both sides agree. What waits for a person's word or is out of the sync was read otherwise there, too.
+func (e *Engine) misread(ctx context.Context, matches []match) (differing, compared int, err error) {
+	for _, mt := range matches {
+		l := mt.link
+		if mt.fate != fateFound || l.State != store.LinkLive || !l.GoneAt.IsZero() || l.Quarantine != 0 || len(l.Held) > 0 || l.Problem != "" {
+			continue
+		}
+		b, found, err := e.Store.Booking(ctx, l.Tenant, l.Booking)
+		if err != nil {
+			return 0, 0, ours(err)
+		}
+		if !found || b.SyncDisabled {
+			continue
+		}
+		if compared++; !mt.same {
+			differing++
+		}
+	}
+	return differing, compared, nil
 }
 
 // fewEdits is how many items somebody may edit in the moment between two readings.
