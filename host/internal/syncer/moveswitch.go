@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/calendar"
 )
@@ -258,6 +260,9 @@ func (e *Engine) rehouse(ctx context.Context, tx *store.Tx, mv *moving, before s
 	if _, err := tx.PutPerson(ctx, next); err != nil {
 		return nil, err
 	}
+	if err := leaveMode(ctx, tx, row.Person, next.SyncMode); err != nil {
+		return nil, err
+	}
 	mb, _, err := tx.Mailbox(ctx, mv.mb.Tenant, mv.mb.Person)
 	if err != nil {
 		return nil, err
@@ -277,6 +282,19 @@ func (e *Engine) rehouse(ctx context.Context, tx *store.Tx, mv *moving, before s
 	}
 	row.Person, row.State = next, state
 	return &pass{person: row, mb: mb, mode: mv.new.mode, mailbox: mv.new.mailbox}, nil
+}
+
+// leaveMode remembers that a person is moved from one mode to another.
+func leaveMode(ctx context.Context, tx *store.Tx, p directory.Person, to string) error {
+	if strings.EqualFold(p.SyncMode, to) {
+		return nil // to another URL
+	}
+	former, err := tx.MovedFrom(ctx, p.Tenant, p.ID)
+	if err != nil {
+		return err
+	}
+	former = slices.DeleteFunc(append(former, p.SyncMode), func(mode string) bool { return strings.EqualFold(mode, to) })
+	return tx.SetMovedFrom(ctx, p.Tenant, p.ID, former...)
 }
 
 // relocate gives one link its place in the new mode. An item that says something else than agreed is settled as if a pull
