@@ -148,6 +148,9 @@ func (e *Engine) switchOver(ctx context.Context, mv *moving, matches []match, se
 		if err := e.weighMove(ctx, tx, p, matches); err != nil {
 			return err
 		}
+		if err := e.relist(ctx, tx, matches, seen); err != nil {
+			return err
+		}
 		report := MoveReport{Note: mv.note}
 		err = eachLink(ctx, tx, p.mb.Tenant, p.mb.Person, func(l store.Link) error {
 			mt, known := by[l.Key]

@@ -136,7 +136,11 @@ func (e *Engine) tryMove(ctx context.Context, mv *moving) error {
 	if err != nil {
 		return err
 	}
-	seen, err := e.survey(ctx, mv.new, links)
+	listed, err := e.listed(ctx, mv.mb)
+	if err != nil {
+		return err
+	}
+	seen, err := e.survey(ctx, mv.new, links, listed)
 	if err != nil {
 		return err
 	}
