@@ -193,7 +193,10 @@ func (e *Engine) beginMove(ctx context.Context, mv *moving) (over bool, err erro
 			m.State, m.Reason, m.Finished = store.MoveDone, "the person's sync mode was set otherwise meanwhile", e.now()
 		})
 	}
-	if row.SyncDisabled || row.Email == "" || row.Kind == directory.KindResource {
+	switch {
+	case row.Kind == directory.KindResource: // asked for while it was none, or by a former version
+		return false, fmt.Errorf("it is a room or another resource, of which nothing needs to be moved: %s: %w", otherModeOfRoom(row.ID, mv.move.To), fault.Invalid)
+	case row.SyncDisabled || row.Email == "":
 		return false, fmt.Errorf("the sync of this person is switched off: %w", fault.Invalid)
 	}
 	mode, err := e.Modes.Mode(ctx, mv.move.To, row.Email)
