@@ -48,14 +48,15 @@ func TestAMoveAtTheEndOfShadowModeLeavesTheTakeOverToBeMade(t *testing.T) {
 	})
 }
 
-// Somebody was synced, put into shadow mode while another sync did the work, and is moved as it ends: what the other sync made without a marker
-// is taken over before anything is written, so nothing is made twice.
+// Somebody was synced, put into shadow mode before a booking was written, which another sync did then, and is moved as it ends: what that made
+// without a marker is taken over before anything is written, so nothing is made twice.
 func TestNothingIsWrittenBetweenShadowModeAndTheTakeOver(t *testing.T) {
 	movers(t, func(w *world, m *twoModes) {
 		w.engine.Modes = wholly{m}
 		w.booked(1)
+		bare := w.book("bare", at(15))
 		w.shadow(true)
-		ref := w.oldSync(w.book("bare", at(15)), false)
+		ref := w.oldSync(bare, false)
 		w.server.identify(alice, ref, "uid of the old sync")
 		w.pass("alice")
 		w.ask("Other")

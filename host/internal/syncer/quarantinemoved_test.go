@@ -1,11 +1,11 @@
 package syncer
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 
-	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/calendar"
@@ -178,7 +178,11 @@ func TestAMoveBlamesNoModeForWhatIsOutOfTheSync(t *testing.T) {
 	movers(t, func(w *world, _ *twoModes) {
 		w.booked(n)
 		for _, b := range w.bookings() {
-			w.rebook(b.ID, func(b *booking.Booking) { b.SyncDisabled = true })
+			w.tx(func(ctx context.Context, tx *store.Tx) error {
+				next := b.Clone()
+				next.SyncDisabled, next.SyncProblem = true, "for some reason"
+				return w.engine.save(ctx, tx, b, next, sourceSync, "for some reason")
+			})
 		}
 		w.misread(n)
 		w.silently(func() {
