@@ -130,6 +130,12 @@ func (t *Tx) EndDifference(ctx context.Context, tenant string, id int64, status 
 	return n == 1, nil
 }
 
+// RenameDifference has a difference name its item, and what both sides say, otherwise: they are the same as before.
+func (t *Tx) RenameDifference(ctx context.Context, tenant string, id int64, ref calendar.Ref, said []byte) error {
+	err := t.q.RenameDifference(ctx, db.RenameDifferenceParams{Tenant: tenant, ID: id, Ref: string(ref), Said: said})
+	return wrapped(err, "rename the item of difference %d", id)
+}
+
 // ReopenDifference has one that was ignored open again; false if there is no such one.
 func (t *Tx) ReopenDifference(ctx context.Context, tenant string, id int64) (bool, error) {
 	n, err := t.q.ReopenDifference(ctx, db.ReopenDifferenceParams{Tenant: tenant, ID: id})

@@ -116,6 +116,25 @@ func (t *Tx) DropMove(ctx context.Context, tenant, person string) error {
 	return nil
 }
 
+// MovedFrom returns the sync modes that a person was moved away from, whatever was asked for since.
+func (r Reads) MovedFrom(ctx context.Context, tenant, person string) ([]string, error) {
+	modes, err := r.q.ListMovedFrom(ctx, db.ListMovedFromParams{Tenant: tenant, Person: person})
+	return modes, wrapped(err, "read the former sync modes of %s", person)
+}
+
+// SetMovedFrom replaces the sync modes that a person was moved away from.
+func (t *Tx) SetMovedFrom(ctx context.Context, tenant, person string, modes ...string) error {
+	if err := t.q.DropMovedFrom(ctx, db.DropMovedFromParams{Tenant: tenant, Person: person}); err != nil {
+		return wrapped(err, "forget the former sync modes of %s", person)
+	}
+	for _, mode := range modes {
+		if err := t.q.PutMovedFrom(ctx, db.PutMovedFromParams{Tenant: tenant, Person: person, Mode: mode}); err != nil {
+			return wrapped(err, "save the former sync modes of %s", person)
+		}
+	}
+	return nil
+}
+
 func moveFromRow(row db.Move) Move {
 	return Move{
 		Tenant: row.Tenant, Person: row.Person, From: row.FromMode, To: row.ToMode, URL: row.ToUrl, DryRun: row.DryRun,

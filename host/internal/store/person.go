@@ -237,6 +237,7 @@ func (t *Tx) DeletePerson(ctx context.Context, tenant, id string) error {
 		},
 		func() error { return t.q.DropSplits(ctx, db.DropSplitsParams{Tenant: tenant, Person: id}) },
 		func() error { return t.q.DropMove(ctx, db.DropMoveParams{Tenant: tenant, Person: id}) },
+		func() error { return t.SetMovedFrom(ctx, tenant, id) },
 		func() error {
 			return t.q.DropFormerAddresses(ctx, db.DropFormerAddressesParams{Tenant: tenant, Person: id})
 		},

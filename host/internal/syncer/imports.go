@@ -128,20 +128,21 @@ func (e *Engine) importPart(ctx context.Context, tx *store.Tx, done []ImportResu
 	return done, nil
 }
 
-// staysMoved keeps the sync mode to which a person was moved if p, which is to be imported, still has the one from before: a
-// table that nobody has brought up to date is no word to move everybody back. It returns what to say about it.
+// staysMoved keeps the sync mode to which a person was moved if p, which is to be imported, still has one from before: a table
+// that nobody has brought up to date is no word to move everybody back, whatever else it says anew. It returns what to say about it.
 func staysMoved(ctx context.Context, tx *store.Tx, p *directory.Person) (kept string, err error) {
-	m, found, err := tx.Move(ctx, p.Tenant, p.ID)
-	if err != nil || !found || m.DryRun || m.State != store.MoveDone || !strings.EqualFold(p.SyncMode, m.From) {
-		return "", err
-	}
 	row, found, err := tx.Person(ctx, p.Tenant, p.ID)
-	if err != nil || !found || row.SyncMode != m.To || !strings.EqualFold(row.Email, p.Email) {
+	if err != nil || !found || strings.EqualFold(row.SyncMode, p.SyncMode) {
 		return "", err
 	}
+	former, err := tx.MovedFrom(ctx, p.Tenant, p.ID)
+	if err != nil || !slices.ContainsFunc(former, func(mode string) bool { return strings.EqualFold(mode, p.SyncMode) }) {
+		return "", err
+	}
+	stale := p.SyncMode
 	p.SyncMode, p.SyncURL = row.SyncMode, row.SyncURL
 	return fmt.Sprintf("sync mode %s is kept, to which the person was moved; write it here in place of %s, or move back: roomwire person move --to %s %s",
-		m.To, m.From, m.From, p.ID), nil
+		row.SyncMode, stale, stale, p.ID), nil
 }
 
 // removeMissing forgets who is not among people. It comes first, so that an address that is free then can be taken.

@@ -120,8 +120,10 @@ func (e *Engine) requestMove(ctx context.Context, tx *store.Tx, m store.Move) (r
 		return "", err
 	case !found:
 		return "there is no such person", nil
-	case row.Kind == directory.KindResource || row.Email == "" || row.SyncMode == "":
+	case row.Email == "" || row.SyncMode == "":
 		return "there is no calendar that is kept in sync", nil
+	case row.Kind == directory.KindResource:
+		return "it is a room or another resource, of which nothing needs to be moved: " + otherModeOfRoom(row.ID, m.To), nil
 	case row.SyncDisabled:
 		return "the sync is switched off: switch it on first, or set the mode with roomwire person set", nil
 	case row.SyncMode == m.To && row.SyncURL == m.URL:

@@ -57,8 +57,8 @@ func (e *Engine) elsewhere(ctx context.Context, p *pass, kind fault.Kind) Mode {
 	return Mode{}
 }
 
-// offer lays before an administrator that a mailbox can be reached by another mode, or has the person moved there where that
-// is wanted. It returns what to do about it.
+// offer lays before an administrator that a person's mailbox can be reached by another mode, or has the person moved there where that
+// is wanted; for rooms see followRoom. It returns what to do about it.
 func (e *Engine) offer(ctx context.Context, tx *store.Tx, p *pass, to Mode) (remedy string, err error) {
 	before, found, err := tx.Move(ctx, p.mb.Tenant, p.mb.Person)
 	if err != nil {

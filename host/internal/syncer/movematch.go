@@ -46,15 +46,26 @@ type sighting struct {
 	byForeign map[string][]*calendar.Item
 	marks     map[calendar.Ref][]string // of every item that bears a marker
 	cursor    calendar.Cursor
+	// What is listed of the mailbox's items, the items of which that may be, and those that may be a living link's.
+	listed      *listing
+	listedItems map[calendar.Ref]listedItem
+	claimed     map[calendar.Ref]bool
 }
 
-// survey reads a calendar in full and keeps what bears a marker of the links. Nothing is settled.
-func (e *Engine) survey(ctx context.Context, p *pass, links []store.Link) (*sighting, error) {
+// A listedItem bears a marker of a booking of which items are listed.
+type listedItem struct {
+	booking string
+	item    *calendar.Item
+}
+
+// survey reads a calendar in full and keeps what bears a marker of the links, or of what is listed. Nothing is settled.
+func (e *Engine) survey(ctx context.Context, p *pass, links []store.Link, listed *listing) (*sighting, error) {
 	keys, bookings := map[string]bool{}, map[string]bool{}
 	for _, l := range links {
 		keys[l.Key], bookings[l.Booking] = true, true
 	}
 	s := &sighting{items: map[calendar.Ref]*calendar.Item{}, byKey: map[string][]*calendar.Item{}, byForeign: map[string][]*calendar.Item{}, marks: map[calendar.Ref][]string{}}
+	s.listed, s.listedItems = listed, map[calendar.Ref]listedItem{}
 	whole := false
 	err := p.mode.Backend.Pull(ctx, backend.PullRequest{Mailbox: p.mailbox}, func(page backend.Page) error {
 		for _, ch := range page.Changes {
@@ -63,8 +74,16 @@ func (e *Engine) survey(ctx context.Context, p *pass, links []store.Link) (*sigh
 				s.marks[ch.Ref] = m
 			}
 			delete(s.items, ch.Ref) // pages may repeat what came before, and the later word counts
-			if it := ch.Item; !ch.Deleted && it != nil && (keys[it.Key] || bookings[it.ForeignKey]) {
+			delete(s.listedItems, ch.Ref)
+			it := ch.Item
+			if ch.Deleted || it == nil {
+				continue
+			}
+			if keys[it.Key] || bookings[it.ForeignKey] {
 				s.items[ch.Ref] = it
+			}
+			if id, bears := listed.bears(it); bears {
+				s.listedItems[ch.Ref] = listedItem{id, it}
 			}
 		}
 		s.cursor, whole = page.Next, page.Last
@@ -108,6 +127,7 @@ func (e *Engine) match(ctx context.Context, old, p *pass, links []store.Link, se
 		e: e, old: old, new: p, seen: seen, people: newMemo(e.Store), uids: map[string]string{}, deleted: map[string]bool{},
 		claimed: map[calendar.Ref]bool{},
 	}
+	seen.claimed = m.claimed
 	var err error
 	if m.copied, err = e.copied(ctx, p.mb); err != nil {
 		return nil, err

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/calendar"
 )
@@ -51,16 +53,19 @@ func (e *Engine) refuseMove(ctx context.Context, mv *moving, matches []match) (r
 	if mv.move.Lenient {
 		return false, nil
 	}
-	found, lost, differing := 0, 0, 0
+	found, lost := 0, 0
 	for _, mt := range matches {
 		switch {
 		case mt.fate == fateFound:
 			found++
-			if !mt.same && mt.link.State == store.LinkLive && mt.link.GoneAt.IsZero() {
-				differing++
-			}
 		case (mt.fate == fateLost || mt.fate == fateUnclear) && !leftByMove(mt.link): // else they were before
 			lost++
+		}
+	}
+	differing, compared := 0, 0
+	if mv.caughtUp {
+		if differing, compared, err = e.misread(ctx, matches); err != nil {
+			return false, err
 		}
 	}
 	limits, of := e.limits(), found+lost
@@ -69,8 +74,9 @@ func (e *Engine) refuseMove(ctx context.Context, mv *moving, matches []match) (r
 	case lost > found, lost > limits.MassDeletionLimit && float64(lost) > limits.MassDeletionShare*float64(of):
 		reason = fmt.Sprintf("by sync mode %s %s of %d cannot be found, so nothing was changed", mv.move.To, plural(lost, "item", "items"), of)
 		remedy = "make sure that the new sync mode shows the same mailbox, and all of it; if the items are really gone, move with --force: they are then laid before you one by one"
-	case mv.caughtUp && differing > fewEdits && 2*differing > found:
-		reason = fmt.Sprintf("by sync mode %s %s of %d say something else than by %s a moment before, so nothing was changed", mv.move.To, plural(differing, "item", "items"), of, mv.person.SyncMode)
+	case differing > fewEdits && 2*differing > compared:
+		reason = fmt.Sprintf("by sync mode %s %s of %d say something else than by %s a moment before, so nothing was changed",
+			mv.move.To, plural(differing, "item", "items"), compared, mv.person.SyncMode)
 		remedy = "look at the fields in which they differ (roomwire person moves " + mv.mb.Person + ") and tell your supplier; if the items were really edited so, move with --force"
 	default:
 		return false, nil
@@ -80,6 +86,28 @@ func (e *Engine) refuseMove(ctx context.Context, mv *moving, matches []match) (r
 		m.State, m.NextAt, m.Finished, m.Report = store.MoveAttention, zeroTime, e.now(), saveReport(&report)
 		m.Reason, m.Remedy = reason, remedy
 	})
+}
+
+// misread returns how many of the items that are found say something else than the old mode has just read, and of how many that is known: those
+// that its reading left as both sides agree. What waits for a person's word or is out of the sync was read otherwise there, too.
+func (e *Engine) misread(ctx context.Context, matches []match) (differing, compared int, err error) {
+	for _, mt := range matches {
+		l := mt.link
+		if mt.fate != fateFound || l.State != store.LinkLive || !l.GoneAt.IsZero() || l.Quarantine != 0 || len(l.Held) > 0 || l.Problem != "" {
+			continue
+		}
+		b, found, err := e.Store.Booking(ctx, l.Tenant, l.Booking)
+		if err != nil {
+			return 0, 0, ours(err)
+		}
+		if !found || b.SyncDisabled {
+			continue
+		}
+		if compared++; !mt.same {
+			differing++
+		}
+	}
+	return differing, compared, nil
 }
 
 // fewEdits is how many items somebody may edit in the moment between two readings.
@@ -112,12 +140,15 @@ func (e *Engine) switchOver(ctx context.Context, mv *moving, matches []match, se
 		if err != nil {
 			return err
 		}
-		p, err := e.rehouse(ctx, tx, mv, seen.cursor)
+		p, err := e.rehouse(ctx, tx, mv, guard.mb, seen.cursor)
 		if err != nil {
 			return err
 		}
 		mb = p.mb
 		if err := e.weighMove(ctx, tx, p, matches); err != nil {
+			return err
+		}
+		if err := e.relist(ctx, tx, matches, seen); err != nil {
 			return err
 		}
 		report := MoveReport{Note: mv.note}
@@ -220,8 +251,9 @@ func (e *Engine) followOn(mb store.Mailbox, matches []match, seen *sighting) {
 	e.strays.page(begun, mb, strays)
 }
 
-// rehouse gives the person the new mode, and the mailbox the place from which it is to be pulled by it.
-func (e *Engine) rehouse(ctx context.Context, tx *store.Tx, mv *moving, cursor calendar.Cursor) (*pass, error) {
+// rehouse gives the person the new mode, and the mailbox, which is as before says, the place from which it is to be pulled by it. A full read that
+// is wanted or under way stays wanted: it does more than a move, which finds the items of what is linked.
+func (e *Engine) rehouse(ctx context.Context, tx *store.Tx, mv *moving, before store.Mailbox, cursor calendar.Cursor) (*pass, error) {
 	row, found, err := tx.Person(ctx, mv.mb.Tenant, mv.mb.Person)
 	if err != nil || !found {
 		return nil, errors.Join(err, errMoveOver)
@@ -231,13 +263,19 @@ func (e *Engine) rehouse(ctx context.Context, tx *store.Tx, mv *moving, cursor c
 	if _, err := tx.PutPerson(ctx, next); err != nil {
 		return nil, err
 	}
+	if err := leaveMode(ctx, tx, row.Person, next.SyncMode); err != nil {
+		return nil, err
+	}
 	mb, _, err := tx.Mailbox(ctx, mv.mb.Tenant, mv.mb.Person)
 	if err != nil {
 		return nil, err
 	}
 	e.changed(tx, &mb)
 	mb.Cursor, mb.Round, mb.RoundOpen = string(cursor), mb.Round+1, false
-	mb.ReconcileAt, mb.LastPull, mb.NextDue = e.now().Add(e.limits().ReconcileInterval), e.now(), e.now()
+	mb.LastPull, mb.NextDue = e.now(), e.now()
+	if !before.ReconcileAt.IsZero() && !before.TakeOver && !before.RoundOpen {
+		mb.ReconcileAt = e.now().Add(e.limits().ReconcileInterval)
+	}
 	if err := tx.SaveMailbox(ctx, mb); err != nil {
 		return nil, err
 	}
@@ -247,6 +285,19 @@ func (e *Engine) rehouse(ctx context.Context, tx *store.Tx, mv *moving, cursor c
 	}
 	row.Person, row.State = next, state
 	return &pass{person: row, mb: mb, mode: mv.new.mode, mailbox: mv.new.mailbox}, nil
+}
+
+// leaveMode remembers that a person is moved from one mode to another.
+func leaveMode(ctx context.Context, tx *store.Tx, p directory.Person, to string) error {
+	if strings.EqualFold(p.SyncMode, to) {
+		return nil // to another URL
+	}
+	former, err := tx.MovedFrom(ctx, p.Tenant, p.ID)
+	if err != nil {
+		return err
+	}
+	former = slices.DeleteFunc(append(former, p.SyncMode), func(mode string) bool { return strings.EqualFold(mode, to) })
+	return tx.SetMovedFrom(ctx, p.Tenant, p.ID, former...)
 }
 
 // relocate gives one link its place in the new mode. An item that says something else than agreed is settled as if a pull

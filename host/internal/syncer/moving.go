@@ -136,7 +136,11 @@ func (e *Engine) tryMove(ctx context.Context, mv *moving) error {
 	if err != nil {
 		return err
 	}
-	seen, err := e.survey(ctx, mv.new, links)
+	listed, err := e.listed(ctx, mv.mb)
+	if err != nil {
+		return err
+	}
+	seen, err := e.survey(ctx, mv.new, links, listed)
 	if err != nil {
 		return err
 	}
@@ -189,7 +193,10 @@ func (e *Engine) beginMove(ctx context.Context, mv *moving) (over bool, err erro
 			m.State, m.Reason, m.Finished = store.MoveDone, "the person's sync mode was set otherwise meanwhile", e.now()
 		})
 	}
-	if row.SyncDisabled || row.Email == "" || row.Kind == directory.KindResource {
+	switch {
+	case row.Kind == directory.KindResource: // asked for while it was none, or by a former version
+		return false, fmt.Errorf("it is a room or another resource, of which nothing needs to be moved: %s: %w", otherModeOfRoom(row.ID, mv.move.To), fault.Invalid)
+	case row.SyncDisabled || row.Email == "":
 		return false, fmt.Errorf("the sync of this person is switched off: %w", fault.Invalid)
 	}
 	mode, err := e.Modes.Mode(ctx, mv.move.To, row.Email)
@@ -311,8 +318,9 @@ func (e *Engine) drain(ctx context.Context, mv *moving) error {
 // catchUp pulls once from where the mailbox stands, and carries out what is due. whole is false if there was nothing to go on
 // from.
 func (e *Engine) catchUp(ctx context.Context, p *pass) (whole bool, err error) {
-	if p.mb.Cursor == "" || p.person.Shadow {
-		_, err := p.mode.Backend.Probe(ctx, p.mailbox) // it was never read, or only looked at: there is nothing to catch up with
+	if p.mb.Cursor == "" || p.person.Shadow || p.mb.TakeOver {
+		// It was never read, or only looked at: there is nothing to catch up with. What is to be written waits until it is taken over.
+		_, err := p.mode.Backend.Probe(ctx, p.mailbox)
 		return false, err
 	}
 	req := backend.PullRequest{Mailbox: p.mailbox, Since: calendar.Cursor(p.mb.Cursor)}

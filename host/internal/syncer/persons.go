@@ -30,6 +30,11 @@ func (e *Engine) putPerson(ctx context.Context, tx *store.Tx, p directory.Person
 	if err != nil || !res.Created && !res.Changed {
 		return res, err
 	}
+	if found && before.SyncMode != p.SyncMode { // not by a move: from now on the word counts by which it is another one
+		if err := tx.SetMovedFrom(ctx, p.Tenant, p.ID); err != nil {
+			return res, err
+		}
+	}
 	if res.Moved && found {
 		if err := e.uproot(ctx, tx, p.Tenant, p.ID); err != nil {
 			return res, err

@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -133,5 +134,61 @@ func TestMassChangesGoOnWaitingAcrossAMove(t *testing.T) {
 			t.Errorf("unit %d, before %d", now.ID, q.ID)
 		}
 		w.are(n, 0, n, "misread")
+	})
+}
+
+// A move of a person whose changes wait in quarantine is not refused because of them: neither mode misreads anything. What one does misread is
+// found beside them.
+func TestAMoveBlamesNoModeForWhatWaits(t *testing.T) {
+	const n = 12
+	for name, tc := range map[string]struct {
+		meanwhile int // items that the new mode tells otherwise
+		want      store.MoveState
+	}{"nothing else": {0, store.MoveDone}, "and the new mode misreads the rest": {4, store.MoveAttention}} {
+		t.Run(name, func(t *testing.T) {
+			movers(t, func(w *world, _ *twoModes) {
+				w.many(n + tc.meanwhile)
+				w.misread(n)
+				w.dirty()
+				w.pass("alice")
+				w.waiting(CalendarChanges, n)
+				w.engine.Failpoint = func(step string) {
+					if step == "move:drained" {
+						for _, it := range w.server.items(alice)[n:] {
+							w.server.edit(alice, it.Ref, func(ev *calendar.Event) { ev.Subject += "?" })
+						}
+					}
+				}
+				w.silently(func() {
+					w.ask("Other")
+					w.pass("alice")
+				})
+				if m, _ := w.moved(tc.want); tc.want == store.MoveAttention && !strings.Contains(m.Reason, "4 items of 4 say something else") {
+					w.Errorf("move = %+v", m)
+				}
+				w.waiting(CalendarChanges, n)
+			})
+		})
+	}
+}
+
+// Bookings that are out of the sync, whose items were changed since, say nothing of how a mode reads.
+func TestAMoveBlamesNoModeForWhatIsOutOfTheSync(t *testing.T) {
+	const n = 5
+	movers(t, func(w *world, _ *twoModes) {
+		w.booked(n)
+		for _, b := range w.bookings() {
+			w.tx(func(ctx context.Context, tx *store.Tx) error {
+				next := b.Clone()
+				next.SyncDisabled, next.SyncProblem = true, "for some reason"
+				return w.engine.save(ctx, tx, b, next, sourceSync, "for some reason")
+			})
+		}
+		w.misread(n)
+		w.silently(func() {
+			w.ask("Other")
+			w.pass("alice")
+		})
+		w.moved(store.MoveDone)
 	})
 }

@@ -82,11 +82,15 @@ func copyOfWhatGoes(l store.Link, item *calendar.Item) bool {
 	return l.State == store.LinkDeleting && l.UID != "" && item.Event.UID != "" && l.UID != item.Event.UID
 }
 
-// listUnlinked lays before a person that an item, which bears the marker of l's booking, stands for nothing and was left alone.
+// listUnlinked lays before a person that an item, which bears the marker of l's booking, stands for nothing and was left alone. Who has
+// ignored that is not asked again while the item stays as it is.
 func (e *Engine) listUnlinked(ctx context.Context, tx *store.Tx, l store.Link, item *calendar.Item) error {
-	about := store.Link{Tenant: l.Tenant, Person: l.Person, Booking: l.Booking, Ref: item.Ref}
-	return e.differ(ctx, tx, &pair{link: about}, unlinkedLeftAlone,
-		"an item of a booking that is over, restored, moved or copied by somebody, was left alone")
+	advice := advised[unlinkedLeftAlone]
+	return tx.AddDifference(ctx, store.Difference{
+		Tenant: l.Tenant, Person: l.Person, Booking: l.Booking, At: e.now(), Kind: unlinkedLeftAlone, Ref: item.Ref,
+		Detail: "an item of a booking that is over, restored, moved or copied by somebody, was left alone",
+		Newer:  store.SideUnknown, Recommend: advice.side, Why: advice.why, Said: saidOfItem(item),
+	})
 }
 
 // doubtful reports whether an item that bears a link's marker looks like a copy, or like the rest of a series that was split, so

@@ -96,6 +96,13 @@ func (e *Engine) trouble(ctx context.Context, p *pass, cause error, until time.T
 	if !paused {
 		mode = e.elsewhere(ctx, p, kind)
 	}
+	if mode.Name != "" && p.isRoom() {
+		followed, advice, err := e.followRoom(ctx, p, mode)
+		if err != nil || followed {
+			return Outcome{Next: now}, err
+		}
+		mode, remedy = Mode{}, advice
+	}
 	err := e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) (err error) {
 		if mode.Name != "" {
 			if remedy, err = e.offer(ctx, tx, p, mode); err != nil {

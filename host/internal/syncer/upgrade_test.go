@@ -67,8 +67,8 @@ func person(id, kind string) string {
 const baseOfThatTime = `{"subject":"Planning","body":"the notes","location":"Room A","start":"2026-12-01T09:00:00Z","end":"2026-12-01T10:00:00Z",` +
 	`"zone":"Europe/Berlin","busy":3,"attendees":[{"email":"bob@example.com"}],"resources":["room-a@example.com"]}`
 
-// old opens a database as it was before series.
-func old(t *testing.T, url string) *sql.DB {
+// databaseAt opens a new database as a migration left it.
+func databaseAt(t *testing.T, url string, migration int64) *sql.DB {
 	t.Helper()
 	driver, source, dialect, kind := "pgx", url, goose.DialectPostgres, "postgres"
 	if path, sqlite := strings.CutPrefix(url, "sqlite:"); sqlite {
@@ -83,11 +83,18 @@ func old(t *testing.T, url string) *sql.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := provider.UpTo(t.Context(), beforeSeries); err != nil {
+	if _, err := provider.UpTo(t.Context(), migration); err != nil {
 		t.Fatal(err)
 	}
+	return db
+}
+
+// old opens a database with data as it was before series.
+func old(t *testing.T, url string) *sql.DB {
+	t.Helper()
+	db := databaseAt(t, url, beforeSeries)
 	base := "CAST('" + baseOfThatTime + "' AS BLOB)"
-	if kind == "postgres" {
+	if !strings.HasPrefix(url, "sqlite:") {
 		base = "convert_to('" + baseOfThatTime + "', 'UTF8')"
 	}
 	for _, statement := range rowsOfThatTime {

@@ -21,6 +21,9 @@ RETURNING id;
 UPDATE difference SET detail = @detail, newer = @newer, recommend = @recommend, why = @why, settles = @settles, said = @said
 WHERE tenant = @tenant AND id = @id;
 
+-- name: RenameDifference :exec
+UPDATE difference SET ref = @ref, said = @said WHERE tenant = @tenant AND id = @id;
+
 -- name: GetDifference :one
 SELECT * FROM difference WHERE tenant = @tenant AND id = @id;
 

@@ -33,3 +33,12 @@ DELETE FROM move WHERE tenant = @tenant AND person = @person;
 
 -- name: CountMoves :many
 SELECT tenant, state, dry_run, COUNT(*) AS persons FROM move GROUP BY tenant, state, dry_run ORDER BY tenant, state, dry_run;
+
+-- name: ListMovedFrom :many
+SELECT mode FROM moved_from WHERE tenant = @tenant AND person = @person ORDER BY mode;
+
+-- name: PutMovedFrom :exec
+INSERT INTO moved_from (tenant, person, mode) VALUES (@tenant, @person, @mode) ON CONFLICT (tenant, person, mode) DO NOTHING;
+
+-- name: DropMovedFrom :exec
+DELETE FROM moved_from WHERE tenant = @tenant AND person = @person;

@@ -425,6 +425,27 @@ func (q *Queries) PruneDifferences(ctx context.Context, before int64) (int64, er
 	return result.RowsAffected()
 }
 
+const renameDifference = `-- name: RenameDifference :exec
+UPDATE difference SET ref = $1, said = $2 WHERE tenant = $3 AND id = $4
+`
+
+type RenameDifferenceParams struct {
+	Ref    string
+	Said   []byte
+	Tenant string
+	ID     int64
+}
+
+func (q *Queries) RenameDifference(ctx context.Context, arg RenameDifferenceParams) error {
+	_, err := q.db.ExecContext(ctx, renameDifference,
+		arg.Ref,
+		arg.Said,
+		arg.Tenant,
+		arg.ID,
+	)
+	return err
+}
+
 const reopenDifference = `-- name: ReopenDifference :execrows
 UPDATE difference SET is_open = TRUE, status = 'open', ended = 0
 WHERE tenant = $1 AND id = $2 AND status = 'ignored'

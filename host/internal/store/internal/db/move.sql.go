@@ -62,6 +62,20 @@ func (q *Queries) DropMove(ctx context.Context, arg DropMoveParams) error {
 	return err
 }
 
+const dropMovedFrom = `-- name: DropMovedFrom :exec
+DELETE FROM moved_from WHERE tenant = $1 AND person = $2
+`
+
+type DropMovedFromParams struct {
+	Tenant string
+	Person string
+}
+
+func (q *Queries) DropMovedFrom(ctx context.Context, arg DropMovedFromParams) error {
+	_, err := q.db.ExecContext(ctx, dropMovedFrom, arg.Tenant, arg.Person)
+	return err
+}
+
 const getMove = `-- name: GetMove :one
 SELECT tenant, person, from_mode, to_mode, to_url, dry_run, lenient, state, reason, remedy, report, tries, next_at, requested, started, finished FROM move WHERE tenant = $1 AND person = $2
 `
@@ -93,6 +107,38 @@ func (q *Queries) GetMove(ctx context.Context, arg GetMoveParams) (Move, error) 
 		&i.Finished,
 	)
 	return i, err
+}
+
+const listMovedFrom = `-- name: ListMovedFrom :many
+SELECT mode FROM moved_from WHERE tenant = $1 AND person = $2 ORDER BY mode
+`
+
+type ListMovedFromParams struct {
+	Tenant string
+	Person string
+}
+
+func (q *Queries) ListMovedFrom(ctx context.Context, arg ListMovedFromParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, listMovedFrom, arg.Tenant, arg.Person)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var mode string
+		if err := rows.Scan(&mode); err != nil {
+			return nil, err
+		}
+		items = append(items, mode)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listMoves = `-- name: ListMoves :many
@@ -214,5 +260,20 @@ func (q *Queries) PutMove(ctx context.Context, arg PutMoveParams) error {
 		arg.Started,
 		arg.Finished,
 	)
+	return err
+}
+
+const putMovedFrom = `-- name: PutMovedFrom :exec
+INSERT INTO moved_from (tenant, person, mode) VALUES ($1, $2, $3) ON CONFLICT (tenant, person, mode) DO NOTHING
+`
+
+type PutMovedFromParams struct {
+	Tenant string
+	Person string
+	Mode   string
+}
+
+func (q *Queries) PutMovedFrom(ctx context.Context, arg PutMovedFromParams) error {
+	_, err := q.db.ExecContext(ctx, putMovedFrom, arg.Tenant, arg.Person, arg.Mode)
 	return err
 }
