@@ -216,7 +216,10 @@ func (e *Engine) pairItem(ctx context.Context, tx *store.Tx, p *pass, l store.Li
 		}
 		l.Ref = item.Ref // it is the link's own, and nothing to be adopted
 	}
-	adopted := strange(l)
+	adopted, how := strange(l), "found in the calendar by its marker"
+	if item.Key == "" && item.ForeignKey == "" && l.UID != "" {
+		how = "found in the calendar by its UID"
+	}
 	if adopted {
 		if err := e.adopt(ctx, tx, &l, item); err != nil {
 			return err
@@ -259,7 +262,7 @@ func (e *Engine) pairItem(ctx context.Context, tx *store.Tx, p *pass, l store.Li
 		return err
 	}
 	if adopted {
-		return e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "item linked", "found in the calendar by its marker")
+		return e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "item linked", how)
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 const anotherPlace = "the mailbox is reached at another place"
 
 // uproot prepares the links of a person whose mailbox is to be reached elsewhere from now on. If it is the same mailbox
-// at another place its items are found by their markers and what was agreed on still holds; else they are made anew.
+// at another place its items are found by their markers or UIDs and what was agreed on still holds; else they are made anew.
 // Nothing counts as deleted. Nobody is mailed of that; but whoever was to be
 // told that something is called off is told, and what waits for a word in that matter waits on.
 func (e *Engine) uproot(ctx context.Context, tx *store.Tx, tenant, person string) error {
