@@ -2,17 +2,21 @@ package syncer
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/calendar"
 )
 
+// A mailbox is reached at another place from some moment on: by another address, URL or sync mode. That may be the same calendar, or part of
+// it, or another one, and its owner may have deleted items before anybody here knew of the new place. So of every item that there was only
+// what both sides agreed on is kept, and it counts as gone until it is found: by its markers, or by its UID. What is not found is no deletion
+// that may be believed. It waits for a person's word, however little it is, unless the calendar is empty: then its items are made anew.
+
 // anotherPlace is why items are written after their mailbox came to be reached at another place.
 const anotherPlace = "the mailbox is reached at another place"
 
-// uproot prepares the links of a person whose mailbox is to be reached elsewhere from now on. If it is the same mailbox
-// at another place its items are found by their markers or UIDs and what was agreed on still holds; else they are made anew.
-// Nothing counts as deleted. Nobody is mailed of that; but whoever was to be
+// uproot prepares the links of a person whose mailbox is to be reached elsewhere from now on. Nobody is mailed of that; but whoever was to be
 // told that something is called off is told, and what waits for a word in that matter waits on.
 func (e *Engine) uproot(ctx context.Context, tx *store.Tx, tenant, person string) error {
 	mb, found, err := tx.Mailbox(ctx, tenant, person)
@@ -71,6 +75,14 @@ func (e *Engine) uprootLink(ctx context.Context, tx *store.Tx, l store.Link, epo
 		return err
 	}
 	l.Quarantine = 0
+	if l.State == store.LinkLive && (l.Ref != "" || !l.GoneAt.IsZero()) {
+		rememberSent(&l)
+		l.Ref, l.Revision = "", "" // of the epoch in which it was met last, see metElsewhere
+		if l.GoneAt.IsZero() {
+			l.GoneAt = e.now()
+		}
+		return tx.PutLink(ctx, l)
+	}
 	if len(l.Base) > 0 {
 		l.Sent = l.Base
 	}
@@ -121,4 +133,36 @@ func rememberSent(l *store.Link) {
 	} else if len(l.Sent) == 0 {
 		l.Sent = unknownSent
 	}
+}
+
+// fill has the items made anew that an empty calendar lacks, since it is not the one in which they were met. What waits for a word by then
+// was missed when there was something in it.
+func (e *Engine) fill(ctx context.Context, tx *store.Tx, p *pass) error {
+	if p.mb.HeldDeletions > 0 {
+		return nil
+	}
+	links, err := tx.GoneLinks(ctx, p.mb.Tenant, p.mb.Person)
+	if err != nil {
+		return err
+	}
+	n := 0
+	for _, l := range links {
+		if !metElsewhere(l, p.mb.Epoch) || l.State != store.LinkLive {
+			continue
+		}
+		rememberSent(&l)
+		l.State, l.Base, l.GoneAt, l.Epoch = store.LinkPending, nil, zeroTime, p.mb.Epoch
+		if err := tx.PutLink(ctx, l); err != nil {
+			return err
+		}
+		if err := e.note(ctx, tx, l, store.OpSync, calendar.MailNobody, anotherPlace); err != nil {
+			return err
+		}
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
+	return e.record(ctx, tx, p.mb.Tenant, p.mb.Person, "", "calendar empty",
+		fmt.Sprintf("%s, and there is nothing in it: %s made anew, and nobody is mailed", anotherPlace, plural(n, "item is", "items are")))
 }

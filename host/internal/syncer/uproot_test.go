@@ -65,118 +65,184 @@ func elsewhere(t *testing.T, f func(w *world, move func())) {
 	}
 }
 
-// takenOver has alice's calendar taken over with an item that another sync made, and that bears no marker.
-func (w *world) takenOver() (ref calendar.Ref) {
-	w.Helper()
-	w.shadow(true)
-	ref = w.oldSync(w.book("bare"), false)
-	w.server.identify(alice, ref, "uid of the old sync")
-	w.pass("alice")
-	w.shadow(false)
-	w.pass("alice")
-	if l := w.links()["bare"]; l.Ref != ref || l.State != store.LinkLive || l.UID == "" {
-		w.Fatalf("link = %+v", l)
-	}
-	return ref
-}
-
-// What was taken over by its time and subject bears no marker. It is known by its UID.
-func TestNothingThatWasTakenOverIsDoubledAtAnotherPlace(t *testing.T) {
-	elsewhere(t, func(w *world, move func()) {
-		ref := w.takenOver()
-		w.silently(func() {
-			move()
-			w.pass("alice")
-			w.only(alice)
-		})
-		if l := w.links()["bare"]; l.State != store.LinkLive || !strings.HasSuffix(string(l.Ref), string(ref)) || len(l.Sent) > 0 {
-			w.Errorf("link = %+v", l)
-		}
-		w.rebook("bare", at(14))
-		w.pass("alice")
-		if it := w.only(alice); it.Event.Start.Hour() != 14 {
-			w.Errorf("the item is at %s", it.Event.Start)
-		}
-	})
-}
-
-// Its booking is cancelled before the new place was ever reached, or just before the old one was left: those invited are told.
-func TestTheCancellationOfWhatWasTakenOverIsToldAtAnotherPlace(t *testing.T) {
-	for _, first := range []bool{false, true} {
-		t.Run(fmt.Sprint("cancelled first ", first), func(t *testing.T) {
+// A mailbox gets another address in Exchange, and Roomwire hears of it two days later. What its owner deleted in between waits for a word: her
+// guests were told that it is off.
+func TestWhatWasDeletedBeforeAnotherPlaceWasKnownWaitsForAWord(t *testing.T) {
+	for decision, made := range map[string]int{Approve: 0, Discard: 1} {
+		t.Run(decision, func(t *testing.T) {
 			elsewhere(t, func(w *world, move func()) {
-				w.takenOver()
-				mails := len(w.server.mails)
-				if first {
-					w.cancel("bare")
-					move()
-				} else {
-					move()
-					w.cancel("bare")
-				}
-				w.pass("alice")
-				w.none(alice)
-				if got := len(w.server.mails) - mails; got != 1 {
-					w.Errorf("%d mails, want 1", got)
-				}
-			})
-		})
-	}
-}
-
-// Where several items have the same UID it is not known which item is the booking's: nothing is made, and
-// somebody is asked.
-func TestWhatCannotBeToldAtAnotherPlaceIsLaidBeforeAPerson(t *testing.T) {
-	for name, doubt := range map[string]func(w *world, m *twoModes, ref calendar.Ref){
-		"several of one UID": func(w *world, _ *twoModes, ref calendar.Ref) {
-			it := w.itemAt(ref)
-			it.Ref, it.Event.Location = "", "a copy"
-			w.server.add(alice, it)
-			w.server.edit(alice, ref, func(ev *calendar.Event) { ev.Location = "the original" })
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			movers(t, func(w *world, m *twoModes) {
-				w.engine.Modes = wholeModes{m}
-				ref := w.takenOver()
-				doubt(w, m, ref)
-				n := len(w.server.items(alice))
+				w.booked(3)
+				w.server.remove(alice, w.itemOf("b1.1").Ref)
 				w.silently(func() {
-					w.renamed()
-					w.reached(byAnotherAddress)
+					move()
 					for range 3 {
 						w.pass("alice")
 						w.later(26 * time.Hour)
 					}
 				})
-				if got := len(w.server.items(alice)); got != n {
-					w.Errorf("%d items, want %d", got, n)
+				if b := w.booking("b1"); b.Status != booking.Confirmed || len(w.server.items(alice)) != 2 {
+					w.Fatalf("%s, %d items", b.Status, len(w.server.items(alice)))
 				}
-				if s := w.state("alice"); len(w.allOpen()) == 0 && s.Status != store.StatusAttention {
-					w.Errorf("nobody is asked: %+v", s)
-				}
-				if b := w.booking("bare"); b.Status != booking.Confirmed {
-					w.Errorf("booking = %+v", b)
+				mails := len(w.server.mails)
+				w.decideUnit(w.waiting(CalendarDeletions, 1), decision)
+				stands := w.booking("b1").Status == booking.Confirmed
+				if len(w.server.items(alice)) != 2+made || stands != (made == 1) || len(w.server.mails) != mails {
+					w.Errorf("%d items, stands %v, mails %v", len(w.server.items(alice)), stands, w.server.mails[mails:])
 				}
 			})
 		})
 	}
 }
 
-// Of several items with one UID the one that says what was agreed on is the booking's.
-func TestOfSeveralItemsWithOneUIDTheOneThatWasAgreedOnIsFound(t *testing.T) {
-	each(t, func(w *world) {
-		ref := w.takenOver()
-		it := w.itemAt(ref)
-		it.Ref, it.Event.Subject = "", "a copy"
-		w.server.add(alice, it)
+// Deletions that wait in quarantine are not made again by another place: they wait on.
+func TestDeletionsInQuarantineWaitOnAtAnotherPlace(t *testing.T) {
+	const n = 12
+	elsewhere(t, func(w *world, move func()) {
+		w.many(n)
+		w.wipe(0, 6)
+		w.dirty()
+		w.pass("alice")
+		w.waiting(CalendarDeletions, 6)
 		w.silently(func() {
-			w.renamed()
-			w.reached(byAnotherAddress)
+			move()
 			w.pass("alice")
 		})
-		if l := w.links()["bare"]; l.Ref != ref || l.State != store.LinkLive {
-			w.Errorf("link = %+v", l)
+		w.decideUnit(w.waiting(CalendarDeletions, 6), Approve)
+		if got := w.standing(0, n); got != n-6 || len(w.server.items(alice)) != n-6 {
+			w.Errorf("%d bookings and %d items, want %d", got, len(w.server.items(alice)), n-6)
+		}
+	})
+}
+
+// What waits for a word waits on when the person is moved to another sync mode after that.
+func TestWhatWaitsSinceAnotherPlaceWaitsOnAcrossAMove(t *testing.T) {
+	movers(t, func(w *world, _ *twoModes) {
+		w.booked(3)
+		w.server.remove(alice, w.itemOf("b1.1").Ref)
+		w.reached(places["URL"])
+		w.pass("alice")
+		w.waiting(CalendarDeletions, 1)
+		w.silently(func() {
+			w.ask("Other")
+			w.pass("alice")
+			w.mode("Other")
+			w.full()
+		})
+		w.waiting(CalendarDeletions, 1)
+		if b := w.booking("b1"); b.Status != booking.Confirmed {
+			w.Errorf("booking = %+v", b)
+		}
+	})
+}
+
+// By a slip of the hand alice's address leads to somebody else's calendar. Nothing is made there, and once it is corrected everything is as before.
+func TestASlipInAnAddressMakesNothingInAStrangersCalendar(t *testing.T) {
+	each(t, func(w *world) {
+		const stranger = "alicia@example.com"
+		w.booked(3)
+		w.server.add(stranger, calendar.Item{Event: calendar.Event{Subject: "Dentist", Start: w.now().Add(time.Hour), End: w.now().Add(2 * time.Hour)}})
+		w.silently(func() {
+			w.reached(func(p *directory.Person) { p.Email = stranger })
+			w.pass("alice")
+			w.only(stranger)
+			w.waiting(CalendarDeletions, 3)
+			if s := w.state("alice"); !strings.HasPrefix(s.Remedy, "see that the mailbox's address") {
+				w.Errorf("remedy: %s", s.Remedy)
+			}
+			w.reached(func(*directory.Person) {})
+			w.pass("alice")
+		})
+		if s := w.state("alice"); s.Status != store.StatusOK {
+			w.Errorf("state = %+v", s)
+		}
+		for id, l := range w.links() {
+			if l.State != store.LinkLive || l.Ref == "" || !l.GoneAt.IsZero() {
+				w.Errorf("%s: %+v", id, l)
+			}
+		}
+	})
+}
+
+// A booking is changed whose item was deleted before the new place was known: as ever, the item is made, and the deletion is listed.
+func TestAChangeOfWhatWasDeletedBeforeAnotherPlaceIsListed(t *testing.T) {
+	elsewhere(t, func(w *world, move func()) {
+		w.booked(3)
+		w.server.remove(alice, w.itemOf("b1.1").Ref)
+		move()
+		w.rebook("b1", at(15))
+		w.pass("alice")
+		w.pass("alice")
+		w.one(editLost)
+		if it := w.itemOf("b1.1"); it.Event.Start.Hour() != 15 || len(w.server.items(alice)) != 3 {
+			w.Errorf("%d items, it is at %s", len(w.server.items(alice)), it.Event.Start)
+		}
+		if s := w.state("alice"); s.Status != store.StatusOK {
+			w.Errorf("state = %+v", s)
+		}
+	})
+}
+
+// What is over by the time when another place is reached and is not there any more puts nothing at stake.
+func TestNothingIsAskedAboutWhatIsOverAtAnotherPlace(t *testing.T) {
+	elsewhere(t, func(w *world, move func()) {
+		w.booked(2)
+		w.book("later", func(b *booking.Booking) { b.Start, b.End = b.Start.AddDate(1, 0, 0), b.End.AddDate(1, 0, 0) })
+		w.pass("alice")
+		for _, key := range []string{"b0.1", "b1.1"} {
+			w.server.remove(alice, w.itemOf(key).Ref)
+		}
+		w.later(60 * 24 * time.Hour)
+		w.silently(func() {
+			move()
+			w.pass("alice")
+		})
+		if s := w.state("alice"); s.Status != store.StatusOK || len(w.allOpen()) > 0 {
+			w.Errorf("state = %+v, open %+v", s, w.allOpen())
+		}
+		w.only(alice)
+	})
+}
+
+// An empty calendar is filled, whoever of its items is known by what.
+func TestAnEmptyCalendarIsFilled(t *testing.T) {
+	each(t, func(w *world) {
+		w.takenOver()
+		w.book("made", at(12))
+		w.pass("alice")
+		mails := len(w.server.mails)
+		w.reached(byAnotherAddress)
+		w.pass("alice")
+		w.pass("alice")
+		if got := len(w.server.items(married)); got != 2 || len(w.server.mails) != mails {
+			w.Errorf("%d items, mails %v", got, w.server.mails[mails:])
+		}
+		if got := w.timeline("alice"); strings.Count(got, "calendar empty") != 1 {
+			w.Errorf("timeline: %s", got)
+		}
+		if s := w.state("alice"); s.Status != store.StatusOK || len(w.allOpen()) > 0 {
+			w.Errorf("state = %+v, open %+v", s, w.allOpen())
+		}
+	})
+}
+
+// A calendar that its owner empties later is none that is to be filled.
+func TestWhatWaitsForAWordIsNotMadeWhenTheCalendarIsEmptied(t *testing.T) {
+	each(t, func(w *world) {
+		w.booked(3)
+		w.server.remove(alice, w.itemOf("b1.1").Ref)
+		w.reached(places["URL"])
+		w.pass("alice")
+		w.waiting(CalendarDeletions, 1)
+		w.silently(func() {
+			for _, it := range w.server.items(alice) {
+				w.server.remove(alice, it.Ref)
+			}
+			w.full()
+		})
+		w.none(alice)
+		w.waiting(CalendarDeletions, 1)
+		if b := w.booking("b1"); b.Status != booking.Confirmed {
+			w.Errorf("booking = %+v", b)
 		}
 	})
 }
@@ -245,6 +311,53 @@ func TestCancellationsThatAreDueAreToldAtAnotherPlace(t *testing.T) {
 				}
 				if s := w.state("alice"); s.Status != store.StatusOK {
 					w.Errorf("state = %+v", s)
+				}
+			})
+		})
+	}
+}
+
+// A change that could not be written before the mailbox was reached at another place is written and told there, and so is a new booking.
+func TestChangesThatAreDueAreToldAtAnotherPlace(t *testing.T) {
+	elsewhere(t, func(w *world, move func()) {
+		w.booked(2)
+		w.rebook("b1", at(15))
+		w.book("new", at(17))
+		mails := len(w.server.mails)
+		move()
+		w.pass("alice")
+		w.pass("alice")
+		if got := len(w.server.mails) - mails; got != 2 || len(w.server.items(alice)) != 3 || w.itemOf("b1.1").Event.Start.Hour() != 15 {
+			w.Errorf("%d mails, %d items, %s", got, len(w.server.items(alice)), w.itemOf("b1.1").Event.Start)
+		}
+		if len(w.allOpen()) > 0 {
+			w.Errorf("open: %+v", w.allOpen())
+		}
+	})
+}
+
+// The organizer deleted a meeting before her mailbox was reached at another place, and its room's copy went with it. That the room declined is no
+// more true than that she did not delete it: the booking stands as it is until somebody decides.
+func TestAMeetingThatWasDeletedBeforeAnotherPlaceIsDeclinedByNoRoom(t *testing.T) {
+	for _, first := range []string{"alice", "room-a"} {
+		t.Run(first, func(t *testing.T) {
+			rooms(t, func(w *world) {
+				refs := w.invite(meetingAt(9, "m1", alice, roomA), roomA)
+				w.server.add(alice, calendar.Item{Event: calendar.Event{Subject: "Dentist", Start: w.now().Add(time.Hour), End: w.now().Add(2 * time.Hour)}})
+				w.around(3, "room-a", "alice")
+				b, mails := w.theOne(), len(w.server.mails)
+				w.server.remove(alice, refs[0])
+				w.server.remove(roomA, refs[1])
+				w.reached(places["URL"])
+				w.pass(first)
+				w.around(2, "alice", "room-a")
+				now := w.booking(b.ID)
+				if a, _ := now.Answer("room-a"); now.Status != booking.Confirmed || len(now.Resources) != 1 || a.State == booking.AnswerDeclined {
+					w.Fatalf("booking = %+v", now)
+				}
+				w.decideUnit(w.waiting(CalendarDeletions, 1), Approve)
+				if now := w.booking(b.ID); now.Status != booking.Cancelled || len(w.server.mails) != mails {
+					w.Errorf("booking = %+v, mails %v", now, w.server.mails[mails:])
 				}
 			})
 		})
