@@ -383,6 +383,9 @@ func (e *Engine) retire(ctx context.Context, tx *store.Tx, l store.Link, cause s
 		return e.disown(ctx, tx, &l)
 	}
 	l.State, l.Quarantine = store.LinkDeleting, 0
+	if l.Ref == "" {
+		l.GoneAt = zeroTime // it is looked for once more when it is removed, so that those invited are told if it is there
+	}
 	if err := tx.PutLink(ctx, l); err != nil {
 		return err
 	}

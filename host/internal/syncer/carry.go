@@ -120,7 +120,12 @@ func (e *Engine) attempt(ctx context.Context, p *pass, in store.Intent) error {
 	}
 	var item *calendar.Item
 	if !surelyNew {
-		if item, err = e.current(ctx, p, l); err != nil {
+		if item, err = e.current(ctx, p, l); errors.Is(err, errSeveral) {
+			if err := e.cannotTell(ctx, p, l); err != nil {
+				return err
+			}
+			return errStale
+		} else if err != nil {
 			return err
 		}
 	}
@@ -155,7 +160,7 @@ func (e *Engine) attempt(ctx context.Context, p *pass, in store.Intent) error {
 }
 
 // current reads the item of a link as it is now; nil if there is none. An item whose reference is unknown or no
-// longer good is looked for by its markers.
+// longer good is looked for by its markers, and one whose reference is unknown by its UID, too: not every item bears markers.
 func (e *Engine) current(ctx context.Context, p *pass, l store.Link) (*calendar.Item, error) {
 	if l.Ref != "" {
 		got, err := p.mode.Backend.Fetch(ctx, p.mailbox, []calendar.Ref{l.Ref})
@@ -176,7 +181,7 @@ func (e *Engine) current(ctx context.Context, p *pass, l store.Link) (*calendar.
 		}
 	}
 	item, err := e.find(ctx, p, l, backend.OurKey)
-	if err != nil || item != nil || l.State == store.LinkLive {
+	if err != nil || item != nil || l.State == store.LinkLive && l.Ref != "" {
 		return item, err
 	}
 	if l.State == store.LinkDeleting {
@@ -185,7 +190,11 @@ func (e *Engine) current(ctx context.Context, p *pass, l store.Link) (*calendar.
 			return nil, ours(err)
 		}
 	}
-	return e.find(ctx, p, l, backend.ForeignKey)
+	item, err = e.find(ctx, p, l, backend.ForeignKey)
+	if err != nil || item != nil || l.Ref != "" {
+		return item, err
+	}
+	return e.byUID(ctx, p, l)
 }
 
 // standsHere reports whether the booking of a link whose item is to go stands in the same calendar, so that it is not known

@@ -403,7 +403,7 @@ func (e *Engine) explainHolds(b *booking.Booking, l store.Link, p *pass, in *Exp
 		hold("%s: somebody must decide (roomwire person move-decide %s)", l.Problem, l.Person)
 	}
 	if !l.GoneAt.IsZero() && p.mb.HeldDeletions > 0 {
-		hold("%s vanished from the calendar at once; somebody must decide", plural(p.mb.HeldDeletions, "item", "items"))
+		hold("%s vanished from the calendar at once, or since it has another address; somebody must decide", plural(p.mb.HeldDeletions, "item", "items"))
 	}
 	return holds
 }

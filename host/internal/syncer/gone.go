@@ -13,7 +13,7 @@ import (
 )
 
 // gone decides on the links whose item was found gone. Each is looked for once more, by reference and by marker,
-// because items change their reference when they are moved; held reports that they were too many to believe.
+// because items change their reference when they are moved; held reports that some wait for a person's word, see believe.
 func (e *Engine) gone(ctx context.Context, p *pass) (held bool, err error) {
 	links, err := e.Store.GoneLinks(ctx, p.mb.Tenant, p.mb.Person)
 	if err != nil {
@@ -30,16 +30,11 @@ func (e *Engine) gone(ctx context.Context, p *pass) (held bool, err error) {
 	if missing, err = e.forget(ctx, p, missing); err != nil {
 		return false, err
 	}
-	if tooMany, err := e.tooMany(ctx, p, len(missing), approved); err != nil {
+	believed, waiting, err := e.believe(ctx, p, missing, approved)
+	if err != nil {
 		return false, err
-	} else if tooMany {
-		if p.mb.HeldDeletions != len(missing) {
-			e.Log.Warn("too many items vanished from a calendar at once; their bookings are kept until somebody decides",
-				"tenant", p.mb.Tenant, "person", p.mb.Person, "items", len(missing))
-		}
-		return true, e.hold(ctx, p, vanishedItems(missing), approved)
 	}
-	for _, l := range missing {
+	for _, l := range believed {
 		err := e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 			now, found, err := tx.Link(ctx, l.Tenant, l.Key)
 			if err != nil || !found || now.GoneAt.IsZero() || now.State == store.LinkDead {
@@ -59,7 +54,7 @@ func (e *Engine) gone(ctx context.Context, p *pass) (held bool, err error) {
 		}
 		e.Failpoint("gone:settled")
 	}
-	return false, e.hold(ctx, p, nil, approved)
+	return len(waiting) > 0, e.hold(ctx, p, vanishedItems(waiting, p.mb.Epoch), approved)
 }
 
 // forget ends the links that put nothing at stake and returns the rest: their booking is cancelled already, or out of the
@@ -82,8 +77,15 @@ func (e *Engine) forget(ctx context.Context, p *pass, missing []store.Link) ([]s
 			if harmless = b == nil || b.SyncDisabled || past; !harmless {
 				return nil
 			}
-			if err := e.bury(ctx, tx, &pr.link); err != nil || !past {
+			if err := e.bury(ctx, tx, &pr.link); err != nil {
 				return err
+			}
+			if now.Ref == "" { // it may be out of sight only: should the booking come back, it is looked for
+				rememberSent(&pr.link)
+				return tx.PutLink(ctx, pr.link)
+			}
+			if !past {
+				return nil
 			}
 			return e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "item of a past booking removed", "removed from the calendar; the booking stays as it was")
 		})
@@ -137,22 +139,16 @@ func (e *Engine) holds(ctx context.Context, p *pass, missing []QuarantineItem) (
 // verify looks for the items of links once more and returns the links that are really without one. What is found is
 // settled.
 func (e *Engine) verify(ctx context.Context, p *pass, links []store.Link) ([]store.Link, error) {
-	var missing []store.Link
-	var unnamed []store.Link // a move found them deleted by the references of the old mode
+	var unnamed []store.Link
 	links = slices.DeleteFunc(links, func(l store.Link) bool {
 		if l.Ref == "" {
 			unnamed = append(unnamed, l)
 		}
 		return l.Ref == ""
 	})
-	for _, l := range unnamed {
-		found, err := e.elsewhereByKey(ctx, p, l)
-		if err != nil {
-			return nil, err
-		}
-		if !found {
-			missing = append(missing, l)
-		}
+	missing, err := e.verifyUnnamed(ctx, p, unnamed)
+	if err != nil {
+		return nil, err
 	}
 	const batch = 50
 	for len(links) > 0 {
@@ -232,6 +228,11 @@ func (e *Engine) restore(ctx context.Context, p *pass, l store.Link, item *calen
 		now, found, err := tx.Link(ctx, l.Tenant, l.Key)
 		if err != nil || !found || now.State == store.LinkDead {
 			return err
+		}
+		if metElsewhere(now, p.mb.Epoch) && p.mass == 0 { // no page has told of it, where changes are counted
+			if err := e.weigh(ctx, tx, p, p.changes+1); err != nil {
+				return err
+			}
 		}
 		return e.pairItem(ctx, tx, p, now, item)
 	})

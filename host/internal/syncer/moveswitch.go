@@ -314,6 +314,9 @@ func (e *Engine) relocate(ctx context.Context, tx *store.Tx, p *pass, mt match) 
 	if mt.fate == fateFound {
 		return e.relocateFound(ctx, tx, p, mt, l)
 	}
+	if metElsewhere(mt.link, p.mb.Epoch) && mt.fate == fateOpen {
+		l.Epoch = mt.link.Epoch // it waits for a word, here as there
+	}
 	// Whatever reference there is means nothing any more.
 	l.Ref, l.Revision = "", ""
 	switch mt.fate {

@@ -47,8 +47,12 @@ type pass struct {
 	reasons map[calendar.Ref]map[string]string // what rooms wrote that declined an item, by their addresses
 	mass    int64                              // the unit of the quarantine into which changes of bookings go from now on; 0: none
 	changes int                                // of bookings, by the calendar
-	loud    bool                               // the calendar mails whatever is changed, as was seen in this pass
-	wanted  int64                              // the reasons to look at the mailbox that there were at the beginning
+	// begun: the full read under way, or done, began in this pass; told: it has told of an item by now, whoever's.
+	begun, told bool
+	// missed: some of the items that are held as gone were met where the mailbox was reached before.
+	missed bool
+	loud   bool  // the calendar mails whatever is changed, as was seen in this pass
+	wanted int64 // the reasons to look at the mailbox that there were at the beginning
 }
 
 // isRoom reports whether the mailbox is that of a room or another resource.
@@ -316,8 +320,11 @@ func (e *Engine) finish(ctx context.Context, p *pass) (Outcome, error) {
 		switch {
 		case p.mb.HeldDeletions > 0:
 			state = heldState(p.mb.HeldDeletions, now)
-			if p.isRoom() {
+			switch {
+			case p.isRoom():
 				state.Remedy = roomHeldRemedy
+			case p.missed:
+				state.Remedy = missedRemedy
 			}
 		case len(units) > 0:
 			state = e.unitsState(units)
@@ -409,6 +416,9 @@ func heldState(n int, now time.Time) store.PersonState {
 
 const roomHeldRemedy = "see that the room's address is the right one (roomwire person set --email), or else approve what vanished (roomwire sync approve), " +
 	"or keep the bookings (roomwire sync restore)"
+
+const missedRemedy = "see that the mailbox's address, URL and sync mode are the right ones (roomwire person set), or else cancel the bookings whose items are missing " +
+	"(roomwire sync approve), or have the items made again (roomwire sync restore)"
 
 // storeError marks a fault of our own store: the pass is repeated, the person's state says nothing of it.
 type storeError struct{ error }

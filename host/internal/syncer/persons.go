@@ -54,60 +54,6 @@ func (e *Engine) putPerson(ctx context.Context, tx *store.Tx, p directory.Person
 	return res, nil // PutPerson has marked the mailbox
 }
 
-// uproot prepares the links of a person whose mailbox is to be reached elsewhere from now on. If it is the same mailbox
-// at another place its items are found by their markers and what was agreed on still holds; else they are made anew.
-// Nobody is mailed, and nothing counts as deleted.
-func (e *Engine) uproot(ctx context.Context, tx *store.Tx, tenant, person string) error {
-	mb, found, err := tx.Mailbox(ctx, tenant, person)
-	if err != nil || !found {
-		return err
-	}
-	if err := tx.CloseQuarantine(ctx, tenant, person); err != nil {
-		return err
-	}
-	const batch = 200
-	for after := ""; ; {
-		links, err := tx.LinksOfPerson(ctx, tenant, person, after, batch)
-		if err != nil {
-			return err
-		}
-		for _, l := range links {
-			after, l.Quarantine = l.Key, 0
-			if leftByMove(l) { // somebody decides about it, here as there
-				l.Epoch = mb.Epoch
-				if err := tx.PutLink(ctx, l); err != nil {
-					return err
-				}
-				continue
-			}
-			op := store.OpDelete
-			if l.State != store.LinkDeleting {
-				op = store.OpSync
-				if len(l.Base) > 0 {
-					l.Sent = l.Base
-				}
-				l.Base = nil
-				if l.State != store.LinkExpected { // that one is still to be made in the calendar
-					l.State = store.LinkPending
-				}
-			}
-			if err := e.letGo(ctx, tx, &l); err != nil { // the other place may be able to keep silent
-				return err
-			}
-			l.Ref, l.Revision, l.GoneAt, l.Epoch = "", "", zeroTime, mb.Epoch
-			if err := tx.PutLink(ctx, l); err != nil {
-				return err
-			}
-			if err := e.note(ctx, tx, l, op, calendar.MailNobody, "the mailbox is reached at another place"); err != nil {
-				return err
-			}
-		}
-		if len(links) < batch {
-			return nil
-		}
-	}
-}
-
 // DeletePerson forgets a person. The calendar is left as it is; the person's bookings stay and are no longer synced. A
 // person of the same id that comes later goes on where this one ended.
 func (e *Engine) DeletePerson(ctx context.Context, tenant, id string) error {

@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/directory"
@@ -58,6 +59,7 @@ func (e *Engine) beginRound(ctx context.Context, p *pass) error {
 	if err != nil {
 		return err
 	}
+	p.begun, p.told = true, false
 	return e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 		p.mb.Round++
 		p.mb.RoundOpen, p.mb.Cursor = true, ""
@@ -82,6 +84,7 @@ func (e *Engine) page(ctx context.Context, p *pass, page backend.Page) error {
 			}
 		}
 	}
+	p.told = p.told || slices.ContainsFunc(page.Changes, func(ch backend.Change) bool { return !ch.Deleted })
 	before, mass, changes := p.mb, p.mass, p.changes
 	var marks []string
 	err = e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
@@ -110,6 +113,11 @@ func (e *Engine) page(ctx context.Context, p *pass, page backend.Page) error {
 			p.mb.Drift, p.mb.DriftNext, p.mb.DriftAt = p.mb.DriftNext, "", e.now()
 			if err := e.unseen(ctx, tx, p); err != nil {
 				return err
+			}
+			if p.begun && !p.told {
+				if err := e.fill(ctx, tx, p); err != nil {
+					return err
+				}
 			}
 		}
 		e.Failpoint("page:settled")
@@ -216,7 +224,10 @@ func (e *Engine) pairItem(ctx context.Context, tx *store.Tx, p *pass, l store.Li
 		}
 		l.Ref = item.Ref // it is the link's own, and nothing to be adopted
 	}
-	adopted := strange(l)
+	adopted, how := strange(l), "found in the calendar by its marker"
+	if item.Key == "" && item.ForeignKey == "" && l.UID != "" {
+		how = "found in the calendar by its UID"
+	}
 	if adopted {
 		if err := e.adopt(ctx, tx, &l, item); err != nil {
 			return err
@@ -259,7 +270,7 @@ func (e *Engine) pairItem(ctx context.Context, tx *store.Tx, p *pass, l store.Li
 		return err
 	}
 	if adopted {
-		return e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "item linked", "found in the calendar by its marker")
+		return e.record(ctx, tx, l.Tenant, l.Person, l.Booking, "item linked", how)
 	}
 	return nil
 }

@@ -84,11 +84,14 @@ func putInto(ctx context.Context, tx *store.Tx, q store.Quarantine, more ...Quar
 	return tx.SaveQuarantine(ctx, q)
 }
 
-// vanishedItems are what is held back of links whose items vanished.
-func vanishedItems(links []store.Link) []QuarantineItem {
+// vanishedItems are what is held back of links whose items are gone from a mailbox in an epoch.
+func vanishedItems(links []store.Link, epoch int64) []QuarantineItem {
 	items := make([]QuarantineItem, len(links))
 	for i, l := range links {
 		items[i] = QuarantineItem{Booking: l.Booking, Key: l.Key, Does: "the booking is cancelled, because its item was deleted"}
+		if metElsewhere(l, epoch) {
+			items[i].Does = "the booking is cancelled, because its item is not in the calendar where the mailbox is reached now"
+		}
 	}
 	return items
 }
@@ -166,14 +169,26 @@ func (e *Engine) weigh(ctx context.Context, tx *store.Tx, p *pass, n int) error 
 	return err
 }
 
-// linkShown returns the link whose item one is that a pull brings: by its reference, or by our key, as after a change of the sync mode, when no
+// linkShown returns the link whose item one is that a pull brings: by its reference, or by a marker, as after a change of the sync mode, when no
 // reference means anything any more.
 func linkShown(ctx context.Context, tx *store.Tx, p *pass, item *calendar.Item) (store.Link, bool, error) {
 	l, linked, err := tx.LinkByRef(ctx, p.mb.Tenant, p.mb.Person, item.Ref)
-	if err != nil || linked || item.Key == "" {
+	if err != nil || linked || item.Key == "" && item.ForeignKey == "" {
 		return l, linked, err
 	}
-	l, found, err := tx.Link(ctx, p.mb.Tenant, item.Key)
+	key := item.Key
+	if key == "" {
+		links, err := tx.LinksOfBooking(ctx, p.mb.Tenant, item.ForeignKey)
+		if err != nil {
+			return l, false, err
+		}
+		for _, l := range links {
+			if l.Person == p.mb.Person && metElsewhere(l, p.mb.Epoch) {
+				key = l.Key
+			}
+		}
+	}
+	l, found, err := tx.Link(ctx, p.mb.Tenant, key)
 	if err != nil || !found || l.Person != p.mb.Person || l.State == store.LinkDead || l.Ref != "" && l.GoneAt.IsZero() {
 		return l, false, err
 	}
@@ -186,15 +201,15 @@ func (e *Engine) changesBooking(ctx context.Context, tx *store.Tx, l store.Link,
 	if item.Event.Cancelled || untouchable(item, nil) != "" {
 		return false, nil
 	}
-	if strange(l) {
-		if item.Key != l.Key || !knowsSent(l) {
-			return false, nil // nothing was agreed on: the booking prevails
-		}
+	switch own := item.Key == l.Key && knowsSent(l); {
+	case strange(l) && own:
 		base, err := begun(ctx, tx, l, item) // as adopt has it
 		if err != nil {
 			return false, err
 		}
 		l.Base = base
+	case strange(l) && len(l.Base) == 0:
+		return false, nil // nothing was agreed on: the booking prevails
 	}
 	l.Ref = item.Ref
 	pr, err := pairUp(ctx, tx, l)

@@ -30,7 +30,8 @@ func (e *Engine) saysOfRoom(ctx context.Context, p *pass, b *booking.Booking, r 
 		return h, ours(err)
 	}
 	i := slices.IndexFunc(links, func(l store.Link) bool {
-		made := l.State == store.LinkLive && l.Ref != "" || l.State == store.LinkPending && len(l.Sent) > 0 // whose answer was lost
+		made := l.State == store.LinkLive && (l.Ref != "" || !l.GoneAt.IsZero()) ||
+			l.State == store.LinkPending && len(l.Sent) > 0 // whose answer was lost
 		return made && l.Person == b.Organizer
 	})
 	if i < 0 {

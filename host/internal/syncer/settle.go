@@ -401,7 +401,7 @@ func (e *Engine) settleDeletion(ctx context.Context, tx *store.Tx, p *pair) erro
 	if err := tx.PutLink(ctx, *l); err != nil || p.carrying || len(l.Held) > 0 || l.Quarantine != 0 {
 		return err
 	}
-	return e.note(ctx, tx, *l, store.OpDelete, calendar.MailNobody, "the booking no longer stands")
+	return e.noteRemoval(ctx, tx, *l, "the booking no longer stands")
 }
 
 // unknownSent is what store.Link.Sent is of a link whose item was made once, nobody knows any more how.
