@@ -26,7 +26,7 @@ func (e *Engine) verifyUnnamed(ctx context.Context, p *pass, links []store.Link)
 	}
 	listed := map[string]bool{}
 	if !p.mb.DeletionsApproved {
-		if listed, err = e.listed(ctx, p); err != nil {
+		if listed, err = e.waitAsGone(ctx, p); err != nil {
 			return nil, err
 		}
 	}
@@ -62,8 +62,8 @@ func (e *Engine) verifyUnnamed(ctx context.Context, p *pass, links []store.Link)
 	return missing, nil
 }
 
-// listed returns the keys of links that wait in quarantine because their items are gone.
-func (e *Engine) listed(ctx context.Context, p *pass) (map[string]bool, error) {
+// waitAsGone returns the keys of links that wait in quarantine because their items are gone.
+func (e *Engine) waitAsGone(ctx context.Context, p *pass) (map[string]bool, error) {
 	keys := map[string]bool{}
 	q, found, err := e.Store.WaitingQuarantine(ctx, p.mb.Tenant, p.mb.Person, CalendarDeletions)
 	if err != nil || !found {
