@@ -161,7 +161,7 @@ func (e *Engine) removeMissing(ctx context.Context, tx *store.Tx, tenant string,
 			if given[row.ID] {
 				continue
 			}
-			if err := tx.DeletePerson(ctx, tenant, row.ID); err != nil {
+			if err := e.deletePerson(ctx, tx, tenant, row.ID); err != nil {
 				return err
 			}
 			out.Removed = append(out.Removed, row.ID)

@@ -112,26 +112,7 @@ func (e *Engine) DeletePerson(ctx context.Context, tenant, id string) error {
 		} else if !found {
 			return fmt.Errorf("person %q: %w", id, booking.ErrNotFound)
 		}
-		var unseen []store.Link // whose items are there perhaps, nobody knows where
-		err := eachLink(ctx, tx, tenant, id, func(l store.Link) error {
-			if leftByMove(l) || l.Ref == "" && len(l.Sent) > 0 {
-				unseen = append(unseen, l)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		if err := tx.DeletePerson(ctx, tenant, id); err != nil {
-			return err
-		}
-		for _, l := range unseen {
-			l.State, l.Base, l.Sent, l.Held, l.GoneAt, l.Problem = store.LinkDead, nil, unknownSent, nil, zeroTime, ""
-			if err := tx.PutLink(ctx, l); err != nil {
-				return err
-			}
-		}
-		return nil
+		return e.deletePerson(ctx, tx, tenant, id)
 	})
 }
 
