@@ -8,11 +8,27 @@ import (
 	"testing"
 	"time"
 
+	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/backend"
+	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
+
+// removed removes alice, has f happen, and has her back.
+func (w *world) removed(f func(), back ...func(*directory.Person)) {
+	w.Helper()
+	if err := w.engine.DeletePerson(w.Context(), tenant, "alice"); err != nil {
+		w.Fatal(err)
+	}
+	f()
+	p := directory.Person{ID: "alice", Email: alice, DisplayName: "Alice"}
+	for _, change := range back {
+		change(&p)
+	}
+	w.person(p)
+}
 
 // days has passes over alice's calendar on some days in a row.
 func (w *world) days(person string) {
@@ -50,6 +66,183 @@ func (w *world) tableOf(addresses map[string]string, ids ...string) {
 	if err != nil || !out.Applied {
 		w.Fatal(out, err)
 	}
+}
+
+// Somebody is missing in one night's table and is back the next day. What the booking system cancelled or gave away in between is carried out
+// then, and those invited hear of it, wherever the item lies by then.
+func TestWhatHappenedWhileSomebodyWasMissingInTheTable(t *testing.T) {
+	for name, meanwhile := range map[string]func(w *world){
+		"":             func(*world) {},
+		"item moved":   func(w *world) { w.server.move(alice, w.itemOf("b1.1").Ref) },
+		"given around": func(w *world) { w.rebook("b2", by("carol")); w.rebook("b2", by("bob")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(w *world) {
+				w.booked(4)
+				mails := len(w.server.mails)
+				w.removed(func() {
+					w.cancel("b1")
+					w.rebook("b2", by("bob"))
+					meanwhile(w)
+				})
+				w.days("alice")
+				if got := w.mailedSince(mails); !slices.Equal(got, []string{"3 b1.1", "3 b2.1"}) {
+					w.Errorf("mailed: %v", got)
+				}
+				if n := len(w.server.items(alice)); n != 2 {
+					w.Errorf("%d items, want 2", n)
+				}
+				if open := w.allOpen(); len(open) > 0 {
+					w.Errorf("listed: %+v", open)
+				}
+				if w.booking("b0").Status != booking.Confirmed || w.booking("b2").Organizer != "bob" {
+					w.Error("a booking was changed")
+				}
+			})
+		})
+	}
+}
+
+// She is back, and nothing has been read yet, or her sync is off: what is cancelled then is carried out as well.
+func TestWhatIsCancelledBeforeTheFirstLookAtWhoIsBack(t *testing.T) {
+	each(t, func(w *world) {
+		w.booked(4)
+		mails := len(w.server.mails)
+		w.removed(func() {}, func(p *directory.Person) { p.SyncDisabled = true })
+		w.pass("alice")
+		w.cancel("b1")
+		w.rebook("b2", syncOff) // and so its item is let go
+		w.cancel("b2")
+		w.rebook("b3", syncOff)
+		w.rebook("b3", func(b *booking.Booking) { b.SyncOff = false })
+		w.person(directory.Person{ID: "alice", Email: alice, DisplayName: "Alice"})
+		w.cancel("b0")
+		w.pass("alice")
+		if n := len(w.server.items(alice)); n != 2 {
+			w.Errorf("%d items, want 2", n)
+		}
+		w.itemOf("b2.1")
+		w.itemOf("b3.1")
+		if got := w.mailedSince(mails); !slices.Equal(got, []string{"3 b0.1", "3 b1.1"}) {
+			w.Errorf("mailed: %v", got)
+		}
+	})
+}
+
+// What nobody is to hear of, and what is not to be touched, while she was missing.
+func TestWhatStaysOfWhoWasMissing(t *testing.T) {
+	for name, c := range map[string]struct {
+		before, meanwhile func(w *world)
+		items, mails      int
+	}{
+		"over": {items: 3, meanwhile: func(w *world) {
+			w.cancel("b1")
+			w.later(20 * 24 * time.Hour)
+		}},
+		"out of the sync before": {items: 3, before: func(w *world) { w.rebook("b1", syncOff); w.pass("alice") }, meanwhile: func(w *world) { w.cancel("b1") }},
+		"a copy":                 {items: 3, mails: 1, before: func(w *world) { w.copyOf("b1.1"); w.pass("alice") }, meanwhile: func(w *world) { w.cancel("b1") }},
+		"deleted meanwhile": {items: 2, meanwhile: func(w *world) {
+			w.server.remove(alice, w.itemOf("b1.1").Ref)
+			w.cancel("b1")
+		}},
+		"cancelled by a conflict": {items: 3, before: func(w *world) {
+			w.tx(func(ctx context.Context, tx *store.Tx) error {
+				l, _, err := tx.Link(ctx, tenant, "b1.1")
+				if err != nil {
+					return err
+				}
+				pr, err := pairUp(ctx, tx, l)
+				if err != nil {
+					return err
+				}
+				return w.engine.cancelFromCalendar(ctx, tx, &pr, "no room is free")
+			})
+		}, meanwhile: func(*world) {}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(w *world) {
+				w.booked(3)
+				if c.before != nil {
+					c.before(w)
+				}
+				mails := len(w.server.mails)
+				w.removed(func() { c.meanwhile(w) })
+				w.days("alice")
+				if n := len(w.server.items(alice)); n != c.items {
+					w.Errorf("%d items, want %d", n, c.items)
+				}
+				if got := w.mailedSince(mails); len(got) != c.mails {
+					w.Errorf("mailed: %v", got)
+				}
+			})
+		})
+	}
+}
+
+// A removal that was under way, of which nobody was to hear, mails nobody after its person was missing; one of which all were to hear tells them.
+func TestARemovalUnderWayGoesOnAsItWasMeant(t *testing.T) {
+	for _, mail := range []calendar.Mail{calendar.MailNobody, calendar.MailAll} {
+		t.Run(fmt.Sprint(mail), func(t *testing.T) {
+			each(t, func(w *world) {
+				w.booked(2)
+				mails := len(w.server.mails)
+				w.cancel("b1")
+				w.tx(func(ctx context.Context, tx *store.Tx) error {
+					return tx.ReviseIntent(ctx, tenant, "b1.1", store.OpDelete, mail)
+				})
+				w.removed(func() {})
+				w.days("alice")
+				if it := w.only(alice); it.Key != "b0.1" {
+					w.Errorf("item = %+v", it)
+				}
+				if got := len(w.mailedSince(mails)); got != map[bool]int{true: 1}[mail == calendar.MailAll] {
+					w.Errorf("%d mails", got)
+				}
+			})
+		})
+	}
+}
+
+// A table that lacks somebody for a night while the booking system cancels a lot: that waits for a word, as it always does.
+func TestManyCancellationsOfWhoWasMissingWait(t *testing.T) {
+	const n = 12
+	each(t, func(w *world) {
+		w.many(n)
+		mails := len(w.server.mails)
+		w.removed(func() {
+			for i := range n {
+				w.cancel(fmt.Sprintf("b%02d", i))
+			}
+		})
+		w.pass("alice")
+		q := w.waiting(BookingCancellations, n)
+		if len(w.server.items(alice)) != n || len(w.mailedSince(mails)) > 0 {
+			w.Fatalf("%d items, mailed %v", len(w.server.items(alice)), w.mailedSince(mails))
+		}
+		w.decideUnit(q, Approve)
+		w.none(alice)
+		if got := w.mailedSince(mails); len(got) != n {
+			w.Errorf("mailed: %v", got)
+		}
+	})
+}
+
+// Who is back in shadow mode has nothing written.
+func TestWhoIsBackInShadowModeHasNothingRemoved(t *testing.T) {
+	each(t, func(w *world) {
+		w.booked(3)
+		w.removed(func() { w.cancel("b1") })
+		w.shadow(true)
+		w.silently(func() {
+			w.cancel("b2")
+			w.days("alice")
+		})
+		w.shadow(false)
+		w.days("alice")
+		if it := w.only(alice); it.Key != "b0.1" {
+			w.Errorf("item = %+v", it)
+		}
+	})
 }
 
 // An item is being made, and its answer is lost, when the table lacks its organizer: it is not made twice.
@@ -108,7 +301,8 @@ func (t finickyModes) Mode(ctx context.Context, name, email string) (Mode, error
 	return m, err
 }
 
-// Somebody is removed and comes back in another sync mode, instead of being moved, some even a second time: the sync goes on.
+// Somebody is removed and comes back in another sync mode, instead of being moved, some even a second time: the sync goes on, and what was
+// cancelled meanwhile goes.
 func TestWhoComesBackInAnotherModeIsSynced(t *testing.T) {
 	for _, modes := range [][]string{{"Other"}, {"Other", "Memory"}, {"Other", "Other"}} {
 		t.Run(strings.Join(modes, ", "), func(t *testing.T) {
@@ -119,6 +313,9 @@ func TestWhoComesBackInAnotherModeIsSynced(t *testing.T) {
 				for i, mode := range modes {
 					if err := w.engine.DeletePerson(w.Context(), tenant, "alice"); err != nil {
 						w.Fatal(err)
+					}
+					if i == len(modes)-1 {
+						w.cancel("b2")
 					}
 					w.switched(mode)
 					if i == 0 && len(modes) > 1 {
@@ -134,10 +331,10 @@ func TestWhoComesBackInAnotherModeIsSynced(t *testing.T) {
 				}
 				w.rebook("b1", titled("changed"))
 				w.pass("alice")
-				if it := w.itemOf("b1.1"); it.Event.Subject != "changed" || len(w.server.items(alice)) != 3 {
+				if it := w.itemOf("b1.1"); it.Event.Subject != "changed" || len(w.server.items(alice)) != 2 {
 					w.Errorf("%d items, %+v", len(w.server.items(alice)), it)
 				}
-				if got := w.mailedSince(mails); len(got) > 0 {
+				if got := w.mailedSince(mails); !slices.Equal(got, []string{"3 b2.1"}) {
 					w.Errorf("mailed: %v", got)
 				}
 			})
