@@ -8,8 +8,8 @@ import (
 	"github.com/roomwire/roomwire/sdk/calendar"
 )
 
-// Persons are removed, some by mistake: they are missing in one night's table. Their
-// items stay in their calendars, and the links that knew them are orphans. When the person is back, a booking
+// Persons are removed, some by mistake: they are missing in one night's table, or have the same mailbox under another id the next day. Their
+// items stay in their calendars, and the links that knew them are orphans. When the person is back, or the mailbox is somebody's again, a booking
 // that stands gets its item back (see link), and an orphan whose booking no longer does is taken up: who was invited still has a meeting that is off.
 
 // deletePerson removes a person and keeps what the orphans need.
@@ -155,4 +155,73 @@ func (e *Engine) relinkOrphan(ctx context.Context, tx *store.Tx, l store.Link, n
 // memoryOfPersons answers who is there; *store.Store and *store.Tx are such.
 type memoryOfPersons interface {
 	Person(ctx context.Context, tenant, id string) (store.PersonRow, bool, error)
+}
+
+// leftBehind reports whether an item is that of an orphan whose person is gone: it has the same UID, and lies in a calendar as its owner's. So it
+// is when somebody gets another id and another address at once.
+func leftBehind(ctx context.Context, s memoryOfPersons, l store.Link, item *calendar.Item) (bool, error) {
+	if l.State != store.LinkDead || l.Orphan == store.OrphanNot || l.UID == "" || l.UID != item.Event.UID || item.ReadOnly {
+		return false, nil
+	}
+	_, there, err := s.Person(ctx, l.Tenant, l.Person)
+	return err == nil && !there, err
+}
+
+// byGone settles an item that bears the key of somebody else's link. If that one is an orphan whose item it is, the link is this calendar's from
+// now on. A booking that is organized by its owner has its item then; if it no longer stands, the item is laid before a person.
+func (e *Engine) byGone(ctx context.Context, tx *store.Tx, p *pass, l store.Link, item *calendar.Item) error {
+	if same, err := leftBehind(ctx, tx, l, item); err != nil || !same {
+		return err // of another installation, or an attendee's copy
+	}
+	b, found, err := tx.Booking(ctx, l.Tenant, l.Booking)
+	if err != nil || !found {
+		return err
+	}
+	l.Person, l.Ref, l.Revision, l.Epoch = p.mb.Person, item.Ref, item.Revision, p.mb.Epoch
+	if b.Status == booking.Confirmed {
+		if known, err := knownOrganizer(ctx, tx, b); err != nil {
+			return err
+		} else if !known || b.Organizer == l.Person && (b.SyncOff || b.SyncDisabled || e.past(b)) {
+			return tx.PutLink(ctx, l) // the booking system has still to say who organizes it; or it is out of the sync
+		}
+		if b.Organizer == l.Person {
+			return e.claim(ctx, tx, p, l, item)
+		}
+	}
+	l.Orphan = store.OrphanNot
+	if err := tx.PutLink(ctx, l); err != nil || e.itemPast(item) {
+		return err
+	}
+	return e.listUnlinked(ctx, tx, l, item)
+}
+
+// claim has the item of an orphan stand for its booking again, in place of one that is still to be made.
+func (e *Engine) claim(ctx context.Context, tx *store.Tx, p *pass, l store.Link, item *calendar.Item) error {
+	links, err := tx.LinksOfBooking(ctx, l.Tenant, l.Booking)
+	if err != nil {
+		return err
+	}
+	l.Orphan = store.OrphanNot
+	for _, other := range links {
+		switch {
+		case other.Person != l.Person || other.State == store.LinkDead || other.State == store.LinkDeleting:
+		case unmade(other):
+			if err := e.bury(ctx, tx, &other); err != nil {
+				return err
+			}
+		default: // the booking has an item here
+			if err := tx.PutLink(ctx, l); err != nil {
+				return err
+			}
+			return e.listCopy(ctx, tx, l, item)
+		}
+	}
+	l.State, l.Sent = store.LinkPending, unknownSent
+	if err := tx.PutLink(ctx, l); err != nil {
+		return err
+	}
+	if err := e.note(ctx, tx, l, store.OpSync, calendar.MailNobody, "its organizer has another id"); err != nil {
+		return err
+	}
+	return e.pairItem(ctx, tx, p, l, item)
 }

@@ -68,6 +68,127 @@ func (w *world) tableOf(addresses map[string]string, ids ...string) {
 	}
 }
 
+// Somebody's id is another one from now on, as after a change of the login name: the table has the same mailbox under the new id, and the
+// booking system names the new organizer, before or after the first pass. It is the same calendar: nothing is doubled, nobody is invited once more,
+// and what is cancelled goes.
+func TestAnotherIDOfTheSameMailboxDoublesNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		address string
+		early   bool // the calendar is read before the booking system names the new organizer
+	}{
+		"same address":          {address: alice},
+		"same address, early":   {address: alice, early: true},
+		"other address":         {address: "alice.smith@example.com"},
+		"other address, early":  {address: "alice.smith@example.com", early: true},
+		"written another way":   {address: strings.ToUpper(alice)},
+		"back to the former id": {address: alice, early: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(w *world) {
+				w.book("b1")
+				w.book("b2", at(12))
+				w.pass("alice")
+				for _, it := range w.server.items(alice) {
+					w.server.identify(alice, it.Ref, "uid of "+it.Key)
+				}
+				w.full()
+				mails := len(w.server.mails)
+				id := "alice.smith"
+				w.server.boxes[c.address] = w.server.boxes[alice]
+				w.tableOf(map[string]string{id: c.address}, id, "bob", "carol")
+				if c.early {
+					w.pass(id)
+				}
+				if strings.HasPrefix(name, "back") {
+					id = "alice"
+					w.tableOf(nil, id, "bob", "carol")
+					w.pass(id)
+				} else {
+					for _, b := range []string{"b1", "b2"} {
+						w.rebook(b, by(id))
+					}
+				}
+				w.days(id)
+				if n := len(w.server.items(alice)); n != 2 {
+					w.Errorf("%d items, want 2: %+v", n, w.server.items(alice))
+				}
+				if got := w.mailedSince(mails); len(got) > 0 || len(w.allOpen()) > 0 {
+					w.Errorf("mailed: %v, listed: %+v", got, w.allOpen())
+				}
+				w.server.move(alice, w.itemOf("b2.1").Ref) // and is known still
+				w.days(id)
+				w.rebook("b2", at(14))
+				w.cancel("b1")
+				w.days(id)
+				if it := w.only(alice); it.ForeignKey != "b2" || it.Event.Start.Hour() != 14 {
+					w.Errorf("item = %+v", it)
+				}
+				if got := w.mailedSince(mails); !slices.Equal(got, []string{"2 b2.1", "3 b1.1"}) {
+					w.Errorf("mailed: %v", got)
+				}
+			})
+		})
+	}
+}
+
+// The booking is cancelled, or given to somebody else, before the booking system hears of the new id.
+func TestABookingThatIsOverBeforeItsOrganizersOtherIDIsKnown(t *testing.T) {
+	for name, address := range map[string]string{"same address": alice, "other address": "alice.smith@example.com"} {
+		for _, early := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, early), func(t *testing.T) {
+				each(t, func(w *world) {
+					w.booked(3)
+					for _, it := range w.server.items(alice) {
+						w.server.identify(alice, it.Ref, "uid of "+it.Key)
+					}
+					w.full()
+					w.server.boxes[address] = w.server.boxes[alice]
+					w.tableOf(map[string]string{"alice.smith": address}, "alice.smith", "bob", "carol")
+					if early {
+						w.pass("alice.smith")
+					}
+					w.cancel("b1")
+					w.rebook("b2", by("bob"))
+					w.pass("bob")
+					w.days("alice.smith")
+					if err := w.engine.Sync(w.Context(), tenant, "alice.smith", true); err != nil {
+						w.Fatal(err)
+					}
+					w.pass("alice.smith")
+					listed := 0
+					for _, d := range w.allOpen() {
+						if d.Kind != unlinkedLeftAlone || d.Booking == "b0" {
+							w.Errorf("listed: %+v", d)
+						}
+						listed++
+					}
+					if there := len(w.server.items(alice)) - 1; there != listed || address == alice && there != 0 {
+						w.Errorf("%d items too many, %d are listed", there, listed)
+					}
+					w.itemOf("b0.1")
+				})
+			})
+		}
+	}
+}
+
+// Whoever gets the address of somebody who left long ago has another mailbox: nothing of it is touched, and what the calendar of the one before
+// had does not matter.
+func TestAnAddressThatIsSomebodyElsesByNow(t *testing.T) {
+	each(t, func(w *world) {
+		w.booked(2)
+		w.tableOf(nil, "bob", "carol")
+		w.server.boxes[alice] = &box{items: map[calendar.Ref]*calendar.Item{}}
+		w.cancel("b0")
+		w.tableOf(map[string]string{"alma": alice}, "alma", "bob", "carol")
+		w.silently(func() { w.days("alma") })
+		w.none(alice)
+		if open := w.allOpen(); len(open) > 0 {
+			w.Errorf("listed: %+v", open)
+		}
+	})
+}
+
 // Somebody is missing in one night's table and is back the next day. What the booking system cancelled or gave away in between is carried out
 // then, and those invited hear of it, wherever the item lies by then.
 func TestWhatHappenedWhileSomebodyWasMissingInTheTable(t *testing.T) {
