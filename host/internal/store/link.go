@@ -106,6 +106,7 @@ func (t *Tx) PutLink(ctx context.Context, l Link) error {
 
 		Quarantine: l.Quarantine,
 		Orphan:     string(l.Orphan),
+		OrphanOf:   l.OrphanOf,
 	})
 	if err != nil {
 		return fmt.Errorf("save link of booking %s: %w", l.Booking, err)
@@ -142,5 +143,6 @@ func linkFromRow(row db.Link) Link {
 
 		Quarantine: row.Quarantine,
 		Orphan:     Orphan(row.Orphan),
+		OrphanOf:   row.OrphanOf,
 	}
 }

@@ -57,7 +57,7 @@ func TestALinkComesBackAsItWas(t *testing.T) {
 				t.Errorf("LinkByRef(%q) = %v, %v; want none", ref, ok, err)
 			}
 		}
-		l.State, l.Orphan = store.LinkDead, store.OrphanSilent
+		l.State, l.Orphan, l.OrphanOf = store.LinkDead, store.OrphanSilent, "ann"
 		putLink(t, s, l)
 		if got := must[store.Link](t)(s.Link(t.Context(), tenant, "k")); !reflect.DeepEqual(got, l) {
 			t.Errorf("link = %+v, want %+v", got, l)

@@ -120,7 +120,8 @@ type Link struct {
 
 	Quarantine int64 // the unit that the pair waits with until somebody decides; 0: none
 
-	Orphan Orphan // of a dead link; OrphanNot of any other
+	Orphan   Orphan // of a dead link; OrphanNot of any other
+	OrphanOf string // id of the person who was removed; Person may be who has the mailbox since
 }
 
 // Orphan tells a link that ended because its person was removed from one whose item was let go or is gone: should its booking be cancelled, or

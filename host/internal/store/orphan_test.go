@@ -66,6 +66,9 @@ func TestLinksOfARemovedPersonAreInherited(t *testing.T) {
 					if l.State != store.LinkDead || (l.Person == c.heir.ID) != c.gets || c.gets && (l.Epoch == mb.Epoch) != good {
 						t.Errorf("mailbox at epoch %d, link %+v", mb.Epoch, l)
 					}
+					if of := l.OrphanOf; key != "d.1" && of != "ann" || key == "d.1" && of != "" {
+						t.Errorf("link %+v", l)
+					}
 					if key == "d.1" && (l.Orphan != store.OrphanNot || len(l.Sent) == 0) {
 						t.Errorf("what had ended before: %+v", l)
 					}

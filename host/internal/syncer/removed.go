@@ -36,7 +36,7 @@ func (e *Engine) deletePerson(ctx context.Context, tx *store.Tx, tenant, id stri
 		if l.State == store.LinkUnclear {
 			kept.Problem = ambiguousAfterMove // see takeUpOrphan
 		}
-		kept.State = store.LinkDead
+		kept.State, kept.OrphanOf = store.LinkDead, id
 		apart = append(apart, kept)
 		return nil
 	})
@@ -91,8 +91,8 @@ func (e *Engine) judgeOrphan(ctx context.Context, tx *store.Tx, l store.Link, b 
 	}
 	cause := "booking cancelled while there was no such person here"
 	if b.Status == booking.Confirmed {
-		if b.Organizer == l.Person {
-			return nil // it is linked as what has no item, or out of the sync
+		if b.Organizer == l.Person || b.Organizer == l.OrphanOf {
+			return nil // it is linked as what has no item, or out of the sync; or nobody has given it to somebody else
 		}
 		if known, err := knownOrganizer(ctx, tx, b); err != nil || !known {
 			return err // its organizer has another id by now, perhaps this one's, and the booking system has still to say so
@@ -181,7 +181,7 @@ func (e *Engine) byGone(ctx context.Context, tx *store.Tx, p *pass, l store.Link
 	if b.Status == booking.Confirmed {
 		if known, err := knownOrganizer(ctx, tx, b); err != nil {
 			return err
-		} else if !known || b.Organizer == l.Person && (b.SyncOff || b.SyncDisabled || e.past(b)) {
+		} else if !known || b.Organizer == l.OrphanOf && l.OrphanOf != l.Person || b.Organizer == l.Person && (b.SyncOff || b.SyncDisabled || e.past(b)) {
 			return tx.PutLink(ctx, l) // the booking system has still to say who organizes it; or it is out of the sync
 		}
 		if b.Organizer == l.Person {

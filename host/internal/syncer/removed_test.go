@@ -11,7 +11,6 @@ import (
 	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
-	"github.com/roomwire/roomwire/sdk/backend"
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
@@ -166,6 +165,37 @@ func TestABookingThatIsOverBeforeItsOrganizersOtherIDIsKnown(t *testing.T) {
 						w.Errorf("%d items too many, %d are listed", there, listed)
 					}
 					w.itemOf("b0.1")
+				})
+			})
+		}
+	}
+}
+
+// The former id is back, without an address or with another one, and its bookings still name it: nobody has given them to somebody else, so
+// nothing is called off.
+func TestAnItemStaysWhileItsBookingNamesTheFormerID(t *testing.T) {
+	for _, address := range []string{"", "alice@elsewhere.example"} {
+		for _, early := range []bool{false, true} {
+			t.Run(fmt.Sprint(address, early), func(t *testing.T) {
+				each(t, func(w *world) {
+					w.booked(2)
+					mails := len(w.server.mails)
+					w.tableOf(map[string]string{"alice.smith": alice}, "alice.smith", "bob", "carol")
+					if early {
+						w.pass("alice.smith")
+					}
+					w.tableOf(map[string]string{"alice": address, "alice.smith": alice}, "alice", "alice.smith", "bob", "carol")
+					w.days("alice.smith")
+					w.rebook("b1", titled("changed"))
+					w.days("alice.smith")
+					if n := len(w.server.items(alice)); n != 2 || len(w.mailedSince(mails)) > 0 {
+						w.Errorf("%d items, want 2; mailed: %v", n, w.mailedSince(mails))
+					}
+					w.rebook("b0", by("bob"))
+					w.days("alice.smith")
+					if it := w.only(alice); it.ForeignKey != "b1" {
+						w.Errorf("item = %+v", it)
+					}
 				})
 			})
 		}
@@ -390,77 +420,6 @@ func TestAnItemOnItsWayIsNotMadeTwiceAfterAnImportWithoutItsOrganizer(t *testing
 			w.Errorf("mailed: %v", got)
 		}
 	})
-}
-
-// A finicky mode calls the references of another mode malformed, as Exchange does with one that is none of its own.
-type finicky struct{ *spaced }
-
-func (f finicky) Fetch(ctx context.Context, m backend.Mailbox, refs []backend.Ref) ([]backend.Fetched, error) {
-	got := make([]backend.Fetched, len(refs))
-	for i, ref := range refs {
-		if strings.HasPrefix(string(ref), otherPrefix) != (f.prefix == otherPrefix) {
-			got[i].Err = fmt.Errorf("item %q: %w", ref, fault.Invalid)
-			continue
-		}
-		one, err := f.spaced.Fetch(ctx, m, []backend.Ref{ref})
-		if err != nil {
-			return nil, err
-		}
-		got[i] = one[0]
-	}
-	return got, nil
-}
-
-type finickyModes struct{ *twoModes }
-
-func (t finickyModes) Mode(ctx context.Context, name, email string) (Mode, error) {
-	m, err := t.twoModes.Mode(ctx, name, email)
-	if err == nil {
-		b := finicky{m.Backend.(*spaced)}
-		m.Backend, m.Finder = b, b
-	}
-	return m, err
-}
-
-// Somebody is removed and comes back in another sync mode, instead of being moved, some even a second time: the sync goes on, and what was
-// cancelled meanwhile goes.
-func TestWhoComesBackInAnotherModeIsSynced(t *testing.T) {
-	for _, modes := range [][]string{{"Other"}, {"Other", "Memory"}, {"Other", "Other"}} {
-		t.Run(strings.Join(modes, ", "), func(t *testing.T) {
-			movers(t, func(w *world, m *twoModes) {
-				w.engine.Modes = finickyModes{m}
-				w.booked(3)
-				mails := len(w.server.mails)
-				for i, mode := range modes {
-					if err := w.engine.DeletePerson(w.Context(), tenant, "alice"); err != nil {
-						w.Fatal(err)
-					}
-					if i == len(modes)-1 {
-						w.cancel("b2")
-					}
-					w.switched(mode)
-					if i == 0 && len(modes) > 1 {
-						w.pass("alice")
-					}
-				}
-				for range 12 {
-					w.pass("alice")
-					w.later(12 * time.Hour)
-				}
-				if s := w.state("alice"); s.Status != store.StatusOK {
-					w.Errorf("state = %+v", s)
-				}
-				w.rebook("b1", titled("changed"))
-				w.pass("alice")
-				if it := w.itemOf("b1.1"); it.Event.Subject != "changed" || len(w.server.items(alice)) != 2 {
-					w.Errorf("%d items, %+v", len(w.server.items(alice)), it)
-				}
-				if got := w.mailedSince(mails); !slices.Equal(got, []string{"3 b2.1"}) {
-					w.Errorf("mailed: %v", got)
-				}
-			})
-		})
-	}
 }
 
 // What was taken over by its time and subject bears no marker. Its owner, or whoever has the same mailbox under another id, is back: it is known.

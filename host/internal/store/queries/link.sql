@@ -32,9 +32,9 @@ LIMIT @max_rows;
 
 -- name: UpsertLink :exec
 INSERT INTO link (tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at,
-    problem, created, held, quarantine, uid, orphan)
+    problem, created, held, quarantine, uid, orphan, orphan_of)
 VALUES (@tenant, @key, @booking, @person, @epoch, @state, @ref, @revision, @base, @sent, @tries, @seen_round, @gone_at,
-    @problem, @created, @held, @quarantine, @uid, @orphan)
+    @problem, @created, @held, @quarantine, @uid, @orphan, @orphan_of)
 ON CONFLICT (tenant, key) DO UPDATE SET
     booking = excluded.booking,
     person = excluded.person,
@@ -51,11 +51,12 @@ ON CONFLICT (tenant, key) DO UPDATE SET
     held = excluded.held,
     quarantine = excluded.quarantine,
     uid = excluded.uid,
-    orphan = excluded.orphan;
+    orphan = excluded.orphan,
+    orphan_of = excluded.orphan_of;
 
 -- name: KillLinksOfPerson :exec
 -- What has ended before is left as it is: of an item that was let go its booking remembers that it may be there.
-UPDATE link SET state = 'dead', orphan = 'told', sent = NULL, held = NULL, gone_at = 0, problem = '', quarantine = 0
+UPDATE link SET state = 'dead', orphan = 'told', orphan_of = person, sent = NULL, held = NULL, gone_at = 0, problem = '', quarantine = 0
 WHERE tenant = @tenant AND person = @person AND state <> 'dead';
 
 -- name: ListOrphans :many

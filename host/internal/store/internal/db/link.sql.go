@@ -24,7 +24,7 @@ func (q *Queries) DropFormerMailbox(ctx context.Context, arg DropFormerMailboxPa
 }
 
 const getLink = `-- name: GetLink :one
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine, orphan FROM link WHERE tenant = $1 AND key = $2
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine, orphan, orphan_of FROM link WHERE tenant = $1 AND key = $2
 `
 
 type GetLinkParams struct {
@@ -55,12 +55,13 @@ func (q *Queries) GetLink(ctx context.Context, arg GetLinkParams) (Link, error) 
 		&i.Uid,
 		&i.Quarantine,
 		&i.Orphan,
+		&i.OrphanOf,
 	)
 	return i, err
 }
 
 const getLinkByRef = `-- name: GetLinkByRef :one
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine, orphan FROM link
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine, orphan, orphan_of FROM link
 WHERE tenant = $1 AND person = $2 AND ref = $3 AND state <> 'dead'
 ORDER BY epoch DESC, created DESC, key
 LIMIT 1
@@ -95,6 +96,7 @@ func (q *Queries) GetLinkByRef(ctx context.Context, arg GetLinkByRefParams) (Lin
 		&i.Uid,
 		&i.Quarantine,
 		&i.Orphan,
+		&i.OrphanOf,
 	)
 	return i, err
 }
@@ -126,7 +128,7 @@ func (q *Queries) InheritLinks(ctx context.Context, arg InheritLinksParams) erro
 }
 
 const killLinksOfPerson = `-- name: KillLinksOfPerson :exec
-UPDATE link SET state = 'dead', orphan = 'told', sent = NULL, held = NULL, gone_at = 0, problem = '', quarantine = 0
+UPDATE link SET state = 'dead', orphan = 'told', orphan_of = person, sent = NULL, held = NULL, gone_at = 0, problem = '', quarantine = 0
 WHERE tenant = $1 AND person = $2 AND state <> 'dead'
 `
 
@@ -184,7 +186,7 @@ func (q *Queries) ListFormerMailboxes(ctx context.Context, arg ListFormerMailbox
 }
 
 const listLinksByUID = `-- name: ListLinksByUID :many
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine, orphan FROM link WHERE tenant = $1 AND uid = $2 AND uid <> '' ORDER BY created, key
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine, orphan, orphan_of FROM link WHERE tenant = $1 AND uid = $2 AND uid <> '' ORDER BY created, key
 `
 
 type ListLinksByUIDParams struct {
@@ -222,6 +224,7 @@ func (q *Queries) ListLinksByUID(ctx context.Context, arg ListLinksByUIDParams) 
 			&i.Uid,
 			&i.Quarantine,
 			&i.Orphan,
+			&i.OrphanOf,
 		); err != nil {
 			return nil, err
 		}
@@ -237,7 +240,7 @@ func (q *Queries) ListLinksByUID(ctx context.Context, arg ListLinksByUIDParams) 
 }
 
 const listLinksGone = `-- name: ListLinksGone :many
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine, orphan FROM link WHERE tenant = $1 AND person = $2 AND gone_at > 0 AND state <> 'dead'
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine, orphan, orphan_of FROM link WHERE tenant = $1 AND person = $2 AND gone_at > 0 AND state <> 'dead'
 ORDER BY gone_at, key
 `
 
@@ -275,6 +278,7 @@ func (q *Queries) ListLinksGone(ctx context.Context, arg ListLinksGoneParams) ([
 			&i.Uid,
 			&i.Quarantine,
 			&i.Orphan,
+			&i.OrphanOf,
 		); err != nil {
 			return nil, err
 		}
@@ -290,7 +294,7 @@ func (q *Queries) ListLinksGone(ctx context.Context, arg ListLinksGoneParams) ([
 }
 
 const listLinksOfBooking = `-- name: ListLinksOfBooking :many
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine, orphan FROM link WHERE tenant = $1 AND booking = $2 ORDER BY created, key
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine, orphan, orphan_of FROM link WHERE tenant = $1 AND booking = $2 ORDER BY created, key
 `
 
 type ListLinksOfBookingParams struct {
@@ -327,6 +331,7 @@ func (q *Queries) ListLinksOfBooking(ctx context.Context, arg ListLinksOfBooking
 			&i.Uid,
 			&i.Quarantine,
 			&i.Orphan,
+			&i.OrphanOf,
 		); err != nil {
 			return nil, err
 		}
@@ -342,7 +347,7 @@ func (q *Queries) ListLinksOfBooking(ctx context.Context, arg ListLinksOfBooking
 }
 
 const listLinksOfPerson = `-- name: ListLinksOfPerson :many
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine, orphan FROM link
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine, orphan, orphan_of FROM link
 WHERE tenant = $1 AND person = $2 AND state <> 'dead' AND key > $3
 ORDER BY key
 LIMIT $4
@@ -389,6 +394,7 @@ func (q *Queries) ListLinksOfPerson(ctx context.Context, arg ListLinksOfPersonPa
 			&i.Uid,
 			&i.Quarantine,
 			&i.Orphan,
+			&i.OrphanOf,
 		); err != nil {
 			return nil, err
 		}
@@ -404,7 +410,7 @@ func (q *Queries) ListLinksOfPerson(ctx context.Context, arg ListLinksOfPersonPa
 }
 
 const listLinksUnseen = `-- name: ListLinksUnseen :many
-SELECT link.tenant, link.key, link.booking, link.person, link.epoch, link.state, link.ref, link.revision, link.base, link.sent, link.tries, link.seen_round, link.gone_at, link.problem, link.created, link.held, link.uid, link.quarantine, link.orphan FROM link
+SELECT link.tenant, link.key, link.booking, link.person, link.epoch, link.state, link.ref, link.revision, link.base, link.sent, link.tries, link.seen_round, link.gone_at, link.problem, link.created, link.held, link.uid, link.quarantine, link.orphan, link.orphan_of FROM link
 JOIN mailbox ON mailbox.tenant = link.tenant AND mailbox.person = link.person AND mailbox.epoch = link.epoch
 WHERE link.tenant = $1 AND link.person = $2 AND link.state = 'live' AND link.seen_round < $3
 ORDER BY link.key
@@ -445,6 +451,7 @@ func (q *Queries) ListLinksUnseen(ctx context.Context, arg ListLinksUnseenParams
 			&i.Uid,
 			&i.Quarantine,
 			&i.Orphan,
+			&i.OrphanOf,
 		); err != nil {
 			return nil, err
 		}
@@ -460,7 +467,7 @@ func (q *Queries) ListLinksUnseen(ctx context.Context, arg ListLinksUnseenParams
 }
 
 const listOrphans = `-- name: ListOrphans :many
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine, orphan FROM link WHERE tenant = $1 AND person = $2 AND orphan <> '' AND key > $3
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine, orphan, orphan_of FROM link WHERE tenant = $1 AND person = $2 AND orphan <> '' AND key > $3
 ORDER BY key
 LIMIT $4
 `
@@ -506,6 +513,7 @@ func (q *Queries) ListOrphans(ctx context.Context, arg ListOrphansParams) ([]Lin
 			&i.Uid,
 			&i.Quarantine,
 			&i.Orphan,
+			&i.OrphanOf,
 		); err != nil {
 			return nil, err
 		}
@@ -545,9 +553,9 @@ func (q *Queries) PutFormerMailbox(ctx context.Context, arg PutFormerMailboxPara
 
 const upsertLink = `-- name: UpsertLink :exec
 INSERT INTO link (tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at,
-    problem, created, held, quarantine, uid, orphan)
+    problem, created, held, quarantine, uid, orphan, orphan_of)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-    $14, $15, $16, $17, $18, $19)
+    $14, $15, $16, $17, $18, $19, $20)
 ON CONFLICT (tenant, key) DO UPDATE SET
     booking = excluded.booking,
     person = excluded.person,
@@ -564,7 +572,8 @@ ON CONFLICT (tenant, key) DO UPDATE SET
     held = excluded.held,
     quarantine = excluded.quarantine,
     uid = excluded.uid,
-    orphan = excluded.orphan
+    orphan = excluded.orphan,
+    orphan_of = excluded.orphan_of
 `
 
 type UpsertLinkParams struct {
@@ -587,6 +596,7 @@ type UpsertLinkParams struct {
 	Quarantine int64
 	Uid        string
 	Orphan     string
+	OrphanOf   string
 }
 
 func (q *Queries) UpsertLink(ctx context.Context, arg UpsertLinkParams) error {
@@ -610,6 +620,7 @@ func (q *Queries) UpsertLink(ctx context.Context, arg UpsertLinkParams) error {
 		arg.Quarantine,
 		arg.Uid,
 		arg.Orphan,
+		arg.OrphanOf,
 	)
 	return err
 }

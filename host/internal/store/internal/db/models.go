@@ -183,6 +183,7 @@ type Link struct {
 	Uid        string
 	Quarantine int64
 	Orphan     string
+	OrphanOf   string
 }
 
 type Mail struct {

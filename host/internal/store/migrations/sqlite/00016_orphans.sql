@@ -3,6 +3,8 @@
 -- Of a dead link: its item was its booking's until its person was removed. What is said is who is told should the item go: 'told', those
 -- invited; 'silent', nobody. Empty: of any other link.
 ALTER TABLE link ADD COLUMN orphan TEXT NOT NULL DEFAULT '';
+-- Who that person was; the link may be somebody else's by now.
+ALTER TABLE link ADD COLUMN orphan_of TEXT NOT NULL DEFAULT '';
 CREATE INDEX link_orphan ON link (tenant, person, key) WHERE orphan <> '';
 
 -- How the mailbox of a removed person was reached, whose links wait for whoever has that mailbox next.
@@ -21,4 +23,5 @@ CREATE INDEX former_mailbox_email ON former_mailbox (tenant, email_key);
 -- +goose Down
 DROP TABLE former_mailbox;
 DROP INDEX link_orphan;
+ALTER TABLE link DROP COLUMN orphan_of;
 ALTER TABLE link DROP COLUMN orphan;
