@@ -61,6 +61,13 @@ func (r Reads) LinksOfPerson(ctx context.Context, tenant, person, after string, 
 	return linkList(rows, err)
 }
 
+// Orphans returns a page of the links of a person that ended as a person was removed, ordered by key: as this one was, who is back, or another
+// one whose mailbox this one has by now.
+func (r Reads) Orphans(ctx context.Context, tenant, person, after string, limit int) ([]Link, error) {
+	rows, err := r.q.ListOrphans(ctx, db.ListOrphansParams{Tenant: tenant, Person: person, After: after, MaxRows: page(limit)})
+	return linkList(rows, err)
+}
+
 // LinksUnseen returns the live links of the mailbox's present epoch whose item was not seen in the given round.
 func (r Reads) LinksUnseen(ctx context.Context, tenant, person string, round int64) ([]Link, error) {
 	rows, err := r.q.ListLinksUnseen(ctx, db.ListLinksUnseenParams{Tenant: tenant, Person: person, Round: round})
@@ -98,6 +105,8 @@ func (t *Tx) PutLink(ctx context.Context, l Link) error {
 		Uid:       l.UID,
 
 		Quarantine: l.Quarantine,
+		Orphan:     string(l.Orphan),
+		OrphanOf:   l.OrphanOf,
 	})
 	if err != nil {
 		return fmt.Errorf("save link of booking %s: %w", l.Booking, err)
@@ -133,5 +142,7 @@ func linkFromRow(row db.Link) Link {
 		UID:       row.Uid,
 
 		Quarantine: row.Quarantine,
+		Orphan:     Orphan(row.Orphan),
+		OrphanOf:   row.OrphanOf,
 	}
 }

@@ -57,8 +57,11 @@ func TestALinkComesBackAsItWas(t *testing.T) {
 				t.Errorf("LinkByRef(%q) = %v, %v; want none", ref, ok, err)
 			}
 		}
-		l.State = store.LinkDead
+		l.State, l.Orphan, l.OrphanOf = store.LinkDead, store.OrphanSilent, "ann"
 		putLink(t, s, l)
+		if got := must[store.Link](t)(s.Link(t.Context(), tenant, "k")); !reflect.DeepEqual(got, l) {
+			t.Errorf("link = %+v, want %+v", got, l)
+		}
 		if _, ok, err := s.LinkByRef(t.Context(), tenant, "alice", l.Ref); ok || err != nil {
 			t.Errorf("a dead link was found by its item: %v, %v", ok, err)
 		}

@@ -68,6 +68,7 @@ func TestQueriesAreServedByIndexes(t *testing.T) {
 		"unseen":   {"SELECT * FROM link WHERE tenant = ?1 AND person = ?2 AND state = 'live' AND seen_round < ?3 ORDER BY key", "link_person"},
 		"links":    {"SELECT * FROM link WHERE tenant = ?1 AND person = ?2 AND state <> 'dead' AND key > ?3 ORDER BY key LIMIT ?4", "link_person"},
 		"ref":      {"SELECT * FROM link WHERE tenant = ?1 AND person = ?2 AND ref = ?3 AND state <> 'dead'", "link_ref"},
+		"orphans":  {"SELECT * FROM link WHERE tenant = ?1 AND person = ?2 AND orphan <> '' AND key > ?3 ORDER BY key LIMIT ?4", "link_orphan"},
 		"gone":     {"SELECT * FROM link WHERE tenant = ?1 AND person = ?2 AND gone_at > 0 AND state <> 'dead'", "link_gone"},
 		"overlap":  {"SELECT booking FROM booking_resource WHERE tenant = ?1 AND resource = ?2 AND span_end > ?3 AND span_end <= ?4 + 172800000 AND span_end - span_start <= 172800000", "booking_resource_span"},
 		"long":     {"SELECT booking FROM booking_resource WHERE tenant = ?1 AND resource = ?2 AND span_end > ?3 AND span_start < ?4 AND span_end - span_start > 172800000", "booking_resource_long"},

@@ -119,7 +119,21 @@ type Link struct {
 	Created   time.Time
 
 	Quarantine int64 // the unit that the pair waits with until somebody decides; 0: none
+
+	Orphan   Orphan // of a dead link; OrphanNot of any other
+	OrphanOf string // id of the person who was removed; Person may be who has the mailbox since
 }
+
+// Orphan tells a link that ended because its person was removed from one whose item was let go or is gone: should its booking be cancelled, or
+// given to somebody else, before the person is back, its item is still to go. It says who is told then.
+type Orphan string
+
+// The kinds of dead links.
+const (
+	OrphanNot    Orphan = ""
+	OrphanTold   Orphan = "told"   // all who were invited, as of any cancellation
+	OrphanSilent Orphan = "silent" // nobody: its item was to go without a word already
+)
 
 // Op is what an Intent wants done to the calendar.
 type Op string

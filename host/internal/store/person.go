@@ -115,7 +115,8 @@ func (r Reads) Persons(ctx context.Context, tenant string, f PersonFilter) ([]Pe
 	return mapped(rows, personFromRow), nil
 }
 
-// PutPerson makes or replaces a person, with a mailbox. A person that moved starts anew there: the mailbox's epoch grows,
+// PutPerson makes or replaces a person, with a mailbox. The links of a removed person of the same id, or whose mailbox had the same address, are
+// this one's from then on; those that ended as that person was removed are orphans, see Orphans. A person that moved starts anew there: the mailbox's epoch grows,
 // cursor and subscriptions are gone, and the state is StatusNew. Whoever is new or changed is looked at soon, after
 // fresher work. Shadow stays as it is, see SetShadow. An address that another person of the tenant has is refused with *TakenError.
 func (t *Tx) PutPerson(ctx context.Context, p directory.Person) (PutResult, error) {
@@ -164,7 +165,22 @@ func (t *Tx) PutPerson(ctx context.Context, p directory.Person) (PutResult, erro
 	if err != nil {
 		return PutResult{}, fmt.Errorf("save person %s: %w", p.ID, err)
 	}
-	if err := t.q.InsertMailbox(ctx, db.InsertMailboxParams{Tenant: p.Tenant, Person: p.ID}); err != nil {
+	var former []db.FormerMailbox
+	if res.Created || res.Moved {
+		former, err = t.q.ListFormerMailboxes(ctx, db.ListFormerMailboxesParams{
+			Tenant: p.Tenant, Person: p.ID, EmailKey: directory.FoldEmail(p.Email),
+		})
+		if err != nil {
+			return PutResult{}, fmt.Errorf("who had the mailbox of person %s before: %w", p.ID, err)
+		}
+	}
+	epoch := int64(1)
+	for _, f := range former {
+		if f.Person == p.ID {
+			epoch = f.Epoch + 1 // a pass that is under way learns that this is another mailbox
+		}
+	}
+	if err := t.q.InsertMailbox(ctx, db.InsertMailboxParams{Tenant: p.Tenant, Person: p.ID, Epoch: epoch}); err != nil {
 		return PutResult{}, fmt.Errorf("make mailbox of person %s: %w", p.ID, err)
 	}
 	if exists && directory.FoldEmail(before.Email) != directory.FoldEmail(p.Email) {
@@ -176,6 +192,9 @@ func (t *Tx) PutPerson(ctx context.Context, p directory.Person) (PutResult, erro
 		if err := t.move(ctx, p.Tenant, p.ID); err != nil {
 			return PutResult{}, err
 		}
+	}
+	if err := t.inherit(ctx, p, former); err != nil {
+		return PutResult{}, fmt.Errorf("links of who had the mailbox of person %s before: %w", p.ID, err)
 	}
 	return res, t.MarkDirtyBulk(ctx, p.Tenant, p.ID, time.Time{})
 }
@@ -197,6 +216,32 @@ func (t *Tx) readdress(ctx context.Context, before PersonRow, p directory.Person
 	return t.q.PutFormerAddress(ctx, db.PutFormerAddressParams{Tenant: p.Tenant, EmailKey: from, Person: p.ID, Epoch: mb.Epoch})
 }
 
+// inherit makes the links of removed persons a person's own: of a former one of the same id, and of whoever had the same mailbox under another
+// id. What they know of items holds where the mailbox is reached as it was then.
+func (t *Tx) inherit(ctx context.Context, p directory.Person, former []db.FormerMailbox) error {
+	if len(former) == 0 {
+		return nil
+	}
+	mb, _, err := t.Mailbox(ctx, p.Tenant, p.ID)
+	if err != nil {
+		return err
+	}
+	for _, f := range former {
+		from := int64(-2) // which no link has: a reference of another place is worth nothing
+		if f.EmailKey == directory.FoldEmail(p.Email) && f.SyncMode == p.SyncMode && f.SyncUrl == p.SyncURL {
+			from = f.Epoch
+		}
+		err := t.q.InheritLinks(ctx, db.InheritLinksParams{Tenant: p.Tenant, Person: f.Person, Heir: p.ID, FromEpoch: from, Epoch: mb.Epoch})
+		if err != nil {
+			return err
+		}
+		if err := t.q.DropFormerMailbox(ctx, db.DropFormerMailboxParams{Tenant: p.Tenant, Person: f.Person}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (t *Tx) move(ctx context.Context, tenant, id string) error {
 	if err := t.DropSubscriptions(ctx, tenant, id); err != nil {
 		return err
@@ -210,7 +255,7 @@ func (t *Tx) move(ctx context.Context, tenant, id string) error {
 	return t.SetPersonState(ctx, tenant, id, PersonState{Status: StatusNew})
 }
 
-// DeletePerson removes a person with mailbox, subscriptions and intents. The links are dead from then on, and what was
+// DeletePerson removes a person with mailbox, subscriptions and intents. The links are dead from then on, those that lived are orphans, and what was
 // laid before the person is closed; bookings and timeline stay. A person that does not exist is left alone.
 func (t *Tx) DeletePerson(ctx context.Context, tenant, id string) error {
 	steps := []func() error{
@@ -221,6 +266,9 @@ func (t *Tx) DeletePerson(ctx context.Context, tenant, id string) error {
 		},
 		func() error {
 			return t.q.DropIntentsOfPerson(ctx, db.DropIntentsOfPersonParams{Tenant: tenant, Person: id})
+		},
+		func() error {
+			return t.q.PutFormerMailbox(ctx, db.PutFormerMailboxParams{Tenant: tenant, Person: id})
 		},
 		func() error {
 			return t.q.KillLinksOfPerson(ctx, db.KillLinksOfPersonParams{Tenant: tenant, Person: id})

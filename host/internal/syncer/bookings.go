@@ -256,6 +256,10 @@ func (e *Engine) relink(ctx context.Context, tx *store.Tx, old, next *booking.Bo
 		case l.State == store.LinkDeleting && l.Quarantine != 0 && next.Status == booking.Confirmed && l.Person == next.Organizer && !next.SyncOff:
 			revive(&links[i]) // its item was to be removed and still waits
 			mine = &links[i]
+		case l.Orphan != store.OrphanNot:
+			if err := e.relinkOrphan(ctx, tx, l, next); err != nil {
+				return err
+			}
 		case l.State == store.LinkDead || l.State == store.LinkDeleting:
 		case next.Status == booking.Confirmed && l.Person == next.Organizer:
 			mine = &links[i]

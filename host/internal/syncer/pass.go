@@ -269,10 +269,13 @@ func (e *Engine) work(ctx context.Context, p *pass) error {
 	return nil
 }
 
-// linkAll links what is not linked yet when a mailbox is read in full: at its first pass, after a switch, daily.
+// linkAll links what is not linked yet when a mailbox is read in full: at its first pass, after a switch, daily. It takes orphans up before.
 func (e *Engine) linkAll(ctx context.Context, p *pass) error {
 	if !e.reconcileDue(p) {
 		return nil
+	}
+	if err := e.takeUpOrphans(ctx, p); err != nil {
+		return err
 	}
 	for {
 		n, err := e.LinkUnlinked(ctx, p.mb.Tenant, p.mb.Person)

@@ -67,29 +67,6 @@ func (e *Engine) DeletePerson(ctx context.Context, tenant, id string) error {
 	})
 }
 
-func (e *Engine) deletePerson(ctx context.Context, tx *store.Tx, tenant, id string) error {
-	var unseen []store.Link // whose items are there perhaps, nobody knows where
-	err := eachLink(ctx, tx, tenant, id, func(l store.Link) error {
-		if leftByMove(l) || l.Ref == "" && len(l.Sent) > 0 {
-			unseen = append(unseen, l)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if err := tx.DeletePerson(ctx, tenant, id); err != nil {
-		return err
-	}
-	for _, l := range unseen {
-		l.State, l.Base, l.Sent, l.Held, l.GoneAt, l.Problem = store.LinkDead, nil, unknownSent, nil, zeroTime, ""
-		if err := tx.PutLink(ctx, l); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Sync wakes a mailbox now, whatever it was waiting for; full reads it from the beginning. Whoever asks believes that
 // the cause of a failure is gone, so a pause that everybody keeps from the server ends, too.
 func (e *Engine) Sync(ctx context.Context, tenant, id string, full bool) error {

@@ -33,8 +33,10 @@ func (e *Engine) byKey(ctx context.Context, tx *store.Tx, p *pass, item *calenda
 		return err
 	}
 	switch {
-	case !found, l.Person != p.mb.Person:
-		return nil // of another installation, or an attendee's copy
+	case !found:
+		return nil // of another installation
+	case l.Person != p.mb.Person:
+		return e.byGone(ctx, tx, p, l, item)
 	case l.State == store.LinkUnclear:
 		return nil // somebody must say which of several it is
 	case l.State == store.LinkDead && l.Ref == item.Ref:

@@ -2,7 +2,7 @@
 SELECT * FROM mailbox WHERE tenant = @tenant AND person = @person;
 
 -- name: InsertMailbox :exec
-INSERT INTO mailbox (tenant, person) VALUES (@tenant, @person)
+INSERT INTO mailbox (tenant, person, epoch) VALUES (@tenant, @person, @epoch)
 ON CONFLICT (tenant, person) DO NOTHING;
 
 -- name: MoveMailbox :exec

@@ -9,8 +9,22 @@ import (
 	"context"
 )
 
+const dropFormerMailbox = `-- name: DropFormerMailbox :exec
+DELETE FROM former_mailbox WHERE tenant = $1 AND person = $2
+`
+
+type DropFormerMailboxParams struct {
+	Tenant string
+	Person string
+}
+
+func (q *Queries) DropFormerMailbox(ctx context.Context, arg DropFormerMailboxParams) error {
+	_, err := q.db.ExecContext(ctx, dropFormerMailbox, arg.Tenant, arg.Person)
+	return err
+}
+
 const getLink = `-- name: GetLink :one
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine FROM link WHERE tenant = $1 AND key = $2
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine, orphan, orphan_of FROM link WHERE tenant = $1 AND key = $2
 `
 
 type GetLinkParams struct {
@@ -40,12 +54,14 @@ func (q *Queries) GetLink(ctx context.Context, arg GetLinkParams) (Link, error) 
 		&i.Held,
 		&i.Uid,
 		&i.Quarantine,
+		&i.Orphan,
+		&i.OrphanOf,
 	)
 	return i, err
 }
 
 const getLinkByRef = `-- name: GetLinkByRef :one
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine FROM link
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine, orphan, orphan_of FROM link
 WHERE tenant = $1 AND person = $2 AND ref = $3 AND state <> 'dead'
 ORDER BY epoch DESC, created DESC, key
 LIMIT 1
@@ -79,13 +95,41 @@ func (q *Queries) GetLinkByRef(ctx context.Context, arg GetLinkByRefParams) (Lin
 		&i.Held,
 		&i.Uid,
 		&i.Quarantine,
+		&i.Orphan,
+		&i.OrphanOf,
 	)
 	return i, err
 }
 
+const inheritLinks = `-- name: InheritLinks :exec
+UPDATE link
+SET person = $1, epoch = CASE WHEN epoch = CAST($2 AS BIGINT) THEN CAST($3 AS BIGINT) ELSE -1 END
+WHERE tenant = $4 AND person = $5
+`
+
+type InheritLinksParams struct {
+	Heir      string
+	FromEpoch int64
+	Epoch     int64
+	Tenant    string
+	Person    string
+}
+
+// References that were learnt in another epoch than from mean nothing where the heir's mailbox is reached.
+func (q *Queries) InheritLinks(ctx context.Context, arg InheritLinksParams) error {
+	_, err := q.db.ExecContext(ctx, inheritLinks,
+		arg.Heir,
+		arg.FromEpoch,
+		arg.Epoch,
+		arg.Tenant,
+		arg.Person,
+	)
+	return err
+}
+
 const killLinksOfPerson = `-- name: KillLinksOfPerson :exec
-UPDATE link SET state = 'dead', base = NULL, sent = NULL, held = NULL, gone_at = 0, problem = '', quarantine = 0
-WHERE tenant = $1 AND person = $2
+UPDATE link SET state = 'dead', orphan = 'told', orphan_of = person, sent = NULL, held = NULL, gone_at = 0, problem = '', quarantine = 0
+WHERE tenant = $1 AND person = $2 AND state <> 'dead'
 `
 
 type KillLinksOfPersonParams struct {
@@ -93,13 +137,56 @@ type KillLinksOfPersonParams struct {
 	Person string
 }
 
+// What has ended before is left as it is: of an item that was let go its booking remembers that it may be there.
 func (q *Queries) KillLinksOfPerson(ctx context.Context, arg KillLinksOfPersonParams) error {
 	_, err := q.db.ExecContext(ctx, killLinksOfPerson, arg.Tenant, arg.Person)
 	return err
 }
 
+const listFormerMailboxes = `-- name: ListFormerMailboxes :many
+SELECT tenant, person, email_key, sync_mode, sync_url, epoch FROM former_mailbox WHERE tenant = $1 AND (person = $2 OR email_key = $3 AND email_key <> '')
+ORDER BY person
+`
+
+type ListFormerMailboxesParams struct {
+	Tenant   string
+	Person   string
+	EmailKey string
+}
+
+// A person's own, and those that were reached by an address.
+func (q *Queries) ListFormerMailboxes(ctx context.Context, arg ListFormerMailboxesParams) ([]FormerMailbox, error) {
+	rows, err := q.db.QueryContext(ctx, listFormerMailboxes, arg.Tenant, arg.Person, arg.EmailKey)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FormerMailbox
+	for rows.Next() {
+		var i FormerMailbox
+		if err := rows.Scan(
+			&i.Tenant,
+			&i.Person,
+			&i.EmailKey,
+			&i.SyncMode,
+			&i.SyncUrl,
+			&i.Epoch,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listLinksByUID = `-- name: ListLinksByUID :many
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine FROM link WHERE tenant = $1 AND uid = $2 AND uid <> '' ORDER BY created, key
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine, orphan, orphan_of FROM link WHERE tenant = $1 AND uid = $2 AND uid <> '' ORDER BY created, key
 `
 
 type ListLinksByUIDParams struct {
@@ -136,6 +223,8 @@ func (q *Queries) ListLinksByUID(ctx context.Context, arg ListLinksByUIDParams) 
 			&i.Held,
 			&i.Uid,
 			&i.Quarantine,
+			&i.Orphan,
+			&i.OrphanOf,
 		); err != nil {
 			return nil, err
 		}
@@ -151,7 +240,7 @@ func (q *Queries) ListLinksByUID(ctx context.Context, arg ListLinksByUIDParams) 
 }
 
 const listLinksGone = `-- name: ListLinksGone :many
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine FROM link WHERE tenant = $1 AND person = $2 AND gone_at > 0 AND state <> 'dead'
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine, orphan, orphan_of FROM link WHERE tenant = $1 AND person = $2 AND gone_at > 0 AND state <> 'dead'
 ORDER BY gone_at, key
 `
 
@@ -188,6 +277,8 @@ func (q *Queries) ListLinksGone(ctx context.Context, arg ListLinksGoneParams) ([
 			&i.Held,
 			&i.Uid,
 			&i.Quarantine,
+			&i.Orphan,
+			&i.OrphanOf,
 		); err != nil {
 			return nil, err
 		}
@@ -203,7 +294,7 @@ func (q *Queries) ListLinksGone(ctx context.Context, arg ListLinksGoneParams) ([
 }
 
 const listLinksOfBooking = `-- name: ListLinksOfBooking :many
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine FROM link WHERE tenant = $1 AND booking = $2 ORDER BY created, key
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine, orphan, orphan_of FROM link WHERE tenant = $1 AND booking = $2 ORDER BY created, key
 `
 
 type ListLinksOfBookingParams struct {
@@ -239,6 +330,8 @@ func (q *Queries) ListLinksOfBooking(ctx context.Context, arg ListLinksOfBooking
 			&i.Held,
 			&i.Uid,
 			&i.Quarantine,
+			&i.Orphan,
+			&i.OrphanOf,
 		); err != nil {
 			return nil, err
 		}
@@ -254,7 +347,7 @@ func (q *Queries) ListLinksOfBooking(ctx context.Context, arg ListLinksOfBooking
 }
 
 const listLinksOfPerson = `-- name: ListLinksOfPerson :many
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine FROM link
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine, orphan, orphan_of FROM link
 WHERE tenant = $1 AND person = $2 AND state <> 'dead' AND key > $3
 ORDER BY key
 LIMIT $4
@@ -300,6 +393,8 @@ func (q *Queries) ListLinksOfPerson(ctx context.Context, arg ListLinksOfPersonPa
 			&i.Held,
 			&i.Uid,
 			&i.Quarantine,
+			&i.Orphan,
+			&i.OrphanOf,
 		); err != nil {
 			return nil, err
 		}
@@ -315,7 +410,7 @@ func (q *Queries) ListLinksOfPerson(ctx context.Context, arg ListLinksOfPersonPa
 }
 
 const listLinksUnseen = `-- name: ListLinksUnseen :many
-SELECT link.tenant, link.key, link.booking, link.person, link.epoch, link.state, link.ref, link.revision, link.base, link.sent, link.tries, link.seen_round, link.gone_at, link.problem, link.created, link.held, link.uid, link.quarantine FROM link
+SELECT link.tenant, link.key, link.booking, link.person, link.epoch, link.state, link.ref, link.revision, link.base, link.sent, link.tries, link.seen_round, link.gone_at, link.problem, link.created, link.held, link.uid, link.quarantine, link.orphan, link.orphan_of FROM link
 JOIN mailbox ON mailbox.tenant = link.tenant AND mailbox.person = link.person AND mailbox.epoch = link.epoch
 WHERE link.tenant = $1 AND link.person = $2 AND link.state = 'live' AND link.seen_round < $3
 ORDER BY link.key
@@ -355,6 +450,8 @@ func (q *Queries) ListLinksUnseen(ctx context.Context, arg ListLinksUnseenParams
 			&i.Held,
 			&i.Uid,
 			&i.Quarantine,
+			&i.Orphan,
+			&i.OrphanOf,
 		); err != nil {
 			return nil, err
 		}
@@ -369,11 +466,96 @@ func (q *Queries) ListLinksUnseen(ctx context.Context, arg ListLinksUnseenParams
 	return items, nil
 }
 
+const listOrphans = `-- name: ListOrphans :many
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine, orphan, orphan_of FROM link WHERE tenant = $1 AND person = $2 AND orphan <> '' AND key > $3
+ORDER BY key
+LIMIT $4
+`
+
+type ListOrphansParams struct {
+	Tenant  string
+	Person  string
+	After   string
+	MaxRows int32
+}
+
+func (q *Queries) ListOrphans(ctx context.Context, arg ListOrphansParams) ([]Link, error) {
+	rows, err := q.db.QueryContext(ctx, listOrphans,
+		arg.Tenant,
+		arg.Person,
+		arg.After,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Link
+	for rows.Next() {
+		var i Link
+		if err := rows.Scan(
+			&i.Tenant,
+			&i.Key,
+			&i.Booking,
+			&i.Person,
+			&i.Epoch,
+			&i.State,
+			&i.Ref,
+			&i.Revision,
+			&i.Base,
+			&i.Sent,
+			&i.Tries,
+			&i.SeenRound,
+			&i.GoneAt,
+			&i.Problem,
+			&i.Created,
+			&i.Held,
+			&i.Uid,
+			&i.Quarantine,
+			&i.Orphan,
+			&i.OrphanOf,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const putFormerMailbox = `-- name: PutFormerMailbox :exec
+INSERT INTO former_mailbox (tenant, person, email_key, sync_mode, sync_url, epoch)
+SELECT person.tenant, person.id, person.email_key, person.sync_mode, person.sync_url, mailbox.epoch
+FROM person JOIN mailbox ON mailbox.tenant = person.tenant AND mailbox.person = person.id
+WHERE person.tenant = $1 AND person.id = $2
+  AND EXISTS (SELECT 1 FROM link WHERE link.tenant = person.tenant AND link.person = person.id)
+ON CONFLICT (tenant, person) DO UPDATE SET
+    email_key = excluded.email_key,
+    sync_mode = excluded.sync_mode,
+    sync_url = excluded.sync_url,
+    epoch = excluded.epoch
+`
+
+type PutFormerMailboxParams struct {
+	Tenant string
+	Person string
+}
+
+func (q *Queries) PutFormerMailbox(ctx context.Context, arg PutFormerMailboxParams) error {
+	_, err := q.db.ExecContext(ctx, putFormerMailbox, arg.Tenant, arg.Person)
+	return err
+}
+
 const upsertLink = `-- name: UpsertLink :exec
 INSERT INTO link (tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at,
-    problem, created, held, quarantine, uid)
+    problem, created, held, quarantine, uid, orphan, orphan_of)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-    $14, $15, $16, $17, $18)
+    $14, $15, $16, $17, $18, $19, $20)
 ON CONFLICT (tenant, key) DO UPDATE SET
     booking = excluded.booking,
     person = excluded.person,
@@ -389,7 +571,9 @@ ON CONFLICT (tenant, key) DO UPDATE SET
     problem = excluded.problem,
     held = excluded.held,
     quarantine = excluded.quarantine,
-    uid = excluded.uid
+    uid = excluded.uid,
+    orphan = excluded.orphan,
+    orphan_of = excluded.orphan_of
 `
 
 type UpsertLinkParams struct {
@@ -411,6 +595,8 @@ type UpsertLinkParams struct {
 	Held       []byte
 	Quarantine int64
 	Uid        string
+	Orphan     string
+	OrphanOf   string
 }
 
 func (q *Queries) UpsertLink(ctx context.Context, arg UpsertLinkParams) error {
@@ -433,6 +619,8 @@ func (q *Queries) UpsertLink(ctx context.Context, arg UpsertLinkParams) error {
 		arg.Held,
 		arg.Quarantine,
 		arg.Uid,
+		arg.Orphan,
+		arg.OrphanOf,
 	)
 	return err
 }

@@ -333,17 +333,18 @@ func (q *Queries) GetMailbox(ctx context.Context, arg GetMailboxParams) (Mailbox
 }
 
 const insertMailbox = `-- name: InsertMailbox :exec
-INSERT INTO mailbox (tenant, person) VALUES ($1, $2)
+INSERT INTO mailbox (tenant, person, epoch) VALUES ($1, $2, $3)
 ON CONFLICT (tenant, person) DO NOTHING
 `
 
 type InsertMailboxParams struct {
 	Tenant string
 	Person string
+	Epoch  int64
 }
 
 func (q *Queries) InsertMailbox(ctx context.Context, arg InsertMailboxParams) error {
-	_, err := q.db.ExecContext(ctx, insertMailbox, arg.Tenant, arg.Person)
+	_, err := q.db.ExecContext(ctx, insertMailbox, arg.Tenant, arg.Person, arg.Epoch)
 	return err
 }
 

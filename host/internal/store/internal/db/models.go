@@ -116,6 +116,15 @@ type Difference struct {
 	Ended     int64
 }
 
+type FormerMailbox struct {
+	Tenant   string
+	Person   string
+	EmailKey string
+	SyncMode string
+	SyncUrl  string
+	Epoch    int64
+}
+
 type Idempotency struct {
 	Tenant      string
 	ApiKey      string
@@ -173,6 +182,8 @@ type Link struct {
 	Held       []byte
 	Uid        string
 	Quarantine int64
+	Orphan     string
+	OrphanOf   string
 }
 
 type Mail struct {

@@ -139,7 +139,7 @@ func (q *Queries) InsertQuarantine(ctx context.Context, arg InsertQuarantinePara
 }
 
 const listLinksInQuarantine = `-- name: ListLinksInQuarantine :many
-SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine FROM link WHERE tenant = $1 AND person = $2 AND quarantine = $3 AND state <> 'dead' ORDER BY key
+SELECT tenant, key, booking, person, epoch, state, ref, revision, base, sent, tries, seen_round, gone_at, problem, created, held, uid, quarantine, orphan, orphan_of FROM link WHERE tenant = $1 AND person = $2 AND quarantine = $3 AND state <> 'dead' ORDER BY key
 `
 
 type ListLinksInQuarantineParams struct {
@@ -176,6 +176,8 @@ func (q *Queries) ListLinksInQuarantine(ctx context.Context, arg ListLinksInQuar
 			&i.Held,
 			&i.Uid,
 			&i.Quarantine,
+			&i.Orphan,
+			&i.OrphanOf,
 		); err != nil {
 			return nil, err
 		}
