@@ -79,9 +79,7 @@ func (e *Engine) Put(ctx context.Context, b *booking.Booking, match booking.Matc
 				return nil
 			}
 		}
-		if next.ItemExpected {
-			next.ExpectedUntil = e.now().Add(e.limits().ExpectWait)
-		}
+		e.expects(old, next)
 		saved.Booking = next
 		return e.accept(ctx, tx, old, next)
 	})
@@ -89,6 +87,17 @@ func (e *Engine) Put(ctx context.Context, b *booking.Booking, match booking.Matc
 		return booking.Saved{}, err
 	}
 	return saved, nil
+}
+
+// expects says how long the add-in's item of a booking that is put is waited for. One that is on its way to the same calendar still is, also
+// where whoever puts the booking next says nothing of it: another one, made at once, would invite everybody again.
+func (e *Engine) expects(old, next *booking.Booking) {
+	switch {
+	case next.ItemExpected:
+		next.ExpectedUntil = e.now().Add(e.limits().ExpectWait)
+	case old != nil && old.ItemExpected && old.ExpectedUntil.After(e.now()) && old.Organizer == next.Organizer && !next.SyncOff:
+		next.ItemExpected, next.ExpectedUntil = true, old.ExpectedUntil
+	}
 }
 
 // accept saves what the booking system made of a booking, and records what its calendar needs.
@@ -302,8 +311,20 @@ func (e *Engine) relink(ctx context.Context, tx *store.Tx, old, next *booking.Bo
 	if err != nil {
 		return err
 	}
-	return e.intend(ctx, tx, *mine, store.OpSync, mail, "booking changed")
+	cause := "booking changed"
+	if mine.State == store.LinkExpected {
+		if in, found, err := tx.Intent(ctx, mine.Tenant, mine.Key); err != nil {
+			return err
+		} else if mail != calendar.MailNobody || found && in.Cause == changedAwaited {
+			cause = changedAwaited
+		}
+	}
+	return e.intend(ctx, tx, *mine, store.OpSync, mail, cause)
 }
+
+// changedAwaited is the cause where the booking system changed, after the add-in had made the item and before that was found, what
+// those invited are to be told of.
+const changedAwaited = "booking changed while its item was awaited"
 
 // linking says how a booking comes to a link.
 type linking struct {

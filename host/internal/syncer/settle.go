@@ -412,7 +412,7 @@ func strange(l store.Link) bool { return l.Ref == "" || bytes.Equal(l.Sent, unkn
 
 // adopt takes an item for that of a link which had none. One with the link's own key was made by us: what was sent then
 // is what both sides agreed on. Of another one nobody knows that, and nobody is mailed of what is intended for it:
-// whoever made it told them, but for that it is called off.
+// whoever made it told them, but for that it is called off, and for what was changed since.
 func (e *Engine) adopt(ctx context.Context, tx *store.Tx, l *store.Link, item *calendar.Item) error {
 	if err := e.closeStray(ctx, tx, store.Mailbox{Tenant: l.Tenant, Person: l.Person}, item.Ref); err != nil {
 		return err
@@ -424,7 +424,7 @@ func (e *Engine) adopt(ctx context.Context, tx *store.Tx, l *store.Link, item *c
 	}
 	l.Sent = nil
 	in, found, err := tx.Intent(ctx, l.Tenant, l.Key)
-	if err != nil || !found || in.Mail == calendar.MailNobody || in.Op == store.OpDelete {
+	if err != nil || !found || in.Mail == calendar.MailNobody || in.Op == store.OpDelete || in.Cause == changedAwaited {
 		return err
 	}
 	return tx.ReviseIntent(ctx, in.Tenant, in.Key, in.Op, calendar.MailNobody)
