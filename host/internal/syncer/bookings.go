@@ -89,22 +89,14 @@ func (e *Engine) Put(ctx context.Context, b *booking.Booking, match booking.Matc
 	return saved, nil
 }
 
-// expects says how long the add-in's item of a booking that is put is waited for. One that is on its way to the same calendar still is, also
-// where whoever puts the booking next says nothing of it: another one, made at once, would invite everybody again.
-func (e *Engine) expects(old, next *booking.Booking) {
-	switch {
-	case next.ItemExpected:
-		next.ExpectedUntil = e.now().Add(e.limits().ExpectWait)
-	case old != nil && old.ItemExpected && old.ExpectedUntil.After(e.now()) && old.Organizer == next.Organizer && !next.SyncOff:
-		next.ItemExpected, next.ExpectedUntil = true, old.ExpectedUntil
-	}
-}
-
 // accept saves what the booking system made of a booking, and records what its calendar needs.
 func (e *Engine) accept(ctx context.Context, tx *store.Tx, old, next *booking.Booking) error {
 	next.SyncDisabled, next.SyncProblem = false, ""
 	if old != nil {
 		next.Answers = slices.Clone(old.Answers)
+		if err := e.askAnew(ctx, tx, next); err != nil {
+			return err
+		}
 		next.SyncProblem = declinedProblem(next)
 	}
 	if err := e.save(ctx, tx, old, next, sourceAPI, ""); err != nil {
@@ -262,12 +254,11 @@ func (e *Engine) relink(ctx context.Context, tx *store.Tx, old, next *booking.Bo
 	var mine *store.Link
 	for i, l := range links {
 		switch {
-		case l.State == store.LinkDeleting && l.Quarantine != 0 && next.Status == booking.Confirmed && l.Person == next.Organizer && !next.SyncOff:
-			revive(&links[i]) // its item was to be removed and still waits
-			mine = &links[i]
+		case keeps(l, next):
+			if mine = &links[i]; l.State == store.LinkDeleting {
+				revive(mine)
+			}
 		case l.State == store.LinkDead || l.State == store.LinkDeleting:
-		case next.Status == booking.Confirmed && l.Person == next.Organizer:
-			mine = &links[i]
 		default:
 			why := "booking cancelled"
 			if next.Status == booking.Confirmed {
@@ -311,20 +302,20 @@ func (e *Engine) relink(ctx context.Context, tx *store.Tx, old, next *booking.Bo
 	if err != nil {
 		return err
 	}
-	cause := "booking changed"
-	if mine.State == store.LinkExpected {
-		if in, found, err := tx.Intent(ctx, mine.Tenant, mine.Key); err != nil {
-			return err
-		} else if mail != calendar.MailNobody || found && in.Cause == changedAwaited {
-			cause = changedAwaited
-		}
+	cause, err := causeOfChange(ctx, tx, *mine, mail)
+	if err != nil {
+		return err
 	}
 	return e.intend(ctx, tx, *mine, store.OpSync, mail, cause)
 }
 
-// changedAwaited is the cause where the booking system changed, after the add-in had made the item and before that was found, what
-// those invited are to be told of.
-const changedAwaited = "booking changed while its item was awaited"
+// keeps reports whether a booking keeps a link that it has, or has it back: its item was to be removed and still waits.
+func keeps(l store.Link, b *booking.Booking) bool {
+	if b.Status != booking.Confirmed || l.Person != b.Organizer || l.State == store.LinkDead {
+		return false
+	}
+	return l.State != store.LinkDeleting || l.Quarantine != 0 && !b.SyncOff
+}
 
 // linking says how a booking comes to a link.
 type linking struct {
@@ -362,7 +353,7 @@ func (e *Engine) link(ctx context.Context, tx *store.Tx, b *booking.Booking, for
 		l.State = store.LinkExpected
 	}
 	if len(former) > 0 && l.Ref == "" && len(l.Sent) == 0 {
-		if err := unheard(ctx, tx, b); err != nil {
+		if err := e.tellOfAsking(ctx, tx, b); err != nil {
 			return err
 		}
 	}
