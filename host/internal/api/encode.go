@@ -85,6 +85,7 @@ func attendeesOut(b *booking.Booking, list []booking.Attendee) []rest.Attendee {
 	return out
 }
 
+// attendeesIn reads attendees as a caller says them, whose groups are not heeded: see syncer.Engine.Put.
 func attendeesIn(list []rest.Attendee) []booking.Attendee {
 	var all []booking.Attendee
 	for _, a := range list {

@@ -9,7 +9,8 @@ import (
 	"github.com/roomwire/roomwire/host/internal/booking"
 )
 
-// Parse is the reverse of Render, for bookings of the change feed.
+// Parse is the reverse of Render, for bookings of the change feed. Other than from a caller it takes over through which group
+// somebody is invited; what the booking's rooms and people have answered it leaves out.
 func Parse(tenant string, data []byte) (*booking.Booking, error) {
 	var in rest.Booking
 	var sync struct{ Sync *bool } // not in what older releases wrote: every booking was synced
@@ -27,7 +28,7 @@ func Parse(tenant string, data []byte) (*booking.Booking, error) {
 		SyncOff: sync.Sync != nil && !*sync.Sync, SyncDisabled: in.SyncDisabled, SyncProblem: or(in.SyncProblem, ""),
 		ItemExpected: in.Item != nil, Created: in.Created, Updated: in.Updated,
 		Recurrence: or(in.Recurrence, ""), LeadMinutes: or(in.LeadMinutes, 0), FollowMinutes: or(in.FollowMinutes, 0),
-		Attendees: attendeesIn(in.Attendees),
+		Attendees: attendeesKept(in.Attendees),
 	}
 	if in.ExternalOrganizer != nil {
 		b.External = &booking.Address{Name: or(in.ExternalOrganizer.Name, ""), Email: in.ExternalOrganizer.Email}
@@ -37,6 +38,11 @@ func Parse(tenant string, data []byte) (*booking.Booking, error) {
 		return nil, fmt.Errorf("booking %q from JSON: %s %s", in.ID, v[0].Field, v[0].Reason)
 	}
 	b.Exceptions = exceptions
+	for i, x := range or(in.Exceptions, nil) {
+		if x.Attendees != nil {
+			*b.Exceptions[i].Attendees = attendeesKept(*x.Attendees)
+		}
+	}
 	for _, t := range []struct {
 		text string
 		at   *time.Time
@@ -49,4 +55,13 @@ func Parse(tenant string, data []byte) (*booking.Booking, error) {
 	}
 	b.Normalize()
 	return b, nil
+}
+
+// attendeesKept reads attendees as the host wrote them.
+func attendeesKept(list []rest.Attendee) []booking.Attendee {
+	all := attendeesIn(list)
+	for i, a := range list {
+		all[i].Group = or(a.Group, "")
+	}
+	return all
 }

@@ -76,25 +76,6 @@ func (e *Engine) hear(ctx context.Context, tx *store.Tx, p *pair) error {
 	return nil
 }
 
-// unheard has everything be news that a new item of a booking will say of the answers: a room that declined the former one at first, and
-// then took it, may decline this one.
-func unheard(ctx context.Context, tx *store.Tx, b *booking.Booking) error {
-	known, err := tx.Answers(ctx, b.Tenant, b.ID)
-	if err != nil {
-		return err
-	}
-	for _, a := range known {
-		if a.Heard == "" {
-			continue
-		}
-		a.Heard = ""
-		if err := tx.PutAnswer(ctx, a); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // heardAlone returns the occurrences of a series that a room, which is invited as a, declined by themselves, as the organizer's
 // item of a pair tells. Where the room's own calendar is read that one knows better: what is known stays.
 func (e *Engine) heardAlone(ctx context.Context, tx *store.Tx, p *pair, a calendar.Attendee, room string, known []time.Time) ([]time.Time, error) {

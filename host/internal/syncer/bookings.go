@@ -79,9 +79,7 @@ func (e *Engine) Put(ctx context.Context, b *booking.Booking, match booking.Matc
 				return nil
 			}
 		}
-		if next.ItemExpected {
-			next.ExpectedUntil = e.now().Add(e.limits().ExpectWait)
-		}
+		e.expects(old, next)
 		saved.Booking = next
 		return e.accept(ctx, tx, old, next)
 	})
@@ -96,6 +94,9 @@ func (e *Engine) accept(ctx context.Context, tx *store.Tx, old, next *booking.Bo
 	next.SyncDisabled, next.SyncProblem = false, ""
 	if old != nil {
 		next.Answers = slices.Clone(old.Answers)
+		if err := e.askAnew(ctx, tx, next); err != nil {
+			return err
+		}
 		next.SyncProblem = declinedProblem(next)
 	}
 	if err := e.save(ctx, tx, old, next, sourceAPI, ""); err != nil {
@@ -253,16 +254,15 @@ func (e *Engine) relink(ctx context.Context, tx *store.Tx, old, next *booking.Bo
 	var mine *store.Link
 	for i, l := range links {
 		switch {
-		case l.State == store.LinkDeleting && l.Quarantine != 0 && next.Status == booking.Confirmed && l.Person == next.Organizer && !next.SyncOff:
-			revive(&links[i]) // its item was to be removed and still waits
-			mine = &links[i]
+		case keeps(l, next):
+			if mine = &links[i]; l.State == store.LinkDeleting {
+				revive(mine)
+			}
 		case l.Orphan != store.OrphanNot:
 			if err := e.relinkOrphan(ctx, tx, l, next); err != nil {
 				return err
 			}
 		case l.State == store.LinkDead || l.State == store.LinkDeleting:
-		case next.Status == booking.Confirmed && l.Person == next.Organizer:
-			mine = &links[i]
 		default:
 			why := "booking cancelled"
 			if next.Status == booking.Confirmed {
@@ -309,7 +309,19 @@ func (e *Engine) relink(ctx context.Context, tx *store.Tx, old, next *booking.Bo
 	if err != nil {
 		return err
 	}
-	return e.intend(ctx, tx, *mine, store.OpSync, mail, "booking changed")
+	cause, err := causeOfChange(ctx, tx, *mine, mail)
+	if err != nil {
+		return err
+	}
+	return e.intend(ctx, tx, *mine, store.OpSync, mail, cause)
+}
+
+// keeps reports whether a booking keeps a link that it has, or has it back: its item was to be removed and still waits.
+func keeps(l store.Link, b *booking.Booking) bool {
+	if b.Status != booking.Confirmed || l.Person != b.Organizer || l.State == store.LinkDead {
+		return false
+	}
+	return l.State != store.LinkDeleting || l.Quarantine != 0 && !b.SyncOff
 }
 
 // linking says how a booking comes to a link.
@@ -348,7 +360,7 @@ func (e *Engine) link(ctx context.Context, tx *store.Tx, b *booking.Booking, for
 		l.State = store.LinkExpected
 	}
 	if len(former) > 0 && l.Ref == "" && len(l.Sent) == 0 {
-		if err := unheard(ctx, tx, b); err != nil {
+		if err := e.tellOfAsking(ctx, tx, b); err != nil {
 			return err
 		}
 	}

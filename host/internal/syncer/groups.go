@@ -213,7 +213,8 @@ func (e *Engine) membersNow(p *pair, group booking.Attendee) []booking.Attendee 
 }
 
 // regroup ties those of a booking that is put to the groups that they stood for in the one before, which the booking system is
-// only told of. If somebody of a group is missing, or comes in another role, the others are invited by themselves from now on.
+// only told of. If somebody of a group is missing, or comes in another role, the others are invited by themselves from now on. Both
+// must be normalized, and next is so afterwards: an occurrence has no guests of its own who are those of the series.
 func regroup(old, next *booking.Booking) {
 	if old == nil {
 		return
@@ -230,6 +231,7 @@ func regroup(old, next *booking.Booking) {
 		}
 		regroupList(before, *x.Attendees)
 	}
+	next.Normalize()
 }
 
 func regroupList(old, next []booking.Attendee) {

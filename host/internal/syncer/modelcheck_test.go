@@ -75,7 +75,9 @@ func (m *model) checkEdits(b *booking.Booking, history []store.ChangeRecord, ope
 			case field == "place":
 				kept = kept || strings.Contains(string(c.Data), token)
 			case field == "time":
-				kept = kept || strings.Contains(string(c.Data), `"Start":"`+startIn(token))
+				was, err := parseBooking(c.Tenant, c.Data)
+				m.must(err)
+				kept = kept || was.Start.Equal(startIn(token))
 			}
 		}
 		if !kept {
@@ -84,9 +86,9 @@ func (m *model) checkEdits(b *booking.Booking, history []store.ChangeRecord, ope
 	}
 }
 
-func startIn(token string) string {
+func startIn(token string) time.Time {
 	at, _ := time.Parse("2006-01-02 15:04:05 -0700 MST", token)
-	return at.Format(time.RFC3339)
+	return at
 }
 
 // checkCalendar looks for items of ours that no booking stands behind.

@@ -2,7 +2,6 @@ package syncer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/calendar"
@@ -126,8 +124,7 @@ func (m *model) newEngine() *Engine {
 			}
 			return "https://rooms.example.com/x?Default"
 		},
-		Render: func(b *booking.Booking) ([]byte, error) { return json.Marshal(b) },
-		Parse:  parseBooking,
+		Render: renderBooking, Parse: parseBooking,
 		Failpoint: func(step string) {
 			if m.crash == 0 {
 				return

@@ -56,6 +56,7 @@ func (e *Engine) PutOccurrence(ctx context.Context, c booking.OccurrenceChange) 
 		next := old.Clone()
 		next.SetException(c.Exception)
 		next.Normalize()
+		regroup(old, next)
 		v := booking.Validate(next)
 		if len(v) == 0 {
 			if v, err = strangers(ctx, tx, next); err != nil {

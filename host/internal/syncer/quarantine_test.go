@@ -2,7 +2,6 @@ package syncer
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -13,13 +12,9 @@ import (
 	"github.com/roomwire/roomwire/sdk/calendar"
 )
 
-// many makes n bookings with their items, and an engine that can read the change feed.
+// many makes n bookings with their items.
 func (w *world) many(n int) {
 	w.Helper()
-	w.engine.Parse = func(_ string, data []byte) (*booking.Booking, error) {
-		var b booking.Booking
-		return &b, json.Unmarshal(data, &b)
-	}
 	limits := *w.engine.limits()
 	limits.MassChangeLimit, limits.MassDeletionLimit = 4, 4
 	w.engine.SetLimits(limits)

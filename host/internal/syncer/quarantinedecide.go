@@ -313,7 +313,7 @@ func (e *Engine) undoChange(ctx context.Context, tx *store.Tx, b *booking.Bookin
 			return fmt.Errorf("booking %q as it was: %w", b.ID, err)
 		}
 		was.SyncDisabled, was.SyncProblem, was.ItemExpected, was.ExpectedUntil = b.SyncDisabled, b.SyncProblem, false, time.Time{}
-		was.SyncOff, was.SyncUnsaid = b.SyncOff, false
+		was.SyncOff, was.SyncUnsaid, was.Answers = b.SyncOff, false, slices.Clone(b.Answers)
 		if next, err := e.putBack(ctx, tx, b, was, it, undoneCause); err != nil || next == nil {
 			return err
 		}

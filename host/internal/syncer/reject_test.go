@@ -2,7 +2,6 @@ package syncer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -13,23 +12,6 @@ import (
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/calendar"
 )
-
-func parseBooking(_ string, data []byte) (*booking.Booking, error) {
-	var b booking.Booking
-	if err := json.Unmarshal(data, &b); err != nil {
-		return nil, err
-	}
-	return &b, nil
-}
-
-// rejecting runs f with an engine that can read the feed.
-func rejecting(t *testing.T, f func(w *world)) {
-	t.Helper()
-	each(t, func(w *world) {
-		w.engine.Parse = parseBooking
-		f(w)
-	})
-}
 
 func (w *world) lastSeq() int64 {
 	w.Helper()
@@ -71,7 +53,7 @@ func startAt(hour int) func(*calendar.Event) {
 }
 
 func TestRejectedChangeIsUndoneOnBothSidesAndNobodyIsMailed(t *testing.T) {
-	rejecting(t, func(w *world) {
+	each(t, func(w *world) {
 		w.book("b1")
 		w.pass("alice")
 		mails := len(w.server.mails)
@@ -99,7 +81,7 @@ func TestRejectedChangeIsUndoneOnBothSidesAndNobodyIsMailed(t *testing.T) {
 }
 
 func TestRejectionLeavesWhatWasChangedSince(t *testing.T) {
-	rejecting(t, func(w *world) {
+	each(t, func(w *world) {
 		w.book("b1")
 		w.pass("alice")
 		seq := w.edited("alice", func(e *calendar.Event) {
@@ -126,7 +108,7 @@ func TestRejectionLeavesWhatWasChangedSince(t *testing.T) {
 func TestRowOfChangesRejectedInAnyOrder(t *testing.T) {
 	for _, order := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 0, 2}, {1, 2, 0}, {0, 2, 1}, {2, 0, 1}} {
 		t.Run(fmt.Sprint(order), func(t *testing.T) {
-			rejecting(t, func(w *world) {
+			each(t, func(w *world) {
 				w.book("b1")
 				w.pass("alice")
 				var seqs []int64
@@ -148,7 +130,7 @@ func TestRowOfChangesRejectedInAnyOrder(t *testing.T) {
 }
 
 func TestRejectionIsRefusedWhenTheOldPlaceIsTaken(t *testing.T) {
-	rejecting(t, func(w *world) {
+	each(t, func(w *world) {
 		w.book("b1")
 		w.pass("alice")
 		seq := w.edited("alice", startAt(14))
@@ -168,7 +150,7 @@ func TestRejectionIsRefusedWhenTheOldPlaceIsTaken(t *testing.T) {
 }
 
 func TestRejectionOfTimeAndPlaceOfWhichOneChangedSince(t *testing.T) {
-	rejecting(t, func(w *world) {
+	each(t, func(w *world) {
 		w.book("b1")
 		w.pass("alice")
 		seq := w.edited("alice", func(e *calendar.Event) {
@@ -188,7 +170,7 @@ func TestRejectionOfTimeAndPlaceOfWhichOneChangedSince(t *testing.T) {
 }
 
 func TestRejectedDeletionBringsBookingAndItemBack(t *testing.T) {
-	rejecting(t, func(w *world) {
+	each(t, func(w *world) {
 		w.book("b1")
 		w.pass("alice")
 		mails := len(w.server.mails)
@@ -216,7 +198,7 @@ func TestRejectedDeletionBringsBookingAndItemBack(t *testing.T) {
 }
 
 func TestDeletionAfterWhichTheBookingWasMadeAgainIsOvertaken(t *testing.T) {
-	rejecting(t, func(w *world) {
+	each(t, func(w *world) {
 		w.book("b1")
 		w.pass("alice")
 		w.server.remove(alice, w.only(alice).Ref)
@@ -231,7 +213,7 @@ func TestDeletionAfterWhichTheBookingWasMadeAgainIsOvertaken(t *testing.T) {
 }
 
 func TestRejectionWithConflictBehaviourCancel(t *testing.T) {
-	rejecting(t, func(w *world) {
+	each(t, func(w *world) {
 		w.book("b1", by("carol"))
 		w.pass("carol")
 		seq := w.edited("carol", startAt(14))
@@ -251,7 +233,7 @@ func TestRejectionWithConflictBehaviourCancel(t *testing.T) {
 
 // A calendar that does the same again and again is not fought forever.
 func TestRejectionsAreCountedWhileNothingElseHappens(t *testing.T) {
-	rejecting(t, func(w *world) {
+	each(t, func(w *world) {
 		w.engine.Mails = func() bool { return true }
 		p, _, err := w.store.Person(w.Context(), tenant, "alice")
 		if err != nil {
@@ -279,7 +261,7 @@ func TestRejectionsAreCountedWhileNothingElseHappens(t *testing.T) {
 }
 
 func TestWhatCannotBeRejected(t *testing.T) {
-	rejecting(t, func(w *world) {
+	each(t, func(w *world) {
 		w.book("b1")
 		w.pass("alice")
 		seq := w.edited("alice", subject("Review"))
@@ -309,7 +291,7 @@ func TestWhatCannotBeRejected(t *testing.T) {
 
 // What the change did is past: the booking is not cancelled for it.
 func TestOvertakenChangeCancelsNothing(t *testing.T) {
-	rejecting(t, func(w *world) {
+	each(t, func(w *world) {
 		w.book("b1", by("carol"))
 		w.pass("carol")
 		seq := w.edited("carol", startAt(14))
@@ -325,7 +307,7 @@ func TestOvertakenChangeCancelsNothing(t *testing.T) {
 // A booking came back to an organizer with a former item of theirs, and the other one's is still to go when a cancellation is refused too often:
 // the sync is given up for the item of who has it now.
 func TestGivingUpAfterRejectionsConcernsTheOrganizersItem(t *testing.T) {
-	rejecting(t, func(w *world) {
+	each(t, func(w *world) {
 		w.book("b1")
 		w.pass("alice")
 		w.book("b1", func(b *booking.Booking) { b.SyncOff = true })
@@ -358,7 +340,6 @@ func TestGivingUpAfterRejectionsConcernsTheOrganizersItem(t *testing.T) {
 // and somebody is told that nothing holds the room in Exchange.
 func TestABookingThatOutlivesItsMeetingByARefusalIsListed(t *testing.T) {
 	rooms(t, func(w *world) {
-		w.engine.Parse = parseBooking
 		ref := w.invite(meetingAt(9, "m1", "guest@elsewhere.example", roomA), roomA)[0]
 		w.pass("room-a")
 		id := w.bookings()[0].ID

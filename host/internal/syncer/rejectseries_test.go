@@ -14,7 +14,7 @@ import (
 func TestRowOfChangesOfAnOccurrenceRejectedInAnyOrder(t *testing.T) {
 	for _, order := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 2, 0}} {
 		t.Run(fmt.Sprint(order), func(t *testing.T) {
-			rejecting(t, func(w *world) {
+			each(t, func(w *world) {
 				w.book("b1", ruled(fiveDays), with(retitled(1, "Review")))
 				w.pass("alice")
 				var seqs []int64
@@ -37,7 +37,7 @@ func TestRowOfChangesOfAnOccurrenceRejectedInAnyOrder(t *testing.T) {
 
 // A series is lengthened and one of its occurrences retitled before the calendar is read: both are undone, as one change.
 func TestRejectedLengthAndOccurrenceAreUndoneTogether(t *testing.T) {
-	rejecting(t, func(w *world) {
+	each(t, func(w *world) {
 		w.book("b1", ruled(fiveDays), with(leftOut(3)))
 		w.pass("alice")
 		seq := w.edited("alice", func(ev *calendar.Event) {
@@ -58,7 +58,7 @@ func TestRejectedLengthAndOccurrenceAreUndoneTogether(t *testing.T) {
 
 // That another booking has the room at one of the times does not stand in the way of undoing what does not touch the times.
 func TestRejectionOfASeriesThatSharesItsRoom(t *testing.T) {
-	rejecting(t, func(w *world) {
+	each(t, func(w *world) {
 		w.book("endless", func(b *booking.Booking) { b.Recurrence = "FREQ=DAILY" })
 		w.pass("alice")
 		far := december(1).Add(booking.Horizon).Truncate(24*time.Hour).AddDate(0, 0, 14).Add(9 * time.Hour)

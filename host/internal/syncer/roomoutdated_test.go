@@ -82,7 +82,6 @@ func TestTheRestOfASeriesIsNotDeclinedByARoomThatIsReadFirst(t *testing.T) {
 	for name, rule := range map[string]string{"all of it is in the way": "", "a part of it": "FREQ=DAILY;COUNT=6"} {
 		t.Run(name, func(t *testing.T) {
 			rooms(t, func(w *world) {
-				w.reads()
 				w.room("a", true)
 				w.book("b1", ruled(fiveDays), noOneElse)
 				w.pass("alice")

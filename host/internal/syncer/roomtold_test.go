@@ -172,7 +172,6 @@ func TestARefusalWhoseTextMayNotBeRead(t *testing.T) {
 // The booking system refuses what the calendar did, and the organizer wants it cancelled then: the item goes on inviting the room.
 func TestARefusedChangeThatCancelsWakesRooms(t *testing.T) {
 	rooms(t, func(w *world) {
-		w.engine.Parse = parseBooking
 		w.person(directory.Person{ID: "alice", Email: alice, DisplayName: "Alice", ConflictBehaviour: directory.Cancel})
 		w.book("b1")
 		w.pass("alice")

@@ -266,27 +266,6 @@ func agreedOn(ctx context.Context, p people, l store.Link, s step, item *calenda
 	return plan.Agreed(plan.Input{Base: before, Booking: &s.fields, Omits: omits}, 0), nil
 }
 
-// arrived ends the wait for an item that the add-in made, or that was made in its place: nobody looks for it any more.
-// The booking's version stays: what it says has not changed.
-func (e *Engine) arrived(ctx context.Context, tx *store.Tx, l *store.Link) error {
-	b, found, err := tx.Booking(ctx, l.Tenant, l.Booking)
-	if err != nil {
-		return err
-	}
-	if found && b.ItemExpected {
-		b.ItemExpected, b.ExpectedUntil = false, zeroTime
-		if err := tx.PutBooking(ctx, b); err != nil {
-			return err
-		}
-	}
-	// The intent was put off until the item was to be made after all. It has nothing to wait for now.
-	in, found, err := tx.Intent(ctx, l.Tenant, l.Key)
-	if err != nil || !found || !in.NotBefore.After(e.now()) {
-		return err
-	}
-	return tx.DeferIntent(ctx, in.Tenant, in.Key, e.now(), 0)
-}
-
 func (e *Engine) showLosses(ctx context.Context, tx *store.Tx, p *pair, d plan.Decision) error {
 	for _, loss := range d.Lost {
 		detail := fmt.Sprintf("the %s's change of %s gave way: the other side changed it as well", loss.Side, inWords(loss.Fields))
@@ -415,7 +394,7 @@ func strange(l store.Link) bool { return l.Ref == "" || bytes.Equal(l.Sent, unkn
 
 // adopt takes an item for that of a link which had none. One with the link's own key was made by us: what was sent then
 // is what both sides agreed on. Of another one nobody knows that, and nobody is mailed of what is intended for it:
-// whoever made it told them, but for that it is called off.
+// whoever made it told them, but for that it is called off, and for what was changed since.
 func (e *Engine) adopt(ctx context.Context, tx *store.Tx, l *store.Link, item *calendar.Item) error {
 	if err := e.closeStray(ctx, tx, store.Mailbox{Tenant: l.Tenant, Person: l.Person}, item.Ref); err != nil {
 		return err
@@ -427,7 +406,7 @@ func (e *Engine) adopt(ctx context.Context, tx *store.Tx, l *store.Link, item *c
 	}
 	l.Sent = nil
 	in, found, err := tx.Intent(ctx, l.Tenant, l.Key)
-	if err != nil || !found || in.Mail == calendar.MailNobody || in.Op == store.OpDelete {
+	if err != nil || !found || in.Mail == calendar.MailNobody || in.Op == store.OpDelete || in.Cause == changedAwaited {
 		return err
 	}
 	return tx.ReviseIntent(ctx, in.Tenant, in.Key, in.Op, calendar.MailNobody)

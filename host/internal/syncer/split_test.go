@@ -1,7 +1,6 @@
 package syncer
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -13,14 +12,6 @@ import (
 	"github.com/roomwire/roomwire/sdk/calendar"
 	"github.com/roomwire/roomwire/sdk/fault"
 )
-
-// reads lets the engine read the change feed.
-func (w *world) reads() {
-	w.engine.Parse = func(_ string, data []byte) (*booking.Booking, error) {
-		var b booking.Booking
-		return &b, json.Unmarshal(data, &b)
-	}
-}
 
 // cutOff is what Outlook does to the only series of alice from an occurrence on: it ends before, and another item with the same
 // markers is what follows, as change has it. first shortens it, then makes the rest; either may be left out with nil.
@@ -138,7 +129,6 @@ func TestThisAndFollowingBecomesABookingOfItsOwn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(w *world) {
-				w.reads()
 				w.book("b1", ruled(fiveDays), with(retitled(1, "Review"), retitled(4, "Party")), func(b *booking.Booking) {
 					b.Notes, b.LeadMinutes = "bring cups", 15
 				})
@@ -209,7 +199,6 @@ func TestACopyOfASeriesIsNoRestOfIt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(w *world) {
-				w.reads()
 				w.book("b1", ruled(fiveDays))
 				w.pass("alice")
 				w.server.identify(alice, w.only(alice).Ref, "meeting")
@@ -236,7 +225,6 @@ func TestTheRestOfASeriesMeetsATakenRoom(t *testing.T) {
 	for name, cancel := range map[string]bool{"RollbackPutsItBack": false, "CancelLeavesItUnbooked": true} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(w *world) {
-				w.reads()
 				if cancel {
 					w.person(directory.Person{ID: "alice", Email: alice, DisplayName: "Alice", ConflictBehaviour: directory.Cancel})
 				}
@@ -274,7 +262,6 @@ func TestTheRestOfASeriesMeetsATakenRoom(t *testing.T) {
 // A split of a split, and a series that was a single appointment.
 func TestASingleAppointmentIsMadeASeriesAndSplitAndSplit(t *testing.T) {
 	each(t, func(w *world) {
-		w.reads()
 		w.book("b1")
 		w.pass("alice")
 		w.server.edit(alice, w.only(alice).Ref, func(ev *calendar.Event) { ev.Recurrence = fiveDays })
@@ -303,7 +290,6 @@ func TestASplitSurvivesWhatever(t *testing.T) {
 		for _, moved := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/moved=%t", at, moved), func(t *testing.T) {
 				each(t, func(w *world) {
-					w.reads()
 					w.book("b1", ruled(fiveDays))
 					w.pass("alice")
 					first := w.only(alice)
@@ -312,7 +298,6 @@ func TestASplitSurvivesWhatever(t *testing.T) {
 					if !w.killedAt(at) {
 						w.Fatalf("the pass never came to %s", at)
 					}
-					w.reads()
 					if moved {
 						ref = w.server.move(alice, ref)
 					}
@@ -334,7 +319,6 @@ func TestASplitSurvivesWhatever(t *testing.T) {
 // The server cannot be reached just when the item is to be marked. It is marked later, and once.
 func TestARemarkIsMadeUpFor(t *testing.T) {
 	each(t, func(w *world) {
-		w.reads()
 		w.book("b1", ruled(fiveDays))
 		w.pass("alice")
 		first := w.only(alice)
@@ -364,7 +348,6 @@ func TestARemarkIsMadeUpFor(t *testing.T) {
 // A series that was split before its foreign marker was written bears none in either half.
 func TestTheRestOfAHalfMadeSeriesIsMarked(t *testing.T) {
 	each(t, func(w *world) {
-		w.reads()
 		w.book("b1", ruled(fiveDays))
 		w.pass("alice")
 		first := w.only(alice)

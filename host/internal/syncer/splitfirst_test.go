@@ -30,7 +30,6 @@ func TestASeriesThatWasMovedAndSplitIsToldFromItsRest(t *testing.T) {
 			if !w.killedAt("page:stored") {
 				w.Fatal("the pass read nothing")
 			}
-			w.reads()
 			w.later(time.Minute)
 			w.dirty()
 			return moved, rest
@@ -38,7 +37,6 @@ func TestASeriesThatWasMovedAndSplitIsToldFromItsRest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(w *world) {
-				w.reads()
 				w.book("b1", ruled(fiveDays))
 				w.pass("alice")
 				w.server.identify(alice, w.only(alice).Ref, "meeting")
@@ -66,7 +64,6 @@ func TestASeriesThatWasMovedAndSplitIsToldFromItsRest(t *testing.T) {
 // booking does is its item.
 func TestASeriesThatNobodyMetIsToldFromItsRest(t *testing.T) {
 	each(t, func(w *world) {
-		w.reads()
 		w.pass("alice")
 		w.book("b1", ruled(fiveDays))
 		w.server.after = func(call string) error {

@@ -2,7 +2,6 @@ package syncer
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -70,6 +69,17 @@ func (o oneMode) Mode(_ context.Context, name, _ string) (Mode, error) {
 	return mode, nil
 }
 
+// How the host writes bookings into the change feed and reads them again: see feed_test.go.
+var (
+	renderBooking func(*booking.Booking) ([]byte, error)
+	parseBooking  func(tenant string, data []byte) (*booking.Booking, error)
+)
+
+// SetFeed says how the change feed is written and read.
+func SetFeed(render func(*booking.Booking) ([]byte, error), parse func(string, []byte) (*booking.Booking, error)) {
+	renderBooking, parseBooking = render, parse
+}
+
 // each runs f on both databases.
 func each(t *testing.T, f func(w *world)) {
 	t.Helper()
@@ -98,8 +108,8 @@ func (w *world) start() {
 	w.engine = New(Options{
 		Store: w.store, Modes: oneMode{m: w.server, answers: w.answers}, Now: w.now, Limits: DefaultLimits(),
 		NotificationURL: func(string, string) string { return "https://rooms.example.com/x?Default" },
-		Render:          func(b *booking.Booking) ([]byte, error) { return json.Marshal(b) },
-		RoomSync:        func(string) bool { return w.rooms },
+		Render:          renderBooking, Parse: parseBooking,
+		RoomSync: func(string) bool { return w.rooms },
 	})
 }
 
