@@ -371,6 +371,9 @@ func (m *memory) write(mu calendar.Mutation) (backend.Result, error) {
 		if last {
 			mu.Fields &^= calendar.FieldAttendees | calendar.FieldResources
 		}
+		if !last && mu.ForeignKey != "" && next.ForeignKey == "" { // the making of it was cut off
+			next.ForeignKey = mu.ForeignKey
+		}
 		next.Event = settledEvent(it.Event, overwrite(cloned(it.Event), mu.Event, mu.Fields&^calendar.FieldRecurrence))
 		if mu.Fields.Any(calendar.FieldRecurrence) && (next.Event.Recurrence != mu.Event.Recurrence || comesBack(next.Event, mu.Event)) {
 			next.Event.Recurrence, next.Event.Exceptions = mu.Event.Recurrence, nil

@@ -331,8 +331,9 @@ func (m *model) met(p *who) {
 	if m.mailbox(p.ID).RoundOpen {
 		return
 	}
-	for _, d := range m.copies {
-		if d.of == "" && d.box == p.Email && m.booking(d.booking) == nil {
+	for ref, d := range m.copies {
+		unseen := p.SyncMode == "Other" && m.modes.other.hidden[ref]
+		if d.of == "" && d.box == p.Email && m.booking(d.booking) == nil && !unseen {
 			d.waits = true
 		}
 	}
