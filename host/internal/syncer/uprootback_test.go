@@ -1,11 +1,14 @@
 package syncer
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/roomwire/roomwire/host/internal/directory"
+	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/calendar"
+	"github.com/roomwire/roomwire/sdk/fault"
 )
 
 // By a slip alice's address leads to somebody else's calendar, and a booking is changed that has an item there by then. Once the address is
@@ -41,6 +44,34 @@ func TestWhatWasChangedDuringASlipInAnAddressStaysChanged(t *testing.T) {
 				}
 				if n := len(w.server.items(alice)); n != 3 {
 					w.Errorf("%d items", n)
+				}
+			})
+		})
+	}
+}
+
+// A server that is busy or away at first says nothing of whether a calendar is empty: it is filled once it is read.
+func TestAnEmptyCalendarIsFilledThoughTheServerWasBusy(t *testing.T) {
+	for _, kind := range []fault.Kind{fault.Throttled, fault.Unavailable} {
+		t.Run(string(kind), func(t *testing.T) {
+			each(t, func(w *world) {
+				w.booked(3)
+				mails := len(w.server.mails)
+				w.reached(byAnotherAddress)
+				tries := 2
+				w.server.before = func(call string) error {
+					if call == "pull" && tries > 0 {
+						tries--
+						return fmt.Errorf("not now: %w", kind)
+					}
+					return nil
+				}
+				for range 4 {
+					w.pass("alice")
+					w.later(time.Hour)
+				}
+				if n := len(w.server.items(married)); n != 3 || len(w.server.mails) != mails || w.state("alice").Status != store.StatusOK {
+					w.Errorf("%d items, mails %v, state %+v", n, w.mailedSince(mails), w.state("alice"))
 				}
 			})
 		})
