@@ -115,6 +115,9 @@ func (e *Engine) link(ctx context.Context, tx *store.Tx, b *booking.Booking, for
 			if f.Epoch != l.Epoch {
 				l.Ref, l.Revision = "", ""
 			}
+			if f.Orphan != store.OrphanNot {
+				l.Base = f.Base // what its owner changed while there was no such person here is no less an edit
+			}
 		case len(f.Sent) > 0:
 			// It was let go while its item was being made, or out of sight. Nobody knows whether there is one, and only its key
 			// or its UID can tell, by whatever mode the mailbox is reached since.

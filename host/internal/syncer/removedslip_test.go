@@ -3,6 +3,11 @@ package syncer
 import (
 	"slices"
 	"testing"
+	"time"
+
+	"github.com/roomwire/roomwire/host/internal/booking"
+	"github.com/roomwire/roomwire/host/internal/directory"
+	"github.com/roomwire/roomwire/sdk/calendar"
 )
 
 // Somebody has the address of another one by a slip, while that one is missing in the table. Once it is corrected, and the other one is back,
@@ -71,4 +76,38 @@ func TestAnotherIDAndThenAnotherAddressDoubleNothing(t *testing.T) {
 			w.Errorf("%d items, listed: %+v", n, w.allOpen())
 		}
 	})
+}
+
+// What somebody changes in Outlook while missing in the table is carried to the booking by whoever is back: those invited have heard of it. What
+// was deleted is made anew, as ever where the sync is switched on.
+func TestAnEditOfWhoWasMissingIsCarried(t *testing.T) {
+	for name, back := range map[string]func(*directory.Person){
+		"same place":    func(*directory.Person) {},
+		"another place": func(p *directory.Person) { p.SyncURL = "https://new.example.com/" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(w *world) {
+				w.booked(3)
+				mails := len(w.server.mails)
+				w.rebook("b2", titled("changed")) // and is not written yet
+				w.removed(func() {
+					w.server.edit(alice, w.itemOf("b1.1").Ref, func(ev *calendar.Event) { ev.Start, ev.End = ev.Start.Add(6*time.Hour), ev.End.Add(6*time.Hour) })
+					w.server.remove(alice, w.itemOf("b0.1").Ref)
+				}, back)
+				w.daysOf("alice")
+				if b, it := w.booking("b1"), w.itemOf("b1.1"); b.Start.Hour() != 16 || it.Event.Start.Hour() != 16 {
+					w.Errorf("the booking is at %s, its item at %s", b.Start, it.Event.Start)
+				}
+				if it := w.itemOf("b2.1"); it.Event.Subject != "changed" {
+					w.Errorf("item = %+v", it)
+				}
+				if w.booking("b0").Status != booking.Confirmed || len(w.server.items(alice)) != 3 {
+					w.Errorf("booking %+v, %d items", w.booking("b0"), len(w.server.items(alice)))
+				}
+				if got := w.mailedSince(mails); len(got) > 0 || len(w.allOpen()) > 0 {
+					w.Errorf("mailed: %v, listed: %+v", got, w.allOpen())
+				}
+			})
+		})
+	}
 }

@@ -143,6 +143,9 @@ func (e *Engine) input(ctx context.Context, tx *store.Tx, p *pair) (plan.Input, 
 	if err != nil {
 		return plan.Input{}, fmt.Errorf("link %q: %w", p.link.Key, err)
 	}
+	if p.item == nil && p.link.State == store.LinkPending && bytes.Equal(p.link.Sent, unknownSent) {
+		base = nil // that nothing is found of what is looked for is no deletion
+	}
 	in := plan.Input{Base: base, Reset: p.reset}
 	if p.booking != nil {
 		f, err := fieldsOfBooking(ctx, tx, p.booking)
