@@ -187,6 +187,9 @@ func (t *Tx) PutPerson(ctx context.Context, p directory.Person) (PutResult, erro
 		if err := t.readdress(ctx, before, p); err != nil {
 			return PutResult{}, fmt.Errorf("change address of person %s: %w", p.ID, err)
 		}
+		if err := t.returnOrphans(ctx, before); err != nil {
+			return PutResult{}, fmt.Errorf("links of who had the former mailbox of person %s: %w", p.ID, err)
+		}
 	}
 	if res.Moved {
 		if err := t.move(ctx, p.Tenant, p.ID); err != nil {
@@ -242,6 +245,21 @@ func (t *Tx) inherit(ctx context.Context, p directory.Person, former []db.Former
 	return nil
 }
 
+// returnOrphans gives the orphans that a person had with an address back to those whose they were: it led to their mailbox, and was a slip perhaps.
+func (t *Tx) returnOrphans(ctx context.Context, before PersonRow) error {
+	mb, _, err := t.Mailbox(ctx, before.Tenant, before.ID)
+	if err != nil {
+		return err
+	}
+	err = t.q.KeepOwnersMailboxes(ctx, db.KeepOwnersMailboxesParams{
+		Tenant: before.Tenant, Person: before.ID, EmailKey: directory.FoldEmail(before.Email), SyncMode: before.SyncMode, SyncUrl: before.SyncURL, Epoch: mb.Epoch,
+	})
+	if err != nil {
+		return err
+	}
+	return t.q.ReturnOrphans(ctx, db.ReturnOrphansParams{Tenant: before.Tenant, Person: before.ID})
+}
+
 func (t *Tx) move(ctx context.Context, tenant, id string) error {
 	if err := t.DropSubscriptions(ctx, tenant, id); err != nil {
 		return err
@@ -286,9 +304,7 @@ func (t *Tx) DeletePerson(ctx context.Context, tenant, id string) error {
 		func() error { return t.q.DropSplits(ctx, db.DropSplitsParams{Tenant: tenant, Person: id}) },
 		func() error { return t.q.DropMove(ctx, db.DropMoveParams{Tenant: tenant, Person: id}) },
 		func() error { return t.SetMovedFrom(ctx, tenant, id) },
-		func() error {
-			return t.q.DropFormerAddresses(ctx, db.DropFormerAddressesParams{Tenant: tenant, Person: id})
-		},
+		func() error { return t.leaveAddresses(ctx, tenant, id) },
 		func() error {
 			return t.q.DeleteMailbox(ctx, db.DeleteMailboxParams{Tenant: tenant, Person: id})
 		},
@@ -303,6 +319,24 @@ func (t *Tx) DeletePerson(ctx context.Context, tenant, id string) error {
 		}
 	}
 	return nil
+}
+
+// leaveAddresses keeps by what addresses a room that is removed was known: items go on naming it by them, should it be back. A person's are forgotten.
+func (t *Tx) leaveAddresses(ctx context.Context, tenant, id string) error {
+	row, found, err := t.Person(ctx, tenant, id)
+	if err != nil || !found {
+		return err
+	}
+	if row.Kind != directory.KindResource {
+		return t.q.DropFormerAddresses(ctx, db.DropFormerAddressesParams{Tenant: tenant, Person: id})
+	}
+	if row.Email != "" {
+		err := t.q.PutFormerAddress(ctx, db.PutFormerAddressParams{Tenant: tenant, EmailKey: directory.FoldEmail(row.Email), Person: id})
+		if err != nil {
+			return err
+		}
+	}
+	return t.q.KeepFormerAddresses(ctx, db.KeepFormerAddressesParams{Tenant: tenant, Person: id})
 }
 
 // SetPersonState records how the person's sync is. While status and kind stay the same, Since does, too; otherwise it is

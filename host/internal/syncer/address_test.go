@@ -235,3 +235,39 @@ func TestARoomInvitedAsRequiredGetsAnotherAddress(t *testing.T) {
 		}
 	})
 }
+
+// A room is missing in one night's table. It is known by the address that items name it by still, also where it is back with another one.
+func TestARoomThatIsBackIsKnownByItsFormerAddress(t *testing.T) {
+	for name, before := range map[string]string{"same address": "room-a@new.example", "another address": roomA} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(w *world) {
+				w.booked(3)
+				w.silently(func() {
+					w.addressed("room-a", before)
+					w.full()
+					row, found, err := w.store.Person(w.Context(), tenant, "room-a")
+					if err != nil || !found {
+						w.Fatalf("%v, found %v", err, found)
+					}
+					if err := w.engine.DeletePerson(w.Context(), tenant, "room-a"); err != nil {
+						w.Fatal(err)
+					}
+					w.full()
+					back := row.Person
+					back.Email = "room-a@new.example"
+					w.person(back)
+					w.daysOf("alice")
+				})
+				if len(w.allOpen()) > 0 {
+					w.Errorf("listed: %+v", w.allOpen())
+				}
+				for _, it := range w.server.items(alice) {
+					w.calls(it.Event, bob, roomA)
+				}
+				if since, err := w.store.AddressedSince(w.Context(), tenant, "room-a"); err != nil || since > w.mailbox("room-a").Epoch {
+					w.Errorf("its calendar is believed from epoch %d on, %v", since, err)
+				}
+			})
+		})
+	}
+}

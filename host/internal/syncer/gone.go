@@ -46,8 +46,11 @@ func (e *Engine) gone(ctx context.Context, p *pass) (held bool, err error) {
 				return err
 			}
 			pr.link.Ref, pr.link.Revision = "", ""
-			_, err = e.settle(ctx, tx, &pr)
-			return err
+			if _, err = e.settle(ctx, tx, &pr); err != nil || pr.link.State != store.LinkDead || !metElsewhere(l, p.mb.Epoch) {
+				return err
+			}
+			rememberSent(&pr.link) // it is where the mailbox was reached before, perhaps: should the booking come back, it is looked for
+			return tx.PutLink(ctx, pr.link)
 		})
 		if err != nil {
 			return false, err

@@ -47,7 +47,7 @@ type pass struct {
 	reasons map[calendar.Ref]map[string]string // what rooms wrote that declined an item, by their addresses
 	mass    int64                              // the unit of the quarantine into which changes of bookings go from now on; 0: none
 	changes int                                // of bookings, by the calendar
-	// begun: the full read under way, or done, began in this pass; told: it has told of an item by now, whoever's.
+	// begun: the full read under way, or done, has told of nothing before this pass; told: it has told of an item by now, whoever's.
 	begun, told bool
 	// missed: some of the items that are held as gone were met where the mailbox was reached before.
 	missed bool

@@ -27,6 +27,9 @@ func (e *Engine) pull(ctx context.Context, p *pass) error {
 			return err
 		}
 	}
+	if p.mb.RoundOpen && p.mb.Cursor == "" {
+		p.begun, p.told = true, false // also where an earlier pass wanted to, and the server told it nothing
+	}
 	for attempt := 0; ; attempt++ {
 		req := backend.PullRequest{Mailbox: p.mailbox, Since: calendar.Cursor(p.mb.Cursor), Everything: p.isRoom()}
 		err := p.mode.Backend.Pull(ctx, req, func(page backend.Page) error {

@@ -202,6 +202,8 @@ func (e *Engine) changesBooking(ctx context.Context, tx *store.Tx, l store.Link,
 		return false, nil
 	}
 	switch own := item.Key == l.Key && knowsSent(l); {
+	case strange(l) && anotherMeeting(l, item):
+		return false, nil // nothing was agreed on of this one
 	case strange(l) && own:
 		base, err := begun(ctx, tx, l, item) // as adopt has it
 		if err != nil {

@@ -41,12 +41,24 @@ func (e *Engine) byKey(ctx context.Context, tx *store.Tx, p *pass, item *calenda
 		return nil // somebody must say which of several it is
 	case l.State == store.LinkDead && l.Ref == item.Ref:
 		return e.ofFormerLife(ctx, tx, p, l, item)
-	case l.State == store.LinkDead && (l.Ref != "" && l.Epoch != p.mb.Epoch || len(l.Sent) > 0):
-		return nil // let go: by what reference it is known in this mode, or whether it is there at all, was never asked
+	case l.State == store.LinkDead && l.Ref == "" && len(l.Sent) > 0:
+		return e.turnsUpLate(ctx, tx, l, item)
+	case l.State == store.LinkDead && l.Ref != "" && (l.Epoch != p.mb.Epoch || len(l.Sent) > 0):
+		return nil // let go: by what reference it is known in this mode was never asked
 	case l.State == store.LinkDead:
 		return e.listUnlinked(ctx, tx, l, item)
 	}
 	return e.bearing(ctx, tx, p, l, item)
+}
+
+// turnsUpLate settles an item whose link ended when nobody knew whether it is there. That of a booking which was called off because the item was
+// not found where the mailbox was reached meanwhile is laid before a person.
+func (e *Engine) turnsUpLate(ctx context.Context, tx *store.Tx, l store.Link, item *calendar.Item) error {
+	b, found, err := tx.Booking(ctx, l.Tenant, l.Booking)
+	if err != nil || !found || b.Status == booking.Confirmed || b.SyncOff || l.Orphan != store.OrphanNot || e.past(b) || e.itemPast(item) {
+		return err
+	}
+	return e.listUnlinked(ctx, tx, l, item)
 }
 
 // bearing settles an item that bears a marker of a link and whose reference is new: it is the link's item if that is nowhere, and

@@ -111,14 +111,17 @@ func (e *Engine) link(ctx context.Context, tx *store.Tx, b *booking.Booking, for
 		case f.State != store.LinkDead || f.Person != l.Person:
 		case f.Ref != "":
 			// Its item was let go and bears its key. With another one it could not be told from a copy once it is moved.
-			l.Key, l.Ref, l.Revision, l.Sent, l.Created = f.Key, f.Ref, f.Revision, unknownSent, f.Created
+			l.Key, l.Ref, l.Revision, l.UID, l.Sent, l.Created = f.Key, f.Ref, f.Revision, f.UID, unknownSent, f.Created
 			if f.Epoch != l.Epoch {
 				l.Ref, l.Revision = "", ""
 			}
+			if f.Orphan != store.OrphanNot {
+				l.Base = f.Base // what its owner changed while there was no such person here is no less an edit
+			}
 		case len(f.Sent) > 0:
-			// It was let go while its item was being made, or out of sight. Nobody knows whether there is one, and only its key can
-			// tell, by whatever mode the mailbox is reached since.
-			l.Key, l.Ref, l.Revision, l.Sent, l.Created = f.Key, "", "", f.Sent, f.Created
+			// It was let go while its item was being made, or out of sight. Nobody knows whether there is one, and only its key
+			// or its UID can tell, by whatever mode the mailbox is reached since.
+			l.Key, l.Ref, l.Revision, l.UID, l.Sent, l.Created = f.Key, "", "", f.UID, f.Sent, f.Created
 		}
 	}
 	if b.ItemExpected {

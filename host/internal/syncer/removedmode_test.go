@@ -83,3 +83,18 @@ func TestWhoComesBackInAnotherModeIsSynced(t *testing.T) {
 		})
 	}
 }
+
+// What was taken over without a marker is known by its UID when its owner is back, and the mailbox is reached at another place.
+func TestWhatBearsNoMarkerIsKnownWhenItsOwnerIsBackElsewhere(t *testing.T) {
+	elsewhere(t, func(w *world, move func()) {
+		w.takenOver()
+		if err := w.engine.DeletePerson(w.Context(), tenant, "alice"); err != nil {
+			w.Fatal(err)
+		}
+		w.silently(func() {
+			move()
+			w.daysOf("alice")
+		})
+		w.only(alice)
+	})
+}

@@ -143,6 +143,9 @@ func (e *Engine) input(ctx context.Context, tx *store.Tx, p *pair) (plan.Input, 
 	if err != nil {
 		return plan.Input{}, fmt.Errorf("link %q: %w", p.link.Key, err)
 	}
+	if p.item == nil && p.link.State == store.LinkPending && bytes.Equal(p.link.Sent, unknownSent) {
+		base = nil // that nothing is found of what is looked for is no deletion
+	}
 	in := plan.Input{Base: base, Reset: p.reset}
 	if p.booking != nil {
 		f, err := fieldsOfBooking(ctx, tx, p.booking)
@@ -399,10 +402,12 @@ func (e *Engine) adopt(ctx context.Context, tx *store.Tx, l *store.Link, item *c
 	if err := e.closeStray(ctx, tx, store.Mailbox{Tenant: l.Tenant, Person: l.Person}, item.Ref); err != nil {
 		return err
 	}
-	if item.Key == l.Key && knowsSent(*l) {
+	if another := anotherMeeting(*l, item); item.Key == l.Key && knowsSent(*l) && !another {
 		base, err := begun(ctx, tx, *l, item)
 		l.Base = base
 		return err
+	} else if another {
+		l.Base = nil
 	}
 	l.Sent = nil
 	in, found, err := tx.Intent(ctx, l.Tenant, l.Key)
@@ -410,6 +415,12 @@ func (e *Engine) adopt(ctx context.Context, tx *store.Tx, l *store.Link, item *c
 		return err
 	}
 	return tx.ReviseIntent(ctx, in.Tenant, in.Key, in.Op, calendar.MailNobody)
+}
+
+// anotherMeeting reports whether an item that is found for a link has another UID than the one that is known: that was made where the mailbox was
+// reached for a while, and what was agreed on is about that one. What the found one says is from before, perhaps.
+func anotherMeeting(l store.Link, item *calendar.Item) bool {
+	return l.UID != "" && item.Event.UID != "" && l.UID != item.Event.UID
 }
 
 // begun returns the base of a link whose item was found by its key: what was sent, as far as the item shows that it got there.

@@ -363,3 +363,42 @@ func TestAMeetingThatWasDeletedBeforeAnotherPlaceIsDeclinedByNoRoom(t *testing.T
 		})
 	}
 }
+
+// By a slip alice's address led to somebody else's calendar, and the bookings whose items were missing there were cancelled. When that is undone,
+// or the bookings are put again, they have their items again, whenever the address is corrected. Nobody is invited once more.
+func TestWhatWasCancelledForASlipInAnAddressIsNotDoubled(t *testing.T) {
+	for name, c := range map[string]struct{ undone, early bool }{
+		"undone": {undone: true}, "undone before it is corrected": {undone: true, early: true}, "put again": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(w *world) {
+				const n, stranger = 3, "alicia@example.com"
+				w.booked(n)
+				mails := len(w.server.mails)
+				w.server.add(stranger, calendar.Item{Event: calendar.Event{Subject: "Dentist", Start: w.now().Add(time.Hour), End: w.now().Add(2 * time.Hour)}})
+				w.reached(func(p *directory.Person) { p.Email = stranger })
+				w.pass("alice")
+				q := w.decideUnit(w.waiting(CalendarDeletions, n), Approve)
+				if !c.early {
+					w.reached(func(*directory.Person) {})
+					w.pass("alice")
+					if got := w.differences(unlinkedLeftAlone); got != n {
+						w.Errorf("%d items of cancelled bookings are listed, want %d: %+v", got, n, w.allOpen())
+					}
+				}
+				if c.undone {
+					w.decideUnit(q, Undo)
+				} else {
+					for i := range n {
+						w.rebook(fmt.Sprintf("b%d", i))
+					}
+				}
+				w.reached(func(*directory.Person) {})
+				w.daysOf("alice")
+				if got := len(w.server.items(alice)); got != n || len(w.server.mails) != mails || w.booking("b1").Status != booking.Confirmed {
+					w.Errorf("%d items, mails %v", got, w.mailedSince(mails))
+				}
+			})
+		})
+	}
+}

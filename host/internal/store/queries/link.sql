@@ -89,3 +89,15 @@ DELETE FROM former_mailbox WHERE tenant = @tenant AND person = @person;
 UPDATE link
 SET person = @heir, epoch = CASE WHEN epoch = CAST(@from_epoch AS BIGINT) THEN CAST(@epoch AS BIGINT) ELSE -1 END
 WHERE tenant = @tenant AND person = @person;
+
+-- name: KeepOwnersMailboxes :exec
+-- Of the removed persons whose orphans somebody has that is to have another address.
+INSERT INTO former_mailbox (tenant, person, email_key, sync_mode, sync_url, epoch)
+SELECT DISTINCT link.tenant, link.orphan_of, CAST(@email_key AS TEXT), CAST(@sync_mode AS TEXT), CAST(@sync_url AS TEXT), CAST(@epoch AS BIGINT)
+FROM link
+WHERE link.tenant = @tenant AND link.person = @person AND link.orphan <> '' AND link.orphan_of <> link.person
+  AND NOT EXISTS (SELECT 1 FROM person WHERE person.tenant = link.tenant AND person.id = link.orphan_of)
+ON CONFLICT (tenant, person) DO NOTHING;
+
+-- name: ReturnOrphans :exec
+UPDATE link SET person = orphan_of, epoch = -1 WHERE tenant = @tenant AND person = @person AND orphan <> '' AND orphan_of <> person;

@@ -20,6 +20,10 @@ DELETE FROM former_address WHERE tenant = @tenant AND email_key = @email_key AND
 -- name: DropFormerAddresses :exec
 DELETE FROM former_address WHERE tenant = @tenant AND person = @person;
 
+-- name: KeepFormerAddresses :exec
+-- Of a room that is removed: what it was met under in its mailbox does not matter any more.
+UPDATE former_address SET epoch = -1 WHERE tenant = @tenant AND person = @person;
+
 -- name: LastFormerEpoch :one
 SELECT CAST(COALESCE(MAX(epoch), -1) AS BIGINT) FROM former_address WHERE tenant = @tenant AND person = @person;
 

@@ -127,6 +127,37 @@ func (q *Queries) InheritLinks(ctx context.Context, arg InheritLinksParams) erro
 	return err
 }
 
+const keepOwnersMailboxes = `-- name: KeepOwnersMailboxes :exec
+INSERT INTO former_mailbox (tenant, person, email_key, sync_mode, sync_url, epoch)
+SELECT DISTINCT link.tenant, link.orphan_of, CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS BIGINT)
+FROM link
+WHERE link.tenant = $5 AND link.person = $6 AND link.orphan <> '' AND link.orphan_of <> link.person
+  AND NOT EXISTS (SELECT 1 FROM person WHERE person.tenant = link.tenant AND person.id = link.orphan_of)
+ON CONFLICT (tenant, person) DO NOTHING
+`
+
+type KeepOwnersMailboxesParams struct {
+	EmailKey string
+	SyncMode string
+	SyncUrl  string
+	Epoch    int64
+	Tenant   string
+	Person   string
+}
+
+// Of the removed persons whose orphans somebody has that is to have another address.
+func (q *Queries) KeepOwnersMailboxes(ctx context.Context, arg KeepOwnersMailboxesParams) error {
+	_, err := q.db.ExecContext(ctx, keepOwnersMailboxes,
+		arg.EmailKey,
+		arg.SyncMode,
+		arg.SyncUrl,
+		arg.Epoch,
+		arg.Tenant,
+		arg.Person,
+	)
+	return err
+}
+
 const killLinksOfPerson = `-- name: KillLinksOfPerson :exec
 UPDATE link SET state = 'dead', orphan = 'told', orphan_of = person, sent = NULL, held = NULL, gone_at = 0, problem = '', quarantine = 0
 WHERE tenant = $1 AND person = $2 AND state <> 'dead'
@@ -548,6 +579,20 @@ type PutFormerMailboxParams struct {
 
 func (q *Queries) PutFormerMailbox(ctx context.Context, arg PutFormerMailboxParams) error {
 	_, err := q.db.ExecContext(ctx, putFormerMailbox, arg.Tenant, arg.Person)
+	return err
+}
+
+const returnOrphans = `-- name: ReturnOrphans :exec
+UPDATE link SET person = orphan_of, epoch = -1 WHERE tenant = $1 AND person = $2 AND orphan <> '' AND orphan_of <> person
+`
+
+type ReturnOrphansParams struct {
+	Tenant string
+	Person string
+}
+
+func (q *Queries) ReturnOrphans(ctx context.Context, arg ReturnOrphansParams) error {
+	_, err := q.db.ExecContext(ctx, returnOrphans, arg.Tenant, arg.Person)
 	return err
 }
 

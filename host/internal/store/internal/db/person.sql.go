@@ -242,6 +242,21 @@ func (q *Queries) GetPersonByFormerEmail(ctx context.Context, arg GetPersonByFor
 	return i, err
 }
 
+const keepFormerAddresses = `-- name: KeepFormerAddresses :exec
+UPDATE former_address SET epoch = -1 WHERE tenant = $1 AND person = $2
+`
+
+type KeepFormerAddressesParams struct {
+	Tenant string
+	Person string
+}
+
+// Of a room that is removed: what it was met under in its mailbox does not matter any more.
+func (q *Queries) KeepFormerAddresses(ctx context.Context, arg KeepFormerAddressesParams) error {
+	_, err := q.db.ExecContext(ctx, keepFormerAddresses, arg.Tenant, arg.Person)
+	return err
+}
+
 const lastFormerEpoch = `-- name: LastFormerEpoch :one
 SELECT CAST(COALESCE(MAX(epoch), -1) AS BIGINT) FROM former_address WHERE tenant = $1 AND person = $2
 `

@@ -7,6 +7,10 @@ ALTER TABLE link ADD COLUMN orphan TEXT COLLATE "C" NOT NULL DEFAULT '';
 ALTER TABLE link ADD COLUMN orphan_of TEXT COLLATE "C" NOT NULL DEFAULT '';
 CREATE INDEX link_orphan ON link (tenant, person, key) WHERE orphan <> '';
 
+-- Nobody knows how the mailboxes of those were reached who are removed already: should they be back, no reference is relied on.
+UPDATE link SET epoch = -1
+WHERE state = 'dead' AND NOT EXISTS (SELECT 1 FROM person WHERE person.tenant = link.tenant AND person.id = link.person);
+
 -- How the mailbox of a removed person was reached, whose links wait for whoever has that mailbox next.
 CREATE TABLE former_mailbox (
     tenant    TEXT COLLATE "C" NOT NULL,
