@@ -155,7 +155,7 @@ func (e *Engine) input(ctx context.Context, tx *store.Tx, p *pair) (plan.Input, 
 		in.Booking = &f
 	}
 	if p.item != nil {
-		f, err := fieldsOfItem(ctx, tx, p.link.Tenant, p.person.Email, &p.item.Event)
+		f, err := fieldsOfItem(ctx, guestsOf(tx, p.booking, &p.item.Event), p.link.Tenant, p.person.Email, &p.item.Event)
 		if err != nil {
 			return in, err
 		}
