@@ -392,14 +392,15 @@ func knowsSent(l store.Link) bool { return len(l.Sent) > 0 && !bytes.Equal(l.Sen
 // strange reports whether it must be found out whether an item is a link's: it has none, or let its own go.
 func strange(l store.Link) bool { return l.Ref == "" || bytes.Equal(l.Sent, unknownSent) }
 
-// adopt takes an item for that of a link which had none. One with the link's own key was made by us: what was sent then
-// is what both sides agreed on. Of another one nobody knows that, and nobody is mailed of what is intended for it:
+// adopt takes an item for that of a link which had none. One with the link's own key was made by us, and one without a key that has the link's
+// UID was met before: what was sent then is what both sides agreed on. Of another one nobody knows that, and nobody is mailed of what is intended for it:
 // whoever made it told them, but for that it is called off, and for what was changed since.
 func (e *Engine) adopt(ctx context.Context, tx *store.Tx, l *store.Link, item *calendar.Item) error {
 	if err := e.closeStray(ctx, tx, store.Mailbox{Tenant: l.Tenant, Person: l.Person}, item.Ref); err != nil {
 		return err
 	}
-	if item.Key == l.Key && knowsSent(*l) {
+	same := item.Key == l.Key || item.Key == "" && l.UID != "" && item.Event.UID == l.UID
+	if same && knowsSent(*l) {
 		base, err := begun(ctx, tx, *l, item)
 		l.Base = base
 		return err
