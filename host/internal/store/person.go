@@ -116,8 +116,8 @@ func (r Reads) Persons(ctx context.Context, tenant string, f PersonFilter) ([]Pe
 }
 
 // PutPerson makes or replaces a person, with a mailbox. The links of a removed person of the same id, or whose mailbox had the same address, are
-// this one's from then on; those that ended as that person was removed are orphans, see Orphans. A person that moved starts anew there: the mailbox's epoch grows,
-// cursor and subscriptions are gone, and the state is StatusNew. Whoever is new or changed is looked at soon, after
+// this one's from then on; those that ended as that person was removed are orphans, see Orphans. A person that moved starts anew there: the
+// mailbox's epoch grows, cursor and subscriptions are gone, and the state is StatusNew. Whoever is new or changed is looked at soon, after
 // fresher work. Shadow stays as it is, see SetShadow. An address that another person of the tenant has is refused with *TakenError.
 func (t *Tx) PutPerson(ctx context.Context, p directory.Person) (PutResult, error) {
 	before, exists, err := t.Person(ctx, p.Tenant, p.ID)

@@ -62,8 +62,8 @@ func (r Reads) Timeline(ctx context.Context, tenant string, f ActivityFilter) ([
 
 // Before says up to when things are removed; what is zero is kept.
 type Before struct {
-	// Timeline is for activities, differences closed by then (what was ignored, and copies, stay while their bookings are ahead), scans and quarantine decided on, subscriptions that never came into force, test runs, mails and
-	// webhook messages given up.
+	// Timeline is for activities, differences closed by then (what was ignored, and copies, stay while their bookings are ahead), scans and
+	// quarantine decided on, subscriptions that never came into force, test runs, mails and webhook messages given up.
 	Timeline time.Time
 	Changes  time.Time // the feed, with what was rejected of it
 	Answers  time.Time // kept for repeated requests

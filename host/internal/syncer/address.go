@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/roomwire/roomwire/host/internal/booking"
 	"github.com/roomwire/roomwire/host/internal/directory"
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/host/internal/syncer/plan"
@@ -68,6 +69,59 @@ func currently(ctx context.Context, p people, tenant string, f *plan.Fields) err
 		f.Resources = slices.Compact(f.Resources)
 	}
 	return nil
+}
+
+// guests answers who is behind an address, as people does. But whoever is invited as a guest by an address that a room once had, which it may have
+// had by a slip, is no room.
+type guests struct {
+	people
+	as map[string]bool // the addresses of those who are guests to booking and event alike
+}
+
+// guestsOf returns people to whom the guests of a booking are guests, who are such to its event, too.
+func guestsOf(p people, b *booking.Booking, ev *calendar.Event) people {
+	if b == nil || ev == nil {
+		return p
+	}
+	invited := map[string]bool{}
+	invite := func(list []booking.Attendee) {
+		for _, a := range list {
+			invited[directory.FoldEmail(a.Email)] = true
+		}
+	}
+	invite(b.Attendees)
+	for _, x := range b.Exceptions {
+		if x.Attendees != nil {
+			invite(*x.Attendees)
+		}
+	}
+	g := guests{p, map[string]bool{}}
+	called := func(list []calendar.Attendee) {
+		for _, a := range list {
+			if email := directory.FoldEmail(a.Email); a.Role != calendar.Resource && invited[email] {
+				g.as[email] = true
+			}
+		}
+	}
+	called(ev.Attendees)
+	for _, x := range ev.Exceptions {
+		if x.Event != nil {
+			called(x.Event.Attendees)
+		}
+	}
+	if len(g.as) == 0 {
+		return p
+	}
+	return g
+}
+
+// PersonByEmail implements people.
+func (g guests) PersonByEmail(ctx context.Context, tenant, email string) (store.PersonRow, bool, error) {
+	row, found, err := g.people.PersonByEmail(ctx, tenant, email)
+	if found && row.Kind == directory.KindResource && g.as[directory.FoldEmail(email)] && directory.FoldEmail(row.Email) != directory.FoldEmail(email) {
+		return store.PersonRow{}, false, err
+	}
+	return row, found, err
 }
 
 // invitedBy returns the address by which a room is invited to an event already, or else its own.

@@ -271,3 +271,41 @@ func TestARoomThatIsBackIsKnownByItsFormerAddress(t *testing.T) {
 		})
 	}
 }
+
+// A room had the address of somebody else by a slip, which was read there. Whoever has that address stays a guest of what is booked since: the
+// room is not booked for it, and hears nothing of it, nor are the guest's answers the room's.
+func TestAGuestWhoseAddressARoomOnceHadIsAGuest(t *testing.T) {
+	const guest = "guest@example.com"
+	for name, taken := range map[string][]string{"another room": {"room-a"}, "that room": {"room-b"}} {
+		t.Run(name, func(t *testing.T) {
+			rooms(t, func(w *world) {
+				w.addressed("room-b", guest)
+				w.pass("room-b")
+				w.addressed("room-b", roomB)
+				w.pass("room-b")
+				w.book("b1", func(b *booking.Booking) { b.Resources, b.Attendees = taken, []booking.Attendee{{Email: guest}} })
+				w.pass("alice")
+				w.server.edit(alice, w.only(alice).Ref, func(ev *calendar.Event) {
+					for i := range ev.Attendees {
+						if ev.Attendees[i].Email == guest {
+							ev.Attendees[i].Response = calendar.Declined
+						}
+					}
+				})
+				w.later(26 * time.Hour)
+				w.pass("alice")
+				b := w.booking("b1")
+				if len(b.Attendees) != 1 || !slices.Equal(b.Resources, taken) || b.SyncProblem != "" {
+					w.Errorf("%+v", b)
+				}
+				if a, _ := b.Answer(guest); a.State != booking.AnswerDeclined || a.Resource != "" {
+					w.Errorf("the guest's answer: %+v", b.Answers)
+				}
+				w.calls(w.only(alice).Event, guest, map[string]string{"room-a": roomA, "room-b": roomB}[taken[0]])
+				if open := w.allOpen(); len(open) != 0 {
+					w.Errorf("listed: %+v", open)
+				}
+			})
+		})
+	}
+}

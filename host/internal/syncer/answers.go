@@ -31,8 +31,9 @@ func (e *Engine) hear(ctx context.Context, tx *store.Tx, p *pair) error {
 	if err != nil {
 		return err
 	}
+	who := guestsOf(tx, p.booking, &p.item.Event)
 	for _, a := range p.item.Event.Attendees {
-		row, found, err := tx.PersonByEmail(ctx, p.booking.Tenant, a.Email)
+		row, found, err := who.PersonByEmail(ctx, p.booking.Tenant, a.Email)
 		if err != nil {
 			return err
 		}

@@ -42,9 +42,16 @@ func (e *Engine) followRoom(ctx context.Context, p *pass, to Mode) (followed boo
 		if err != nil || !found {
 			return err
 		}
+		former, err := tx.MovedFrom(ctx, p.mb.Tenant, p.mb.Person)
+		if err != nil {
+			return err
+		}
 		next := row.Person
 		next.SyncMode, next.SyncURL = to.Name, ""
 		if _, err := e.putPerson(ctx, tx, next); err != nil {
+			return err
+		}
+		if err := tx.SetMovedFrom(ctx, p.mb.Tenant, p.mb.Person, former...); err != nil { // it is a move, of which putPerson knows nothing
 			return err
 		}
 		if err := leaveMode(ctx, tx, row.Person, to.Name); err != nil {

@@ -157,9 +157,14 @@ func TestARoomWhoseMailboxMovedCanFollow(t *testing.T) {
 	})
 }
 
-// Where moves are followed, a room follows by itself, and an old table does not bring it back.
+// Where moves are followed, a room follows by itself, and an old table does not bring it back, be it from before several moves.
 func TestARoomFollowsByItself(t *testing.T) {
 	inRoomModes(t, func(w *world, m *twoModes) {
+		if err := w.store.Tx(w.Context(), func(ctx context.Context, tx *store.Tx) error {
+			return tx.SetMovedFrom(ctx, tenant, "room-a", "Older")
+		}); err != nil {
+			w.Fatal(err)
+		}
 		limits := *w.engine.limits()
 		limits.FollowMoves = true
 		w.engine.SetLimits(limits)
@@ -177,10 +182,12 @@ func TestARoomFollowsByItself(t *testing.T) {
 		if err != nil {
 			w.Fatal(err)
 		}
-		row.SyncMode = "Memory"
-		out, err := w.engine.ImportPersons(w.Context(), tenant, []directory.Person{row.Person}, ImportOptions{})
-		if err != nil || len(out.Persons) != 1 || out.Persons[0].Kept == "" || w.roomMode() != "Other" {
-			w.Errorf("the import: %+v, %v; mode %s", out, err, w.roomMode())
+		for _, stale := range []string{"Memory", "Older"} {
+			row.SyncMode = stale
+			out, err := w.engine.ImportPersons(w.Context(), tenant, []directory.Person{row.Person}, ImportOptions{})
+			if err != nil || len(out.Persons) != 1 || out.Persons[0].Kept == "" || w.roomMode() != "Other" {
+				w.Errorf("the import of %s: %+v, %v; mode %s", stale, out, err, w.roomMode())
+			}
 		}
 	})
 }

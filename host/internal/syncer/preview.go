@@ -225,7 +225,7 @@ func (e *Engine) bothSides(ctx context.Context, d store.Difference, p *pair) (pl
 	if err != nil {
 		return in, err
 	}
-	said, err := fieldsOfItem(ctx, e.Store, l.Tenant, person.Email, &item.Event)
+	said, err := fieldsOfItem(ctx, guestsOf(e.Store, b, &item.Event), l.Tenant, person.Email, &item.Event)
 	if err != nil {
 		return in, fmt.Errorf("the item of booking %q: %w", b.ID, err)
 	}

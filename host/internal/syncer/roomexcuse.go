@@ -27,9 +27,9 @@ func (e *Engine) excuse(ctx context.Context, tx *store.Tx, p *pair, f *plan.Fiel
 	if p.booking == nil || len(f.Resources) == 0 {
 		return nil
 	}
-	rows, read := []store.RoomItem(nil), false
+	rows, read, who := []store.RoomItem(nil), false, guestsOf(tx, p.booking, &p.item.Event)
 	for _, a := range p.item.Event.Attendees {
-		room, found, err := tx.PersonByEmail(ctx, p.link.Tenant, a.Email)
+		room, found, err := who.PersonByEmail(ctx, p.link.Tenant, a.Email)
 		if err != nil {
 			return err
 		}

@@ -37,9 +37,9 @@ func (s *step) findRooms(ctx context.Context, tx *store.Tx) error {
 	if s.intent.Mail != calendar.MailNobody || s.apart { // what follows is told to rooms, too
 		return nil
 	}
-	rooms := map[string]string{}
+	rooms, who := map[string]string{}, guestsOf(tx, s.pair.booking, &s.pair.item.Event)
 	for _, email := range allInvited(s.event, s.pair.item.Event) {
-		row, found, err := tx.PersonByEmail(ctx, s.link.Tenant, email)
+		row, found, err := who.PersonByEmail(ctx, s.link.Tenant, email)
 		if err != nil {
 			return err
 		}

@@ -158,7 +158,7 @@ func (e *Engine) input(ctx context.Context, tx *store.Tx, p *pair) (plan.Input, 
 		in.Booking = &f
 	}
 	if p.item != nil {
-		f, err := fieldsOfItem(ctx, tx, p.link.Tenant, p.person.Email, &p.item.Event)
+		f, err := fieldsOfItem(ctx, guestsOf(tx, p.booking, &p.item.Event), p.link.Tenant, p.person.Email, &p.item.Event)
 		if err != nil {
 			return in, err
 		}
@@ -395,14 +395,16 @@ func knowsSent(l store.Link) bool { return len(l.Sent) > 0 && !bytes.Equal(l.Sen
 // strange reports whether it must be found out whether an item is a link's: it has none, or let its own go.
 func strange(l store.Link) bool { return l.Ref == "" || bytes.Equal(l.Sent, unknownSent) }
 
-// adopt takes an item for that of a link which had none. One with the link's own key was made by us: what was sent then
-// is what both sides agreed on. Of another one nobody knows that, and nobody is mailed of what is intended for it:
+// adopt takes an item for that of a link which had none. One with the link's own key was made by us, and one without a key that has the link's
+// UID was met before: what was sent then is what both sides agreed on. Of another one nobody knows that, and nobody is mailed of what is intended for it:
 // whoever made it told them, but for that it is called off, and for what was changed since.
 func (e *Engine) adopt(ctx context.Context, tx *store.Tx, l *store.Link, item *calendar.Item) error {
 	if err := e.closeStray(ctx, tx, store.Mailbox{Tenant: l.Tenant, Person: l.Person}, item.Ref); err != nil {
 		return err
 	}
-	if another := anotherMeeting(*l, item); item.Key == l.Key && knowsSent(*l) && !another {
+	another := anotherMeeting(*l, item)
+	same := !another && (item.Key == l.Key || item.Key == "" && l.UID != "" && item.Event.UID == l.UID)
+	if same && knowsSent(*l) {
 		base, err := begun(ctx, tx, *l, item)
 		l.Base = base
 		return err

@@ -115,3 +115,39 @@ func TestWhatIsTakenBackTooLateIsMadeAnew(t *testing.T) {
 		})
 	}
 }
+
+// An item that the add-in made does not bear our key, and is known again all the same: what its owner edited is kept, and who is invited is told of
+// what is put otherwise than before.
+func TestAnAddInsItemIsTakenBackAsItWasAgreedOn(t *testing.T) {
+	for name, c := range map[string]struct {
+		hour  int
+		mails int
+	}{"as it was": {9, 0}, "another time": {14, 1}} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(w *world) {
+				w.pass("alice")
+				w.book("b1", expected)
+				ref := w.addInItem(alice)
+				w.server.identify(alice, ref, "u1")
+				w.pass("alice")
+				ref = w.only(alice).Ref
+				w.server.edit(alice, ref, func(ev *calendar.Event) { ev.Subject = "As Alice calls it" })
+				mails := len(w.server.mails)
+				w.cancel("b1")
+				w.book("b1", at(c.hour))
+				for range 3 {
+					w.pass("alice")
+					w.later(time.Minute)
+				}
+				it := w.only(alice)
+				if b := w.booking("b1"); it.Ref != ref || it.Event.Start.Hour() != c.hour || b.Title != "As Alice calls it" {
+					w.Errorf("item %+v, booking %+v", it, b)
+				}
+				w.quiet(mails + c.mails)
+				if open := w.allOpen(); len(open) != 0 {
+					w.Errorf("listed: %+v", open)
+				}
+			})
+		})
+	}
+}
