@@ -212,12 +212,15 @@ func (h *handler) personOut(row store.PersonRow) rest.Person {
 
 // ahead says what will need attention: that what the person's sync mode uses ends.
 func (h *handler) ahead(p directory.Person) string {
-	if p.SyncDisabled || p.Kind == directory.KindResource {
+	if p.SyncDisabled {
 		return ""
 	}
 	end, ends := sunset.Named(p.SyncMode, h.Modes())
-	if !ends {
+	switch {
+	case !ends:
 		return ""
+	case p.Kind == directory.KindResource:
+		return end.RoomNotice(p.ID, h.Now())
 	}
 	return end.Notice(p.ID, h.Now())
 }

@@ -114,3 +114,8 @@ func (e End) Remedy() string {
 func (e End) Notice(person string, now time.Time) string {
 	return fmt.Sprintf("%s: move with roomwire person move --to %s %s", e.What(now), e.to, person)
 }
+
+// RoomNotice is Notice for a room, which has no items to be moved: its calendar is just read in another way.
+func (e End) RoomNotice(room string, now time.Time) string {
+	return fmt.Sprintf("%s: change with roomwire person set --mode %s %s", e.What(now), e.to, room)
+}

@@ -83,6 +83,9 @@ func TestThePersonIsToldWhereToGo(t *testing.T) {
 	if !ends || !strings.HasSuffix(e.Notice("ada", at("2026-11-29T16:00:00Z")), "move with roomwire person move --to Graph1 ada") {
 		t.Errorf("%q", e.Notice("ada", at("2026-11-29T16:00:00Z")))
 	}
+	if n := e.RoomNotice("room-a", at("2026-11-29T16:00:00Z")); !strings.HasSuffix(n, "change with roomwire person set --mode Graph1 room-a") {
+		t.Errorf("%q", n)
+	}
 	if e, _ := Of(modes[0], modes[:1]); e.Remedy() != "Move them to Microsoft Graph, which stays: roomwire person move --to Microsoft365 --all-of O365." {
 		t.Errorf("%q", e.Remedy())
 	}
