@@ -30,10 +30,12 @@ func (e *Engine) gone(ctx context.Context, p *pass) (held bool, err error) {
 	if missing, err = e.forget(ctx, p, missing); err != nil {
 		return false, err
 	}
-	believed, waiting, err := e.believe(ctx, p, missing, approved)
+	elsewhere := func(l store.Link) bool { return metElsewhere(l, p.mb.Epoch) }
+	believed, waiting, err := believe(ctx, e, p, vanishing[store.Link]{missing, elsewhere, e.Store.CountLinks}, approved)
 	if err != nil {
 		return false, err
 	}
+	p.missed = slices.ContainsFunc(waiting, elsewhere)
 	for _, l := range believed {
 		err := e.inPass(ctx, p, func(ctx context.Context, tx *store.Tx) error {
 			now, found, err := tx.Link(ctx, l.Tenant, l.Key)
@@ -285,19 +287,4 @@ func (e *Engine) findAll(ctx context.Context, p *pass, l store.Link, by backend.
 		}
 	}
 	return found, nil
-}
-
-// tooMany reports whether so many deletions at once need an administrator's word.
-func (e *Engine) tooMany(ctx context.Context, p *pass, n int, approved bool) (bool, error) {
-	if approved {
-		n -= p.mb.HeldDeletions // the word was about these; what vanished since is another matter
-	}
-	if n <= e.limits().MassDeletionLimit {
-		return false, nil
-	}
-	total, err := e.Store.CountLinks(ctx, p.mb.Tenant, p.mb.Person)
-	if err != nil {
-		return false, ours(err)
-	}
-	return float64(n) > e.limits().MassDeletionShare*float64(total), nil
 }

@@ -396,30 +396,41 @@ func TestWhoIsBackInShadowModeHasNothingRemoved(t *testing.T) {
 	})
 }
 
-// An item is being made, and its answer is lost, when the table lacks its organizer: it is not made twice.
-func TestAnItemOnItsWayIsNotMadeTwiceAfterAnImportWithoutItsOrganizer(t *testing.T) {
-	each(t, func(w *world) {
-		w.pass("alice")
-		w.book("b1")
-		w.server.after = func(call string) error {
-			if call == "apply" {
-				return fault.Unavailable
+// An item is being made, and its answer is lost, when its organizer is removed, and is back: it is not made twice.
+func TestAnItemOnItsWayIsNotMadeTwiceByWhoIsBack(t *testing.T) {
+	for name, remove := range map[string]func(w *world){
+		"missing in a table": func(w *world) { w.tableOf(nil, "bob", "carol") },
+		"removed by hand": func(w *world) {
+			if err := w.engine.DeletePerson(w.Context(), tenant, "alice"); err != nil {
+				w.Fatal(err)
 			}
-			return nil
-		}
-		w.once("alice")
-		w.only(alice)
-		w.server.after = nil
-		mails := len(w.server.mails)
-		w.tableOf(nil, "bob", "carol")
-		w.tableOf(nil, "alice", "bob", "carol")
-		w.later(time.Hour)
-		w.daysOf("alice")
-		w.only(alice)
-		if got := w.mailedSince(mails); len(got) > 0 {
-			w.Errorf("mailed: %v", got)
-		}
-	})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(w *world) {
+				w.pass("alice")
+				w.book("b1")
+				w.server.after = func(call string) error {
+					if call == "apply" {
+						return fault.Unavailable
+					}
+					return nil
+				}
+				w.once("alice")
+				w.only(alice)
+				w.server.after = nil
+				mails := len(w.server.mails)
+				remove(w)
+				w.tableOf(nil, "alice", "bob", "carol")
+				w.later(time.Hour)
+				w.daysOf("alice")
+				w.only(alice)
+				if got := w.mailedSince(mails); len(got) > 0 {
+					w.Errorf("mailed: %v", got)
+				}
+			})
+		})
+	}
 }
 
 // What was taken over by its time and subject bears no marker. Its owner, or whoever has the same mailbox under another id, is back: it is known.

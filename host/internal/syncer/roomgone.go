@@ -34,7 +34,9 @@ func (e *Engine) roomGone(ctx context.Context, p *pass) (held bool, err error) {
 	if err != nil {
 		return false, ours(err)
 	}
-	believed, waiting, err := e.believeGone(ctx, p, missing, since, approved)
+	believed, waiting, err := believe(ctx, e, p, vanishing[store.RoomItem]{
+		missing: missing, elsewhere: func(r store.RoomItem) bool { return r.Epoch < since }, total: e.Store.CountRoomItems,
+	}, approved)
 	if err != nil {
 		return false, err
 	}
@@ -48,33 +50,6 @@ func (e *Engine) roomGone(ctx context.Context, p *pass) (held bool, err error) {
 		return false, err
 	}
 	return len(waiting) > 0, e.hold(ctx, p, vanishedFromRoom(waiting, since), approved)
-}
-
-// believeGone divides items that are gone into those that may be acted on and those that wait for a person's word. What was met under an
-// address that the room no longer has waits however little it is: the calendar in which it is missing may be another one, by a slip of the hand.
-func (e *Engine) believeGone(
-	ctx context.Context, p *pass, missing []store.RoomItem, since int64, approved bool,
-) (believed, waiting []store.RoomItem, err error) {
-	for _, r := range missing {
-		if r.Epoch < since {
-			waiting = append(waiting, r)
-		} else {
-			believed = append(believed, r)
-		}
-	}
-	if tooMany, err := e.tooManyInRoom(ctx, p, len(missing), approved); err != nil {
-		return nil, nil, err
-	} else if tooMany {
-		believed, waiting = nil, missing
-	}
-	if approved && len(waiting) <= p.mb.HeldDeletions {
-		believed, waiting = missing, nil
-	}
-	if len(waiting) > 0 && p.mb.HeldDeletions != len(waiting) {
-		e.Log.Warn("items are gone from a room's calendar, too many at once or since it has another address; their bookings are kept until somebody decides",
-			"tenant", p.mb.Tenant, "room", p.mb.Person, "items", len(waiting))
-	}
-	return believed, waiting, nil
 }
 
 // restGone has the room left alone until somebody decides on items that are gone: nothing of them is due before.
@@ -106,21 +81,6 @@ func vanishedFromRoom(rows []store.RoomItem, since int64) []QuarantineItem {
 		}
 	}
 	return items
-}
-
-// tooManyInRoom is tooMany for a room.
-func (e *Engine) tooManyInRoom(ctx context.Context, p *pass, n int, approved bool) (bool, error) {
-	if approved {
-		n -= p.mb.HeldDeletions
-	}
-	if n <= e.limits().MassDeletionLimit {
-		return false, nil
-	}
-	total, err := e.Store.CountRoomItems(ctx, p.mb.Tenant, p.mb.Person)
-	if err != nil {
-		return false, ours(err)
-	}
-	return float64(n) > e.limits().MassDeletionShare*float64(total), nil
 }
 
 // harmlessInRoom ends what puts nothing at stake, and returns the rest: items that no booking stands for, or one that is

@@ -3,7 +3,6 @@ package syncer
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/roomwire/roomwire/host/internal/store"
 	"github.com/roomwire/roomwire/sdk/backend"
@@ -161,30 +160,4 @@ func (e *Engine) cannotTell(ctx context.Context, p *pass, l store.Link) error {
 		}
 		return e.unclear(ctx, tx, now)
 	})
-}
-
-// believe divides links whose items are gone into those that may be acted on and those that wait for a person's word: so many at once, or
-// met where the mailbox is not reached any more.
-func (e *Engine) believe(ctx context.Context, p *pass, missing []store.Link, approved bool) (believed, waiting []store.Link, err error) {
-	for _, l := range missing {
-		if metElsewhere(l, p.mb.Epoch) {
-			waiting = append(waiting, l)
-		} else {
-			believed = append(believed, l)
-		}
-	}
-	if tooMany, err := e.tooMany(ctx, p, len(missing), approved); err != nil {
-		return nil, nil, err
-	} else if tooMany {
-		believed, waiting = nil, missing
-	}
-	if approved && len(waiting) <= p.mb.HeldDeletions {
-		believed, waiting = missing, nil
-	}
-	p.missed = slices.ContainsFunc(waiting, func(l store.Link) bool { return metElsewhere(l, p.mb.Epoch) })
-	if len(waiting) > 0 && p.mb.HeldDeletions != len(waiting) {
-		e.Log.Warn("items are gone from a calendar, too many at once or since it is reached at another place; their bookings are kept until somebody decides",
-			"tenant", p.mb.Tenant, "person", p.mb.Person, "items", len(waiting))
-	}
-	return believed, waiting, nil
 }
