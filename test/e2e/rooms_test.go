@@ -115,11 +115,17 @@ func (s *site) hubsRoomAnswers() {
 	s.wantMails(b.Title, map[string]int{"request": 1})
 }
 
-// written is how often the host wrote, without what the server refused because it crossed an edit in a person's calendar or an answer to it.
-func (s *site) written(person string) int {
+// written is how often the host wrote, without what was refused in a person's calendar.
+func (s *site) written(person string) int { return s.writes() - s.crossed(person) }
+
+// updated is how often the host changed an item, without what was refused in a person's calendar.
+func (s *site) updated(person string) int { return s.updates() - s.crossed(person) }
+
+// crossed is how many changes the server refused because they crossed an edit in a person's calendar or an answer to it: nothing came of them.
+func (s *site) crossed(person string) int {
 	mailbox := regexp.QuoteMeta("mailbox=" + address(person))
 	refused := regexp.MustCompile("code=ErrorIrresolvableConflict " + mailbox + " operation=UpdateItem|" + mailbox + ` method=PATCH request-id=\S+ status=412`)
-	return s.writes() - len(refused.FindAllString(s.host.log.String(), -1))
+	return len(refused.FindAllString(s.host.log.String(), -1))
 }
 
 // roomInvitedByAPerson: a meeting made in Outlook becomes a booking that goes with it, also to another room.

@@ -70,7 +70,7 @@ func (s *site) seriesInTwoRooms() {
 		s.put(b)
 	}
 	s.settleOnly("bob", "room-a", "room-b")
-	writes := s.updates()
+	writes := s.updated("alice")
 	title, inRooms := hush+" weekly", func(rooms ...string) (list []exchangesim.Attendee) {
 		for _, room := range rooms {
 			list = append(list, exchangesim.Attendee{Name: "Room " + strings.ToUpper(room[5:]), Address: room + "@example.com"})
@@ -103,8 +103,8 @@ func (s *site) seriesInTwoRooms() {
 	if said := s.booking(made.ID).SyncProblem + strings.Join(s.history(made.ID), ", "); strings.Contains(said, "secret-") {
 		s.Errorf("alice's booking tells of bob's: %s", said)
 	}
-	if it := s.only("alice", title); it.Properties[oid] != made.ID || len(it.Resources) != 2 || s.updates() != writes+1 {
-		s.Errorf("%d updates, want the marking alone: %+v", s.updates()-writes, it)
+	if it := s.only("alice", title); it.Properties[oid] != made.ID || len(it.Resources) != 2 || s.updated("alice") != writes+1 {
+		s.Errorf("%d updates, want the marking alone: %+v", s.updated("alice")-writes, it)
 	}
 	s.wantMails(title, map[string]int{"request": 1}) // by Outlook
 
@@ -112,8 +112,8 @@ func (s *site) seriesInTwoRooms() {
 	s.awaitWeeks(made.ID, "room-a")
 	s.awaitWeeks(made.ID, "room-b", 0, 1, 3)
 	s.settleOnly("alice", "bob", "room-a", "room-b")
-	if s.declinedInSeries(1); s.updates() != writes+1 {
-		s.Errorf("%d updates", s.updates()-writes)
+	if s.declinedInSeries(1); s.updated("alice") != writes+1 {
+		s.Errorf("%d updates", s.updated("alice")-writes)
 	}
 	if b := s.booking(made.ID); b.Status != "confirmed" || b.SyncProblem != "" {
 		s.Errorf("booking %+v", b)
@@ -130,8 +130,8 @@ func (s *site) seriesInTwoRooms() {
 	if diff := s.must("diff", "--person", "room-b"); strings.Contains(diff, "room conflict") {
 		s.Errorf("room B is left, and diff says:\n%s", diff)
 	}
-	if b := s.booking(made.ID); b.Status != "confirmed" || b.SyncDisabled || s.updates() != writes+1 {
-		s.Errorf("%d updates, booking %+v", s.updates()-writes, b)
+	if b := s.booking(made.ID); b.Status != "confirmed" || b.SyncDisabled || s.updated("alice") != writes+1 {
+		s.Errorf("%d updates, booking %+v", s.updated("alice")-writes, b)
 	}
 	if now := s.mails(title); now["request"]-told["request"] > 1 || now["update"]-told["update"] > 1 || now["cancellation"]-told["cancellation"] > 1 {
 		s.Errorf("mails %v, before the swap %v", now, told)
