@@ -192,6 +192,9 @@ func (w *world) save(b, old *booking.Booking, loud bool) {
 	n := w.note(b.ID)
 	n.puts, n.asked = n.puts+1, n.asked+1
 	n.cancelled, n.said = false, saved
+	if old != nil && old.Status == booking.Cancelled && old.Organizer != saved.Organizer {
+		clear(n.edits) // they went with the item of what was cancelled
+	}
 	if old != nil && saved.Series() && (old.Recurrence != saved.Recurrence || !old.Start.Equal(saved.Start) || !old.End.Equal(saved.End)) {
 		n.rewritten += w.exceptions(saved) // which such a change throws away
 	}

@@ -444,6 +444,7 @@ func (w *world) checkEdits(b *booking.Booking, history []store.ChangeRecord, ope
 			continue // its owner's own words
 		}
 		if !slices.ContainsFunc(history, func(c store.ChangeRecord) bool { return strings.Contains(string(c.Data), token) }) {
+			w.recall(b.ID)
 			w.fail("%s: the calendar's %s %q was lost", b.ID, field, token)
 		}
 	}

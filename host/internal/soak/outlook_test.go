@@ -169,6 +169,9 @@ func (w *world) edit(a soak.Act) {
 	if field == "time" {
 		n.forgetOccurrences()                               // Exchange throws them away
 		token = now.Start.In(w.berlin).Format(time.RFC3339) // a series begins where its pattern lets it
+		if b := w.booking(id); b != nil {
+			n.rewritten += len(b.Exceptions) // which hold at the new time, too, and are told with what the booking system changes then
+		}
 	}
 	if a.C%10 == 5 || a.C%10 == 8 {
 		w.veil(id)
