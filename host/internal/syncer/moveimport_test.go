@@ -177,7 +177,7 @@ func TestATableCountsAgainOnceTheModeIsSetOtherwise(t *testing.T) {
 // Moves that were made before it was remembered of persons where they came from count, too; what else is recorded of moves then does not.
 func TestMovesFromBeforeTheyWereRememberedCount(t *testing.T) {
 	t.Parallel()
-	storetest.Each(t, func(t *testing.T, url string) {
+	storetest.EachBare(t, func(t *testing.T, url string) {
 		db := databaseAt(t, url, 14)
 		move := func(id, from, to, state, dry string) string {
 			return `INSERT INTO move (tenant, person, from_mode, to_mode, to_url, dry_run, lenient, state, reason, remedy, report, tries, next_at, requested, started, finished)

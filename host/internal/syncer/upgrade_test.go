@@ -123,7 +123,7 @@ func countsOf(t *testing.T, db *sql.DB) string {
 // held as they were, what was agreed on is still known, so that nothing is written, and what was to be written is.
 func TestADatabaseFromBeforeSeriesIsTakenOver(t *testing.T) {
 	t.Parallel()
-	storetest.Each(t, func(t *testing.T, url string) {
+	storetest.EachBare(t, func(t *testing.T, url string) {
 		db := old(t, url)
 		before := countsOf(t, db)
 		if err := db.Close(); err != nil {

@@ -12,7 +12,7 @@ import (
 // Somebody was removed before an upgrade and comes back after it in another sync mode, by which references are others: the sync goes on.
 func TestWhoWasRemovedBeforeAnUpgradeComesBackInAnotherMode(t *testing.T) {
 	t.Parallel()
-	storetest.Each(t, func(t *testing.T, url string) {
+	storetest.EachBare(t, func(t *testing.T, url string) {
 		db := old(t, url)
 		for _, statement := range []string{
 			"UPDATE link SET state = 'dead', base = NULL, sent = NULL, gone_at = 0, problem = '' WHERE person = 'alice'",
