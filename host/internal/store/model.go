@@ -121,7 +121,7 @@ type Link struct {
 	Quarantine int64 // the unit that the pair waits with until somebody decides; 0: none
 
 	Orphan   Orphan // of a dead link; OrphanNot of any other
-	OrphanOf string // id of the person who was removed; Person may be who has the mailbox since
+	OrphanOf string // id of the person whose it was, and who was removed perhaps; Person may be who has the mailbox since
 }
 
 // Orphan tells a link that ended because its person was removed from one whose item was let go or is gone: should its booking be cancelled, or
@@ -133,7 +133,15 @@ const (
 	OrphanNot    Orphan = ""
 	OrphanTold   Orphan = "told"   // all who were invited, as of any cancellation
 	OrphanSilent Orphan = "silent" // nobody: its item was to go without a word already
+
+	// The same of links that ended though their persons are there: their items were to go, were met where the mailbox was reached once, and are not
+	// where it was reached in the link's epoch. In another one they are looked for again.
+	OrphanToldElsewhere   Orphan = "told elsewhere"
+	OrphanSilentElsewhere Orphan = "silent elsewhere"
 )
+
+// Elsewhere reports whether o is of an item that was met where the mailbox is not reached any more.
+func (o Orphan) Elsewhere() bool { return o == OrphanToldElsewhere || o == OrphanSilentElsewhere }
 
 // Op is what an Intent wants done to the calendar.
 type Op string

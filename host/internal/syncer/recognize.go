@@ -55,7 +55,7 @@ func (e *Engine) byKey(ctx context.Context, tx *store.Tx, p *pass, item *calenda
 // not found where the mailbox was reached meanwhile is laid before a person.
 func (e *Engine) turnsUpLate(ctx context.Context, tx *store.Tx, l store.Link, item *calendar.Item) error {
 	b, found, err := tx.Booking(ctx, l.Tenant, l.Booking)
-	if err != nil || !found || b.Status == booking.Confirmed || b.SyncOff || l.Orphan != store.OrphanNot || e.past(b) || e.itemPast(item) {
+	if err != nil || !found || b.Status == booking.Confirmed || b.SyncOff || l.Orphan != store.OrphanNot && !l.Orphan.Elsewhere() || e.past(b) || e.itemPast(item) {
 		return err
 	}
 	return e.listUnlinked(ctx, tx, l, item)

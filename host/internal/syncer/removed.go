@@ -89,7 +89,14 @@ func (e *Engine) judgeOrphan(ctx context.Context, tx *store.Tx, l store.Link, b 
 		l.Orphan = store.OrphanNot // let go
 		return tx.PutLink(ctx, l)
 	}
-	cause := "booking cancelled while there was no such person here"
+	meanwhile := "while there was no such person here"
+	if l.Orphan.Elsewhere() {
+		if mb, found, err := tx.Mailbox(ctx, l.Tenant, l.Person); err != nil || !found || mb.Epoch == l.Epoch {
+			return err // it was looked for there
+		}
+		meanwhile = "while the mailbox was reached at another place"
+	}
+	cause := "booking cancelled " + meanwhile
 	if b.Status == booking.Confirmed {
 		if b.Organizer == l.Person || b.Organizer == l.OrphanOf {
 			return nil // it is linked as what has no item, or out of the sync; or nobody has given it to somebody else
@@ -97,7 +104,7 @@ func (e *Engine) judgeOrphan(ctx context.Context, tx *store.Tx, l store.Link, b 
 		if known, err := knownOrganizer(ctx, tx, b); err != nil || !known {
 			return err // its organizer has another id by now, perhaps this one's, and the booking system has still to say so
 		}
-		cause = "organizer changed while there was no such person here"
+		cause = "organizer changed " + meanwhile
 	}
 	return e.takeUpOrphan(ctx, tx, l, cause)
 }
@@ -118,9 +125,10 @@ func (e *Engine) takeUpOrphan(ctx context.Context, tx *store.Tx, l store.Link, c
 		return err
 	}
 	mail := calendar.MailAll
-	if l.Orphan == store.OrphanSilent {
+	if l.Orphan == store.OrphanSilent || l.Orphan == store.OrphanSilentElsewhere {
 		mail = calendar.MailNobody
 	}
+	elsewhere := l.Orphan.Elsewhere()
 	l.Orphan = store.OrphanNot
 	if l.Problem == ambiguousAfterMove {
 		l.Problem = ""
@@ -129,7 +137,9 @@ func (e *Engine) takeUpOrphan(ctx context.Context, tx *store.Tx, l store.Link, c
 	if l.Ref != "" && l.Epoch != mb.Epoch {
 		l.Ref, l.Revision, l.Sent = "", "", unknownSent // by what reference it is known there was never asked
 	}
-	l.State, l.Epoch = store.LinkDeleting, mb.Epoch
+	if l.State = store.LinkDeleting; !elsewhere { // else see endRemoval
+		l.Epoch = mb.Epoch
+	}
 	if err := tx.PutLink(ctx, l); err != nil {
 		return err
 	}

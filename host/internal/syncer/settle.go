@@ -108,7 +108,7 @@ func (e *Engine) settle(ctx context.Context, tx *store.Tx, p *pair) (verdict, er
 	case d.CancelBooking:
 		return verdict{Decision: d}, e.cancelFromCalendar(ctx, tx, p, "deleted in the calendar")
 	case d.Unlink:
-		return verdict{Decision: d}, e.bury(ctx, tx, &p.link)
+		return verdict{Decision: d}, e.endRemoval(ctx, tx, &p.link)
 	case d.DeleteItem:
 		return verdict{Decision: d}, e.settleDeletion(ctx, tx, p)
 	}

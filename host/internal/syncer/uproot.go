@@ -69,7 +69,7 @@ func (e *Engine) uprootLink(ctx context.Context, tx *store.Tx, l store.Link, epo
 		return tx.PutLink(ctx, l)
 	}
 	if l.State == store.LinkDeleting {
-		return e.uprootDeleting(ctx, tx, l, epoch)
+		return e.uprootDeleting(ctx, tx, l)
 	}
 	if err := e.letGo(ctx, tx, &l); err != nil { // the other place may be able to keep silent
 		return err
@@ -98,9 +98,9 @@ func (e *Engine) uprootLink(ctx context.Context, tx *store.Tx, l store.Link, epo
 }
 
 // uprootDeleting is uprootLink of a link whose item is to go. Who is told of that, and whether somebody has to decide first, stays as it was.
-func (e *Engine) uprootDeleting(ctx context.Context, tx *store.Tx, l store.Link, epoch int64) error {
+func (e *Engine) uprootDeleting(ctx context.Context, tx *store.Tx, l store.Link) error {
 	rememberSent(&l)
-	l.Ref, l.Revision, l.GoneAt, l.Epoch = "", "", zeroTime, epoch
+	l.Ref, l.Revision, l.GoneAt = "", "", zeroTime // of the epoch in which it was met last, see endRemoval
 	if l.Quarantine != 0 {
 		return tx.PutLink(ctx, l)
 	}
@@ -111,6 +111,31 @@ func (e *Engine) uprootDeleting(ctx context.Context, tx *store.Tx, l store.Link,
 		return err
 	}
 	return e.noteRemoval(ctx, tx, l, anotherPlace)
+}
+
+// endRemoval ends a link whose item is to go and is not there. If it was met where the mailbox is not reached any more, that may be the right place,
+// left by a slip of the hand: it is looked for again once the mailbox is reached at another place, see takeUpOrphans.
+func (e *Engine) endRemoval(ctx context.Context, tx *store.Tx, l *store.Link) error {
+	mb, found, err := tx.Mailbox(ctx, l.Tenant, l.Person)
+	if err != nil {
+		return err
+	}
+	if !found || l.State != store.LinkDeleting || l.Ref != "" || l.Epoch == mb.Epoch || l.Quarantine != 0 {
+		return e.bury(ctx, tx, l)
+	}
+	in, wanted, err := tx.Intent(ctx, l.Tenant, l.Key)
+	if err != nil {
+		return err
+	}
+	if err := e.bury(ctx, tx, l); err != nil {
+		return err
+	}
+	rememberSent(l) // should the booking come back, it is looked for
+	l.Orphan, l.OrphanOf, l.Epoch = store.OrphanToldElsewhere, l.Person, mb.Epoch
+	if wanted && in.Mail == calendar.MailNobody {
+		l.Orphan = store.OrphanSilentElsewhere
+	}
+	return tx.PutLink(ctx, *l)
 }
 
 // noteRemoval records that a link's item is to go, of which nobody is to be told but those who are to be told already. One that was recorded
